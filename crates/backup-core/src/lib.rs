@@ -1,0 +1,19 @@
+//! What every lastgood crate stands on: stores, manifests, the catalogue and retention.
+
+pub mod catalogue;
+pub mod clock;
+pub mod codec;
+pub mod digest;
+pub mod error;
+pub mod key;
+pub mod location;
+pub mod manifest;
+pub mod pipeline;
+pub mod probe;
+pub mod progress;
+pub mod prune;
+pub mod retention;
+pub mod secret;
+pub mod store;
+
+pub use error::{CoreError, FormatError, StoreError};

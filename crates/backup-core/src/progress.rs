@@ -1,0 +1,66 @@
+//! Events of a run, for whoever shows them: no terminal here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// Something a run has to say while it works.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A step begins. Names are stable, dotted and lower-case: `dump.snapshot`, `swap.rename`.
+    Step {
+        /// The step.
+        name: &'static str,
+        /// What it acts on, for people.
+        detail: String,
+    },
+    /// How much there will be, as soon as it is known.
+    Total {
+        /// Bytes of source data, estimated.
+        bytes: u64,
+        /// Things (tables, objects) to work through.
+        items: u64,
+    },
+    /// Work done since the last such event.
+    Advance {
+        /// Bytes of source data.
+        bytes: u64,
+        /// Things finished.
+        items: u64,
+    },
+    /// Something the user should know and that stops nothing.
+    Warning {
+        /// One sentence.
+        message: String,
+    },
+}
+
+/// Receives [`Event`]s. Must not block for long: it is called from the working tasks.
+pub trait Progress: fmt::Debug + Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: Event);
+
+    /// A step begins; an implementation may stop the process here (fault tests do).
+    fn step(&self, name: &'static str, detail: &str) {
+        self.event(Event::Step { name, detail: detail.to_owned() });
+    }
+
+    /// A warning.
+    fn warn(&self, message: String) {
+        self.event(Event::Warning { message });
+    }
+}
+
+/// A shared receiver.
+pub type SharedProgress = Arc<dyn Progress>;
+
+/// Receives and forgets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _event: Event) {}
+}

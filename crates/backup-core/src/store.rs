@@ -1,0 +1,192 @@
+//! The three store traits and the contract every store keeps.
+//!
+//! # Contract
+//!
+//! Whoever implements these traits promises, and the conformance suite in [`crate::store::conformance`] checks:
+//!
+//! 1. **Atomic.** An object is visible whole or not at all, whatever happens to writer, machine or network.
+//! 2. **Read after write.** After `put` or `complete` returned, `head`, `get` and `list` show the object.
+//! 3. **Conditional create.** Of any number of concurrent [`PutMode::Create`] of one key exactly one succeeds; the others
+//!    fail with [`StoreError::AlreadyExists`]. A store that cannot do this is unsuitable: see [`crate::probe`].
+//! 4. **Ambiguity is said.** An error whose request may have taken effect has [`StoreError::is_ambiguous`].
+//! 5. **Durable.** When `put` or `complete` returns, the object survives a power cut.
+//! 6. **Lists in key order**, each key once, bounded memory whatever the number of keys.
+//! 7. **Deleting what is not there succeeds.**
+//! 8. **Parts** may come in any order, concurrently and repeatedly; all but the last have exactly
+//!    [`PutOptions::part_bytes`] bytes. An upload neither completed nor aborted is never visible as an object.
+//! 9. Futures may be dropped at any await: nothing half-done becomes visible.
+
+pub mod fault;
+pub mod fs;
+pub mod limit;
+pub mod memory;
+pub mod observe;
+pub mod retry;
+#[cfg(feature = "s3")]
+pub mod s3;
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::digest::Sha256Digest;
+use crate::error::StoreError;
+use crate::key::Key;
+
+/// Result of a store operation.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// An object's body as it arrives.
+pub type ByteStream = BoxStream<'static, StoreResult<Bytes>>;
+
+/// Smallest part size S3 accepts for all but the last part (AWS, "Amazon S3 multipart upload limits").
+pub const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
+
+/// Most parts of one upload (AWS, "Amazon S3 multipart upload limits").
+pub const PARTS_MAX: u32 = 10_000;
+
+/// An opaque version of an object's content, as [`PutMode::IfMatch`] wants it (S3: the ETag).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag(pub String);
+
+/// What is known of an object without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// Its key, relative to the location.
+    pub key: Key,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When the store says it was last written.
+    pub modified: jiff::Timestamp,
+    /// Its version; absent where the store's listing has none.
+    pub tag: Option<Tag>,
+}
+
+/// When a write may take effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PutMode {
+    /// Only if there is no object of that key.
+    #[default]
+    Create,
+    /// Whether there is one or not.
+    Replace,
+    /// Only if the object still has this version.
+    IfMatch(Tag),
+}
+
+/// How an object is to be written.
+#[derive(Clone, Debug, Default)]
+pub struct PutOptions {
+    /// When the write may take effect.
+    pub mode: PutMode,
+    /// S3 storage class such as `STANDARD_IA`; stores without classes ignore it.
+    pub storage_class: Option<String>,
+    /// Object lock: not to be deleted before this time. Stores without locks refuse it.
+    pub lock_until: Option<jiff::Timestamp>,
+    /// User metadata; only a hint for people, never read back by lastgood.
+    pub metadata: BTreeMap<String, String>,
+    /// Bytes of every part but the last, for [`StoreWrite::multipart`].
+    pub part_bytes: usize,
+}
+
+impl PutOptions {
+    /// Options that write in `mode` with 8 MiB parts.
+    #[must_use]
+    pub fn new(mode: PutMode) -> Self {
+        Self { mode, part_bytes: 8 * 1024 * 1024, ..Self::default() }
+    }
+}
+
+/// An upload begun and not completed: it costs money and is not an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnfinishedUpload {
+    /// The key it would get.
+    pub key: Key,
+    /// The store's name of the upload.
+    pub id: String,
+    /// When it began.
+    pub started: jiff::Timestamp,
+}
+
+/// What became of one key of a [`StoreDelete::delete`].
+#[derive(Debug)]
+pub struct DeleteOutcome {
+    /// The key.
+    pub key: Key,
+    /// Gone, or why not.
+    pub result: StoreResult<()>,
+}
+
+/// Reading. Whoever holds only this cannot change anything.
+#[async_trait]
+pub trait StoreRead: fmt::Debug + Send + Sync + 'static {
+    /// What is known of the object; [`StoreError::NotFound`] if there is none.
+    async fn head(&self, key: &Key) -> StoreResult<ObjectMeta>;
+
+    /// The object's bytes, or those of `range`. A range that ends past the object is an error
+    /// ([`StoreError::Damaged`]), a short body too: a reader never gets fewer bytes than it asked for without an error.
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream>;
+
+    /// The objects whose keys begin with `prefix` (plain text), after the key `after`, in key order.
+    fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>>;
+
+    /// The first path segments below `prefix` (which is empty or ends in `/`), in order, each once: folders
+    /// with a final `/`, objects without.
+    async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>>;
+
+    /// Where this is, for people: `s3://bucket/prefix`, a path, `mem:`.
+    fn describe(&self) -> String;
+}
+
+/// Writing. Whoever holds only this and [`StoreRead`] cannot delete.
+#[async_trait]
+pub trait StoreWrite: StoreRead {
+    /// Writes a whole object.
+    async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()>;
+
+    /// Begins an upload in parts.
+    async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>>;
+}
+
+/// An upload in parts. Dropping it without [`Multipart::complete`] aborts it as far as is possible without waiting.
+#[async_trait]
+pub trait Multipart: fmt::Debug + Send + Sync {
+    /// Stores part `number` (from 1). Idempotent; parts may be sent concurrently.
+    async fn part(&self, number: u32, body: Bytes) -> StoreResult<()>;
+
+    /// Makes the object of the `parts` parts visible, if [`PutOptions::mode`] allows. `digest` and `bytes` are those of
+    /// the whole object; a retrying wrapper uses them to recognise its own earlier success.
+    async fn complete(&self, parts: u32, digest: &Sha256Digest, bytes: u64) -> StoreResult<()>;
+
+    /// Gives the upload up and frees what it stored. Idempotent.
+    async fn abort(&self) -> StoreResult<()>;
+}
+
+/// Deleting, and clearing away what uploads left.
+#[async_trait]
+pub trait StoreDelete: fmt::Debug + Send + Sync + 'static {
+    /// Deletes the keys; one outcome each, in order. A key that is not there counts as deleted.
+    async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>>;
+
+    /// Uploads begun under `prefix` and neither completed nor aborted.
+    async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>>;
+
+    /// Aborts one of [`StoreDelete::unfinished`]. Idempotent.
+    async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()>;
+}
+
+/// All three powers together.
+pub trait Store: StoreWrite + StoreDelete {}
+
+impl<T: StoreWrite + StoreDelete> Store for T {}
+
+/// A shared store.
+pub type SharedStore = Arc<dyn Store>;

@@ -1,0 +1,204 @@
+//! What can go wrong with a dump or a restore; each variant is a decision for the caller.
+
+use backup_core::retention::RetentionError;
+use backup_core::{CoreError, FormatError, StoreError};
+
+/// A failed dump, restore, listing or check.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum PgError {
+    /// The location failed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Store(#[from] StoreError),
+    /// A manifest cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Format(#[from] FormatError),
+    /// Retention refused.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Retention(#[from] RetentionError),
+    /// The server cannot be reached or does not let us in.
+    #[error("cannot connect to {server}")]
+    #[diagnostic(code("pg::unreachable"))]
+    Unreachable {
+        /// Host, port and database, without secrets.
+        server: String,
+        /// The next thing to do.
+        #[help]
+        help: String,
+        /// What the driver said.
+        #[source]
+        source: backup_core::error::Cause,
+    },
+    /// The server was lost while we worked.
+    #[error("the connection to the server was lost while {doing}")]
+    #[diagnostic(code("pg::lost"), help("see the server's log; nothing was published or switched, run the command again"))]
+    Lost {
+        /// What we were doing.
+        doing: String,
+        /// What the driver said.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The server refused a statement.
+    #[error("{doing} failed: {message}")]
+    #[diagnostic(code("pg::sql"))]
+    Sql {
+        /// What we were doing.
+        doing: String,
+        /// The server's message, with detail and hint.
+        message: String,
+        /// SQLSTATE (PostgreSQL manual, appendix A).
+        sqlstate: String,
+    },
+    /// `pg_dump` or `pg_restore` failed.
+    #[error("`{program}` {how}")]
+    #[diagnostic(code("pg::tool"))]
+    Tool {
+        /// The program's path.
+        program: String,
+        /// `ended with exit code 1`, `was killed by signal 9`.
+        how: String,
+        /// The last lines it printed, and what to do.
+        #[help]
+        help: String,
+    },
+    /// A program is missing or of the wrong version.
+    #[error("{what}")]
+    #[diagnostic(code("pg::tool_missing"))]
+    ToolMissing {
+        /// Which, and why it will not do.
+        what: String,
+        /// The next thing to do.
+        #[help]
+        help: String,
+    },
+    /// What is stored is not what was written: missing, shorter, longer or changed.
+    #[error("`{dump}` is damaged: {what}")]
+    #[diagnostic(
+        code("pg::integrity"),
+        help("nothing was restored. `lastgood pg ls` shows other dumps; `lastgood pg verify KEY` checks one")
+    )]
+    Integrity {
+        /// The dump's key.
+        dump: String,
+        /// Which object, and what differs.
+        what: String,
+    },
+    /// What was restored is not what was dumped.
+    #[error("the restored copy differs from the dump: {what}")]
+    #[diagnostic(code("pg::mismatch"), help("the live database was not touched"))]
+    Mismatch {
+        /// The first differences.
+        what: String,
+    },
+    /// There is no such dump.
+    #[error("there is no dump `{wanted}` in {location}")]
+    #[diagnostic(code("pg::no_dump"), help("`lastgood pg ls` lists what there is"))]
+    NoDump {
+        /// What was asked for.
+        wanted: String,
+        /// Where it was looked for.
+        location: String,
+    },
+    /// There is no such database.
+    #[error("there is no database `{database}` on {server}")]
+    #[diagnostic(code("pg::no_database"))]
+    NoDatabase {
+        /// The database.
+        database: String,
+        /// The server.
+        server: String,
+    },
+    /// Another restore of the same database is running.
+    #[error("another lastgood is restoring `{database}` now{holder}")]
+    #[diagnostic(code("pg::locked"), help("wait for it to end; nothing was changed"))]
+    Locked {
+        /// The target database.
+        database: String,
+        /// Who, if the server tells: ` (pid 4711, since …)`.
+        holder: String,
+    },
+    /// Something we will not do as things are.
+    #[error("{what}")]
+    #[diagnostic(code("pg::refused"))]
+    Refused {
+        /// What, and why not.
+        what: String,
+        /// The next thing to do.
+        #[help]
+        help: String,
+    },
+    /// Somebody has to confirm first.
+    #[error("{what}")]
+    #[diagnostic(code("pg::confirm"))]
+    Confirm {
+        /// What would be replaced.
+        what: String,
+        /// How to confirm.
+        #[help]
+        help: String,
+    },
+    /// An argument or setting that cannot be used.
+    #[error("{what}")]
+    #[diagnostic(code("pg::usage"))]
+    Usage {
+        /// Which, and what is wrong with it.
+        what: String,
+        /// The next thing to do.
+        #[help]
+        help: String,
+    },
+    /// The caller asked to stop, and everything begun was cleared away.
+    #[error("interrupted; nothing was published or switched")]
+    #[diagnostic(code("pg::interrupted"))]
+    Interrupted,
+}
+
+/// Result of everything here.
+pub type PgResult<T> = Result<T, PgError>;
+
+impl From<CoreError> for PgError {
+    fn from(error: CoreError) -> Self {
+        match error {
+            CoreError::Store(error) => Self::Store(error),
+            CoreError::Format(error) => Self::Format(error),
+            CoreError::Retention(error) => Self::Retention(error),
+            CoreError::Cancelled => Self::Interrupted,
+            other => Self::Refused { what: other.to_string(), help: "this is unexpected: please report it".to_owned() },
+        }
+    }
+}
+
+impl PgError {
+    /// Sorts a driver error: a lost connection or a statement the server refused. `doing` begins with a verb in -ing
+    /// form, such as `locking the tables`.
+    #[must_use]
+    pub fn sql(doing: impl Into<String>, source: tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        match source.as_db_error() {
+            // 57P0x: the server is going down, and with it everything we asked of it.
+            Some(db) if !db.code().code().starts_with("57P0") => {
+                let mut message = db.message().to_owned();
+                for extra in [db.detail(), db.hint()].into_iter().flatten() {
+                    message.push_str("; ");
+                    message.push_str(extra);
+                }
+                Self::Sql { doing, message, sqlstate: db.code().code().to_owned() }
+            }
+            _ => Self::Lost { doing, source },
+        }
+    }
+
+    /// Whether trying the same again cannot help.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_permanent(),
+            Self::Unreachable { .. } | Self::Lost { .. } | Self::Locked { .. } => false,
+            _ => true,
+        }
+    }
+}
