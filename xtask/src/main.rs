@@ -1,0 +1,67 @@
+//! The workshop: sets the machine up, builds, and runs everything that checks or shows lastgood.
+
+mod bench;
+mod demo;
+mod dist;
+mod docs;
+mod e2e;
+mod printer;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use printer::{complain, say};
+use workspace::{Outcome, Workspace};
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  demo                                            dump, damage and restore a sample database, step by step
+  test                                            everything CI runs
+  setup                                           check for the programs the others need; install them where allowed
+  tidy                                            arrows between crates, file and function lengths, banned words
+  e2e   [--only AREA] [--sql FILE] [--keep]       acceptance rows, or one SQL file there and back, on the built binary
+  bench pg [--scale S] [--rounds N] [--only JOB]  speed and memory against the peers, in turn, on this machine
+  docs  [--check]                                 write the generated pages of docs/reference, or check them
+  dist                                            release binary, man pages and completions into target/dist";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Outcome {
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", args),
+    };
+    let known = ["demo", "test", "setup", "tidy", "e2e", "bench", "docs", "dist"];
+    if !known.contains(&command) {
+        say(USAGE);
+        return if ["help", "--help", "-h"].contains(&command) {
+            Ok(())
+        } else {
+            Err(format!("there is no command `{command}`").into())
+        };
+    }
+    let workspace = Workspace::open()?;
+    match command {
+        "demo" => demo::run(&workspace, rest),
+        "test" => test::run(&workspace, rest),
+        "setup" => setup::run(&workspace),
+        "tidy" => tidy::run(&workspace),
+        "e2e" => e2e::run(&workspace, rest),
+        "bench" => bench::run(&workspace, rest),
+        "docs" => docs::run(&workspace, rest),
+        _ => dist::run(&workspace),
+    }
+}

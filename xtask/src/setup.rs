@@ -1,0 +1,133 @@
+//! Checks for the programs the other commands need, and installs them where that is allowed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xshell::{Shell, cmd};
+
+use crate::printer::say;
+use crate::workspace::{Outcome, Workspace};
+
+/// Debian's and Ubuntu's home of versioned PostgreSQL binaries.
+const POSTGRES_HOME: &str = "/usr/lib/postgresql";
+
+/// Home of the extensions' control files; `hstore` stands for the contrib modules.
+const POSTGRES_SHARE: &str = "/usr/share/postgresql";
+
+/// Oldest server the tests run against: ctid ranges are scans from 14 on.
+const POSTGRES_MAJOR_MIN: u32 = 14;
+
+/// Keeps Debian's package from creating and starting a cluster of its own, which nothing here uses.
+const NO_MAIN_CLUSTER: (&str, &str) = (
+    "/etc/postgresql-common/createcluster.d/lastgood.conf",
+    "# Written by lastgood's `cargo xtask setup`: tests start their own throwaway clusters.\ncreate_main_cluster = false\n",
+);
+
+/// One thing the machine must have.
+#[derive(Debug)]
+struct Need {
+    what: &'static str,
+    package: &'static str,
+    found: Option<String>,
+}
+
+/// Checks, installs what is missing, and says what there is.
+pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    let shell = &workspace.shell;
+    components(shell)?;
+    let missing = packages(&needs());
+    if !missing.is_empty() {
+        install(shell, &missing)?;
+    }
+    for need in needs() {
+        match need.found {
+            Some(found) => say(&format!("setup: {} ({found})", need.what)),
+            None => return Err(format!("`{}` is installed and {} is still missing", need.package, need.what).into()),
+        }
+    }
+    Ok(())
+}
+
+fn needs() -> Vec<Need> {
+    let server = postgres();
+    let contrib = server.as_ref().and_then(|(major, _)| {
+        let control = Path::new(POSTGRES_SHARE).join(major.to_string()).join("extension/hstore.control");
+        control.exists().then(|| control.display().to_string())
+    });
+    let server = server.map(|(_, bin)| bin.display().to_string());
+    vec![
+        Need { what: "PostgreSQL server programs", package: "postgresql", found: server },
+        Need { what: "PostgreSQL contrib modules", package: "postgresql-contrib", found: contrib },
+        Need { what: "zstd, a peer of the benchmark", package: "zstd", found: on_path("zstd") },
+        Need { what: "C compiler", package: "build-essential", found: on_path("cc") },
+    ]
+}
+
+/// The newest installed server: its major version and its folder of programs.
+fn postgres() -> Option<(u32, PathBuf)> {
+    let versions = fs::read_dir(POSTGRES_HOME).ok()?.flatten();
+    versions
+        .filter_map(|entry| {
+            let major: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let bin = entry.path().join("bin");
+            let whole = ["initdb", "postgres", "pg_dump", "pg_restore", "psql"].iter().all(|p| bin.join(p).exists());
+            (whole && major >= POSTGRES_MAJOR_MIN).then_some((major, bin))
+        })
+        .max()
+}
+
+fn on_path(program: &str) -> Option<String> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|p| p.is_file())
+        .map(|p| p.display().to_string())
+}
+
+fn packages(needs: &[Need]) -> Vec<&'static str> {
+    needs.iter().filter(|need| need.found.is_none()).map(|need| need.package).collect()
+}
+
+/// rustfmt and clippy come with the toolchain, not with the distribution.
+fn components(shell: &Shell) -> Outcome {
+    for (tool, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if cmd!(shell, "cargo {tool} --version").quiet().ignore_stderr().read().is_err() {
+            return Err(format!("`cargo {tool}` is missing: run `rustup component add {component}`").into());
+        }
+    }
+    Ok(())
+}
+
+fn install(shell: &Shell, packages: &[&str]) -> Outcome {
+    let by_hand = format!("sudo apt-get update && sudo apt-get install -y {}", packages.join(" "));
+    let root = cmd!(shell, "id -u").quiet().read().is_ok_and(|id| id == "0");
+    if !root || on_path("apt-get").is_none() {
+        return Err(format!("{} missing and only root may install it: run `{by_hand}`", packages.join(", ")).into());
+    }
+    say(&format!("setup: installing {}", packages.join(", ")));
+    let (path, text) = NO_MAIN_CLUSTER;
+    if !Path::new(path).exists() {
+        shell.write_file(path, text)?;
+    }
+    let apt = || {
+        cmd!(shell, "apt-get -o Dpkg::Use-Pty=0 -qq install -y --no-install-recommends {packages...}")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+    };
+    // Package lists may be absent (a bare image) or stale; refresh them only when they prove useless.
+    if apt().run().is_err() {
+        cmd!(shell, "apt-get -o Dpkg::Use-Pty=0 -qq update").run()?;
+        apt().run().map_err(|error| format!("{error}; by hand: `{by_hand}`"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_not_found_is_installed() {
+        let need = |package, found: Option<&str>| Need { what: "", package, found: found.map(str::to_owned) };
+        assert_eq!(packages(&[need("a", None), need("b", Some("/usr/bin/b")), need("c", None)]), ["a", "c"]);
+    }
+}

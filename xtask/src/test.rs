@@ -1,0 +1,93 @@
+//! Everything CI runs, in order, each step timed.
+
+use std::time::Instant;
+
+use xshell::cmd;
+
+use crate::printer::say;
+use crate::workspace::{Outcome, Profile, Workspace};
+use crate::{docs, setup, tidy};
+
+/// One step: what it is called and what it does.
+type Step = (&'static str, fn(&Workspace) -> Outcome);
+
+const STEPS: [Step; 11] = [
+    ("setup", setup::run),
+    ("formatting", formatting),
+    ("tidy", tidy::run),
+    ("clippy", clippy),
+    ("build", |workspace| workspace.build(Profile::Dev)),
+    ("unit, integration and documentation tests", tests),
+    ("rustdoc", rustdoc),
+    ("generated pages", docs::check),
+    ("backup-core without the AWS client", lean_core),
+    ("end to end", e2e),
+    ("benchmark, small", bench),
+];
+
+/// Runs every step; the first that fails ends the run and is named.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
+    if let Some(argument) = args.first() {
+        return Err(format!("`cargo xtask test` takes no arguments, and there is `{argument}`").into());
+    }
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    for (number, (name, step)) in STEPS.iter().enumerate() {
+        say(&format!("\n== {}/{} {name}", number + 1, STEPS.len()));
+        let step_begin = Instant::now();
+        step(workspace).map_err(|error| format!("{name}: {error}"))?;
+        times.push((name, step_begin.elapsed()));
+    }
+    say("");
+    for (name, time) in times {
+        say(&format!("{:>8.1} s  {name}", time.as_secs_f64()));
+    }
+    say(&format!("{:>8.1} s  all {} steps passed", begin.elapsed().as_secs_f64(), STEPS.len()));
+    Ok(())
+}
+
+fn formatting(workspace: &Workspace) -> Outcome {
+    cmd!(workspace.shell, "cargo fmt --all --check")
+        .run()
+        .map_err(|error| format!("{error}; `cargo fmt --all` formats").into())
+}
+
+fn clippy(workspace: &Workspace) -> Outcome {
+    Ok(cmd!(workspace.shell, "cargo clippy --workspace --all-targets --locked -- -D warnings").run()?)
+}
+
+fn tests(workspace: &Workspace) -> Outcome {
+    Ok(cmd!(workspace.shell, "cargo test --workspace --locked").run()?)
+}
+
+fn rustdoc(workspace: &Workspace) -> Outcome {
+    let cargo = cmd!(workspace.shell, "cargo doc --workspace --no-deps --document-private-items --locked");
+    Ok(cargo.env("RUSTDOCFLAGS", "-D warnings").run()?)
+}
+
+/// A team that keeps its backups in a folder must not compile an SDK it never calls.
+fn lean_core(workspace: &Workspace) -> Outcome {
+    let shell = &workspace.shell;
+    let tree =
+        cmd!(shell, "cargo tree -p backup-core --no-default-features --edges normal,build --prefix none --locked")
+            .read()?;
+    if let Some(line) = tree.lines().find(|line| line.starts_with("aws-")) {
+        return Err(format!("backup-core without default features still needs `{line}`").into());
+    }
+    Ok(cmd!(shell, "cargo check -p backup-core --no-default-features --locked").run()?)
+}
+
+fn e2e(workspace: &Workspace) -> Outcome {
+    acceptance(workspace, "e2e", &[])
+}
+
+/// Only that it works: a busy machine must not fail the run, so no time is looked at.
+fn bench(workspace: &Workspace) -> Outcome {
+    acceptance(workspace, "bench", &["pg", "--scale", "0.01", "--rounds", "1"])
+}
+
+fn acceptance(workspace: &Workspace, name: &str, args: &[&str]) -> Outcome {
+    let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+    let status = workspace.acceptance(Profile::Dev, name, &args)?.status()?;
+    if status.success() { Ok(()) } else { Err(format!("`{name}` ended with {status}").into()) }
+}

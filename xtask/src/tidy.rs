@@ -1,0 +1,79 @@
+//! Style as a test: the rules of STYLE.md and ARCHITECTURE.md that a program can check.
+
+mod arrows;
+mod functions;
+mod lexer;
+mod ratchet;
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::printer::{complain, say};
+use crate::workspace::{Outcome, Workspace};
+
+use ratchet::Ratchet;
+use source::SourceFile;
+
+/// Folders at the root that hold files of ours.
+const OUR_FOLDERS: [&str; 7] = ["crates", "xtask", "tests", "docs", "examples", ".cargo", ".ci"];
+
+/// The written exceptions to the length limits.
+const RATCHET: &str = "xtask/ratchet.txt";
+
+/// Checks everything and prints each fault with its place; any fault fails.
+pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    let mut faults = arrows::faults(&workspace.metadata);
+    let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
+    let files = our_files(&workspace.root)?;
+    for path in &files {
+        let Ok(text) = fs::read_to_string(workspace.root.join(path)) else { continue };
+        let file = SourceFile::new(path, &text);
+        faults.extend(file.faults());
+        faults.extend(ratchet.check_file(&file));
+    }
+    faults.extend(ratchet.leftovers());
+    for fault in &faults {
+        complain(&format!("tidy: {fault}"));
+    }
+    if faults.is_empty() {
+        say(&format!("tidy: {} files, nothing to say", files.len()));
+        Ok(())
+    } else {
+        Err(format!("{} faults; STYLE.md and ARCHITECTURE.md say why", faults.len()).into())
+    }
+}
+
+/// Every file of ours, relative to the root, in order.
+fn our_files(root: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    for folder in OUR_FOLDERS {
+        collect(&root.join(folder), &mut files)?;
+    }
+    let mut relative: Vec<PathBuf> =
+        files.into_iter().filter_map(|path| path.strip_prefix(root).ok().map(Path::to_path_buf)).collect();
+    relative.sort();
+    Ok(relative)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Outcome {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            // A crate built on its own leaves one of these.
+            if entry.file_name() != "target" {
+                collect(&entry.path(), files)?;
+            }
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
