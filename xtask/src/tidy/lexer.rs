@@ -107,17 +107,19 @@ mod tests {
 
     #[test]
     fn literals_and_comments_become_blanks() {
-        for (source, code) in [
-            ("a // b {\nc", "a       \nc"),
-            ("a/*{/*}*/*/b", "a          b"),
-            (r#"f("{ \" }") + 1"#, "f(         ) + 1"),
-            (r##"r#"}"{"# x"##, "         x"),
-            ("br\"{\" x", "b     x"),
+        for (source, words) in [
+            ("a // b {\nc", "a c"),
+            ("a /* { /* } */ { */ b", "a b"),
+            (r#"f("{ \" }") + 1"#, "f( ) + 1"),
+            (r##"r#"}"{"# x"##, "x"),
+            ("br\"{\" x", "b x"),
             ("r#type { }", "r#type { }"),
-            ("'{' 'a '\\'' x", "    'a      x"),
-            ("for\"{\"", "for   "),
+            ("'{' 'a '\\'' x", "'a x"),
+            ("for\"{\"", "for"),
         ] {
-            assert_eq!(code_only(source), code, "{source}");
+            let code = code_only(source);
+            assert_eq!(code.split_whitespace().collect::<Vec<_>>().join(" "), words, "{source}");
+            assert_eq!(code.chars().count(), source.chars().count(), "{source}");
         }
     }
 
