@@ -1,0 +1,114 @@
+//! Where backups are kept, as users write it: `s3://bucket/prefix`, a path, `file:///path`, `mem:`.
+
+mod exposure;
+mod parse;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+pub use exposure::Exposure;
+
+use crate::error::StoreError;
+use crate::store::SharedStore;
+
+/// Folder used when no location is given, below the working directory.
+pub const DEFAULT_FOLDER: &str = "./.lastgood";
+
+/// Where backups are kept. Endpoint, region and credentials are never part of it: they come from the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A bucket, and the folder in it; an empty prefix is the bucket itself.
+    S3 {
+        /// The bucket's name.
+        bucket: String,
+        /// Segments joined by `/`, without a `/` at either end.
+        prefix: String,
+    },
+    /// A folder.
+    File(PathBuf),
+    /// The process's own memory: every opening is a new, empty store. For tests and examples.
+    Memory,
+}
+
+impl Location {
+    /// [`DEFAULT_FOLDER`].
+    #[must_use]
+    pub fn default_local() -> Self {
+        Self::File(PathBuf::from(DEFAULT_FOLDER))
+    }
+
+    /// Opens what is there, for reading and writing.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLocation`] if the folder does not exist; what the store says when it cannot be set up.
+    pub async fn open(&self) -> Result<SharedStore, StoreError> {
+        if let Self::File(path) = self
+            && !path.is_dir()
+        {
+            return Err(StoreError::NoLocation {
+                location: self.to_string(),
+                help: "name another location with `-r`; the first dump into a folder creates it".to_owned(),
+            });
+        }
+        self.open_or_create().await
+    }
+
+    /// Opens it for a writer: a folder that does not exist is created, readable by its owner only.
+    ///
+    /// # Errors
+    /// What the store says when it cannot be set up.
+    pub async fn open_or_create(&self) -> Result<SharedStore, StoreError> {
+        match self {
+            Self::S3 { bucket, prefix } => open_s3(bucket, prefix).await,
+            Self::File(path) => unwritten(path.display()),
+            Self::Memory => unwritten("mem:"),
+        }
+    }
+
+    /// Whether other users of this machine can read the folder; always `None` for what is no folder.
+    #[must_use]
+    pub fn exposure(&self) -> Option<Exposure> {
+        match self {
+            Self::File(path) => Exposure::of(path),
+            Self::S3 { .. } | Self::Memory => None,
+        }
+    }
+}
+
+#[cfg(feature = "s3")]
+async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> {
+    unwritten(format!("s3://{bucket}/{prefix}"))
+}
+
+#[cfg(not(feature = "s3"))]
+#[expect(clippy::unused_async, reason = "the signature is that of the build with S3")]
+async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> {
+    Err(StoreError::Unsuitable {
+        what: format!("this build cannot open `s3://{bucket}/{prefix}`: it has no S3 client"),
+        help: "build backup-core with its feature `s3`, or name a folder".to_owned(),
+    })
+}
+
+fn unwritten(what: impl fmt::Display) -> Result<SharedStore, StoreError> {
+    Err(StoreError::Unsuitable { what: format!("{what} is being written"), help: String::new() })
+}
+
+impl FromStr for Location {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        parse::parse(text).map_err(|what| StoreError::Invalid { what })
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Memory => f.write_str("mem:"),
+        }
+    }
+}

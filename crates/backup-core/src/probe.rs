@@ -1,0 +1,1 @@
+//! Proves that a store publishes atomically before anything is written to it.

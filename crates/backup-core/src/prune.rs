@@ -1,0 +1,1 @@
+//! Removes what retention gave up, and what interrupted runs left.

@@ -1,0 +1,1 @@
+//! Strings that must not be shown.
