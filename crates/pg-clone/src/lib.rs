@@ -1,0 +1,5 @@
+//! Placeholder.
+
+pub mod error;
+pub mod pattern;
+pub mod row_hash;

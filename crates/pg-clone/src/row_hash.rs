@@ -1,0 +1,184 @@
+//! An order-independent hash of rows: the same for the same rows in any order, in any number of pieces.
+//!
+//! The hash is the sum, modulo 2^128, of the XXH3-128 of each row's `COPY` text without its newline. It finds damage and
+//! mistakes, not forgery: what stands against forgery are the SHA-256 digests of the stored bytes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The hash of a multiset of rows; text form is 32 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct RowHash(u128);
+
+impl RowHash {
+    /// Adds every line of `buffer`, which begins and ends between rows, and returns how many there were. In `COPY` text
+    /// a newline inside a value is written `\n` (PostgreSQL manual, `COPY`, "Text Format"), so a newline byte always
+    /// ends a row. Text after the last newline counts as a row.
+    pub fn add_lines(&mut self, buffer: &[u8]) -> u64 {
+        let mut rows = 0;
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', buffer) {
+            self.add_row(&buffer[start..end]);
+            start = end + 1;
+            rows += 1;
+        }
+        if start < buffer.len() {
+            self.add_row(&buffer[start..]);
+            rows += 1;
+        }
+        rows
+    }
+
+    /// Adds one row, given without its newline.
+    pub fn add_row(&mut self, row: &[u8]) {
+        self.0 = self.0.wrapping_add(xxh3_128(row));
+    }
+
+    /// Adds all rows of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.0 = self.0.wrapping_add(other.0);
+    }
+}
+
+impl fmt::Display for RowHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for RowHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<RowHash> for String {
+    fn from(hash: RowHash) -> Self {
+        hash.to_string()
+    }
+}
+
+impl TryFrom<String> for RowHash {
+    type Error = InvalidRowHash;
+
+    fn try_from(text: String) -> Result<Self, InvalidRowHash> {
+        text.parse()
+    }
+}
+
+/// Text that is not a row hash.
+#[derive(Debug, thiserror::Error)]
+#[error("not a row hash of 32 lower-case hexadecimal digits")]
+pub struct InvalidRowHash;
+
+impl FromStr for RowHash {
+    type Err = InvalidRowHash;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRowHash> {
+        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if text.len() != 32 || !digits {
+            return Err(InvalidRowHash);
+        }
+        u128::from_str_radix(text, 16).map(Self).map_err(|_| InvalidRowHash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(rows: &[Vec<u8>]) -> Vec<u8> {
+        rows.iter().flat_map(|row| row.iter().copied().chain([b'\n'])).collect()
+    }
+
+    fn hash(rows: &[Vec<u8>]) -> RowHash {
+        let mut hash = RowHash::default();
+        assert_eq!(hash.add_lines(&text(rows)), rows.len() as u64);
+        hash
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let byte = any::<u8>().prop_filter("a newline ends a row", |byte| *byte != b'\n');
+        prop::collection::vec(prop::collection::vec(byte, 0..40), 0..30)
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter((before, after) in rows().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))) {
+            prop_assert_eq!(hash(&before), hash(&after));
+        }
+
+        #[test]
+        fn pieces_do_not_matter(rows in rows(), at in any::<prop::sample::Index>()) {
+            let (left, right) = rows.split_at(at.index(rows.len() + 1));
+            let mut merged = hash(right);
+            merged.merge(&hash(left));
+            prop_assert_eq!(merged, hash(&rows));
+            let mut continued = hash(left);
+            continued.add_lines(&text(right));
+            prop_assert_eq!(continued, hash(&rows));
+        }
+
+        #[test]
+        fn one_changed_byte_shows(rows in rows(), row in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            prop_assume!(rows.iter().any(|row| !row.is_empty()));
+            let filled: Vec<_> = (0..rows.len()).filter(|index| !rows[*index].is_empty()).collect();
+            let mut changed = rows.clone();
+            let target = &mut changed[*row.get(&filled)];
+            let at = at.index(target.len());
+            target[at] ^= 1 << bit;
+            prop_assume!(target[at] != b'\n');
+            prop_assert_ne!(hash(&changed), hash(&rows));
+        }
+
+        #[test]
+        fn a_row_more_or_twice_shows(rows in rows(), again in any::<prop::sample::Index>()) {
+            prop_assume!(!rows.is_empty());
+            let mut more = rows.clone();
+            more.push(rows[again.index(rows.len())].clone());
+            prop_assert_ne!(hash(&more), hash(&rows));
+        }
+
+        #[test]
+        fn text_form_is_read_back(value in any::<u128>()) {
+            let hash = RowHash(value);
+            prop_assert_eq!(hash.to_string().parse::<RowHash>().unwrap(), hash);
+        }
+    }
+
+    #[test]
+    fn rows_that_swap_a_field_boundary_differ() {
+        assert_ne!(hash(&[b"a\tbc".to_vec()]), hash(&[b"ab\tc".to_vec()]));
+        assert_ne!(hash(&[b"ab".to_vec()]), hash(&[b"a".to_vec(), b"b".to_vec()]));
+        assert_ne!(hash(&[Vec::new()]), RowHash::default(), "an empty row is a row");
+    }
+
+    #[test]
+    fn the_algorithm_is_the_published_one() {
+        // XXH3 of no bytes, 128 bits, seed 0 (xxHash's own sanity table).
+        let mut hash = RowHash::default();
+        hash.add_row(b"");
+        assert_eq!(hash.to_string(), "99aa06d3014798d86001c324468d497f");
+    }
+
+    #[test]
+    fn text_after_the_last_newline_counts_as_a_row() {
+        let (mut open, mut closed) = (RowHash::default(), RowHash::default());
+        assert_eq!(open.add_lines(b"1\n2"), 2);
+        assert_eq!(closed.add_lines(b"1\n2\n"), 2);
+        assert_eq!(open, closed);
+    }
+
+    #[test]
+    fn upper_case_signs_and_short_texts_are_refused() {
+        for wrong in ["99AA06D3014798D86001C324468D497F", "+9aa06d3014798d86001c324468d497f", "99", ""] {
+            assert!(wrong.parse::<RowHash>().is_err(), "{wrong}");
+        }
+    }
+}
