@@ -1,5 +1,6 @@
 //! Placeholder.
 
+pub mod dump_key;
 pub mod error;
 pub mod pattern;
 pub mod row_hash;
