@@ -1,1 +1,171 @@
-//! Finds, reads and publishes manifests.
+//! Finds, reads and publishes manifests. Knows no kinds: whatever has a manifest is a backup.
+//!
+//! # Finding
+//! The location is walked as a tree, several requests at a time. A folder with a `manifest.json` is a backup and is not
+//! entered, so that its data is never listed; an object named `….manifest.json` describes the object beside it.
+
+mod publish;
+mod walk;
+
+use futures::{Stream, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+
+pub use publish::{Published, publish};
+pub(crate) use walk::{Found, walk};
+
+use crate::document;
+use crate::error::{CoreError, FormatError, StoreError};
+use crate::key::Key;
+use crate::manifest::{FORMAT, MANIFEST_NAME, Manifest, Outcome};
+use crate::store::{StoreRead, StoreResult};
+
+/// Requests in flight while manifests are read: enough to hide the latency of S3, few enough for its request limits.
+pub const CONCURRENCY: usize = 32;
+
+/// Longest manifest in bytes. A hundred thousand tables need about half of it.
+pub const MANIFEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Longest pointer in bytes: ours have about 200.
+const POINTER_BYTES_MAX: usize = 64 * 1024;
+
+/// One manifest found. A damaged one is an entry too: hiding it would hide that a backup was lost.
+#[derive(Debug)]
+pub struct Entry {
+    /// Where the manifest is.
+    pub key: Key,
+    /// The manifest, or why it cannot be used.
+    pub manifest: Result<Manifest, FormatError>,
+}
+
+impl Entry {
+    /// The manifest if it can be used and its backup is whole.
+    #[must_use]
+    pub fn good(&self) -> Option<&Manifest> {
+        self.manifest.as_ref().ok().filter(|manifest| manifest.outcome == Outcome::Good)
+    }
+}
+
+/// The name of the newest good backup of a folder, so that a listing that lags cannot hide it. Only a hint: it is never
+/// trusted without reading the manifest it names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Pointer {
+    format: u64,
+    manifest: Key,
+    sequence: u64,
+    created_at: jiff::Timestamp,
+}
+
+impl Pointer {
+    fn order(&self) -> (u64, jiff::Timestamp) {
+        (self.sequence, self.created_at)
+    }
+}
+
+/// Whether `key` is named as manifests are: `manifest.json` in a folder, or `….manifest.json` beside an object.
+#[must_use]
+pub fn is_manifest(key: &Key) -> bool {
+    key.name() == MANIFEST_NAME || key.name().strip_suffix(MANIFEST_NAME).is_some_and(|stem| stem.ends_with('.'))
+}
+
+/// Order among the backups of one source: by sequence, then by time, since clocks step back and sequences may tie.
+#[must_use]
+pub fn order<D>(manifest: &Manifest<D>) -> (u64, jiff::Timestamp) {
+    (manifest.sequence, manifest.created_at)
+}
+
+/// The manifests below `prefix` (empty, or ending in `/`) as they arrive, in no particular order and bounded memory.
+pub fn stream<'a>(store: &'a dyn StoreRead, prefix: &str) -> impl Stream<Item = StoreResult<Entry>> + Send + 'a {
+    walk(store, prefix).try_filter_map(async |found| match found {
+        Found::Backup(entry) => Ok(Some(entry)),
+        _ => Ok(None),
+    })
+}
+
+/// The manifests below `prefix` (empty, or ending in `/`) in order of their keys.
+///
+/// # Errors
+/// What the store says. Manifests that cannot be used are entries, not errors.
+pub async fn list(store: &dyn StoreRead, prefix: &str) -> StoreResult<Vec<Entry>> {
+    let mut entries: Vec<Entry> = stream(store, prefix).try_collect().await?;
+    entries.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(entries)
+}
+
+/// Reads the manifest `key`.
+///
+/// # Errors
+/// [`StoreError::NotFound`] if there is no such backup; why it cannot be used; what the store says.
+pub async fn read(store: &dyn StoreRead, key: &Key) -> Result<Manifest, CoreError> {
+    let bytes = document::read(store, key, MANIFEST_BYTES_MAX).await?;
+    if crate::prune::is_claim(&bytes) {
+        return Err(StoreError::not_found(key).into());
+    }
+    Ok(Manifest::from_bytes(key, &bytes)?)
+}
+
+/// The newest good one of `entries`, by [`order`].
+#[must_use]
+pub fn newest_good(entries: &[Entry]) -> Option<&Entry> {
+    entries.iter().max_by_key(|entry| entry.good().map(order)).filter(|entry| entry.good().is_some())
+}
+
+/// The newest good backup below `prefix`: the newest of those listed and the one `pointer` names.
+///
+/// # Errors
+/// What the store says.
+pub async fn latest(store: &dyn StoreRead, prefix: &str, pointer: &Key) -> StoreResult<Option<(Key, Manifest)>> {
+    let pointed = pointed(store, pointer).await?;
+    let listed = stream(store, prefix).try_filter_map(async |entry| {
+        Ok(match entry.manifest {
+            Ok(manifest) if manifest.outcome == Outcome::Good => Some((entry.key, manifest)),
+            _ => None,
+        })
+    });
+    listed
+        .try_fold(pointed, async |best, found| {
+            let newer = best.as_ref().is_none_or(|(_, manifest)| order(&found.1) > order(manifest));
+            Ok(if newer { Some(found) } else { best })
+        })
+        .await
+}
+
+/// The sequence the next backup below `prefix` gets: one more than the highest listed or named by `pointer`.
+///
+/// # Errors
+/// What the store says.
+pub async fn next_sequence(store: &dyn StoreRead, prefix: &str, pointer: &Key) -> StoreResult<u64> {
+    let pointed = read_pointer(store, pointer).await?.map_or(0, |pointer| pointer.sequence);
+    let mut entries = Box::pin(stream(store, prefix));
+    let mut highest = pointed;
+    while let Some(entry) = entries.next().await {
+        highest = highest.max(entry?.manifest.map_or(0, |manifest| manifest.sequence));
+    }
+    Ok(highest.saturating_add(1))
+}
+
+async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option<(Key, Manifest)>> {
+    let Some(pointer) = read_pointer(store, pointer).await? else {
+        return Ok(None);
+    };
+    match read(store, &pointer.manifest).await {
+        Ok(manifest) if manifest.outcome == Outcome::Good => Ok(Some((pointer.manifest, manifest))),
+        Err(CoreError::Store(error)) if !error.is_not_found() => Err(error),
+        // Pruned since, or damaged: the listing shows the latter.
+        _ => Ok(None),
+    }
+}
+
+/// The pointer, unless it is missing or makes no sense: it is only a hint.
+async fn read_pointer(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Pointer>> {
+    match document::read(store, key, POINTER_BYTES_MAX).await {
+        Ok(bytes) => {
+            let parsed = document::parse(key, &bytes, FORMAT).ok();
+            Ok(parsed.and_then(|value| serde_json::from_value(value).ok()))
+        }
+        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -224,6 +224,17 @@ pub enum CoreError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Retention(#[from] crate::retention::RetentionError),
+    /// Somebody else published another backup under the same key.
+    #[error("`{key}` was published by `{theirs}` before `{ours}` could; that backup is untouched")]
+    #[diagnostic(code("core::taken"), help("let only one of the two run at a time, then run this one again"))]
+    Taken {
+        /// The manifest's key.
+        key: String,
+        /// Host and process of this writer.
+        ours: String,
+        /// Host and process of the other.
+        theirs: String,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     #[diagnostic(code("core::cancelled"))]

@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod codec;
 pub mod digest;
+pub mod document;
 pub mod error;
 pub mod key;
 pub mod location;

@@ -1,0 +1,125 @@
+//! Walks a location as a tree, many requests at a time, without listing what is inside complete backups.
+
+use std::collections::VecDeque;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesUnordered};
+use futures::{FutureExt, Stream, StreamExt};
+
+use super::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest};
+use crate::document;
+use crate::error::{FormatError, StoreError};
+use crate::key::Key;
+use crate::manifest::{MANIFEST_NAME, Manifest};
+use crate::prune;
+use crate::store::{StoreRead, StoreResult};
+
+/// Something a walk comes across.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A manifest.
+    Backup(Entry),
+    /// A removal begun whose manifest is gone.
+    Tombstone(Key),
+    /// What an unpublished backup says it will refer to.
+    Uses(Key),
+    /// An incomplete backup another prune is removing.
+    Claim(Key),
+}
+
+/// A step of the walk yet to be taken.
+enum Visit {
+    Folder(String),
+    Manifest(Key),
+}
+
+/// What one step brought: something found, and further steps.
+type Step = StoreResult<(Vec<Found>, Vec<Visit>)>;
+
+/// Everything below `prefix` (empty, or ending in `/`).
+pub(crate) fn walk<'a>(store: &'a dyn StoreRead, prefix: &str) -> impl Stream<Item = StoreResult<Found>> + Send + 'a {
+    let walk = Walk {
+        store,
+        waiting: VecDeque::from([Visit::Folder(prefix.to_owned())]),
+        running: FuturesUnordered::new(),
+        ready: VecDeque::new(),
+    };
+    stream::try_unfold(walk, async |mut walk| Ok(walk.next().await?.map(|found| (found, walk))))
+}
+
+struct Walk<'a> {
+    store: &'a dyn StoreRead,
+    waiting: VecDeque<Visit>,
+    running: FuturesUnordered<BoxFuture<'a, Step>>,
+    ready: VecDeque<Found>,
+}
+
+impl Walk<'_> {
+    async fn next(&mut self) -> StoreResult<Option<Found>> {
+        loop {
+            if let Some(found) = self.ready.pop_front() {
+                return Ok(Some(found));
+            }
+            while self.running.len() < CONCURRENCY
+                && let Some(visit) = self.waiting.pop_front()
+            {
+                self.running.push(step(self.store, visit).boxed());
+            }
+            match self.running.next().await {
+                None => return Ok(None),
+                Some(step) => {
+                    let (found, visits) = step?;
+                    self.ready.extend(found);
+                    self.waiting.extend(visits);
+                }
+            }
+        }
+    }
+}
+
+async fn step(store: &dyn StoreRead, visit: Visit) -> Step {
+    match visit {
+        Visit::Manifest(key) => Ok((manifest(store, &key).await?.into_iter().collect(), Vec::new())),
+        Visit::Folder(folder) => {
+            if !folder.is_empty()
+                && let Ok(key) = Key::new(format!("{folder}{MANIFEST_NAME}"))
+                && let Some(found) = manifest(store, &key).await?
+            {
+                return Ok((vec![found], Vec::new()));
+            }
+            Ok(children(&folder, store.list_children(&folder).await?))
+        }
+    }
+}
+
+fn children(folder: &str, names: Vec<String>) -> (Vec<Found>, Vec<Visit>) {
+    let (mut found, mut visits) = (Vec::new(), Vec::new());
+    for name in names {
+        if name.ends_with('/') {
+            visits.push(Visit::Folder(format!("{folder}{name}")));
+            continue;
+        }
+        // A foreign object whose name is no key of ours is nothing of ours.
+        let Ok(key) = Key::new(format!("{folder}{name}")) else { continue };
+        if is_manifest(&key) {
+            visits.push(Visit::Manifest(key));
+        } else if prune::is_tombstone(&key) {
+            found.push(Found::Tombstone(key));
+        } else if prune::is_uses(&key) {
+            found.push(Found::Uses(key));
+        }
+    }
+    (found, visits)
+}
+
+/// The manifest, or `None` if there is none (any more: a prune may run beside us).
+async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>> {
+    let manifest = match document::read(store, key, MANIFEST_BYTES_MAX).await {
+        Ok(bytes) if prune::is_claim(&bytes) => return Ok(Some(Found::Claim(key.clone()))),
+        Ok(bytes) => Manifest::from_bytes(key, &bytes),
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        Err(StoreError::Damaged { key, what }) => Err(FormatError::Invalid { key, what }),
+        Err(error) => return Err(error),
+    };
+    Ok(Some(Found::Backup(Entry { key: key.clone(), manifest })))
+}

@@ -1,0 +1,97 @@
+//! Names and small documents by which removals and publications keep out of each other's way.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::manifest::MANIFEST_NAME;
+
+/// Name of the object that says that a backup is being removed; stands where `manifest.json` stands in the manifest's key.
+pub const TOMBSTONE_NAME: &str = "deleted.json";
+
+/// Name of the object by which an unpublished backup says what it will refer to; likewise.
+pub const USES_NAME: &str = "uses.json";
+
+/// Format of these documents.
+pub(super) const FORMAT: u64 = 1;
+
+/// Longest of these documents in bytes: a million keys of common length.
+pub(super) const DOCUMENT_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// A removal begun: written before the manifest goes, deleted after the last part went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tombstone {
+    pub(super) format: u64,
+    pub(super) manifest: Key,
+    pub(super) deleted_at: Timestamp,
+    pub(super) writer: String,
+    pub(super) parts: Vec<Key>,
+}
+
+/// What an unpublished backup will refer to outside its own folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Uses {
+    pub(super) format: u64,
+    pub(super) keys: Vec<Key>,
+}
+
+/// Stands in a manifest's place while an incomplete backup is removed, so that its writer cannot publish meanwhile:
+/// of the two creates of that one key exactly one succeeds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claim {
+    pub(super) format: u64,
+    pub(super) abandoned_at: Timestamp,
+    pub(super) writer: String,
+}
+
+/// Whether the bytes are a claim and no manifest.
+pub(crate) fn is_claim(bytes: &[u8]) -> bool {
+    claim(bytes).is_some()
+}
+
+/// Who made the claim.
+pub(crate) fn claimed_by(bytes: &[u8]) -> Option<String> {
+    claim(bytes).map(|claim| claim.writer)
+}
+
+/// Longest claim in bytes: host names have 255 at most. Spares parsing every manifest twice.
+const CLAIM_BYTES_MAX: usize = 1024;
+
+fn claim(bytes: &[u8]) -> Option<Claim> {
+    if bytes.len() > CLAIM_BYTES_MAX {
+        return None;
+    }
+    serde_json::from_slice(bytes).ok()
+}
+
+/// Whether the key is a tombstone's.
+pub(crate) fn is_tombstone(key: &Key) -> bool {
+    is_named(key, TOMBSTONE_NAME)
+}
+
+/// Whether the key is that of a [`Uses`].
+pub(crate) fn is_uses(key: &Key) -> bool {
+    is_named(key, USES_NAME)
+}
+
+fn is_named(key: &Key, name: &str) -> bool {
+    key.name() == name || key.name().strip_suffix(name).is_some_and(|stem| stem.ends_with('.'))
+}
+
+/// The tombstone's key of the backup with this manifest.
+pub(super) fn tombstone_key(manifest: &Key) -> Result<Key, StoreError> {
+    beside(manifest, TOMBSTONE_NAME)
+}
+
+/// The key of the [`Uses`] of the backup with this manifest.
+pub(super) fn uses_key(manifest: &Key) -> Result<Key, StoreError> {
+    beside(manifest, USES_NAME)
+}
+
+fn beside(manifest: &Key, name: &str) -> Result<Key, StoreError> {
+    match manifest.as_str().strip_suffix(MANIFEST_NAME) {
+        Some(stem) => Key::new(format!("{stem}{name}")),
+        None => Err(StoreError::Invalid { what: format!("`{manifest}` is no manifest's key") }),
+    }
+}
