@@ -1,5 +1,6 @@
 //! Names of stored objects: validated, relative, with `/` between segments.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -66,9 +67,7 @@ fn fault(text: &str) -> Option<(usize, String)> {
         let what = match segment {
             "" => Some("an empty segment".to_owned()),
             "." | ".." => Some(format!("the segment `{segment}`")),
-            long if long.len() > SEGMENT_BYTES_MAX => {
-                Some(format!("a segment longer than {SEGMENT_BYTES_MAX} bytes"))
-            }
+            long if long.len() > SEGMENT_BYTES_MAX => Some(format!("a segment longer than {SEGMENT_BYTES_MAX} bytes")),
             _ => None,
         };
         if let Some(what) = what {
@@ -88,6 +87,13 @@ impl fmt::Display for Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Equality, order and hash of a key are those of its text, so that maps can be searched by prefixes that are no keys.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

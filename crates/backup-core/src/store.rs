@@ -22,8 +22,10 @@ pub mod limit;
 pub mod memory;
 pub mod observe;
 pub mod retry;
+mod rules;
 #[cfg(feature = "s3")]
 pub mod s3;
+mod shared;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -1,1 +1,280 @@
-//! Being written.
+//! A store in a folder: every object a file, published by one rename.
+
+mod publish;
+mod temp;
+mod upload;
+mod walk;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use jiff::Timestamp;
+
+use self::temp::Temp;
+use self::walk::{Found, Walk};
+use super::rules;
+use super::{
+    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
+    UnfinishedUpload,
+};
+use crate::error::StoreError;
+use crate::key::Key;
+
+/// Bytes read at a time: large enough that the hop to a blocking thread does not show, small enough to hold many.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// Objects looked up at a time while listing.
+const PAGE_OBJECTS: usize = 256;
+
+/// Folders and files are the owner's alone: backups hold everything their source holds.
+const FOLDER_MODE: u32 = 0o700;
+
+/// A folder of files. Names beginning with [`temp::PREFIX`] and [`publish::LOCK_NAME`] are its own and never objects.
+#[derive(Clone, Debug)]
+pub struct FsStore {
+    root: Arc<Root>,
+}
+
+#[derive(Debug)]
+struct Root {
+    path: PathBuf,
+    /// As the user wrote it, for messages.
+    shown: String,
+}
+
+impl FsStore {
+    /// Opens the folder `path`, which must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLocation`] if there is no such folder; [`StoreError::PermissionDenied`] if it may not be entered.
+    pub fn open(path: impl AsRef<Path>) -> StoreResult<Self> {
+        let path = path.as_ref();
+        let shown = path.display().to_string();
+        let missing = || StoreError::NoLocation {
+            location: shown.clone(),
+            help: "name another location with `-r`; the first backup into a folder creates it".to_owned(),
+        };
+        let absolute = match path.canonicalize() {
+            Ok(absolute) if absolute.is_dir() => absolute,
+            Ok(_) => return Err(missing()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+            Err(error) => return Err(failed(&shown, "open", 0, error)),
+        };
+        Ok(Self { root: Arc::new(Root { path: absolute, shown }) })
+    }
+
+    /// Opens the folder `path`, creating it, readable by its owner only, if it does not exist.
+    ///
+    /// # Errors
+    /// As [`FsStore::open`], and what the system says when the folder cannot be created.
+    pub fn create(path: impl AsRef<Path>) -> StoreResult<Self> {
+        let path = path.as_ref();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE)
+            .create(path)
+            .map_err(|error| failed(&path.display().to_string(), "create the folder", 0, error))?;
+        Self::open(path)
+    }
+}
+
+impl Root {
+    fn path_of(&self, key: &Key) -> StoreResult<PathBuf> {
+        if key.as_str().split('/').any(is_own_name) {
+            return Err(StoreError::Invalid { what: format!("the key `{key}` is a name this store uses itself") });
+        }
+        Ok(self.path.join(key.as_str()))
+    }
+}
+
+/// Whether `name` is this store's own and no object's.
+fn is_own_name(name: &str) -> bool {
+    name.starts_with(temp::PREFIX) || name == publish::LOCK_NAME
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> StoreResult<T> + Send + 'static) -> StoreResult<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(StoreError::Other {
+                key: String::new(),
+                action: "run a file operation".to_owned(),
+                source: error.into(),
+            }),
+        },
+    }
+}
+
+/// What an I/O error means. `bytes` is how many were to be written.
+fn failed(key: &str, action: &str, bytes: u64, error: io::Error) -> StoreError {
+    use io::ErrorKind::{NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let (key, action) = (key.to_owned(), action.to_owned());
+    match error.kind() {
+        NotFound => StoreError::NotFound { key },
+        StorageFull | QuotaExceeded => StoreError::NoSpace { key, bytes_needed: bytes, source: error.into() },
+        PermissionDenied | ReadOnlyFilesystem => StoreError::PermissionDenied {
+            help: format!("let the user who runs lastgood {action} there, or name another location with `-r`"),
+            key,
+            action,
+            source: error.into(),
+        },
+        _ => StoreError::Other { key, action, source: error.into() },
+    }
+}
+
+fn meta_of(key: &Key, stat: &std::fs::Metadata) -> ObjectMeta {
+    let modified = stat.modified().ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
+    ObjectMeta { key: key.clone(), bytes: stat.len(), modified, tag: Some(publish::tag_of(stat)) }
+}
+
+/// The object's file and what is known of it; a folder is not an object.
+fn open_object(root: &Root, key: &Key) -> StoreResult<(File, std::fs::Metadata)> {
+    let path = root.path_of(key)?;
+    let absent = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotADirectory => StoreError::not_found(key),
+        _ => failed(key.as_str(), "read", 0, error),
+    };
+    let file = File::open(path).map_err(absent)?;
+    let stat = file.metadata().map_err(absent)?;
+    if stat.is_file() { Ok((file, stat)) } else { Err(StoreError::not_found(key)) }
+}
+
+/// Reads up to [`READ_BYTES`] of `left` bytes; a file that ends before is damaged.
+fn read_chunk(file: &mut File, key: &Key, left: u64) -> StoreResult<Bytes> {
+    let want = left.min(READ_BYTES as u64);
+    let mut chunk = Vec::with_capacity(usize::try_from(want).unwrap_or(READ_BYTES));
+    file.take(want).read_to_end(&mut chunk).map_err(|error| failed(key.as_str(), "read", 0, error))?;
+    if (chunk.len() as u64) < want {
+        let what = format!("it ended {} bytes early while it was read", left - chunk.len() as u64);
+        return Err(StoreError::Damaged { key: key.to_string(), what });
+    }
+    Ok(chunk.into())
+}
+
+#[async_trait]
+impl StoreRead for FsStore {
+    async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
+        let (root, key) = (self.root.clone(), key.clone());
+        blocking(move || {
+            let path = root.path_of(&key)?;
+            match std::fs::metadata(path) {
+                Ok(stat) if stat.is_file() => Ok(meta_of(&key, &stat)),
+                Ok(_) => Err(StoreError::not_found(&key)),
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(StoreError::not_found(&key)),
+                Err(error) => Err(failed(key.as_str(), "look up", 0, error)),
+            }
+        })
+        .await
+    }
+
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
+        let (root, of) = (self.root.clone(), key.clone());
+        let (file, span) = blocking(move || {
+            let (mut file, stat) = open_object(&root, &of)?;
+            let span = rules::span(&of, range, stat.len())?;
+            file.seek(SeekFrom::Start(span.start)).map_err(|error| failed(of.as_str(), "read", 0, error))?;
+            Ok((file, span))
+        })
+        .await?;
+        let key = key.clone();
+        let chunks = stream::try_unfold((file, span.end - span.start), move |(mut file, left)| {
+            let key = key.clone();
+            async move {
+                if left == 0 {
+                    return Ok(None);
+                }
+                blocking(move || {
+                    let chunk = read_chunk(&mut file, &key, left)?;
+                    let left = left - chunk.len() as u64;
+                    Ok(Some((chunk, (file, left))))
+                })
+                .await
+            }
+        });
+        Ok(chunks.boxed())
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        let walk = Walk::new(self.root.clone(), prefix, after.map(Key::as_str), Found::Objects);
+        let pages = stream::try_unfold(walk, |mut walk| async move {
+            blocking(move || {
+                let mut page = Vec::new();
+                while page.len() < PAGE_OBJECTS
+                    && let Some((key, path)) = walk.next_file()?
+                {
+                    page.extend(walk::look_up(&key, &path)?);
+                }
+                Ok((!page.is_empty()).then(|| (stream::iter(page.into_iter().map(Ok)), walk)))
+            })
+            .await
+        });
+        futures::TryStreamExt::try_flatten(pages).boxed()
+    }
+
+    async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        rules::check_folder(prefix)?;
+        let (root, prefix) = (self.root.clone(), prefix.to_owned());
+        blocking(move || walk::children(&root, &prefix)).await
+    }
+
+    fn describe(&self) -> String {
+        self.root.shown.clone()
+    }
+}
+
+#[async_trait]
+impl StoreWrite for FsStore {
+    async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
+        rules::refuse_lock(options, &self.root.shown)?;
+        let (root, key, mode) = (self.root.clone(), key.clone(), options.mode.clone());
+        blocking(move || {
+            let temp = Temp::create(&root, &key)?;
+            temp.write_at(&body, 0)?;
+            temp.publish(&mode)
+        })
+        .await
+    }
+
+    async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
+        rules::refuse_lock(options, &self.root.shown)?;
+        rules::check_part_bytes(key, options)?;
+        let (root, of) = (self.root.clone(), key.clone());
+        let temp = blocking(move || Temp::create(&root, &of)).await?;
+        Ok(Box::new(upload::FileUpload::new(temp, options)))
+    }
+}
+
+#[async_trait]
+impl StoreDelete for FsStore {
+    async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
+        let (root, keys) = (self.root.clone(), keys.to_vec());
+        blocking(move || {
+            let outcomes = keys.into_iter().map(|key| DeleteOutcome { result: publish::remove(&root, &key), key });
+            Ok(outcomes.collect())
+        })
+        .await
+    }
+
+    async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
+        let (root, prefix) = (self.root.clone(), prefix.to_owned());
+        blocking(move || walk::unfinished(&root, &prefix)).await
+    }
+
+    async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
+        let (root, upload) = (self.root.clone(), upload.clone());
+        blocking(move || temp::sweep(&root, &upload)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
