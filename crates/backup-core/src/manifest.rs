@@ -197,6 +197,32 @@ impl<D: Serialize> Manifest<D> {
     }
 }
 
+impl<D> Manifest<D> {
+    /// The same manifest with another detail.
+    #[must_use]
+    pub fn with_detail<E>(self, detail: E) -> Manifest<E> {
+        Manifest {
+            format: self.format,
+            id: self.id,
+            kind: self.kind,
+            source: self.source,
+            config: self.config,
+            created_at: self.created_at,
+            started_at: self.started_at,
+            tool: self.tool,
+            parent: self.parent,
+            sequence: self.sequence,
+            outcome: self.outcome,
+            parts: self.parts,
+            counts: self.counts,
+            tags: self.tags,
+            encryption: self.encryption,
+            detail,
+            unknown: self.unknown,
+        }
+    }
+}
+
 impl<D: DeserializeOwned> Manifest<D> {
     /// Reads a stored manifest: format first, then its digest, then its fields.
     ///

@@ -18,6 +18,9 @@ use crate::error::{PgError, PgResult};
 /// The folder of a location in which database dumps are.
 pub const ROOT: &str = "pg";
 
+/// Name of the hint, beside a database's dumps, at the newest good one.
+const POINTER_NAME: &str = "latest.json";
+
 /// What every dump's name ends in.
 const SUFFIX: &str = ".dump";
 
@@ -40,33 +43,29 @@ pub enum KeyForm {
 /// The name of a dump, taken apart. Ordered by time, then database and configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DumpKey {
-    database: String,
-    timestamp: Timestamp,
-    config: String,
-    form: KeyForm,
-    /// Where the folder or object is in the location.
-    stored: Key,
+    /// The database that was dumped; its Django alias in keys of django-pgclone 2.x and 3.x.
+    pub database: String,
+    /// When, to the microsecond.
+    pub timestamp: Timestamp,
+    /// The configuration it was made with.
+    pub config: String,
+    /// How it is stored and named.
+    pub form: KeyForm,
+    /// Where the object of a single-file dump is in the location.
+    object: Option<Key>,
 }
 
 impl DumpKey {
     /// The key of a new dump. Of `timestamp` the microseconds count.
-    ///
-    /// # Errors
-    /// [`PgError::Usage`] if a name is empty or too long to be part of a key.
-    pub fn new(database: &str, timestamp: Timestamp, config: &str) -> PgResult<Self> {
-        let unusable = |what: String| PgError::Usage {
-            what,
-            help: "names of databases have 1 to 63 bytes; choose a short name for --config".to_owned(),
-        };
-        if database.is_empty() || config.is_empty() {
-            return Err(unusable("the name of a database or configuration is empty".to_owned()));
+    #[must_use]
+    pub fn new(database: &str, timestamp: Timestamp, config: &str) -> Self {
+        Self {
+            database: database.to_owned(),
+            timestamp: in_microseconds(timestamp).unwrap_or(timestamp),
+            config: config.to_owned(),
+            form: KeyForm::Folder,
+            object: None,
         }
-        let timestamp =
-            in_microseconds(timestamp).ok_or_else(|| unusable(format!("the time {timestamp} is no time")))?;
-        let name = format!("{}.{}{SUFFIX}", timestamp_text(timestamp, '-'), encode(config));
-        let stored = Key::new(format!("{ROOT}/{}/{name}", encode(database)))
-            .map_err(|error| unusable(format!("database `{database}` with configuration `{config}`: {error}")))?;
-        Ok(Self { database: database.to_owned(), timestamp, config: config.to_owned(), form: KeyForm::Folder, stored })
     }
 
     /// Reads the key of one of our dumps as people write it, `{database}/{timestamp}.{config}.dump`, with or without
@@ -76,15 +75,23 @@ impl DumpKey {
         let below = text.strip_prefix("pg/").filter(|rest| rest.contains('/')).unwrap_or(text);
         let (folder, name) = below.split_once('/')?;
         let (timestamp, config) = timestamp_and_config(name, '-')?;
-        let (database, config) = (decode(folder)?, decode(config)?);
-        Self::new(&database, timestamp, &config).ok()
+        let key = Self::new(&decode(folder)?, timestamp, &decode(config)?);
+        key.folder().is_ok().then_some(key)
+    }
+
+    /// Reads the name of a dump's folder below [`DumpKey::database_folder`].
+    #[must_use]
+    pub fn parse_folder_name(database: &str, name: &str) -> Option<Self> {
+        let (timestamp, config) = timestamp_and_config(name, '-')?;
+        let key = Self::new(database, timestamp, &decode(config)?);
+        key.folder().is_ok().then_some(key)
     }
 
     /// Reads the key of a dump's manifest in a location; nothing if it is none of ours.
     #[must_use]
     pub fn of_manifest(key: &Key) -> Option<Self> {
         let folder = key.as_str().strip_suffix(MANIFEST_NAME)?.strip_suffix('/')?;
-        Self::parse(folder).filter(|parsed| parsed.stored.as_str() == folder)
+        Self::parse(folder).filter(|parsed| parsed.folder().is_ok_and(|own| own.as_str() == folder))
     }
 
     /// Reads the key of a single-file dump of django-pgclone in a location, at its root or below `pg/`.
@@ -100,7 +107,7 @@ impl DumpKey {
                     timestamp,
                     config: (*config).to_owned(),
                     form: KeyForm::Instance((*instance).to_owned()),
-                    stored: key.clone(),
+                    object: Some(key.clone()),
                 })
             }
             _ => None,
@@ -113,69 +120,83 @@ impl DumpKey {
             None => (KeyForm::Dashes, timestamp_and_config(name, '-')?),
         };
         let (database, config) = (database.to_owned(), config.to_owned());
-        Some(Self { database, timestamp, config, form, stored: key.clone() })
-    }
-
-    /// The database that was dumped; its Django alias in keys of django-pgclone 2.x and 3.x.
-    #[must_use]
-    pub fn database(&self) -> &str {
-        &self.database
-    }
-
-    /// When, to the microsecond.
-    #[must_use]
-    pub fn timestamp(&self) -> Timestamp {
-        self.timestamp
-    }
-
-    /// The configuration it was made with.
-    #[must_use]
-    pub fn config(&self) -> &str {
-        &self.config
-    }
-
-    /// How it is stored and named.
-    #[must_use]
-    pub fn form(&self) -> &KeyForm {
-        &self.form
+        Some(Self { database, timestamp, config, form, object: Some(key.clone()) })
     }
 
     /// Whether django-pgclone wrote it: one object, no manifest.
     #[must_use]
     pub fn is_legacy(&self) -> bool {
-        self.form != KeyForm::Folder
+        self.object.is_some()
     }
 
-    /// Where its folder, or its one object, is in the location.
+    /// Where the object of a single-file dump is in the location.
     #[must_use]
-    pub fn stored(&self) -> &Key {
-        &self.stored
+    pub fn object(&self) -> Option<&Key> {
+        self.object.as_ref()
+    }
+
+    /// Where the folder of one of our dumps is in the location.
+    ///
+    /// # Errors
+    /// [`PgError::Usage`] if a name is empty or too long to be part of a key.
+    pub fn folder(&self) -> PgResult<Key> {
+        let unusable = |what: &str| PgError::Usage {
+            what: format!(
+                "a dump of database `{}` with configuration `{}` has no key: {what}",
+                self.database, self.config
+            ),
+            help: "names of databases have 1 to 63 bytes; choose a short name for --config".to_owned(),
+        };
+        if self.config.is_empty() {
+            return Err(unusable("the name of the configuration is empty"));
+        }
+        if in_microseconds(self.timestamp).is_none() {
+            return Err(unusable("the time is not in the years 0 to 9999"));
+        }
+        Key::new(format!("{ROOT}/{}", self.own_text())).map_err(|error| unusable(&error.to_string()))
     }
 
     /// Where its manifest is, or would be.
     ///
     /// # Errors
-    /// [`PgError::Store`] if the key would be too long.
+    /// As [`DumpKey::folder`].
     pub fn manifest(&self) -> PgResult<Key> {
-        Ok(self.stored.join(MANIFEST_NAME)?)
+        Ok(self.folder()?.join(MANIFEST_NAME)?)
     }
-}
 
-/// The folder of `database`'s dumps, with a final `/`.
-///
-/// # Errors
-/// [`PgError::Store`] if the name is empty or too long for one.
-pub fn database_folder(database: &str) -> PgResult<String> {
-    Ok(format!("{}/", Key::new(format!("{ROOT}/{}", encode(database)))?))
+    /// Where the name of its database's newest good dump is.
+    ///
+    /// # Errors
+    /// As [`DumpKey::database_folder`].
+    pub fn pointer(&self) -> PgResult<Key> {
+        Ok(Self::database_folder(&self.database)?.join(POINTER_NAME)?)
+    }
+
+    /// The folder of `database`'s dumps.
+    ///
+    /// # Errors
+    /// [`PgError::Usage`] if the name is empty or too long for one.
+    pub fn database_folder(database: &str) -> PgResult<Key> {
+        Key::new(format!("{ROOT}/{}", encode(database))).map_err(|error| PgError::Usage {
+            what: format!("the database `{database}` cannot have dumps: {error}"),
+            help: "names of databases have 1 to 63 bytes".to_owned(),
+        })
+    }
+
+    fn own_text(&self) -> String {
+        let timestamp = timestamp_text(self.timestamp, '-');
+        format!("{}/{timestamp}.{}{SUFFIX}", encode(&self.database), encode(&self.config))
+    }
 }
 
 /// As people write it: without the location's `pg/`.
 impl fmt::Display for DumpKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stored = self.stored.as_str();
-        let segments = stored.split('/').count();
+        let Some(object) = &self.object else { return f.write_str(&self.own_text()) };
+        let object = object.as_str();
+        let segments = object.split('/').count();
         let has_root = matches!((&self.form, segments), (KeyForm::Instance(_), 5) | (_, 3));
-        f.write_str(if has_root { &stored[ROOT.len() + 1..] } else { stored })
+        f.write_str(if has_root { &object[ROOT.len() + 1..] } else { object })
     }
 }
 
@@ -186,7 +207,7 @@ impl Ord for DumpKey {
             .then_with(|| self.database.cmp(&other.database))
             .then_with(|| self.config.cmp(&other.config))
             .then_with(|| self.form.cmp(&other.form))
-            .then_with(|| self.stored.cmp(&other.stored))
+            .then_with(|| self.object.cmp(&other.object))
     }
 }
 

@@ -34,7 +34,10 @@ pub enum PgError {
     },
     /// The server was lost while we worked.
     #[error("the connection to the server was lost while {doing}")]
-    #[diagnostic(code("pg::lost"), help("see the server's log; nothing was published or switched, run the command again"))]
+    #[diagnostic(
+        code("pg::lost"),
+        help("see the server's log; nothing was published or switched, run the command again")
+    )]
     Lost {
         /// What we were doing.
         doing: String,

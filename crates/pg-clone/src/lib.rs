@@ -1,6 +1,57 @@
-//! Placeholder.
+//! Dump and restore PostgreSQL databases: parallel, streamed, verified, swapped in as one step.
+//!
+//! # What it promises
+//!
+//! A dump exists only when its manifest exists, and the manifest is written last. A restore reads and hashes every stored
+//! byte before it creates anything, builds a complete copy beside the live database, compares it with what was dumped,
+//! and then switches in one transaction. Whatever fails, the live database is as it was.
+//!
+//! # Dump and restore
+//!
+//! ```no_run
+//! use backup_core::location::Location;
+//! use pg_clone::dump::{DumpOptions, dump};
+//! use pg_clone::restore::{RestoreOptions, prepare, restore};
+//! use pg_clone::{Environment, Origin, Run, Server};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
+//! let store = "./backups".parse::<Location>()?.open_or_create().await?;
+//! let run = Run::silent();
+//!
+//! let report = dump(&server, &store, &DumpOptions::new("shop"), &run).await?;
+//!
+//! let mut options = RestoreOptions::new(report.key);
+//! options.into = Some("shop_copy".to_owned());
+//! let plan = prepare(&server, &store, &options, &run).await?;
+//! restore(&server, &store, &plan, &options, &run).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/dump.rs` and `examples/restore.rs` are the same as whole programs.
 
+pub mod adapters;
+pub mod config;
+pub mod detail;
+pub mod dump;
 pub mod dump_key;
 pub mod error;
+mod frame;
+pub mod ident;
+pub mod messages;
+mod pack;
 pub mod pattern;
+pub mod plan;
+pub mod recover;
 pub mod row_hash;
+pub mod run;
+pub mod settings;
+pub mod state;
+pub mod swap;
+pub mod target_lock;
+pub mod temporary;
+
+pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
+pub use error::{PgError, PgResult};
+pub use run::Run;

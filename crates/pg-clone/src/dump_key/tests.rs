@@ -14,11 +14,11 @@ fn object(text: &str) -> Option<DumpKey> {
 
 #[test]
 fn our_keys_look_as_the_readme_says() {
-    let key = DumpKey::new("shop", at("2026-11-21T03:00:04.123456789Z"), "nightly").unwrap();
+    let key = DumpKey::new("shop", at("2026-11-21T03:00:04.123456789Z"), "nightly");
     assert_eq!(key.to_string(), "shop/2026-11-21-03-00-04-123456.nightly.dump");
-    assert_eq!(key.stored().as_str(), "pg/shop/2026-11-21-03-00-04-123456.nightly.dump");
+    assert_eq!(key.folder().unwrap().as_str(), "pg/shop/2026-11-21-03-00-04-123456.nightly.dump");
     assert_eq!(key.manifest().unwrap().as_str(), "pg/shop/2026-11-21-03-00-04-123456.nightly.dump/manifest.json");
-    assert_eq!(key.timestamp(), at("2026-11-21T03:00:04.123456Z"));
+    assert_eq!(key.timestamp, at("2026-11-21T03:00:04.123456Z"));
 }
 
 #[test]
@@ -31,17 +31,20 @@ fn the_three_forms_of_django_pgclone_are_read_at_the_root_and_below_pg() {
     ] {
         for stored in [text.to_owned(), format!("pg/{text}")] {
             let key = object(&stored).expect(&stored);
-            assert_eq!((key.database(), key.config(), key.form()), ("shop", config, &form), "{stored}");
-            assert_eq!(key.timestamp(), at("2019-03-01T22:15:09.000042Z"));
-            assert_eq!((key.stored().as_str(), key.to_string().as_str()), (stored.as_str(), text));
+            assert_eq!((&*key.database, &*key.config, &key.form), ("shop", config, &form), "{stored}");
+            assert_eq!(key.timestamp, at("2019-03-01T22:15:09.000042Z"));
+            assert_eq!((key.object().unwrap().as_str(), key.to_string().as_str()), (stored.as_str(), text));
             assert!(key.is_legacy());
         }
     }
     let database_pg = object("pg/2019_03_01_22_15_09_000042.default.dump").unwrap();
-    assert_eq!((database_pg.database(), database_pg.to_string().as_str()), ("pg", database_pg.stored().as_str()));
+    assert_eq!(
+        (&*database_pg.database, database_pg.to_string().as_str()),
+        ("pg", database_pg.object().unwrap().as_str())
+    );
     let instance_pg = object("pg/shop/none/2019-03-01-22-15-09-000042.dump").unwrap();
-    assert_eq!(instance_pg.form(), &KeyForm::Instance("pg".into()));
-    assert_eq!(instance_pg.to_string(), instance_pg.stored().as_str());
+    assert_eq!(instance_pg.form, KeyForm::Instance("pg".into()));
+    assert_eq!(instance_pg.to_string(), instance_pg.object().unwrap().as_str());
 }
 
 #[test]
@@ -86,18 +89,19 @@ fn p7_hostile_names_become_harmless_segments() {
         assert_eq!(encode(name), segment);
         assert_eq!(decode(segment).as_deref(), Some(name));
     }
+    assert!(DumpKey::new("shop", at("2026-11-21T03:00:04Z"), "").folder().is_err());
     for wrong in ["%41", "%2f", "%", "%2", "%GG", "%+1", "a/b", "%FF", "."] {
         assert_eq!(decode(wrong), None, "{wrong}");
     }
-    assert!(DumpKey::new(&"\u{1}".repeat(63), at("2026-11-21T03:00:04Z"), "default").is_ok());
-    assert!(DumpKey::new("shop", at("2026-11-21T03:00:04Z"), &"x".repeat(250)).is_err());
-    assert!(DumpKey::new("", at("2026-11-21T03:00:04Z"), "x").is_err());
-    assert!(DumpKey::new("shop", at("-000001-11-21T03:00:04Z"), "x").is_err(), "a year of four digits");
+    assert!(DumpKey::new(&"\u{1}".repeat(63), at("2026-11-21T03:00:04Z"), "default").folder().is_ok());
+    assert!(DumpKey::new("shop", at("2026-11-21T03:00:04Z"), &"x".repeat(250)).folder().is_err());
+    assert!(DumpKey::new("", at("2026-11-21T03:00:04Z"), "x").folder().is_err());
+    assert!(DumpKey::new("shop", at("-000001-11-21T03:00:04Z"), "x").folder().is_err(), "a year of four digits");
 }
 
 #[test]
 fn keys_sort_by_time_first() {
-    let key = |database, time| DumpKey::new(database, at(time), "default").unwrap();
+    let key = |database, time| DumpKey::new(database, at(time), "default");
     let (old, new) = (key("zoo", "2020-01-01T00:00:00Z"), key("app", "2020-01-01T00:00:00.000001Z"));
     assert!(old < new);
     assert!(key("app", "2020-01-01T00:00:00Z") < old);
@@ -112,16 +116,19 @@ proptest! {
     #[test]
     fn our_keys_are_read_back(database in name(), config in name(), micros in 0_i64..250_000_000_000_000_000) {
         let timestamp = Timestamp::from_microsecond(micros).unwrap();
-        let key = DumpKey::new(&database, timestamp, &config).unwrap();
-        prop_assert_eq!((key.database(), key.config(), key.timestamp()), (&*database, &*config, timestamp));
+        let key = DumpKey::new(&database, timestamp, &config);
+        prop_assert_eq!((&*key.database, &*key.config, key.timestamp), (&*database, &*config, timestamp));
         prop_assert_eq!(DumpKey::parse(&key.to_string()), Some(key.clone()));
-        prop_assert_eq!(DumpKey::parse(key.stored().as_str()), Some(key.clone()));
+        prop_assert_eq!(DumpKey::parse(key.folder().unwrap().as_str()), Some(key.clone()));
+        let folder = key.folder().unwrap();
+        prop_assert_eq!(DumpKey::parse_folder_name(&database, folder.name()), Some(key.clone()));
+        prop_assert_eq!(format!("{}/{}", DumpKey::database_folder(&database).unwrap(), folder.name()), folder.as_str());
         prop_assert_eq!(DumpKey::of_manifest(&key.manifest().unwrap()), Some(key));
     }
 
     #[test]
     fn text_order_is_time_order(left in 0_i64..250_000_000_000_000_000, right in 0_i64..250_000_000_000_000_000) {
-        let key = |micros| DumpKey::new("shop", Timestamp::from_microsecond(micros).unwrap(), "default").unwrap();
+        let key = |micros| DumpKey::new("shop", Timestamp::from_microsecond(micros).unwrap(), "default");
         prop_assert_eq!(key(left).cmp(&key(right)), key(left).to_string().cmp(&key(right).to_string()));
     }
 
@@ -129,7 +136,7 @@ proptest! {
     fn any_text_is_read_or_refused_without_panic(text in any::<String>(), tail in "[0-9_.é-]{20,40}") {
         for text in [text.clone(), format!("{text}/{tail}.dump")] {
             if let Some(key) = DumpKey::parse(&text) {
-                let (shown, stored) = (key.to_string(), key.stored().to_string());
+                let (shown, stored) = (key.to_string(), key.folder().unwrap().to_string());
                 prop_assert!(text == shown || text == stored);
             }
             if let Ok(key) = Key::new(text) {

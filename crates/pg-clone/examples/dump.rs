@@ -1,0 +1,26 @@
+//! Dumps one database: `cargo run -p pg-clone --example dump -- DATABASE LOCATION`.
+//!
+//! The server comes from PGHOST, PGPORT, PGUSER and PGPASSFILE; LOCATION is a folder or `s3://bucket/prefix`.
+
+use std::error::Error;
+
+use backup_core::location::Location;
+use pg_clone::dump::{DumpOptions, dump};
+use pg_clone::{Environment, Origin, Run, Server};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(database), Some(location)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: dump DATABASE LOCATION".into());
+    };
+    let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
+    let store = location.parse::<Location>()?.open_or_create().await?;
+
+    let report = dump(&server, &store, &DumpOptions::new(database), &Run::silent()).await?;
+    #[allow(clippy::print_stdout)] // the key is this program's result
+    {
+        println!("{}", report.key);
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Where pg-clone touches the world: the server, its programs, password files.
+
+pub(crate) mod archive_file;
+pub(crate) mod catalog;
+pub mod connection;
+pub(crate) mod conninfo;
+pub(crate) mod passfile;
+pub(crate) mod pg_tools;
+pub(crate) mod tls;

@@ -1,0 +1,43 @@
+//! An archive as a file that other programs can open and that is on no disk.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Bytes behind a path that child processes can open.
+///
+/// On Linux an anonymous file in memory (`memfd_create(2)`), reached as `/proc/self/fd/N`, which in a child is the
+/// inherited descriptor. Elsewhere a private temporary file.
+#[derive(Debug)]
+pub(crate) struct ArchiveFile {
+    path: PathBuf,
+    #[cfg(target_os = "linux")]
+    _file: File,
+    #[cfg(not(target_os = "linux"))]
+    _file: tempfile::NamedTempFile,
+}
+
+impl ArchiveFile {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn new(bytes: &[u8]) -> std::io::Result<Self> {
+        use std::os::fd::AsRawFd;
+        // Without CLOEXEC: pg_restore, and the workers it forks, must inherit it.
+        let descriptor = rustix::fs::memfd_create("lastgood-archive", rustix::fs::MemfdFlags::empty())?;
+        let mut file = File::from(descriptor);
+        file.write_all(bytes)?;
+        Ok(Self { path: format!("/proc/self/fd/{}", file.as_raw_fd()).into(), _file: file })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn new(bytes: &[u8]) -> std::io::Result<Self> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(bytes)?;
+        file.flush()?;
+        Ok(Self { path: file.path().to_owned(), _file: file })
+    }
+
+    /// The path to give to a child.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+}

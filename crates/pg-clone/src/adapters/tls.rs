@@ -1,0 +1,134 @@
+//! TLS to the server: verified by default wherever a network lies between.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::ConfigVerifierExt;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::{PgError, PgResult};
+
+/// How a connection is protected (PostgreSQL manual, "SSL Mode Descriptions").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SslMode {
+    /// Never TLS.
+    Disable,
+    /// TLS if the server offers it, without verification.
+    Prefer,
+    /// TLS, without verification: nobody reads along, but anybody may pretend to be the server.
+    Require,
+    /// TLS with a verified certificate and host name. `verify-ca` is taken as this too: it is stricter.
+    VerifyFull,
+}
+
+impl FromStr for SslMode {
+    type Err = PgError;
+
+    fn from_str(text: &str) -> PgResult<Self> {
+        match text {
+            "disable" => Ok(Self::Disable),
+            "allow" | "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            "verify-ca" | "verify-full" => Ok(Self::VerifyFull),
+            other => Err(PgError::Usage {
+                what: format!("the sslmode `{other}` is not known"),
+                help: "it is one of disable, prefer, require, verify-ca, verify-full".to_owned(),
+            }),
+        }
+    }
+}
+
+impl SslMode {
+    /// libpq's name of it, for `pg_dump` and `pg_restore`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+
+    /// What the driver is told; verification is the connector's.
+    pub(crate) fn driver(self) -> tokio_postgres::config::SslMode {
+        match self {
+            Self::Disable => tokio_postgres::config::SslMode::Disable,
+            Self::Prefer => tokio_postgres::config::SslMode::Prefer,
+            Self::Require | Self::VerifyFull => tokio_postgres::config::SslMode::Require,
+        }
+    }
+}
+
+/// The connector for `mode`, trusting `root_certificates` or else the platform's roots.
+pub(crate) fn connector(mode: SslMode, root_certificates: Option<&Path>) -> PgResult<MakeRustlsConnect> {
+    let refused = |what: String| PgError::Usage {
+        what,
+        help: "check sslrootcert (PGSSLROOTCERT); it is a file of PEM certificates".to_owned(),
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| refused(error.to_string()))?;
+    let config = match (mode, root_certificates) {
+        (SslMode::VerifyFull, Some(path)) => {
+            let file = std::fs::File::open(path)
+                .map_err(|error| refused(format!("`{}` cannot be read: {error}", path.display())))?;
+            let mut roots = RootCertStore::empty();
+            for certificate in rustls_pemfile::certs(&mut std::io::BufReader::new(file)) {
+                let certificate = certificate.map_err(|error| refused(format!("`{}`: {error}", path.display())))?;
+                roots.add(certificate).map_err(|error| refused(format!("`{}`: {error}", path.display())))?;
+            }
+            builder.with_root_certificates(roots).with_no_client_auth()
+        }
+        (SslMode::VerifyFull, None) => {
+            let _ = CryptoProvider::install_default((*provider).clone());
+            ClientConfig::with_platform_verifier().map_err(|error| refused(error.to_string()))?
+        }
+        _ => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider))).with_no_client_auth(),
+    };
+    Ok(MakeRustlsConnect::new(config))
+}
+
+/// Accepts any certificate: what `sslmode=require` means without a root certificate.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,127 @@
+//! Options of a dump and of a restore, validated once.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{PgError, PgResult};
+use crate::pattern::TablePattern;
+
+/// Most workers of one run: each is a connection of the server's.
+pub const JOBS_MAX: usize = 64;
+
+/// Name of the configuration when none is given, as in django-pgclone.
+pub const CONFIG_DEFAULT: &str = "default";
+
+/// How a database is to be dumped.
+#[derive(Clone, Debug)]
+pub struct DumpOptions {
+    /// The database.
+    pub database: String,
+    /// Name of the configuration, part of the dump's key.
+    pub config: String,
+    /// Workers, each with its own connection.
+    pub jobs: usize,
+    /// Tables left out altogether.
+    pub exclude_table: Vec<TablePattern>,
+    /// Tables whose rows are left out.
+    pub exclude_table_data: Vec<TablePattern>,
+    /// Whether rows of unlogged tables are dumped.
+    pub unlogged: bool,
+    /// Level of zstd, 1 to 19.
+    pub compression_level: i32,
+    /// How long to wait for a table's lock.
+    pub lock_timeout: Duration,
+    /// Folder of `pg_dump`; otherwise the installation that matches the server is looked for.
+    pub pg_bin: Option<PathBuf>,
+    /// Labels for retention.
+    pub tags: Vec<String>,
+}
+
+impl DumpOptions {
+    /// Defaults for `database`: two workers or one a core up to four, zstd level 1, 30 s for a lock.
+    #[must_use]
+    pub fn new(database: impl Into<String>) -> Self {
+        Self {
+            database: database.into(),
+            config: CONFIG_DEFAULT.to_owned(),
+            jobs: jobs_default(),
+            exclude_table: Vec::new(),
+            exclude_table_data: Vec::new(),
+            unlogged: true,
+            compression_level: 1,
+            lock_timeout: Duration::from_secs(30),
+            pg_bin: None,
+            tags: Vec::new(),
+        }
+    }
+
+    pub(crate) fn check(&self) -> PgResult<()> {
+        check_jobs(self.jobs)?;
+        if !(1..=19).contains(&self.compression_level) {
+            return Err(PgError::Usage {
+                what: format!("the compression level is {}, not from 1 to 19", self.compression_level),
+                help: "1 is the default; 3 is a little smaller and slower".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// How a dump is to be restored.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// What to restore: a dump's key, or a database for its latest good dump.
+    pub wanted: String,
+    /// The database to restore into; otherwise the one that was dumped.
+    pub into: Option<String>,
+    /// Workers, each with its own connection.
+    pub jobs: usize,
+    /// The name of the database that may be replaced, as its owner typed it.
+    pub confirm: Option<String>,
+    /// Leave out who owns what.
+    pub no_owner: bool,
+    /// Leave out privileges.
+    pub no_acl: bool,
+    /// Keep the temporary database when the restore fails, to look into it.
+    pub keep_failed: bool,
+    /// Swap although replication slots or subscriptions are bound to the live database.
+    pub force: bool,
+    /// Folder of `pg_restore`; otherwise the installation that matches the server is looked for.
+    pub pg_bin: Option<PathBuf>,
+}
+
+impl RestoreOptions {
+    /// Defaults for restoring `wanted`.
+    #[must_use]
+    pub fn new(wanted: impl Into<String>) -> Self {
+        Self {
+            wanted: wanted.into(),
+            into: None,
+            jobs: jobs_default(),
+            confirm: None,
+            no_owner: false,
+            no_acl: false,
+            keep_failed: false,
+            force: false,
+            pg_bin: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> PgResult<()> {
+        check_jobs(self.jobs)
+    }
+}
+
+fn check_jobs(jobs: usize) -> PgResult<()> {
+    if (1..=JOBS_MAX).contains(&jobs) {
+        return Ok(());
+    }
+    Err(PgError::Usage {
+        what: format!("the number of jobs is {jobs}, not from 1 to {JOBS_MAX}"),
+        help: "each job is a connection to the server; 2 to 4 suit most machines".to_owned(),
+    })
+}
+
+fn jobs_default() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
+}

@@ -1,0 +1,420 @@
+//! The dump: lock, take the snapshot, copy everything in parallel, publish the manifest last.
+
+mod large_objects;
+mod leader;
+mod schema;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use backup_core::key::Key;
+use backup_core::manifest::{FORMAT, Kind, MANIFEST_NAME, Manifest, Outcome, Part, Tool as Writer};
+use backup_core::pipeline::UploadBudget;
+use backup_core::progress::Event;
+use backup_core::store::{SharedStore, StoreRead, StoreWrite};
+use backup_core::{FormatError, catalogue, probe};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::adapters::catalog;
+use crate::adapters::connection::Server;
+use crate::adapters::pg_tools::Tool;
+pub use crate::config::DumpOptions;
+use crate::detail::{DumpDetail, LargeObjects, RowData, TableDump};
+use crate::dump::leader::Leader;
+use crate::dump::worker::{Copier, Work, Written};
+use crate::dump_key::DumpKey;
+use crate::error::{PgError, PgResult};
+use crate::pack::{PackRole, PackSpace};
+use crate::plan::dump_units;
+use crate::run::Run;
+use crate::settings;
+
+/// What a dump would do: what `--dry-run` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct DumpPlan {
+    /// The key it would get, but for the moment it is taken at.
+    pub key: String,
+    /// The database.
+    pub database: String,
+    /// The server, without secrets.
+    pub server: String,
+    /// The server's version.
+    pub server_version: String,
+    /// The `pg_dump` it would run.
+    pub pg_dump: String,
+    /// Tables whose rows it would copy.
+    pub tables: u64,
+    /// Bytes of those tables on the server.
+    pub table_bytes: u64,
+    /// Pieces of work they are cut into.
+    pub units: u64,
+    /// Large objects.
+    pub large_objects: u64,
+    /// Workers.
+    pub jobs: usize,
+    /// Tables left out altogether.
+    pub excluded: Vec<String>,
+    /// Tables whose rows are left out.
+    pub emptied: Vec<String>,
+}
+
+/// What a dump did.
+#[derive(Clone, Debug, Serialize)]
+pub struct DumpReport {
+    /// Its key: `{database}/{timestamp}.{config}.dump`.
+    pub key: String,
+    /// Its identity.
+    pub id: Uuid,
+    /// Tables whose rows it holds.
+    pub tables: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Large objects.
+    pub large_objects: u64,
+    /// Bytes of rows and schema before compression.
+    pub content_bytes: u64,
+    /// Bytes stored, manifest included.
+    pub stored_bytes: u64,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// Says what a dump would do; takes and releases the locks, writes nothing.
+///
+/// # Errors
+/// As [`dump`], but for the store.
+pub async fn plan(server: &Server, _store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<DumpPlan> {
+    options.check()?;
+    let source = run.or_cancelled(Source::open(server, options, run)).await?;
+    Ok(source.plan(server, options, run.clock.now()))
+}
+
+/// Dumps a database into `store`.
+///
+/// # Errors
+/// [`PgError`]; on every one of them nothing is published, and what was written is removed as far as the store allows.
+pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<DumpReport> {
+    options.check()?;
+    let started_at = run.clock.now();
+    let begun = std::time::Instant::now();
+    run.step("dump.probe", &store.describe());
+    let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
+    run.or_cancelled(async { Ok(probe::ensure(&*writer, &*run.clock).await?) }).await?;
+    run.step("dump.connect", &server.describe());
+    let source = run.or_cancelled(Source::open(server, options, run)).await?;
+    let (key, sequence) = run.or_cancelled(next_key(store, options, run)).await?;
+    // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
+    // still upload can appear after the clearing away.
+    match Box::pin(write(server, store, options, run, source, &key, sequence, started_at)).await {
+        Ok((manifest, manifest_bytes)) => {
+            run.step("dump.published", &key.to_string());
+            Ok(report(&key, &manifest, manifest_bytes, begun.elapsed().as_secs_f64()))
+        }
+        Err(error) => {
+            // After a lost answer the manifest may exist: its parts must stay.
+            if !matches!(&error, PgError::Store(store) if store.is_ambiguous()) {
+                clear_away(store, &key.folder()?).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The locked source and the program that dumps its schema.
+struct Source {
+    leader: Leader,
+    tool: Tool,
+    large_objects: Vec<u32>,
+}
+
+impl Source {
+    async fn open(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
+        let leader = Leader::begin(server, options, run).await?;
+        let tool = Tool::find("pg_dump", leader.server.major(), options.pg_bin.as_deref()).await?;
+        let large_objects = catalog::large_objects(&*leader.session).await?;
+        Ok(Self { leader, tool, large_objects })
+    }
+
+    fn plan(&self, server: &Server, options: &DumpOptions, now: Timestamp) -> DumpPlan {
+        let sources = &self.leader.sources;
+        DumpPlan {
+            key: DumpKey::new(&options.database, now, &options.config).to_string(),
+            database: options.database.clone(),
+            server: server.describe(),
+            server_version: self.leader.server.version.clone(),
+            pg_dump: format!("{} ({})", self.tool.path.display(), self.tool.version),
+            tables: sources.len() as u64,
+            table_bytes: sources.iter().map(|source| source.table_bytes).sum(),
+            units: dump_units(sources, self.leader.server.major()).len() as u64,
+            large_objects: self.large_objects.len() as u64,
+            jobs: options.jobs,
+            excluded: self.leader.selection.filters.excluded.clone(),
+            emptied: self.leader.selection.filters.emptied.clone(),
+        }
+    }
+}
+
+/// The next dump's key and sequence number. The key's time never goes back: a clock that did would otherwise make an
+/// older dump the latest.
+async fn next_key(store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<(DumpKey, u64)> {
+    let now = run.clock.now();
+    let database = DumpKey::database_folder(&options.database)?;
+    let children = store.list_children(&format!("{database}/")).await?;
+    let newest = children
+        .iter()
+        .filter_map(|child| DumpKey::parse_folder_name(&options.database, child.trim_end_matches('/')))
+        .map(|key| key.timestamp)
+        .max();
+    let timestamp = match newest {
+        Some(newest) if newest >= now => {
+            run.progress.warn(format!(
+                "the clock is behind the newest dump of `{}` ({newest}): this dump is ordered after it all the same",
+                options.database
+            ));
+            newest + jiff::SignedDuration::from_micros(1)
+        }
+        _ => now,
+    };
+    let key = DumpKey::new(&options.database, timestamp, &options.config);
+    let reader: Arc<dyn StoreRead> = Arc::clone(store) as Arc<dyn StoreRead>;
+    let sequence = catalogue::next_sequence(&*reader, &format!("{database}/"), &key.pointer()?).await?;
+    Ok((key, sequence))
+}
+
+#[allow(clippy::too_many_arguments)] // each is something only the caller knows
+async fn write(
+    server: &Server,
+    store: &SharedStore,
+    options: &DumpOptions,
+    run: &Run,
+    source: Source,
+    key: &DumpKey,
+    sequence: u64,
+    started_at: Timestamp,
+) -> PgResult<(Manifest, u64)> {
+    let created_at = run.clock.now();
+    let folder = key.folder()?;
+    let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
+    let budget = UploadBudget::default();
+    let Source { leader, tool, large_objects } = source;
+    announce(&leader, &large_objects, run);
+
+    run.step("dump.schema", &tool.version);
+    let schema = schema::write(&tool, server, &leader, options, Arc::clone(&writer), &folder, budget.clone());
+    let work = Arc::new(Work {
+        server: server.clone(),
+        database: options.database.clone(),
+        snapshot: leader.snapshot.clone(),
+        sources: leader.sources.clone(),
+        tables: dump_units(&leader.sources, leader.server.major()),
+        large_objects,
+        packs: PackSpace::new(Arc::clone(&writer), folder.clone(), budget),
+        compression_level: options.compression_level,
+        next: AtomicUsize::new(0),
+        run: run.clone(),
+    });
+    // Both at once: pg_dump mostly waits for the catalogue's many small answers.
+    let (schema, rows) = tokio::join!(run.or_cancelled(schema), copy_rows(Arc::clone(&work), options.jobs, run));
+    let (schema, rows) = (schema?, rows?);
+    run.step("dump.catalogue", &options.database);
+    let (detail, parts) = describe(server, options, &leader, &tool, &work, schema, rows).await?;
+    leader.still_holds().await?;
+
+    let manifest = Manifest::<()> {
+        format: FORMAT,
+        id: Uuid::now_v7(),
+        kind: Kind::Pg,
+        source: options.database.clone(),
+        config: options.config.clone(),
+        created_at,
+        started_at,
+        tool: Writer::current(),
+        parent: None,
+        sequence,
+        outcome: Outcome::Good,
+        counts: counts(&detail, &parts),
+        parts,
+        tags: options.tags.clone(),
+        encryption: None,
+        detail: (),
+        unknown: serde_json::Map::new(),
+    };
+    run.step("dump.manifest", MANIFEST_NAME);
+    let detail = serde_json::to_value(&detail)
+        .map_err(|error| FormatError::Invalid { key: key.to_string(), what: error.to_string() })?;
+    let manifest = manifest.with_detail(detail);
+    let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
+    if let Some(fault) = published.pointer_fault {
+        run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
+    }
+    Ok((manifest, published.manifest_bytes))
+}
+
+fn announce(leader: &Leader, large_objects: &[u32], run: &Run) {
+    let bytes = leader.sources.iter().map(|source| source.table_bytes).sum();
+    let items = dump_units(&leader.sources, leader.server.major()).len() + large_objects.len().div_ceil(1_000);
+    run.progress.event(Event::Total { bytes, items: items as u64 });
+    if leader.server.in_recovery {
+        run.progress.warn(
+            "this is a standby: rows of unlogged tables are not there, and long copies may be cancelled by recovery \
+             (see max_standby_streaming_delay)"
+                .to_owned(),
+        );
+    }
+}
+
+/// Everything the workers and the large objects' metadata gave.
+struct Copied {
+    written: Written,
+    metadata: Option<RowData>,
+}
+
+async fn copy_rows(work: Arc<Work>, jobs: usize, run: &Run) -> PgResult<Copied> {
+    run.step("dump.data", &format!("{} units", work.tables.len()));
+    let mut workers = JoinSet::new();
+    for _ in 0..jobs.min(work.tables.len().max(1)) {
+        workers.spawn(worker::work(Arc::clone(&work)));
+    }
+    let all = gather(&mut workers, run).await;
+    workers.shutdown().await;
+    let mut all = all?;
+    let metadata = if work.large_objects.is_empty() {
+        None
+    } else {
+        run.step("dump.large_objects", &format!("{} objects", work.large_objects.len()));
+        let mut packs = work.packs.writer(PackRole::LargeObjects);
+        let mut copier = Copier::connect(&work).await?;
+        let rows = copier.copy(large_objects::METADATA_STATEMENT, &mut packs, "large objects").await?;
+        all.packs.extend(packs.finish().await?);
+        Some(rows)
+    };
+    Ok(Copied { written: all, metadata })
+}
+
+/// Waits for the workers; the first failure ends it.
+async fn gather(workers: &mut JoinSet<PgResult<Written>>, run: &Run) -> PgResult<Written> {
+    let mut all = Written::default();
+    while let Some(written) = run.or_cancelled(async { Ok(workers.join_next().await) }).await? {
+        let written = written.map_err(|error| worker_died(&error))??;
+        all.tables.extend(written.tables);
+        all.slices.extend(written.slices);
+        all.packs.extend(written.packs);
+    }
+    Ok(all)
+}
+
+fn worker_died(error: &tokio::task::JoinError) -> PgError {
+    PgError::Refused {
+        what: format!("a worker died: {error}"),
+        help: "this is unexpected: please report it; nothing was published".to_owned(),
+    }
+}
+
+/// Puts the pieces together into what the manifest says.
+async fn describe(
+    server: &Server,
+    options: &DumpOptions,
+    leader: &Leader,
+    tool: &Tool,
+    work: &Work,
+    schema: Part,
+    copied: Copied,
+) -> PgResult<(DumpDetail, Vec<Part>)> {
+    let Copied { mut written, metadata } = copied;
+    written.packs.sort_by_key(|(number, _)| *number);
+    let mut parts = vec![schema];
+    parts.extend(written.packs.into_iter().map(|(_, part)| part));
+
+    let mut rows: BTreeMap<usize, RowData> = BTreeMap::new();
+    written.tables.sort_by_key(|(table, index, _)| (*table, *index));
+    for (table, _, data) in written.tables {
+        append(rows.entry(table).or_default(), data);
+    }
+    let tables = work.sources.iter().enumerate().map(|(at, source)| TableDump {
+        schema: source.schema.clone(),
+        name: source.name.clone(),
+        kind: source.kind,
+        columns: source.columns.clone(),
+        data: rows.remove(&at).unwrap_or_default(),
+    });
+    let tables = tables.collect();
+    written.slices.sort_by_key(|(batch, _)| *batch);
+    let mut slices = RowData::default();
+    for (_, data) in written.slices {
+        append(&mut slices, data);
+    }
+    let session = &*leader.session;
+    let detail = DumpDetail {
+        server: leader.server.clone(),
+        pg_dump_version: tool.version.clone(),
+        database: settings::read(session, &options.database).await?,
+        filters: leader.selection.filters.clone(),
+        extensions: catalog::extensions(session).await?,
+        roles: catalog::roles(session).await?,
+        tables,
+        sequences: catalog::sequences(session).await?,
+        matviews: catalog::matviews(session).await?,
+        excluded_foreign_keys: leader.excluded_foreign_keys.clone(),
+        large_objects: metadata.map(|metadata| LargeObjects {
+            count: work.large_objects.len() as u64,
+            metadata,
+            slices,
+        }),
+    };
+    tracing::debug!(server = %server.describe(), tables = detail.tables.len(), "described the dump");
+    Ok((detail, parts))
+}
+
+fn append(whole: &mut RowData, piece: RowData) {
+    whole.rows += piece.rows;
+    whole.content_bytes += piece.content_bytes;
+    whole.row_hash.merge(&piece.row_hash);
+    whole.frames.extend(piece.frames);
+}
+
+fn counts(detail: &DumpDetail, parts: &[Part]) -> BTreeMap<String, u64> {
+    let large_objects = detail.large_objects.as_ref().map_or(0, |objects| objects.count);
+    BTreeMap::from([
+        ("tables".to_owned(), detail.tables.len() as u64),
+        ("rows".to_owned(), detail.tables.iter().map(|table| table.data.rows).sum()),
+        ("sequences".to_owned(), detail.sequences.len() as u64),
+        ("large_objects".to_owned(), large_objects),
+        ("content_bytes".to_owned(), parts.iter().map(|part| part.content_bytes).sum()),
+        ("stored_bytes".to_owned(), parts.iter().map(|part| part.stored_bytes).sum()),
+    ])
+}
+
+fn report(key: &DumpKey, manifest: &Manifest, manifest_bytes: u64, seconds: f64) -> DumpReport {
+    let count = |name: &str| manifest.counts.get(name).copied().unwrap_or_default();
+    DumpReport {
+        key: key.to_string(),
+        id: manifest.id,
+        tables: count("tables"),
+        rows: count("rows"),
+        large_objects: count("large_objects"),
+        content_bytes: manifest.content_bytes(),
+        stored_bytes: manifest.stored_bytes() + manifest_bytes,
+        seconds,
+    }
+}
+
+/// Removes what a failed dump wrote. Best effort: a store that lets us write may not let us delete, and `lastgood pg
+/// prune --incomplete` finds what is left. Never anything beside a manifest: it may have been published after all.
+async fn clear_away(store: &SharedStore, folder: &Key) {
+    use futures::TryStreamExt;
+    let keys: Result<Vec<Key>, _> =
+        store.list(&format!("{folder}/"), None).map_ok(|object| object.key).try_collect().await;
+    let Ok(keys) = keys else { return };
+    if keys.iter().any(|key| key.name() == MANIFEST_NAME) {
+        return;
+    }
+    let _ = store.delete(&keys).await;
+    for upload in store.unfinished(&format!("{folder}/")).await.unwrap_or_default() {
+        let _ = store.abort_unfinished(&upload).await;
+    }
+}

@@ -1,0 +1,242 @@
+//! The connection that holds a dump together: it locks the tables, *then* exports the snapshot everybody reads.
+//!
+//! The order is what makes the dump more consistent than `pg_dump`'s own: a TRUNCATE between snapshot and lock would be
+//! seen as an empty table, because TRUNCATE is not MVCC-safe (PostgreSQL manual, "Caveats" of MVCC; postgres.md 3.2).
+
+use crate::adapters::catalog::{self, Relation};
+use crate::adapters::connection::{Server, Session};
+use crate::config::DumpOptions;
+use crate::detail::{Filters, ForeignKey, ServerInfo};
+use crate::error::{PgError, PgResult};
+use crate::pattern::TablePattern;
+use crate::plan::TableSource;
+use crate::run::Run;
+
+/// Tables locked by one statement.
+const LOCK_BATCH: usize = 100;
+
+/// Times the list of tables may change under us before we give up: each is a DDL statement in the few milliseconds
+/// between listing and locking.
+const LOCK_ATTEMPTS_MAX: usize = 5;
+
+/// What every session of a dump sets, so that text forms do not depend on anybody's configuration and nothing is left
+/// out silently (`row_security=off` makes a policy an error instead of fewer rows).
+const SESSION_SETTINGS: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; \
+    SET bytea_output = hex; SET xmloption = content; SET synchronize_seqscans = off; SET row_security = off; \
+    SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; SET statement_timeout = 0; \
+    SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
+
+/// A transaction with the locks and the exported snapshot.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    pub(crate) session: Session,
+    pub(crate) snapshot: String,
+    pub(crate) server: ServerInfo,
+    pub(crate) sources: Vec<TableSource>,
+    pub(crate) selection: Selection,
+    pub(crate) excluded_foreign_keys: Vec<ForeignKey>,
+}
+
+/// The tables of a dump.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) filters: Filters,
+    /// Quoted names of excluded tables, for `pg_dump`.
+    pub(crate) excluded: Vec<Relation>,
+    /// Everything else that is locked: tables and partitioned tables.
+    pub(crate) kept: Vec<Relation>,
+    /// Oids of those among `kept` whose rows are dumped.
+    pub(crate) with_rows: Vec<u32>,
+    /// Patterns that matched nothing.
+    pub(crate) unmatched: Vec<String>,
+}
+
+impl Leader {
+    pub(crate) async fn begin(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
+        let session = server.connect(&options.database).await?;
+        let timeout_ms = options.lock_timeout.as_millis();
+        for _ in 0..LOCK_ATTEMPTS_MAX {
+            // Visibility decides what an unqualified pattern means: asked before the search path is emptied.
+            reset_search_path(&session).await?;
+            let info = catalog::server_info(&*session).await?;
+            let relations = catalog::relations(&*session).await?;
+            prepare(&session).await?;
+            session
+                .batch_execute(&format!(
+                    "SET lock_timeout = {timeout_ms}; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                ))
+                .await
+                .map_err(|error| PgError::sql("beginning the dump's transaction", error))?;
+            run.step("dump.lock", &options.database);
+            let selection = select(&relations, options, info.in_recovery);
+            check_readable(&selection)?;
+            if !lock(&session, &selection.kept, server).await? {
+                rollback(&session).await?;
+                continue;
+            }
+            run.step("dump.snapshot", &options.database);
+            let snapshot = export_snapshot(&session).await?;
+            if !unchanged(&session, &relations).await? {
+                rollback(&session).await?;
+                continue;
+            }
+            for pattern in &selection.unmatched {
+                run.progress.warn(format!("no table matches `{pattern}`: nothing is excluded by it"));
+            }
+            return Self::describe(session, snapshot, selection).await;
+        }
+        Err(PgError::Refused {
+            what: format!("the tables of `{}` change faster than they can be locked", options.database),
+            help: "run the dump again when no migration is running; nothing was written".to_owned(),
+        })
+    }
+
+    async fn describe(session: Session, snapshot: String, selection: Selection) -> PgResult<Self> {
+        let server = catalog::server_info(&*session).await?;
+        let with_rows: Vec<&Relation> =
+            selection.kept.iter().filter(|relation| selection.with_rows.contains(&relation.oid)).collect();
+        let sources = catalog::table_sources(&*session, &with_rows).await?;
+        let excluded: Vec<u32> = selection.excluded.iter().map(|relation| relation.oid).collect();
+        let excluded_foreign_keys = catalog::foreign_keys_to(&*session, &excluded).await?;
+        if let Some((view, table)) = catalog::views_on(&*session, &excluded).await?.into_iter().next() {
+            return Err(PgError::Usage {
+                what: format!("the view `{view}` needs the excluded table `{table}` and could not be restored"),
+                help: format!("keep the table's definition with --exclude-table-data {table} instead"),
+            });
+        }
+        Ok(Self { session, snapshot, server, sources, selection, excluded_foreign_keys })
+    }
+
+    /// Whether the transaction, and with it every lock, still stands. Without it a table may have been truncated unseen.
+    pub(crate) async fn still_holds(&self) -> PgResult<()> {
+        self.session.batch_execute("SELECT 1").await.map_err(|error| PgError::sql("holding the dump's snapshot", error))
+    }
+}
+
+/// Sets what every session of a dump sets.
+pub(crate) async fn prepare(session: &Session) -> PgResult<()> {
+    session.batch_execute(SESSION_SETTINGS).await.map_err(|error| PgError::sql("preparing the session", error))
+}
+
+async fn reset_search_path(session: &Session) -> PgResult<()> {
+    session.batch_execute("RESET search_path").await.map_err(|error| PgError::sql("preparing the session", error))
+}
+
+async fn rollback(session: &Session) -> PgResult<()> {
+    session.batch_execute("ROLLBACK").await.map_err(|error| PgError::sql("beginning again", error))
+}
+
+/// Sorts the tables by the options' patterns. What is said of a partitioned table holds for its partitions.
+fn select(relations: &[Relation], options: &DumpOptions, in_recovery: bool) -> Selection {
+    let hits = |patterns: &[TablePattern], relation: &Relation| {
+        patterns.iter().any(|pattern| {
+            relations
+                .iter()
+                .filter(|other| other.oid == relation.oid || relation.ancestors.contains(&other.oid))
+                .any(|other| pattern.matches(&other.schema, &other.name, other.visible))
+        })
+    };
+    let mut selection = Selection::default();
+    for relation in relations {
+        // Members of an extension are made by CREATE EXTENSION; only configuration rows are ours.
+        if relation.extension.as_ref().is_some_and(Option::is_none) {
+            continue;
+        }
+        if hits(&options.exclude_table, relation) {
+            selection.filters.excluded.push(relation.label());
+            selection.excluded.push(relation.clone());
+            continue;
+        }
+        selection.kept.push(relation.clone());
+        let unreadable = relation.unlogged && (in_recovery || !options.unlogged);
+        if hits(&options.exclude_table_data, relation) || unreadable {
+            selection.filters.emptied.push(relation.label());
+        } else if !relation.partitioned {
+            selection.with_rows.push(relation.oid);
+        }
+    }
+    let all = options.exclude_table.iter().chain(&options.exclude_table_data);
+    selection.unmatched = all
+        .filter(|pattern| !relations.iter().any(|r| pattern.matches(&r.schema, &r.name, r.visible)))
+        .map(ToString::to_string)
+        .collect();
+    selection.filters.exclude_table = options.exclude_table.iter().map(ToString::to_string).collect();
+    selection.filters.exclude_table_data = options.exclude_table_data.iter().map(ToString::to_string).collect();
+    selection
+}
+
+/// Better now, with all names, than at 90 %.
+fn check_readable(selection: &Selection) -> PgResult<()> {
+    let unreadable: Vec<String> = selection
+        .kept
+        .iter()
+        .filter(|relation| !relation.selectable)
+        .map(|relation| format!("`{}`", relation.label()))
+        .collect();
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    Err(PgError::Refused {
+        what: format!("no permission to read {}", unreadable.join(", ")),
+        help: "grant SELECT on them to the dumping role (or the role pg_read_all_data), or leave them out with \
+               --exclude-table; nothing was written"
+            .to_owned(),
+    })
+}
+
+/// Locks the tables; false when one of them vanished.
+async fn lock(session: &Session, relations: &[Relation], server: &Server) -> PgResult<bool> {
+    for batch in relations.chunks(LOCK_BATCH) {
+        let names: Vec<String> = batch.iter().map(|relation| format!("ONLY {}", relation.qualified())).collect();
+        let statement = format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "));
+        if let Err(error) = session.batch_execute(&statement).await {
+            let code = error.code().map(tokio_postgres::error::SqlState::code).unwrap_or_default();
+            match code {
+                // undefined_table, invalid_schema_name: dropped since it was listed.
+                "42P01" | "3F000" => return Ok(false),
+                "55P03" => return Err(locked_by_others(server, batch).await),
+                _ => return Err(PgError::sql("locking the tables", error)),
+            }
+        }
+    }
+    Ok(true)
+}
+
+async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
+    let oids: Vec<u32> = batch.iter().map(|relation| relation.oid).collect();
+    let holders = async {
+        let session = server.connect_admin().await.ok()?;
+        let rows = session
+            .query(
+                "SELECT DISTINCT a.pid, left(a.query, 80) FROM pg_catalog.pg_locks l \
+                 JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+                 WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.mode = 'AccessExclusiveLock'",
+                &[&oids],
+            )
+            .await
+            .ok()?;
+        Some(rows.iter().map(|row| format!("pid {}", row.get::<_, i32>(0))).collect::<Vec<_>>().join(", "))
+    };
+    let holders = holders.await.filter(|text| !text.is_empty()).unwrap_or_else(|| "another session".to_owned());
+    PgError::Refused {
+        what: format!("{holders} holds an exclusive lock on a table of the dump for longer than the lock timeout"),
+        help: "wait for it, end it, or raise --lock-timeout; nothing was written".to_owned(),
+    }
+}
+
+async fn export_snapshot(session: &Session) -> PgResult<String> {
+    let row = session
+        .query_one("SELECT pg_catalog.pg_export_snapshot()", &[])
+        .await
+        .map_err(|error| PgError::sql("exporting the snapshot", error))?;
+    Ok(row.get(0))
+}
+
+/// Whether the snapshot shows the very tables that were listed and locked.
+async fn unchanged(session: &Session, listed: &[Relation]) -> PgResult<bool> {
+    let now = catalog::relations(&**session).await?;
+    let essence = |relations: &[Relation]| -> Vec<_> {
+        relations.iter().map(|r| (r.oid, r.schema.clone(), r.name.clone(), r.filenode)).collect()
+    };
+    Ok(essence(&now) == essence(listed))
+}

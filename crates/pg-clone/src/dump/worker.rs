@@ -1,0 +1,217 @@
+//! A dump's workers: each imports the snapshot and copies units of work into packs of its own.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use backup_core::manifest::Part;
+use backup_core::progress::Event;
+use futures::TryStreamExt;
+
+use crate::adapters::connection::{Server, Session};
+use crate::detail::RowData;
+use crate::dump::large_objects;
+use crate::dump::leader::prepare;
+use crate::error::{PgError, PgResult};
+use crate::frame::{CompressedFrame, FrameEncoder};
+use crate::ident::{quote_ident, quote_literal};
+use crate::pack::{PackRole, PackSpace, PackWriter};
+use crate::plan::{DumpUnit, TableSource};
+use crate::run::Run;
+
+/// What the workers of a dump share.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) server: Server,
+    pub(crate) database: String,
+    pub(crate) snapshot: String,
+    pub(crate) sources: Vec<TableSource>,
+    pub(crate) tables: Vec<DumpUnit>,
+    pub(crate) large_objects: Vec<u32>,
+    pub(crate) packs: PackSpace,
+    pub(crate) compression_level: i32,
+    pub(crate) next: AtomicUsize,
+    pub(crate) run: Run,
+}
+
+/// One piece of work.
+enum Piece<'a> {
+    Table(&'a DumpUnit),
+    LargeObjects(usize, &'a [u32]),
+}
+
+/// What one worker wrote.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Rows by table and position among its units.
+    pub(crate) tables: Vec<(usize, usize, RowData)>,
+    /// Slices of large objects by batch.
+    pub(crate) slices: Vec<(usize, RowData)>,
+    /// Packs by number.
+    pub(crate) packs: Vec<(u32, Part)>,
+}
+
+impl Work {
+    fn take(&self) -> Option<Piece<'_>> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(unit) = self.tables.get(at) {
+            return Some(Piece::Table(unit));
+        }
+        let batch = at - self.tables.len();
+        self.large_objects.chunks(large_objects::BATCH).nth(batch).map(|oids| Piece::LargeObjects(batch, oids))
+    }
+}
+
+/// Works until nothing is left.
+pub(crate) async fn work(work: Arc<Work>) -> PgResult<Written> {
+    let mut copier = Copier::connect(&work).await?;
+    let mut data = work.packs.writer(PackRole::Data);
+    let mut objects = work.packs.writer(PackRole::LargeObjects);
+    let mut written = Written::default();
+    while let Some(piece) = work.take() {
+        match piece {
+            Piece::Table(unit) => {
+                let source = &work.sources[unit.table];
+                let rows = copier.copy_table(source, unit, &mut data).await?;
+                written.tables.push((unit.table, unit.index, rows));
+            }
+            Piece::LargeObjects(batch, oids) => {
+                let rows = copier.copy(&large_objects::slices_statement(oids), &mut objects, "large objects").await?;
+                written.slices.push((batch, rows));
+            }
+        }
+        work.run.progress.event(Event::Advance { bytes: 0, items: 1 });
+    }
+    written.packs = data.finish().await?;
+    written.packs.extend(objects.finish().await?);
+    Ok(written)
+}
+
+/// A connection on the snapshot, with what turns rows into frames.
+#[derive(Debug)]
+pub(crate) struct Copier {
+    session: Session,
+    encoder: FrameEncoder,
+    run: Run,
+}
+
+impl Copier {
+    pub(crate) async fn connect(work: &Work) -> PgResult<Self> {
+        let session = work.server.connect(&work.database).await?;
+        prepare(&session).await?;
+        let import = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
+            quote_literal(&work.snapshot)
+        );
+        session.batch_execute(&import).await.map_err(|error| PgError::sql("importing the dump's snapshot", error))?;
+        Ok(Self { session, encoder: FrameEncoder::new(work.compression_level), run: work.run.clone() })
+    }
+
+    async fn copy_table(&mut self, source: &TableSource, unit: &DumpUnit, packs: &mut PackWriter) -> PgResult<RowData> {
+        let label = format!("{}.{}", source.schema, source.name);
+        // NOWAIT: behind a waiting ACCESS EXCLUSIVE request, which itself waits for the leader, we would wait for ever.
+        let lock = format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT", qualified(source));
+        self.session.batch_execute(&lock).await.map_err(|error| match error.code().map(|code| code.code()) {
+            Some("55P03") => PgError::Refused {
+                what: format!("another session waits for an exclusive lock on `{label}`, and so cannot the dump go on"),
+                help: "run the dump again after the migration; nothing was published".to_owned(),
+            },
+            _ => PgError::sql(format!("locking `{label}`"), error),
+        })?;
+        self.copy(&copy_statement(source, unit), packs, &label).await
+    }
+
+    /// Runs one `COPY … TO STDOUT` into frames of `packs`.
+    pub(crate) async fn copy(&mut self, statement: &str, packs: &mut PackWriter, label: &str) -> PgResult<RowData> {
+        let mut data = RowData::default();
+        let doing = || format!("copying the rows of `{label}`");
+        let stream = self.session.copy_out(statement).await.map_err(|error| PgError::sql(doing(), error))?;
+        let mut stream = pin!(stream);
+        while let Some(row) = stream.try_next().await.map_err(|error| PgError::sql(doing(), error))? {
+            if self.encoder.is_full_for(row.len()) {
+                if let Some(frame) = self.encoder.rotate().await? {
+                    store(frame, packs, &mut data, &self.run).await?;
+                }
+            }
+            self.encoder.push_now(&row);
+        }
+        for frame in self.encoder.flush().await? {
+            store(frame, packs, &mut data, &self.run).await?;
+        }
+        Ok(data)
+    }
+}
+
+async fn store(frame: CompressedFrame, packs: &mut PackWriter, data: &mut RowData, run: &Run) -> PgResult<()> {
+    let bytes = frame.content_bytes;
+    packs.append(frame, data).await?;
+    run.progress.event(Event::Advance { bytes, items: 0 });
+    Ok(())
+}
+
+fn qualified(source: &TableSource) -> String {
+    format!("{}.{}", quote_ident(&source.schema), quote_ident(&source.name))
+}
+
+/// The `COPY` of one unit. Columns are named, so that a dropped or generated column cannot shift the others.
+fn copy_statement(source: &TableSource, unit: &DumpUnit) -> String {
+    let table = qualified(source);
+    let columns: Vec<String> = source.columns.iter().map(|column| quote_ident(column)).collect();
+    let columns = columns.join(", ");
+    let condition = match unit.range {
+        None => source.condition.clone(),
+        Some(range) => {
+            let from = format!("WHERE ctid >= '({},0)'::tid", range.from);
+            range.to.map_or(from.clone(), |to| format!("{from} AND ctid < '({to},0)'::tid"))
+        }
+    };
+    if !condition.is_empty() {
+        return format!("COPY (SELECT {columns} FROM ONLY {table} {condition}) TO STDOUT");
+    }
+    if columns.is_empty() {
+        return format!("COPY {table} TO STDOUT");
+    }
+    format!("COPY {table} ({columns}) TO STDOUT")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detail::TableKind;
+    use crate::plan::PageRange;
+
+    use super::*;
+
+    fn source(columns: &[&str], condition: &str) -> TableSource {
+        TableSource {
+            oid: 1,
+            schema: "s".into(),
+            name: "a\"b".into(),
+            kind: TableKind::Table,
+            columns: columns.iter().map(ToString::to_string).collect(),
+            heap_pages: 9,
+            table_bytes: 9,
+            is_heap: true,
+            condition: condition.into(),
+        }
+    }
+
+    fn unit(range: Option<PageRange>) -> DumpUnit {
+        DumpUnit { table: 0, index: 0, range, estimated_bytes: 0 }
+    }
+
+    #[test]
+    fn every_kind_of_unit_has_its_statement() {
+        let plain = source(&["x", "Y"], "");
+        assert_eq!(copy_statement(&plain, &unit(None)), r#"COPY "s"."a""b" ("x", "Y") TO STDOUT"#);
+        let last = unit(Some(PageRange { from: 8, to: None }));
+        assert_eq!(
+            copy_statement(&plain, &last),
+            r#"COPY (SELECT "x", "Y" FROM ONLY "s"."a""b" WHERE ctid >= '(8,0)'::tid) TO STDOUT"#
+        );
+        assert_eq!(copy_statement(&source(&[], ""), &unit(None)), r#"COPY "s"."a""b" TO STDOUT"#);
+        assert_eq!(
+            copy_statement(&source(&["x"], "WHERE x > 1"), &unit(None)),
+            r#"COPY (SELECT "x" FROM ONLY "s"."a""b" WHERE x > 1) TO STDOUT"#
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! Finds what a killed restore left, and finishes or undoes it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use backup_core::progress::SharedProgress;
+use serde::Serialize;
+
+use crate::adapters::connection::{Server, Session};
+use crate::error::{PgError, PgResult};
+use crate::ident::quote_ident;
+use crate::state::{Action, COMMENT_PREFIX, Found, NAME_PREFIX, State, decide, number_in_name, target_number};
+use crate::target_lock::TargetLock;
+use crate::temporary::{comment, drop_database};
+
+/// How long a killed run's connection may linger on the server, holding its lock.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Between attempts to take such a lock.
+const LINGER_POLL: Duration = Duration::from_millis(100);
+
+/// What was found and done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RecoverReport {
+    /// What was done, in order.
+    pub actions: Vec<Action>,
+    /// The same in words.
+    pub notes: Vec<String>,
+}
+
+/// Looks for databases that a killed run left, and mends what it finds. Cheap when there is nothing: one query.
+///
+/// # Errors
+/// Connection errors, and statements the server refuses.
+pub async fn recover(server: &Server, progress: &SharedProgress) -> PgResult<RecoverReport> {
+    run(server, progress, true).await
+}
+
+/// Says what [`recover`] would do.
+///
+/// # Errors
+/// As [`recover`].
+pub async fn plan(server: &Server, progress: &SharedProgress) -> PgResult<RecoverReport> {
+    run(server, progress, false).await
+}
+
+async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<RecoverReport> {
+    let admin = server.connect_admin().await?;
+    let mut targets: BTreeMap<u32, String> = BTreeMap::new();
+    for found in look(&admin).await? {
+        match (&found.state, number_in_name(&found.name)) {
+            (Some(state), _) if state.target() != found.name => {
+                targets.insert(target_number(state.target()), state.target().to_owned());
+            }
+            (None, Some(number)) => {
+                targets.entry(number).or_default();
+            }
+            _ => {}
+        }
+    }
+    drop(admin);
+    let mut report = RecoverReport::default();
+    for (number, target) in targets {
+        let Some(_lock) = wait_for_lock(server, &target, number).await? else {
+            report.notes.push(format!("a restore of `{target}` is running: it was left alone"));
+            continue;
+        };
+        // Looked at again under the lock: what was seen before may have been a run that has just ended well.
+        let admin = server.connect_admin_for(&target).await?;
+        for action in decide(&look(&admin).await?, number) {
+            if act {
+                progress.step("recover.act", &words(&action));
+                if !perform(server, &admin, &action).await? {
+                    continue;
+                }
+            }
+            report.notes.push(words(&action));
+            report.actions.push(action);
+        }
+    }
+    for note in &report.notes {
+        progress.warn(note.clone());
+    }
+    Ok(report)
+}
+
+async fn wait_for_lock(server: &Server, target: &str, number: u32) -> PgResult<Option<TargetLock>> {
+    let deadline = Instant::now() + LINGER;
+    loop {
+        if let Some(lock) = TargetLock::try_acquire(server, target, number).await? {
+            return Ok(Some(lock));
+        }
+        if Instant::now() > deadline {
+            return Ok(None);
+        }
+        tokio::time::sleep(LINGER_POLL).await;
+    }
+}
+
+/// Our databases, and all databases they could be about.
+async fn look(admin: &Session) -> PgResult<Vec<Found>> {
+    let rows = admin
+        .query(
+            "SELECT oid, datname::text, datallowconn, pg_catalog.shobj_description(oid, 'pg_database') \
+             FROM pg_catalog.pg_database ORDER BY oid",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking for what a killed restore left", error))?;
+    let found = rows.iter().map(|row| {
+        let comment: Option<String> = row.get(3);
+        let ours = comment.filter(|comment| comment.starts_with(COMMENT_PREFIX));
+        let state = ours.and_then(|comment| State::from_comment(&comment));
+        Found { oid: row.get(0), name: row.get(1), allow_connections: row.get(2), state }
+    });
+    Ok(found.collect())
+}
+
+/// Does it; false if on a closer look there is nothing to do.
+async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<bool> {
+    match action {
+        Action::AllowConnections { database } => {
+            let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(database));
+            admin.batch_execute(&open).await.map_err(|error| PgError::sql("letting clients in again", error))?;
+        }
+        Action::RenameBack { database, target, comment: text } => {
+            let rename = format!(
+                "BEGIN; ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true; COMMIT",
+                quote_ident(database),
+                quote_ident(target)
+            );
+            admin.batch_execute(&rename).await.map_err(|error| PgError::sql("giving the name back", error))?;
+            comment(admin, target, text.as_deref()).await?;
+        }
+        Action::DropCopy { database, .. } | Action::DropSuperseded { database, .. } => {
+            drop_database(admin, database).await?;
+        }
+        Action::DropUnmarked { database } => {
+            if !is_empty(server, database).await? {
+                return Ok(false);
+            }
+            drop_database(admin, database).await?;
+        }
+        Action::Mention { .. } => {}
+    }
+    Ok(true)
+}
+
+/// Whether a database holds nothing of anybody's.
+async fn is_empty(server: &Server, database: &str) -> PgResult<bool> {
+    debug_assert!(database.starts_with(NAME_PREFIX));
+    let Ok(session) = server.connect(database).await else { return Ok(false) };
+    let row = session
+        .query_one(
+            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking into an unmarked database", error))?;
+    Ok(row.get::<_, i64>(0) == 0)
+}
+
+fn words(action: &Action) -> String {
+    match action {
+        Action::AllowConnections { database } => {
+            format!("a swap of `{database}` was killed before the switch: clients were let in again, it is unchanged")
+        }
+        Action::RenameBack { database, target, .. } => {
+            format!("`{target}` was missing and its replaced database `{database}` was there: it got its name back")
+        }
+        Action::DropCopy { database, target } => {
+            format!("a restore of `{target}` was killed: its unfinished copy `{database}` was dropped")
+        }
+        Action::DropSuperseded { database, target } => {
+            format!(
+                "a restore of `{target}` was killed after the switch: the replaced database `{database}` was dropped"
+            )
+        }
+        Action::DropUnmarked { database } => {
+            format!("a restore was killed as it began: its empty database `{database}` was dropped")
+        }
+        Action::Mention { database, target } => {
+            format!("`{database}` was kept from a restore of `{target}`: drop it when you need it no longer")
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The restore: check everything, build a complete copy beside the live database, switch in one step.
+
+mod finish;
+mod load;
+mod prepare;
+mod tools;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use backup_core::progress::Event;
+use backup_core::store::{SharedStore, StoreRead};
+use serde::Serialize;
+
+use crate::adapters::connection::Server;
+use crate::adapters::pg_tools::Tool;
+pub use crate::config::RestoreOptions;
+use crate::detail::{DumpDetail, ROLE_SCHEMA};
+use crate::error::{PgError, PgResult};
+use crate::recover;
+use crate::restore::load::Load;
+pub use crate::restore::prepare::{Replaced, RestorePlan, prepare};
+use crate::restore::tools::{SchemaArchive, Section};
+use crate::run::Run;
+use crate::settings::{self, DatabaseSettings};
+use crate::swap::{self, SwapRequest};
+use crate::target_lock::TargetLock;
+use crate::temporary::Temporary;
+use crate::verify;
+
+type Manifest = backup_core::manifest::Manifest<DumpDetail>;
+
+/// What a restore did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RestoreReport {
+    /// The dump that was restored.
+    pub key: String,
+    /// The database that holds it now.
+    pub database: String,
+    /// Whether a live database was replaced.
+    pub replaced: bool,
+    /// Tables loaded.
+    pub tables: u64,
+    /// Rows loaded.
+    pub rows: u64,
+    /// Milliseconds during which the database could not be reached.
+    pub outage_ms: u64,
+    /// Sessions that were disconnected by the swap.
+    pub disconnected: u64,
+    /// Messages of `pg_restore` that are known to be harmless, and settings the role may not set.
+    pub warnings: Vec<String>,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// Restores what `plan` says.
+///
+/// # Errors
+/// [`PgError`]; on every one of them the live database is as it was, and the copy is dropped unless
+/// [`RestoreOptions::keep_failed`] is set.
+pub async fn restore(
+    server: &Server,
+    store: &SharedStore,
+    plan: &RestorePlan,
+    options: &RestoreOptions,
+    run: &Run,
+) -> PgResult<RestoreReport> {
+    options.check()?;
+    let begun = std::time::Instant::now();
+    recover::recover(server, &run.progress).await?;
+    plan.refuse_problems()?;
+    plan.refuse_unconfirmed(options)?;
+    let source = run.or_cancelled(Checked::open(store, plan, options, run)).await?;
+    run.step("restore.lock", &plan.target);
+    let lock = TargetLock::acquire(server, &plan.target).await?;
+    run.step("restore.create", &plan.target);
+    let temporary = Temporary::create(server, &plan.target, &plan.key, source.settings()).await?;
+    let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await;
+    let switched = match built {
+        Ok(built) => Box::pin(switch(server, plan, options, run, &temporary, &source)).await.map(|swap| (built, swap)),
+        Err(error) => Err(error),
+    };
+    drop(lock);
+    match switched {
+        Ok((mut built, (swap, warnings))) => {
+            built.warnings.extend(warnings);
+            run.step("restore.done", &plan.target);
+            Ok(RestoreReport {
+                key: plan.key.clone(),
+                database: plan.target.clone(),
+                replaced: swap.replaced,
+                tables: built.tables,
+                rows: built.rows,
+                outage_ms: swap.outage_ms,
+                disconnected: swap.terminated,
+                warnings: built.warnings,
+                seconds: begun.elapsed().as_secs_f64(),
+            })
+        }
+        Err(error) => {
+            temporary.give_up(server, options.keep_failed, &run.progress).await;
+            Err(error)
+        }
+    }
+}
+
+/// A dump whose every stored byte has been read and found to be what was written.
+enum Checked {
+    Ours { manifest: Box<Manifest>, archive: SchemaArchive },
+    Legacy { tool: Tool },
+}
+
+impl Checked {
+    async fn open(store: &SharedStore, plan: &RestorePlan, options: &RestoreOptions, run: &Run) -> PgResult<Self> {
+        run.step("restore.check", &plan.key);
+        let tool = Tool::find("pg_restore", plan.server_major, options.pg_bin.as_deref()).await?;
+        let Some(manifest) = plan.manifest() else {
+            let object = plan.legacy_object()?;
+            tools::check_stream(&tool, &**store, object).await?;
+            return Ok(Self::Legacy { tool });
+        };
+        verify::check_stored(&**store, manifest, options.jobs, &run.progress).await?;
+        let schema = manifest.parts.iter().find(|part| part.role == ROLE_SCHEMA).ok_or_else(|| PgError::Integrity {
+            dump: plan.key.clone(),
+            what: "the manifest names no schema archive".to_owned(),
+        })?;
+        let bytes = backup_core::pipeline::read_all(&**store, &schema.key, schema.stored_bytes).await?;
+        if backup_core::digest::Sha256Digest::of(&bytes) != schema.stored_sha256 {
+            return Err(PgError::Integrity {
+                dump: plan.key.clone(),
+                what: format!("the digest of `{}` differs", schema.key),
+            });
+        }
+        let unwanted = &manifest.detail.excluded_foreign_keys;
+        let archive = SchemaArchive::open(tool, &bytes, &plan.key, unwanted).await?;
+        Ok(Self::Ours { manifest: Box::new(manifest.clone()), archive })
+    }
+
+    fn settings(&self) -> Option<&DatabaseSettings> {
+        match self {
+            Self::Ours { manifest, .. } => Some(&manifest.detail.database),
+            Self::Legacy { .. } => None,
+        }
+    }
+}
+
+/// What was built in the temporary database.
+#[derive(Debug, Default)]
+struct Built {
+    tables: u64,
+    rows: u64,
+    warnings: Vec<String>,
+}
+
+async fn build(
+    server: &Server,
+    store: &SharedStore,
+    plan: &RestorePlan,
+    options: &RestoreOptions,
+    run: &Run,
+    source: &Checked,
+    temporary: &Temporary,
+) -> PgResult<Built> {
+    match source {
+        Checked::Ours { manifest, archive } => {
+            build_ours(server, store, plan, options, run, manifest, archive, temporary.name()).await
+        }
+        Checked::Legacy { tool } => {
+            run.step("restore.archive", &plan.key);
+            let name = temporary.name();
+            let object = plan.legacy_object()?;
+            let warnings = tools::restore_stream(tool, &**store, object, server, name, options).await?;
+            run.step("restore.analyze", name);
+            finish::analyze(server, name, options.jobs, run).await?;
+            run.step("restore.verify", name);
+            let session = load::connect(server, name, false).await?;
+            finish::verify(&session, &[], &BTreeMap::new()).await?;
+            Ok(Built { warnings, ..Built::default() })
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // each is something only the caller knows
+async fn build_ours(
+    server: &Server,
+    store: &SharedStore,
+    plan: &RestorePlan,
+    options: &RestoreOptions,
+    run: &Run,
+    manifest: &Manifest,
+    archive: &SchemaArchive,
+    name: &str,
+) -> PgResult<Built> {
+    let detail = &manifest.detail;
+    run.step("restore.pre_data", name);
+    let mut warnings = archive.restore(Section::PreData, server, name, options).await?;
+
+    run.step("restore.data", &format!("{} tables", detail.tables.len()));
+    run.progress.event(Event::Total { bytes: manifest.content_bytes(), items: detail.tables.len() as u64 });
+    let load = Arc::new(Load {
+        server: server.clone(),
+        database: name.to_owned(),
+        store: Arc::clone(store) as Arc<dyn StoreRead>,
+        dump: plan.key.clone(),
+        parts: manifest.parts.clone(),
+        tables: detail.tables.clone(),
+        raw_encoding: detail.database.encoding == "SQL_ASCII",
+        run: run.clone(),
+    });
+    let loaded = load::load(Arc::clone(&load), options.jobs).await?;
+
+    let session = load::connect(server, name, false).await?;
+    run.step("restore.sequences", &format!("{} sequences", detail.sequences.len()));
+    finish::set_sequences(&session, &detail.sequences).await?;
+    if let Some(objects) = &detail.large_objects {
+        run.step("restore.large_objects", &format!("{} objects", objects.count));
+        finish::large_objects(&load, &session, objects, options.no_owner, options.no_acl).await?;
+    }
+    run.step("restore.post_data", name);
+    warnings.extend(archive.restore(Section::PostData, server, name, options).await?);
+    run.step("restore.matviews", &format!("{} materialized views", detail.matviews.len()));
+    finish::refresh(&session, &detail.matviews).await?;
+    run.step("restore.analyze", name);
+    finish::analyze(server, name, options.jobs, run).await?;
+    run.step("restore.event_triggers", name);
+    warnings.extend(archive.restore(Section::EventTriggers, server, name, options).await?);
+    run.step("restore.verify", name);
+    finish::verify(&session, &detail.tables, &loaded).await?;
+    Ok(Built { tables: detail.tables.len() as u64, rows: loaded.values().sum(), warnings })
+}
+
+/// Carries the settings of the live database over, or those of the dump where there is none, and swaps.
+async fn switch(
+    server: &Server,
+    plan: &RestorePlan,
+    options: &RestoreOptions,
+    run: &Run,
+    temporary: &Temporary,
+    source: &Checked,
+) -> PgResult<(swap::SwapReport, Vec<String>)> {
+    run.step("restore.settings", &plan.target);
+    let admin = server.connect_admin_for(&plan.target).await?;
+    let live = settings::read_if_exists(&admin, &plan.target).await?;
+    let wanted = live.as_ref().or_else(|| source.settings());
+    let mut warnings = Vec::new();
+    if let Some(wanted) = wanted {
+        warnings = settings::apply(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
+    }
+    if run.cancel.is_cancelled() {
+        return Err(PgError::Interrupted);
+    }
+    let request = SwapRequest::new(temporary, &plan.target, wanted, options.force);
+    let report = swap::swap(server, &request, run).await?;
+    Ok((report, warnings))
+}

@@ -1,0 +1,194 @@
+//! What comes after the rows: sequences, large objects, materialized views, statistics, and the final check.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::adapters::connection::{Server, Session};
+use crate::detail::{LargeObjects, MatviewState, SequenceState, TableDump};
+use crate::error::{PgError, PgResult};
+use crate::ident::{quote_ident, quote_literal};
+use crate::restore::load::{Load, connect, copy_in};
+use crate::run::Run;
+
+/// Sequences set by one statement.
+const SEQUENCE_BATCH: usize = 500;
+
+/// Frames of large objects written in one transaction: each holds about 4 MiB.
+const SLICE_FRAMES: usize = 8;
+
+/// Differences listed in an error.
+const DIFFERENCES_SHOWN: usize = 5;
+
+/// Sets every sequence to what it was.
+pub(crate) async fn set_sequences(session: &Session, sequences: &[SequenceState]) -> PgResult<()> {
+    for batch in sequences.chunks(SEQUENCE_BATCH) {
+        let calls: Vec<String> = batch
+            .iter()
+            .map(|sequence| {
+                let name = format!("{}.{}", quote_ident(&sequence.schema), quote_ident(&sequence.name));
+                format!("pg_catalog.setval({}, {}, {})", quote_literal(&name), sequence.last_value, sequence.is_called)
+            })
+            .collect();
+        session
+            .batch_execute(&format!("SELECT {}", calls.join(", ")))
+            .await
+            .map_err(|error| PgError::sql("setting the sequences", error))?;
+    }
+    Ok(())
+}
+
+/// Creates the large objects, fills them, and gives them their owners, privileges and comments.
+pub(crate) async fn large_objects(
+    load: &Load,
+    session: &Session,
+    objects: &LargeObjects,
+    no_owner: bool,
+    no_acl: bool,
+) -> PgResult<()> {
+    let doing = "restoring the large objects";
+    let sql = |error| PgError::sql(doing, error);
+    session
+        .batch_execute(
+            "CREATE TEMP TABLE lastgood_lo (oid oid, owner text, acl text, comment text); \
+             CREATE TEMP TABLE lastgood_lo_slice (oid oid, at bigint, bytes bytea) ON COMMIT DELETE ROWS",
+        )
+        .await
+        .map_err(sql)?;
+    let metadata = "COPY pg_temp.lastgood_lo FROM STDIN";
+    copy_in(load, session, metadata, &objects.metadata.frames, doing).await?;
+    let created = session
+        .query_one("SELECT count(pg_catalog.lo_create(oid)) FROM pg_temp.lastgood_lo", &[])
+        .await
+        .map_err(sql)?
+        .get::<_, i64>(0);
+    if created.unsigned_abs() != objects.count {
+        return Err(PgError::Mismatch { what: format!("{created} of {} large objects were created", objects.count) });
+    }
+    for frames in objects.slices.frames.chunk_by(|a, b| a.part == b.part && a.offset + a.length == b.offset) {
+        for frames in frames.chunks(SLICE_FRAMES) {
+            session.batch_execute("BEGIN").await.map_err(sql)?;
+            copy_in(load, session, "COPY pg_temp.lastgood_lo_slice FROM STDIN", frames, doing).await?;
+            session
+                .batch_execute("SELECT count(pg_catalog.lo_put(oid, at, bytes)) FROM pg_temp.lastgood_lo_slice; COMMIT")
+                .await
+                .map_err(sql)?;
+        }
+    }
+    session.batch_execute(&attributes(no_owner, no_acl)).await.map_err(sql)
+}
+
+/// Grants first, then owners: a grant is made by the owner of the moment, who may always grant.
+fn attributes(no_owner: bool, no_acl: bool) -> String {
+    let mut body = String::new();
+    if !no_owner {
+        body.push_str(
+            "FOR o IN SELECT * FROM pg_temp.lastgood_lo WHERE owner <> current_user LOOP \
+               EXECUTE format('ALTER LARGE OBJECT %s OWNER TO %I', o.oid, o.owner); END LOOP; ",
+        );
+    }
+    if !no_acl {
+        body.push_str(
+            "FOR o IN SELECT l.oid, a.grantee, a.privilege_type, a.is_grantable \
+               FROM pg_temp.lastgood_lo l, LATERAL pg_catalog.aclexplode(l.acl::aclitem[]) a WHERE l.acl IS NOT NULL \
+             LOOP EXECUTE format('GRANT %s ON LARGE OBJECT %s TO %s%s', o.privilege_type, o.oid, \
+               CASE WHEN o.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(o.grantee)) END, \
+               CASE WHEN o.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END); END LOOP; ",
+        );
+    }
+    body.push_str(
+        "FOR o IN SELECT * FROM pg_temp.lastgood_lo WHERE comment IS NOT NULL LOOP \
+           EXECUTE format('COMMENT ON LARGE OBJECT %s IS %L', o.oid, o.comment); END LOOP; ",
+    );
+    format!(
+        "DO $lastgood$ DECLARE o record; BEGIN {body} END $lastgood$; \
+         DROP TABLE pg_temp.lastgood_lo, pg_temp.lastgood_lo_slice"
+    )
+}
+
+/// Fills the materialized views that held rows, each after those it reads.
+pub(crate) async fn refresh(session: &Session, matviews: &[MatviewState]) -> PgResult<()> {
+    for view in matviews.iter().filter(|view| view.populated) {
+        let name = format!("{}.{}", quote_ident(&view.schema), quote_ident(&view.name));
+        session
+            .batch_execute(&format!("REFRESH MATERIALIZED VIEW {name}"))
+            .await
+            .map_err(|error| PgError::sql(format!("refreshing `{}.{}`", view.schema, view.name), error))?;
+    }
+    Ok(())
+}
+
+/// Collects planner statistics with `jobs` connections, so that the first queries after the swap are not guesses.
+pub(crate) async fn analyze(server: &Server, database: &str, jobs: usize, run: &Run) -> PgResult<()> {
+    let session = connect(server, database, false).await?;
+    let rows = session
+        .query(
+            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+             ORDER BY c.relpages",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("listing the tables to analyze", error))?;
+    drop(session);
+    let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let queue = Arc::new(std::sync::Mutex::new(tables));
+    let mut workers = JoinSet::new();
+    for _ in 0..jobs {
+        let (server, database, queue) = (server.clone(), database.to_owned(), Arc::clone(&queue));
+        workers.spawn(async move {
+            let session = connect(&server, &database, false).await?;
+            loop {
+                let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+                let Some((schema, name)) = next else { return Ok::<(), PgError>(()) };
+                session
+                    .batch_execute(&format!("ANALYZE {}.{}", quote_ident(&schema), quote_ident(&name)))
+                    .await
+                    .map_err(|error| PgError::sql(format!("analyzing `{schema}.{name}`"), error))?;
+            }
+        });
+    }
+    let joined = async {
+        while let Some(result) = workers.join_next().await {
+            result.map_err(|error| PgError::Refused {
+                what: format!("a worker died: {error}"),
+                help: "this is unexpected: please report it; the live database was not touched".to_owned(),
+            })??;
+        }
+        Ok(())
+    };
+    let joined = run.or_cancelled(joined).await;
+    workers.shutdown().await;
+    joined
+}
+
+/// Compares what the server took with what was dumped, and looks for indexes that did not become valid.
+pub(crate) async fn verify(session: &Session, tables: &[TableDump], loaded: &BTreeMap<usize, u64>) -> PgResult<()> {
+    let mut differences: Vec<String> = tables
+        .iter()
+        .enumerate()
+        .filter_map(|(at, table)| {
+            let rows = loaded.get(&at).copied().unwrap_or_default();
+            (rows != table.data.rows)
+                .then(|| format!("`{}.{}` has {rows} of {} rows", table.schema, table.name, table.data.rows))
+        })
+        .collect();
+    let invalid = session
+        .query(
+            "SELECT i.indexrelid::regclass::text FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i' WHERE NOT i.indisvalid",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("checking the indexes", error))?;
+    differences.extend(invalid.iter().map(|row| format!("the index `{}` is not valid", row.get::<_, String>(0))));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let more = differences.len().saturating_sub(DIFFERENCES_SHOWN);
+    differences.truncate(DIFFERENCES_SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(PgError::Mismatch { what: format!("{}{more}", differences.join(", ")) })
+}

@@ -1,0 +1,207 @@
+//! Loads table rows: ranged reads straight from the store, hashed and unpacked off the socket task, one COPY a unit.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use backup_core::digest::Sha256Digest;
+use backup_core::manifest::Part;
+use backup_core::progress::Event;
+use backup_core::store::StoreRead;
+use bytes::{Bytes, BytesMut};
+use futures::{SinkExt, TryStreamExt};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::adapters::connection::{Server, Session};
+use crate::detail::{Frame, TableDump, TableKind};
+use crate::error::{PgError, PgResult};
+use crate::ident::quote_ident;
+use crate::plan::{LoadUnit, load_units};
+use crate::run::Run;
+
+/// Unpacked frames waiting for the server, per worker: one being sent, one ready.
+const FRAMES_AHEAD: usize = 1;
+
+/// Largest content of a frame we agree to unpack. A frame holds at least one row, and PostgreSQL's rows end at 1 GiB.
+const FRAME_CONTENT_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Rows are loaded frozen (PostgreSQL manual, COPY, FREEZE) into tables at least this large: it saves them a rewrite by
+/// VACUUM, and needs a TRUNCATE that would cost thousands of tiny tables more than it gains.
+const FREEZE_STORED_BYTES_MIN: u64 = 1024 * 1024;
+
+/// What the loading workers share.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) server: Server,
+    pub(crate) database: String,
+    pub(crate) store: Arc<dyn StoreRead>,
+    pub(crate) dump: String,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) tables: Vec<TableDump>,
+    /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
+    pub(crate) raw_encoding: bool,
+    pub(crate) run: Run,
+}
+
+/// Loads all tables with `jobs` workers and returns the rows the server took, by table.
+pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usize, u64>> {
+    let mut units: Vec<LoadUnit> =
+        load.tables.iter().enumerate().flat_map(|(at, table)| load_units(at, &table.data)).collect();
+    // Tables by size, so that the longest is not begun last; taken from the end.
+    let size: Vec<u64> = load.tables.iter().map(|table| table.data.content_bytes).collect();
+    units.sort_by_key(|unit| size[unit.table]);
+    let workers_max = jobs.min(units.len());
+    let units = Arc::new(Mutex::new(units));
+    let mut workers = JoinSet::new();
+    for _ in 0..workers_max {
+        workers.spawn(work(Arc::clone(&load), Arc::clone(&units)));
+    }
+    let mut loaded = BTreeMap::new();
+    let gathered = async {
+        while let Some(result) = workers.join_next().await {
+            let rows = result.map_err(|error| PgError::Refused {
+                what: format!("a worker died: {error}"),
+                help: "this is unexpected: please report it; the live database was not touched".to_owned(),
+            })??;
+            for (table, rows) in rows {
+                *loaded.entry(table).or_default() += rows;
+            }
+        }
+        Ok(())
+    };
+    let gathered = load.run.or_cancelled(gathered).await;
+    workers.shutdown().await;
+    gathered?;
+    Ok(loaded)
+}
+
+async fn work(load: Arc<Load>, units: Arc<Mutex<Vec<LoadUnit>>>) -> PgResult<Vec<(usize, u64)>> {
+    let session = connect(&load.server, &load.database, load.raw_encoding).await?;
+    let mut loaded = Vec::new();
+    loop {
+        let unit = units.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let Some(unit) = unit else { return Ok(loaded) };
+        let table = &load.tables[unit.table];
+        let rows = load_unit(&load, &session, table, &unit).await?;
+        loaded.push((unit.table, rows));
+    }
+}
+
+/// A session of the restore: nobody else sees the database yet, so a lost commit only means beginning again.
+pub(crate) async fn connect(server: &Server, database: &str, raw_encoding: bool) -> PgResult<Session> {
+    let session = server.connect(database).await?;
+    let mut settings = "SET synchronous_commit = off; SET statement_timeout = 0; SET lock_timeout = 0; \
+        SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off; \
+        SET search_path = ''; SET row_security = off; SET check_function_bodies = off; SET datestyle = ISO; \
+        SET xmloption = content; SET intervalstyle = postgres; SET client_min_messages = warning"
+        .to_owned();
+    if raw_encoding {
+        settings.push_str("; SET client_encoding = 'SQL_ASCII'");
+    }
+    session.batch_execute(&settings).await.map_err(|error| PgError::sql("preparing the session", error))?;
+    Ok(session)
+}
+
+async fn load_unit(load: &Load, session: &Session, table: &TableDump, unit: &LoadUnit) -> PgResult<u64> {
+    let label = format!("{}.{}", table.schema, table.name);
+    let doing = || format!("loading the rows of `{label}`");
+    let target = format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name));
+    let frozen = unit.whole_table && table.kind == TableKind::Table && unit.stored_bytes() >= FREEZE_STORED_BYTES_MIN;
+    if frozen {
+        let begin = format!("BEGIN; TRUNCATE ONLY {target}");
+        session.batch_execute(&begin).await.map_err(|error| PgError::sql(doing(), error))?;
+    }
+    let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    let option = if frozen { " WITH (FREEZE)" } else { "" };
+    let statement = format!("COPY {target}{columns} FROM STDIN{option}");
+    let rows = copy_in(load, session, &statement, &unit.frames, &doing()).await?;
+    if frozen {
+        session.batch_execute("COMMIT").await.map_err(|error| PgError::sql(doing(), error))?;
+    }
+    if rows != unit.rows() {
+        return Err(PgError::Mismatch {
+            what: format!("`{label}` took {rows} of {} rows that were dumped", unit.rows()),
+        });
+    }
+    Ok(rows)
+}
+
+/// Sends frames through one `COPY … FROM STDIN`; returns the rows the server counted.
+pub(crate) async fn copy_in(
+    load: &Load,
+    session: &Session,
+    statement: &str,
+    frames: &[Frame],
+    doing: &str,
+) -> PgResult<u64> {
+    let sql = |error| PgError::sql(doing, error);
+    let sink = session.copy_in::<_, Bytes>(statement).await.map_err(sql)?;
+    let mut sink = pin!(sink);
+    let (sender, mut content) = mpsc::channel(FRAMES_AHEAD);
+    let read = async move {
+        read_frames(load, frames, &sender).await?;
+        Ok::<(), PgError>(())
+    };
+    let send = async {
+        while let Some(rows) = content.recv().await {
+            let bytes = Bytes::len(&rows) as u64;
+            sink.feed(rows).await.map_err(sql)?;
+            load.run.progress.event(Event::Advance { bytes, items: 0 });
+        }
+        Ok(())
+    };
+    // Dropping the unfinished sink makes the server fail the COPY: half a unit is never committed.
+    tokio::try_join!(read, send)?;
+    sink.as_mut().finish().await.map_err(sql)
+}
+
+/// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.
+async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>) -> PgResult<()> {
+    let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
+    let damaged = |what: String| PgError::Integrity { dump: load.dump.clone(), what };
+    let part = load
+        .parts
+        .get(first.part as usize)
+        .ok_or_else(|| damaged(format!("the manifest names part {} and has {}", first.part, load.parts.len())))?;
+    let mut body = load.store.get(&part.key, Some(first.offset..last.offset + last.length)).await?;
+    let mut waiting = BytesMut::new();
+    for frame in frames {
+        let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
+        while waiting.len() < length {
+            match body.try_next().await? {
+                Some(more) => waiting.extend_from_slice(&more),
+                None => return Err(damaged(format!("`{}` ended early at offset {}", part.key, frame.offset))),
+            }
+        }
+        let stored = waiting.split_to(length).freeze();
+        let rows = unpack(stored, frame.clone())
+            .await
+            .map_err(|what| damaged(format!("`{}` at offset {}: {what}", part.key, frame.offset)))?;
+        if sender.send(rows).await.is_err() {
+            return Ok(()); // the sending side failed and says so itself
+        }
+    }
+    Ok(())
+}
+
+/// Checks a frame's digest and unpacks it.
+async fn unpack(stored: Bytes, frame: Frame) -> Result<Bytes, String> {
+    let unpacked = tokio::task::spawn_blocking(move || {
+        if Sha256Digest::of(&stored) != frame.sha256 {
+            return Err("its digest differs".to_owned());
+        }
+        if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {
+            return Err(format!("{} bytes of content are more than a frame can hold", frame.content_bytes));
+        }
+        let capacity = usize::try_from(frame.content_bytes).map_err(|error| error.to_string())?;
+        let content = zstd::bulk::decompress(&stored, capacity).map_err(|error| error.to_string())?;
+        if content.len() as u64 != frame.content_bytes {
+            return Err(format!("{} bytes of content instead of {}", content.len(), frame.content_bytes));
+        }
+        Ok(Bytes::from(content))
+    });
+    unpacked.await.map_err(|error| error.to_string())?
+}

@@ -1,0 +1,265 @@
+//! Finds the dump, looks at the target, and says what a restore would do; changes nothing.
+
+use backup_core::key::Key;
+use backup_core::store::SharedStore;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::adapters::connection::{Server, Session};
+use crate::config::RestoreOptions;
+use crate::detail::DumpDetail;
+use crate::error::{PgError, PgResult};
+use crate::list::{self, Found};
+use crate::run::Run;
+
+/// What a restore would do: what `--dry-run` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct RestorePlan {
+    /// The dump's key.
+    pub key: String,
+    /// When the source was as the dump has it.
+    pub created_at: Timestamp,
+    /// The server to restore on, without secrets.
+    pub server: String,
+    /// Its major version.
+    pub server_major: u32,
+    /// The database to restore into.
+    pub target: String,
+    /// The live database of that name, if there is one.
+    pub replaces: Option<Replaced>,
+    /// Tables in the dump; unknown (0) for a single-file dump of django-pgclone.
+    pub tables: u64,
+    /// Rows in the dump; unknown (0) likewise.
+    pub rows: u64,
+    /// Stored bytes to read.
+    pub stored_bytes: u64,
+    /// Bytes of rows and schema.
+    pub content_bytes: u64,
+    /// What stands against it: empty when the restore can go on.
+    pub problems: Vec<Problem>,
+    #[serde(skip)]
+    source: Source,
+}
+
+/// A live database that would be replaced.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replaced {
+    /// Its size on the server.
+    pub bytes: u64,
+    /// Sessions that would be disconnected.
+    pub sessions: u64,
+}
+
+/// Something that stands against a restore.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// What.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Ours(Box<backup_core::manifest::Manifest<DumpDetail>>),
+    Legacy(Key),
+}
+
+impl RestorePlan {
+    pub(crate) fn manifest(&self) -> Option<&backup_core::manifest::Manifest<DumpDetail>> {
+        match &self.source {
+            Source::Ours(manifest) => Some(manifest),
+            Source::Legacy(_) => None,
+        }
+    }
+
+    pub(crate) fn legacy_object(&self) -> PgResult<&Key> {
+        match &self.source {
+            Source::Legacy(key) => Ok(key),
+            Source::Ours(_) => Err(PgError::Refused {
+                what: format!("`{}` is not a single-file dump", self.key),
+                help: "this is unexpected: please report it".to_owned(),
+            }),
+        }
+    }
+
+    pub(crate) fn refuse_problems(&self) -> PgResult<()> {
+        match self.problems.first() {
+            None => Ok(()),
+            Some(problem) => Err(PgError::Refused {
+                what: format!("`{}` cannot be restored: {}", self.key, problem.what),
+                help: format!("{}; nothing was changed", problem.help),
+            }),
+        }
+    }
+
+    /// Nobody's live database is replaced unless its name was typed.
+    pub(crate) fn refuse_unconfirmed(&self, options: &RestoreOptions) -> PgResult<()> {
+        let Some(replaced) = &self.replaces else { return Ok(()) };
+        if options.confirm.as_deref() == Some(&self.target) {
+            return Ok(());
+        }
+        let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
+        Err(PgError::Confirm {
+            what: format!(
+                "this replaces the live database `{}` on {} ({} bytes, {} sessions){wrong}",
+                self.target, self.server, replaced.bytes, replaced.sessions
+            ),
+            help: format!(
+                "confirm with --confirm-database {}, or restore beside it with --into OTHER_NAME; nothing was changed",
+                self.target
+            ),
+        })
+    }
+}
+
+/// Finds out what restoring `options.wanted` would do.
+///
+/// # Errors
+/// [`PgError::NoDump`], store, format and connection errors.
+pub async fn prepare(
+    server: &Server,
+    store: &SharedStore,
+    options: &RestoreOptions,
+    run: &Run,
+) -> PgResult<RestorePlan> {
+    options.check()?;
+    run.or_cancelled(Box::pin(look(server, store, options))).await
+}
+
+async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) -> PgResult<RestorePlan> {
+    let found = list::find(&**store, &options.wanted).await?;
+    let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
+    let admin = server.connect_admin_for(&target).await?;
+    let server_major = major(&admin).await?;
+    let replaces = replaced(&admin, &target).await?;
+    let mut plan = match found {
+        Found::Ours { key, manifest } => {
+            let problems = problems(&admin, server_major, &manifest.detail, options).await?;
+            RestorePlan {
+                key,
+                created_at: manifest.created_at,
+                server: server.describe(),
+                server_major,
+                target,
+                replaces,
+                tables: manifest.detail.tables.len() as u64,
+                rows: manifest.counts.get("rows").copied().unwrap_or_default(),
+                stored_bytes: manifest.stored_bytes(),
+                content_bytes: manifest.content_bytes(),
+                problems,
+                source: Source::Ours(manifest),
+            }
+        }
+        Found::Legacy { key, object, created_at, bytes, .. } => RestorePlan {
+            key,
+            created_at,
+            server: server.describe(),
+            server_major,
+            target,
+            replaces,
+            tables: 0,
+            rows: 0,
+            stored_bytes: bytes,
+            content_bytes: bytes,
+            problems: Vec::new(),
+            source: Source::Legacy(object),
+        },
+    };
+    if let Some(problem) = name_problem(&plan.target) {
+        plan.problems.insert(0, problem);
+    }
+    Ok(plan)
+}
+
+/// The server would silently cut a longer name and hit another database.
+fn name_problem(target: &str) -> Option<Problem> {
+    /// Bytes of a name, one less than NAMEDATALEN (PostgreSQL manual, "Identifiers and Key Words").
+    const NAME_BYTES_MAX: usize = 63;
+    (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
+        what: format!("the name `{target}` has {} bytes, not 1 to {NAME_BYTES_MAX}", target.len()),
+        help: "choose a shorter name with --into".to_owned(),
+    })
+}
+
+async fn major(admin: &Session) -> PgResult<u32> {
+    let row = admin
+        .query_one("SELECT current_setting('server_version_num')::int / 10000", &[])
+        .await
+        .map_err(|error| PgError::sql("reading the server's version", error))?;
+    Ok(row.get::<_, i32>(0).unsigned_abs())
+}
+
+async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {
+    let row = admin
+        .query_opt(
+            "SELECT CASE WHEN has_database_privilege(d.oid, 'CONNECT') \
+                THEN pg_catalog.pg_database_size(d.oid) ELSE 0 END, \
+               (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
+                WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()) \
+             FROM pg_catalog.pg_database d WHERE d.datname = $1",
+            &[&target],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking for the target database", error))?;
+    Ok(row.map(|row| Replaced {
+        bytes: row.get::<_, i64>(0).unsigned_abs(),
+        sessions: row.get::<_, i64>(1).unsigned_abs(),
+    }))
+}
+
+/// What would make the restore fail half-way: better known before.
+async fn problems(
+    admin: &Session,
+    server_major: u32,
+    detail: &DumpDetail,
+    options: &RestoreOptions,
+) -> PgResult<Vec<Problem>> {
+    let mut problems = Vec::new();
+    if server_major < detail.server.major() {
+        problems.push(Problem {
+            what: format!("it was taken from PostgreSQL {} and the server is {server_major}", detail.server.major()),
+            help: "restore on a server of the same or a newer version".to_owned(),
+        });
+    }
+    let extensions: Vec<&str> = detail.extensions.iter().map(|extension| extension.name.as_str()).collect();
+    let missing = missing(
+        admin,
+        "SELECT wanted FROM unnest($1::text[]) wanted \
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name = wanted)",
+        &extensions,
+    )
+    .await?;
+    if !missing.is_empty() {
+        problems.push(Problem {
+            what: format!("the server does not offer the extensions {}", missing.join(", ")),
+            help: "install their packages on the server".to_owned(),
+        });
+    }
+    if !(options.no_owner && options.no_acl) {
+        let roles: Vec<&str> = detail.roles.iter().map(String::as_str).collect();
+        let missing = missing_roles(admin, &roles).await?;
+        if !missing.is_empty() {
+            problems.push(Problem {
+                what: format!("the roles {} do not exist on the server", missing.join(", ")),
+                help: "create them (`CREATE ROLE name`), or leave owners and privileges out with --no-owner --no-acl"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(problems)
+}
+
+async fn missing_roles(admin: &Session, roles: &[&str]) -> PgResult<Vec<String>> {
+    let statement = "SELECT wanted FROM unnest($1::text[]) wanted \
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted)";
+    missing(admin, statement, roles).await
+}
+
+async fn missing(admin: &Session, statement: &str, wanted: &[&str]) -> PgResult<Vec<String>> {
+    let rows = admin
+        .query(statement, &[&wanted])
+        .await
+        .map_err(|error| PgError::sql("checking what the dump needs", error))?;
+    Ok(rows.iter().map(|row| format!("`{}`", row.get::<_, String>(0))).collect())
+}

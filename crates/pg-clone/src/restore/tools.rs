@@ -1,0 +1,224 @@
+//! Schema and post-data through `pg_restore`, every message classified.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use backup_core::key::Key;
+use backup_core::store::StoreRead;
+use bytes::Bytes;
+use futures::TryStreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::adapters::archive_file::ArchiveFile;
+use crate::adapters::connection::Server;
+use crate::adapters::pg_tools::{Tool, last_lines, read_stderr};
+use crate::config::RestoreOptions;
+use crate::detail::ForeignKey;
+use crate::error::{PgError, PgResult};
+use crate::messages::{self, Expectations};
+
+/// Memory for index builds when the server allows no more by itself, shared by the jobs; in kilobytes.
+const MAINTENANCE_WORK_MEM_KB: usize = 256 * 1024;
+
+/// PostgreSQL's own default, below which we never go; in kilobytes.
+const MAINTENANCE_WORK_MEM_KB_MIN: usize = 64 * 1024;
+
+/// Description of event triggers in an archive's table of contents. They fire on what a restore does after post-data,
+/// and so come last, as in `pg_restore` itself.
+const EVENT_TRIGGER: &str = " EVENT TRIGGER ";
+
+/// The schema archive with its table of contents, ready for several runs.
+#[derive(Debug)]
+pub(crate) struct SchemaArchive {
+    tool: Tool,
+    archive: ArchiveFile,
+    /// Lines of `pg_restore --list`, without comments.
+    contents: Vec<String>,
+    unwanted: BTreeSet<String>,
+}
+
+/// Which entries a run restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    PreData,
+    PostData,
+    EventTriggers,
+}
+
+impl SchemaArchive {
+    /// Takes the archive's bytes and reads its table of contents, before anything is created.
+    pub(crate) async fn open(tool: Tool, bytes: &[u8], dump: &str, unwanted: &[ForeignKey]) -> PgResult<Self> {
+        let archive = ArchiveFile::new(bytes).map_err(|error| memory(&error))?;
+        let output = Command::new(&tool.path)
+            .arg("--list")
+            .arg(archive.path())
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|error| memory(&error))?;
+        if !output.status.success() {
+            return Err(PgError::Integrity {
+                dump: dump.to_owned(),
+                what: format!(
+                    "the schema archive cannot be read: {}",
+                    last_lines(&String::from_utf8_lossy(&output.stderr))
+                ),
+            });
+        }
+        let contents = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter(|line| !line.starts_with(';') && !line.trim().is_empty())
+            .map(ToOwned::to_owned)
+            .collect();
+        let unwanted =
+            unwanted.iter().map(|key| format!(" FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
+        Ok(Self { tool, archive, contents, unwanted })
+    }
+
+    /// Restores one section into `database`; any message outside the allow-list is an error. Returns the harmless ones.
+    pub(crate) async fn restore(
+        &self,
+        section: Section,
+        server: &Server,
+        database: &str,
+        options: &RestoreOptions,
+    ) -> PgResult<Vec<String>> {
+        let chosen = self.chosen(section);
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = ArchiveFile::new(chosen.join("\n").as_bytes()).map_err(|error| memory(&error))?;
+        let environment = server.child_environment(database)?;
+        let mut command = self.tool.command(&environment);
+        command.arg("--use-list").arg(list.path());
+        match section {
+            Section::PreData => command.arg("--section=pre-data"),
+            Section::PostData => command.args(["--section=post-data".to_owned(), format!("--jobs={}", options.jobs)]),
+            Section::EventTriggers => command.arg("--section=post-data"),
+        };
+        command.env("PGOPTIONS", session_options(options.jobs));
+        common_arguments(&mut command, options);
+        // The temporary database's name is ours and plain: it cannot be taken for a connection string.
+        command.arg(format!("--dbname={database}")).arg(self.archive.path());
+        let output = async {
+            let mut child = self.tool.spawn(&mut command)?;
+            let said = read_stderr(child.stderr.take()).await;
+            let status = child.wait().await.map_err(|error| memory(&error))?;
+            Ok::<_, PgError>((status, said))
+        };
+        let (status, said) = output.await?;
+        judge(&self.tool, status, &said)
+    }
+
+    fn chosen(&self, section: Section) -> Vec<&str> {
+        self.contents
+            .iter()
+            .map(String::as_str)
+            .filter(|line| line.contains(EVENT_TRIGGER) == (section == Section::EventTriggers))
+            .filter(|line| !self.unwanted.iter().any(|unwanted| line.contains(unwanted.as_str())))
+            .collect()
+    }
+}
+
+fn common_arguments(command: &mut Command, options: &RestoreOptions) {
+    if options.no_owner {
+        command.arg("--no-owner");
+    }
+    if options.no_acl {
+        command.arg("--no-acl");
+    }
+}
+
+fn session_options(jobs: usize) -> String {
+    let work_mem = (MAINTENANCE_WORK_MEM_KB / jobs.max(1)).max(MAINTENANCE_WORK_MEM_KB_MIN);
+    format!("-c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout=0")
+}
+
+/// A run is good when every message is on the allow-list: `pg_restore` goes on after an error and says so only by its
+/// exit code, which it also uses for errors that do not matter.
+fn judge(tool: &Tool, status: std::process::ExitStatus, said: &str) -> PgResult<Vec<String>> {
+    let classified = messages::classify(said, &Expectations::default());
+    if classified.accepts(status.code()) {
+        return Ok(classified.harmless.iter().map(|harmless| harmless.message.to_string()).collect());
+    }
+    if classified.fatal.is_empty() {
+        return Err(tool.failed(status, said));
+    }
+    let first: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
+    Err(PgError::Tool {
+        program: tool.path.display().to_string(),
+        how: format!("reported {} errors", classified.fatal_count),
+        help: format!(
+            "{}; the live database was not touched; --keep-failed keeps the copy to look into",
+            first.join("; ")
+        ),
+    })
+}
+
+/// Reads a whole single-file archive without restoring it: a cut or damaged one fails here, before anything is created.
+pub(crate) async fn check_stream(tool: &Tool, store: &dyn StoreRead, key: &Key) -> PgResult<()> {
+    let mut command = Command::new(&tool.path);
+    command.arg("--file=-").env("LC_ALL", "C").kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let (status, said) = feed(tool, command, store, key).await?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(PgError::Integrity { dump: key.to_string(), what: format!("pg_restore cannot read it: {}", last_lines(&said)) })
+}
+
+/// Restores a whole single-file archive from a pipe.
+pub(crate) async fn restore_stream(
+    tool: &Tool,
+    store: &dyn StoreRead,
+    key: &Key,
+    server: &Server,
+    database: &str,
+    options: &RestoreOptions,
+) -> PgResult<Vec<String>> {
+    let environment = server.child_environment(database)?;
+    let mut command = tool.command(&environment);
+    common_arguments(&mut command, options);
+    command.env("PGOPTIONS", session_options(1));
+    command.arg(format!("--dbname={database}"));
+    command.stdin(Stdio::piped()).stdout(Stdio::null());
+    let (status, said) = feed(tool, command, store, key).await?;
+    judge(tool, status, &said)
+}
+
+async fn feed(
+    tool: &Tool,
+    mut command: Command,
+    store: &dyn StoreRead,
+    key: &Key,
+) -> PgResult<(std::process::ExitStatus, String)> {
+    let mut child = tool.spawn(&mut command)?;
+    let stdin = child.stdin.take();
+    let write = async {
+        let Some(mut stdin) = stdin else { return Ok(()) };
+        let mut body = store.get(key, None).await?;
+        while let Some(chunk) = body.try_next().await? {
+            let chunk: Bytes = chunk;
+            if stdin.write_all(&chunk).await.is_err() {
+                break; // it ended early: its exit code and messages say why
+            }
+        }
+        let _ = stdin.shutdown().await;
+        Ok::<(), PgError>(())
+    };
+    let stderr = child.stderr.take();
+    let (written, said) = tokio::join!(write, read_stderr(stderr));
+    written?;
+    let status = child.wait().await.map_err(|error| memory(&error))?;
+    Ok((status, said))
+}
+
+fn memory(error: &std::io::Error) -> PgError {
+    PgError::Refused {
+        what: format!("pg_restore cannot be run: {error}"),
+        help: "the live database was not touched".to_owned(),
+    }
+}

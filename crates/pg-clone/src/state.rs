@@ -1,0 +1,305 @@
+//! What lastgood writes into databases' comments, so that whoever comes after a killed run knows what to do.
+
+use std::collections::BTreeSet;
+
+use backup_core::digest::Sha256Digest;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// How our comments begin; what else a comment says is not ours.
+pub const COMMENT_PREFIX: &str = "{\"lastgood\":";
+
+/// Beginning of the names of databases that are ours.
+pub const NAME_PREFIX: &str = "lastgood_";
+
+/// What a database is to us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// A copy being built, or left half-built by a killed run.
+    Restoring {
+        /// The database it will replace.
+        target: String,
+        /// The dump it is built from.
+        dump: String,
+        /// When.
+        since: Timestamp,
+    },
+    /// A copy whose restore failed, kept on request.
+    Kept {
+        /// The database it was to replace.
+        target: String,
+        /// The dump it was built from.
+        dump: String,
+        /// When.
+        since: Timestamp,
+    },
+    /// A complete copy that is about to take its target's name.
+    Swapping {
+        /// The database it will replace.
+        target: String,
+        /// The database of that name, if there is one.
+        live: Option<Live>,
+        /// When.
+        since: Timestamp,
+    },
+    /// A database that was replaced and is to be dropped.
+    Superseded {
+        /// The name it had.
+        target: String,
+        /// Oid of the database that replaced it.
+        by: u32,
+        /// Its own comment.
+        comment: Option<String>,
+        /// When.
+        since: Timestamp,
+    },
+}
+
+/// A live database before its swap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Its oid.
+    pub oid: u32,
+    /// Whether it accepted connections.
+    pub allow_connections: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Comment {
+    lastgood: State,
+}
+
+impl State {
+    /// The comment that says this.
+    #[must_use]
+    pub fn to_comment(&self) -> String {
+        serde_json::to_string(&Comment { lastgood: self.clone() }).unwrap_or_default()
+    }
+
+    /// What `comment` says, if it is one of ours.
+    #[must_use]
+    pub fn from_comment(comment: &str) -> Option<Self> {
+        serde_json::from_str::<Comment>(comment).ok().map(|comment| comment.lastgood)
+    }
+
+    /// The database whose name this is about.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Restoring { target, .. }
+            | Self::Kept { target, .. }
+            | Self::Swapping { target, .. }
+            | Self::Superseded { target, .. } => target,
+        }
+    }
+}
+
+/// A number for a target's name: for its advisory lock, and eight digits of the names of its temporary databases.
+#[must_use]
+pub fn target_number(target: &str) -> u32 {
+    let digest = Sha256Digest::of(target.as_bytes());
+    digest.as_bytes().iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// A new name for a temporary database of `target`: 26 bytes, whatever the target's length.
+#[must_use]
+pub fn temporary_name(target: &str) -> String {
+    // The last bits of a UUIDv7 are random; its first ones are the time, and equal in two quick runs.
+    let unique = Uuid::now_v7().as_u128() & 0xffff_ffff;
+    format!("{NAME_PREFIX}{:08x}_{unique:08x}", target_number(target))
+}
+
+/// The target's number in a name of [`temporary_name`]'s form.
+#[must_use]
+pub fn number_in_name(name: &str) -> Option<u32> {
+    let (number, unique) = name.strip_prefix(NAME_PREFIX)?.split_once('_')?;
+    let hexadecimal = |text: &str| text.len() == 8 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (hexadecimal(number) && hexadecimal(unique)).then(|| u32::from_str_radix(number, 16).ok())?
+}
+
+/// A database as the server shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its oid.
+    pub oid: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it accepts connections.
+    pub allow_connections: bool,
+    /// What its comment says it is to us.
+    pub state: Option<State>,
+}
+
+/// What recovery does, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Let clients in again: a swap was killed between closing the door and the switch.
+    AllowConnections {
+        /// The live database.
+        database: String,
+    },
+    /// Give a replaced database its name back: nothing else has it. The server's transactions make this impossible;
+    /// somebody dropped the new one by hand.
+    RenameBack {
+        /// Its name now.
+        database: String,
+        /// The name it had.
+        target: String,
+        /// Its own comment.
+        comment: Option<String>,
+    },
+    /// Drop a copy that never went live.
+    DropCopy {
+        /// The copy.
+        database: String,
+        /// Whom it was for.
+        target: String,
+    },
+    /// Drop a database that was replaced.
+    DropSuperseded {
+        /// Its name now.
+        database: String,
+        /// The name it had.
+        target: String,
+    },
+    /// Drop a database of one of our names that says nothing and holds nothing: killed between creation and comment.
+    DropUnmarked {
+        /// Its name.
+        database: String,
+    },
+    /// A copy kept on request: only mentioned.
+    Mention {
+        /// The copy.
+        database: String,
+        /// Whom it was for.
+        target: String,
+    },
+}
+
+/// What to do about the databases of one target, given all databases of the server. Pure; the caller holds the target's
+/// lock, so nothing found is still being worked on.
+#[must_use]
+pub fn decide(databases: &[Found], number: u32) -> Vec<Action> {
+    let ours = |found: &&Found| match &found.state {
+        Some(state) => target_number(state.target()) == number,
+        None => number_in_name(&found.name) == Some(number),
+    };
+    let mut actions = Vec::new();
+    let mut opened = BTreeSet::new();
+    for found in databases.iter().filter(ours) {
+        let database = found.name.clone();
+        let live = |target: &str| databases.iter().find(|other| other.name == *target && other.oid != found.oid);
+        match &found.state {
+            // Under its target's name the swap has committed and only the comment is old: it is the live database.
+            Some(state) if state.target() == found.name => {}
+            Some(State::Kept { target, .. }) => actions.push(Action::Mention { database, target: target.clone() }),
+            Some(State::Restoring { target, .. }) => {
+                actions.push(Action::DropCopy { database, target: target.clone() });
+            }
+            Some(State::Swapping { target, live: before, .. }) => {
+                if let (Some(before), Some(now)) = (before, live(target)) {
+                    let closed = now.oid == before.oid && before.allow_connections && !now.allow_connections;
+                    if closed && opened.insert(now.oid) {
+                        actions.push(Action::AllowConnections { database: target.clone() });
+                    }
+                }
+                actions.push(Action::DropCopy { database, target: target.clone() });
+            }
+            Some(State::Superseded { target, by, comment, .. }) => match live(target) {
+                Some(now) if now.oid == *by => {
+                    actions.push(Action::DropSuperseded { database, target: target.clone() });
+                }
+                // Replaced again since: a later restore succeeded.
+                Some(_) => actions.push(Action::Mention { database, target: target.clone() }),
+                None => actions.push(Action::RenameBack { database, target: target.clone(), comment: comment.clone() }),
+            },
+            None => actions.push(Action::DropUnmarked { database }),
+        }
+    }
+    actions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(oid: u32, name: &str, state: Option<State>) -> Found {
+        Found { oid, name: name.into(), allow_connections: true, state }
+    }
+
+    fn swapping(live: Option<Live>) -> State {
+        State::Swapping { target: "shop".into(), live, since: Timestamp::UNIX_EPOCH }
+    }
+
+    fn number() -> u32 {
+        target_number("shop")
+    }
+
+    #[test]
+    fn names_fit_and_are_recognised() {
+        let name = temporary_name(&"x".repeat(63));
+        assert_eq!(name.len(), 26);
+        assert_eq!(number_in_name(&name), Some(target_number(&"x".repeat(63))));
+        assert_eq!(number_in_name("lastgood_shop_copy"), None);
+        assert_eq!(number_in_name("lastgood_0123456g_01234567"), None);
+    }
+
+    #[test]
+    fn comments_are_read_back_and_others_are_not_ours() {
+        let state = swapping(Some(Live { oid: 5, allow_connections: true }));
+        let comment = state.to_comment();
+        assert!(comment.starts_with(COMMENT_PREFIX));
+        assert_eq!(State::from_comment(&comment), Some(state));
+        assert_eq!(State::from_comment("the shop's database"), None);
+    }
+
+    #[test]
+    fn killed_after_closing_the_door_the_live_database_is_opened_and_the_copy_dropped() {
+        let mut live = found(5, "shop", None);
+        live.allow_connections = false;
+        let copy = found(9, "c", Some(swapping(Some(Live { oid: 5, allow_connections: true }))));
+        let actions = decide(&[live.clone(), copy], number());
+        assert_eq!(
+            actions,
+            vec![
+                Action::AllowConnections { database: "shop".into() },
+                Action::DropCopy { database: "c".into(), target: "shop".into() }
+            ]
+        );
+        // A door that its owner had closed stays closed.
+        let copy = found(9, "c", Some(swapping(Some(Live { oid: 5, allow_connections: false }))));
+        assert_eq!(decide(&[live, copy], number()).len(), 1);
+    }
+
+    #[test]
+    fn a_replaced_database_is_dropped_only_when_its_replacement_is_live() {
+        let state = State::Superseded { target: "shop".into(), by: 9, comment: None, since: Timestamp::UNIX_EPOCH };
+        let old = found(5, "old", Some(state));
+        let drop = Action::DropSuperseded { database: "old".into(), target: "shop".into() };
+        assert_eq!(decide(&[found(9, "shop", None), old.clone()], number()), vec![drop]);
+        let other = decide(&[found(7, "shop", None), old.clone()], number());
+        assert!(matches!(other.as_slice(), [Action::Mention { .. }]), "{other:?}");
+        let none = decide(&[old], number());
+        assert!(matches!(none.as_slice(), [Action::RenameBack { .. }]), "{none:?}");
+    }
+
+    #[test]
+    fn the_live_database_is_never_dropped_whatever_its_comment_says() {
+        for state in [
+            swapping(None),
+            State::Restoring { target: "shop".into(), dump: "d".into(), since: Timestamp::UNIX_EPOCH },
+            State::Superseded { target: "shop".into(), by: 1, comment: None, since: Timestamp::UNIX_EPOCH },
+        ] {
+            assert_eq!(decide(&[found(5, "shop", Some(state))], number()), vec![]);
+        }
+    }
+
+    #[test]
+    fn databases_of_other_targets_are_left_alone() {
+        let other = State::Restoring { target: "blog".into(), dump: "d".into(), since: Timestamp::UNIX_EPOCH };
+        assert_eq!(decide(&[found(1, "x", Some(other)), found(2, "lastgood_notes", None)], number()), vec![]);
+    }
+}

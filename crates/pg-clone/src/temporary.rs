@@ -1,0 +1,105 @@
+//! The temporary database a restore is built in.
+
+use backup_core::progress::SharedProgress;
+use jiff::Timestamp;
+
+use crate::adapters::connection::{Server, Session};
+use crate::error::{PgError, PgResult};
+use crate::ident::{quote_ident, quote_literal};
+use crate::settings::{DatabaseSettings, create_database_statement};
+use crate::state::{State, temporary_name};
+
+/// A database nobody else knows of, marked in its comment as being built.
+#[derive(Debug)]
+pub struct Temporary {
+    name: String,
+    oid: u32,
+    target: String,
+    dump: String,
+}
+
+impl Temporary {
+    /// Creates it with the encoding and locale of `like`.
+    ///
+    /// # Errors
+    /// What the server says, such as a missing CREATEDB privilege.
+    pub async fn create(server: &Server, target: &str, dump: &str, like: Option<&DatabaseSettings>) -> PgResult<Self> {
+        let admin = server.connect_admin_for(target).await?;
+        let name = temporary_name(target);
+        let create = create_database_statement(&name, like);
+        admin.batch_execute(&create).await.map_err(|error| PgError::sql("creating the temporary database", error))?;
+        let state = State::Restoring { target: target.to_owned(), dump: dump.to_owned(), since: Timestamp::now() };
+        comment(&admin, &name, Some(&state.to_comment())).await?;
+        let row = admin
+            .query_one("SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", &[&name])
+            .await
+            .map_err(|error| PgError::sql("looking at the temporary database", error))?;
+        Ok(Self { oid: row.get(0), name, target: target.to_owned(), dump: dump.to_owned() })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its oid, which a rename does not change.
+    #[must_use]
+    pub fn oid(&self) -> u32 {
+        self.oid
+    }
+
+    /// Drops it, or marks it as kept. Best effort: it runs after a failure that is worth more than its own, and the next
+    /// run's recovery finds what is left.
+    pub async fn give_up(&self, server: &Server, keep: bool, progress: &SharedProgress) {
+        if let Err(error) = self.try_give_up(server, keep).await {
+            progress.warn(format!(
+                "the temporary database `{}` could not be dropped ({error}): `lastgood pg recover` does it later",
+                self.name
+            ));
+        } else if keep {
+            progress
+                .warn(format!("the unfinished copy was kept as `{}`; drop it when you have looked into it", self.name));
+        }
+    }
+
+    async fn try_give_up(&self, server: &Server, keep: bool) -> PgResult<()> {
+        let admin = server.connect_admin_for(&self.target).await?;
+        // A swap whose answer was lost may have renamed it after all: then it is the live database.
+        let row = admin
+            .query_opt("SELECT datname::text FROM pg_catalog.pg_database WHERE oid = $1", &[&self.oid])
+            .await
+            .map_err(|error| PgError::sql("looking at the temporary database", error))?;
+        if row.is_none_or(|row| row.get::<_, String>(0) != self.name) {
+            return Ok(());
+        }
+        if keep {
+            let state = State::Kept { target: self.target.clone(), dump: self.dump.clone(), since: Timestamp::now() };
+            return comment(&admin, &self.name, Some(&state.to_comment())).await;
+        }
+        drop_database(&admin, &self.name).await
+    }
+}
+
+/// Sets or removes a database's comment.
+pub(crate) async fn comment(admin: &Session, database: &str, text: Option<&str>) -> PgResult<()> {
+    let text = text.map_or_else(|| "NULL".to_owned(), quote_literal);
+    admin
+        .batch_execute(&format!("COMMENT ON DATABASE {} IS {text}", quote_ident(database)))
+        .await
+        .map_err(|error| PgError::sql("marking the database", error))
+}
+
+/// Drops a database with whoever is still connected to it (PostgreSQL 13 and newer).
+pub(crate) async fn drop_database(admin: &Session, database: &str) -> PgResult<()> {
+    let name = quote_ident(database);
+    let forced = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+    let dropped = match forced {
+        // syntax_error: PostgreSQL 12.
+        Err(error) if error.code().is_some_and(|code| code.code() == "42601") => {
+            admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await
+        }
+        other => other,
+    };
+    dropped.map_err(|error| PgError::sql(format!("dropping `{database}`"), error))
+}
