@@ -6,11 +6,14 @@ mod parse;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 pub use exposure::Exposure;
 
 use crate::error::StoreError;
 use crate::store::SharedStore;
+use crate::store::fs::FsStore;
+use crate::store::memory::MemoryStore;
 
 /// Folder used when no location is given, below the working directory.
 pub const DEFAULT_FOLDER: &str = "./.lastgood";
@@ -61,8 +64,8 @@ impl Location {
     pub async fn open_or_create(&self) -> Result<SharedStore, StoreError> {
         match self {
             Self::S3 { bucket, prefix } => open_s3(bucket, prefix).await,
-            Self::File(path) => unwritten(path.display()),
-            Self::Memory => unwritten("mem:"),
+            Self::File(path) => Ok(Arc::new(FsStore::create(path)?)),
+            Self::Memory => Ok(Arc::new(MemoryStore::new())),
         }
     }
 

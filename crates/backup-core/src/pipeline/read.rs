@@ -1,0 +1,150 @@
+//! Reads objects and hashes what arrives.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use super::hash::OrderedHasher;
+use crate::digest::{Sha256Digest, Sha256Hasher};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::store::{ByteStream, StoreRead, StoreResult};
+
+/// Reads a whole object of at most `max_bytes` bytes.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if it is larger; what the store says.
+pub async fn read_all<S: StoreRead + ?Sized>(store: &S, key: &Key, max_bytes: u64) -> StoreResult<Bytes> {
+    let mut stream = store.get(key, None).await?;
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = stream.try_next().await? {
+        if (whole.len() + chunk.len()) as u64 > max_bytes {
+            let what = format!("it has more than {max_bytes} bytes, which no object of its kind has");
+            return Err(StoreError::Damaged { key: key.to_string(), what });
+        }
+        if whole.is_empty() && chunk.len() > whole.capacity() {
+            whole = BytesMut::from(chunk);
+        } else {
+            whole.extend_from_slice(&chunk);
+        }
+    }
+    Ok(whole.freeze())
+}
+
+/// A body that counts and hashes what passes.
+pub struct HashedStream {
+    inner: ByteStream,
+    hasher: Sha256Hasher,
+    bytes: u64,
+}
+
+impl HashedStream {
+    /// Passes `inner` on.
+    #[must_use]
+    pub fn new(inner: ByteStream) -> Self {
+        Self { inner, hasher: Sha256Hasher::default(), bytes: 0 }
+    }
+
+    /// Digest and number of the bytes that passed.
+    #[must_use]
+    pub fn finish(self) -> (Sha256Digest, u64) {
+        (self.hasher.finish(), self.bytes)
+    }
+}
+
+impl std::fmt::Debug for HashedStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HashedStream").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl Stream for HashedStream {
+    type Item = StoreResult<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.inner.poll_next_unpin(context);
+        if let Poll::Ready(Some(Ok(chunk))) = &next {
+            self.hasher.update(chunk);
+            self.bytes += chunk.len() as u64;
+        }
+        next
+    }
+}
+
+/// Passes `inner`, the body of `key`, on and ends with [`StoreError::Damaged`] unless it had `bytes` bytes of digest
+/// `sha256`. Whoever must not act on unverified bytes waits for the end.
+#[must_use]
+pub fn verified(inner: ByteStream, key: &Key, sha256: Sha256Digest, bytes: u64) -> ByteStream {
+    let damaged = {
+        let key = key.to_string();
+        move |what| StoreError::Damaged { key: key.clone(), what }
+    };
+    let start = Some((inner, OrderedHasher::default(), 0));
+    let checked = futures::stream::try_unfold(start, move |state| {
+        let damaged = damaged.clone();
+        async move {
+            let Some((mut inner, mut hasher, mut seen)) = state else { return Ok(None) };
+            let Some(chunk) = inner.try_next().await? else {
+                let found = hasher.finish().await?;
+                return match () {
+                    () if seen != bytes => Err(damaged(format!("it has {seen} bytes and should have {bytes}"))),
+                    () if found != sha256 => Err(damaged(format!("its SHA-256 is {found} and should be {sha256}"))),
+                    () => Ok(None),
+                };
+            };
+            seen += chunk.len() as u64;
+            if seen > bytes {
+                return Err(damaged(format!("it has more than the {bytes} bytes it should have")));
+            }
+            hasher.update(chunk.clone(), None).await?;
+            Ok(Some((chunk, Some((inner, hasher, seen)))))
+        }
+    });
+    checked.boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{PutMode, PutOptions, StoreWrite};
+
+    async fn stored(body: &'static [u8]) -> (MemoryStore, Key) {
+        let (store, key) = (MemoryStore::new(), Key::new("x").unwrap());
+        store.put(&key, Bytes::from_static(body), &PutOptions::new(PutMode::Create)).await.unwrap();
+        (store, key)
+    }
+
+    #[tokio::test]
+    async fn c6_a_body_of_another_length_or_content_is_damaged_at_its_end() {
+        let (store, key) = stored(b"content").await;
+        for (digest, bytes, good) in [
+            (Sha256Digest::of(b"content"), 7, true),
+            (Sha256Digest::of(b"content"), 6, false),
+            (Sha256Digest::of(b"content"), 8, false),
+            (Sha256Digest::of(b"contenT"), 7, false),
+        ] {
+            let body = store.get(&key, None).await.unwrap();
+            let result = verified(body, &key, digest, bytes).try_collect::<Vec<_>>().await;
+            assert_eq!(result.is_ok(), good, "{result:?}");
+            assert!(good || matches!(result, Err(StoreError::Damaged { .. })));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_larger_than_expected_is_refused() {
+        let (store, key) = stored(b"content").await;
+        assert_eq!(read_all(&store, &key, 7).await.unwrap(), "content");
+        assert!(matches!(read_all(&store, &key, 6).await, Err(StoreError::Damaged { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_hashed() {
+        let (store, key) = stored(b"content").await;
+        let mut stream = HashedStream::new(store.get(&key, None).await.unwrap());
+        while stream.try_next().await.unwrap().is_some() {}
+        assert_eq!(stream.finish(), (Sha256Digest::of(b"content"), 7));
+    }
+}
