@@ -7,13 +7,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::Arc;
 
 pub use exposure::Exposure;
 
 use crate::error::StoreError;
-use crate::store::SharedStore;
+use crate::store::fs::FsStore;
 use crate::store::fs::FsStore;
 use crate::store::memory::MemoryStore;
+use crate::store::memory::MemoryStore;
+use crate::store::{SharedStore, Store};
 
 /// Folder used when no location is given, below the working directory.
 pub const DEFAULT_FOLDER: &str = "./.lastgood";
@@ -46,15 +49,11 @@ impl Location {
     /// # Errors
     /// [`StoreError::NoLocation`] if the folder does not exist; what the store says when it cannot be set up.
     pub async fn open(&self) -> Result<SharedStore, StoreError> {
-        if let Self::File(path) = self
-            && !path.is_dir()
-        {
-            return Err(StoreError::NoLocation {
-                location: self.to_string(),
-                help: "name another location with `-r`; the first dump into a folder creates it".to_owned(),
-            });
+        match self {
+            Self::S3 { bucket, prefix } => open_s3(bucket, prefix).await,
+            Self::File(path) => Ok(with_retries(FsStore::open(path)?)),
+            Self::Memory => Ok(with_retries(MemoryStore::new())),
         }
-        self.open_or_create().await
     }
 
     /// Opens it for a writer: a folder that does not exist is created, readable by its owner only.
@@ -63,9 +62,8 @@ impl Location {
     /// What the store says when it cannot be set up.
     pub async fn open_or_create(&self) -> Result<SharedStore, StoreError> {
         match self {
-            Self::S3 { bucket, prefix } => open_s3(bucket, prefix).await,
-            Self::File(path) => Ok(Arc::new(FsStore::create(path)?)),
-            Self::Memory => Ok(Arc::new(MemoryStore::new())),
+            Self::File(path) => Ok(with_retries(FsStore::create(path)?)),
+            Self::S3 { .. } | Self::Memory => self.open().await,
         }
     }
 
@@ -93,6 +91,11 @@ async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> 
     })
 }
 
+fn with_retries(store: impl Store) -> SharedStore {
+    Arc::new(store)
+}
+
+#[cfg(feature = "s3")]
 fn unwritten(what: impl fmt::Display) -> Result<SharedStore, StoreError> {
     Err(StoreError::Unsuitable { what: format!("{what} is being written"), help: String::new() })
 }
@@ -113,5 +116,27 @@ impl fmt::Display for Location {
             Self::File(path) => path.display().fmt(f),
             Self::Memory => f.write_str("mem:"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_folder_is_created_for_writers_only() {
+        let parent = tempfile::tempdir().unwrap();
+        let location = Location::File(parent.path().join("backups"));
+        let error = location.open().await.unwrap_err();
+        assert!(matches!(error, StoreError::NoLocation { .. }), "{error}");
+
+        location.open_or_create().await.unwrap();
+        location.open().await.unwrap();
+        assert_eq!(location.exposure(), None, "created for its owner only");
+    }
+
+    #[test]
+    fn the_default_is_a_folder_here() {
+        assert_eq!(Location::default_local().to_string(), DEFAULT_FOLDER);
     }
 }

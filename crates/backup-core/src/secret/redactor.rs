@@ -1,0 +1,156 @@
+//! Masks registered secrets in any text, also where they were escaped on the way.
+
+use std::fmt::{self, Write};
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use zeroize::Zeroizing;
+
+use super::{MASK, Secret};
+
+/// The secrets of this process. Clones share them, so that a secret read late is masked in logs set up early.
+#[derive(Clone, Default)]
+pub struct Redactor(Arc<RwLock<Vec<Zeroizing<String>>>>);
+
+impl Redactor {
+    /// Knows no secrets yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Masks `secret` from now on: as it is, percent-encoded (RFC 3986), and as JSON and Rust escape it.
+    pub fn register(&self, secret: &Secret) {
+        let text = secret.expose();
+        if text.is_empty() {
+            return;
+        }
+        let json = serde_json::to_string(text).unwrap_or_default();
+        let debug = format!("{text:?}");
+        let unquoted = |quoted: &str| quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
+        let forms = [
+            text.to_owned(),
+            percent_encode(text, false),
+            percent_encode(text, true),
+            unquoted(&json),
+            unquoted(&debug),
+        ];
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for form in forms.map(Zeroizing::new) {
+            if !form.is_empty() && !known.contains(&form) {
+                known.push(form);
+            }
+        }
+    }
+
+    /// `text` with every registered secret replaced by [`MASK`].
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut hits: Vec<Range<usize>> = known.iter().flat_map(|form| occurrences(text, form)).collect();
+        hits.sort_by_key(|hit| (hit.start, hit.end));
+        let mut shown = String::with_capacity(text.len());
+        let mut copied_to = 0;
+        let mut hits = hits.into_iter().peekable();
+        while let Some(mut hit) = hits.next() {
+            // Secrets may overlap: what belongs to any of them goes.
+            while let Some(next) = hits.next_if(|next| next.start <= hit.end) {
+                hit.end = hit.end.max(next.end);
+            }
+            shown.push_str(&text[copied_to..hit.start]);
+            shown.push_str(MASK);
+            copied_to = hit.end;
+        }
+        shown.push_str(&text[copied_to..]);
+        shown
+    }
+}
+
+/// Where `form` stands in `text`, overlapping ones too.
+fn occurrences(text: &str, form: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(position) = text[from..].find(form) {
+        let start = from + position;
+        found.push(start..start + form.len());
+        from = start + text[start..].chars().next().map_or(1, char::len_utf8);
+    }
+    found
+}
+
+fn percent_encode(text: &str, lower_case: bool) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        let written = match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => write!(encoded, "{}", byte as char),
+            _ if lower_case => write!(encoded, "%{byte:02x}"),
+            _ => write!(encoded, "%{byte:02X}"),
+        };
+        debug_assert!(written.is_ok(), "writing to a string cannot fail");
+        encoded
+    })
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        write!(f, "Redactor({} forms)", known.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn overlapping_and_repeated_secrets_leave_nothing() {
+        let redactor = Redactor::new();
+        for secret in ["abc", "bcd", "aa", ""] {
+            redactor.register(&Secret::new(secret));
+        }
+        assert_eq!(redactor.redact("xabcdx aaa é"), "x****x **** é");
+        assert_eq!(redactor.redact("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn clones_share_what_they_know() {
+        let early = Redactor::new();
+        early.clone().register(&Secret::new("hunter2"));
+        assert_eq!(early.redact("password hunter2"), "password ****");
+    }
+
+    proptest! {
+        #[test]
+        fn c17_no_registered_secret_survives_in_any_spelling(
+            secrets in prop::collection::vec("[^*%\\\\]{4,40}", 1..6),
+            pieces in prop::collection::vec("[^*]{0,20}", 6),
+        ) {
+            let redactor = Redactor::new();
+            let mut text = String::new();
+            for (secret, piece) in secrets.iter().zip(&pieces) {
+                redactor.register(&Secret::new(secret.clone()));
+                let json = serde_json::to_string(secret).unwrap();
+                text += &format!(
+                    "{piece}{secret}{piece}{}{piece}{}{json}{secret:?}",
+                    percent_encode(secret, false),
+                    percent_encode(secret, true),
+                );
+            }
+            let shown = redactor.redact(&text);
+            for secret in &secrets {
+                prop_assert!(!shown.contains(secret.as_str()), "{shown:?} holds {secret:?}");
+                prop_assert!(!shown.contains(&percent_encode(secret, false)));
+                prop_assert!(!shown.contains(&percent_encode(secret, true)));
+                prop_assert!(!shown.contains(serde_json::to_string(secret).unwrap().trim_matches('"')));
+            }
+        }
+
+        #[test]
+        fn text_without_secrets_is_unchanged(secret in "[a-m]{4,10}", text in "[n-z é%]{0,60}") {
+            let redactor = Redactor::new();
+            redactor.register(&Secret::new(secret));
+            prop_assert_eq!(redactor.redact(&text), text);
+        }
+    }
+}
