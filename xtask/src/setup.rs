@@ -17,6 +17,9 @@ const POSTGRES_SHARE: &str = "/usr/share/postgresql";
 /// Oldest server the tests run against: ctid ranges are scans from 14 on.
 const POSTGRES_MAJOR_MIN: u32 = 14;
 
+/// Folder of server programs kept elsewhere; the testkit takes them from there too.
+const POSTGRES_ELSEWHERE: &str = "LASTGOOD_PG_SERVER_BIN";
+
 /// Keeps Debian's package from creating and starting a cluster of its own, which nothing here uses.
 const NO_MAIN_CLUSTER: (&str, &str) = (
     "/etc/postgresql-common/createcluster.d/lastgood.conf",
@@ -49,18 +52,23 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
 }
 
 fn needs() -> Vec<Need> {
-    let server = postgres();
-    let contrib = server.as_ref().and_then(|(major, _)| {
-        let control = Path::new(POSTGRES_SHARE).join(major.to_string()).join("extension/hstore.control");
-        control.exists().then(|| control.display().to_string())
-    });
-    let server = server.map(|(_, bin)| bin.display().to_string());
+    let (server, contrib) = match std::env::var(POSTGRES_ELSEWHERE) {
+        Ok(folder) if !folder.is_empty() => (Some(folder), Some(format!("taken from {POSTGRES_ELSEWHERE}"))),
+        _ => installed(),
+    };
     vec![
         Need { what: "PostgreSQL server programs", package: "postgresql", found: server },
         Need { what: "PostgreSQL contrib modules", package: "postgresql-contrib", found: contrib },
         Need { what: "zstd, a peer of the benchmark", package: "zstd", found: on_path("zstd") },
         Need { what: "C compiler", package: "build-essential", found: on_path("cc") },
     ]
+}
+
+/// Where the distribution's server and its contrib modules are.
+fn installed() -> (Option<String>, Option<String>) {
+    let Some((major, bin)) = postgres() else { return (None, None) };
+    let control = Path::new(POSTGRES_SHARE).join(major.to_string()).join("extension/hstore.control");
+    (Some(bin.display().to_string()), control.exists().then(|| control.display().to_string()))
 }
 
 /// The newest installed server: its major version and its folder of programs.
