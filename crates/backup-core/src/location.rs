@@ -7,14 +7,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::Arc;
 
 pub use exposure::Exposure;
 
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
-use crate::store::fs::FsStore;
-use crate::store::memory::MemoryStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{SharedStore, Store};
 

@@ -73,12 +73,8 @@ async fn move_pointer(store: &dyn StoreWrite, pointer: &Key, key: &Key, manifest
     if read_pointer(store, pointer).await?.is_some_and(|current| current.order() > order(manifest)) {
         return Ok(());
     }
-    let fresh = Pointer {
-        format: FORMAT,
-        manifest: key.clone(),
-        sequence: manifest.sequence,
-        created_at: manifest.created_at,
-    };
+    let fresh =
+        Pointer { format: FORMAT, manifest: key.clone(), sequence: manifest.sequence, created_at: manifest.created_at };
     let other =
         |error| StoreError::Other { key: pointer.to_string(), action: "write".to_owned(), source: Box::new(error) };
     let body = serde_json::to_vec(&fresh).map_err(other)?;
