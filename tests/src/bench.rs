@@ -1,0 +1,155 @@
+//! `bench pg`: ours and the peers in turn, in one run, on the same data; nothing here fails because of a time.
+
+pub(crate) mod check;
+mod context;
+mod data;
+mod dump;
+mod machine;
+mod measure;
+mod memory;
+mod peer;
+mod process;
+mod report;
+mod restore;
+mod s3;
+mod swap;
+mod upload;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::context::Context;
+use self::report::Row;
+use crate::Outcome;
+use crate::printer::{note, say};
+use crate::server::Server;
+
+/// Settings of a server that is used in earnest: memory for its size, few checkpoints, and durable.
+const SERVER_CONF: [&str; 4] =
+    ["shared_buffers = 1GB", "max_wal_size = 8GB", "checkpoint_timeout = 30min", "maintenance_work_mem = 64MB"];
+
+/// Speed and memory of lastgood against the peers, on this machine
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// PostgreSQL: dump, restore, swap, memory
+    Pg(PgArgs),
+    /// The peer's upload: standard input to one object
+    #[command(hide = true)]
+    Upload { url: String },
+    /// The object back, to check it
+    #[command(hide = true)]
+    Download { url: String, file: PathBuf },
+}
+
+#[derive(Debug, clap::Args)]
+struct PgArgs {
+    /// Size of the data; 1 is about 800 MB
+    #[arg(long, default_value_t = 1.0, value_parser = scale)]
+    scale: f64,
+    /// Runs of each contender; medians are compared
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+    /// Only these jobs
+    #[arg(long, value_enum)]
+    only: Vec<Job>,
+    /// Workers of ours; pg_dump -Fc and pg_restore from a pipe have one
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+    /// Write the table, with machine and date, to this file
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Job {
+    Dump,
+    S3,
+    Restore,
+    Swap,
+    Memory,
+}
+
+impl Job {
+    fn run(self, context: &Context) -> Outcome<Vec<Row>> {
+        match self {
+            Self::Dump => dump::run(context),
+            Self::S3 => s3::run(context),
+            Self::Restore => restore::run(context),
+            Self::Swap => swap::run(context),
+            Self::Memory => memory::run(context),
+        }
+    }
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(scale) if (0.001..=1_000.0).contains(&scale) => Ok(scale),
+        _ => Err("a number from 0.001 to 1000".to_owned()),
+    }
+}
+
+/// Runs the benchmark that the command line asks for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Args::parse().what {
+        What::Pg(args) => pg(&args),
+        What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
+        What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> Outcome<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn pg(args: &PgArgs) -> Outcome {
+    let lastgood = crate::lastgood_binary()?;
+    let version = Command::new(&lastgood).arg("--version").output()?;
+    let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+    let context = Context {
+        server: Server::start(&SERVER_CONF, true)?,
+        lastgood,
+        work: tempfile::Builder::new().prefix("lastgood-bench-").tempdir()?,
+        scale: args.scale,
+        rounds: args.rounds.into(),
+        jobs: args.jobs,
+        runtime: runtime()?,
+    };
+    data::shop(&context.server, args.scale)?;
+    let jobs = if args.only.is_empty() { Job::value_variants() } else { &args.only };
+    let mut rows = Vec::new();
+    for job in jobs {
+        say(&format!("{job:?}"));
+        rows.extend(job.run(&context).map_err(|error| format!("{job:?}: {error}"))?);
+    }
+    let text = format!("{}\n{}", machine::description(&context.server, &version), report::table(&rows));
+    say(&format!("\n{text}"));
+    let met = rows.iter().filter(|row| row.met).count();
+    say(&format!("{met} met, {} not met", rows.len() - met));
+    if let Some(file) = &args.write {
+        std::fs::write(file, page(&text))?;
+        say(&format!("wrote `{}`", file.display()));
+    }
+    Ok(())
+}
+
+/// The page of docs that holds the table.
+fn page(text: &str) -> String {
+    format!("{}\n{text}", include_str!("bench/page.md"))
+}

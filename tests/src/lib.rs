@@ -1,0 +1,28 @@
+//! Whole runs of the built `lastgood` binary: what the binaries `bench`, `demo` and `e2e` are made of.
+
+pub mod bench;
+pub mod demo;
+pub mod printer;
+pub mod server;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+/// Result of everything here; the error's text is for whoever runs the binary.
+pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The built `lastgood`: `LASTGOOD_BIN`, or else the one beside this binary.
+///
+/// # Errors
+/// If it is not there.
+pub fn lastgood_binary() -> Outcome<PathBuf> {
+    let path = match std::env::var_os("LASTGOOD_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => std::env::current_exe()?.with_file_name("lastgood"),
+    };
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(format!("there is no `{}`: `cargo build -p lastgood` makes it, LASTGOOD_BIN names another", path.display())
+        .into())
+}
