@@ -19,7 +19,7 @@ use crate::error::{PgError, PgResult};
 pub const ROOT: &str = "pg";
 
 /// Name of the hint, beside a database's dumps, at the newest good one.
-const POINTER_NAME: &str = "latest.json";
+pub(crate) const POINTER_NAME: &str = "latest.json";
 
 /// What every dump's name ends in.
 const SUFFIX: &str = ".dump";

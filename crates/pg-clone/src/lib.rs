@@ -39,6 +39,8 @@ pub mod dump_key;
 pub mod error;
 mod frame;
 pub mod ident;
+pub mod legacy;
+pub mod list;
 pub mod messages;
 mod pack;
 pub mod pattern;
@@ -47,10 +49,14 @@ pub mod recover;
 pub mod row_hash;
 pub mod run;
 pub mod settings;
+pub mod show;
 pub mod state;
 pub mod swap;
 pub mod target_lock;
 pub mod temporary;
+#[cfg(test)]
+mod test_dump;
+pub mod verify;
 
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use error::{PgError, PgResult};

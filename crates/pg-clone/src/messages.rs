@@ -118,5 +118,11 @@ impl fmt::Display for Message {
     }
 }
 
+impl fmt::Display for Harmless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is harmless: {}", self.message, self.reason.why())
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,14 @@ pub enum Reason {
     CircularForeignKeys,
 }
 
+impl Reason {
+    /// Why nothing is lost, as the rule says.
+    #[must_use]
+    pub fn why(self) -> &'static str {
+        ALLOW_LIST.iter().find(|rule| rule.reason == self).map_or("", |rule| rule.why)
+    }
+}
+
 /// A rule of the allow-list.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
