@@ -21,7 +21,7 @@ const LOOK: &str = "SELECT (SELECT count(*) FROM customers) AS customers, (SELEC
 const DAMAGE: &str = "DROP TABLE items CASCADE; DELETE FROM orders WHERE id % 3 = 0; UPDATE customers SET email = id || '@lost'; \
                       SELECT lo_unlink(oid) FROM pg_largeobject_metadata";
 
-/// Exit code of lastgood for what is not what was written (docs/reference/cli.md).
+/// Exit code of lastgood for what is not what was written (docs/reference).
 const INTEGRITY: i32 = 13;
 
 /// Runs the demo; fails if anything is not as it says.
