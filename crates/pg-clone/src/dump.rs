@@ -206,6 +206,7 @@ async fn write(
 
     run.step("dump.schema", &tool.version);
     let schema = schema::write(&tool, server, &leader, options, Arc::clone(&writer), &folder, budget.clone());
+    let encoding = settings::read(&leader.session, &options.database).await?.encoding;
     let work = Arc::new(Work {
         server: server.clone(),
         database: options.database.clone(),
@@ -215,6 +216,7 @@ async fn write(
         large_objects,
         packs: PackSpace::new(Arc::clone(&writer), folder.clone(), budget),
         compression_level: options.compression_level,
+        raw_encoding: encoding == "SQL_ASCII",
         next: AtomicUsize::new(0),
         run: run.clone(),
     });

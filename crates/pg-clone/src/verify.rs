@@ -165,7 +165,7 @@ pub async fn check_stored(
     progress.event(Event::Total { bytes: manifest.stored_bytes(), items: manifest.parts.len() as u64 });
     let mut damage = scan.structure().await?;
     if damage.is_empty() {
-        let mut parts = stream::iter(0..manifest.parts.len()).map(|part| scan.part(part)).buffer_unordered(jobs.max(1));
+        let mut parts = stream::iter(0..manifest.parts.len()).map(|part| scan.part(part)).buffered(jobs.max(1));
         while let Some(found) = parts.try_next().await? {
             damage.extend(found.damage);
         }
@@ -203,7 +203,7 @@ async fn check(
     report.take_damage(structure.clone());
 
     let mut totals: BTreeMap<usize, RowTotals> = BTreeMap::new();
-    let mut parts = stream::iter(chosen).map(|part| scan.part(part)).buffer_unordered(jobs.max(1));
+    let mut parts = stream::iter(chosen).map(|part| scan.part(part)).buffered(jobs.max(1));
     while let Some(found) = parts.try_next().await? {
         report.objects_read += 1;
         report.bytes_read += found.bytes;

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use backup_core::secret::Secret;
 use tokio::process::Command;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use crate::adapters::connection::environment::Environment;
+pub(crate) use crate::adapters::connection::session::DrivenSession;
 pub use crate::adapters::connection::session::Session;
 use crate::adapters::conninfo::{Parameters, is_conninfo, is_url, parse_conninfo, parse_url};
 use crate::adapters::passfile::{self, Login};
@@ -178,7 +180,27 @@ impl Server {
         Err(first.unwrap_or_else(|| invalid("database", target)))
     }
 
+    /// [`Server::connect`], for a session that its user drives.
+    pub(crate) async fn connect_driven(&self, database: &str) -> PgResult<DrivenSession> {
+        let mut failed = None;
+        for address in &self.addresses {
+            let (config, tls) = self.prepare(address, database)?;
+            match DrivenSession::open(&config, tls).await.map_err(|error| self.not_connected(address, database, error))
+            {
+                Ok(session) => return Ok(session),
+                Err(error @ PgError::Unreachable { .. }) => failed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| invalid("host", "")))
+    }
+
     async fn connect_to(&self, address: &Address, database: &str) -> PgResult<Session> {
+        let (config, tls) = self.prepare(address, database)?;
+        Session::open(&config, tls).await.map_err(|error| self.not_connected(address, database, error))
+    }
+
+    fn prepare(&self, address: &Address, database: &str) -> PgResult<(tokio_postgres::Config, MakeRustlsConnect)> {
         let mode = self.mode_for(address);
         let mut config = tokio_postgres::Config::new();
         config
@@ -194,8 +216,7 @@ impl Server {
         if let Some(password) = self.password_for(address, database)? {
             config.password(password.expose());
         }
-        let tls = connector(mode, self.root_certificates.as_deref())?;
-        Session::open(&config, tls).await.map_err(|error| self.not_connected(address, database, error))
+        Ok((config, connector(mode, self.root_certificates.as_deref())?))
     }
 
     fn not_connected(&self, address: &Address, database: &str, error: tokio_postgres::Error) -> PgError {

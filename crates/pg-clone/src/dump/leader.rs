@@ -21,7 +21,7 @@ const LOCK_ATTEMPTS_MAX: usize = 5;
 
 /// What every session of a dump sets, so that text forms do not depend on anybody's configuration and nothing is left
 /// out silently (`row_security=off` makes a policy an error instead of fewer rows).
-const SESSION_SETTINGS: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; \
+pub(crate) const SESSION_SETTINGS: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; \
     SET bytea_output = hex; SET xmloption = content; SET synchronize_seqscans = off; SET row_security = off; \
     SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; SET statement_timeout = 0; \
     SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
@@ -114,7 +114,7 @@ impl Leader {
 }
 
 /// Sets what every session of a dump sets.
-pub(crate) async fn prepare(session: &Session) -> PgResult<()> {
+async fn prepare(session: &Session) -> PgResult<()> {
     session.batch_execute(SESSION_SETTINGS).await.map_err(|error| PgError::sql("preparing the session", error))
 }
 

@@ -1,17 +1,15 @@
 //! A dump's workers: each imports the snapshot and copies units of work into packs of its own.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backup_core::manifest::Part;
 use backup_core::progress::Event;
-use futures::TryStreamExt;
 
-use crate::adapters::connection::{Server, Session};
+use crate::adapters::connection::{DrivenSession, Server};
 use crate::detail::RowData;
 use crate::dump::large_objects;
-use crate::dump::leader::prepare;
+use crate::dump::leader::SESSION_SETTINGS;
 use crate::error::{PgError, PgResult};
 use crate::frame::{CompressedFrame, FrameEncoder};
 use crate::ident::{quote_ident, quote_literal};
@@ -30,6 +28,8 @@ pub(crate) struct Work {
     pub(crate) large_objects: Vec<u32>,
     pub(crate) packs: PackSpace,
     pub(crate) compression_level: i32,
+    /// Whether the database is SQL_ASCII: its bytes are of no known encoding and must not be converted.
+    pub(crate) raw_encoding: bool,
     pub(crate) next: AtomicUsize,
     pub(crate) run: Run,
 }
@@ -90,17 +90,17 @@ pub(crate) async fn work(work: Arc<Work>) -> PgResult<Written> {
 /// A connection on the snapshot, with what turns rows into frames.
 #[derive(Debug)]
 pub(crate) struct Copier {
-    session: Session,
+    session: DrivenSession,
     encoder: FrameEncoder,
     run: Run,
 }
 
 impl Copier {
     pub(crate) async fn connect(work: &Work) -> PgResult<Self> {
-        let session = work.server.connect(&work.database).await?;
-        prepare(&session).await?;
+        let mut session = work.server.connect_driven(&work.database).await?;
+        let encoding = if work.raw_encoding { "; SET client_encoding = 'SQL_ASCII'" } else { "" };
         let import = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
+            "{SESSION_SETTINGS}{encoding}; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
             quote_literal(&work.snapshot)
         );
         session.batch_execute(&import).await.map_err(|error| PgError::sql("importing the dump's snapshot", error))?;
@@ -125,9 +125,9 @@ impl Copier {
     pub(crate) async fn copy(&mut self, statement: &str, packs: &mut PackWriter, label: &str) -> PgResult<RowData> {
         let mut data = RowData::default();
         let doing = || format!("copying the rows of `{label}`");
-        let stream = self.session.copy_out(statement).await.map_err(|error| PgError::sql(doing(), error))?;
-        let mut stream = pin!(stream);
-        while let Some(row) = stream.try_next().await.map_err(|error| PgError::sql(doing(), error))? {
+        let mut rows = self.session.copy_out(statement).await.map_err(|error| PgError::sql(doing(), error))?;
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| PgError::sql(doing(), error))?;
             if self.encoder.is_full_for(row.len()) {
                 if let Some(frame) = self.encoder.rotate().await? {
                     store(frame, packs, &mut data, &self.run).await?;

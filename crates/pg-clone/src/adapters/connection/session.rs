@@ -1,10 +1,15 @@
 //! One connection and the task that drives it.
 
+use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::StreamExt;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{Client, Config, CopyOutStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long a dropped connection may take to end by itself.
@@ -25,6 +30,73 @@ impl Session {
         let connection = tokio::spawn(async move { drop(connection.await) });
         Ok(Self { client, connection })
     }
+}
+
+/// A connection driven by whoever uses it, on the same task: a COPY of millions of rows wakes no other thread for each
+/// socket's worth of them.
+pub(crate) struct DrivenSession {
+    client: Client,
+    connection: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ended: bool,
+}
+
+impl DrivenSession {
+    pub(super) async fn open(config: &Config, tls: MakeRustlsConnect) -> Result<Self, tokio_postgres::Error> {
+        let (client, connection) = config.connect(tls).await?;
+        // How a connection ends is told by the statement it ends under.
+        let connection = Box::pin(async move { drop(connection.await) });
+        Ok(Self { client, connection, ended: false })
+    }
+
+    pub(crate) async fn batch_execute(&mut self, statements: &str) -> Result<(), tokio_postgres::Error> {
+        let Self { client, connection, ended } = self;
+        drive(connection, ended, client.batch_execute(statements)).await
+    }
+
+    /// Starts a `COPY … TO STDOUT`.
+    pub(crate) async fn copy_out(&mut self, statement: &str) -> Result<CopyOutRows<'_>, tokio_postgres::Error> {
+        let Self { client, connection, ended } = self;
+        let rows = drive(connection, ended, client.copy_out(statement)).await?;
+        Ok(CopyOutRows { rows: Box::pin(rows), connection, ended })
+    }
+}
+
+impl std::fmt::Debug for DrivenSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DrivenSession").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// The rows of a COPY.
+pub(crate) struct CopyOutRows<'a> {
+    rows: Pin<Box<CopyOutStream>>,
+    connection: &'a mut Pin<Box<dyn Future<Output = ()> + Send>>,
+    ended: &'a mut bool,
+}
+
+impl CopyOutRows<'_> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, tokio_postgres::Error>> {
+        drive(self.connection, self.ended, self.rows.next()).await
+    }
+}
+
+/// Polls `work`, and the connection whenever `work` waits for it.
+async fn drive<T>(
+    connection: &mut Pin<Box<dyn Future<Output = ()> + Send>>,
+    ended: &mut bool,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(done);
+        }
+        if !*ended {
+            *ended = connection.as_mut().poll(context).is_ready();
+        }
+        work.as_mut().poll(context)
+    })
+    .await
 }
 
 impl Deref for Session {

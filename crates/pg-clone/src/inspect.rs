@@ -1,0 +1,69 @@
+//! What a server and the programs for it are, for whoever wants to know before the first dump.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::adapters::connection::Server;
+use crate::adapters::pg_tools::Tool;
+use crate::error::{PgError, PgResult};
+
+/// A server as it answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServerFacts {
+    /// Host and port.
+    pub server: String,
+    /// `server_version`.
+    pub version: String,
+    /// The major version, such as 15.
+    pub major: u32,
+    /// The role we are.
+    pub role: String,
+    /// Whether the role may create databases, which a restore needs.
+    pub may_create_databases: bool,
+}
+
+/// A program of PostgreSQL's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Program {
+    /// Its path.
+    pub path: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Asks the server who it is and who we are, in `database` or, without one, in `postgres`.
+///
+/// # Errors
+/// Connection errors.
+pub async fn server(server: &Server, database: Option<&str>) -> PgResult<ServerFacts> {
+    let session = match database {
+        Some(database) => server.connect(database).await?,
+        None => server.connect_admin().await?,
+    };
+    let row = session
+        .query_one(
+            "SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000, \
+               current_user::text, rolsuper OR rolcreatedb \
+             FROM pg_catalog.pg_roles WHERE rolname = current_user",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("asking the server who it is", error))?;
+    Ok(ServerFacts {
+        server: server.describe(),
+        version: row.get(0),
+        major: row.get::<_, i32>(1).unsigned_abs(),
+        role: row.get(2),
+        may_create_databases: row.get(3),
+    })
+}
+
+/// Finds `pg_dump` or `pg_restore` for a server of version `server_major`.
+///
+/// # Errors
+/// [`PgError::ToolMissing`].
+pub async fn program(name: &str, server_major: u32, pg_bin: Option<&Path>) -> PgResult<Program> {
+    let tool = Tool::find(name, server_major, pg_bin).await?;
+    Ok(Program { path: tool.path.display().to_string(), version: tool.version })
+}
