@@ -26,9 +26,12 @@ mod rules;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod shared;
+mod verb;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+
+pub use self::verb::Verb;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,1 +1,211 @@
-//! Being written.
+//! Tries again what may pass, and recognises its own success when the answer to it was lost.
+
+mod body;
+mod policy;
+mod settle;
+mod upload;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::TryStreamExt;
+use futures::stream::{self, BoxStream, StreamExt};
+
+pub use self::policy::{ATTEMPTS_MAX, DELAY_BUDGET, DELAY_FIRST, DELAY_MAX, RetryPolicy};
+use self::policy::{Tries, Warner};
+use super::{
+    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
+    UnfinishedUpload,
+};
+use crate::digest::Sha256Digest;
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::progress::SharedProgress;
+
+/// A store that tries again. It is the only layer that does: the S3 client's own retries are off.
+#[derive(Debug)]
+pub struct Retry<S> {
+    store: Arc<S>,
+    policy: RetryPolicy,
+    warner: Arc<Warner>,
+}
+
+impl<S> Clone for Retry<S> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), policy: self.policy, warner: self.warner.clone() }
+    }
+}
+
+impl<S> Retry<S> {
+    /// Wraps `store`.
+    #[must_use]
+    pub fn new(store: S, policy: RetryPolicy) -> Self {
+        Self { store: Arc::new(store), policy, warner: Arc::new(Warner::default()) }
+    }
+
+    /// Tells `progress` when an operation has to be tried again: once an operation, and not for every operation of a
+    /// store that is slow for all of them.
+    #[must_use]
+    pub fn with_progress(mut self, progress: SharedProgress) -> Self {
+        self.warner = Arc::new(Warner::new(progress));
+        self
+    }
+
+    fn tries(&self) -> Tries {
+        Tries::new(self.policy, self.warner.clone())
+    }
+}
+
+/// Runs the expression, which may be evaluated several times, until it succeeds or trying again is of no use.
+macro_rules! again {
+    ($self:expr, $attempt:expr) => {{
+        let mut tries = $self.tries();
+        loop {
+            match $attempt.await {
+                Ok(value) => break Ok(value),
+                Err(error) => match tries.pause(error).await {
+                    Ok(_) => {}
+                    Err(error) => break Err(error),
+                },
+            }
+        }
+    }};
+}
+use again;
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: StoreRead> StoreRead for Retry<S> {
+    async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
+        again!(self, self.store.head(key))
+    }
+
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
+        let body = again!(self, self.store.get(key, range.clone()))?;
+        Ok(body::resuming(self.store.clone(), self.tries(), key.clone(), range, body))
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        let (store, prefix) = (self.store.clone(), prefix.to_owned());
+        let listing = store.list(&prefix, after);
+        let start = (listing, self.tries(), after.cloned());
+        let resumed = stream::try_unfold(start, move |(mut listing, mut tries, mut after)| {
+            let (store, prefix) = (store.clone(), prefix.clone());
+            async move {
+                loop {
+                    match listing.try_next().await {
+                        Ok(None) => return Ok(None),
+                        Ok(Some(meta)) => {
+                            tries.progressed();
+                            after = Some(meta.key.clone());
+                            return Ok(Some((meta, (listing, tries, after))));
+                        }
+                        Err(error) => {
+                            tries.pause(error).await?;
+                            listing = store.list(&prefix, after.as_ref());
+                        }
+                    }
+                }
+            }
+        });
+        resumed.boxed()
+    }
+
+    async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        again!(self, self.store.list_children(prefix))
+    }
+
+    fn describe(&self) -> String {
+        self.store.describe()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: StoreWrite> StoreWrite for Retry<S> {
+    async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
+        let mut tries = self.tries();
+        let mut ambiguous = false;
+        loop {
+            let error = match self.store.put(key, body.clone(), options).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if ambiguous && settle::may_hide_success(&error) {
+                let digest = Sha256Digest::of(&body);
+                return settle::settle(self, key, &digest, body.len() as u64, error).await;
+            }
+            ambiguous |= error.is_ambiguous();
+            tries.pause(error).await?;
+        }
+    }
+
+    async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
+        // If the answer to a success was lost, an empty upload stays behind: `StoreDelete::unfinished` lists it.
+        let upload = again!(self, self.store.multipart(key, options))?;
+        Ok(Box::new(upload::RetryUpload::new(self.clone(), key.clone(), upload)))
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: StoreDelete> StoreDelete for Retry<S> {
+    async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
+        let mut tries = self.tries();
+        let mut outcomes: Vec<Option<DeleteOutcome>> = keys.iter().map(|_| None).collect();
+        loop {
+            let open: Vec<usize> = (0..keys.len()).filter(|index| is_open(outcomes[*index].as_ref())).collect();
+            let wanted: Vec<Key> = open.iter().map(|index| keys[*index].clone()).collect();
+            let error = match self.store.delete(&wanted).await {
+                Err(error) => error,
+                Ok(found) => {
+                    open.iter().zip(found).for_each(|(index, outcome)| outcomes[*index] = Some(outcome));
+                    let again = open.iter().copied().find(|index| is_open(outcomes[*index].as_ref()));
+                    match again.and_then(|index| outcomes[index].take()).map(|outcome| outcome.result) {
+                        Some(Err(error)) => error,
+                        _ => return Ok(outcomes.into_iter().flatten().collect()),
+                    }
+                }
+            };
+            if let Err(error) = tries.pause(error).await {
+                return given_up(keys, outcomes, error);
+            }
+        }
+    }
+
+    async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
+        again!(self, self.store.unfinished(prefix))
+    }
+
+    async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
+        again!(self, self.store.abort_unfinished(upload))
+    }
+}
+
+/// Whether a key is still to be deleted: never tried, or failed in a way that may pass.
+fn is_open(outcome: Option<&DeleteOutcome>) -> bool {
+    outcome.is_none_or(|outcome| outcome.result.as_ref().is_err_and(|error| !error.is_permanent()))
+}
+
+/// The outcomes when trying again is of no more use: what is known of some keys is not lost to the failure of one.
+fn given_up(keys: &[Key], outcomes: Vec<Option<DeleteOutcome>>, error: StoreError) -> StoreResult<Vec<DeleteOutcome>> {
+    if outcomes.iter().all(Option::is_none) {
+        return Err(error);
+    }
+    let text = error.to_string();
+    let mut error = Some(error);
+    let mut untried = |key: &Key| {
+        let result = Err(error.take().unwrap_or_else(|| StoreError::Busy {
+            key: key.to_string(),
+            action: "delete".to_owned(),
+            source: text.clone().into(),
+        }));
+        DeleteOutcome { key: key.clone(), result }
+    };
+    Ok(keys.iter().zip(outcomes).map(|(key, outcome)| outcome.unwrap_or_else(|| untried(key))).collect())
+}
+
+#[cfg(test)]
+mod tests;
