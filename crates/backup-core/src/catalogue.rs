@@ -7,6 +7,8 @@
 mod publish;
 mod walk;
 
+use std::collections::BTreeSet;
+
 use futures::{Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,9 @@ pub const MANIFEST_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Longest pointer in bytes: ours have about 200.
 const POINTER_BYTES_MAX: usize = 64 * 1024;
+
+/// No manifests known yet.
+static NOTHING: BTreeSet<Key> = BTreeSet::new();
 
 /// One manifest found. A damaged one is an entry too: hiding it would hide that a backup was lost.
 #[derive(Debug)]
@@ -75,7 +80,7 @@ pub fn order<D>(manifest: &Manifest<D>) -> (u64, jiff::Timestamp) {
 
 /// The manifests below `prefix` (empty, or ending in `/`) as they arrive, in no particular order and bounded memory.
 pub fn stream<'a>(store: &'a dyn StoreRead, prefix: &str) -> impl Stream<Item = StoreResult<Entry>> + Send + 'a {
-    walk(store, prefix).try_filter_map(async |found| match found {
+    walk(store, prefix, &NOTHING).try_filter_map(async |found| match found {
         Found::Backup(entry) => Ok(Some(entry)),
         _ => Ok(None),
     })

@@ -1,6 +1,6 @@
 //! Walks a location as a tree, many requests at a time, without listing what is inside complete backups.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered};
@@ -23,8 +23,8 @@ pub(crate) enum Found {
     Tombstone(Key),
     /// What an unpublished backup says it will refer to.
     Uses(Key),
-    /// An incomplete backup another prune is removing.
-    Claim(Key),
+    /// An incomplete backup a prune is removing, or removed not long ago.
+    Claim,
 }
 
 /// A step of the walk yet to be taken.
@@ -36,10 +36,15 @@ enum Visit {
 /// What one step brought: something found, and further steps.
 type Step = StoreResult<(Vec<Found>, Vec<Visit>)>;
 
-/// Everything below `prefix` (empty, or ending in `/`).
-pub(crate) fn walk<'a>(store: &'a dyn StoreRead, prefix: &str) -> impl Stream<Item = StoreResult<Found>> + Send + 'a {
+/// Everything below `prefix` (empty, or ending in `/`) but the backups of the `known` manifests.
+pub(crate) fn walk<'a>(
+    store: &'a dyn StoreRead,
+    prefix: &str,
+    known: &'a BTreeSet<Key>,
+) -> impl Stream<Item = StoreResult<Found>> + Send + 'a {
     let walk = Walk {
         store,
+        known,
         waiting: VecDeque::from([Visit::Folder(prefix.to_owned())]),
         running: FuturesUnordered::new(),
         ready: VecDeque::new(),
@@ -49,6 +54,7 @@ pub(crate) fn walk<'a>(store: &'a dyn StoreRead, prefix: &str) -> impl Stream<It
 
 struct Walk<'a> {
     store: &'a dyn StoreRead,
+    known: &'a BTreeSet<Key>,
     waiting: VecDeque<Visit>,
     running: FuturesUnordered<BoxFuture<'a, Step>>,
     ready: VecDeque<Found>,
@@ -63,7 +69,7 @@ impl Walk<'_> {
             while self.running.len() < CONCURRENCY
                 && let Some(visit) = self.waiting.pop_front()
             {
-                self.running.push(step(self.store, visit).boxed());
+                self.running.push(step(self.store, self.known, visit).boxed());
             }
             match self.running.next().await {
                 None => return Ok(None),
@@ -77,15 +83,20 @@ impl Walk<'_> {
     }
 }
 
-async fn step(store: &dyn StoreRead, visit: Visit) -> Step {
+async fn step(store: &dyn StoreRead, known: &BTreeSet<Key>, visit: Visit) -> Step {
     match visit {
+        Visit::Manifest(key) if known.contains(&key) => Ok((Vec::new(), Vec::new())),
         Visit::Manifest(key) => Ok((manifest(store, &key).await?.into_iter().collect(), Vec::new())),
         Visit::Folder(folder) => {
             if !folder.is_empty()
                 && let Ok(key) = Key::new(format!("{folder}{MANIFEST_NAME}"))
-                && let Some(found) = manifest(store, &key).await?
             {
-                return Ok((vec![found], Vec::new()));
+                if known.contains(&key) {
+                    return Ok((Vec::new(), Vec::new()));
+                }
+                if let Some(found) = manifest(store, &key).await? {
+                    return Ok((vec![found], Vec::new()));
+                }
             }
             Ok(children(&folder, store.list_children(&folder).await?))
         }
@@ -115,7 +126,7 @@ fn children(folder: &str, names: Vec<String>) -> (Vec<Found>, Vec<Visit>) {
 /// The manifest, or `None` if there is none (any more: a prune may run beside us).
 async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>> {
     let manifest = match document::read(store, key, MANIFEST_BYTES_MAX).await {
-        Ok(bytes) if prune::is_claim(&bytes) => return Ok(Some(Found::Claim(key.clone()))),
+        Ok(bytes) if prune::is_claim(&bytes) => return Ok(Some(Found::Claim)),
         Ok(bytes) => Manifest::from_bytes(key, &bytes),
         Err(StoreError::NotFound { .. }) => return Ok(None),
         Err(StoreError::Damaged { key, what }) => Err(FormatError::Invalid { key, what }),

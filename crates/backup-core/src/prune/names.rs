@@ -3,9 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::StoreError;
+use crate::catalogue::is_manifest;
+use crate::document;
+use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::manifest::MANIFEST_NAME;
+use crate::probe::MARKER_KEY;
+use crate::store::StoreRead;
 
 /// Name of the object that says that a backup is being removed; stands where `manifest.json` stands in the manifest's key.
 pub const TOMBSTONE_NAME: &str = "deleted.json";
@@ -39,6 +43,7 @@ pub(super) struct Uses {
 /// Stands in a manifest's place while an incomplete backup is removed, so that its writer cannot publish meanwhile:
 /// of the two creates of that one key exactly one succeeds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Claim {
     pub(super) format: u64,
     pub(super) abandoned_at: Timestamp,
@@ -56,13 +61,18 @@ pub(crate) fn claimed_by(bytes: &[u8]) -> Option<String> {
 }
 
 /// Longest claim in bytes: host names have 255 at most. Spares parsing every manifest twice.
-const CLAIM_BYTES_MAX: usize = 1024;
+pub(super) const CLAIM_BYTES_MAX: usize = 1024;
 
-fn claim(bytes: &[u8]) -> Option<Claim> {
+pub(super) fn claim(bytes: &[u8]) -> Option<Claim> {
     if bytes.len() > CLAIM_BYTES_MAX {
         return None;
     }
     serde_json::from_slice(bytes).ok()
+}
+
+/// Whether the key is one by which locations and backups are found: no part of a backup, whatever a manifest says.
+pub(super) fn is_infrastructure(key: &Key) -> bool {
+    is_manifest(key) || is_tombstone(key) || is_uses(key) || key.as_str() == MARKER_KEY
 }
 
 /// Whether the key is a tombstone's.
@@ -94,4 +104,18 @@ fn beside(manifest: &Key, name: &str) -> Result<Key, StoreError> {
         Some(stem) => Key::new(format!("{stem}{name}")),
         None => Err(StoreError::Invalid { what: format!("`{manifest}` is no manifest's key") }),
     }
+}
+
+/// Reads one of these documents.
+pub(super) async fn read<T: serde::de::DeserializeOwned>(store: &dyn StoreRead, key: &Key) -> Result<T, CoreError> {
+    let bytes = document::read(store, key, DOCUMENT_BYTES_MAX).await?;
+    let value = document::parse(key, &bytes, FORMAT)?;
+    let invalid = |error: serde_json::Error| FormatError::Invalid { key: key.to_string(), what: error.to_string() };
+    Ok(serde_json::from_value(value).map_err(invalid)?)
+}
+
+/// The stored form of one of these documents.
+pub(super) fn bytes<T: Serialize>(key: &Key, document: &T) -> Result<bytes::Bytes, StoreError> {
+    let other = |error| StoreError::Other { key: key.to_string(), action: "write".to_owned(), source: Box::new(error) };
+    Ok(serde_json::to_vec(document).map_err(other)?.into())
 }

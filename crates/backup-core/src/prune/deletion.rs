@@ -1,0 +1,55 @@
+//! Deletes many objects and remembers which would not go.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Failure, PruneOutcome};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::progress::{Event, Progress};
+use crate::store::Store;
+
+/// Keys of one call: what S3's `DeleteObjects` takes (AWS, "DeleteObjects").
+const BATCH_KEYS: usize = 1_000;
+
+/// Deletes through a store on behalf of one prune.
+#[derive(Debug)]
+pub(super) struct Deletion<'a> {
+    pub(super) store: &'a dyn Store,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) outcome: PruneOutcome,
+}
+
+impl Deletion<'_> {
+    /// Deletes `keys`; returns those that are still there, each noted as a failure.
+    pub(super) async fn delete(&mut self, keys: &[Key]) -> HashSet<Key> {
+        let mut left = HashSet::new();
+        for batch in keys.chunks(BATCH_KEYS) {
+            match self.store.delete(batch).await {
+                Ok(outcomes) => {
+                    for outcome in outcomes {
+                        match outcome.result {
+                            Ok(()) => self.outcome.objects += 1,
+                            Err(error) => {
+                                self.fail(&outcome.key, &Arc::new(error));
+                                left.insert(outcome.key);
+                            }
+                        }
+                    }
+                }
+                Err(error) => {
+                    let error = Arc::new(error);
+                    batch.iter().for_each(|key| self.fail(key, &error));
+                    left.extend(batch.iter().cloned());
+                }
+            }
+            self.progress.event(Event::Advance { bytes: 0, items: batch.len() as u64 });
+        }
+        left
+    }
+
+    /// Notes that something could not be done to `key`.
+    pub(super) fn fail(&mut self, key: &Key, error: &Arc<StoreError>) {
+        self.outcome.failures.push(Failure { key: key.clone(), error: Arc::clone(error) });
+    }
+}

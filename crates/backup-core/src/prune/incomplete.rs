@@ -1,0 +1,240 @@
+//! Clears away what interrupted runs left: objects of backups without a manifest, and unfinished uploads.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::PruneOutcome;
+use super::apply::put_tombstone;
+use super::deletion::Deletion;
+use super::names::{self, CLAIM_BYTES_MAX, Claim, FORMAT, Tombstone};
+use super::references::References;
+use crate::document;
+use crate::error::{CoreError, StoreError};
+use crate::key::Key;
+use crate::manifest::{MANIFEST_NAME, Tool};
+use crate::progress::Progress;
+use crate::store::{ObjectMeta, PutMode, PutOptions, Store, StoreRead, UnfinishedUpload};
+
+/// How long something must have been left alone before it counts as abandoned. Longer than any single upload or pause of
+/// a run that is still alive.
+pub const GRACE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What interrupted runs left.
+#[derive(Debug, Default)]
+pub struct IncompletePlan {
+    /// Objects of backups without a manifest.
+    pub abandoned: Vec<Abandoned>,
+    /// Uploads neither completed nor aborted.
+    pub uploads: Vec<UnfinishedUpload>,
+    now: Timestamp,
+    grace: SignedDuration,
+}
+
+/// What is left of a backup that was never published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Abandoned {
+    /// Where its manifest would be.
+    pub manifest: Key,
+    /// Its objects, with their bytes.
+    pub objects: BTreeMap<Key, u64>,
+    /// When the newest of them was written.
+    pub newest: Option<Timestamp>,
+    /// When an earlier run claimed it, if one did.
+    pub claimed_at: Option<Timestamp>,
+}
+
+impl IncompletePlan {
+    /// Bytes of the abandoned objects; what unfinished uploads hold, no store tells.
+    #[must_use]
+    pub fn freed_bytes(&self) -> u64 {
+        self.abandoned.iter().flat_map(|abandoned| abandoned.objects.values()).sum()
+    }
+
+    /// Whether there is nothing to clear away.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.abandoned.is_empty() && self.uploads.is_empty()
+    }
+}
+
+/// The manifest's key for objects inside a backup folder that is the `depth`th segment and whose name ends in `suffix`:
+/// for `pg/shop/….dump/data/p00000.pack`, depth 3 and `.dump`.
+pub fn folder_layout(depth: usize, suffix: &str) -> impl Fn(&Key) -> Option<Key> + '_ {
+    move |key| {
+        let (slash, _) = key.as_str().match_indices('/').nth(depth.checked_sub(1)?)?;
+        let folder = &key.as_str()[..slash];
+        folder.ends_with(suffix).then(|| Key::new(format!("{folder}/{MANIFEST_NAME}")).ok()).flatten()
+    }
+}
+
+/// Finds what was left alone for longer than `grace`. `manifest_of` tells the manifest's key of the backup an object
+/// belongs to, and `None` for what belongs to none, which is never touched. Reads only.
+///
+/// # Errors
+/// What the store says.
+pub async fn incomplete(
+    store: &dyn Store,
+    scope: &str,
+    manifest_of: impl Fn(&Key) -> Option<Key> + Send + Sync,
+    now: Timestamp,
+    grace: SignedDuration,
+) -> Result<IncompletePlan, CoreError> {
+    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    let mut listing = store.list(scope, None);
+    while let Some(object) = listing.try_next().await? {
+        if let Some(manifest) = manifest_of(&object.key) {
+            groups.entry(manifest.clone()).or_default().take(&manifest, object);
+        }
+    }
+    let uploads = store.unfinished(scope).await?;
+    for upload in &uploads {
+        if let Some(group) = manifest_of(&upload.key).and_then(|manifest| groups.get_mut(&manifest)) {
+            group.newest = group.newest.max(Some(upload.started));
+        }
+    }
+    let old = |time: Timestamp| now.duration_since(time) >= grace;
+    let mut abandoned = Vec::new();
+    for (manifest, group) in groups {
+        let claimed_at = match (group.has_manifest, group.has_tombstone) {
+            (false, _) => None,
+            (true, false) => continue,
+            (true, true) => match claim_at(store, &manifest).await? {
+                Some(claimed_at) => Some(claimed_at),
+                None => continue,
+            },
+        };
+        let due = match claimed_at {
+            Some(claimed_at) => !group.objects.is_empty() || old(claimed_at),
+            None => !group.objects.is_empty() && group.newest.is_some_and(old),
+        };
+        if due {
+            abandoned.push(Abandoned { manifest, objects: group.objects, newest: group.newest, claimed_at });
+        }
+    }
+    let uploads = uploads.into_iter().filter(|upload| old(upload.started)).collect();
+    Ok(IncompletePlan { abandoned, uploads, now, grace })
+}
+
+/// What a listing shows of one backup.
+#[derive(Debug, Default)]
+struct Group {
+    objects: BTreeMap<Key, u64>,
+    newest: Option<Timestamp>,
+    has_manifest: bool,
+    has_tombstone: bool,
+}
+
+impl Group {
+    fn take(&mut self, manifest: &Key, object: ObjectMeta) {
+        if object.key == *manifest {
+            self.has_manifest = true;
+            if object.bytes > CLAIM_BYTES_MAX as u64 {
+                // Complete, so its objects need not be remembered.
+                self.objects.clear();
+            }
+        } else if names::is_tombstone(&object.key) {
+            self.has_tombstone = true;
+        } else {
+            self.newest = self.newest.max(Some(object.modified));
+            self.objects.insert(object.key, object.bytes);
+        }
+    }
+}
+
+async fn claim_at(store: &dyn StoreRead, manifest: &Key) -> Result<Option<Timestamp>, CoreError> {
+    match document::read(store, manifest, CLAIM_BYTES_MAX).await {
+        Ok(bytes) => Ok(names::claim(&bytes).map(|claim| claim.abandoned_at)),
+        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes what `plan` says, unless a manifest appeared or something published refers to it. `scope` is that of the plan.
+///
+/// # Errors
+/// What the store says when it cannot be looked at: then no object was deleted.
+pub async fn clear(
+    store: &dyn Store,
+    plan: &IncompletePlan,
+    scope: &str,
+    progress: &dyn Progress,
+) -> Result<PruneOutcome, CoreError> {
+    let mut deletion = Deletion { store, progress, outcome: PruneOutcome::default() };
+    progress.step("prune.claim", &format!("{} incomplete backups", plan.abandoned.len()));
+    let mut claimed = Vec::new();
+    for abandoned in &plan.abandoned {
+        match claim(store, abandoned, plan.now).await {
+            Ok(true) => claimed.push(abandoned),
+            Ok(false) => deletion.outcome.kept_back.push(abandoned.manifest.clone()),
+            Err(error) => deletion.fail(&abandoned.manifest, &Arc::new(error)),
+        }
+    }
+    let objects: HashSet<&Key> = claimed.iter().flat_map(|abandoned| abandoned.objects.keys()).collect();
+    let matters = |key: &Key| objects.contains(key);
+    let references = References::collect(store, scope, &BTreeSet::new(), &HashSet::new(), matters, progress).await?;
+    progress.step("prune.abandoned", &format!("{} incomplete backups", claimed.len()));
+    let mut done = Vec::new();
+    for abandoned in claimed {
+        let unused: Vec<Key> =
+            abandoned.objects.keys().filter(|key| !references.keys.contains(*key)).cloned().collect();
+        let left = deletion.delete(&unused).await;
+        let gone = unused.iter().filter(|key| !left.contains(*key));
+        deletion.outcome.freed_bytes += gone.map(|key| abandoned.objects[key]).sum::<u64>();
+        if !abandoned.objects.is_empty() {
+            deletion.outcome.removed.push(abandoned.manifest.clone());
+        }
+        let since = abandoned.claimed_at.unwrap_or(plan.now);
+        if left.is_empty() && plan.now.duration_since(since) >= plan.grace {
+            done.push(&abandoned.manifest);
+        }
+    }
+    unclaim(&mut deletion, &done).await?;
+    for upload in &plan.uploads {
+        match store.abort_unfinished(upload).await {
+            Ok(()) => deletion.outcome.uploads += 1,
+            Err(error) => deletion.fail(&upload.key, &Arc::new(error)),
+        }
+    }
+    Ok(deletion.outcome)
+}
+
+/// Claims the manifest's place; `false` if a manifest took it. The tombstone lets a later run find the claim again and,
+/// as it lists nothing, deletes nothing if this run ends before it claimed.
+async fn claim(store: &dyn Store, abandoned: &Abandoned, now: Timestamp) -> Result<bool, StoreError> {
+    if abandoned.claimed_at.is_some() {
+        return Ok(true);
+    }
+    let manifest = &abandoned.manifest;
+    let writer = Tool::current().writer;
+    let tombstone = Tombstone {
+        format: FORMAT,
+        manifest: manifest.clone(),
+        deleted_at: now,
+        writer: writer.clone(),
+        parts: Vec::new(),
+    };
+    put_tombstone(store, &tombstone).await?;
+    let body = names::bytes(manifest, &Claim { format: FORMAT, abandoned_at: now, writer })?;
+    match store.put(manifest, body, &PutOptions::new(PutMode::Create)).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::AlreadyExists { .. }) => {
+            store.delete(&[names::tombstone_key(manifest)?]).await?;
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives claims up, the tombstones by which they are found last.
+async fn unclaim(deletion: &mut Deletion<'_>, done: &[&Key]) -> Result<(), StoreError> {
+    let claims: Vec<Key> = done.iter().map(|key| (*key).clone()).collect();
+    let left = deletion.delete(&claims).await;
+    let gone = claims.iter().filter(|key| !left.contains(*key));
+    let tombstones = gone.map(names::tombstone_key).collect::<Result<Vec<Key>, StoreError>>()?;
+    deletion.delete(&tombstones).await;
+    Ok(())
+}

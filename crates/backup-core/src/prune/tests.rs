@@ -1,0 +1,1 @@
+//! Removing beside others.
