@@ -2,7 +2,10 @@
 
 pub mod bench;
 pub mod demo;
+pub mod e2e;
+pub mod harness;
 pub mod printer;
+pub mod rows;
 pub mod server;
 
 use std::error::Error;

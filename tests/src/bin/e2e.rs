@@ -1,0 +1,7 @@
+//! `e2e`: the acceptance rows, driven against the built binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lastgood_acceptance::e2e::main()
+}

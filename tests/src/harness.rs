@@ -1,0 +1,17 @@
+//! What acceptance rows stand on: a server, a location, the built binary, and words for what is not as it should be.
+
+pub mod command;
+pub mod compare;
+pub mod failure;
+pub mod peer;
+pub mod place;
+pub mod row;
+pub mod stub;
+pub mod world;
+
+pub use self::command::{Lastgood, Output, Running};
+pub use self::failure::{Failure, RowResult};
+pub use self::peer::Peer;
+pub use self::place::{Object, Place};
+pub use self::row::{Area, Locations, Row, Where};
+pub use self::world::World;

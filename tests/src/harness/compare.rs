@@ -1,0 +1,254 @@
+//! The differential oracle: what PostgreSQL's own `pg_dump` says of two databases, normalised, must be equal.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use backup_testkit::postgres::Cluster;
+
+use super::failure::{Failure, RowResult};
+
+/// Differing lines shown of each part.
+const LINES_SHOWN: usize = 8;
+
+/// What lies outside the database's own catalogues and so in no `pg_dump` without `--create`.
+const SETTINGS: &str = r#"
+SELECT 'encoding', pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, daticulocale
+  FROM pg_database WHERE datname = current_database();
+SELECT 'owner', pg_get_userbyid(datdba), 'connections', datconnlimit, 'allowed', datallowconn, 'template', datistemplate
+  FROM pg_database WHERE datname = current_database();
+SELECT 'privilege', CASE grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(grantee) END, privilege_type, is_grantable
+  FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+  WHERE datname = current_database() ORDER BY 2, 3, 4;
+SELECT 'comment', shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database();
+SELECT 'security label', provider, label FROM pg_shseclabel WHERE objoid =
+  (SELECT oid FROM pg_database WHERE datname = current_database());
+SELECT 'setting', coalesce(pg_get_userbyid(nullif(setrole, 0)), 'all'), unnest(setconfig) AS setting
+  FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE d.datname = current_database() ORDER BY 2, 3;
+"#;
+
+/// What `pg_dump` does not show, or not in a form that two databases can be compared by.
+const EXTRA: &str = r#"
+SELECT 'extension', extname, extversion, extnamespace::regnamespace FROM pg_extension ORDER BY extname;
+SELECT 'invalid index', indexrelid::regclass FROM pg_index WHERE NOT indisvalid ORDER BY 2;
+SELECT 'constraint', conrelid::regclass, conname, convalidated FROM pg_constraint WHERE NOT convalidated ORDER BY 2, 3;
+SELECT 'populated', oid::regclass, relispopulated FROM pg_class WHERE relkind = 'm' ORDER BY 2;
+SELECT format('SELECT %L, count(*), md5(string_agg(t::text, E''\n'' ORDER BY t::text COLLATE "C")) FROM %s t',
+  oid::regclass, oid::regclass)
+  FROM pg_class WHERE relkind = 'm' AND relispopulated ORDER BY oid::regclass::text COLLATE "C" \gexec
+SELECT 'large object', l.oid, pg_get_userbyid(lomowner), md5(lo_get(l.oid)), obj_description(l.oid, 'pg_largeobject')
+  FROM pg_largeobject_metadata l ORDER BY l.oid;
+"#;
+
+/// A database as text, part by part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Parts: the schema, the rows of each table, settings.
+    pub parts: BTreeMap<String, Vec<String>>,
+}
+
+impl Picture {
+    /// Takes a picture of everything in `database`, and of its own settings.
+    ///
+    /// # Errors
+    /// If `pg_dump` or a query fails.
+    pub fn of(cluster: &Cluster, database: &str) -> RowResult<Self> {
+        let mut picture = Self::default();
+        let name = quote_words(database);
+        let schema = pg_dump(cluster, database, &["--schema-only", "--quote-all-identifiers"])?;
+        picture.parts.insert("schema".to_owned(), schema_lines(&schema, &name));
+        picture.take_data(&pg_dump(cluster, database, &["--data-only"])?);
+        for (part, sql) in [("settings", SETTINGS), ("extra", EXTRA)] {
+            let lines = cluster.psql(database, sql)?.lines().map(str::to_owned).collect();
+            picture.parts.insert(part.to_owned(), lines);
+        }
+        Ok(picture)
+    }
+
+    /// Without the database's own settings, for copies whose settings are meant to differ.
+    #[must_use]
+    pub fn without_settings(mut self) -> Self {
+        self.parts.remove("settings");
+        self
+    }
+
+    /// Fails unless both are equal; says the first differences.
+    ///
+    /// # Errors
+    /// If they differ.
+    pub fn expect(&self, copy: &Self, whose: &str) -> RowResult {
+        let mut report = String::new();
+        let names: std::collections::BTreeSet<&String> = self.parts.keys().chain(copy.parts.keys()).collect();
+        for name in names {
+            let nothing = Vec::new();
+            let (left, right) = (self.parts.get(name).unwrap_or(&nothing), copy.parts.get(name).unwrap_or(&nothing));
+            if left != right {
+                report.push_str(&format!("\n{name}:"));
+                for line in differences(left, right) {
+                    report.push_str(&format!("\n  {line}"));
+                }
+            }
+        }
+        if report.is_empty() { Ok(()) } else { Err(Failure::new(format!("{whose} differs from the source:{report}"))) }
+    }
+
+    /// Cuts a data-only dump into tables; their rows are sorted, since only their set must be equal.
+    fn take_data(&mut self, dump: &str) {
+        let mut other = Vec::new();
+        let mut lines = dump.lines();
+        while let Some(line) = lines.next() {
+            let Some(copy) = line.strip_prefix("COPY ").and_then(|rest| rest.strip_suffix(" FROM stdin;")) else {
+                if is_content(line) {
+                    other.push(line.to_owned());
+                }
+                continue;
+            };
+            let (table, columns) = split_columns(copy);
+            let order = order_of(&columns);
+            let mut rows: Vec<String> =
+                lines.by_ref().take_while(|row| *row != "\\.").map(|row| reorder(row, &order)).collect();
+            rows.sort();
+            let mut columns = columns;
+            columns.sort();
+            rows.insert(0, columns.join(" "));
+            self.parts.insert(format!("rows of {table}"), rows);
+        }
+        other.sort();
+        self.parts.insert("sequences and large objects".to_owned(), other);
+    }
+}
+
+/// `table (a, b)` taken apart. Names may hold anything, so that the list is found by its quotes.
+fn split_columns(copy: &str) -> (&str, Vec<String>) {
+    let mut quoted = false;
+    let mut open = copy.len();
+    let mut columns = Vec::new();
+    let mut name = String::new();
+    for (at, c) in copy.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '(' if !quoted && open == copy.len() => {
+                open = at;
+                continue;
+            }
+            ',' | ')' if !quoted && open < copy.len() => {
+                columns.push(std::mem::take(&mut name).trim().to_owned());
+                continue;
+            }
+            _ => {}
+        }
+        if open < copy.len() {
+            name.push(c);
+        }
+    }
+    columns.retain(|column| !column.is_empty());
+    (copy[..open].trim(), columns)
+}
+
+/// Positions of the columns in the order of their names: columns merged by inheritance change places in a dump.
+fn order_of(columns: &[String]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by_key(|at| &columns[*at]);
+    order
+}
+
+fn reorder(row: &str, order: &[usize]) -> String {
+    if order.is_empty() {
+        return row.to_owned();
+    }
+    let fields: Vec<&str> = row.split('\t').collect();
+    order.iter().map(|at| fields.get(*at).copied().unwrap_or("(no field)")).collect::<Vec<_>>().join("\t")
+}
+
+/// Blocks between `pg_dump`'s headers, sorted: objects of equal name and kind come in the order of their oids.
+fn schema_lines(dump: &str, database: &str) -> Vec<String> {
+    let mut blocks: Vec<Vec<String>> = vec![Vec::new()];
+    for line in dump.lines() {
+        if line.starts_with("-- Name: ") {
+            blocks.push(vec![line.replace(database, "DATABASE")]);
+        } else if is_content(line) && !line.starts_with("SET default_t") {
+            let line = line.replace(database, "DATABASE");
+            blocks.last_mut().into_iter().for_each(|block| block.push(line.clone()));
+        }
+    }
+    blocks.sort();
+    blocks.concat()
+}
+
+/// Whether a line says something of the database: not empty, no comment, not the random key of `\restrict`.
+fn is_content(line: &str) -> bool {
+    !(line.is_empty() || line.starts_with("--") || line.starts_with("\\restrict") || line.starts_with("\\unrestrict"))
+}
+
+/// The database's name as quoted in a dump.
+fn quote_words(database: &str) -> String {
+    format!("\"{}\"", database.replace('"', "\"\""))
+}
+
+fn pg_dump(cluster: &Cluster, database: &str, args: &[&str]) -> RowResult<String> {
+    let mut command = Command::new(cluster.bin_dir().join("pg_dump"));
+    // The name goes in as a variable: as an argument, one with `=` in it would be read as a connection string.
+    command.args(args).env_clear().envs(cluster.env()).env("PGDATABASE", database).env("TZ", "UTC");
+    let output = command.output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(format!("pg_dump of `{database}` ended with {}: {said}", output.status)));
+    }
+    // Bytes that are no UTF-8 (SQL_ASCII, LATIN1) become one character each, so that nothing is lost.
+    Ok(String::from_utf8(output.stdout)
+        .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()))
+}
+
+/// Lines only in one of both, in order: `-` only in the source, `+` only in the copy.
+fn differences(left: &[String], right: &[String]) -> Vec<String> {
+    let counts = |lines: &[String]| {
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+        lines.iter().for_each(|line| *counts.entry(line.clone()).or_default() += 1);
+        counts
+    };
+    let (in_left, in_right) = (counts(left), counts(right));
+    let missing = left.iter().filter(|line| in_right.get(*line) < in_left.get(*line)).map(|line| format!("- {line}"));
+    let added = right.iter().filter(|line| in_left.get(*line) < in_right.get(*line)).map(|line| format!("+ {line}"));
+    let mut shown: Vec<String> = missing.take(LINES_SHOWN).chain(added.take(LINES_SHOWN)).collect();
+    if shown.is_empty() {
+        shown.push("the same lines in another order".to_owned());
+    }
+    for line in &mut shown {
+        if line.chars().count() > 300 {
+            *line = line.chars().take(300).chain(['…']).collect();
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_compared_as_sets_and_columns_by_name() {
+        let mut one = Picture::default();
+        one.take_data("COPY public.t (b, a) FROM stdin;\n1\t2\n3\t4\n\\.\nSELECT setval('s', 1);\n");
+        let mut two = Picture::default();
+        two.take_data("-- x\nCOPY public.t (a, b) FROM stdin;\n4\t3\n2\t1\n\\.\nSELECT setval('s', 1);\n");
+        assert!(one.expect(&two, "copy").is_ok());
+        two.take_data("COPY public.t (a, b) FROM stdin;\n4\t3\n\\.\n");
+        assert!(one.expect(&two, "copy").is_err());
+    }
+
+    #[test]
+    fn column_lists_survive_hostile_names() {
+        assert_eq!(
+            split_columns(r#"public."a (b" ("x, y", "z""(", w)"#),
+            (r#"public."a (b""#, vec![r#""x, y""#.to_owned(), r#""z""(""#.to_owned(), "w".to_owned()])
+        );
+        assert_eq!(split_columns("public.empty"), ("public.empty", Vec::new()));
+    }
+
+    #[test]
+    fn a_lost_index_is_a_difference_and_an_order_is_not() {
+        let a = "-- Name: i; Type: INDEX\n\nCREATE INDEX i;\n\n-- Name: j; Type: INDEX\n\nCREATE INDEX j;\n";
+        let b = "-- Name: j; Type: INDEX\n\nCREATE INDEX j;\n\n-- Name: i; Type: INDEX\n\nCREATE INDEX i;\n";
+        assert_eq!(schema_lines(a, "\"d\""), schema_lines(b, "\"d\""));
+        assert_ne!(schema_lines(a, "\"d\""), schema_lines("-- Name: i; Type: INDEX\nCREATE INDEX i;\n", "\"d\""));
+    }
+}

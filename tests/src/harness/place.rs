@@ -1,0 +1,174 @@
+//! The location of one run of a row: what is in it, and how to damage it behind the binary's back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::failure::{Failure, RowResult};
+use super::peer::Peer;
+
+/// A stored object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its key in the location.
+    pub key: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// A location.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A folder.
+    Folder(PathBuf),
+    /// A prefix in a bucket of a peer.
+    S3 {
+        /// The peer.
+        peer: Arc<Peer>,
+        /// The bucket.
+        bucket: String,
+        /// The prefix, without a `/` at its end.
+        prefix: String,
+    },
+}
+
+impl Place {
+    /// As `-r` takes it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self {
+            Self::Folder(path) => path.display().to_string(),
+            Self::S3 { bucket, prefix, .. } => format!("s3://{bucket}/{prefix}"),
+        }
+    }
+
+    /// Variables with which a client finds it.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Folder(_) => Vec::new(),
+            Self::S3 { peer, .. } => peer.environment(),
+        }
+    }
+
+    /// The peer, if there is one.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        match self {
+            Self::Folder(_) => None,
+            Self::S3 { peer, .. } => Some(peer),
+        }
+    }
+
+    /// Everything stored, by key.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn objects(&self) -> RowResult<Vec<Object>> {
+        match self {
+            Self::Folder(root) => {
+                let mut found = Vec::new();
+                if root.is_dir() {
+                    walk(root, root, &mut found)?;
+                }
+                found.sort_by(|a, b| a.key.cmp(&b.key));
+                Ok(found)
+            }
+            Self::S3 { peer, bucket, prefix } => {
+                let mut found = Vec::new();
+                for (key, bytes) in peer.list(bucket, &format!("{prefix}/")).await? {
+                    found.push(Object { key: key[prefix.len() + 1..].to_owned(), bytes });
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// Keys that end in `suffix`.
+    ///
+    /// # Errors
+    /// If the location cannot be read.
+    pub async fn keys_ending(&self, suffix: &str) -> RowResult<Vec<String>> {
+        Ok(self.objects().await?.into_iter().map(|object| object.key).filter(|key| key.ends_with(suffix)).collect())
+    }
+
+    /// The bytes of an object.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub async fn read(&self, key: &str) -> RowResult<Vec<u8>> {
+        match self {
+            Self::Folder(root) => Ok(fs::read(root.join(key))?),
+            Self::S3 { peer, bucket, prefix } => peer.read(bucket, &format!("{prefix}/{key}")).await,
+        }
+    }
+
+    /// Creates or replaces an object, as an intruder or a failing disk would.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub async fn write(&self, key: &str, bytes: &[u8]) -> RowResult {
+        match self {
+            Self::Folder(root) => {
+                let path = root.join(key);
+                fs::create_dir_all(path.parent().unwrap_or(root))?;
+                Ok(fs::write(path, bytes)?)
+            }
+            Self::S3 { peer, bucket, prefix } => peer.write(bucket, &format!("{prefix}/{key}"), bytes).await,
+        }
+    }
+
+    /// Removes an object.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub async fn remove(&self, key: &str) -> RowResult {
+        match self {
+            Self::Folder(root) => Ok(fs::remove_file(root.join(key))?),
+            Self::S3 { peer, bucket, prefix } => peer.remove(bucket, &format!("{prefix}/{key}")).await,
+        }
+    }
+
+    /// Every key with the digest of its bytes: equal before and after means unchanged.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn picture(&self) -> RowResult<BTreeMap<String, String>> {
+        let mut picture = BTreeMap::new();
+        for object in self.objects().await? {
+            let digest = Sha256::digest(self.read(&object.key).await?);
+            picture.insert(object.key, digest.iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        Ok(picture)
+    }
+
+    /// What was begun and never finished: multipart uploads of the peer, temporary files of a folder.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn unfinished(&self) -> RowResult<Vec<String>> {
+        match self {
+            Self::Folder(_) => {
+                let keys = self.objects().await?.into_iter().map(|object| object.key);
+                Ok(keys.filter(|key| key.rsplit('/').next().is_some_and(|name| name.contains(".tmp"))).collect())
+            }
+            Self::S3 { peer, bucket, .. } => peer.unfinished(bucket).await,
+        }
+    }
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<Object>) -> RowResult {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(root, &path, found)?;
+            continue;
+        }
+        let key = path.strip_prefix(root)?.to_str().ok_or_else(|| Failure::new("a key that is not UTF-8"))?.to_owned();
+        found.push(Object { key, bytes: fs::metadata(&path)?.len() });
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Everything one run of a row has: a server, a location, a folder, the binary.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use backup_testkit::postgres::{Cluster, quote_identifier};
+use tempfile::TempDir;
+
+use super::command::Lastgood;
+use super::failure::{Failure, RowResult};
+use super::place::Place;
+use super::row::Where;
+
+/// Databases that every cluster has.
+const BUILT_IN: [&str; 3] = ["postgres", "template0", "template1"];
+
+const DROP_SUBSCRIPTIONS: &str = "SELECT format('DROP SUBSCRIPTION %I', subname) FROM pg_subscription s \
+    JOIN pg_database d ON d.oid = subdbid WHERE d.datname = current_database() \\gexec";
+
+/// The surroundings of one run of a row.
+#[derive(Debug)]
+pub struct World {
+    tag: String,
+    location: Where,
+    cluster: Arc<Cluster>,
+    place: Place,
+    folder: TempDir,
+    lastgood: PathBuf,
+    transcript: Arc<Mutex<Option<String>>>,
+}
+
+impl World {
+    /// Surroundings for the row `tag` on `cluster`, with a fresh location: a folder, or a prefix at `peer`.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or the binary is missing.
+    pub fn new(tag: &str, cluster: Arc<Cluster>, peer: Option<Arc<super::Peer>>) -> RowResult<Self> {
+        let folder = tempfile::Builder::new().prefix("lastgood-e2e-").tempdir()?;
+        // The AWS client reads nothing but what a row sets.
+        std::fs::write(folder.path().join("empty"), "")?;
+        let (location, place) = match peer {
+            None => (Where::Folder, Place::Folder(folder.path().join("location"))),
+            Some(peer) => {
+                let prefix = format!("{}-{}", slug(tag), uuid::Uuid::now_v7().simple());
+                (Where::S3, Place::S3 { peer, bucket: "acceptance".to_owned(), prefix })
+            }
+        };
+        let lastgood = crate::lastgood_binary().map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Self { tag: slug(tag), location, cluster, place, folder, lastgood, transcript: Arc::default() })
+    }
+
+    /// `lastgood` with these arguments, about to be run.
+    pub fn lastgood<I, A>(&self, args: I) -> Lastgood<'_>
+    where
+        I: IntoIterator<Item = A>,
+        A: Into<String>,
+    {
+        Lastgood::new(self, args.into_iter().map(Into::into).collect())
+    }
+
+    /// The whole environment of a command.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let folder = self.folder.path().display();
+        let empty = self.folder.path().join("empty").display().to_string();
+        let fixed = [
+            ("PATH", std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned())),
+            ("HOME", format!("{folder}/home")),
+            ("TMPDIR", std::env::temp_dir().display().to_string()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("LASTGOOD_REPO", self.place.url()),
+            ("AWS_CONFIG_FILE", empty.clone()),
+            ("AWS_SHARED_CREDENTIALS_FILE", empty),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ];
+        let mut environment: Vec<_> = fixed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        environment.extend(self.place.environment());
+        environment.extend(self.cluster.env());
+        environment
+    }
+
+    /// The server.
+    #[must_use]
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// The location.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What kind of location it is.
+    #[must_use]
+    pub fn location(&self) -> Where {
+        self.location
+    }
+
+    /// The working directory of every command: holds nothing a row did not put there but `empty` and a folder location.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The binary.
+    #[must_use]
+    pub fn lastgood_binary(&self) -> &Path {
+        &self.lastgood
+    }
+
+    /// A name for a database or role that no other row uses.
+    #[must_use]
+    pub fn name(&self, base: &str) -> String {
+        format!("{base}_{}_{}", self.tag, self.location.name())
+    }
+
+    /// Creates the database `base` under a name of this row's own, and returns that name.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub fn create(&self, base: &str) -> RowResult<String> {
+        let name = self.name(base);
+        self.cluster.create_database(&name)?;
+        Ok(name)
+    }
+
+    /// Runs SQL and returns the rows, `|` between columns.
+    ///
+    /// # Errors
+    /// At the first statement that fails.
+    pub fn psql(&self, database: &str, sql: &str) -> RowResult<String> {
+        Ok(self.cluster.psql(database, sql)?)
+    }
+
+    /// Connects as an application does.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn connect(&self, database: &str) -> RowResult<tokio_postgres::Client> {
+        let (client, connection) = self.config(database).connect(tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// How an application connects.
+    #[must_use]
+    pub fn config(&self, database: &str) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.host(self.cluster.host()).port(self.cluster.port()).dbname(database);
+        config.user(self.cluster.superuser()).password(self.cluster.password());
+        config
+    }
+
+    /// All databases but those every cluster has, by name.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub fn databases(&self) -> RowResult<Vec<String>> {
+        let names =
+            self.psql("postgres", "SELECT quote_literal(datname) FROM pg_database ORDER BY datname COLLATE \"C\"")?;
+        let names = names.lines().map(|line| line.trim_matches('\'').replace("''", "'"));
+        Ok(names.filter(|name| !BUILT_IN.contains(&name.as_str())).collect())
+    }
+
+    /// Drops every database, so that the next row finds an empty cluster.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub fn clear_server(&self) -> RowResult {
+        for name in self.databases()? {
+            let allow = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_identifier(&name));
+            self.psql("postgres", &allow)?;
+            // A database with a subscription cannot be dropped.
+            self.psql(&name, DROP_SUBSCRIPTIONS)?;
+            self.psql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", quote_identifier(&name)))?;
+        }
+        Ok(())
+    }
+
+    /// Dumps, and returns the key the dump got.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn dump(&self, database: &str) -> RowResult<String> {
+        let output = self.lastgood(["pg", "dump", database, "--json"]).ok().await?;
+        let document = output.json_lines()?.pop().unwrap_or_default();
+        let key = document["key"].as_str().ok_or_else(|| output.fault("it names no key"))?;
+        Ok(key.to_owned())
+    }
+
+    /// Keys that `ls` shows of a database, oldest first.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn keys(&self, database: &str) -> RowResult<Vec<String>> {
+        let output = self.lastgood(["pg", "ls", database, "--json"]).ok().await?;
+        let mut keys = Vec::new();
+        for line in output.json_lines()? {
+            collect_keys(&line, &mut keys);
+        }
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// The last command, for whoever reads of a failure.
+    #[must_use]
+    pub fn last_command(&self) -> Option<String> {
+        self.transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn transcript(&self) -> Arc<Mutex<Option<String>>> {
+        Arc::clone(&self.transcript)
+    }
+
+    /// Leaves the folder where it is, and says where.
+    #[must_use]
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+}
+
+/// Every string under the name `key`, however the listing wraps its entries.
+fn collect_keys(value: &serde_json::Value, keys: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_keys(item, keys)),
+        serde_json::Value::Object(fields) => {
+            keys.extend(fields.get("key").and_then(|key| key.as_str()).map(str::to_owned));
+            fields.values().filter(|field| field.is_array()).for_each(|field| collect_keys(field, keys));
+        }
+        _ => {}
+    }
+}
+
+fn slug(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).take(30).collect()
+}

@@ -1,0 +1,18 @@
+//! The rows of the acceptance table, by area.
+
+pub mod differential;
+pub mod kill;
+pub mod pg;
+
+use crate::harness::{Row, RowResult};
+
+/// Every row, in the order in which they run: what is quick and basic first.
+///
+/// # Errors
+/// If the SQL files cannot be read.
+pub fn all() -> RowResult<Vec<Row>> {
+    let mut rows = pg::rows();
+    rows.extend(differential::rows()?);
+    rows.extend(kill::rows());
+    Ok(rows)
+}
