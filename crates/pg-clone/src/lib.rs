@@ -46,6 +46,7 @@ pub mod messages;
 mod pack;
 pub mod pattern;
 pub mod plan;
+pub mod prune;
 pub mod recover;
 pub mod restore;
 pub mod row_hash;

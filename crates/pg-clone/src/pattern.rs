@@ -49,7 +49,7 @@ impl TablePattern {
                 .build()
                 .map_err(|error| fault(&format!("cannot be used: {error}")))
         };
-        let name = parts.pop().map_or_else(String::new, |part| part);
+        let name = parts.pop().unwrap_or_default();
         let schema = parts.pop();
         if !parts.is_empty() {
             return Err(fault("has more than schema and table; the database is named elsewhere"));

@@ -24,7 +24,7 @@ pub enum Shown {
     /// One of ours.
     Dump(Box<ShownDump>),
     /// A single-file dump of django-pgclone.
-    SingleFile(ShownFile),
+    SingleFile(Box<ShownFile>),
 }
 
 /// One of our dumps.
@@ -158,7 +158,8 @@ pub async fn show(store: &dyn StoreRead, wanted: &str) -> PgResult<Shown> {
                 Err(error @ crate::PgError::Integrity { .. }) => (None, Some(error.to_string())),
                 Err(error) => return Err(error),
             };
-            Ok(Shown::SingleFile(ShownFile { key, object, database, created_at, stored_bytes: bytes, header, fault }))
+            let file = ShownFile { key, object, database, created_at, stored_bytes: bytes, header, fault };
+            Ok(Shown::SingleFile(Box::new(file)))
         }
     }
 }
