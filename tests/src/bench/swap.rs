@@ -29,8 +29,10 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// What the clients saw of one swap.
 #[derive(Clone, Copy, Debug)]
 struct Outage {
-    /// The worst client's time from its last answer of the old database to its first of the new one, in milliseconds.
+    /// From the last answer any client got of the old database to the first of the new one, in milliseconds.
     outage_ms: f64,
+    /// The same for the client that had to wait longest.
+    worst_client_ms: f64,
     /// Failed attempts of the worst client.
     failed: usize,
 }
@@ -53,10 +55,11 @@ pub(crate) fn run(context: &Context) -> Outcome<Vec<Row>> {
                 let steps = peer_statements(context)?;
                 hammered(context, || steps.iter().try_for_each(|statement| context.psql_file(statement)))?
             };
-            let ms = outage.outage_ms;
             say(&format!(
-                "  round {}  {name:<34} {ms:>7.1} ms out   {} failed attempts of the worst client",
+                "  round {}  {name:<34} {:>7.1} ms out   worst client {:>7.1} ms, {} failed attempts",
                 round + 1,
+                outage.outage_ms,
+                outage.worst_client_ms,
                 outage.failed
             ));
             if is_ours { ours.push(outage) } else { peer.push(outage) }
@@ -70,7 +73,10 @@ pub(crate) fn run(context: &Context) -> Outcome<Vec<Row>> {
 fn row(ours: &[Outage], peer: &[Outage]) -> Row {
     let outage = |runs: &[Outage]| report::median(runs.iter().map(|run| run.outage_ms));
     let failed = |runs: &[Outage]| report::median(runs.iter().map(|run| run.failed as f64));
-    let figures = |runs: &[Outage]| format!("{:.0} ms, {} failed", outage(runs), failed(runs));
+    let worst = |runs: &[Outage]| report::median(runs.iter().map(|run| run.worst_client_ms));
+    let figures = |runs: &[Outage]| {
+        format!("{:.0} ms (worst client {:.0} ms, {} failed)", outage(runs), worst(runs), failed(runs))
+    };
     Row {
         job: format!("swap under {CLIENTS} clients that reconnect all the time"),
         against: "django-pgclone's own statements".to_owned(),
@@ -127,7 +133,7 @@ fn hammered(context: &Context, swap: impl FnOnce() -> Outcome) -> Outcome<Outage
     stop.store(true, Ordering::Relaxed);
     let attempts = context.runtime.block_on(clients.join_all());
     swapped?;
-    worst(attempts)
+    sum_up(&attempts)
 }
 
 /// One attempt: when it ended, and which database answered.
@@ -159,21 +165,24 @@ async fn ask(config: &tokio_postgres::Config) -> Result<Answer, tokio_postgres::
     Ok(answer)
 }
 
-fn worst(clients: Vec<Vec<Attempt>>) -> Outcome<Outage> {
-    let mut worst = Outage { outage_ms: 0.0, failed: 0 };
+fn sum_up(clients: &[Vec<Attempt>]) -> Outcome<Outage> {
+    let mut worst_client_ms: f64 = 0.0;
     for attempts in clients {
-        let (outage_ms, failed) = outage(&attempts).ok_or("a client never saw both databases")?;
-        worst = Outage { outage_ms: worst.outage_ms.max(outage_ms), failed: worst.failed.max(failed) };
+        worst_client_ms = worst_client_ms.max(gap_ms(attempts).ok_or("a client never saw both databases")?);
     }
-    Ok(worst)
+    let failures = |attempts: &Vec<Attempt>| attempts.iter().filter(|(_, answer)| answer.is_none()).count();
+    let failed = clients.iter().map(failures).max().unwrap_or_default();
+    let mut all = clients.concat();
+    all.sort_by_key(|(ended, _)| *ended);
+    let outage_ms = gap_ms(&all).ok_or("an answer of the old database came after one of the new")?;
+    Ok(Outage { outage_ms, worst_client_ms, failed })
 }
 
-/// Milliseconds from the last old answer to the first new one, and all failed attempts.
-fn outage(attempts: &[Attempt]) -> Option<(f64, usize)> {
+/// Milliseconds from the last old answer to the first new one, of attempts in the order in which they ended.
+fn gap_ms(attempts: &[Attempt]) -> Option<f64> {
     let first_new = attempts.iter().position(|(_, answer)| *answer == Some(Answer::New))?;
     let last_old = attempts[..first_new].iter().rposition(|(_, answer)| *answer == Some(Answer::Old))?;
-    let gap = attempts[first_new].0 - attempts[last_old].0;
-    Some((gap.as_secs_f64() * 1_000.0, attempts.iter().filter(|(_, answer)| answer.is_none()).count()))
+    Some((attempts[first_new].0 - attempts[last_old].0).as_secs_f64() * 1_000.0)
 }
 
 #[cfg(test)]
@@ -184,17 +193,14 @@ mod tests {
     fn an_outage_is_from_the_last_old_answer_to_the_first_new_one() {
         let begin = Instant::now();
         let at = |ms, answer| (begin + Duration::from_millis(ms), answer);
-        let attempts = [
-            at(0, Some(Answer::Old)),
-            at(10, Some(Answer::Old)),
-            at(15, None),
-            at(20, None),
-            at(35, Some(Answer::New)),
-        ];
-        let (ms, failed) = outage(&attempts).unwrap();
-        assert!((ms - 25.0).abs() < 0.001, "{ms}");
-        assert_eq!(failed, 2);
-        assert!(outage(&attempts[..4]).is_none());
-        assert!(outage(&attempts[2..]).is_none());
+        let (old, new) = (Some(Answer::Old), Some(Answer::New));
+        let slow = vec![at(0, old), at(10, old), at(15, None), at(20, None), at(35, new)];
+        let quick = vec![at(12, old), at(16, None), at(24, new), at(30, new)];
+        let outage = sum_up(&[slow.clone(), quick]).unwrap();
+        assert!((outage.outage_ms - 12.0).abs() < 0.001, "{outage:?}");
+        assert!((outage.worst_client_ms - 25.0).abs() < 0.001, "{outage:?}");
+        assert_eq!(outage.failed, 2);
+        assert!(sum_up(&[slow[..4].to_vec()]).is_err());
+        assert!(sum_up(&[slow[2..].to_vec()]).is_err());
     }
 }
