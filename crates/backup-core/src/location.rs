@@ -13,6 +13,7 @@ pub use exposure::Exposure;
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
 use crate::store::memory::MemoryStore;
+use crate::store::retry::{Retry, RetryPolicy};
 use crate::store::{SharedStore, Store};
 
 /// Folder used when no location is given, below the working directory.
@@ -89,7 +90,7 @@ async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> 
 }
 
 fn with_retries(store: impl Store) -> SharedStore {
-    Arc::new(store)
+    Arc::new(Retry::new(store, RetryPolicy::default()))
 }
 
 #[cfg(feature = "s3")]

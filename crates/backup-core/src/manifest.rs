@@ -184,10 +184,8 @@ impl<D: Serialize> Manifest<D> {
     /// # Errors
     /// [`FormatError::Invalid`] if `detail` does not serialize.
     pub fn to_bytes(&self) -> Result<Bytes, FormatError> {
-        let invalid = |error: serde_json::Error| FormatError::Invalid {
-            key: MANIFEST_NAME.to_owned(),
-            what: error.to_string(),
-        };
+        let invalid =
+            |error: serde_json::Error| FormatError::Invalid { key: MANIFEST_NAME.to_owned(), what: error.to_string() };
         let mut document = serde_json::to_value(self).map_err(invalid)?;
         let digest = Sha256Digest::of(&serde_json::to_vec(&document).map_err(invalid)?);
         if let Value::Object(fields) = &mut document {
@@ -252,3 +250,6 @@ impl<D: DeserializeOwned> Manifest<D> {
 }
 
 const DIGEST_FIELD: &str = "manifest_sha256";
+
+#[cfg(test)]
+mod tests;
