@@ -77,7 +77,7 @@ impl Location {
 
 #[cfg(feature = "s3")]
 async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> {
-    unwritten(format!("s3://{bucket}/{prefix}"))
+    Ok(with_retries(crate::store::s3::S3Store::connect(bucket, prefix).await?))
 }
 
 #[cfg(not(feature = "s3"))]
@@ -91,11 +91,6 @@ async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> 
 
 fn with_retries(store: impl Store) -> SharedStore {
     Arc::new(Retry::new(store, RetryPolicy::default()))
-}
-
-#[cfg(feature = "s3")]
-fn unwritten(what: impl fmt::Display) -> Result<SharedStore, StoreError> {
-    Err(StoreError::Unsuitable { what: format!("{what} is being written"), help: String::new() })
 }
 
 impl FromStr for Location {

@@ -1,1 +1,170 @@
-//! Being written.
+//! A store in an S3 bucket, Amazon's or one that speaks its language.
+
+mod body;
+mod client;
+mod failure;
+mod listing;
+mod upload;
+mod write;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+
+pub use self::client::{CONNECT_TIMEOUT, REPLY_TIMEOUT};
+use self::failure::{Deed, Place};
+use super::rules;
+use super::{
+    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite, Tag,
+    UnfinishedUpload,
+};
+use crate::error::StoreError;
+use crate::key::Key;
+
+/// Most keys of one `DeleteObjects` (AWS, "Deleting multiple objects").
+const DELETE_KEYS_MAX: usize = 1_000;
+
+/// Objects of a bucket whose keys begin with a prefix.
+///
+/// It tries nothing again: wrap it in [`super::retry::Retry`]. Object locks are set in `GOVERNANCE` mode: whoever holds
+/// `s3:BypassGovernanceRetention`, which backup credentials should not, can lift a lock that was a mistake; `COMPLIANCE`
+/// would have the owner pay for the mistake until it expires.
+#[derive(Clone, Debug)]
+pub struct S3Store(Arc<Bucket>);
+
+#[derive(Debug)]
+struct Bucket {
+    client: Client,
+    place: Place,
+}
+
+impl S3Store {
+    /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. Endpoint, region and
+    /// credentials come from the usual AWS environment and profile. No request is made.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
+    pub async fn connect(bucket: &str, prefix: &str) -> StoreResult<Self> {
+        let place = Place::new(bucket, prefix)?;
+        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket).await, place })))
+    }
+
+    /// As [`S3Store::connect`], with a client of the caller's. Its own retries should be off.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
+    pub fn with_client(client: Client, bucket: &str, prefix: &str) -> StoreResult<Self> {
+        let place = Place::new(bucket, prefix)?;
+        Ok(Self(Arc::new(Bucket { client, place })))
+    }
+}
+
+#[async_trait]
+impl StoreRead for S3Store {
+    async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
+        let Bucket { client, place } = &*self.0;
+        let deed = Deed::new("s3:GetObject", key.as_str());
+        let request = client.head_object().bucket(&place.bucket).key(place.full(key.as_str()));
+        let found = request.send().await.map_err(|error| place.error(&deed, error))?;
+        Ok(ObjectMeta {
+            key: key.clone(),
+            bytes: found.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+            modified: listing::timestamp(found.last_modified()),
+            tag: found.e_tag().map(|tag| Tag(tag.to_owned())),
+        })
+    }
+
+    async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
+        let Bucket { client, place } = &*self.0;
+        let deed = Deed::new("s3:GetObject", key.as_str());
+        if let Some(range) = &range {
+            rules::check_order(key, range)?;
+            if range.is_empty() {
+                // S3 has no way to ask for nothing, and the object must exist and reach that far.
+                rules::span(key, Some(range.clone()), self.head(key).await?.bytes)?;
+                return Ok(stream::empty().boxed());
+            }
+        }
+        let wanted = range.as_ref().map(|range| range.end - range.start);
+        let header = range.map(|range| format!("bytes={}-{}", range.start, range.end - 1));
+        let request = client.get_object().bucket(&place.bucket).key(place.full(key.as_str())).set_range(header);
+        let found = request.send().await.map_err(|error| place.error(&deed, error))?;
+        body::checked(key, wanted, found)
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        listing::objects(self.0.clone(), prefix, after)
+    }
+
+    async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        rules::check_folder(prefix)?;
+        listing::children(&self.0, prefix).await
+    }
+
+    fn describe(&self) -> String {
+        self.0.place.to_string()
+    }
+}
+
+#[async_trait]
+impl StoreWrite for S3Store {
+    async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
+        write::put(&self.0, key, body, options).await
+    }
+
+    async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
+        rules::check_part_bytes(key, options)?;
+        Ok(Box::new(upload::S3Upload::begin(self.0.clone(), key, options).await?))
+    }
+}
+
+#[async_trait]
+impl StoreDelete for S3Store {
+    async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
+        let mut outcomes = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(DELETE_KEYS_MAX) {
+            outcomes.extend(self.0.delete_batch(batch).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
+        listing::unfinished(&self.0, prefix).await
+    }
+
+    async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
+        upload::abort(&self.0, &upload.key, &upload.id).await
+    }
+}
+
+impl Bucket {
+    async fn delete_batch(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
+        let Self { client, place } = self;
+        let action = "s3:DeleteObject";
+        let invalid = |error: aws_sdk_s3::error::BuildError| StoreError::Invalid { what: error.to_string() };
+        let mut batch = Delete::builder().quiet(true);
+        for key in keys {
+            let object = ObjectIdentifier::builder().key(place.full(key.as_str())).build().map_err(invalid)?;
+            batch = batch.objects(object);
+        }
+        let first = keys.first().map_or("", Key::as_str);
+        let request = client.delete_objects().bucket(&place.bucket).delete(batch.build().map_err(invalid)?);
+        let reply = request.send().await.map_err(|error| place.error(&Deed::new(action, first), error))?;
+        let outcome = |key: &Key| {
+            let full = place.full(key.as_str());
+            let failed = reply.errors().iter().find(|failed| failed.key() == Some(&full));
+            let result = match failed {
+                None => Ok(()),
+                Some(failed) if failed.code() == Some("NoSuchKey") => Ok(()),
+                Some(failed) => Err(place.key_error(&Deed::new(action, key.as_str()), failed)),
+            };
+            DeleteOutcome { key: key.clone(), result }
+        };
+        Ok(keys.iter().map(outcome).collect())
+    }
+}

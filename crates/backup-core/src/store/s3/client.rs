@@ -1,0 +1,54 @@
+//! The client: from the usual AWS environment, with time limits and without retries of its own.
+
+use std::time::Duration;
+
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Builder, RequestChecksumCalculation, ResponseChecksumValidation};
+
+/// A connection that takes longer is to an endpoint that is not there.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A reply to a request without body begins within this: several times what S3 takes to assemble a large upload before
+/// it sends the first byte of its answer.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The slowest line a body is sent over before the request is given up: at 32 KiB/s a backup is beyond help.
+const SLOWEST_BYTES_PER_SECOND: usize = 32 * 1024;
+
+/// The region asked for where none is configured: endpoints other than Amazon's do not care, Amazon's names the right one.
+const REGION_FALLBACK: &str = "us-east-1";
+
+/// Variables that name an endpoint other than Amazon's.
+const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+
+pub(super) async fn from_environment(bucket: &str) -> Client {
+    let region = RegionProviderChain::default_provider().or_else(REGION_FALLBACK);
+    let shared = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
+    let foreign = shared.endpoint_url().is_some()
+        || ENDPOINT_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|url| !url.is_empty()));
+    let config = Builder::from(&shared)
+        // A dot in the bucket's name breaks the certificate of `bucket.endpoint`.
+        .force_path_style(foreign || bucket.contains('.'))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts(0))
+        // Other servers refuse checksums they do not know; ours are set on every body we send.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .build();
+    Client::from_conf(config)
+}
+
+/// The limits of a request that sends `bytes` bytes.
+fn timeouts(bytes: usize) -> TimeoutConfig {
+    let reply = REPLY_TIMEOUT + Duration::from_secs((bytes / SLOWEST_BYTES_PER_SECOND) as u64);
+    // No limit for a whole operation: the body of an object may take hours, and stalled streams are noticed.
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(reply).build()
+}
+
+/// What differs for a request that sends `bytes` bytes: its reply begins only when they have arrived.
+pub(super) fn sending(bytes: usize) -> Builder {
+    aws_sdk_s3::Config::builder().timeout_config(timeouts(bytes))
+}
