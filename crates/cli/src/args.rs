@@ -1,0 +1,145 @@
+//! What can be typed. What it means is decided in `commands`, where a refusal can be worded without repeating secrets.
+
+pub(crate) mod pg;
+pub(crate) mod retention;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::env;
+
+/// Back up and restore, so that the last good backup is always there
+#[derive(Debug, Parser)]
+#[command(name = "lastgood", version, max_term_width = 100, arg_required_else_help = true, infer_long_args = false)]
+#[command(
+    after_help = "Exit codes and environment variables: `lastgood reference --out DIR` writes the whole reference"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Where the backups are: s3://bucket/prefix, a path, or file:///path [default: ./.lastgood]
+    #[arg(short, long, global = true, value_name = "LOCATION", env = env::REPO, hide_env_values = true)]
+    pub(crate) repo: Option<String>,
+    /// Print results as one JSON document, and errors and warnings as JSON lines
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print results, warnings and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Log to standard error; more with -vv and -vvv
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Answer yes to questions; replacing a live database still needs its name
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `-n`, of everything that writes or deletes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct DryRun {
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Dump, restore and look after PostgreSQL databases
+    #[command(subcommand)]
+    Pg(pg::Pg),
+    /// Make the location if it is missing, and prove that it publishes atomically
+    Init,
+    /// Check the location, and the server and its programs if one is named
+    Doctor(Doctor),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Print the version
+    Version,
+    /// Write the reference of commands, variables and exit codes
+    #[command(hide = true)]
+    Reference {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Database, connection string or URL whose server is checked too
+    #[arg(value_name = "DATABASE")]
+    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) tools: pg::Tools,
+}
+
+/// The whole command line as clap knows it, for completions, manual pages and the reference.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Cli {
+        Cli::try_parse_from(line.split_whitespace()).unwrap()
+    }
+
+    #[test]
+    fn global_options_stand_before_and_after_the_command() {
+        for line in ["lastgood --json -r s3://bucket/x pg ls shop", "lastgood pg ls shop -r s3://bucket/x --json"] {
+            let cli = parse(line);
+            assert!(cli.global.json);
+            assert_eq!(cli.global.repo.as_deref(), Some("s3://bucket/x"));
+        }
+    }
+
+    #[test]
+    fn repeated_exclusions_accumulate() {
+        let cli = parse("lastgood pg dump shop --exclude-table a --exclude-table b --exclude-table-data audit.log");
+        let Command::Pg(pg::Pg::Dump(dump)) = cli.command else { panic!("another command") };
+        assert_eq!(dump.exclude_table, ["a", "b"]);
+        assert_eq!(dump.exclude_table_data, ["audit.log"]);
+    }
+}

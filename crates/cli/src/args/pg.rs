@@ -1,0 +1,155 @@
+//! Arguments of `lastgood pg`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::args::DryRun;
+use crate::args::retention::Keep;
+use crate::env;
+
+/// Commands about PostgreSQL.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pg {
+    /// Dump a database
+    Dump(Dump),
+    /// List the dumps, newest last
+    #[command(visible_alias = "list")]
+    Ls(Ls),
+    /// Show what a dump holds
+    Show(Show),
+    /// Check that what is stored still has its hashes
+    Verify(Verify),
+    /// Restore a dump: over its database through a temporary one and a swap, or into another
+    Restore(Restore),
+    /// Finish or undo what a killed restore left on the server
+    Recover(Recover),
+    /// Delete the dumps that no rule keeps
+    Prune(Prune),
+}
+
+/// Where the PostgreSQL programs are.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Tools {
+    /// Folder of `pg_dump` and `pg_restore` [default: the installation that matches the server]
+    #[arg(long, value_name = "DIR", env = env::PG_BIN)]
+    pub(crate) pg_bin: Option<PathBuf>,
+}
+
+/// Arguments of `pg dump`.
+#[derive(Debug, Args)]
+pub(crate) struct Dump {
+    /// Database name, connection string or URL without password [default: PGDATABASE, or the one of the URL in the
+    /// environment]
+    pub(crate) database: Option<String>,
+    /// Name of the configuration, part of the dump's key
+    #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
+    pub(crate) config: String,
+    /// Connections that copy at the same time [default: one a core, from 2 to 4]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Leave out these tables; a pattern as of `pg_dump`, repeatable
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) exclude_table: Vec<String>,
+    /// Leave out the rows of these tables; a pattern as of `pg_dump`, repeatable
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) exclude_table_data: Vec<String>,
+    /// Label for `prune --keep-tag`, repeatable
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tools: Tools,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+/// Arguments of `pg ls`.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Only dumps of this database
+    pub(crate) database: Option<String>,
+    /// Print the names of the databases that have dumps, and nothing else
+    #[arg(long)]
+    pub(crate) only_db_names: bool,
+}
+
+/// Arguments of `pg show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The dump's key, a database for its latest good dump, or DATABASE~1 for the one before
+    pub(crate) key: String,
+}
+
+/// Arguments of `pg verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The dump's key, a database for its latest good dump, or DATABASE~1 for the one before
+    pub(crate) key: String,
+    /// Read everything (`all`) or the n-th of t shares (`n/t`) and compare with the hashes; without it only presence and
+    /// size are compared
+    #[arg(long, value_name = "all|n/t")]
+    pub(crate) read: Option<String>,
+}
+
+/// Arguments of `pg restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The dump's key, a database (or its URL without password) for its latest good dump, or DATABASE~1 for the one
+    /// before
+    #[arg(value_name = "KEY|DATABASE")]
+    pub(crate) wanted: String,
+    /// Database to restore into [default: the one that was dumped]
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) into: Option<String>,
+    /// Confirm that the live database of this name is replaced
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm_database: Option<String>,
+    /// Connections that load at the same time [default: one a core, from 2 to 4]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Leave out who owns what
+    #[arg(long)]
+    pub(crate) no_owner: bool,
+    /// Leave out privileges
+    #[arg(long)]
+    pub(crate) no_acl: bool,
+    /// Keep the temporary database when the restore fails
+    #[arg(long)]
+    pub(crate) keep_failed: bool,
+    /// Swap although replication slots or subscriptions are bound to the live database
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) tools: Tools,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+/// Arguments of `pg recover`.
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// Database, connection string or URL of the server [default: from the environment]
+    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+/// Arguments of `pg prune`.
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Only dumps of this database
+    pub(crate) database: Option<String>,
+    /// Without a keep rule: delete nothing but what interrupted runs left. With one that goes anyway
+    #[arg(long)]
+    pub(crate) incomplete: bool,
+    /// How long something unfinished must have been left alone; longer than any dump takes [default: 24h]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) grace: Option<String>,
+    /// Hold the rules against single-file dumps of django-pgclone, too
+    #[arg(long)]
+    pub(crate) include_legacy: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+    #[command(flatten)]
+    pub(crate) keep: Keep,
+}

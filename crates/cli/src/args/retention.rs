@@ -1,0 +1,156 @@
+//! The keep rules, as typed and as retention takes them.
+
+use backup_core::retention::{Logarithmic, Period, Policy, Rule};
+use clap::Args;
+use jiff::{SignedDuration, Span};
+
+use crate::error::{CliError, CliResult};
+
+/// What to keep; rules are OR-ed.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "What to keep (a dump stays if any rule keeps it)")]
+pub(crate) struct Keep {
+    /// The newest N
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_last: Option<u32>,
+    /// The newest of each of the newest N hours that have any
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_hourly: Option<u32>,
+    /// The newest of each of the newest N days that have any
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_daily: Option<u32>,
+    /// The newest of each of the newest N weeks that have any
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_weekly: Option<u32>,
+    /// The newest of each of the newest N months that have any
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_monthly: Option<u32>,
+    /// The newest of each of the newest N quarters that have any
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_quarterly: Option<u32>,
+    /// The newest of each of the newest N years that have any
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_yearly: Option<u32>,
+    /// Everything up to this much older than the newest good one, such as 14d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) keep_within: Option<String>,
+    /// Everything with this label, repeatable
+    #[arg(long, value_name = "TAG")]
+    pub(crate) keep_tag: Vec<String>,
+    /// Gaps that grow with age: no longer than BASE or RATIO × age, whichever is more, such as 1d,0.5
+    #[arg(long, value_name = "BASE,RATIO")]
+    pub(crate) logarithmic: Option<String>,
+}
+
+impl Keep {
+    /// The policy; without a rule it is empty, and retention refuses it.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] for a time or ratio that cannot be read.
+    pub(crate) fn policy(&self) -> CliResult<Policy> {
+        let mut rules = Vec::new();
+        rules.extend(self.keep_last.map(Rule::Last));
+        let periods = [
+            (Period::Hourly, self.keep_hourly),
+            (Period::Daily, self.keep_daily),
+            (Period::Weekly, self.keep_weekly),
+            (Period::Monthly, self.keep_monthly),
+            (Period::Quarterly, self.keep_quarterly),
+            (Period::Yearly, self.keep_yearly),
+        ];
+        rules.extend(periods.into_iter().filter_map(|(period, count)| Some(Rule::Calendar(period, count?))));
+        if let Some(text) = &self.keep_within {
+            rules.push(Rule::Within(span("--keep-within", text)?));
+        }
+        rules.extend(self.keep_tag.iter().cloned().map(Rule::Tag));
+        if let Some(text) = &self.logarithmic {
+            rules.push(Rule::Logarithmic(logarithmic(text)?));
+        }
+        Ok(Policy::new(rules))
+    }
+}
+
+fn span(option: &str, text: &str) -> CliResult<Span> {
+    text.parse().map_err(|_| {
+        CliError::usage(format!("`{option}` cannot be `{text}`"), "write a time such as `14d`, `36h` or `6mo`")
+    })
+}
+
+/// A length of time; days count 24 hours.
+///
+/// # Errors
+/// [`CliError::Usage`] naming `option`.
+pub(crate) fn duration(option: &str, text: &str) -> CliResult<SignedDuration> {
+    let fault = |_| CliError::usage(format!("`{option}` cannot be `{text}`"), "write a time such as `14d` or `36h`");
+    span(option, text)?.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(fault)
+}
+
+fn logarithmic(text: &str) -> CliResult<Logarithmic> {
+    let fault = || {
+        CliError::usage(
+            format!("`--logarithmic` cannot be `{text}`"),
+            "write BASE,RATIO such as `1d,0.5`: a time and a number with up to six decimals",
+        )
+    };
+    let (base, ratio) = text.split_once(',').ok_or_else(fault)?;
+    let base_s =
+        u64::try_from(duration("--logarithmic", base.trim()).map_err(|_| fault())?.as_secs()).map_err(|_| fault())?;
+    if base_s == 0 {
+        return Err(fault());
+    }
+    let ratio_millionths = millionths(ratio.trim()).ok_or_else(fault)?;
+    Ok(Logarithmic { ratio_millionths, ..Logarithmic::new(base_s) })
+}
+
+/// A plain decimal number in millionths, without going through binary fractions.
+fn millionths(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > 6 {
+        return None;
+    }
+    let fraction: u32 = format!("{fraction:0<6}").parse().ok()?;
+    whole.parse::<u32>().ok()?.checked_mul(1_000_000)?.checked_add(fraction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_exact() {
+        assert_eq!(millionths("0.5"), Some(500_000));
+        assert_eq!(millionths("0.000001"), Some(1));
+        assert_eq!(millionths("2"), Some(2_000_000));
+        for wrong in ["", ".", "-1", "0.0000001", "1e3", "5000", "0.5x"] {
+            assert_eq!(millionths(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn logarithmic_takes_a_time_and_a_ratio() {
+        let rule = logarithmic("1d,0.25").unwrap();
+        assert_eq!((rule.base_s, rule.ratio_millionths), (86_400, 250_000));
+        for wrong in ["1d", "0s,1", "x,1", "1d,x", "1mo,0.5"] {
+            assert!(matches!(logarithmic(wrong), Err(CliError::Usage { .. })), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_option_is_a_rule() {
+        let keep = Keep {
+            keep_last: Some(1),
+            keep_hourly: Some(1),
+            keep_daily: Some(1),
+            keep_weekly: Some(1),
+            keep_monthly: Some(1),
+            keep_quarterly: Some(1),
+            keep_yearly: Some(1),
+            keep_within: Some("14d".to_owned()),
+            keep_tag: vec!["a".to_owned(), "b".to_owned()],
+            logarithmic: Some("1d,0.5".to_owned()),
+        };
+        assert_eq!(keep.policy().unwrap().rules.len(), 11);
+        assert!(Keep::default().policy().unwrap().rules.is_empty());
+    }
+}

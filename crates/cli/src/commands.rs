@@ -1,0 +1,27 @@
+//! One file per command: what was typed becomes what is meant, a library does it, `render` words the result.
+
+mod completions;
+mod doctor;
+mod init;
+mod man;
+mod pg;
+mod reference;
+mod version;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+
+/// Runs `command`.
+pub(crate) async fn run(command: Command, context: &Context) -> CliResult<Exit> {
+    match command {
+        Command::Pg(command) => pg::run(command, context).await,
+        Command::Init => init::run(context).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, context).await,
+        Command::Completions { shell } => completions::run(shell, context),
+        Command::Man { out } => man::run(&out, context),
+        Command::Version => version::run(context),
+        Command::Reference { out } => reference::run(&out, context),
+    }
+}

@@ -1,0 +1,171 @@
+//! `lastgood doctor`: is everything there that a dump and a restore will need?
+
+use std::sync::Arc;
+
+use backup_core::probe;
+use backup_core::progress::{SharedProgress, Silent};
+use backup_core::store::SharedStore;
+use jiff::SignedDuration;
+use pg_clone::{Server, inspect, recover};
+use serde::Serialize;
+
+use crate::args::Doctor;
+use crate::context::Context;
+use crate::env;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::error::{help, sentence};
+use crate::render::pg::recover_step;
+use crate::render::units::counted;
+
+/// An upload that still stores nothing after a day belongs to nobody any more: the longest runs take hours.
+const UPLOAD_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    state: State,
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Findings {
+    checks: Vec<Check>,
+}
+
+impl Findings {
+    fn ok(&mut self, what: impl Into<String>) {
+        self.checks.push(Check { state: State::Ok, what: what.into(), help: None });
+    }
+
+    fn warn(&mut self, what: impl Into<String>, help: impl Into<String>) {
+        self.checks.push(Check { state: State::Warn, what: what.into(), help: Some(help.into()) });
+    }
+
+    /// The value, or a line about why there is none.
+    fn take<T>(&mut self, result: CliResult<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.checks.push(Check { state: State::Fail, what: sentence(&error), help: help(&error) });
+                None
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for check in &self.checks {
+            let state = match check.state {
+                State::Ok => "ok",
+                State::Warn => "warn",
+                State::Fail => "fail",
+            };
+            lines.push(format!("{state:4}  {}", check.what));
+            lines.extend(check.help.iter().map(|help| format!("      help: {}", help.replace('\n', "\n            "))));
+        }
+        lines.join("\n")
+    }
+}
+
+pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit> {
+    let mut findings = Findings::default();
+    let checks = async {
+        location(&mut findings, context).await;
+        let named = arguments.database.is_some() || env::names_a_server();
+        if named && let Some((server, database)) = findings.take(context.server(arguments.database.as_deref())) {
+            postgres(&mut findings, &server, database.as_deref(), arguments).await;
+        } else if !named {
+            findings.ok("no server was checked: name a database, or set PGHOST or LASTGOOD_PG_URL");
+        }
+        Ok(())
+    };
+    context.or_cancelled(checks).await?;
+    // What servers and programs say is repeated here.
+    context.printer.result(&findings, |findings| context.printer.redactor().redact(&findings.text()))?;
+    let failed = findings.checks.iter().filter(|check| check.state == State::Fail).count();
+    if failed > 0 {
+        return Err(CliError::Unhealthy { failed, checks: findings.checks.len() });
+    }
+    Ok(Exit::Ok)
+}
+
+async fn location(findings: &mut Findings, context: &Context) {
+    let Some(location) = findings.take(context.location()) else { return };
+    let Some(store) = findings.take(location.open().await.map_err(CliError::from)) else { return };
+    if let Some(exposure) = location.exposure() {
+        findings.warn(format!("other users can look into it (mode {:04o})", exposure.mode), exposure.remedy());
+    }
+    match findings.take(probe::check(&*store).await.map_err(CliError::from)) {
+        Some(Some(marker)) if marker.atomic => findings.ok(format!(
+            "`{}` is reachable (format {}) and refuses to create an object twice",
+            store.describe(),
+            marker.format
+        )),
+        Some(_) => findings.warn(
+            format!("`{}` is reachable, and whether it publishes atomically was never tried", store.describe()),
+            "`lastgood init` tries it, and so does the first dump",
+        ),
+        None => return,
+    }
+    unfinished(findings, &store, context).await;
+}
+
+async fn unfinished(findings: &mut Findings, store: &SharedStore, context: &Context) {
+    let Some(uploads) = findings.take(store.unfinished("").await.map_err(CliError::from)) else { return };
+    let now = context.run.clock.now();
+    let old = uploads.iter().filter(|upload| now.duration_since(upload.started) > UPLOAD_AGE_MAX).count();
+    if old == 0 {
+        findings.ok("no unfinished uploads older than 24 h");
+    } else {
+        findings.warn(
+            format!("{} older than 24 h", counted(old as u64, "unfinished upload", "unfinished uploads")),
+            "they cost money: `lastgood pg prune --incomplete` removes them",
+        );
+    }
+}
+
+async fn postgres(
+    findings: &mut Findings,
+    server: &Server,
+    database: Option<&str>,
+    arguments: &Doctor,
+) {
+    let asked = Box::pin(inspect::server(server, database)).await;
+    let Some(facts) = findings.take(asked.map_err(CliError::from)) else { return };
+    findings.ok(format!("{} is PostgreSQL {}, and we are `{}`", facts.server, facts.version, facts.role));
+    if !facts.may_create_databases {
+        findings.warn(
+            format!("`{}` may dump and not restore", facts.role),
+            format!("a restore creates a database beside the live one: `ALTER ROLE {} CREATEDB`", facts.role),
+        );
+    }
+    for name in ["pg_dump", "pg_restore"] {
+        let found = inspect::program(name, facts.major, arguments.tools.pg_bin.as_deref()).await;
+        if let Some(program) = findings.take(found.map_err(CliError::from)) {
+            findings.ok(format!("{}: {}", program.path, program.version));
+        }
+    }
+    // Its warnings speak of what was done, and nothing is.
+    let silent: SharedProgress = Arc::new(Silent);
+    let left = Box::pin(recover::plan(server, &silent)).await;
+    if let Some(left) = findings.take(left.map_err(CliError::from)) {
+        if left.actions.is_empty() {
+            findings.ok("no killed restore left anything on the server");
+        } else {
+            findings.warn(
+                left.actions.iter().map(recover_step).collect::<Vec<_>>().join("; "),
+                "`lastgood pg recover` mends it, and so does the next restore",
+            );
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `lastgood pg`: which command it is.
+
+mod dump;
+mod ls;
+mod prune;
+mod recover;
+mod restore;
+mod show;
+mod verify;
+
+use crate::args::pg::Pg;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+
+/// Runs `command`. The futures hold whole pipelines, so that each is boxed.
+pub(super) async fn run(command: Pg, context: &Context) -> CliResult<Exit> {
+    match command {
+        Pg::Dump(arguments) => Box::pin(dump::run(&arguments, context)).await,
+        Pg::Ls(arguments) => Box::pin(ls::run(&arguments, context)).await,
+        Pg::Show(arguments) => Box::pin(show::run(&arguments, context)).await,
+        Pg::Verify(arguments) => Box::pin(verify::run(&arguments, context)).await,
+        Pg::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
+        Pg::Recover(arguments) => Box::pin(recover::run(&arguments, context)).await,
+        Pg::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
+    }
+}
+
+/// The database of a command that cannot do without one.
+fn required(database: Option<String>) -> CliResult<String> {
+    database.ok_or_else(|| {
+        CliError::usage("no database is named", "name one as an argument, or set PGDATABASE or LASTGOOD_PG_URL")
+    })
+}
+
+/// The database a read-only command is limited to. A name alone needs no server; a connection string or URL is taken
+/// apart, because people paste what they have.
+fn named(database: Option<&str>, context: &Context) -> CliResult<Option<String>> {
+    match database {
+        None => Ok(None),
+        // Only the database of the argument itself: one from the environment would hide the others.
+        Some(text) => Ok(context.server(Some(text))?.1),
+    }
+}

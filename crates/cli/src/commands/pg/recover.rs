@@ -1,0 +1,26 @@
+//! `lastgood pg recover`.
+
+use std::sync::Arc;
+
+use backup_core::progress::{SharedProgress, Silent};
+use pg_clone::recover;
+
+use crate::args::pg::Recover;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::pg::recover_report;
+
+pub(super) async fn run(arguments: &Recover, context: &Context) -> CliResult<Exit> {
+    let (server, _) = context.server(arguments.database.as_deref())?;
+    let dry_run = arguments.dry_run.dry_run;
+    let report = if dry_run {
+        // Its warnings speak of what was done, and nothing is.
+        let silent: SharedProgress = Arc::new(Silent);
+        Box::pin(recover::plan(&server, &silent)).await?
+    } else {
+        Box::pin(recover::recover(&server, &context.run.progress)).await?
+    };
+    context.printer.result(&report, |report| recover_report(report, dry_run))?;
+    Ok(Exit::Ok)
+}

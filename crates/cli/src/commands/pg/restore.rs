@@ -1,0 +1,66 @@
+//! `lastgood pg restore`.
+
+use pg_clone::restore::{self, RestoreOptions, RestorePlan};
+
+use crate::args::pg::Restore;
+use crate::commands::pg::required;
+use crate::confirm;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::pg::{restore_plan, restore_report};
+
+pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
+    let (server, database) = context.server(Some(&arguments.wanted))?;
+    let mut options = options(arguments, required(database)?);
+    let store = context.open().await?;
+    let plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
+    let now = context.run.clock.now();
+    if arguments.dry_run.dry_run {
+        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan, now));
+        context.printer.result(&plan, words)?;
+        return Ok(Exit::Ok);
+    }
+    confirm(&plan, &mut options, context).await?;
+    let report = Box::pin(restore::restore(&server, &store, &plan, &options, &context.run)).await?;
+    for warning in &report.warnings {
+        context.printer.warn(warning);
+    }
+    context.printer.result(&report, restore_report)?;
+    Ok(Exit::Ok)
+}
+
+fn options(arguments: &Restore, wanted: String) -> RestoreOptions {
+    let mut options = RestoreOptions::new(wanted);
+    options.into.clone_from(&arguments.into);
+    options.confirm.clone_from(&arguments.confirm_database);
+    options.no_owner = arguments.no_owner;
+    options.no_acl = arguments.no_acl;
+    options.keep_failed = arguments.keep_failed;
+    options.force = arguments.force;
+    options.pg_bin.clone_from(&arguments.tools.pg_bin);
+    if let Some(jobs) = arguments.jobs {
+        options.jobs = jobs;
+    }
+    options
+}
+
+/// Lets somebody at a terminal type the name of the live database that would be replaced. Elsewhere `--confirm-database`
+/// must have been given, and the restore itself refuses without it.
+async fn confirm(plan: &RestorePlan, options: &mut RestoreOptions, context: &Context) -> CliResult<()> {
+    // What cannot be restored anyway needs no answer: the restore says why.
+    let asks = plan.replaces.is_some() && options.confirm.is_none() && plan.problems.is_empty();
+    if !asks || !confirm::somebody_is_there() {
+        return Ok(());
+    }
+    context.printer.stderr(&restore_plan(plan, context.run.clock.now()));
+    let typed = confirm::ask("Type the database name to go on:", &context.run.cancel).await?;
+    if typed != plan.target {
+        return Err(CliError::Confirm {
+            what: format!("`{typed}` is not the name of the database that would be replaced"),
+            help: format!("type `{}`, or restore beside it with `--into OTHER_NAME`; nothing was changed", plan.target),
+        });
+    }
+    options.confirm = Some(typed);
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! `lastgood pg verify`.
+
+use pg_clone::verify::{self, ReadAmount};
+
+use crate::args::pg::Verify;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::pg::verify_report;
+
+/// Objects read at once: enough to keep a distant store busy and two cores hashing.
+const JOBS: usize = 4;
+
+pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
+    let read = arguments.read.as_deref().map_or(Ok(ReadAmount::Structure), str::parse)?;
+    let store = context.open().await?;
+    let report = Box::pin(verify::verify(&*store, &arguments.key, read, JOBS, &context.run)).await?;
+    context.printer.result(&report, verify_report)?;
+    report.into_result()?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,126 @@
+//! Every environment variable lastgood reads, once: the code takes the names from here, and so does the documentation.
+
+/// A variable and what it does.
+pub(crate) struct Variable {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) meaning: &'static str,
+}
+
+/// Who a variable is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Lastgood,
+    Postgres,
+    Aws,
+    Testing,
+}
+
+impl Group {
+    pub(crate) const ALL: [Self; 4] = [Self::Lastgood, Self::Postgres, Self::Aws, Self::Testing];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Lastgood => "lastgood",
+            Self::Postgres => "PostgreSQL",
+            Self::Aws => "AWS and S3-compatible stores",
+            Self::Testing => "Acceptance tests",
+        }
+    }
+}
+
+pub(crate) const REPO: &str = "LASTGOOD_REPO";
+pub(crate) const PG_BIN: &str = "LASTGOOD_PG_BIN";
+pub(crate) const PROGRESS: &str = "LASTGOOD_PROGRESS";
+pub(crate) const LOG: &str = "LASTGOOD_LOG";
+pub(crate) const CRASH_AT: &str = "LASTGOOD_CRASH_AT";
+pub(crate) const PAUSE_AT: &str = "LASTGOOD_PAUSE_AT";
+pub(crate) const PAUSE_FILE: &str = "LASTGOOD_PAUSE_FILE";
+
+/// Variables whose values are secrets and never appear in anything printed.
+pub(crate) const SECRETS: &[&str] = &["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+/// Variables that hold a connection URL, in order of precedence.
+pub(crate) const PG_URLS: &[&str] = &["LASTGOOD_PG_URL", "DATABASE_URL"];
+
+const fn variable(group: Group, name: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, group, meaning }
+}
+
+/// The list.
+pub(crate) const VARIABLES: &[Variable] = &[
+    variable(Group::Lastgood, REPO, "Location of the backups, as `-r` takes it. Default: `./.lastgood`."),
+    variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as `--pg-bin` takes it."),
+    variable(
+        Group::Lastgood,
+        PROGRESS,
+        "`auto` (a bar on a terminal, a line every 30 s elsewhere), `never`, or `json` (every event as a JSON line on standard error).",
+    ),
+    variable(Group::Lastgood, LOG, "Log filter such as `pg_clone=debug`; overrides `-v`. Logs go to standard error."),
+    variable(Group::Lastgood, "NO_COLOR", "No colour, if set. `--color` overrides it."),
+    variable(
+        Group::Postgres,
+        "LASTGOOD_PG_URL",
+        "Connection URL of the server; may hold a password. Used before `DATABASE_URL`.",
+    ),
+    variable(Group::Postgres, "DATABASE_URL", "Connection URL of the server, where `LASTGOOD_PG_URL` is not set."),
+    variable(Group::Postgres, "PGHOST", "Host name, address or socket folder."),
+    variable(Group::Postgres, "PGPORT", "Port. Default: 5432."),
+    variable(Group::Postgres, "PGUSER", "User."),
+    variable(Group::Postgres, "PGDATABASE", "Database, where no DATABASE is given."),
+    variable(
+        Group::Postgres,
+        "PGPASSWORD",
+        "Password. A password file is better: other users may see a process's environment.",
+    ),
+    variable(Group::Postgres, "PGPASSFILE", "Password file. Default: `~/.pgpass`. Must not be readable by others."),
+    variable(
+        Group::Postgres,
+        "PGSSLMODE",
+        "`disable`, `prefer`, `require`, `verify-ca` or `verify-full`, as libpq takes it.",
+    ),
+    variable(Group::Postgres, "PGSSLROOTCERT", "Certificate authority that signed the server's certificate."),
+    variable(Group::Aws, "AWS_PROFILE", "Profile of the AWS configuration files."),
+    variable(Group::Aws, "AWS_REGION", "Region of the bucket."),
+    variable(Group::Aws, "AWS_ACCESS_KEY_ID", "Access key."),
+    variable(Group::Aws, "AWS_SECRET_ACCESS_KEY", "Secret key."),
+    variable(Group::Aws, "AWS_SESSION_TOKEN", "Session token of temporary credentials."),
+    variable(Group::Aws, "AWS_ENDPOINT_URL_S3", "Endpoint of an S3-compatible store."),
+    variable(Group::Aws, "AWS_ENDPOINT_URL", "Endpoint of all services, where `AWS_ENDPOINT_URL_S3` is not set."),
+    variable(
+        Group::Testing,
+        CRASH_AT,
+        "`STEP` or `STEP#N`: the process kills itself with SIGKILL when that step begins (for the N-th time). For the acceptance tests only.",
+    ),
+    variable(
+        Group::Testing,
+        PAUSE_AT,
+        "`STEP`: the run writes the step's name to the file of `LASTGOOD_PAUSE_FILE` and waits there until that file is gone. For the acceptance tests only.",
+    ),
+    variable(Group::Testing, PAUSE_FILE, "See `LASTGOOD_PAUSE_AT`."),
+];
+
+/// The variable's value, unless unset, empty or not UTF-8.
+pub(crate) fn value(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether the environment says which server is meant.
+pub(crate) fn names_a_server() -> bool {
+    PG_URLS.iter().chain(&["PGHOST", "PGDATABASE"]).any(|name| value(name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_listed_once() {
+        for listed in VARIABLES {
+            assert_eq!(VARIABLES.iter().filter(|other| other.name == listed.name).count(), 1, "{}", listed.name);
+        }
+        for name in SECRETS.iter().chain(PG_URLS) {
+            assert!(VARIABLES.iter().any(|listed| listed.name == *name), "{name}");
+        }
+    }
+}

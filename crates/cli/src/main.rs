@@ -1,0 +1,23 @@
+//! The command line of lastgood: reads arguments, runs one command, prints its result.
+
+mod args;
+mod commands;
+mod confirm;
+mod context;
+mod env;
+mod error;
+mod exit;
+mod faults;
+mod logging;
+mod render;
+mod run;
+mod secrets;
+mod signal;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Whatever is written from here on, stored objects and passfiles alike, is for this user only.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    ExitCode::from(run::run(std::env::args_os().collect()))
+}

@@ -1,0 +1,8 @@
+//! Words for people and documents for programs; nothing else in this crate writes to a terminal.
+
+pub(crate) mod error;
+pub(crate) mod pg;
+pub(crate) mod printer;
+pub(crate) mod progress;
+pub(crate) mod table;
+pub(crate) mod units;

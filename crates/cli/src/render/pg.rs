@@ -1,0 +1,31 @@
+//! Plans and reports of pg-clone in words.
+
+mod dump;
+mod list;
+mod prune;
+mod restore;
+mod show;
+mod verify;
+
+pub(crate) use dump::{dump_plan, dump_report};
+pub(crate) use list::listing;
+pub(crate) use prune::{prune_plan, prune_report};
+pub(crate) use restore::{recover_report, recover_step, restore_plan, restore_report};
+pub(crate) use show::shown;
+pub(crate) use verify::verify_report;
+
+use std::time::Duration;
+
+use crate::render::units;
+
+/// Seconds as people read them; what is no duration is shown as none.
+fn seconds(seconds: f64) -> String {
+    units::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// Lines of `name  value`, the values under each other; empty values are left out.
+fn facts(facts: &[(&str, String)]) -> String {
+    let shown = || facts.iter().filter(|(_, value)| !value.is_empty());
+    let width = shown().map(|(name, _)| name.len()).max().unwrap_or_default();
+    shown().map(|(name, value)| format!("  {name:width$}  {value}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,61 @@
+//! A dump's plan and report.
+
+use pg_clone::dump::{DumpPlan, DumpReport};
+
+use super::{facts, seconds};
+use crate::render::units::{bytes, counted};
+
+pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
+    let mut copied = format!("{}, {}", counted(plan.tables, "table", "tables"), bytes(plan.table_bytes));
+    if plan.large_objects > 0 {
+        copied.push_str(&format!(", {}", counted(plan.large_objects, "large object", "large objects")));
+    }
+    let lines = facts(&[
+        ("from", format!("{} on {}, PostgreSQL {}", plan.database, plan.server, plan.server_version)),
+        ("copied", copied),
+        ("with", format!("{}, {}", counted(plan.jobs as u64, "job", "jobs"), plan.pg_dump)),
+        ("without rows", plan.emptied.join(", ")),
+        ("left out", plan.excluded.join(", ")),
+    ]);
+    format!("Would dump `{}`\n{lines}\nNothing was written (dry run)", plan.key)
+}
+
+pub(crate) fn dump_report(report: &DumpReport) -> String {
+    let mut text = format!(
+        "Published `{}`  {} → {} in {}, {}, {}",
+        report.key,
+        bytes(report.content_bytes),
+        bytes(report.stored_bytes),
+        seconds(report.seconds),
+        counted(report.tables, "table", "tables"),
+        counted(report.rows, "row", "rows"),
+    );
+    if report.large_objects > 0 {
+        text.push_str(&format!(", {}", counted(report.large_objects, "large object", "large objects")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_one_line() {
+        let report: DumpReport = DumpReport {
+            key: "shop/2026-11-21-03-00-04-123456.nightly.dump".into(),
+            id: "01936f2e-0000-7000-8000-000000000000".parse().unwrap(),
+            tables: 214,
+            rows: 1_234_567,
+            large_objects: 1,
+            content_bytes: 412 << 20,
+            stored_bytes: 96 << 20,
+            seconds: 11.0,
+        };
+        assert_eq!(
+            dump_report(&report),
+            "Published `shop/2026-11-21-03-00-04-123456.nightly.dump`  412 MiB → 96 MiB in 11 s, 214 tables, \
+             1,234,567 rows, 1 large object"
+        );
+    }
+}

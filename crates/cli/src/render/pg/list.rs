@@ -1,0 +1,46 @@
+//! A listing of dumps, the newest last, so that the prompt stands beside the freshest.
+
+use jiff::Timestamp;
+use pg_clone::list::{Listed, State};
+
+use crate::render::table::{Align, Column, table};
+use crate::render::units;
+
+const COLUMNS: [Column; 6] = [
+    Column("KEY", Align::Left),
+    Column("AGE", Align::Left),
+    Column("TABLES", Align::Right),
+    Column("ROWS", Align::Right),
+    Column("STORED", Align::Right),
+    Column("STATE", Align::Left),
+];
+
+pub(crate) fn listing(dumps: &[Listed], now: Timestamp) -> String {
+    if dumps.is_empty() {
+        return String::new();
+    }
+    let unknown = || "–".to_owned();
+    table(
+        &COLUMNS,
+        dumps.iter().map(|dump| {
+            vec![
+                dump.key.clone(),
+                units::age(dump.time, now),
+                dump.tables.map_or_else(unknown, units::count),
+                dump.rows.map_or_else(unknown, units::count),
+                dump.stored_bytes.map_or_else(unknown, units::bytes),
+                state(dump.state).to_owned(),
+            ]
+        }),
+    )
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Good => "good",
+        State::Partial => "partial",
+        State::Damaged => "DAMAGED",
+        State::Newer => "newer format",
+        State::Unchecked => "unchecked",
+    }
+}

@@ -1,0 +1,93 @@
+//! A restore's plan and report, and a recovery's.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pg_clone::recover::RecoverReport;
+use pg_clone::restore::{RestorePlan, RestoreReport};
+use pg_clone::state::Action;
+
+use super::{facts, seconds};
+use crate::render::units::{age, bytes, counted, duration};
+
+pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
+    let into = match &plan.replaces {
+        Some(replaced) => format!(
+            "{} on {}, replacing {}; {} will be disconnected",
+            plan.target,
+            plan.server,
+            bytes(replaced.bytes),
+            counted(replaced.sessions, "session", "sessions")
+        ),
+        None => format!("{} on {}, which is new", plan.target, plan.server),
+    };
+    let holds = match plan.tables {
+        0 => String::new(),
+        tables => format!(
+            "{}, {}, {}",
+            counted(tables, "table", "tables"),
+            counted(plan.rows, "row", "rows"),
+            bytes(plan.content_bytes)
+        ),
+    };
+    let mut text = format!(
+        "Will restore `{}` ({}, taken {})\n{}",
+        plan.key,
+        bytes(plan.stored_bytes),
+        age(plan.created_at, now),
+        facts(&[("into", into), ("holds", holds)]),
+    );
+    for problem in &plan.problems {
+        text.push_str(&format!("\n  against it: {}\n              {}", problem.what, problem.help));
+    }
+    text
+}
+
+pub(crate) fn restore_report(report: &RestoreReport) -> String {
+    let mut text = format!("restored `{}` into `{}`", report.key, report.database);
+    if report.tables > 0 {
+        let tables = counted(report.tables, "table", "tables");
+        text.push_str(&format!("  {tables}, {}", counted(report.rows, "row", "rows")));
+    }
+    text.push_str(&format!(", 0 errors, {}", seconds(report.seconds)));
+    if report.replaced {
+        text.push_str(&format!("; swapped {}", duration(Duration::from_millis(report.outage_ms))));
+        if report.disconnected > 0 {
+            text.push_str(&format!(", {} disconnected", counted(report.disconnected, "session", "sessions")));
+        }
+    }
+    text
+}
+
+pub(crate) fn recover_report(report: &RecoverReport, dry_run: bool) -> String {
+    let actions = counted(report.actions.len() as u64, "thing", "things");
+    match (report.actions.len(), dry_run) {
+        (0, _) => "nothing to recover".to_owned(),
+        (_, true) => {
+            let plans: Vec<String> =
+                report.actions.iter().map(|action| format!("  {}", recover_step(action))).collect();
+            format!("Would mend {actions}:\n{}\nNothing was changed (dry run)", plans.join("\n"))
+        }
+        (_, false) => format!("mended {actions}"),
+    }
+}
+
+/// What recovery would do, as something that is still to come.
+pub(crate) fn recover_step(action: &Action) -> String {
+    match action {
+        Action::AllowConnections { database } => {
+            format!("let clients into `{database}` again: a swap was killed before the switch")
+        }
+        Action::RenameBack { database, target, .. } => {
+            format!("give `{database}` its name `{target}` back, which is missing")
+        }
+        Action::DropCopy { database, target } => {
+            format!("drop `{database}`, the unfinished copy of a killed restore of `{target}`")
+        }
+        Action::DropSuperseded { database, target } => {
+            format!("drop `{database}`, which a restore of `{target}` replaced before it was killed")
+        }
+        Action::DropUnmarked { database } => format!("drop `{database}`, the empty database of a killed restore"),
+        Action::Mention { database, target } => format!("leave `{database}`, kept from a restore of `{target}`"),
+    }
+}

@@ -1,0 +1,117 @@
+//! Everything about one dump.
+
+use backup_core::manifest::Outcome;
+use jiff::Timestamp;
+use pg_clone::detail::TableKind;
+use pg_clone::show::{Shown, ShownDump, ShownFile, ShownTable};
+
+use super::facts;
+use crate::render::table::{Align, Column, table};
+use crate::render::units::{age, bytes, count, counted, time};
+
+const TABLES: [Column; 6] = [
+    Column("TABLE", Align::Left),
+    Column("ROWS", Align::Right),
+    Column("BYTES", Align::Right),
+    Column("STORED", Align::Right),
+    Column("ROW HASH", Align::Left),
+    Column("", Align::Left),
+];
+
+const OBJECTS: [Column; 4] = [
+    Column("OBJECT", Align::Left),
+    Column("ROLE", Align::Left),
+    Column("STORED", Align::Right),
+    Column("SHA-256", Align::Left),
+];
+
+pub(crate) fn shown(shown: &Shown, now: Timestamp) -> String {
+    match shown {
+        Shown::Dump(dump) => dump_text(dump, now),
+        Shown::SingleFile(file) => file_text(file, now),
+    }
+}
+
+fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
+    let names = |names: Vec<String>| names.join(", ");
+    let large_objects = dump.large_objects.as_ref().map_or(String::new(), |objects| {
+        format!(
+            "{}, {} → {}",
+            count(objects.count),
+            bytes(objects.data.content_bytes),
+            bytes(objects.data.stored_bytes)
+        )
+    });
+    let outcome = match dump.outcome {
+        Outcome::Good => "good",
+        Outcome::Partial => "partial: some of the source could not be read",
+    };
+    let taken = format!("{} UTC, {}", time(dump.created_at), age(dump.created_at, now));
+    let settings = &dump.settings;
+    let head = facts(&[
+        ("id", dump.id.to_string()),
+        ("state", outcome.to_owned()),
+        ("taken", taken),
+        ("from", format!("PostgreSQL {}", dump.server.version)),
+        ("by", format!("{} {}, pg_dump {}", dump.tool.name, dump.tool.version, dump.pg_dump_version)),
+        ("tags", dump.tags.join(", ")),
+        ("size", format!("{} → {}", bytes(dump.content_bytes), bytes(dump.stored_bytes))),
+        ("tables", format!("{}, {}", count(dump.tables.len() as u64), counted(dump.rows, "row", "rows"))),
+        ("sequences", some(dump.sequences.len())),
+        ("materialized views", some(dump.matviews.len())),
+        ("large objects", large_objects),
+        (
+            "extensions",
+            names(
+                dump.extensions.iter().map(|extension| format!("{} {}", extension.name, extension.version)).collect(),
+            ),
+        ),
+        ("roles", dump.roles.join(", ")),
+        ("database", format!("owner {}, {}, {}", settings.owner, settings.encoding, settings.collate)),
+        ("without rows", dump.filters.emptied.join(", ")),
+        ("left out", dump.filters.excluded.join(", ")),
+    ]);
+    let tables = table(&TABLES, dump.tables.iter().map(table_row));
+    let objects = dump.parts.iter().map(|part| {
+        vec![part.key.to_string(), part.role.clone(), bytes(part.stored_bytes), part.stored_sha256.to_string()]
+    });
+    format!("{}\n{head}\n\n{tables}\n\n{}", dump.key, table(&OBJECTS, objects))
+}
+
+fn table_row(shown: &ShownTable) -> Vec<String> {
+    let kind = match shown.kind {
+        TableKind::Table => "",
+        TableKind::Unlogged => "unlogged",
+        TableKind::ExtensionConfig => "extension configuration",
+    };
+    vec![
+        format!("{}.{}", shown.schema, shown.name),
+        count(shown.data.rows),
+        bytes(shown.data.content_bytes),
+        bytes(shown.data.stored_bytes),
+        shown.data.row_hash.to_string(),
+        kind.to_owned(),
+    ]
+}
+
+/// How many there are; nothing if there are none.
+fn some(number: usize) -> String {
+    if number == 0 { String::new() } else { count(number as u64) }
+}
+
+fn file_text(file: &ShownFile, now: Timestamp) -> String {
+    let header = file.header.as_ref();
+    let of = |field: fn(&pg_clone::legacy::ArchiveHeader) -> Option<String>| header.and_then(field).unwrap_or_default();
+    let head = facts(&[
+        ("form", "single file of pg_dump, as django-pgclone wrote it; no digests".to_owned()),
+        ("object", file.object.to_string()),
+        ("taken", format!("{} UTC, {}", time(file.created_at), age(file.created_at, now))),
+        ("size", bytes(file.stored_bytes)),
+        ("database", of(|header| header.database.clone())),
+        ("server", of(|header| header.server_version.clone())),
+        ("pg_dump", of(|header| header.pg_dump_version.clone())),
+        ("archive format", of(|header| Some(header.archive_version.clone()))),
+        ("fault", file.fault.clone().unwrap_or_default()),
+    ]);
+    format!("{}\n{head}", file.key)
+}

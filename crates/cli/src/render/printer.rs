@@ -1,0 +1,166 @@
+//! The one door to standard output and standard error.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use backup_core::secret::Redactor;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{CliError, CliResult};
+
+/// Fields of reports that repeat what a server or a program said. The others are names and numbers: masking those would
+/// turn the key of a database called like its password into one that does not exist.
+const FREE_TEXTS: [&str; 5] = ["warnings", "what", "help", "message", "cause"];
+
+/// Data goes to standard output, everything else past the redactor to standard error.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    json: bool,
+    quiet: bool,
+    redactor: Redactor,
+    bar: Mutex<Option<ProgressBar>>,
+    closed: AtomicBool,
+}
+
+impl Printer {
+    pub(crate) fn new(json: bool, quiet: bool, redactor: Redactor) -> Self {
+        Self { json, quiet, redactor, bar: Mutex::new(None), closed: AtomicBool::new(false) }
+    }
+
+    /// Whether results are JSON documents.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// What hides the secrets.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Prints a result: as one JSON document with `--json`, otherwise the words `text` makes of it.
+    pub(crate) fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> CliResult<()> {
+        // The work is done: its picture would only be drawn once more around the result.
+        if let Some(bar) = self.bar.lock().ok().and_then(|mut bar| bar.take()) {
+            bar.finish_and_clear();
+        }
+        if !self.json {
+            return self.data(&text(value));
+        }
+        let document = serde_json::to_value(value).and_then(|mut document| {
+            self.redact_free_texts(&mut document, false);
+            serde_json::to_string_pretty(&document)
+        });
+        let unwritable =
+            |error: serde_json::Error| CliError::Output { target: "the result".to_owned(), source: error.into() };
+        self.data(&document.map_err(unwritable)?)
+    }
+
+    fn redact_free_texts(&self, value: &mut Value, free: bool) {
+        match value {
+            Value::String(text) if free => *text = self.redactor.redact(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_free_texts(item, free)),
+            Value::Object(fields) => {
+                fields
+                    .iter_mut()
+                    .for_each(|(name, field)| self.redact_free_texts(field, FREE_TEXTS.contains(&name.as_str())));
+            }
+            _ => {}
+        }
+    }
+
+    /// Prints text on standard output, ended by a line feed unless it is empty. Texts that came from a server or a
+    /// program must have been redacted.
+    pub(crate) fn data(&self, text: &str) -> CliResult<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let newline = if text.ends_with('\n') { "" } else { "\n" };
+        self.bytes(format!("{text}{newline}").as_bytes())
+    }
+
+    /// Writes bytes to standard output. A reader that went away has seen what it wanted: that is no failure.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> CliResult<()> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let written = self.beside_the_bar(|| {
+            let mut stdout = anstream::stdout().lock();
+            stdout.write_all(bytes).and_then(|()| stdout.flush())
+        });
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(source) => Err(CliError::Output { target: "standard output".to_owned(), source }),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Says something on standard error that is no result; silent with `-q` and with `--json`.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet && !self.json {
+            self.stderr(text);
+        }
+    }
+
+    /// Warns on standard error; with `--json` as a JSON line.
+    pub(crate) fn warn(&self, message: &str) {
+        if self.json {
+            self.stderr(&serde_json::json!({"event": "warning", "message": message}).to_string());
+        } else {
+            let style = anstyle::AnsiColor::Yellow.on_default().effects(anstyle::Effects::BOLD);
+            self.stderr(&format!("{style}warning{style:#}: {message}"));
+        }
+    }
+
+    /// Writes a line to standard error. Nobody may be listening there, and then nothing is lost.
+    pub(crate) fn stderr(&self, text: &str) {
+        let text = self.redactor.redact(text);
+        let _unheard = self.beside_the_bar(|| writeln!(anstream::stderr().lock(), "{}", text.trim_end_matches('\n')));
+    }
+
+    /// Draws lines above `bar` from now on, or, without one, where the cursor is.
+    pub(crate) fn set_bar(&self, bar: Option<ProgressBar>) {
+        if let Ok(mut current) = self.bar.lock() {
+            *current = bar;
+        }
+    }
+
+    fn beside_the_bar(&self, write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let bar = self.bar.lock().ok().and_then(|bar| bar.clone());
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// Whether somebody watches standard error.
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use backup_core::secret::Secret;
+
+    use super::*;
+
+    #[test]
+    fn free_texts_are_redacted_and_keys_are_not() {
+        let redactor = Redactor::new();
+        redactor.register(&Secret::new("shop"));
+        let printer = Printer::new(true, false, redactor);
+        let mut document =
+            serde_json::json!({"key": "shop/1.dump", "warnings": ["role shop"], "problems": [{"what": "shop"}]});
+        printer.redact_free_texts(&mut document, false);
+        assert_eq!(
+            document,
+            serde_json::json!({"key": "shop/1.dump", "warnings": ["role ****"], "problems": [{"what": "****"}]})
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! One run from arguments to exit code.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use anstream::ColorChoice;
+use backup_core::secret::Redactor;
+use clap::Parser;
+use pg_clone::Run;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Cli, Color};
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::{self, Exit};
+use crate::render::printer::Printer;
+use crate::render::{error, progress};
+use crate::{commands, env, faults, logging, secrets, signal};
+
+/// Runs the command line; returns the code to end with.
+pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
+    let redactor = secrets::redactor();
+    for argument in &arguments {
+        // A password on the command line is refused later; until then nothing may repeat it.
+        secrets::register_url(&redactor, &argument.to_string_lossy());
+    }
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, json, redactor).code(),
+    };
+    match cli.global.color {
+        Color::Auto => {}
+        Color::Always => ColorChoice::Always.write_global(),
+        Color::Never => ColorChoice::Never.write_global(),
+    }
+    let printer = Arc::new(Printer::new(cli.global.json, cli.global.quiet, redactor));
+    report_panics(&printer);
+    logging::start(cli.global.verbose, &printer);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => {
+            let failed = CliError::Output { target: "to the system: no threads can be started".to_owned(), source };
+            error::report(&printer, &failed, Exit::Failed);
+            return Exit::Failed.code();
+        }
+    };
+    runtime.block_on(Box::pin(execute(cli, Arc::clone(&printer)))).code()
+}
+
+async fn execute(cli: Cli, printer: Arc<Printer>) -> Exit {
+    let cancel = CancellationToken::new();
+    let caught = match signal::listen(cancel.clone(), Arc::clone(&printer)) {
+        Ok(caught) => caught,
+        Err(source) => {
+            let failed = CliError::Output { target: "the signal handlers".to_owned(), source };
+            error::report(&printer, &failed, Exit::Failed);
+            return Exit::Failed;
+        }
+    };
+    let result = match context(&cli, &printer, cancel) {
+        Ok(context) => Box::pin(commands::run(cli.command, &context)).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(failed) => {
+            // Whatever failed after a signal failed because of it: connections and children were told to end.
+            let exit = caught.exit().unwrap_or_else(|| exit::of(&failed));
+            error::report(&printer, &failed, exit);
+            exit
+        }
+    }
+}
+
+fn context(cli: &Cli, printer: &Arc<Printer>, cancel: CancellationToken) -> CliResult<Context> {
+    let wanted = env::value(env::PROGRESS);
+    let mode = progress::Mode::choose(wanted.as_deref(), cli.global.quiet, cli.global.json)?;
+    let progress = faults::wrap(progress::progress(mode, printer), &cancel);
+    let run = Run { cancel, ..Run::new(progress) };
+    Ok(Context { global: cli.global.clone(), printer: Arc::clone(printer), run })
+}
+
+/// What clap has to say: help and version are data, the rest is an error of the user's.
+fn refuse(error: &clap::Error, json: bool, redactor: Redactor) -> Exit {
+    let printer = Printer::new(json, false, redactor);
+    if !error.use_stderr() {
+        let styled = error.render().ansi().to_string();
+        return match printer.data(&styled) {
+            Ok(()) => Exit::Ok,
+            Err(_) => Exit::Failed,
+        };
+    }
+    if json {
+        let text = error.render().to_string();
+        let (message, rest) = text.trim_end().split_once("\n\n").unwrap_or((text.trim_end(), ""));
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        error::report(&printer, &CliError::usage(message, rest), Exit::Usage);
+    } else {
+        printer.stderr(&error.render().ansi().to_string());
+    }
+    Exit::Usage
+}
+
+/// A panic's message may hold anything, so that it passes the redactor too.
+fn report_panics(printer: &Arc<Printer>) {
+    let printer = Arc::clone(printer);
+    std::panic::set_hook(Box::new(move |panic| {
+        printer.stderr(&format!("error[cli::bug]: {panic}\n  help: this is unexpected: please report it"));
+    }));
+}

@@ -1,0 +1,4 @@
+//! Whole runs of the built binary: exit code, standard output, standard error.
+
+mod binary;
+mod offline;
