@@ -101,7 +101,7 @@ struct Suite {
 
 impl Suite {
     fn start(keep: bool) -> RowResult<Self> {
-        let cluster = Arc::new(Cluster::start(ClusterOptions::default())?);
+        let cluster = Arc::new(Cluster::start(cluster_options())?);
         let strict = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
         Ok(Self { cluster, peer: None, keep, strict, passed: 0, failed: 0, skipped: 0 })
     }
@@ -141,7 +141,7 @@ impl Suite {
 
     async fn world(&mut self, row: &Row, location: Where) -> RowResult<World> {
         let cluster = match row.own_server {
-            true => Arc::new(Cluster::start(ClusterOptions::default())?),
+            true => Arc::new(Cluster::start(cluster_options())?),
             false => Arc::clone(&self.cluster),
         };
         let peer = match location {
@@ -186,6 +186,11 @@ impl Suite {
         }
         Ok(self.failed == 0 && !(self.strict && self.skipped > 0))
     }
+}
+
+/// DDL is logged, so that rows can see what was created and dropped again.
+fn cluster_options() -> ClusterOptions {
+    ClusterOptions { conf: vec!["log_statement = 'ddl'".to_owned()], ..ClusterOptions::default() }
 }
 
 fn reason(failure: &Failure) -> &str {

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod peer;
 pub mod place;
 pub mod row;
+pub mod sample;
 pub mod stub;
 pub mod world;
 

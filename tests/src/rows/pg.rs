@@ -1,9 +1,80 @@
 //! Dump, restore and swap under bad input and bad luck.
 
-use crate::harness::Row;
+mod confirm;
+mod damage;
+mod filters;
+mod legacy;
+mod names;
+mod server;
+mod settings;
+mod snapshot;
+mod swap;
+mod tools;
+
+use crate::harness::{Area, Locations, Row};
 
 /// The rows.
 #[must_use]
 pub fn rows() -> Vec<Row> {
-    Vec::new()
+    use Locations::{Both, Folder};
+    vec![
+        Row::new("P0", "dump, ls, show, verify, restore over itself", Area::Pg, Both, |world| {
+            Box::pin(names::plain_cycle(world))
+        }),
+        Row::new("P1", "pg_dump exits 1 at start, exits 1 half-way, is SIGKILLed", Area::Pg, Both, |world| {
+            Box::pin(tools::dump_fails(world))
+        }),
+        Row::new("P3", "server restarts mid-dump", Area::Pg, Both, |world| Box::pin(server::restart_mid_dump(world)))
+            .own_server(),
+        Row::new("P4", "every stored object cut, flipped, longer, missing, swapped", Area::Pg, Both, |world| {
+            Box::pin(damage::every_object(world))
+        }),
+        Row::new("P4-manifest", "manifest cut, flipped, missing, of another dump", Area::Pg, Both, |world| {
+            Box::pin(damage::manifest(world))
+        }),
+        Row::new("P4-legacy", "single-file dump cut or flipped", Area::Pg, Both, |world| {
+            Box::pin(damage::single_file(world))
+        }),
+        Row::new("P5", "pg_restore reports an unknown error, or is killed", Area::Pg, Both, |world| {
+            Box::pin(tools::restore_fails(world))
+        }),
+        Row::new("P7", "databases with hostile names: full cycle", Area::Pg, Both, |world| {
+            Box::pin(names::hostile_names(world))
+        }),
+        Row::new("P8", "clients hammering connections during the swap", Area::Pg, Both, |world| {
+            Box::pin(swap::hammered(world))
+        }),
+        Row::new("P8-refuse", "prepared transactions and slots stand against the swap", Area::Pg, Folder, |world| {
+            Box::pin(swap::bound(world))
+        })
+        .own_server(),
+        Row::new("P14", "two restores of one database at once", Area::Pg, Both, |world| {
+            Box::pin(swap::two_at_once(world))
+        }),
+        Row::new("P15", "settings, owner, privileges, encoding are equal afterwards", Area::Pg, Both, |world| {
+            Box::pin(settings::kept(world))
+        }),
+        Row::new("P-bank", "writers during the dump: the sum over tables holds", Area::Pg, Both, |world| {
+            Box::pin(snapshot::bank(world))
+        }),
+        Row::new("P-truncate", "TRUNCATE and rewrites race with the dump", Area::Pg, Both, |world| {
+            Box::pin(snapshot::truncate(world))
+        }),
+        Row::new("P-legacy", "dumps of django-pgclone 1.x to 3.x are listed and restored", Area::Pg, Both, |world| {
+            Box::pin(legacy::every_form(world))
+        }),
+        Row::new("P-exclude", "excluded tables and rows, partitions, keys to them", Area::Pg, Both, |world| {
+            Box::pin(filters::excluded(world))
+        }),
+        Row::new("P-role", "a role of the dump is missing on the server", Area::Pg, Folder, |world| {
+            Box::pin(filters::missing_role(world))
+        }),
+        Row::new("P-confirm", "nothing live is replaced without its name", Area::Pg, Both, |world| {
+            Box::pin(confirm::needs_the_name(world))
+        }),
+        Row::new("P-password", "a password on the command line is refused", Area::Pg, Folder, |world| {
+            Box::pin(confirm::password_refused(world))
+        }),
+        Row::new("P-dryrun", "dry runs change nothing", Area::Pg, Both, |world| Box::pin(confirm::dry_runs(world))),
+    ]
 }
