@@ -16,7 +16,7 @@ use crate::document;
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
 use crate::manifest::{MANIFEST_NAME, Tool};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::store::{ObjectMeta, PutMode, PutOptions, Store, StoreRead, UnfinishedUpload};
 
 /// How long something must have been left alone before it counts as abandoned. Longer than any single upload or pause of
@@ -30,6 +30,8 @@ pub struct IncompletePlan {
     pub abandoned: Vec<Abandoned>,
     /// Uploads neither completed nor aborted.
     pub uploads: Vec<UnfinishedUpload>,
+    /// Tombstones of removals that were interrupted before anything went, of backups that are kept now.
+    pub stale: Vec<Key>,
     now: Timestamp,
     grace: SignedDuration,
 }
@@ -57,7 +59,7 @@ impl IncompletePlan {
     /// Whether there is nothing to clear away.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.abandoned.is_empty() && self.uploads.is_empty()
+        self.abandoned.is_empty() && self.uploads.is_empty() && self.stale.is_empty()
     }
 }
 
@@ -97,15 +99,21 @@ pub async fn incomplete(
         }
     }
     let old = |time: Timestamp| now.duration_since(time) >= grace;
-    let mut abandoned = Vec::new();
+    let (mut abandoned, mut stale) = (Vec::new(), Vec::new());
     for (manifest, group) in groups {
-        let claimed_at = match (group.has_manifest, group.has_tombstone) {
+        let claimed_at = match (group.has_manifest, group.tombstone) {
             (false, _) => None,
-            (true, false) => continue,
-            (true, true) => match claim_at(store, &manifest).await? {
-                Some(claimed_at) => Some(claimed_at),
-                None => continue,
-            },
+            (true, None) => continue,
+            (true, Some(marked)) => {
+                let claimed_at = claim_at(store, &manifest).await?;
+                if claimed_at.is_none() {
+                    if old(marked) {
+                        stale.push(names::tombstone_key(&manifest)?);
+                    }
+                    continue;
+                }
+                claimed_at
+            }
         };
         let due = match claimed_at {
             Some(claimed_at) => !group.objects.is_empty() || old(claimed_at),
@@ -115,8 +123,25 @@ pub async fn incomplete(
             abandoned.push(Abandoned { manifest, objects: group.objects, newest: group.newest, claimed_at });
         }
     }
+    spare_referenced(store, scope, &mut abandoned).await?;
+    // What was claimed and is gone waits for its claim to be old enough; what is all in use is not abandoned.
+    abandoned.retain(|found| !found.objects.is_empty() || found.claimed_at.is_some_and(old));
     let uploads = uploads.into_iter().filter(|upload| old(upload.started)).collect();
-    Ok(IncompletePlan { abandoned, uploads, now, grace })
+    Ok(IncompletePlan { abandoned, uploads, stale, now, grace })
+}
+
+/// Leaves out objects that published or reserved backups refer to: parts of a backup that is gone may still be shared.
+async fn spare_referenced(store: &dyn StoreRead, scope: &str, abandoned: &mut [Abandoned]) -> Result<(), CoreError> {
+    if abandoned.is_empty() {
+        return Ok(());
+    }
+    let objects: HashSet<&Key> = abandoned.iter().flat_map(|found| found.objects.keys()).collect();
+    let matters = |key: &Key| objects.contains(key);
+    let references = References::collect(store, scope, &BTreeSet::new(), &HashSet::new(), matters, &Silent).await?;
+    for found in abandoned {
+        found.objects.retain(|key, _| !references.keys.contains(key));
+    }
+    Ok(())
 }
 
 /// What a listing shows of one backup.
@@ -125,7 +150,8 @@ struct Group {
     objects: BTreeMap<Key, u64>,
     newest: Option<Timestamp>,
     has_manifest: bool,
-    has_tombstone: bool,
+    /// When the tombstone was written, if there is one.
+    tombstone: Option<Timestamp>,
 }
 
 impl Group {
@@ -137,7 +163,7 @@ impl Group {
                 self.objects.clear();
             }
         } else if names::is_tombstone(&object.key) {
-            self.has_tombstone = true;
+            self.tombstone = Some(object.modified);
         } else {
             self.newest = self.newest.max(Some(object.modified));
             self.objects.insert(object.key, object.bytes);
@@ -192,6 +218,7 @@ pub async fn clear(
             done.push(&abandoned.manifest);
         }
     }
+    deletion.delete(&plan.stale).await;
     unclaim(&mut deletion, &done).await?;
     for upload in &plan.uploads {
         match store.abort_unfinished(upload).await {
