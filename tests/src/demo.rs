@@ -1,6 +1,8 @@
 //! The demo: a sample database is dumped, damaged and restored, and a damaged dump is refused.
 
 use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -14,12 +16,17 @@ use crate::{Outcome, lastgood_binary};
 const SAMPLE: &str = include_str!("demo/shop.sql");
 
 /// What a customer of the shop would notice.
-const LOOK: &str = "SELECT (SELECT count(*) FROM customers) AS customers, (SELECT count(*) FROM orders) AS orders, \
-                    to_regclass('items') AS items, to_regclass('revenue') AS revenue_view, \
-                    (SELECT convert_from(lo_get(min(oid)), 'UTF8') FROM pg_largeobject_metadata) AS large_object";
+const LOOK: &str = include_str!("demo/look.sql");
 
-const DAMAGE: &str = "DROP TABLE items CASCADE; DELETE FROM orders WHERE id % 3 = 0; UPDATE customers SET email = id || '@lost'; \
-                      SELECT lo_unlink(oid) FROM pg_largeobject_metadata";
+const LOOK_FILE: &str = "look.sql";
+
+/// What goes wrong on the bad day.
+const DAMAGE: [&str; 4] = [
+    "DROP TABLE items CASCADE",
+    "DELETE FROM orders WHERE id % 3 = 0",
+    "UPDATE customers SET email = id || '@lost'",
+    "SELECT lo_unlink(oid) FROM pg_largeobject_metadata",
+];
 
 /// Exit code of lastgood for what is not what was written (docs/reference).
 const INTEGRITY: i32 = 13;
@@ -54,7 +61,8 @@ impl Demo {
         say(&format!("PostgreSQL {} runs in a temporary folder and is gone when this ends", self.server.version()));
         self.server.sql("postgres", "CREATE DATABASE shop")?;
         self.server.sql("shop", SAMPLE)?;
-        self.psql(LOOK)?;
+        fs::write(self.folder.path().join(LOOK_FILE), LOOK)?;
+        self.look()?;
         let before = check::fingerprint(&self.server, "shop")?;
 
         title("Dump it: parallel, one consistent snapshot, into ./.lastgood");
@@ -67,12 +75,13 @@ impl Demo {
         self.lastgood(&["pg", "verify", &key, "--read", "all"], 0)?;
 
         title("Damage the database");
-        self.psql(DAMAGE)?;
-        self.psql(LOOK)?;
+        DAMAGE.iter().try_for_each(|statement| self.psql(["-c", statement]))?;
+        self.look()?;
 
         title("Restore it: checked first, into a new database, then swapped in as one step");
+        self.lastgood(&["pg", "restore", "shop", "--dry-run"], 0)?;
         self.lastgood(&["pg", "restore", "shop", "--confirm-database", "shop"], 0)?;
-        self.psql(LOOK)?;
+        self.look()?;
         self.expect_same(&before, "the restored database")?;
 
         self.refuse_a_damaged_dump(&key)?;
@@ -109,8 +118,8 @@ impl Demo {
     /// Shows and runs `lastgood`; it must end with `code`.
     fn lastgood(&self, args: &[&str], code: i32) -> Outcome {
         say(&format!("\n$ lastgood {}", args.join(" ")));
-        let mut command = self.command(args);
-        let status = command.status()?;
+        // One stream, so that what a reader sees stays in order wherever it goes.
+        let status = self.command(args).stderr(io::stdout()).status()?;
         if code != 0 {
             say(&format!("(exit code {})", status.code().unwrap_or_default()));
         }
@@ -127,12 +136,18 @@ impl Demo {
         command
     }
 
-    fn psql(&self, sql: &str) -> Outcome {
-        say(&format!("\n$ psql shop -c \"{sql}\""));
+    fn look(&self) -> Outcome {
+        self.psql(["-f", LOOK_FILE])
+    }
+
+    /// Shows and runs `psql` on the shop.
+    fn psql(&self, [option, argument]: [&str; 2]) -> Outcome {
+        let quote = if option == "-c" { "\"" } else { "" };
+        say(&format!("\n$ psql shop {option} {quote}{argument}{quote}"));
         let mut command = Command::new(self.server.program("psql"));
-        command.args(["-X", "-x", "-v", "ON_ERROR_STOP=1", "-d", "shop", "-c", sql]);
+        command.args(["-X", "-v", "ON_ERROR_STOP=1", "-d", "shop", option, argument]).current_dir(self.folder.path());
         self.server.point(&mut command);
-        let status = command.status()?;
+        let status = command.stderr(io::stdout()).status()?;
         if status.success() { Ok(()) } else { Err(format!("`psql` ended with {status}").into()) }
     }
 
@@ -149,7 +164,7 @@ fn title(text: &str) {
 }
 
 fn copy(from: &Path, to: &Path) -> Outcome {
-    fs::create_dir(to)?;
+    fs::DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
