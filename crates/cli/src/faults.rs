@@ -74,9 +74,12 @@ impl FaultPoints {
         if std::fs::write(file, step).is_err() {
             return;
         }
-        while file.exists() && !self.cancel.is_cancelled() {
-            std::thread::sleep(LOOK_EVERY);
-        }
+        // The runtime must go on meanwhile: a signal that comes now has to be noticed.
+        tokio::task::block_in_place(|| {
+            while file.exists() && !self.cancel.is_cancelled() {
+                std::thread::sleep(LOOK_EVERY);
+            }
+        });
     }
 }
 

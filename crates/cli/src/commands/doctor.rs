@@ -134,12 +134,7 @@ async fn unfinished(findings: &mut Findings, store: &SharedStore, context: &Cont
     }
 }
 
-async fn postgres(
-    findings: &mut Findings,
-    server: &Server,
-    database: Option<&str>,
-    arguments: &Doctor,
-) {
+async fn postgres(findings: &mut Findings, server: &Server, database: Option<&str>, arguments: &Doctor) {
     let asked = Box::pin(inspect::server(server, database)).await;
     let Some(facts) = findings.take(asked.map_err(CliError::from)) else { return };
     findings.ok(format!("{} is PostgreSQL {}, and we are `{}`", facts.server, facts.version, facts.role));
