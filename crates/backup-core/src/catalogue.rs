@@ -81,7 +81,7 @@ pub fn order<D>(manifest: &Manifest<D>) -> (u64, jiff::Timestamp) {
 /// The manifests below `prefix` (empty, or ending in `/`) as they arrive, in no particular order and bounded memory.
 pub fn stream<'a>(store: &'a dyn StoreRead, prefix: &str) -> impl Stream<Item = StoreResult<Entry>> + Send + 'a {
     walk(store, prefix, &NOTHING).try_filter_map(async |found| match found {
-        Found::Backup(entry) => Ok(Some(entry)),
+        Found::Backup(entry) => Ok(Some(*entry)),
         _ => Ok(None),
     })
 }

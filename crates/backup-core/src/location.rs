@@ -81,7 +81,6 @@ async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> 
 }
 
 #[cfg(not(feature = "s3"))]
-#[expect(clippy::unused_async, reason = "the signature is that of the build with S3")]
 async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> {
     Err(StoreError::Unsuitable {
         what: format!("this build cannot open `s3://{bucket}/{prefix}`: it has no S3 client"),

@@ -18,7 +18,7 @@ use crate::store::{StoreRead, StoreResult};
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A manifest.
-    Backup(Entry),
+    Backup(Box<Entry>),
     /// A removal begun whose manifest is gone.
     Tombstone(Key),
     /// What an unpublished backup says it will refer to.
@@ -132,5 +132,5 @@ async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>
         Err(StoreError::Damaged { key, what }) => Err(FormatError::Invalid { key, what }),
         Err(error) => return Err(error),
     };
-    Ok(Some(Found::Backup(Entry { key: key.clone(), manifest })))
+    Ok(Some(Found::Backup(Box::new(Entry { key: key.clone(), manifest }))))
 }

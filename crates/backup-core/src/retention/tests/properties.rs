@@ -95,7 +95,7 @@ fn sound(candidates: &[Candidate]) -> BTreeSet<&str> {
         if lost.is_empty() {
             return sound;
         }
-        lost.iter().for_each(|id| drop(sound.remove(id)));
+        sound.retain(|id| !lost.contains(id));
     }
 }
 
