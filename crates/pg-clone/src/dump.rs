@@ -247,10 +247,7 @@ async fn write(
         unknown: serde_json::Map::new(),
     };
     run.step("dump.manifest", MANIFEST_NAME);
-    // The last moment: from here on the dump exists, and whoever asked to stop would have been told it does not.
-    if run.cancel.is_cancelled() {
-        return Err(PgError::Interrupted);
-    }
+    run.last_chance_to_stop()?;
     let detail = serde_json::to_value(&detail)
         .map_err(|error| FormatError::Invalid { key: key.to_string(), what: error.to_string() })?;
     let manifest = manifest.with_detail(detail);

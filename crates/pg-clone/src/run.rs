@@ -38,6 +38,11 @@ impl Run {
         self.progress.step(name, detail);
     }
 
+    /// Ends a cancelled run just before what it made comes into being, so that whoever stopped it is not surprised by it.
+    pub(crate) fn last_chance_to_stop(&self) -> PgResult<()> {
+        if self.cancel.is_cancelled() { Err(PgError::Interrupted) } else { Ok(()) }
+    }
+
     /// Runs `work` until it ends or the run is cancelled.
     pub(crate) async fn or_cancelled<T>(&self, work: impl Future<Output = PgResult<T>>) -> PgResult<T> {
         tokio::select! {
