@@ -50,7 +50,7 @@ pub fn candidates(entries: &[Entry]) -> Vec<Candidate> {
             needs: manifest.parent.map(|parent| name_of(&keys, parent)).into_iter().collect(),
             ..Candidate::new(
                 key.as_str(),
-                format!("{:?}/{}", manifest.kind, manifest.source),
+                format!("{}/{}", format!("{:?}", manifest.kind).to_lowercase(), manifest.source),
                 manifest.created_at,
                 manifest.sequence,
             )
