@@ -16,9 +16,9 @@ use crate::exit::Exit;
 /// Runs `command`.
 pub(crate) async fn run(command: Command, context: &Context) -> CliResult<Exit> {
     match command {
-        Command::Pg(command) => pg::run(command, context).await,
-        Command::Init => init::run(context).await,
-        Command::Doctor(arguments) => doctor::run(&arguments, context).await,
+        Command::Pg(command) => Box::pin(pg::run(command, context)).await,
+        Command::Init => Box::pin(init::run(context)).await,
+        Command::Doctor(arguments) => Box::pin(doctor::run(&arguments, context)).await,
         Command::Completions { shell } => completions::run(shell, context),
         Command::Man { out } => man::run(&out, context),
         Command::Version => version::run(context),

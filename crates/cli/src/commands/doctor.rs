@@ -89,7 +89,7 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
         }
         Ok(())
     };
-    context.or_cancelled(checks).await?;
+    context.or_cancelled(Box::pin(checks)).await?;
     // What servers and programs say is repeated here.
     context.printer.result(&findings, |findings| context.printer.redactor().redact(&findings.text()))?;
     let failed = findings.checks.iter().filter(|check| check.state == State::Fail).count();
