@@ -1,0 +1,203 @@
+//! Operations on many keys: pages of objects and uploads, deletion one by one.
+
+use std::ops::Bound;
+
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::super::backend::{Backend, Bucket, Object as Stored};
+use super::{HideNewerThan, length, ok};
+
+/// Most entries of a page, and most keys of a deletion (AWS, "ListObjectsV2", "DeleteObjects").
+const PAGE_MAX: usize = 1_000;
+
+/// A page of a listing.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Page<'a> {
+    objects: Vec<&'a str>,
+    folders: Vec<String>,
+    /// The last entry, if there are more.
+    next: Option<String>,
+}
+
+/// The next `limit` entries after the key or folder `after`; keys with `delimiter` behind the prefix become folders.
+fn page<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    prefix: &str,
+    delimiter: Option<&str>,
+    after: &str,
+    limit: usize,
+) -> Page<'a> {
+    let mut page = Page::default();
+    let mut last = String::new();
+    for key in keys.filter(|key| key.starts_with(prefix) && *key > after) {
+        let below = &key[prefix.len()..];
+        let folder = delimiter.and_then(|delimiter| {
+            below.find(delimiter).map(|at| format!("{prefix}{}", &below[..at + delimiter.len()]))
+        });
+        let seen = folder.as_ref().is_some_and(|folder| folder == after || page.folders.last() == Some(folder));
+        if seen {
+            continue;
+        }
+        if page.objects.len() + page.folders.len() == limit {
+            page.next = Some(last);
+            return page;
+        }
+        match folder {
+            Some(folder) => {
+                last.clone_from(&folder);
+                page.folders.push(folder);
+            }
+            None => {
+                key.clone_into(&mut last);
+                page.objects.push(key);
+            }
+        }
+    }
+    page
+}
+
+pub(super) fn list_objects(
+    backend: &Backend,
+    request: S3Request<ListObjectsV2Input>,
+) -> S3Result<S3Response<ListObjectsV2Output>> {
+    let lag = request.extensions.get::<HideNewerThan>().copied();
+    let input = request.input;
+    let prefix = input.prefix.clone().unwrap_or_default();
+    let after = input.continuation_token.clone().or(input.start_after.clone()).unwrap_or_default();
+    let limit = input.max_keys.and_then(|keys| usize::try_from(keys).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
+    backend.within(&input.bucket, |bucket| {
+        let start = if after > prefix { &after } else { &prefix };
+        let shown = |object: &Stored| lag.is_none_or(|HideNewerThan(age)| object.is_older_than(age));
+        let keys = bucket
+            .objects
+            .range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(&prefix) || **key < prefix)
+            .filter(|(_, object)| shown(object))
+            .map(|(key, _)| key.as_str());
+        let page = page(keys, &prefix, input.delimiter.as_deref(), &after, limit);
+        let contents = page.objects.iter().map(|key| entry(bucket, key)).collect::<Vec<_>>();
+        let folders = page.folders.iter().map(|folder| CommonPrefix { prefix: Some(folder.clone()) });
+        ok(ListObjectsV2Output {
+            key_count: i32::try_from(page.objects.len() + page.folders.len()).ok(),
+            common_prefixes: Some(folders.collect()),
+            contents: Some(contents),
+            is_truncated: Some(page.next.is_some()),
+            next_continuation_token: page.next,
+            name: Some(input.bucket.clone()),
+            prefix: input.prefix.clone(),
+            delimiter: input.delimiter.clone(),
+            max_keys: i32::try_from(limit).ok(),
+            ..Default::default()
+        })
+    })
+}
+
+fn entry(bucket: &Bucket, key: &str) -> Object {
+    let object = bucket.objects.get(key);
+    Object {
+        key: Some(key.to_owned()),
+        size: object.and_then(|object| length(object.body.bytes())),
+        e_tag: object.map(|object| ETag::Strong(object.etag.clone())),
+        last_modified: object.map(|object| object.modified.into()),
+        ..Default::default()
+    }
+}
+
+pub(super) fn list_uploads(
+    backend: &Backend,
+    request: S3Request<ListMultipartUploadsInput>,
+) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+    let input = request.input;
+    let prefix = input.prefix.unwrap_or_default();
+    let after = (input.key_marker.unwrap_or_default(), input.upload_id_marker.unwrap_or_default());
+    let limit = input.max_uploads.and_then(|most| usize::try_from(most).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
+    backend.within(&input.bucket, |bucket| {
+        let mut found: Vec<_> = bucket
+            .uploads
+            .iter()
+            .filter(|(_, upload)| upload.key.starts_with(&prefix))
+            .map(|(id, upload)| ((upload.key.clone(), id.clone()), upload.started))
+            .filter(|(place, _)| *place > after)
+            .collect();
+        found.sort();
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| more).map(|(place, _)| place.clone());
+        let uploads = found.into_iter().map(|((key, id), started)| MultipartUpload {
+            key: Some(key),
+            upload_id: Some(id),
+            initiated: Some(started.into()),
+            ..Default::default()
+        });
+        ok(ListMultipartUploadsOutput {
+            uploads: Some(uploads.collect()),
+            is_truncated: Some(more),
+            next_key_marker: last.as_ref().map(|(key, _)| key.clone()),
+            next_upload_id_marker: last.map(|(_, id)| id),
+            ..Default::default()
+        })
+    })
+}
+
+pub(super) fn delete_objects(
+    backend: &Backend,
+    request: S3Request<DeleteObjectsInput>,
+) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    let input = request.input;
+    if input.delete.objects.len() > PAGE_MAX {
+        return Err(s3_error!(MalformedXML, "at most 1000 keys at once"));
+    }
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    for object in &input.delete.objects {
+        match backend.within(&input.bucket, |bucket| bucket.delete(&object.key)) {
+            Ok(()) => deleted.push(DeletedObject { key: Some(object.key.clone()), ..Default::default() }),
+            Err(error) if error.code().as_str() == "NoSuchBucket" => return Err(error),
+            Err(error) => errors.push(Error {
+                key: Some(object.key.clone()),
+                code: Some(error.code().as_str().to_owned()),
+                message: error.message().map(str::to_owned),
+                ..Default::default()
+            }),
+        }
+    }
+    let quiet = input.delete.quiet == Some(true);
+    ok(DeleteObjectsOutput {
+        deleted: (!quiet).then_some(deleted),
+        errors: (!errors.is_empty()).then_some(errors),
+        ..Default::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: [&str; 6] = ["a-b", "a.b", "a/b", "a/b.c", "a0", "ab/c"];
+
+    #[test]
+    fn pages_of_any_size_give_every_entry_once() {
+        let all = page(KEYS.into_iter(), "", Some("/"), "", 100);
+        assert_eq!(
+            (all.objects.clone(), all.folders.clone()),
+            (vec!["a-b", "a.b", "a0"], vec!["a/".into(), "ab/".into()])
+        );
+        for limit in 1..6 {
+            let (mut objects, mut folders, mut after) = (Vec::new(), Vec::new(), String::new());
+            loop {
+                let page = page(KEYS.into_iter(), "", Some("/"), &after, limit);
+                objects.extend(page.objects);
+                folders.extend(page.folders);
+                let Some(next) = page.next else { break };
+                after = next;
+            }
+            assert_eq!((&objects, &folders), (&all.objects, &all.folders), "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_listing_goes_on_after_its_key() {
+        assert_eq!(page(KEYS.into_iter(), "a", None, "a/a", 2).objects, ["a/b", "a/b.c"]);
+        assert_eq!(page(KEYS.into_iter(), "a/", None, "a0", 2), Page::default());
+    }
+}
