@@ -61,16 +61,16 @@ async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<
     drop(admin);
     let mut report = RecoverReport::default();
     for (number, target) in targets {
-        let Some(_lock) = wait_for_lock(server, &target, number).await? else {
+        let Some(lock) = wait_for_lock(server, &target, number).await? else {
             report.notes.push(format!("a restore of `{target}` is running: it was left alone"));
             continue;
         };
         // Looked at again under the lock: what was seen before may have been a run that has just ended well.
-        let admin = server.connect_admin_for(&target).await?;
-        for action in decide(&look(&admin).await?, number) {
+        let admin = lock.session();
+        for action in decide(&look(admin).await?, number) {
             if act {
                 progress.step("recover.act", &words(&action));
-                if !perform(server, &admin, &action).await? {
+                if !perform(server, admin, &action).await? {
                     continue;
                 }
             }

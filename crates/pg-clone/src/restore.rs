@@ -18,6 +18,7 @@ pub use crate::config::RestoreOptions;
 use crate::detail::{DumpDetail, ROLE_SCHEMA};
 use crate::error::{PgError, PgResult};
 use crate::recover;
+use crate::restore::finish::Analyzed;
 use crate::restore::load::Load;
 pub use crate::restore::prepare::{Replaced, RestorePlan, prepare};
 use crate::restore::tools::{SchemaArchive, Section};
@@ -74,10 +75,12 @@ pub async fn restore(
     run.step("restore.lock", &plan.target);
     let lock = TargetLock::acquire(server, &plan.target).await?;
     run.step("restore.create", &plan.target);
-    let temporary = Temporary::create(server, &plan.target, &plan.key, source.settings()).await?;
+    let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
     let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await;
     let switched = match built {
-        Ok(built) => Box::pin(switch(server, plan, options, run, &temporary, &source)).await.map(|swap| (built, swap)),
+        Ok(built) => {
+            Box::pin(switch(server, plan, options, run, &lock, &temporary, &source)).await.map(|swap| (built, swap))
+        }
         Err(error) => Err(error),
     };
     drop(lock);
@@ -171,7 +174,7 @@ async fn build(
             let object = plan.legacy_object()?;
             let warnings = tools::restore_stream(tool, &**store, object, server, name, options).await?;
             run.step("restore.analyze", name);
-            finish::analyze(server, name, options.jobs, run).await?;
+            finish::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
             run.step("restore.verify", name);
             let session = load::connect(server, name, false).await?;
             finish::verify(&session, &[], &BTreeMap::new()).await?;
@@ -219,9 +222,13 @@ async fn build_ours(
     run.step("restore.post_data", name);
     warnings.extend(archive.restore(Section::PostData, server, name, options).await?);
     run.step("restore.matviews", &format!("{} materialized views", detail.matviews.len()));
-    finish::refresh(&session, &detail.matviews).await?;
+    // Statistics of the tables beside the refreshes: neither needs the other, and each leaves cores idle.
+    tokio::try_join!(
+        finish::refresh(&session, &detail.matviews),
+        finish::analyze(server, name, Analyzed::Tables, options.jobs, run)
+    )?;
     run.step("restore.analyze", name);
-    finish::analyze(server, name, options.jobs, run).await?;
+    finish::analyze(server, name, Analyzed::Matviews, options.jobs, run).await?;
     run.step("restore.event_triggers", name);
     warnings.extend(archive.restore(Section::EventTriggers, server, name, options).await?);
     run.step("restore.verify", name);
@@ -235,6 +242,7 @@ async fn switch(
     plan: &RestorePlan,
     options: &RestoreOptions,
     run: &Run,
+    lock: &TargetLock,
     temporary: &Temporary,
     source: &Checked,
 ) -> PgResult<(swap::SwapReport, Vec<String>)> {
@@ -249,7 +257,7 @@ async fn switch(
     if run.cancel.is_cancelled() {
         return Err(PgError::Interrupted);
     }
-    let request = SwapRequest::new(temporary, &plan.target, wanted, options.force);
+    let request = SwapRequest::new(lock, temporary, wanted, options.force);
     let report = swap::swap(server, &request, run).await?;
     Ok((report, warnings))
 }

@@ -193,8 +193,14 @@ pub fn decide(databases: &[Found], number: u32) -> Vec<Action> {
         let database = found.name.clone();
         let live = |target: &str| databases.iter().find(|other| other.name == *target && other.oid != found.oid);
         match &found.state {
-            // Under its target's name the swap has committed and only the comment is old: it is the live database.
+            // Under its target's name it is the live database, whatever its comment says.
             Some(state) if state.target() == found.name => {}
+            // Renamed by hand, or a comment that was copied: whoever did that wants it.
+            Some(State::Restoring { target, .. } | State::Superseded { target, .. })
+                if number_in_name(&found.name) != Some(number) =>
+            {
+                actions.push(Action::Mention { database, target: target.clone() });
+            }
             Some(State::Kept { target, .. }) => actions.push(Action::Mention { database, target: target.clone() }),
             Some(State::Restoring { target, .. }) => {
                 actions.push(Action::DropCopy { database, target: target.clone() });
@@ -206,7 +212,11 @@ pub fn decide(databases: &[Found], number: u32) -> Vec<Action> {
                         actions.push(Action::AllowConnections { database: target.clone() });
                     }
                 }
-                actions.push(Action::DropCopy { database, target: target.clone() });
+                actions.push(if number_in_name(&found.name) == Some(number) {
+                    Action::DropCopy { database, target: target.clone() }
+                } else {
+                    Action::Mention { database, target: target.clone() }
+                });
             }
             Some(State::Superseded { target, by, comment, .. }) => match live(target) {
                 Some(now) if now.oid == *by => {

@@ -1,5 +1,7 @@
 //! One restore of a database at a time.
 
+use std::sync::Arc;
+
 use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
 use crate::state::target_number;
@@ -8,10 +10,12 @@ use crate::state::target_number;
 const LOCK_CLASS: i32 = 0x6c67_7067;
 
 /// A session that holds the advisory lock of a target for as long as it lives: a killed run's lock goes with its
-/// connection.
+/// connection. What creates, renames and drops databases for the target runs on this very session, so that the lock is
+/// free only when the server does nothing more for its holder.
 #[derive(Debug)]
 pub struct TargetLock {
-    _session: Session,
+    session: Arc<Session>,
+    target: String,
 }
 
 impl TargetLock {
@@ -21,9 +25,9 @@ impl TargetLock {
     /// [`PgError::Locked`], naming the session that has it.
     pub async fn acquire(server: &Server, target: &str) -> PgResult<Self> {
         let session = server.connect_admin_for(target).await?;
-        match try_number(session, target_number(target)).await? {
-            Ok(lock) => Ok(lock),
-            Err(session) => {
+        match try_number(&session, target_number(target)).await? {
+            true => Ok(Self { session: Arc::new(session), target: target.to_owned() }),
+            false => {
                 let holder = holder(&session, target_number(target)).await.unwrap_or_default();
                 Err(PgError::Locked { database: target.to_owned(), holder })
             }
@@ -33,7 +37,24 @@ impl TargetLock {
     /// Takes the lock of the target of that number, unless somebody has it.
     pub(crate) async fn try_acquire(server: &Server, target: &str, number: u32) -> PgResult<Option<Self>> {
         let session = server.connect_admin_for(target).await?;
-        Ok(try_number(session, number).await?.ok())
+        let taken = try_number(&session, number).await?;
+        Ok(taken.then(|| Self { session: Arc::new(session), target: target.to_owned() }))
+    }
+
+    /// The database whose name is locked.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The session that holds the lock, in a database that is not the target.
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The same, for a task that must hold the lock to its own end.
+    pub(crate) fn share(&self) -> Arc<Session> {
+        Arc::clone(&self.session)
     }
 }
 
@@ -42,12 +63,30 @@ fn key(number: u32) -> i32 {
     i32::from_ne_bytes(number.to_ne_bytes())
 }
 
-async fn try_number(session: Session, number: u32) -> PgResult<Result<TargetLock, Session>> {
-    let row = session
+/// An advisory lock belongs to the database of the session that takes it, and a role that may not enter `postgres` takes
+/// it in `template1`: whoever has it in another database has it too.
+async fn try_number(session: &Session, number: u32) -> PgResult<bool> {
+    let sql = |error| PgError::sql("taking the target's lock", error);
+    let taken = session
         .query_one("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", &[&LOCK_CLASS, &key(number)])
         .await
-        .map_err(|error| PgError::sql("taking the target's lock", error))?;
-    Ok(if row.get(0) { Ok(TargetLock { _session: session }) } else { Err(session) })
+        .map_err(sql)?;
+    if !taken.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    let elsewhere = session
+        .query_one(
+            "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid::bigint = $1 \
+               AND objid::bigint = $2 AND objsubid = 2 AND granted AND pid <> pg_catalog.pg_backend_pid()",
+            &[&i64::from(LOCK_CLASS), &i64::from(number)],
+        )
+        .await
+        .map_err(sql)?;
+    if elsewhere.get::<_, i64>(0) == 0 {
+        return Ok(true);
+    }
+    session.execute("SELECT pg_catalog.pg_advisory_unlock($1, $2)", &[&LOCK_CLASS, &key(number)]).await.map_err(sql)?;
+    Ok(false)
 }
 
 async fn holder(session: &Session, number: u32) -> Option<String> {
@@ -56,7 +95,7 @@ async fn holder(session: &Session, number: u32) -> Option<String> {
             "SELECT a.pid, a.backend_start::timestamp(0)::text, coalesce(host(a.client_addr), 'a local socket') \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
              WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted \
-               AND l.objsubid = 2 LIMIT 1",
+               AND l.objsubid = 2 AND l.pid <> pg_catalog.pg_backend_pid() LIMIT 1",
             &[&i64::from(LOCK_CLASS), &i64::from(number)],
         )
         .await

@@ -8,6 +8,7 @@ use crate::error::{PgError, PgResult};
 use crate::ident::{quote_ident, quote_literal};
 use crate::settings::{DatabaseSettings, create_database_statement};
 use crate::state::{State, temporary_name};
+use crate::target_lock::TargetLock;
 
 /// A database nobody else knows of, marked in its comment as being built.
 #[derive(Debug)]
@@ -19,17 +20,21 @@ pub struct Temporary {
 }
 
 impl Temporary {
-    /// Creates it with the encoding and locale of `like`.
+    /// Creates it for the lock's target, with the encoding and locale of `like`, in the tablespace of the live database
+    /// or else in that of `like` if this server has it.
     ///
     /// # Errors
     /// What the server says, such as a missing CREATEDB privilege.
-    pub async fn create(server: &Server, target: &str, dump: &str, like: Option<&DatabaseSettings>) -> PgResult<Self> {
-        let admin = server.connect_admin_for(target).await?;
+    pub async fn create(lock: &TargetLock, dump: &str, like: Option<&DatabaseSettings>) -> PgResult<Self> {
+        let (admin, target) = (lock.session(), lock.target());
         let name = temporary_name(target);
-        let create = create_database_statement(&name, like);
+        let mut create = create_database_statement(&name, like);
+        if let Some(tablespace) = tablespace(admin, target, like).await? {
+            create.push_str(&format!(" TABLESPACE {}", quote_ident(&tablespace)));
+        }
         admin.batch_execute(&create).await.map_err(|error| PgError::sql("creating the temporary database", error))?;
         let state = State::Restoring { target: target.to_owned(), dump: dump.to_owned(), since: Timestamp::now() };
-        comment(&admin, &name, Some(&state.to_comment())).await?;
+        comment(admin, &name, Some(&state.to_comment())).await?;
         let row = admin
             .query_one("SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", &[&name])
             .await
@@ -79,6 +84,20 @@ impl Temporary {
         }
         drop_database(&admin, &self.name).await
     }
+}
+
+/// The tablespace to name; none where the server's default will do, for naming that takes a privilege of its own.
+async fn tablespace(admin: &Session, target: &str, like: Option<&DatabaseSettings>) -> PgResult<Option<String>> {
+    let row = admin
+        .query_opt(
+            "SELECT t.spcname::text FROM pg_catalog.pg_tablespace t WHERE t.spcname <> 'pg_default' AND t.spcname = \
+               coalesce((SELECT l.spcname FROM pg_catalog.pg_database d \
+                         JOIN pg_catalog.pg_tablespace l ON l.oid = d.dattablespace WHERE d.datname = $1), $2)",
+            &[&target, &like.map(|like| like.tablespace.as_str())],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking for the tablespace", error))?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 /// Sets or removes a database's comment.

@@ -10,9 +10,11 @@ use std::time::Duration;
 use backup_core::secret::Secret;
 use tokio::process::Command;
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::either::Either;
 
 pub use crate::adapters::connection::environment::Environment;
 pub(crate) use crate::adapters::connection::session::DrivenSession;
+use crate::adapters::connection::session::RawSocket;
 pub use crate::adapters::connection::session::Session;
 use crate::adapters::conninfo::{Parameters, is_conninfo, is_url, parse_conninfo, parse_url};
 use crate::adapters::passfile::{self, Login};
@@ -63,6 +65,17 @@ struct Address {
 impl Address {
     fn is_socket(&self) -> bool {
         self.host.starts_with(['/', '@'])
+    }
+
+    async fn open(self) -> std::io::Result<RawSocket> {
+        if self.is_socket() {
+            let path = Path::new(&self.host).join(format!(".s.PGSQL.{}", self.port));
+            return Ok(Either::Right(tokio::net::UnixStream::connect(path).await?));
+        }
+        let stream = tokio::net::TcpStream::connect((self.host, self.port)).await?;
+        stream.set_nodelay(true)?;
+        rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
+        Ok(Either::Left(stream))
     }
 
     fn is_local(&self) -> bool {
@@ -185,14 +198,29 @@ impl Server {
         let mut failed = None;
         for address in &self.addresses {
             let (config, tls) = self.prepare(address, database)?;
-            match DrivenSession::open(&config, tls).await.map_err(|error| self.not_connected(address, database, error))
-            {
+            let open = DrivenSession::open(address.clone().open(), address.host.clone(), config, tls);
+            let opened = match tokio::time::timeout(self.connect_timeout, open).await {
+                Ok(opened) => opened,
+                Err(late) => Err(late.into()),
+            };
+            match opened.map_err(|error| self.not_opened(address, database, error)) {
                 Ok(session) => return Ok(session),
                 Err(error @ PgError::Unreachable { .. }) => failed = Some(error),
                 Err(error) => return Err(error),
             }
         }
         Err(failed.unwrap_or_else(|| invalid("host", "")))
+    }
+
+    fn not_opened(&self, address: &Address, database: &str, error: backup_core::error::Cause) -> PgError {
+        match error.downcast::<tokio_postgres::Error>() {
+            Ok(error) => self.not_connected(address, database, *error),
+            Err(source) => PgError::Unreachable {
+                server: format!("{}:{}, database `{database}`", address.host, address.port),
+                help: "check PGHOST and PGPORT, and that the server runs and takes connections".to_owned(),
+                source,
+            },
+        }
     }
 
     async fn connect_to(&self, address: &Address, database: &str) -> PgResult<Session> {

@@ -119,16 +119,29 @@ pub(crate) async fn refresh(session: &Session, matviews: &[MatviewState]) -> PgR
     Ok(())
 }
 
+/// Which relations to collect statistics of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Analyzed {
+    /// Tables, partitioned ones too.
+    Tables,
+    /// Materialized views.
+    Matviews,
+}
+
 /// Collects planner statistics with `jobs` connections, so that the first queries after the swap are not guesses.
-pub(crate) async fn analyze(server: &Server, database: &str, jobs: usize, run: &Run) -> PgResult<()> {
+pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, jobs: usize, run: &Run) -> PgResult<()> {
+    let kinds: &[&str] = match what {
+        Analyzed::Tables => &["r", "p"],
+        Analyzed::Matviews => &["m"],
+    };
     let session = connect(server, database, false).await?;
     let rows = session
         .query(
             "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+             WHERE c.relkind::text = ANY ($1) AND (c.relkind <> 'm' OR c.relispopulated) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
              ORDER BY c.relpages",
-            &[],
+            &[&kinds],
         )
         .await
         .map_err(|error| PgError::sql("listing the tables to analyze", error))?;
@@ -136,7 +149,7 @@ pub(crate) async fn analyze(server: &Server, database: &str, jobs: usize, run: &
     let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let queue = Arc::new(std::sync::Mutex::new(tables));
     let mut workers = JoinSet::new();
-    for _ in 0..jobs {
+    for _ in 0..jobs.min(rows.len()) {
         let (server, database, queue) = (server.clone(), database.to_owned(), Arc::clone(&queue));
         workers.spawn(async move {
             let session = connect(&server, &database, false).await?;
