@@ -43,7 +43,7 @@ CREATE TRIGGER on_view INSTEAD OF INSERT ON barrier FOR EACH ROW EXECUTE FUNCTIO
 -- A view and a function that need each other.
 CREATE VIEW ring AS SELECT 1 AS one;
 CREATE FUNCTION of_ring(ring) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1.one';
-CREATE OR REPLACE VIEW ring AS SELECT 1 AS one, of_ring(ROW(1)::ring) AS two WHERE false;
+CREATE OR REPLACE VIEW ring AS SELECT 1 AS one, of_ring(NULL::ring) AS two WHERE false;
 REFRESH MATERIALIZED VIEW totals;
 REFRESH MATERIALIZED VIEW a_on_totals;
 REFRESH MATERIALIZED VIEW "0 on view";

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use backup_testkit::postgres::{Cluster, ClusterOptions};
 use clap::Parser;
 
-use crate::harness::{Failure, Peer, Row, RowResult, Where, World};
+use crate::harness::{Failure, Row, RowResult, Where, World};
 use crate::printer::{note, say};
 use crate::rows;
 
@@ -90,7 +90,6 @@ fn chosen(args: &Args) -> RowResult<Vec<Row>> {
 /// One acceptance run.
 struct Suite {
     cluster: Arc<Cluster>,
-    peer: Option<Arc<Peer>>,
     keep: bool,
     /// Whether a row that cannot be run counts as failed.
     strict: bool,
@@ -103,12 +102,12 @@ impl Suite {
     fn start(keep: bool) -> RowResult<Self> {
         let cluster = Arc::new(Cluster::start(cluster_options())?);
         let strict = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-        Ok(Self { cluster, peer: None, keep, strict, passed: 0, failed: 0, skipped: 0 })
+        Ok(Self { cluster, keep, strict, passed: 0, failed: 0, skipped: 0 })
     }
 
     async fn run(&mut self, row: &Row, location: Where) {
         let begun = Instant::now();
-        let (result, world) = match self.world(row, location).await {
+        let (result, world) = match self.world(row, location) {
             Ok(world) => {
                 let result = tokio::time::timeout(ROW_LIMIT, (row.run)(&world)).await;
                 let late = || Err(Failure::new(format!("it took longer than {} s", ROW_LIMIT.as_secs())));
@@ -139,26 +138,12 @@ impl Suite {
         }
     }
 
-    async fn world(&mut self, row: &Row, location: Where) -> RowResult<World> {
+    fn world(&self, row: &Row, location: Where) -> RowResult<World> {
         let cluster = match row.own_server {
             true => Arc::new(Cluster::start(cluster_options())?),
             false => Arc::clone(&self.cluster),
         };
-        let peer = match location {
-            Where::Folder => None,
-            Where::S3 => Some(self.peer().await?),
-        };
-        World::new(&row.id, cluster, peer)
-    }
-
-    /// The peer, started when the first row needs it.
-    async fn peer(&mut self) -> RowResult<Arc<Peer>> {
-        if let Some(peer) = &self.peer {
-            return Ok(Arc::clone(peer));
-        }
-        let peer = Arc::new(Peer::start().await?);
-        self.peer = Some(Arc::clone(&peer));
-        Ok(peer)
+        World::new(&row.id, cluster, location)
     }
 
     fn clear_away(&self, world: World, failed: bool) {

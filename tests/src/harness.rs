@@ -3,7 +3,6 @@
 pub mod command;
 pub mod compare;
 pub mod failure;
-pub mod peer;
 pub mod place;
 pub mod row;
 pub mod sample;
@@ -12,7 +11,6 @@ pub mod world;
 
 pub use self::command::{Lastgood, Output, Running};
 pub use self::failure::{Failure, RowResult};
-pub use self::peer::Peer;
 pub use self::place::{Object, Place};
 pub use self::row::{Area, Locations, Row, Where};
 pub use self::world::World;

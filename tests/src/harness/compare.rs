@@ -29,9 +29,10 @@ SELECT 'setting', coalesce(pg_get_userbyid(nullif(setrole, 0)), 'all'), unnest(s
 /// What `pg_dump` does not show, or not in a form that two databases can be compared by.
 const EXTRA: &str = r#"
 SELECT 'extension', extname, extversion, extnamespace::regnamespace FROM pg_extension ORDER BY extname;
-SELECT 'invalid index', indexrelid::regclass FROM pg_index WHERE NOT indisvalid ORDER BY 2;
-SELECT 'constraint', conrelid::regclass, conname, convalidated FROM pg_constraint WHERE NOT convalidated ORDER BY 2, 3;
-SELECT 'populated', oid::regclass, relispopulated FROM pg_class WHERE relkind = 'm' ORDER BY 2;
+SELECT 'invalid index', indexrelid::regclass FROM pg_index WHERE NOT indisvalid ORDER BY indexrelid::regclass::text COLLATE "C";
+SELECT 'constraint', conrelid::regclass, conname FROM pg_constraint WHERE NOT convalidated
+  ORDER BY conrelid::regclass::text COLLATE "C", conname;
+SELECT 'populated', oid::regclass, relispopulated FROM pg_class WHERE relkind = 'm' ORDER BY oid::regclass::text COLLATE "C";
 SELECT format('SELECT %L, count(*), md5(string_agg(t::text, E''\n'' ORDER BY t::text COLLATE "C")) FROM %s t',
   oid::regclass, oid::regclass)
   FROM pg_class WHERE relkind = 'm' AND relispopulated ORDER BY oid::regclass::text COLLATE "C" \gexec
@@ -170,8 +171,23 @@ fn schema_lines(dump: &str, database: &str) -> Vec<String> {
             blocks.last_mut().into_iter().for_each(|block| block.push(line.clone()));
         }
     }
+    blocks.iter_mut().for_each(|block| order_merged_columns(block));
     blocks.sort();
     blocks.concat()
+}
+
+/// Columns merged by inheritance come back in another order even from `pg_dump` and `pg_restore`: nothing to compare.
+fn order_merged_columns(block: &mut [String]) {
+    let open = block.iter().position(|line| line.starts_with("CREATE ") && line.ends_with('('));
+    let close = block.iter().position(|line| line.starts_with("INHERITS ("));
+    if let (Some(open), Some(close)) = (open, close)
+        && open + 2 < close
+    {
+        // Without their commas, since the last one has none; the line before `INHERITS` is the closing parenthesis.
+        let columns = &mut block[open + 1..close - 1];
+        columns.iter_mut().for_each(|line| line.truncate(line.trim_end_matches(',').len()));
+        columns.sort();
+    }
 }
 
 /// Whether a line says something of the database: not empty, no comment, not the random key of `\restrict`.

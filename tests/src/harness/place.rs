@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use backup_testkit::s3_server::{BUCKET, Damage, S3Peer};
 use sha2::{Digest as _, Sha256};
 
 use super::failure::{Failure, RowResult};
-use super::peer::Peer;
+use crate::ensure;
+
+/// How names of temporary files in a folder begin.
+const TEMPORARY: &str = ".lastgood-tmp-";
 
 /// A stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +29,10 @@ pub struct Object {
 pub enum Place {
     /// A folder.
     Folder(PathBuf),
-    /// A prefix in a bucket of a peer.
+    /// A prefix in the bucket of a peer of its own.
     S3 {
         /// The peer.
-        peer: Arc<Peer>,
-        /// The bucket.
-        bucket: String,
+        peer: Arc<S3Peer>,
         /// The prefix, without a `/` at its end.
         prefix: String,
     },
@@ -41,7 +44,7 @@ impl Place {
     pub fn url(&self) -> String {
         match self {
             Self::Folder(path) => path.display().to_string(),
-            Self::S3 { bucket, prefix, .. } => format!("s3://{bucket}/{prefix}"),
+            Self::S3 { prefix, .. } => format!("s3://{BUCKET}/{prefix}"),
         }
     }
 
@@ -50,13 +53,15 @@ impl Place {
     pub fn environment(&self) -> Vec<(String, String)> {
         match self {
             Self::Folder(_) => Vec::new(),
-            Self::S3 { peer, .. } => peer.environment(),
+            Self::S3 { peer, .. } => {
+                peer.environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+            }
         }
     }
 
     /// The peer, if there is one.
     #[must_use]
-    pub fn peer(&self) -> Option<&Peer> {
+    pub fn peer(&self) -> Option<&S3Peer> {
         match self {
             Self::Folder(_) => None,
             Self::S3 { peer, .. } => Some(peer),
@@ -77,12 +82,14 @@ impl Place {
                 found.sort_by(|a, b| a.key.cmp(&b.key));
                 Ok(found)
             }
-            Self::S3 { peer, bucket, prefix } => {
-                let mut found = Vec::new();
-                for (key, bytes) in peer.list(bucket, &format!("{prefix}/")).await? {
-                    found.push(Object { key: key[prefix.len() + 1..].to_owned(), bytes });
-                }
-                Ok(found)
+            Self::S3 { peer, prefix } => {
+                let below = format!("{prefix}/");
+                let keys = peer.keys().into_iter();
+                let found = keys.filter_map(|key| {
+                    let bytes = peer.object(&key)?.len() as u64;
+                    Some(Object { key: key.strip_prefix(&below)?.to_owned(), bytes })
+                });
+                Ok(found.collect())
             }
         }
     }
@@ -102,7 +109,10 @@ impl Place {
     pub async fn read(&self, key: &str) -> RowResult<Vec<u8>> {
         match self {
             Self::Folder(root) => Ok(fs::read(root.join(key))?),
-            Self::S3 { peer, bucket, prefix } => peer.read(bucket, &format!("{prefix}/{key}")).await,
+            Self::S3 { peer, prefix } => {
+                let object = peer.object(&format!("{prefix}/{key}"));
+                Ok(object.ok_or_else(|| Failure::new(format!("there is no object `{key}`")))?.to_vec())
+            }
         }
     }
 
@@ -114,10 +124,13 @@ impl Place {
         match self {
             Self::Folder(root) => {
                 let path = root.join(key);
-                fs::create_dir_all(path.parent().unwrap_or(root))?;
+                fs::DirBuilder::new().recursive(true).mode(0o700).create(path.parent().unwrap_or(root))?;
                 Ok(fs::write(path, bytes)?)
             }
-            Self::S3 { peer, bucket, prefix } => peer.write(bucket, &format!("{prefix}/{key}"), bytes).await,
+            Self::S3 { peer, prefix } => {
+                peer.store(&format!("{prefix}/{key}"), bytes.to_vec());
+                Ok(())
+            }
         }
     }
 
@@ -128,7 +141,10 @@ impl Place {
     pub async fn remove(&self, key: &str) -> RowResult {
         match self {
             Self::Folder(root) => Ok(fs::remove_file(root.join(key))?),
-            Self::S3 { peer, bucket, prefix } => peer.remove(bucket, &format!("{prefix}/{key}")).await,
+            Self::S3 { peer, prefix } => {
+                ensure!(peer.damage(&format!("{prefix}/{key}"), &Damage::Delete), "there is no object `{key}`");
+                Ok(())
+            }
         }
     }
 
@@ -145,17 +161,18 @@ impl Place {
         Ok(picture)
     }
 
-    /// What was begun and never finished: multipart uploads of the peer, temporary files of a folder.
+    /// How many objects were begun and never finished: multipart uploads of the peer, temporary files of a folder.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub async fn unfinished(&self) -> RowResult<Vec<String>> {
+    pub async fn unfinished(&self) -> RowResult<usize> {
         match self {
             Self::Folder(_) => {
-                let keys = self.objects().await?.into_iter().map(|object| object.key);
-                Ok(keys.filter(|key| key.rsplit('/').next().is_some_and(|name| name.contains(".tmp"))).collect())
+                let objects = self.objects().await?;
+                let temporary = |key: &str| key.rsplit('/').next().is_some_and(|name| name.starts_with(TEMPORARY));
+                Ok(objects.iter().filter(|object| temporary(&object.key)).count())
             }
-            Self::S3 { peer, bucket, .. } => peer.unfinished(bucket).await,
+            Self::S3 { peer, .. } => Ok(peer.state().unfinished),
         }
     }
 }

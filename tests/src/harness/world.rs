@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_testkit::postgres::{Cluster, quote_identifier};
+use backup_testkit::s3_server::{PeerOptions, S3Peer};
 use tempfile::TempDir;
 
 use super::command::Lastgood;
@@ -30,20 +31,17 @@ pub struct World {
 }
 
 impl World {
-    /// Surroundings for the row `tag` on `cluster`, with a fresh location: a folder, or a prefix at `peer`.
+    /// Surroundings for the row `tag` on `cluster`, with a fresh location of that kind.
     ///
     /// # Errors
     /// If the folder cannot be made or the binary is missing.
-    pub fn new(tag: &str, cluster: Arc<Cluster>, peer: Option<Arc<super::Peer>>) -> RowResult<Self> {
+    pub fn new(tag: &str, cluster: Arc<Cluster>, location: Where) -> RowResult<Self> {
         let folder = tempfile::Builder::new().prefix("lastgood-e2e-").tempdir()?;
         // The AWS client reads nothing but what a row sets.
         std::fs::write(folder.path().join("empty"), "")?;
-        let (location, place) = match peer {
-            None => (Where::Folder, Place::Folder(folder.path().join("location"))),
-            Some(peer) => {
-                let prefix = format!("{}-{}", slug(tag), uuid::Uuid::now_v7().simple());
-                (Where::S3, Place::S3 { peer, bucket: "acceptance".to_owned(), prefix })
-            }
+        let place = match location {
+            Where::Folder => Place::Folder(folder.path().join("location")),
+            Where::S3 => Place::S3 { peer: Arc::new(S3Peer::start(PeerOptions::default())?), prefix: slug(tag) },
         };
         let lastgood = crate::lastgood_binary().map_err(|error| Failure::new(error.to_string()))?;
         Ok(Self { tag: slug(tag), location, cluster, place, folder, lastgood, transcript: Arc::default() })
@@ -157,10 +155,11 @@ impl World {
     /// # Errors
     /// If the server does not answer.
     pub fn databases(&self) -> RowResult<Vec<String>> {
-        let names =
-            self.psql("postgres", "SELECT quote_literal(datname) FROM pg_database ORDER BY datname COLLATE \"C\"")?;
-        let names = names.lines().map(|line| line.trim_matches('\'').replace("''", "'"));
-        Ok(names.filter(|name| !BUILT_IN.contains(&name.as_str())).collect())
+        // As JSON, one a line: a name may hold anything, line ends too.
+        let sql = "SELECT to_json(datname::text) FROM pg_database ORDER BY datname COLLATE \"C\"";
+        let names: Vec<String> =
+            self.psql("postgres", sql)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        Ok(names.into_iter().filter(|name| !BUILT_IN.contains(&name.as_str())).collect())
     }
 
     /// Drops every database, so that the next row finds an empty cluster.

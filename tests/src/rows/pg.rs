@@ -1,7 +1,7 @@
 //! Dump, restore and swap under bad input and bad luck.
 
 mod confirm;
-mod damage;
+pub(super) mod damage;
 mod filters;
 mod legacy;
 mod names;

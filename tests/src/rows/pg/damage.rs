@@ -108,7 +108,7 @@ pub(super) async fn single_file(world: &World) -> RowResult {
         ("no archive at all", |_| b"<html>502 Bad Gateway</html>".to_vec()),
     ] {
         world.place().write(&key, &change(&original)).await?;
-        refused(world, &shop, &key).await.within(&format!("a single-file dump {harm}"))?;
+        restore_refused(world, &shop, &key).await.within(&format!("a single-file dump {harm}"))?;
     }
     world.place().write(&key, &original).await?;
     world.lastgood(["pg", "restore", &key, "--confirm-database", &shop]).ok().await?;
@@ -116,7 +116,7 @@ pub(super) async fn single_file(world: &World) -> RowResult {
 }
 
 /// What `pg_dump -Fc` writes, as django-pgclone stored it.
-pub(super) fn pg_dump(world: &World, database: &str) -> RowResult<Vec<u8>> {
+pub(in crate::rows) fn pg_dump(world: &World, database: &str) -> RowResult<Vec<u8>> {
     let mut command = Command::new(world.cluster().bin_dir().join("pg_dump"));
     command.arg("-Fc").env_clear().envs(world.cluster().env()).env("PGDATABASE", database);
     let output = command.output()?;
@@ -134,6 +134,12 @@ async fn dumped(world: &World) -> RowResult<(String, String)> {
 
 /// A restore must end with 13 before anything is created, and verification must find it too.
 async fn refused(world: &World, shop: &str, key: &str) -> RowResult {
+    restore_refused(world, shop, key).await?;
+    world.lastgood(["pg", "verify", key, "--read", "all"]).fails(INTEGRITY).await?;
+    Ok(())
+}
+
+async fn restore_refused(world: &World, shop: &str, key: &str) -> RowResult {
     let (live, created) = (world.checksum(shop)?, created(world)?);
     let output = world.lastgood(["pg", "restore", key, "--confirm-database", shop]).fails(INTEGRITY).await?;
     output.never_says("panicked")?;
@@ -142,7 +148,6 @@ async fn refused(world: &World, shop: &str, key: &str) -> RowResult {
     ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
     let into = world.name("elsewhere");
     world.lastgood(["pg", "restore", key, "--into", &into]).fails(INTEGRITY).await?;
-    world.lastgood(["pg", "verify", key, "--read", "all"]).fails(INTEGRITY).await?;
     Ok(())
 }
 

@@ -132,6 +132,7 @@ pub(super) async fn truncate(world: &World) -> RowResult {
 
 /// Replaces all rows of all tables in one transaction, in a different way each time.
 async fn rewrite(client: tokio_postgres::Client, stop: Arc<AtomicBool>, turned: Arc<AtomicU64>) -> RowResult {
+    let mut random = StdRng::seed_from_u64(42);
     let mut generation = 0;
     while !stop.load(Ordering::Relaxed) {
         generation += 1;
@@ -147,7 +148,8 @@ async fn rewrite(client: tokio_postgres::Client, stop: Arc<AtomicBool>, turned: 
         statements.push_str("COMMIT");
         client.batch_execute(&statements).await?;
         turned.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // As often as nobody's migrations, and yet so that most dumps meet several.
+        tokio::time::sleep(Duration::from_millis(random.random_range(20..400))).await;
     }
     Ok(())
 }
