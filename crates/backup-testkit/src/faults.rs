@@ -136,7 +136,8 @@ impl Script {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// What is done to this call: of the rules that fit it the first that acts.
+    /// What is done to this call: of the rules that fit it the first that acts. Rules behind that one do not count the
+    /// call, so that two rules that act once each harm two calls, one after the other.
     pub fn action(&self, op: &str, method: &str, key: &str) -> Option<Action> {
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (rule, seen) in rules.iter_mut().filter(|(rule, _)| rule.fits(op, method, key)) {

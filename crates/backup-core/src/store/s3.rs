@@ -16,7 +16,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 
-pub use self::client::{CONNECT_TIMEOUT, REPLY_TIMEOUT};
+pub use self::client::{CONNECT_TIMEOUT, Endpoint, REPLY_TIMEOUT};
 use self::failure::{Deed, Place};
 use super::rules;
 use super::{
@@ -54,13 +54,13 @@ impl S3Store {
         Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket).await, place })))
     }
 
-    /// As [`S3Store::connect`], with a client of the caller's. Its own retries should be off.
+    /// As [`S3Store::connect`], from a server named by the program and not by the environment.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
-    pub fn with_client(client: Client, bucket: &str, prefix: &str) -> StoreResult<Self> {
+    pub fn connect_to(endpoint: &Endpoint, bucket: &str, prefix: &str) -> StoreResult<Self> {
         let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client, place })))
+        Ok(Self(Arc::new(Bucket { client: client::of_endpoint(endpoint), place })))
     }
 }
 

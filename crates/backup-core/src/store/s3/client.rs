@@ -6,7 +6,11 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Builder, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{
+    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+};
+
+use crate::secret::Secret;
 
 /// A connection that takes longer is to an endpoint that is not there.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,21 +28,53 @@ const REGION_FALLBACK: &str = "us-east-1";
 /// Variables that name an endpoint other than Amazon's.
 const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
+/// A server that speaks S3, and credentials for it, given by a program instead of the environment.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `http://host:port`.
+    pub url: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The key id that requests are signed with.
+    pub access_key_id: String,
+    /// The secret that belongs to it.
+    pub secret_access_key: Secret,
+}
+
 pub(super) async fn from_environment(bucket: &str) -> Client {
     let region = RegionProviderChain::default_provider().or_else(REGION_FALLBACK);
     let shared = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
     let foreign = shared.endpoint_url().is_some()
         || ENDPOINT_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|url| !url.is_empty()));
-    let config = Builder::from(&shared)
-        // A dot in the bucket's name breaks the certificate of `bucket.endpoint`.
-        .force_path_style(foreign || bucket.contains('.'))
+    // A dot in the bucket's name breaks the certificate of `bucket.endpoint`.
+    let path_style = foreign || bucket.contains('.');
+    Client::from_conf(ours(Builder::from(&shared)).force_path_style(path_style).build())
+}
+
+pub(super) fn of_endpoint(endpoint: &Endpoint) -> Client {
+    let credentials = Credentials::new(
+        endpoint.access_key_id.clone(),
+        endpoint.secret_access_key.expose().to_owned(),
+        None,
+        None,
+        "lastgood",
+    );
+    let config = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(&endpoint.url)
+        .region(Region::new(endpoint.region.clone()))
+        .credentials_provider(credentials);
+    Client::from_conf(ours(config).force_path_style(true).build())
+}
+
+/// What is ours whatever the environment says.
+fn ours(config: Builder) -> Builder {
+    config
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(0))
         // Other servers refuse checksums they do not know; ours are set on every body we send.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-        .build();
-    Client::from_conf(config)
 }
 
 /// The limits of a request that sends `bytes` bytes.
