@@ -83,7 +83,6 @@ pub async fn restore(
         }
         Err(error) => Err(error),
     };
-    drop(lock);
     match switched {
         Ok((mut built, (swap, warnings))) => {
             built.warnings.extend(warnings);

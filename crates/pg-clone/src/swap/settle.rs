@@ -57,7 +57,9 @@ impl Swap {
             match self.try_settle(live, backend).await {
                 Ok(Some(switched)) => return Ok(switched),
                 Ok(None) => return Err(error),
-                Err(_) if Instant::now() < deadline => tokio::time::sleep(SETTLE_POLL).await,
+                Err(later) if !later.is_permanent() && Instant::now() < deadline => {
+                    tokio::time::sleep(SETTLE_POLL).await;
+                }
                 Err(later) => {
                     self.run.progress.warn(format!(
                         "the server does not say what became of the swap ({later}): `{}` may turn clients away until \
@@ -91,30 +93,34 @@ impl Swap {
     }
 
     async fn look_and_open(&self, admin: &Session, live: Option<&Live>) -> PgResult<Option<Switched>> {
-        let name_of = async |oid: u32| {
-            let row = admin
-                .query_opt("SELECT datname::text FROM pg_catalog.pg_database WHERE oid = $1", &[&oid])
-                .await
-                .map_err(|error| PgError::sql("looking which database is live", error))?;
-            Ok::<_, PgError>(row.map(|row| row.get::<_, String>(0)))
-        };
-        let copy = name_of(self.copy_oid).await?;
-        if copy.as_deref() == Some(self.target.as_str()) {
-            let old = match live {
-                Some(live) => name_of(live.oid).await?,
-                None => None,
-            };
-            return Ok(Some(Switched { terminated: 0, old }));
-        }
-        // The copy too: whoever asked to keep it wants to look into it.
-        let live = match live.filter(|live| live.allow_connections) {
-            Some(live) => name_of(live.oid).await?,
+        let copy = named(admin, self.copy_oid).await?;
+        let live_now = match live {
+            Some(live) => named(admin, live.oid).await?,
             None => None,
         };
-        for database in live.into_iter().chain(copy) {
-            let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(&database));
+        if copy.as_ref().is_some_and(|copy| copy.name == self.target) {
+            return Ok(Some(Switched { terminated: 0, old: live_now.map(|old| old.name) }));
+        }
+        // The copy too: whoever asked to keep it wants to look into it.
+        let live_now = live_now.filter(|_| live.is_some_and(|live| live.allow_connections));
+        for closed in live_now.into_iter().chain(copy).filter(|database| !database.allow_connections) {
+            let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(&closed.name));
             admin.batch_execute(&open).await.map_err(|error| PgError::sql("letting clients in again", error))?;
         }
         Ok(None)
     }
+}
+
+#[derive(Debug)]
+struct Named {
+    name: String,
+    allow_connections: bool,
+}
+
+async fn named(admin: &Session, oid: u32) -> PgResult<Option<Named>> {
+    let row = admin
+        .query_opt("SELECT datname::text, datallowconn FROM pg_catalog.pg_database WHERE oid = $1", &[&oid])
+        .await
+        .map_err(|error| PgError::sql("looking which database is live", error))?;
+    Ok(row.map(|row| Named { name: row.get(0), allow_connections: row.get(1) }))
 }
