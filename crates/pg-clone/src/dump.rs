@@ -31,6 +31,7 @@ use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
 use crate::pack::{PackRole, PackSpace};
 use crate::plan::dump_units;
+use crate::recover;
 use crate::run::Run;
 use crate::settings;
 
@@ -106,6 +107,11 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
     run.or_cancelled(async { Ok(probe::ensure(&*writer, &*run.clock).await?) }).await?;
     run.step("dump.connect", &server.describe());
+    // A restore killed in its swap may have left the database closed. Whoever may only dump cannot mend that and must
+    // not be kept from dumping by it.
+    if let Err(error @ PgError::Sql { .. }) = run.or_cancelled(recover::recover(server, &run.progress)).await {
+        run.progress.warn(format!("what a killed restore left could not be mended: {error}"));
+    }
     let source = run.or_cancelled(Source::open(server, options, run)).await?;
     let (key, sequence) = run.or_cancelled(next_key(store, options, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they

@@ -204,7 +204,7 @@ impl Swap {
         let close = statements::close(live.map(|_| self.target.as_str()), &self.copy);
         self.admin.batch_execute(&close).await.map_err(|error| PgError::sql("turning clients away", error))?;
         self.run.step("swap.terminate", &self.target);
-        let terminated = terminate(&self.admin, &[&self.target, &self.copy]).await?;
+        let terminated = terminate(&self.admin, &self.target, &self.copy).await?;
         self.run.step("swap.rename", &self.target);
         let old = live.map(|_| temporary_name(&self.target));
         let rename = Rename {
@@ -253,25 +253,27 @@ impl Swap {
     }
 }
 
-/// Ends every session of the databases; returns how many there were. Autovacuum's end by themselves: the rename asks
+/// Ends every session of both databases; returns how many the target had. Autovacuum's end by themselves: the rename asks
 /// them to, and only a superuser could.
-async fn terminate(admin: &Session, databases: &[&str]) -> PgResult<u64> {
+async fn terminate(admin: &Session, target: &str, copy: &str) -> PgResult<u64> {
     let deadline = Instant::now() + TERMINATE_TIMEOUT;
     let mut ended = BTreeSet::new();
     loop {
         let rows = admin
             .query(
-                "SELECT pid, pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                "SELECT pid, pg_catalog.pg_terminate_backend(pid), datname::text FROM pg_catalog.pg_stat_activity \
                  WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
                    AND backend_type <> 'autovacuum worker'",
-                &[&databases],
+                &[&[target, copy].as_slice()],
             )
             .await
             .map_err(|error| PgError::sql("ending the sessions of the live database", error))?;
         if rows.is_empty() {
             return Ok(ended.len() as u64);
         }
-        ended.extend(rows.iter().map(|row| row.get::<_, i32>(0)));
+        // Sessions of the copy are our own, lingering: not worth a word.
+        let of_target = rows.iter().filter(|row| row.get::<_, &str>(2) == target);
+        ended.extend(of_target.map(|row| row.get::<_, i32>(0)));
         if Instant::now() > deadline {
             let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
             return Err(PgError::Refused {

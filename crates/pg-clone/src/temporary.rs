@@ -80,6 +80,8 @@ impl Temporary {
         }
         if keep {
             let state = State::Kept { target: self.target.clone(), dump: self.dump.clone(), since: Timestamp::now() };
+            let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(&self.name));
+            admin.batch_execute(&open).await.map_err(|error| PgError::sql("opening the kept copy", error))?;
             return comment(&admin, &self.name, Some(&state.to_comment())).await;
         }
         drop_database(&admin, &self.name).await
