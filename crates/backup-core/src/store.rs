@@ -2,7 +2,7 @@
 //!
 //! # Contract
 //!
-//! Whoever implements these traits promises, and the conformance suite in [`crate::store::conformance`] checks:
+//! Whoever implements these traits promises, and the suite in `store::conformance` (feature `conformance`) checks:
 //!
 //! 1. **Atomic.** An object is visible whole or not at all, whatever happens to writer, machine or network.
 //! 2. **Read after write.** After `put` or `complete` returned, `head`, `get` and `list` show the object.

@@ -37,7 +37,7 @@ const PAGE_OBJECTS: usize = 256;
 /// Folders and files are the owner's alone: backups hold everything their source holds.
 const FOLDER_MODE: u32 = 0o700;
 
-/// A folder of files. Names beginning with [`temp::PREFIX`] and [`publish::LOCK_NAME`] are its own and never objects.
+/// A folder of files. Names beginning with `.lastgood-tmp-`, and `.lastgood-lock`, are its own and never objects.
 #[derive(Clone, Debug)]
 pub struct FsStore {
     root: Arc<Root>,
