@@ -1,8 +1,8 @@
 //! What a dump's manifest says beyond the common fields: `detail` of `manifest.json` for kind `pg`.
 
-use backup_core::digest::Sha256Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::frame_hash::FrameHash;
 use crate::row_hash::RowHash;
 use crate::settings::DatabaseSettings;
 
@@ -112,8 +112,8 @@ pub struct Frame {
     pub content_bytes: u64,
     /// Rows.
     pub rows: u64,
-    /// Digest of the stored bytes.
-    pub sha256: Sha256Digest,
+    /// Hash of the stored bytes.
+    pub xxh3: FrameHash,
 }
 
 /// How a table belongs to the database.

@@ -1,11 +1,11 @@
 //! COPY text into independent zstd frames: buffered, hashed and compressed off the task that reads the socket.
 
-use backup_core::digest::Sha256Digest;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use zstd::zstd_safe::{CParameter, ParamSwitch};
 
 use crate::error::{PgError, PgResult};
+use crate::frame_hash::FrameHash;
 use crate::row_hash::RowHash;
 
 /// Bytes of COPY text in a frame. Large enough that independent frames cost less than 1 % in size, small enough that a
@@ -16,7 +16,7 @@ pub(crate) const FRAME_CONTENT_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct CompressedFrame {
     pub(crate) stored: Bytes,
-    pub(crate) sha256: Sha256Digest,
+    pub(crate) xxh3: FrameHash,
     pub(crate) content_bytes: u64,
     pub(crate) rows: u64,
     pub(crate) row_hash: RowHash,
@@ -118,7 +118,7 @@ fn compress(
     let rows = row_hash.add_lines(&content);
     let stored = context.compress(&content)?;
     let frame = CompressedFrame {
-        sha256: Sha256Digest::of(&stored),
+        xxh3: FrameHash::of(&stored),
         content_bytes: content.len() as u64,
         rows,
         row_hash,

@@ -38,6 +38,7 @@ pub mod dump;
 pub mod dump_key;
 pub mod error;
 mod frame;
+pub mod frame_hash;
 pub mod ident;
 pub mod inspect;
 pub mod legacy;

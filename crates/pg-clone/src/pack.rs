@@ -95,7 +95,7 @@ impl PackWriter {
             length,
             content_bytes: frame.content_bytes,
             rows: frame.rows,
-            sha256: frame.sha256,
+            xxh3: frame.xxh3,
         });
         data.rows += frame.rows;
         data.row_hash.merge(&frame.row_hash);

@@ -170,8 +170,9 @@ pub fn dependency_order(items: &[u32], uses: &[(u32, u32)]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use backup_core::digest::Sha256Digest;
     use proptest::prelude::*;
+
+    use crate::frame_hash::FrameHash;
 
     use super::*;
 
@@ -240,8 +241,8 @@ mod tests {
             let mut offset = 0;
             for (length, part, gap) in lengths {
                 offset += u64::from(gap);
-                let sha256 = Sha256Digest::of(b"");
-                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, sha256 });
+                let xxh3 = FrameHash::of(b"");
+                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3 });
                 offset += length;
             }
             let units = load_units(0, &data);

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::detail::{DumpDetail, Filters, Frame, ROLE_DATA, ROLE_SCHEMA, RowData, ServerInfo, TableDump, TableKind};
 use crate::dump_key::DumpKey;
+use crate::frame_hash::FrameHash;
 use crate::settings::DatabaseSettings;
 
 /// What a made-up dump holds: tables of frames of rows.
@@ -122,7 +123,7 @@ fn pack(frames: &[&[&str]], part: u32) -> (Vec<u8>, RowData, u64) {
             length: stored.len() as u64,
             content_bytes: text.len() as u64,
             rows: rows.len() as u64,
-            sha256: Sha256Digest::of(&stored),
+            xxh3: FrameHash::of(&stored),
         });
         pack.extend(stored);
     }

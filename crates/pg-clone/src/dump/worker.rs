@@ -128,10 +128,10 @@ impl Copier {
         let mut rows = self.session.copy_out(statement).await.map_err(|error| PgError::sql(doing(), error))?;
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| PgError::sql(doing(), error))?;
-            if self.encoder.is_full_for(row.len()) {
-                if let Some(frame) = self.encoder.rotate().await? {
-                    store(frame, packs, &mut data, &self.run).await?;
-                }
+            if self.encoder.is_full_for(row.len())
+                && let Some(frame) = self.encoder.rotate().await?
+            {
+                store(frame, packs, &mut data, &self.run).await?;
             }
             self.encoder.push_now(&row);
         }

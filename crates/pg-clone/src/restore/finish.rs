@@ -79,7 +79,7 @@ pub(crate) async fn large_objects(
     session.batch_execute(&attributes(no_owner, no_acl)).await.map_err(sql)
 }
 
-/// Grants first, then owners: a grant is made by the owner of the moment, who may always grant.
+/// Owners first: they are the grantors of what follows, and what they may do by themselves can be less than everything.
 fn attributes(no_owner: bool, no_acl: bool) -> String {
     let mut body = String::new();
     if !no_owner {
@@ -89,9 +89,14 @@ fn attributes(no_owner: bool, no_acl: bool) -> String {
         );
     }
     if !no_acl {
+        // `{}`: even the owner has nothing. As an array it has no dimension, which aclexplode refuses.
         body.push_str(
-            "FOR o IN SELECT l.oid, a.grantee, a.privilege_type, a.is_grantable \
-               FROM pg_temp.lastgood_lo l, LATERAL pg_catalog.aclexplode(l.acl::aclitem[]) a WHERE l.acl IS NOT NULL \
+            "FOR o IN SELECT l.oid, pg_catalog.pg_get_userbyid(m.lomowner) AS owner FROM pg_temp.lastgood_lo l \
+               JOIN pg_catalog.pg_largeobject_metadata m ON m.oid = l.oid WHERE l.acl IS NOT NULL \
+             LOOP EXECUTE format('REVOKE ALL ON LARGE OBJECT %s FROM PUBLIC, %I', o.oid, o.owner); END LOOP; \
+             FOR o IN SELECT l.oid, a.grantee, a.privilege_type, a.is_grantable \
+               FROM (SELECT * FROM pg_temp.lastgood_lo WHERE acl IS NOT NULL AND acl <> '{}') l, \
+                 LATERAL pg_catalog.aclexplode(l.acl::aclitem[]) a \
              LOOP EXECUTE format('GRANT %s ON LARGE OBJECT %s TO %s%s', o.privilege_type, o.oid, \
                CASE WHEN o.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(o.grantee)) END, \
                CASE WHEN o.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END); END LOOP; ",

@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
@@ -17,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::adapters::connection::{Server, Session};
 use crate::detail::{Frame, TableDump, TableKind};
 use crate::error::{PgError, PgResult};
+use crate::frame_hash::FrameHash;
 use crate::ident::quote_ident;
 use crate::plan::{LoadUnit, load_units};
 use crate::run::Run;
@@ -190,7 +190,7 @@ async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>
 /// Checks a frame's digest and unpacks it.
 async fn unpack(stored: Bytes, frame: Frame) -> Result<Bytes, String> {
     let unpacked = tokio::task::spawn_blocking(move || {
-        if Sha256Digest::of(&stored) != frame.sha256 {
+        if FrameHash::of(&stored) != frame.xxh3 {
             return Err("its digest differs".to_owned());
         }
         if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {

@@ -24,9 +24,9 @@ const MAINTENANCE_WORK_MEM_KB: usize = 256 * 1024;
 /// PostgreSQL's own default, below which we never go; in kilobytes.
 const MAINTENANCE_WORK_MEM_KB_MIN: usize = 64 * 1024;
 
-/// Description of event triggers in an archive's table of contents. They fire on what a restore does after post-data,
-/// and so come last, as in `pg_restore` itself.
-const EVENT_TRIGGER: &str = " EVENT TRIGGER ";
+/// How entries about event triggers begin in an archive's table of contents. They fire on what a restore does after
+/// post-data, and so come last, as in `pg_restore` itself.
+const EVENT_TRIGGER: [&str; 3] = ["EVENT TRIGGER - ", "COMMENT - EVENT TRIGGER ", "SECURITY LABEL - EVENT TRIGGER "];
 
 /// The schema archive with its table of contents, ready for several runs.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl SchemaArchive {
             .map(ToOwned::to_owned)
             .collect();
         let unwanted =
-            unwanted.iter().map(|key| format!(" FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
+            unwanted.iter().map(|key| format!("FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
         Ok(Self { tool, archive, contents, unwanted })
     }
 
@@ -117,10 +117,20 @@ impl SchemaArchive {
         self.contents
             .iter()
             .map(String::as_str)
-            .filter(|line| line.contains(EVENT_TRIGGER) == (section == Section::EventTriggers))
-            .filter(|line| !self.unwanted.iter().any(|unwanted| line.contains(unwanted.as_str())))
+            .filter(|line| is_of_event_trigger(line) == (section == Section::EventTriggers))
+            .filter(|line| !self.unwanted.iter().any(|unwanted| entry(line).starts_with(unwanted.as_str())))
             .collect()
     }
+}
+
+/// What a line of the table of contents says after its three numbers: `123; 3466 16500 EVENT TRIGGER - name owner`.
+/// Only its beginning can be trusted: names may hold anything, words of other entries too.
+fn entry(line: &str) -> &str {
+    line.splitn(4, ' ').nth(3).unwrap_or_default()
+}
+
+fn is_of_event_trigger(line: &str) -> bool {
+    EVENT_TRIGGER.iter().any(|beginning| entry(line).starts_with(beginning))
 }
 
 fn common_arguments(command: &mut Command, options: &RestoreOptions) {
@@ -220,5 +230,26 @@ fn memory(error: &std::io::Error) -> PgError {
     PgError::Refused {
         what: format!("pg_restore cannot be run: {error}"),
         help: "the live database was not touched".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_triggers_are_told_by_what_they_are_and_not_by_names() {
+        for line in
+            ["3466; 3466 17000 EVENT TRIGGER - log_ddl postgres", "3999; 0 0 COMMENT - EVENT TRIGGER log_ddl postgres"]
+        {
+            assert!(is_of_event_trigger(line), "{line}");
+        }
+        for line in [
+            "217; 1259 16387 TABLE public a EVENT TRIGGER b postgres",
+            "218; 1259 16388 INDEX public an EVENT TRIGGER - index postgres",
+            "219; 1255 16389 FUNCTION public on_event() postgres",
+        ] {
+            assert!(!is_of_event_trigger(line), "{line}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use backup_core::manifest::Part;
 
 use super::damage::Damage;
 use crate::detail::Frame;
+use crate::frame_hash::FrameHasher;
 use crate::row_hash::{RowHash, RowHasher};
 
 /// A frame to check, and whose rows are in it.
@@ -152,7 +153,7 @@ fn damage(object: &Key, check: &FrameCheck, what: impl Into<String>) -> Damage {
 struct OpenFrame {
     check: FrameCheck,
     remaining: u64,
-    hasher: Sha256Hasher,
+    hasher: FrameHasher,
     rows: Result<zstd::stream::write::Decoder<'static, Rows>, String>,
 }
 
@@ -160,7 +161,7 @@ impl OpenFrame {
     fn new(check: FrameCheck) -> Self {
         let rows = Rows { hasher: RowHasher::default(), bytes: 0, bytes_max: check.frame.content_bytes };
         let rows = zstd::stream::write::Decoder::new(rows).map_err(|error| error.to_string());
-        Self { remaining: check.frame.length, hasher: Sha256Hasher::default(), rows, check }
+        Self { remaining: check.frame.length, hasher: FrameHasher::default(), rows, check }
     }
 
     fn take(&mut self, bytes: &[u8]) -> usize {
@@ -177,9 +178,9 @@ impl OpenFrame {
     }
 
     fn close(self) -> Result<RowTotals, (FrameCheck, String)> {
-        let Frame { sha256, content_bytes, rows, .. } = self.check.frame;
+        let Frame { xxh3, content_bytes, rows, .. } = self.check.frame;
         let fault = |what: String| Err((self.check.clone(), what));
-        if self.hasher.finish() != sha256 {
+        if self.hasher.finish() != xxh3 {
             return fault("its digest differs: its bytes were changed".to_owned());
         }
         let decoded = self.rows.and_then(|decoder| decoder.finish().map_err(|error| error.to_string()));

@@ -9,6 +9,7 @@ use backup_core::store::{PutMode, PutOptions, StoreDelete, StoreWrite};
 use bytes::Bytes;
 
 use super::*;
+use crate::frame_hash::FrameHash;
 use crate::test_dump::{SHOP, TestDump, overwrite};
 
 async fn stored() -> (MemoryStore, TestDump) {
@@ -178,7 +179,7 @@ async fn frames_that_are_no_zstd_are_found_although_their_digest_fits() {
     let wrong = Bytes::from(vec![7; body.len()]);
     let digest = backup_core::digest::Sha256Digest::of(&wrong);
     dump.manifest.parts[2].stored_sha256 = digest;
-    dump.manifest.detail.tables[1].data.frames[0].sha256 = digest;
+    dump.manifest.detail.tables[1].data.frames[0].xxh3 = FrameHash::of(&wrong);
     dump.objects.insert(key, wrong);
     dump.publish(&store).await;
     restore_check(&store, &dump).await.unwrap();
