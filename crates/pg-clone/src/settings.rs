@@ -4,11 +4,14 @@
 //! keyed on the database's oid (PostgreSQL manual, `pg_database`, `pg_db_role_setting`, `pg_shdescription`); encoding
 //! and locale are fixed when it is created.
 
+mod statements;
+
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 use crate::error::{PgError, PgResult};
-use crate::ident::{quote_ident, quote_literal};
+pub use crate::settings::statements::create_database_statement;
+use crate::settings::statements::statements;
 
 /// Everything a database has beside its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +34,15 @@ pub struct DatabaseSettings {
     pub collate: String,
     /// `LC_CTYPE`.
     pub ctype: String,
-    /// `c` for libc, `i` for ICU; absent before PostgreSQL 15.
+    /// `c` for libc, `i` for ICU, `b` for the server's own; absent before PostgreSQL 15.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub locale_provider: Option<String>,
-    /// ICU locale.
+    /// Locale of a provider other than libc.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub icu_locale: Option<String>,
+    /// Additional ICU collation rules.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub icu_rules: Option<String>,
     /// Its tablespace.
     pub tablespace: String,
     /// Whether anybody may connect.
@@ -53,6 +59,9 @@ pub struct Grant {
     pub privilege: String,
     /// Whether it may be passed on.
     pub grantable: bool,
+    /// Who granted it; absent for the owner.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub grantor: Option<String>,
 }
 
 /// A configuration parameter set for the database.
@@ -66,17 +75,6 @@ pub struct Parameter {
     /// Its value, as the catalogue has it.
     pub value: String,
 }
-
-/// Parameters whose catalogue value is a list of quoted elements (`GUC_LIST_QUOTE` in PostgreSQL's source); set as one
-/// literal they would become one element.
-const QUOTED_LISTS: [&str; 6] = [
-    "local_preload_libraries",
-    "search_path",
-    "session_preload_libraries",
-    "shared_preload_libraries",
-    "temp_tablespaces",
-    "unix_socket_directories",
-];
 
 /// Reads the settings of `database`.
 ///
@@ -100,7 +98,8 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
             "SELECT d.oid, pg_catalog.pg_get_userbyid(d.datdba)::text, d.datacl IS NOT NULL, d.datconnlimit, \
                pg_catalog.shobj_description(d.oid, 'pg_database'), pg_catalog.pg_encoding_to_char(d.encoding)::text, \
                d.datcollate::text, d.datctype::text, to_jsonb(d) ->> 'datlocprovider', \
-               coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale'), t.spcname::text, d.datallowconn \
+               coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale'), t.spcname::text, d.datallowconn, \
+               to_jsonb(d) ->> 'daticurules' \
              FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace \
              WHERE d.datname = $1",
             &[&database],
@@ -121,22 +120,32 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
         ctype: row.get(7),
         locale_provider: row.get(8),
         icu_locale: row.get(9),
+        icu_rules: row.get(12),
         tablespace: row.get(10),
         allow_connections: row.get(11),
     }))
 }
 
+/// In the order in which they were granted: who may pass a privilege on has it before he does.
 async fn grants(client: &Client, oid: u32) -> Result<Vec<Grant>, tokio_postgres::Error> {
     let rows = client
         .query(
             "SELECT CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee)::text END, \
-               a.privilege_type, a.is_grantable \
-             FROM pg_catalog.pg_database d, LATERAL pg_catalog.aclexplode(d.datacl) a WHERE d.oid = $1 \
-             ORDER BY 1 NULLS FIRST, 2",
+               a.privilege_type, a.is_grantable, \
+               CASE WHEN a.grantor <> d.datdba THEN pg_catalog.pg_get_userbyid(a.grantor)::text END \
+             FROM pg_catalog.pg_database d, \
+               LATERAL pg_catalog.aclexplode(d.datacl) WITH ORDINALITY a(grantor, grantee, privilege_type, is_grantable, at) \
+             WHERE d.oid = $1 ORDER BY a.at",
             &[&oid],
         )
         .await?;
-    Ok(rows.iter().map(|row| Grant { grantee: row.get(0), privilege: row.get(1), grantable: row.get(2) }).collect())
+    let grant = |row: &tokio_postgres::Row| Grant {
+        grantee: row.get(0),
+        privilege: row.get(1),
+        grantable: row.get(2),
+        grantor: row.get(3),
+    };
+    Ok(rows.iter().map(grant).collect())
 }
 
 async fn parameters(client: &Client, oid: u32) -> Result<Vec<Parameter>, tokio_postgres::Error> {
@@ -144,104 +153,12 @@ async fn parameters(client: &Client, oid: u32) -> Result<Vec<Parameter>, tokio_p
         .query(
             "SELECT r.rolname::text, split_part(c.entry, '=', 1), substr(c.entry, strpos(c.entry, '=') + 1) \
              FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, \
-               LATERAL unnest(s.setconfig) c(entry) \
-             WHERE s.setdatabase = $1 AND (s.setrole = 0 OR r.oid IS NOT NULL) ORDER BY 1 NULLS FIRST, 2",
+               LATERAL unnest(s.setconfig) WITH ORDINALITY c(entry, at) \
+             WHERE s.setdatabase = $1 AND (s.setrole = 0 OR r.oid IS NOT NULL) ORDER BY 1 NULLS FIRST, c.at",
             &[&oid],
         )
         .await?;
     Ok(rows.iter().map(|row| Parameter { role: row.get(0), name: row.get(1), value: row.get(2) }).collect())
-}
-
-/// `CREATE DATABASE` with the encoding and locale of `like`, or the server's defaults.
-#[must_use]
-pub fn create_database_statement(name: &str, like: Option<&DatabaseSettings>) -> String {
-    let mut statement = format!("CREATE DATABASE {} TEMPLATE template0", quote_ident(name));
-    let Some(like) = like else { return statement };
-    for (option, value) in [("ENCODING", &like.encoding), ("LC_COLLATE", &like.collate), ("LC_CTYPE", &like.ctype)] {
-        statement.push_str(&format!(" {option} {}", quote_literal(value)));
-    }
-    if like.locale_provider.as_deref() == Some("i") {
-        statement.push_str(" LOCALE_PROVIDER icu");
-        if let Some(locale) = &like.icu_locale {
-            statement.push_str(&format!(" ICU_LOCALE {}", quote_literal(locale)));
-        }
-    }
-    statement
-}
-
-/// The statements that give the database `name` these settings; comment and connection limit are not among them, for
-/// they belong to the swap ([`crate::swap`]).
-#[must_use]
-pub fn statements(settings: &DatabaseSettings, name: &str, no_owner: bool, no_acl: bool) -> Vec<String> {
-    let database = quote_ident(name);
-    let mut statements = Vec::new();
-    if !no_owner {
-        statements.push(format!("ALTER DATABASE {database} OWNER TO {}", quote_ident(&settings.owner)));
-    }
-    if let (Some(grants), false) = (&settings.grants, no_acl) {
-        let owner = if no_owner { "CURRENT_USER".to_owned() } else { quote_ident(&settings.owner) };
-        statements.push(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC, {owner}"));
-        for grant in grants {
-            let grantee = grant.grantee.as_deref().map_or_else(|| "PUBLIC".to_owned(), quote_ident);
-            let option = if grant.grantable { " WITH GRANT OPTION" } else { "" };
-            statements.push(format!("GRANT {} ON DATABASE {database} TO {grantee}{option}", grant.privilege));
-        }
-    }
-    for parameter in &settings.parameters {
-        let subject = match &parameter.role {
-            None => format!("ALTER DATABASE {database}"),
-            Some(role) => format!("ALTER ROLE {} IN DATABASE {database}", quote_ident(role)),
-        };
-        statements.push(format!("{subject} SET {} TO {}", parameter_name(&parameter.name), parameter_value(parameter)));
-    }
-    statements
-}
-
-/// A parameter's name: parts joined by a dot, each quoted, for extensions' parameters have a prefix.
-fn parameter_name(name: &str) -> String {
-    name.split('.').map(quote_ident).collect::<Vec<_>>().join(".")
-}
-
-fn parameter_value(parameter: &Parameter) -> String {
-    if !QUOTED_LISTS.contains(&parameter.name.to_lowercase().as_str()) {
-        return quote_literal(&parameter.value);
-    }
-    let elements = list_elements(&parameter.value);
-    if elements.is_empty() {
-        return "''".to_owned();
-    }
-    elements.iter().map(|element| quote_literal(element)).collect::<Vec<_>>().join(", ")
-}
-
-/// Elements of a flattened list, `"$user", public`: separated by commas, quoted ones with `""` for a quote.
-fn list_elements(value: &str) -> Vec<String> {
-    let mut elements = Vec::new();
-    let mut rest = value.trim();
-    while !rest.is_empty() {
-        let mut element = String::new();
-        if let Some(quoted) = rest.strip_prefix('"') {
-            rest = quoted;
-            while let Some(at) = rest.find('"') {
-                element.push_str(&rest[..at]);
-                rest = &rest[at + 1..];
-                match rest.strip_prefix('"') {
-                    Some(after) => {
-                        element.push('"');
-                        rest = after;
-                    }
-                    None => break,
-                }
-            }
-        } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            rest[..end].trim().clone_into(&mut element);
-            rest = &rest[end..];
-        }
-        elements.push(element);
-        rest = rest.trim_start();
-        rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
-    }
-    elements
 }
 
 /// Gives the database `name` these settings. What the role may not do is returned in words: it does not stop a restore,
@@ -258,31 +175,15 @@ pub async fn apply(
 ) -> PgResult<Vec<String>> {
     let mut refused = Vec::new();
     for statement in statements(settings, name, no_owner, no_acl) {
-        match client.batch_execute(&statement).await {
+        match client.batch_execute(&statement.sql).await {
             Ok(()) => {}
-            // insufficient_privilege, and parameters of extensions that are not loaded.
+            // insufficient_privilege, and roles or extensions' parameters that are not there.
             Err(error) if error.code().is_some_and(|code| ["42501", "42704"].contains(&code.code())) => {
-                refused.push(format!("not set: `{statement}` ({})", error.as_db_error().map_or("", |db| db.message())));
+                let why = error.as_db_error().map_or("", |db| db.message());
+                refused.push(format!("not set: `{}` ({why})", statement.shown));
             }
-            Err(error) => return Err(PgError::sql(format!("running `{statement}`"), error)),
+            Err(error) => return Err(PgError::sql(format!("running `{}`", statement.shown), error)),
         }
     }
     Ok(refused)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn list_parameters_keep_their_elements() {
-        let parameter = |name: &str, value: &str| Parameter { role: None, name: name.into(), value: value.into() };
-        assert_eq!(
-            parameter_value(&parameter("search_path", r#""$user", public, "we""ird, é""#)),
-            r#"'$user', 'public', 'we"ird, é'"#
-        );
-        assert_eq!(parameter_value(&parameter("search_path", r#""""#)), "''");
-        assert_eq!(parameter_value(&parameter("DateStyle", "ISO, DMY")), "'ISO, DMY'");
-        assert_eq!(parameter_name("app.tenant"), r#""app"."tenant""#);
-    }
 }

@@ -173,6 +173,7 @@ fn detail() -> DumpDetail {
             ctype: "C".to_owned(),
             locale_provider: None,
             icu_locale: None,
+            icu_rules: None,
             tablespace: "pg_default".to_owned(),
             allow_connections: true,
         },

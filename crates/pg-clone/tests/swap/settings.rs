@@ -1,7 +1,7 @@
 //! What belongs to the database and not to its contents survives the swap, to the letter.
 
 use backup_testkit::postgres::Cluster;
-use pg_clone::Run;
+use pg_clone::{Run, settings};
 
 use crate::shop::{create, leftovers, replace, server};
 
@@ -37,9 +37,38 @@ async fn p15_owner_privileges_parameters_and_comment_are_equal_after_the_swap() 
                COMMENT ON DATABASE "kept settings" IS E'it''s \\ "kept"\n';"#,
         )
         .unwrap();
+    cluster
+        .psql(
+            "postgres",
+            "SET allow_in_place_tablespaces = on; CREATE TABLESPACE kept_space LOCATION ''; \
+             ALTER DATABASE \"kept settings\" SET TABLESPACE kept_space",
+        )
+        .unwrap();
     let before = cluster.psql("postgres", PICTURE).unwrap();
     assert!(before.contains("my.thing") && before.contains("kept borrower"), "the test set nothing up: {before}");
     replace(&server(cluster), cluster, "kept settings", &Run::silent()).await.unwrap();
     assert_eq!(cluster.psql("postgres", PICTURE).unwrap(), before);
     assert_eq!(leftovers(cluster, "kept settings"), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_set_is_told_and_the_rest_is_set() {
+    let cluster = Cluster::shared();
+    create(cluster, "half set", "old");
+    cluster
+        .psql(
+            "half set",
+            "ALTER DATABASE \"half set\" SET work_mem = '7MB'; REVOKE ALL ON DATABASE \"half set\" FROM PUBLIC",
+        )
+        .unwrap();
+    let session = server(cluster).connect("half set").await.unwrap();
+    let mut wanted = settings::read(&session, "half set").await.unwrap();
+    let as_it_was = wanted.clone();
+    wanted.owner = "nobody we know".to_owned();
+    wanted.grants.iter_mut().flatten().for_each(|grant| grant.grantee = Some("a stranger".to_owned()));
+    let refused = settings::apply(&session, "half set", &wanted, false, false).await.unwrap();
+    assert!(refused[0].contains(r#"OWNER TO "nobody we know""#), "{refused:?}");
+    assert!(refused.len() > 2 && refused.iter().skip(1).all(|told| told.contains("DATABASE")), "{refused:?}");
+    let after = settings::read(&session, "half set").await.unwrap();
+    assert_eq!((after.owner, after.parameters), (as_it_was.owner, as_it_was.parameters));
 }

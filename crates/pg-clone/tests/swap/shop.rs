@@ -5,7 +5,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use backup_core::progress::{Event, Progress, SharedProgress, Silent};
-use backup_testkit::postgres::{Cluster, quote_identifier};
+use backup_testkit::postgres::Cluster;
 use pg_clone::recover::{RecoverReport, recover};
 use pg_clone::settings;
 use pg_clone::swap::{SwapReport, SwapRequest, swap};
