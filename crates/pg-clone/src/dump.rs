@@ -135,6 +135,8 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
 struct Source {
     leader: Leader,
     tool: Tool,
+    /// Reads what `tool` wrote.
+    reader: Tool,
     large_objects: Vec<u32>,
 }
 
@@ -142,8 +144,9 @@ impl Source {
     async fn open(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
         let leader = Leader::begin(server, options, run).await?;
         let tool = Tool::find("pg_dump", leader.server.major(), options.pg_bin.as_deref()).await?;
+        let reader = Tool::find("pg_restore", leader.server.major(), options.pg_bin.as_deref()).await?;
         let large_objects = catalog::large_objects(&*leader.session).await?;
-        Ok(Self { leader, tool, large_objects })
+        Ok(Self { leader, tool, reader, large_objects })
     }
 
     fn plan(&self, server: &Server, options: &DumpOptions, now: Timestamp) -> DumpPlan {
@@ -207,11 +210,11 @@ async fn write(
     let folder = key.folder()?;
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
     let budget = UploadBudget::default();
-    let Source { leader, tool, large_objects } = source;
+    let Source { leader, tool, reader, large_objects } = source;
     announce(&leader, &large_objects, run);
 
     run.step("dump.schema", &tool.version);
-    let schema = schema::write(&tool, server, &leader, options, Arc::clone(&writer), &folder, budget.clone());
+    let schema = schema::write(&tool, &reader, server, &leader, options, Arc::clone(&writer), &folder, budget.clone());
     let encoding = settings::read(&leader.session, &options.database).await?.encoding;
     let work = Arc::new(Work {
         server: server.clone(),

@@ -159,7 +159,13 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
         order: key.clone(),
     };
     let manifest = match &entry.manifest {
-        Ok(manifest) if manifest.kind == Kind::Pg => manifest,
+        Ok(manifest) if manifest.kind == Kind::Pg => match misplaced(&entry.key, manifest) {
+            None => manifest,
+            Some(what) => {
+                let fault = FormatError::Invalid { key: entry.key.to_string(), what };
+                return Some(unusable(State::Damaged, &fault));
+            }
+        },
         Ok(_) => return None,
         Err(fault @ FormatError::Newer { .. }) => return Some(unusable(State::Newer, fault)),
         Err(fault) => return Some(unusable(State::Damaged, fault)),
@@ -211,11 +217,23 @@ pub async fn read_manifest(store: &dyn StoreRead, key: &DumpKey) -> PgResult<Man
     Ok(typed(&manifest_key, manifest)?)
 }
 
+/// Why a manifest cannot belong where it is: another dump's, put in this one's place, would restore other data than the
+/// key says.
+fn misplaced(key: &Key, manifest: &Manifest<Value>) -> Option<String> {
+    let dump = DumpKey::of_manifest(key)?;
+    let belongs = dump.database == manifest.source && dump.config == manifest.config;
+    let (source, config) = (&manifest.source, &manifest.config);
+    (!belongs).then(|| format!("it is the manifest of another dump, of `{source}` with configuration `{config}`"))
+}
+
 /// The manifest with what only pg-clone understands.
 pub(crate) fn typed(key: &Key, manifest: Manifest<Value>) -> Result<Manifest<DumpDetail>, CoreError> {
     let invalid = |what: String| FormatError::Invalid { key: key.to_string(), what };
     if manifest.kind != Kind::Pg {
         return Err(invalid("it is no dump of a PostgreSQL database".to_owned()).into());
+    }
+    if let Some(what) = misplaced(key, &manifest) {
+        return Err(invalid(what).into());
     }
     let detail = serde_json::from_value(manifest.detail).map_err(|error| invalid(error.to_string()))?;
     Ok(Manifest {

@@ -119,6 +119,15 @@ fn how_it_ended(status: ExitStatus) -> String {
     }
 }
 
+/// What `pg_restore --list` prints of an archive. The inner error is what it says of one it cannot read.
+pub(crate) async fn list_archive(pg_restore: &Tool, archive: &Path) -> std::io::Result<Result<String, String>> {
+    let mut command = Command::new(&pg_restore.path);
+    command.arg("--list").arg(archive).env("LC_ALL", "C").stdin(Stdio::null()).kill_on_drop(true);
+    let output = command.output().await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(last_lines(&text(&output.stderr))) })
+}
+
 /// The last lines a program printed, for an error's help.
 pub(crate) fn last_lines(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();

@@ -9,8 +9,9 @@ use backup_core::store::{PutMode, PutOptions, StoreWrite};
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 
+use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::{Tool, read_stderr};
+use crate::adapters::pg_tools::{Tool, list_archive, read_stderr};
 use crate::config::DumpOptions;
 use crate::detail::ROLE_SCHEMA;
 use crate::dump::leader::Leader;
@@ -19,14 +20,16 @@ use crate::error::{PgError, PgResult};
 /// Name of the archive inside a dump's folder.
 pub(crate) const SCHEMA_NAME: &str = "schema.pgdump";
 
-/// First bytes of every custom-format archive.
-const MAGIC: &[u8] = b"PGDMP";
+/// Largest archive: it is held in memory to be read again here and at restore. Ten thousand tables need some megabytes.
+const ARCHIVE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 const READ_BYTES: usize = 64 * 1024;
 
-/// Writes the archive and returns its part.
+/// Writes the archive and returns its part. `reader`, a `pg_restore`, must be able to read it before anything is published.
+#[allow(clippy::too_many_arguments)] // each is something only the caller knows
 pub(crate) async fn write(
     tool: &Tool,
+    reader: &Tool,
     server: &Server,
     leader: &Leader,
     options: &DumpOptions,
@@ -46,7 +49,7 @@ pub(crate) async fn write(
     let stderr = tokio::spawn(read_stderr(child.stderr.take()));
     let key = dump.join(SCHEMA_NAME)?;
     let mut writer = ObjectWriter::new(store, key.clone(), PutOptions::new(PutMode::Create), budget);
-    let mut first = Vec::new();
+    let mut archive = Vec::new();
     if let Some(mut stdout) = child.stdout.take() {
         loop {
             let mut chunk = BytesMut::with_capacity(READ_BYTES);
@@ -54,9 +57,11 @@ pub(crate) async fn write(
             if count == 0 {
                 break;
             }
-            if first.len() < MAGIC.len() {
-                first.extend_from_slice(&chunk[..chunk.len().min(MAGIC.len())]);
+            if archive.len() + count > ARCHIVE_BYTES_MAX {
+                writer.abort().await?;
+                return Err(too_large(&options.database));
             }
+            archive.extend_from_slice(&chunk);
             writer.write(chunk.freeze()).await?;
         }
     }
@@ -66,13 +71,9 @@ pub(crate) async fn write(
         writer.abort().await?;
         return Err(tool.failed(status, &said));
     }
-    if !first.starts_with(MAGIC) {
+    if let Err(error) = check(tool, reader, &archive).await {
         writer.abort().await?;
-        return Err(PgError::Tool {
-            program: tool.path.display().to_string(),
-            how: "ended well and wrote no archive".to_owned(),
-            help: "check that --pg-bin (LASTGOOD_PG_BIN) holds PostgreSQL's own programs; nothing was published".into(),
-        });
+        return Err(error);
     }
     let stored = writer.finish().await?;
     Ok(Part {
@@ -86,6 +87,27 @@ pub(crate) async fn write(
         offset: None,
         length: None,
     })
+}
+
+/// A `pg_dump` that ends well has written a whole archive; one that a full pipe, a wrapper or a broken installation cut
+/// off is found now, and not at the restore.
+async fn check(tool: &Tool, reader: &Tool, archive: &[u8]) -> PgResult<()> {
+    let file = ArchiveFile::new(archive).map_err(|error| read_failed(reader, &error))?;
+    let listed = list_archive(reader, file.path()).await.map_err(|error| read_failed(reader, &error))?;
+    listed.map(drop).map_err(|said| PgError::Tool {
+        program: tool.path.display().to_string(),
+        how: "ended well and wrote no archive that can be read".to_owned(),
+        help: format!(
+            "check that --pg-bin (LASTGOOD_PG_BIN) holds PostgreSQL's own programs; nothing was published. pg_restore: {said}"
+        ),
+    })
+}
+
+fn too_large(database: &str) -> PgError {
+    PgError::Refused {
+        what: format!("the schema of `{database}` takes more than {} MiB", ARCHIVE_BYTES_MAX >> 20),
+        help: "leave tables out with --exclude-table; nothing was published".to_owned(),
+    }
 }
 
 fn read_failed(tool: &Tool, error: &std::io::Error) -> PgError {

@@ -156,3 +156,15 @@ async fn c13_the_sequence_orders_dumps_when_a_clock_stepped_back() {
     assert_eq!(found(&store, "shop").await, newest);
     assert_eq!(found(&store, "shop~0").await, newest);
 }
+
+#[tokio::test]
+async fn a_manifest_of_another_dump_is_no_dump() {
+    let store = MemoryStore::new();
+    let shop = TestDump::new("shop", "2026-11-01T03:00:00Z", SHOP).publish(&store).await;
+    let blog = TestDump::new("blog", "2026-11-01T03:00:00Z", SHOP).publish(&store).await;
+    let manifest = |key: &str| DumpKey::parse(key).unwrap().manifest().unwrap();
+    let foreign = backup_core::pipeline::read_all(&store, &manifest(&blog), 1 << 20).await.unwrap();
+    overwrite(&store, &manifest(&shop), foreign).await;
+    assert_eq!(states(&list(&store, Some("shop")).await.unwrap()), [State::Damaged]);
+    assert!(matches!(refused(&store, &shop).await, PgError::Format(FormatError::Invalid { .. })));
+}

@@ -142,9 +142,15 @@ pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, job
     let session = connect(server, database, false).await?;
     let rows = session
         .query(
-            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+            // Sampling a table with a foreign one below it would connect to that one's server.
+            "WITH RECURSIVE reaches_out(oid) AS ( \
+               SELECT i.inhparent FROM pg_catalog.pg_inherits i \
+                 JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid AND f.relkind = 'f' \
+               UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN reaches_out r ON r.oid = i.inhrelid) \
+             SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind::text = ANY ($1) AND (c.relkind <> 'm' OR c.relispopulated) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+             WHERE c.relkind::text = ANY ($1) AND (c.relkind <> 'm' OR c.relispopulated) AND n.nspname !~ '^pg_' \
+               AND n.nspname <> 'information_schema' AND c.oid NOT IN (SELECT oid FROM reaches_out) \
              ORDER BY c.relpages",
             &[&kinds],
         )

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::{Tool, last_lines, read_stderr};
+use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr};
 use crate::config::RestoreOptions;
 use crate::detail::ForeignKey;
 use crate::error::{PgError, PgResult};
@@ -50,25 +50,12 @@ impl SchemaArchive {
     /// Takes the archive's bytes and reads its table of contents, before anything is created.
     pub(crate) async fn open(tool: Tool, bytes: &[u8], dump: &str, unwanted: &[ForeignKey]) -> PgResult<Self> {
         let archive = ArchiveFile::new(bytes).map_err(|error| memory(&error))?;
-        let output = Command::new(&tool.path)
-            .arg("--list")
-            .arg(archive.path())
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .map_err(|error| memory(&error))?;
-        if !output.status.success() {
-            return Err(PgError::Integrity {
-                dump: dump.to_owned(),
-                what: format!(
-                    "the schema archive cannot be read: {}",
-                    last_lines(&String::from_utf8_lossy(&output.stderr))
-                ),
-            });
-        }
-        let contents = String::from_utf8_lossy(&output.stdout)
+        let listed = list_archive(&tool, archive.path()).await.map_err(|error| memory(&error))?;
+        let listed = listed.map_err(|said| PgError::Integrity {
+            dump: dump.to_owned(),
+            what: format!("the schema archive cannot be read: {said}"),
+        })?;
+        let contents = listed
             .lines()
             .filter(|line| !line.starts_with(';') && !line.trim().is_empty())
             .map(ToOwned::to_owned)

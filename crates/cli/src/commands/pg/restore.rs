@@ -1,5 +1,6 @@
 //! `lastgood pg restore`.
 
+use pg_clone::dump_key::DumpKey;
 use pg_clone::restore::{self, RestoreOptions, RestorePlan};
 
 use crate::args::pg::Restore;
@@ -11,8 +12,15 @@ use crate::exit::Exit;
 use crate::render::pg::{restore_plan, restore_report};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
-    let (server, database) = context.server(Some(&arguments.wanted))?;
-    let mut options = options(arguments, required(database)?);
+    // A key is no connection string, although a database of a name such as `host=x` makes it look like one.
+    let (server, wanted) = match DumpKey::parse(&arguments.wanted) {
+        Some(_) => (context.server(None)?.0, arguments.wanted.clone()),
+        None => {
+            let (server, database) = context.server(Some(&arguments.wanted))?;
+            (server, required(database)?)
+        }
+    };
+    let mut options = options(arguments, wanted);
     let store = context.open().await?;
     let plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
     let now = context.run.clock.now();
