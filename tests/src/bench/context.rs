@@ -97,12 +97,19 @@ impl Context {
     }
 
     /// Runs and measures one of ours that may write nothing to local disks: working, home and temporary folder are one
-    /// new folder, which must still be empty at the end.
-    pub(crate) fn diskless(&self, round: usize, name: &str, mut command: Command) -> Outcome<Measurement> {
+    /// new folder, whose largest size counts as disk use. `made` tells the bytes of what was made.
+    pub(crate) fn diskless(
+        &self,
+        round: usize,
+        name: &str,
+        mut command: Command,
+        made: impl Fn() -> u64,
+    ) -> Outcome<Measurement> {
         let private = tempfile::tempdir_in(self.work.path())?;
         command.current_dir(private.path()).env("TMPDIR", private.path()).env("HOME", private.path());
         let run = measure::run(vec![command], &self.server, Some(private.path()));
-        let run = run.map_err(|error| format!("{name}: {error}"))?;
+        let mut run = run.map_err(|error| format!("{name}: {error}"))?;
+        run.output_bytes = made();
         report::show(round, name, &run);
         Ok(run)
     }

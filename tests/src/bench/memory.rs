@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context) -> Outcome<Vec<Row>> {
         std::fs::remove_dir_all(&folder)?;
         seen.push((format!("`{database}`, folder"), dump, restore));
         let (dump, restore) = slow_runs(context, database, &slow)?;
-        slow.clear(database)?;
+        slow.clear();
         disk_bytes = disk_bytes.max(dump.disk_bytes).max(restore.disk_bytes);
         seen.push((format!("`{database}`, slow S3"), dump, restore));
     }
@@ -63,7 +63,7 @@ fn slow_runs(context: &Context, database: &str, slow: &S3) -> Outcome<(Measureme
     let url = slow.url(database);
     let run = |name: &str, mut command: Command| {
         slow.point(&mut command);
-        context.diskless(0, name, command)
+        context.diskless(0, name, command, || slow.stored_bytes())
     };
     let dump = run("dump to a slow store", context.dump(database, &url))?;
     let restore = run("restore from a slow store", context.restore(database, &url, COPY))?;

@@ -1,23 +1,51 @@
-//! The S3 peer of a benchmark.
+//! The S3 peer of a benchmark: strict, on this machine, its objects in a folder so that they take no memory.
 
 use std::process::Command;
+use std::time::Duration;
+
+use backup_testkit::s3_server::{BUCKET, PeerOptions, S3Peer};
 
 use super::context::Context;
 use crate::Outcome;
 
-pub(crate) struct S3;
+/// A running peer, empty at first.
+#[derive(Debug)]
+pub(crate) struct S3 {
+    peer: S3Peer,
+    latency: Duration,
+}
+
 impl S3 {
-    pub(crate) fn start(_: &Context, _: u64) -> Outcome<Self> {
-        Err("no S3".into())
+    /// Starts a peer that adds `delay_ms` to every request.
+    pub(crate) fn start(context: &Context, delay_ms: u64) -> Outcome<Self> {
+        let latency = Duration::from_millis(delay_ms);
+        let data = Some(context.path(&format!("s3-{delay_ms}")));
+        Ok(Self { peer: S3Peer::start(PeerOptions { data, latency, ..PeerOptions::default() })?, latency })
     }
+
+    /// Location of a folder in its bucket.
     pub(crate) fn url(&self, prefix: &str) -> String {
-        format!("s3://bench/{prefix}")
+        format!("s3://{BUCKET}/{prefix}")
     }
-    pub(crate) fn point(&self, _: &mut Command) {}
-    pub(crate) fn stored_bytes(&self, _: &str) -> u64 {
-        0
+
+    /// Points `command` at it, and away from this machine's own configuration.
+    pub(crate) fn point(&self, command: &mut Command) {
+        for name in
+            ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"]
+        {
+            command.env_remove(name);
+        }
+        command.envs(self.peer.environment());
     }
-    pub(crate) fn clear(&self, _: &str) -> Outcome {
-        Ok(())
+
+    /// Bytes of all objects.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.peer.state().bytes
+    }
+
+    /// Forgets all objects.
+    pub(crate) fn clear(&self) {
+        self.peer.reset();
+        self.peer.latency(self.latency);
     }
 }

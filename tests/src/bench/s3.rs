@@ -58,10 +58,9 @@ fn lastgood(context: &Context, s3: &S3, round: usize) -> Outcome<Measurement> {
     let prefix = format!("ours{round}");
     let mut command = context.dump(SHOP, &s3.url(&prefix));
     s3.point(&mut command);
-    let run = context.diskless(round, "lastgood pg dump to S3", command)?;
-    let made = measure::Measurement { output_bytes: s3.stored_bytes(&prefix), ..run };
-    s3.clear(&prefix)?;
-    Ok(made)
+    let run = context.diskless(round, "lastgood pg dump to S3", command, || s3.stored_bytes())?;
+    s3.clear();
+    Ok(run)
 }
 
 fn pg_dump(context: &Context, s3: &S3, round: usize, tables: usize) -> Outcome<Measurement> {
@@ -73,7 +72,7 @@ fn pg_dump(context: &Context, s3: &S3, round: usize, tables: usize) -> Outcome<M
     let name = "pg_dump -Fc | upload";
     let mut run =
         measure::run(vec![dump, upload], &context.server, None).map_err(|error| format!("{name}: {error}"))?;
-    run.output_bytes = s3.stored_bytes(&prefix);
+    run.output_bytes = s3.stored_bytes();
     report::show(round, name, &run);
     let fetched = context.path("fetched.dump");
     let mut download = Command::new(std::env::current_exe()?);
@@ -82,6 +81,6 @@ fn pg_dump(context: &Context, s3: &S3, round: usize, tables: usize) -> Outcome<M
     succeed(download)?;
     check::archive(&context.server, &fetched, tables)?;
     std::fs::remove_file(&fetched)?;
-    s3.clear(&prefix)?;
+    s3.clear();
     Ok(run)
 }
