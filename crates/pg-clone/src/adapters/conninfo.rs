@@ -12,6 +12,12 @@ pub(crate) fn is_url(text: &str) -> bool {
     text.starts_with("postgres://") || text.starts_with("postgresql://")
 }
 
+/// Whether `text` is a URL an application's framework takes for PostgreSQL's: `postgresql+psycopg://`, `postgis://`.
+pub(crate) fn is_application_url(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.split('+').next().unwrap_or_default());
+    scheme.is_some_and(|scheme| ["postgres", "postgresql", "postgis"].contains(&scheme))
+}
+
 /// Whether `text` is a connection string: libpq takes any database name with `=` in it for one, and so a database of
 /// such a name must be given as `dbname='…'`. We are kinder: the word before `=` must be a parameter's.
 pub(crate) fn is_conninfo(text: &str) -> bool {
@@ -66,12 +72,35 @@ fn take_value(text: &str) -> PgResult<(String, &str)> {
     if quoted { Err(invalid("a quote without an end in the connection string")) } else { Ok((value, "")) }
 }
 
+/// What to do about a parameter nobody here knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unknown {
+    /// It may matter: refused by name.
+    Refused,
+    /// It was meant for somebody else.
+    Ignored,
+}
+
 /// Parses `postgresql://user:password@host:port,host2:port2/database?name=value`. Passwords may hold `/` and `@` when
 /// they are percent-encoded; a bare `@` belongs to the password up to the last one before the path.
 pub(crate) fn parse_url(text: &str) -> PgResult<Parameters> {
+    parse_parts(text, Unknown::Refused)
+}
+
+/// [`parse_url`] for a URL that is an application's too, and may hold parameters of its framework.
+pub(crate) fn parse_application_url(text: &str) -> PgResult<Parameters> {
+    parse_parts(text, Unknown::Ignored)
+}
+
+fn parse_parts(text: &str, unknown: Unknown) -> PgResult<Parameters> {
     let body = text.split_once("://").map_or(text, |(_, body)| body);
     let (body, query) = body.split_once('?').unwrap_or((body, ""));
     let (authority, database) = body.split_once('/').unwrap_or((body, ""));
+    if !authority.contains('@') && database.contains('@') {
+        return Err(invalid(
+            "an `@` behind a `/` in the URL (write `/` in a password as `%2F`, `@` in a name as `%40`)",
+        ));
+    }
     let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let mut parameters = Parameters::new();
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
@@ -99,7 +128,10 @@ pub(crate) fn parse_url(text: &str) -> PgResult<Parameters> {
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        set(&mut parameters, &decode(name)?, decode(value)?)?;
+        let name = decode(name)?;
+        if unknown == Unknown::Refused || KNOWN.contains(&name.as_str()) {
+            set(&mut parameters, &name, decode(value)?)?;
+        }
     }
     Ok(parameters)
 }
@@ -164,6 +196,25 @@ mod tests {
         assert_eq!(get(&parsed, "port"), "5433,5434,");
         assert_eq!(get(&parsed, "dbname"), "d b");
         assert_eq!(get(&parsed, "sslmode"), "require");
+    }
+
+    #[test]
+    fn a_password_cut_at_its_slash_is_no_host() {
+        for text in ["postgres://user:hu/sh@h/d", "postgres://user:12/sh@h/d"] {
+            let error = parse_url(text).unwrap_err().to_string();
+            assert!(error.contains("%2F") && !error.contains("sh@"), "{error}");
+        }
+        assert_eq!(get(&parse_url("postgres://u:p@h/d@e").unwrap(), "dbname"), "d@e");
+    }
+
+    #[test]
+    fn an_applications_url_may_hold_what_only_it_knows() {
+        let text = "postgresql+psycopg://u:p@h/d?schema=public&sslmode=require&pgbouncer=true";
+        let parsed = parse_application_url(text).unwrap();
+        assert_eq!((get(&parsed, "host"), get(&parsed, "sslmode")), ("h".to_owned(), "require".to_owned()));
+        assert!(parse_url(text).unwrap_err().to_string().contains("`schema`"));
+        assert!(is_application_url(text) && is_application_url("postgis://h/d"));
+        assert!(!is_application_url("mysql://h/d") && !is_application_url("postgres"));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_platform_verifier::ConfigVerifierExt;
+use rustls_platform_verifier::Verifier;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{PgError, PgResult};
@@ -20,9 +21,12 @@ pub enum SslMode {
     Disable,
     /// TLS if the server offers it, without verification.
     Prefer,
-    /// TLS, without verification: nobody reads along, but anybody may pretend to be the server.
+    /// TLS, without verification: nobody reads along, but anybody may pretend to be the server. With `sslrootcert` it
+    /// means [`SslMode::VerifyCa`], as in libpq.
     Require,
-    /// TLS with a verified certificate and host name. `verify-ca` is taken as this too: it is stricter.
+    /// TLS with a certificate of a trusted authority, for whatever name.
+    VerifyCa,
+    /// TLS with a certificate of a trusted authority for the host's name.
     VerifyFull,
 }
 
@@ -34,7 +38,8 @@ impl FromStr for SslMode {
             "disable" => Ok(Self::Disable),
             "allow" | "prefer" => Ok(Self::Prefer),
             "require" => Ok(Self::Require),
-            "verify-ca" | "verify-full" => Ok(Self::VerifyFull),
+            "verify-ca" => Ok(Self::VerifyCa),
+            "verify-full" => Ok(Self::VerifyFull),
             other => Err(PgError::Usage {
                 what: format!("the sslmode `{other}` is not known"),
                 help: "it is one of disable, prefer, require, verify-ca, verify-full".to_owned(),
@@ -50,6 +55,7 @@ impl SslMode {
             Self::Disable => "disable",
             Self::Prefer => "prefer",
             Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
             Self::VerifyFull => "verify-full",
         }
     }
@@ -59,7 +65,7 @@ impl SslMode {
         match self {
             Self::Disable => tokio_postgres::config::SslMode::Disable,
             Self::Prefer => tokio_postgres::config::SslMode::Prefer,
-            Self::Require | Self::VerifyFull => tokio_postgres::config::SslMode::Require,
+            Self::Require | Self::VerifyCa | Self::VerifyFull => tokio_postgres::config::SslMode::Require,
         }
     }
 }
@@ -74,27 +80,82 @@ pub(crate) fn connector(mode: SslMode, root_certificates: Option<&Path>) -> PgRe
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| refused(error.to_string()))?;
-    let config = match (mode, root_certificates) {
-        (SslMode::VerifyFull, Some(path)) => {
-            let file = std::fs::File::open(path)
-                .map_err(|error| refused(format!("`{}` cannot be read: {error}", path.display())))?;
-            let mut roots = RootCertStore::empty();
-            for certificate in rustls_pemfile::certs(&mut std::io::BufReader::new(file)) {
-                let certificate = certificate.map_err(|error| refused(format!("`{}`: {error}", path.display())))?;
-                roots.add(certificate).map_err(|error| refused(format!("`{}`: {error}", path.display())))?;
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
+    let verifier: Arc<dyn ServerCertVerifier> = match (mode, root_certificates) {
+        (SslMode::VerifyFull | SslMode::VerifyCa, Some(path)) => {
+            let roots = Arc::new(read_roots(path).map_err(|what| refused(format!("`{}` {what}", path.display())))?);
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+                .build()
+                .map_err(|error| refused(format!("`{}` cannot be used: {error}", path.display())))?
         }
-        (SslMode::VerifyFull, None) => {
-            let _ = CryptoProvider::install_default((*provider).clone());
-            ClientConfig::with_platform_verifier().map_err(|error| refused(error.to_string()))?
+        (SslMode::VerifyFull | SslMode::VerifyCa, None) => {
+            let platform = Verifier::new(Arc::clone(&provider));
+            Arc::new(platform.map_err(|error| refused(format!("the system's authorities cannot be read: {error}")))?)
         }
-        _ => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider))).with_no_client_auth(),
+        (SslMode::Disable | SslMode::Prefer | SslMode::Require, _) => Arc::new(Unverified(Arc::clone(&provider))),
     };
+    let verifier = if mode == SslMode::VerifyCa { Arc::new(AnyName(verifier)) } else { verifier };
+    let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// Accepts any certificate: what `sslmode=require` means without a root certificate.
+/// The certificates of a PEM file, which must hold at least one.
+fn read_roots(path: &Path) -> Result<RootCertStore, String> {
+    let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in rustls_pemfile::certs(&mut std::io::BufReader::new(file)) {
+        let certificate = certificate.map_err(|error| format!("cannot be read: {error}"))?;
+        roots.add(certificate).map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
+    }
+    if roots.is_empty() { Err("holds no certificate".to_owned()) } else { Ok(roots) }
+}
+
+/// Accepts what another verifier accepts, and a certificate for another name.
+#[derive(Debug)]
+struct AnyName(Arc<dyn ServerCertVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+        // The name is looked at last, when everything else about the certificate holds.
+        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Accepts any certificate: what `prefer` and `require` mean without a root certificate.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use backup_core::error::Cause;
 use bytes::Bytes;
 use futures::StreamExt;
 use tokio::io::BufReader;
@@ -14,6 +15,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, CopyOutStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::adapters::connection::address::Address;
 use tokio_util::either::Either;
 
 /// How long a dropped connection may take to end by itself.
@@ -28,11 +31,26 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) async fn open(config: &Config, tls: MakeRustlsConnect) -> Result<Self, tokio_postgres::Error> {
+    pub(super) async fn open(_address: Address, config: Config, tls: MakeRustlsConnect) -> Result<Self, Cause> {
         let (client, connection) = config.connect(tls).await?;
+        let settings = settings_of_version(connection.parameter("server_version"));
         // How a connection ends is told by the statement it ends under.
         let connection = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { client, connection })
+        let session = Self { client, connection };
+        if !settings.is_empty() {
+            session.client.batch_execute(settings).await?;
+        }
+        Ok(session)
+    }
+}
+
+/// Timeouts that only newer servers know, and so cannot be startup options.
+fn settings_of_version(version: Option<&str>) -> &'static str {
+    let major = version.and_then(|version| version.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok());
+    match major.unwrap_or_default() {
+        17.. => "SET idle_session_timeout = 0; SET transaction_timeout = 0",
+        14.. => "SET idle_session_timeout = 0",
+        _ => "",
     }
 }
 
@@ -51,20 +69,21 @@ pub(crate) struct DrivenSession {
 }
 
 impl DrivenSession {
-    /// Logs in over the socket that `socket` opens, which is read in large pieces: the server sends 8 KiB at a time, and one system call for
-    /// each would cost a dump a tenth of its time.
-    pub(super) async fn open(
-        socket: impl Future<Output = std::io::Result<RawSocket>> + Send,
-        host: String,
-        config: Config,
-        mut tls: MakeRustlsConnect,
-    ) -> Result<Self, backup_core::error::Cause> {
-        let socket = BufReader::with_capacity(SOCKET_READ_BYTES, socket.await?);
+    /// Logs in over a socket that is read in large pieces: the server sends 8 KiB at a time, and one system call for each
+    /// would cost a dump a tenth of its time.
+    pub(super) async fn open(address: Address, config: Config, mut tls: MakeRustlsConnect) -> Result<Self, Cause> {
+        let host = address.host.clone();
+        let socket = BufReader::with_capacity(SOCKET_READ_BYTES, address.open().await?);
         let tls = MakeTlsConnect::<BufReader<RawSocket>>::make_tls_connect(&mut tls, &host)?;
         let (client, connection) = config.connect_raw(socket, tls).await?;
+        let settings = settings_of_version(connection.parameter("server_version"));
         // How a connection ends is told by the statement it ends under.
         let connection = Box::pin(async move { drop(connection.await) });
-        Ok(Self { client, connection, ended: false })
+        let mut session = Self { client, connection, ended: false };
+        if !settings.is_empty() {
+            session.batch_execute(settings).await?;
+        }
+        Ok(session)
     }
 
     pub(crate) async fn batch_execute(&mut self, statements: &str) -> Result<(), tokio_postgres::Error> {

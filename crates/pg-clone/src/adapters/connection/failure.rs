@@ -1,0 +1,76 @@
+//! What a failed connection means to the user.
+
+use std::error::Error;
+
+use backup_core::error::Cause;
+
+use crate::adapters::connection::Server;
+use crate::adapters::connection::address::Address;
+use crate::error::PgError;
+
+impl Server {
+    /// Sorts what kept us out.
+    pub(super) fn not_opened(&self, address: &Address, database: &str, error: Cause) -> PgError {
+        let error = match error.downcast::<tokio_postgres::Error>() {
+            Ok(error) => error,
+            Err(source) => {
+                return PgError::Unreachable {
+                    server: format!("{address}, database `{database}`"),
+                    help: "check PGHOST and PGPORT, and that the server runs and takes connections".to_owned(),
+                    source,
+                };
+            }
+        };
+        let server = address.to_string();
+        match error.code().map(tokio_postgres::error::SqlState::code) {
+            Some("3D000") => PgError::NoDatabase { database: database.to_owned(), server },
+            // object_not_in_prerequisite_state: the database does not accept connections.
+            Some("55000") => PgError::Refused {
+                what: format!("the database `{database}` does not accept connections"),
+                help: "if a restore was killed, `lastgood pg recover` mends it".to_owned(),
+            },
+            code => PgError::Unreachable {
+                server: match code {
+                    Some("28P01" | "28000") => format!("{server} as `{}`", self.user),
+                    _ => format!("{server}, database `{database}`"),
+                },
+                help: help(code, &chain(&*error)).to_owned(),
+                source: error,
+            },
+        }
+    }
+}
+
+/// The next thing to do, by the server's code or what the driver says.
+fn help(code: Option<&str>, text: &str) -> &'static str {
+    match code {
+        Some("28P01" | "28000") => "check PGUSER, and the password in PGPASSFILE or ~/.pgpass",
+        Some("42501") => "the role has no CONNECT privilege on it: connect as another, or GRANT it",
+        Some("53300") => "every connection is taken: run with fewer --jobs, or raise max_connections",
+        Some("57P03") => "the server is starting up or shutting down: try again in a moment",
+        // protocol_violation: a pooler that knows no startup options.
+        Some("08P01") => "a connection pooler seems to be in front: connect to the server itself",
+        _ if text.contains("password missing") => {
+            "no password was found: put it into ~/.pgpass (mode 0600) or PGPASSFILE, or set PGPASSWORD"
+        }
+        _ if text.contains("server does not support TLS") => {
+            "nothing was sent. If the network between is trusted, say so with PGSSLMODE=disable"
+        }
+        _ if text.contains("TLS handshake") => {
+            "no password was sent. If the certificate was signed by an authority of your own, name its file in PGSSLROOTCERT"
+        }
+        _ => "check PGHOST and PGPORT, and that the server runs and takes connections",
+    }
+}
+
+/// An error's text with its causes'.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
