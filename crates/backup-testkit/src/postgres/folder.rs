@@ -44,16 +44,17 @@ impl Folder {
     /// Makes a folder with all that has to belong to the server's user.
     pub(super) fn create(user: &ServerUser) -> Result<Self, ClusterError> {
         let base = bases().into_iter().find(|base| is_usable(base, user.switch)).ok_or(ClusterError::NoFolder)?;
-        let dir =
-            tempfile::Builder::new().prefix(PREFIX).tempdir_in(&base).map_err(ClusterError::io("write to", &base))?;
+        // Another user's server has to get through to what is its own; what is in here is closed by itself.
+        let mode = Permissions::from_mode(if user.switch { 0o711 } else { 0o700 });
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).permissions(mode.clone());
+        let dir = builder.tempdir_in(&base).map_err(ClusterError::io("write to", &base))?;
         let path = dir.path().to_owned();
         let lock_file = path.join(OWNER_LOCK);
         let owner_lock = File::create_new(&lock_file).map_err(ClusterError::io("create", &lock_file))?;
         owner_lock.lock().map_err(ClusterError::io("lock", &lock_file))?;
-        if user.switch {
-            // The server has to get through to what is its own.
-            fs::set_permissions(&path, Permissions::from_mode(0o711)).map_err(ClusterError::io("open up", &path))?;
-        }
+        // Again, as a strict umask has its say in the first.
+        fs::set_permissions(&path, mode).map_err(ClusterError::io("open up", &path))?;
         let folder = Self {
             data_dir: path.join("data"),
             socket_dir: path.join("socket"),
@@ -188,6 +189,7 @@ mod tests {
     #[test]
     fn a_base_is_short_and_open_to_others_if_they_need_it() {
         let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
         assert!(is_usable(dir.path(), false));
         assert!(!is_usable(dir.path(), true), "the folder has mode 0700");
         assert!(!is_usable(&dir.path().join("missing"), false));
