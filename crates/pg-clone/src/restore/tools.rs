@@ -131,7 +131,10 @@ fn common_arguments(command: &mut Command, options: &RestoreOptions) {
 
 fn session_options(jobs: usize) -> String {
     let work_mem = (MAINTENANCE_WORK_MEM_KB / jobs.max(1)).max(MAINTENANCE_WORK_MEM_KB_MIN);
-    format!("-c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout=0")
+    format!(
+        "-c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout=0 \
+        -c lock_timeout=0 -c default_transaction_read_only=off"
+    )
 }
 
 /// A run is good when every message is on the allow-list: `pg_restore` goes on after an error and says so only by its
