@@ -1,8 +1,10 @@
 //! The rows of the acceptance table, by area.
 
+pub mod core;
 pub mod differential;
 pub mod kill;
 pub mod pg;
+pub mod retention;
 
 use crate::harness::{Row, RowResult};
 
@@ -12,6 +14,8 @@ use crate::harness::{Row, RowResult};
 /// If the SQL files cannot be read.
 pub fn all() -> RowResult<Vec<Row>> {
     let mut rows = pg::rows();
+    rows.extend(self::core::rows());
+    rows.extend(retention::rows());
     rows.extend(differential::rows()?);
     rows.extend(kill::rows());
     Ok(rows)

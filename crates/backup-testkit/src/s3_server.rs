@@ -163,6 +163,11 @@ impl S3Peer {
         control::damage(&self.front, key, damage)
     }
 
+    /// Locks an object as an object lock does, so that deleting it is denied, or unlocks it. False if there is none.
+    pub fn lock(&self, key: &str, locked: bool) -> bool {
+        self.front.backend.lock_object(key, locked)
+    }
+
     /// Forgets objects, uploads, rules, latency and calls.
     pub fn reset(&self) {
         control::reset(&self.front);
