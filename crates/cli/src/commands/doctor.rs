@@ -105,7 +105,12 @@ async fn location(findings: &mut Findings, context: &Context) {
     if let Some(exposure) = location.exposure() {
         findings.warn(format!("other users can look into it (mode {:04o})", exposure.mode), exposure.remedy());
     }
-    match findings.take(probe::check(&*store).await.map_err(CliError::from)) {
+    let found = match probe::check(&*store).await {
+        // An earlier proof failed or was cut short: it is tried again, in the marker that is there anyway.
+        Ok(Some(marker)) if !marker.atomic => probe::ensure(&*store, &*context.run.clock).await.map(Some),
+        found => found,
+    };
+    match findings.take(found.map_err(CliError::from)) {
         Some(Some(marker)) if marker.atomic => findings.ok(format!(
             "`{}` is reachable (format {}) and refuses to create an object twice",
             store.describe(),
