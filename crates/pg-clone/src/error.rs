@@ -124,6 +124,14 @@ pub enum PgError {
         /// Who, if the server tells: ` (pid 4711, since …)`.
         holder: String,
     },
+    /// Another session asked for an exclusive lock on a table while the dump was still taking its own locks: it waits for
+    /// us, and we would wait for it.
+    #[error("another session asked for an exclusive lock on {table} while it was being dumped")]
+    #[diagnostic(code("pg::lock_race"), help("run the dump again after the migration; nothing was published"))]
+    LockRace {
+        /// The table, as far as it is known.
+        table: String,
+    },
     /// Something we will not do as things are.
     #[error("{what}")]
     #[diagnostic(code("pg::refused"))]
@@ -170,6 +178,10 @@ impl From<CoreError> for PgError {
             CoreError::Format(error) => Self::Format(error),
             CoreError::Retention(error) => Self::Retention(error),
             CoreError::Cancelled => Self::Interrupted,
+            taken @ CoreError::Taken { .. } => Self::Refused {
+                what: taken.to_string(),
+                help: "let only one of the two run at a time, then run this one again".to_owned(),
+            },
             other => Self::Refused { what: other.to_string(), help: "this is unexpected: please report it".to_owned() },
         }
     }
@@ -200,7 +212,7 @@ impl PgError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Store(error) => error.is_permanent(),
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::Locked { .. } => false,
+            Self::Unreachable { .. } | Self::Lost { .. } | Self::Locked { .. } | Self::LockRace { .. } => false,
             _ => true,
         }
     }
