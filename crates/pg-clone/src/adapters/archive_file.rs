@@ -1,4 +1,4 @@
-//! An archive as a file that other programs can open and that is on no disk.
+//! A file that other programs can open and that is on no disk: an archive, a list, a password.
 
 use std::fs::File;
 use std::io::Write;
@@ -21,9 +21,12 @@ impl ArchiveFile {
     #[cfg(target_os = "linux")]
     pub(crate) fn new(bytes: &[u8]) -> std::io::Result<Self> {
         use std::os::fd::AsRawFd;
+        use std::os::unix::fs::PermissionsExt;
         // Without CLOEXEC: pg_restore, and the workers it forks, must inherit it.
         let descriptor = rustix::fs::memfd_create("lastgood-archive", rustix::fs::MemfdFlags::empty())?;
         let mut file = File::from(descriptor);
+        // libpq refuses a password file that others may read.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         file.write_all(bytes)?;
         Ok(Self { path: format!("/proc/self/fd/{}", file.as_raw_fd()).into(), _file: file })
     }

@@ -1,12 +1,12 @@
 //! What `pg_dump` and `pg_restore` need to reach the server.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::Path;
 
 use backup_core::secret::Secret;
 use tokio::process::Command;
 
+use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::{Server, invalid};
 use crate::adapters::tls::SslMode;
 use crate::error::{PgError, PgResult};
@@ -24,7 +24,7 @@ const KEPT: [&str; 9] =
 pub struct ChildEnvironment {
     variables: Vec<(&'static str, OsString)>,
     // Held for its life: dropping it removes the file.
-    _passfile: tempfile::NamedTempFile,
+    _passfile: ArchiveFile,
 }
 
 impl ChildEnvironment {
@@ -71,21 +71,15 @@ impl Server {
     }
 }
 
-/// One wildcard line: the file is for one child and one server.
-fn private_passfile(password: Option<&Secret>) -> PgResult<tempfile::NamedTempFile> {
-    let write = || {
-        // Created with mode 0600 by the library.
-        let mut file = tempfile::Builder::new().prefix("lastgood-").tempfile()?;
-        if let Some(password) = password {
-            let escaped = password.expose().replace('\\', "\\\\").replace(':', "\\:");
-            writeln!(file, "*:*:*:*:{escaped}")?;
-        }
-        file.flush()?;
-        Ok(file)
-    };
-    write().map_err(|error: std::io::Error| PgError::Refused {
-        what: format!("no private password file can be written for the PostgreSQL programs: {error}"),
-        help: "check TMPDIR; nothing was changed".to_owned(),
+/// One wildcard line: the file is for one child and one server. On no disk, where a crash would leave it.
+fn private_passfile(password: Option<&Secret>) -> PgResult<ArchiveFile> {
+    let line = password.map_or_else(String::new, |password| {
+        let escaped = password.expose().replace('\\', "\\\\").replace(':', "\\:");
+        format!("*:*:*:*:{escaped}\n")
+    });
+    ArchiveFile::new(line.as_bytes()).map_err(|error| PgError::Refused {
+        what: format!("no private password file can be made for the PostgreSQL programs: {error}"),
+        help: "nothing was changed".to_owned(),
     })
 }
 
@@ -113,7 +107,6 @@ mod tests {
         let path = std::path::PathBuf::from(&given["PGPASSFILE"]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "*:*:*:*:a\\:b\\\\c@'d\n");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        drop(environment);
-        assert!(!path.exists());
+        assert!(path.starts_with("/proc/self/fd"), "{path:?} may be on a disk");
     }
 }
