@@ -35,6 +35,9 @@ use crate::recover;
 use crate::run::Run;
 use crate::settings;
 
+/// Times a dump is begun when somebody asks for an exclusive lock in the moment in which it takes its own.
+const ATTEMPTS_MAX: usize = 5;
+
 /// What a dump would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct DumpPlan {
@@ -112,23 +115,41 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     if let Err(error @ PgError::Sql { .. }) = run.or_cancelled(recover::recover(server, &run.progress)).await {
         run.progress.warn(format!("what a killed restore left could not be mended: {error}"));
     }
+    let mut attempt = 1;
+    let (key, (manifest, manifest_bytes)) = loop {
+        match Box::pin(try_once(server, store, options, run, started_at)).await {
+            // Letting go of everything lets the other session have its lock, and we come after it.
+            Err(error @ PgError::LockRace { .. }) if attempt < ATTEMPTS_MAX => {
+                attempt += 1;
+                run.progress.warn(format!("{error}: the dump lets it through and begins again"));
+            }
+            other => break other?,
+        }
+    };
+    run.step("dump.published", &key.to_string());
+    Ok(report(&key, &manifest, manifest_bytes, begun.elapsed().as_secs_f64()))
+}
+
+/// One dump, begun once; what a failed one wrote is removed.
+async fn try_once(
+    server: &Server,
+    store: &SharedStore,
+    options: &DumpOptions,
+    run: &Run,
+    started_at: Timestamp,
+) -> PgResult<(DumpKey, (Manifest, u64))> {
     let source = run.or_cancelled(Source::open(server, options, run)).await?;
     let (key, sequence) = run.or_cancelled(next_key(store, options, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
     // still upload can appear after the clearing away.
-    match Box::pin(write(server, store, options, run, source, &key, sequence, started_at)).await {
-        Ok((manifest, manifest_bytes)) => {
-            run.step("dump.published", &key.to_string());
-            Ok(report(&key, &manifest, manifest_bytes, begun.elapsed().as_secs_f64()))
-        }
-        Err(error) => {
-            // After a lost answer the manifest may exist: its parts must stay.
-            if !matches!(&error, PgError::Store(store) if store.is_ambiguous()) {
-                clear_away(store, &key.folder()?).await;
-            }
-            Err(error)
-        }
+    let written = Box::pin(write(server, store, options, run, source, &key, sequence, started_at)).await;
+    // After a lost answer the manifest may exist: its parts must stay.
+    if let Err(error) = &written
+        && !matches!(error, PgError::Store(store) if store.is_ambiguous())
+    {
+        clear_away(store, &key.folder()?).await;
     }
+    Ok((key, written?))
 }
 
 /// The locked source and the program that dumps its schema.
@@ -229,9 +250,18 @@ async fn write(
         next: AtomicUsize::new(0),
         run: run.clone(),
     });
-    // Both at once: pg_dump mostly waits for the catalogue's many small answers.
-    let (schema, rows) = tokio::join!(run.or_cancelled(schema), copy_rows(Arc::clone(&work), options.jobs, run));
-    let (schema, rows) = (schema?, rows?);
+    // Both at once: pg_dump mostly waits for the catalogue's many small answers. If one fails the other is stopped: it
+    // may have hours to go.
+    let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
+    let (schema, rows) = tokio::join!(
+        stopping(&both, both.or_cancelled(schema)),
+        stopping(&both, copy_rows(Arc::clone(&work), options.jobs, &both))
+    );
+    let (schema, rows) = match (schema, rows) {
+        // The one that was stopped says less than the one that failed.
+        (Err(PgError::Interrupted), Err(error)) | (Err(error), _) | (_, Err(error)) => return Err(error),
+        (Ok(schema), Ok(rows)) => (schema, rows),
+    };
     run.step("dump.catalogue", &options.database);
     let (detail, parts) = describe(server, options, &leader, &tool, &work, schema, rows).await?;
     leader.still_holds().await?;
@@ -265,6 +295,15 @@ async fn write(
         run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
     }
     Ok((manifest, published.manifest_bytes))
+}
+
+/// Cancels `run` when `work` fails.
+async fn stopping<T>(run: &Run, work: impl Future<Output = PgResult<T>>) -> PgResult<T> {
+    let done = work.await;
+    if done.is_err() {
+        run.cancel.cancel();
+    }
+    done
 }
 
 fn announce(leader: &Leader, large_objects: &[u32], run: &Run) {

@@ -60,6 +60,9 @@ pub fn rows() -> Vec<Row> {
         Row::new("P-truncate", "TRUNCATE and rewrites race with the dump", Area::Pg, Both, |world| {
             Box::pin(snapshot::truncate(world))
         }),
+        Row::new("P-migration", "a migration asks for exclusive locks during the dump", Area::Pg, Both, |world| {
+            Box::pin(snapshot::migration(world))
+        }),
         Row::new("P-legacy", "dumps of django-pgclone 1.x to 3.x are listed and restored", Area::Pg, Both, |world| {
             Box::pin(legacy::every_form(world))
         }),

@@ -192,8 +192,9 @@ async fn lock(session: &Session, relations: &[Relation], server: &Server) -> PgR
         if let Err(error) = session.batch_execute(&statement).await {
             let code = error.code().map(tokio_postgres::error::SqlState::code).unwrap_or_default();
             match code {
-                // undefined_table, invalid_schema_name: dropped since it was listed.
-                "42P01" | "3F000" => return Ok(false),
+                // undefined_table, invalid_schema_name: dropped since it was listed; deadlock_detected: a migration locks
+                // the same tables in another order.
+                "42P01" | "3F000" | "40P01" => return Ok(false),
                 "55P03" => return Err(locked_by_others(server, batch).await),
                 _ => return Err(PgError::sql("locking the tables", error)),
             }

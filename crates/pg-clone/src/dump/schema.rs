@@ -1,6 +1,7 @@
 //! The schema archive: `pg_dump -Fc --schema-only` on the dump's snapshot, straight into the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use backup_core::key::Key;
 use backup_core::manifest::{Codec, Part};
@@ -23,6 +24,10 @@ pub(crate) const SCHEMA_NAME: &str = "schema.pgdump";
 /// Largest archive: it is held in memory to be read again here and at restore. Ten thousand tables need some megabytes.
 const ARCHIVE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
+/// How long `pg_dump` waits for a lock. The leader has them all: whoever is in the way waits for us, and longer than this
+/// would only stop everybody else.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
 const READ_BYTES: usize = 64 * 1024;
 
 /// Writes the archive and returns its part. `reader`, a `pg_restore`, must be able to read it before anything is published.
@@ -41,7 +46,7 @@ pub(crate) async fn write(
     let mut command = tool.command(&environment);
     command.args(["--format=custom", "--compress=0", "--schema-only"]);
     command.arg(format!("--snapshot={}", leader.snapshot));
-    command.arg(format!("--lock-wait-timeout={}", options.lock_timeout.as_millis()));
+    command.arg(format!("--lock-wait-timeout={}", LOCK_WAIT.as_millis()));
     for relation in &leader.selection.excluded {
         command.arg(format!("--exclude-table={}", relation.qualified()));
     }
@@ -69,7 +74,7 @@ pub(crate) async fn write(
     let said = stderr.await.unwrap_or_default();
     if !status.success() {
         writer.abort().await?;
-        return Err(tool.failed(status, &said));
+        return Err(lock_race(&said).unwrap_or_else(|| tool.failed(status, &said)));
     }
     if let Err(error) = check(tool, reader, &archive).await {
         writer.abort().await?;
@@ -103,6 +108,14 @@ async fn check(tool: &Tool, reader: &Tool, archive: &[u8]) -> PgResult<()> {
     })
 }
 
+/// What `pg_dump` says when it gives up waiting for a lock.
+fn lock_race(said: &str) -> Option<PgError> {
+    let (_, statement) = said.split_once("Query was: LOCK TABLE ")?;
+    let gave_up = said.contains("statement timeout") || said.contains("lock timeout");
+    let table = statement.lines().next()?.trim_end_matches(" IN ACCESS SHARE MODE");
+    gave_up.then(|| PgError::LockRace { table: format!("`{table}`") })
+}
+
 fn too_large(database: &str) -> PgError {
     PgError::Refused {
         what: format!("the schema of `{database}` takes more than {} MiB", ARCHIVE_BYTES_MAX >> 20),
@@ -115,5 +128,21 @@ fn read_failed(tool: &Tool, error: &std::io::Error) -> PgError {
         program: tool.path.display().to_string(),
         how: format!("could not be read: {error}"),
         help: "nothing was published".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_pg_dump_did_not_get_is_told_from_other_failures() {
+        let said = "pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout\n\
+                    pg_dump: detail: Query was: LOCK TABLE public.part_0 IN ACCESS SHARE MODE\n";
+        assert!(matches!(lock_race(said), Some(PgError::LockRace { table }) if table == "`public.part_0`"));
+        let denied = "pg_dump: error: query failed: ERROR:  permission denied for table t\n\
+                      pg_dump: detail: Query was: LOCK TABLE public.t IN ACCESS SHARE MODE\n";
+        assert!(lock_race(denied).is_none());
+        assert!(lock_race("pg_dump: error: out of memory").is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! A dump's workers: each imports the snapshot and copies units of work into packs of its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,6 +35,13 @@ pub(crate) struct Work {
     pub(crate) run: Run,
 }
 
+/// Tables locked by one statement.
+const LOCK_BATCH: usize = 100;
+
+/// Most tables a worker locks before it begins. Each lock takes space in the server's lock table, which by default has
+/// room for about 6,400 in all.
+const LOCKS_AHEAD_MAX: usize = 1_000;
+
 /// One piece of work.
 enum Piece<'a> {
     Table(&'a DumpUnit),
@@ -65,6 +73,7 @@ impl Work {
 /// Works until nothing is left.
 pub(crate) async fn work(work: Arc<Work>) -> PgResult<Written> {
     let mut copier = Copier::connect(&work).await?;
+    copier.lock_ahead(&work).await?;
     let mut data = work.packs.writer(PackRole::Data);
     let mut objects = work.packs.writer(PackRole::LargeObjects);
     let mut written = Written::default();
@@ -107,17 +116,35 @@ impl Copier {
         Ok(Self { session, encoder: FrameEncoder::new(work.compression_level), run: work.run.clone() })
     }
 
+    /// Takes the locks of the largest tables at once. Later, behind somebody's waiting request for an exclusive lock, they
+    /// could not be had any more, and a dump of hours would end there.
+    async fn lock_ahead(&mut self, work: &Work) -> PgResult<()> {
+        let mut seen = BTreeSet::new();
+        let largest = work.tables.iter().map(|unit| unit.table).filter(|table| seen.insert(*table));
+        let largest: Vec<&TableSource> = largest.take(LOCKS_AHEAD_MAX).map(|table| &work.sources[table]).collect();
+        for batch in largest.chunks(LOCK_BATCH) {
+            self.lock(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// NOWAIT: behind a waiting ACCESS EXCLUSIVE request, which itself waits for the leader, we would wait for ever.
+    async fn lock(&mut self, sources: &[&TableSource]) -> PgResult<()> {
+        let names: Vec<String> = sources.iter().map(|source| format!("ONLY {}", qualified(source))).collect();
+        let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE NOWAIT", names.join(", "));
+        self.session.batch_execute(&lock).await.map_err(|error| match error.as_db_error() {
+            // The message names the relation.
+            Some(db) if db.code().code() == "55P03" => {
+                PgError::LockRace { table: db.message().rsplit(" on ").next().unwrap_or("a table").to_owned() }
+            }
+            _ => PgError::sql("locking the tables", error),
+        })
+    }
+
     async fn copy_table(&mut self, source: &TableSource, unit: &DumpUnit, packs: &mut PackWriter) -> PgResult<RowData> {
         let label = format!("{}.{}", source.schema, source.name);
         // NOWAIT: behind a waiting ACCESS EXCLUSIVE request, which itself waits for the leader, we would wait for ever.
-        let lock = format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT", qualified(source));
-        self.session.batch_execute(&lock).await.map_err(|error| match error.code().map(|code| code.code()) {
-            Some("55P03") => PgError::Refused {
-                what: format!("another session waits for an exclusive lock on `{label}`, and so cannot the dump go on"),
-                help: "run the dump again after the migration; nothing was published".to_owned(),
-            },
-            _ => PgError::sql(format!("locking `{label}`"), error),
-        })?;
+        self.lock(&[source]).await?;
         self.copy(&copy_statement(source, unit), packs, &label).await
     }
 

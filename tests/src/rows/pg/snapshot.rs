@@ -9,6 +9,7 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio_postgres::error::SqlState;
 
+use crate::harness::failure::Within as _;
 use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
 
@@ -152,4 +153,65 @@ async fn rewrite(client: tokio_postgres::Client, stop: Arc<AtomicBool>, turned: 
         tokio::time::sleep(Duration::from_millis(random.random_range(20..400))).await;
     }
     Ok(())
+}
+
+/// A migration that waits for the dump must neither end it nor wait for longer than it needs.
+pub(super) async fn migration(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    let pause = world.folder().join("pause");
+    for step in ["dump.snapshot", "dump.schema", "dump.data"] {
+        let run = world
+            .lastgood(["pg", "dump", &shop, "--config", &step.replace('.', "-")])
+            .env("LASTGOOD_PAUSE_AT", step)
+            .env("LASTGOOD_PAUSE_FILE", pause.display().to_string())
+            .start()?;
+        until(|| Ok(pause.exists())).await.within(&format!("the dump never came to {step}"))?;
+        let migration = tokio::spawn(alter(world.connect(&shop).await?));
+        until(|| is_waiting(world, &shop)).await.within("the migration never waited")?;
+        std::fs::remove_file(&pause)?;
+        run.finish().await?.expect_code(0).within(&format!("a migration came at {step}"))?;
+        migration.await.map_err(|error| Failure::new(error.to_string()))?.within(&format!("migration at {step}"))?;
+    }
+    ensure_eq!(world.keys(&shop).await?.len(), 3, "dumps");
+    world.add_bulk(&shop, 24)?;
+    amid_rows(world, &shop).await
+}
+
+/// Once all locks are taken, whoever wants an exclusive one waits, and the dump goes on as if nobody did.
+async fn amid_rows(world: &World, shop: &str) -> RowResult {
+    let mut run = world.lastgood(["pg", "dump", shop, "--json"]).env("LASTGOOD_PROGRESS", "json").start()?;
+    run.wait_for("\"advance\"").await?;
+    let client = world.connect(shop).await?;
+    let truncate = tokio::spawn(async move { client.batch_execute("TRUNCATE bulk, customers, orders").await });
+    let output = run.finish().await?.expect_code(0)?.never_says("begins again")?;
+    truncate.await.map_err(|error| Failure::new(error.to_string()))??;
+    ensure_eq!(world.psql(shop, "SELECT count(*) FROM bulk")?, "0", "rows after the TRUNCATE");
+    let key = output.json()?["key"].as_str().unwrap_or_default().to_owned();
+    let copy = world.name("copy");
+    world.lastgood(["pg", "restore", &key, "--into", &copy]).ok().await?;
+    let rows = "SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM orders), (SELECT count(*) FROM bulk)";
+    ensure_eq!(world.psql(&copy, rows)?, "500|3000|768", "rows of the dump");
+    Ok(())
+}
+
+async fn alter(client: tokio_postgres::Client) -> RowResult {
+    // As careful migrations do: a dump must not keep the lock for as long as it takes.
+    client.batch_execute("SET lock_timeout = '20s'; ALTER TABLE orders ADD COLUMN added integer").await?;
+    client.batch_execute("ALTER TABLE orders DROP COLUMN added").await?;
+    Ok(())
+}
+
+fn is_waiting(world: &World, database: &str) -> RowResult<bool> {
+    let sql = "SELECT count(*) > 0 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'orders' AND NOT granted";
+    Ok(world.psql(database, sql)? == "t")
+}
+
+async fn until(condition: impl Fn() -> RowResult<bool>) -> RowResult {
+    for _ in 0..1_000 {
+        if condition()? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err(Failure::new("it took longer than 10 s"))
 }
