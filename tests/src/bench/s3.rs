@@ -15,6 +15,9 @@ const DELAY_MS: u64 = 20;
 /// How much faster than the peer it must be.
 const FASTER_MIN: f64 = 3.0;
 
+/// This program, whatever has happened to its file since it was started (proc(5)).
+const SELF: &str = "/proc/self/exe";
+
 /// Runs both in turn.
 pub(crate) fn run(context: &Context) -> Outcome<Vec<Row>> {
     let s3 = S3::start(context, DELAY_MS)?;
@@ -66,7 +69,7 @@ fn lastgood(context: &Context, s3: &S3, round: usize) -> Outcome<Measurement> {
 fn pg_dump(context: &Context, s3: &S3, round: usize, tables: usize) -> Outcome<Measurement> {
     let prefix = format!("peer{round}");
     let dump = context.program("pg_dump", &["-Fc", SHOP]);
-    let mut upload = Command::new(std::env::current_exe()?);
+    let mut upload = Command::new(SELF);
     upload.args(["upload", &format!("{}/shop.dump", s3.url(&prefix))]);
     s3.point(&mut upload);
     let name = "pg_dump -Fc | upload";
@@ -75,7 +78,7 @@ fn pg_dump(context: &Context, s3: &S3, round: usize, tables: usize) -> Outcome<M
     run.output_bytes = s3.stored_bytes();
     report::show(round, name, &run);
     let fetched = context.path("fetched.dump");
-    let mut download = Command::new(std::env::current_exe()?);
+    let mut download = Command::new(SELF);
     download.args(["download", &format!("{}/shop.dump", s3.url(&prefix)), text(&fetched)]);
     s3.point(&mut download);
     succeed(download)?;
