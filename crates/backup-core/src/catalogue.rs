@@ -148,7 +148,11 @@ pub async fn next_sequence(store: &dyn StoreRead, prefix: &str, pointer: &Key) -
     Ok(highest.saturating_add(1))
 }
 
-async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option<(Key, Manifest)>> {
+/// The good backup `pointer` names, so that a listing that lags cannot hide the newest; `None` if it is gone or damaged.
+///
+/// # Errors
+/// What the store says.
+pub async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option<(Key, Manifest)>> {
     let Some(pointer) = read_pointer(store, pointer).await? else {
         return Ok(None);
     };

@@ -16,12 +16,17 @@ use crate::document;
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
 use crate::manifest::{MANIFEST_NAME, Tool};
+use crate::probe::MARKER_KEY;
 use crate::progress::{Progress, Silent};
 use crate::store::{ObjectMeta, PutMode, PutOptions, Store, StoreRead, UnfinishedUpload};
 
 /// How long something must have been left alone before it counts as abandoned. Longer than any single upload or pause of
 /// a run that is still alive.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a claim stands at least, whatever the grace: a writer that was taken for dead and is alive must find it when
+/// it wants to publish, or it would publish a backup whose objects are gone.
+const CLAIM_HELD_MIN: SignedDuration = GRACE;
 
 /// What interrupted runs left.
 #[derive(Debug, Default)]
@@ -92,13 +97,18 @@ pub async fn incomplete(
             groups.entry(manifest.clone()).or_default().take(&manifest, object);
         }
     }
-    let uploads = store.unfinished(scope).await?;
+    let mut uploads = store.unfinished(scope).await?;
+    if !MARKER_KEY.starts_with(scope) {
+        // Every writer begins with the marker, which is in no scope.
+        uploads.extend(store.unfinished(MARKER_KEY).await?);
+    }
     for upload in &uploads {
         if let Some(group) = manifest_of(&upload.key).and_then(|manifest| groups.get_mut(&manifest)) {
             group.newest = group.newest.max(Some(upload.started));
         }
     }
     let old = |time: Timestamp| now.duration_since(time) >= grace;
+    let expired = |claimed_at: Timestamp| now.duration_since(claimed_at) >= grace.max(CLAIM_HELD_MIN);
     let (mut abandoned, mut stale) = (Vec::new(), Vec::new());
     for (manifest, group) in groups {
         let claimed_at = match (group.has_manifest, group.tombstone) {
@@ -116,7 +126,7 @@ pub async fn incomplete(
             }
         };
         let due = match claimed_at {
-            Some(claimed_at) => !group.objects.is_empty() || old(claimed_at),
+            Some(claimed_at) => !group.objects.is_empty() || expired(claimed_at),
             None => !group.objects.is_empty() && group.newest.is_some_and(old),
         };
         if due {
@@ -125,7 +135,7 @@ pub async fn incomplete(
     }
     spare_referenced(store, scope, &mut abandoned).await?;
     // What was claimed and is gone waits for its claim to be old enough; what is all in use is not abandoned.
-    abandoned.retain(|found| !found.objects.is_empty() || found.claimed_at.is_some_and(old));
+    abandoned.retain(|found| !found.objects.is_empty() || found.claimed_at.is_some_and(expired));
     let uploads = uploads.into_iter().filter(|upload| old(upload.started)).collect();
     Ok(IncompletePlan { abandoned, uploads, stale, now, grace })
 }
@@ -214,7 +224,7 @@ pub async fn clear(
             deletion.outcome.removed.push(abandoned.manifest.clone());
         }
         let since = abandoned.claimed_at.unwrap_or(plan.now);
-        if left.is_empty() && plan.now.duration_since(since) >= plan.grace {
+        if left.is_empty() && plan.now.duration_since(since) >= plan.grace.max(CLAIM_HELD_MIN) {
             done.push(&abandoned.manifest);
         }
     }

@@ -57,12 +57,28 @@ async fn c2_an_interrupted_dump_is_freed_after_the_grace_period_and_only_it() {
 }
 
 #[tokio::test]
-async fn without_grace_nothing_is_left_at_once() {
+async fn without_grace_the_objects_go_at_once_and_their_writer_cannot_publish_all_the_same() {
     let store = Peer::prompt();
-    put(&store, &part_key("killed", "p0")).await;
-    let plan = find(&store, days_ahead(1), SignedDuration::ZERO).await;
+    put(&store, &part_key("alive", "p0")).await;
+    let plan = find(&store, Timestamp::now(), SignedDuration::ZERO).await;
+    assert_eq!(clear(&store, &plan, SCOPE, &Silent).await.unwrap().objects, 1);
+    assert!(find(&store, Timestamp::now(), SignedDuration::ZERO).await.is_empty(), "the claim stands");
+    let late = manifest("alive", 1, &[part_key("alive", "p0")]);
+    let published = catalogue::publish(&store, &manifest_key("alive"), &late, &key("pg/shop/latest.json")).await;
+    assert!(matches!(published, Err(CoreError::Taken { .. })), "{published:?}");
+
+    let plan = find(&store, days_ahead(2), SignedDuration::ZERO).await;
     clear(&store, &plan, SCOPE, &Silent).await.unwrap();
     assert!(objects(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_unfinished_marker_is_swept_although_it_is_in_no_scope() {
+    let store = Peer::prompt();
+    let upload = store.multipart(&key("lastgood.json"), &PutOptions::new(PutMode::Create)).await.unwrap();
+    let plan = find(&store, days_ahead(2), GRACE).await;
+    assert_eq!(clear(&store, &plan, SCOPE, &Silent).await.unwrap().uploads, 1);
+    drop(upload);
 }
 
 #[tokio::test]
