@@ -17,7 +17,7 @@ use serde_json::Value;
 pub use find::{Found, find};
 
 use crate::detail::DumpDetail;
-use crate::dump_key::{DumpKey, ROOT, decode};
+use crate::dump_key::{DumpKey, POINTER_NAME, ROOT, decode};
 use crate::error::PgResult;
 use crate::legacy::{self, LegacyDump};
 
@@ -83,11 +83,31 @@ pub async fn list(store: &dyn StoreRead, database: Option<&str>) -> PgResult<Vec
     let folder = folder_of(database)?;
     let ours = entries(store, &folder).try_filter_map(async |entry| Ok(listed(&entry)));
     let mut dumps: Vec<Listed> = ours.try_collect().await?;
+    add_pointed(store, database, &mut dumps).await?;
     let legacy = legacy::list(store).await?;
     let wanted = |dump: &LegacyDump| database.is_none_or(|database| dump.key.database == database);
     dumps.extend(legacy.into_iter().filter(wanted).map(listed_legacy));
     dumps.sort_by(|left, right| left.order.cmp(&right.order));
     Ok(dumps)
+}
+
+/// Adds what the pointers name and the listing, which may lag, does not show.
+async fn add_pointed(store: &dyn StoreRead, database: Option<&str>, dumps: &mut Vec<Listed>) -> PgResult<()> {
+    let mut databases: BTreeSet<String> = dumps.iter().map(|dump| dump.database.clone()).collect();
+    databases.extend(database.map(str::to_owned));
+    let mut looks = stream::iter(databases)
+        .map(|database| async move {
+            let pointer = DumpKey::database_folder(&database)?.join(POINTER_NAME)?;
+            PgResult::Ok(catalogue::pointed(store, &pointer).await?)
+        })
+        .buffer_unordered(DATABASES_IN_FLIGHT);
+    while let Some(pointed) = looks.try_next().await? {
+        let Some((manifest_key, manifest)) = pointed else { continue };
+        let Some(key) = DumpKey::of_manifest(&manifest_key) else { continue };
+        let missing = !dumps.iter().any(|dump| dump.order == key);
+        dumps.extend(listed(&(key, Entry { key: manifest_key, manifest: Ok(manifest) })).filter(|_| missing));
+    }
+    Ok(())
 }
 
 /// The databases that have dumps, in order, without reading any manifest.

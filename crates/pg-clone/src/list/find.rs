@@ -80,8 +80,9 @@ impl From<LegacyDump> for Found {
 /// 4. the beginning of a key, if it means one dump only.
 ///
 /// # Errors
-/// [`PgError::NoDump`]; [`PgError::Refused`] if the database has dumps and none is good; [`PgError::Usage`] naming the
-/// candidates if a beginning means several; [`PgError::Format`] if the dump's manifest cannot be used.
+/// [`PgError::NoDump`], or [`PgError::Store`] with `Invalid` for what cannot be a key at all; [`PgError::Refused`] if the
+/// database has dumps and none is good; [`PgError::Usage`] naming the candidates if a beginning means several;
+/// [`PgError::Format`] if the dump's manifest cannot be used.
 pub async fn find(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
     if let Some(found) = by_key(store, wanted).await? {
         return Ok(found);
@@ -97,7 +98,14 @@ pub async fn find(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
     if let Some(error) = refusal {
         return Err(error);
     }
-    by_beginning(store, wanted).await
+    match by_beginning(store, wanted).await {
+        // Said only now: a database's name may hold what a key may not.
+        Err(PgError::NoDump { .. }) if !wanted.is_empty() => {
+            Key::new(wanted)?;
+            Err(PgError::NoDump { wanted: wanted.to_owned(), location: store.describe() })
+        }
+        found => found,
+    }
 }
 
 /// The whole key, ours first. Read by its name, so that a listing that lags cannot hide it.
