@@ -1,5 +1,6 @@
 //! R7, R8: prunes beside dumps, and prunes that cannot delete everything.
 
+use std::process::Command;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -7,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::harness::failure::Within as _;
-use crate::harness::{Output, Place, RowResult, World};
+use crate::harness::{Failure, Output, Place, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 /// Rounds on each kind of location. A thousand interleavings of single requests are a test of backup-core's own.
@@ -88,40 +89,47 @@ fn dump_ended_well(dump: &Output, graceless: bool) -> RowResult<bool> {
     Ok(false)
 }
 
-/// An object that cannot be deleted: locked on S3, a folder full of something else where a file should be.
+/// An object that cannot be deleted: locked on S3, a mount point in a folder.
 struct Stuck<'w> {
     world: &'w World,
     object: String,
-    bytes: Vec<u8>,
 }
 
 impl<'w> Stuck<'w> {
-    async fn new(world: &'w World, object: &str) -> RowResult<Self> {
-        let bytes = world.place().read(object).await?;
+    fn new(world: &'w World, object: &str) -> RowResult<Self> {
         match world.place() {
             Place::Folder(root) => {
-                std::fs::remove_file(root.join(object))?;
-                std::fs::create_dir(root.join(object))?;
-                std::fs::write(root.join(object).join("x"), "x")?;
+                let path = root.join(object);
+                let mount = Command::new("mount").arg("--bind").args([&path, &path]).output();
+                let why = match mount {
+                    Ok(output) if output.status.success() => None,
+                    Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+                    Err(error) => Some(error.to_string()),
+                };
+                if let Some(why) = why {
+                    return Err(Failure::Skipped(format!(
+                        "a file cannot be made undeletable, which needs root: {why}"
+                    )));
+                }
             }
             Place::S3 { peer, prefix } => {
                 ensure!(peer.lock(&format!("{prefix}/{object}"), true), "there is no `{object}` to lock");
             }
         }
-        Ok(Self { world, object: object.to_owned(), bytes })
+        Ok(Self { world, object: object.to_owned() })
     }
+}
 
-    fn release(&self) -> RowResult {
+impl Drop for Stuck<'_> {
+    fn drop(&mut self) {
         match self.world.place() {
             Place::Folder(root) => {
-                std::fs::remove_dir_all(root.join(&self.object))?;
-                std::fs::write(root.join(&self.object), &self.bytes)?;
+                let _unmounted = Command::new("umount").arg(root.join(&self.object)).status();
             }
             Place::S3 { peer, prefix } => {
-                ensure!(peer.lock(&format!("{prefix}/{}", self.object), false), "`{}` is gone", self.object);
+                let _unlocked = peer.lock(&format!("{prefix}/{}", self.object), false);
             }
         }
-        Ok(())
     }
 }
 
@@ -132,19 +140,19 @@ pub(super) async fn undeletable(world: &World) -> RowResult {
     let newest = world.dump(&shop).await?;
     let parts: Vec<String> = world.place().keys_ending(".pack").await?;
     let part = parts.iter().find(|object| object.contains(&old)).cloned().unwrap_or_default();
-    let stuck = Stuck::new(world, &part).await?;
+    let stuck = Stuck::new(world, &part)?;
     let prune = ["pg", "prune", "--keep-last", "1", "--yes"];
 
     world.lastgood(prune).fails(3).await?.says(&part)?;
     ensure_eq!(world.keys(&shop).await?, vec![newest.clone()], "dumps while one object is stuck");
     let left = of_dumps(world, &[&old, &middle]).await?;
-    ensure!(left.iter().any(|object| object.starts_with(&part)), "the stuck object is gone: {left:?}");
+    ensure!(left.contains(&part), "the stuck object is gone: {left:?}");
     ensure!(!left.iter().any(|object| object.contains(&middle)), "other objects stay with the stuck one: {left:?}");
     let again = world.lastgood(prune).arg("--json").fails(3).await?;
     let failures = again.json()?["failures"].clone();
     ensure!(failures.get(&part).is_some(), "the second run does not list it: {failures}");
 
-    stuck.release()?;
+    drop(stuck);
     world.lastgood(prune).ok().await?;
     ensure_eq!(of_dumps(world, &[&old, &middle]).await?, Vec::<String>::new(), "objects left after the rerun");
     ensure_eq!(world.place().keys_ending("deleted.json").await?, Vec::<String>::new(), "tombstones after the rerun");
