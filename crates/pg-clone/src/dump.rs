@@ -266,7 +266,25 @@ async fn write(
     let (detail, parts) = describe(server, options, &leader, &tool, &work, schema, rows).await?;
     leader.still_holds().await?;
 
-    let manifest = Manifest::<()> {
+    run.step("dump.manifest", MANIFEST_NAME);
+    run.last_chance_to_stop()?;
+    let manifest = manifest(options, key, &detail, parts, sequence, [started_at, created_at])?;
+    let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
+    if let Some(fault) = published.pointer_fault {
+        run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
+    }
+    Ok((manifest, published.manifest_bytes))
+}
+
+fn manifest(
+    options: &DumpOptions,
+    key: &DumpKey,
+    detail: &DumpDetail,
+    parts: Vec<Part>,
+    sequence: u64,
+    [started_at, created_at]: [Timestamp; 2],
+) -> PgResult<Manifest> {
+    Ok(Manifest {
         format: FORMAT,
         id: Uuid::now_v7(),
         kind: Kind::Pg,
@@ -278,23 +296,14 @@ async fn write(
         parent: None,
         sequence,
         outcome: Outcome::Good,
-        counts: counts(&detail, &parts),
+        counts: counts(detail, &parts),
         parts,
         tags: options.tags.clone(),
         encryption: None,
-        detail: (),
+        detail: serde_json::to_value(detail)
+            .map_err(|error| FormatError::Invalid { key: key.to_string(), what: error.to_string() })?,
         unknown: serde_json::Map::new(),
-    };
-    run.step("dump.manifest", MANIFEST_NAME);
-    run.last_chance_to_stop()?;
-    let detail = serde_json::to_value(&detail)
-        .map_err(|error| FormatError::Invalid { key: key.to_string(), what: error.to_string() })?;
-    let manifest = manifest.with_detail(detail);
-    let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
-    if let Some(fault) = published.pointer_fault {
-        run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
-    }
-    Ok((manifest, published.manifest_bytes))
+    })
 }
 
 /// Cancels `run` when `work` fails.
