@@ -18,6 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::Address;
 pub use crate::adapters::connection::child::ChildEnvironment;
+pub(crate) use crate::adapters::connection::child::without_secrets;
 pub use crate::adapters::connection::environment::Environment;
 pub(crate) use crate::adapters::connection::session::DrivenSession;
 pub use crate::adapters::connection::session::Session;

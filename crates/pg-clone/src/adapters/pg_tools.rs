@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use crate::adapters::connection::ChildEnvironment;
+use crate::adapters::connection::{ChildEnvironment, without_secrets};
 use crate::error::{PgError, PgResult};
 
 /// Most bytes kept of what a program prints on stderr: enough for thousands of messages; more is a flood.
@@ -29,7 +29,7 @@ impl Tool {
     pub(crate) async fn find(program: &str, server_major: u32, pg_bin: Option<&Path>) -> PgResult<Self> {
         let mut too_old = None;
         for path in candidates(program, server_major, pg_bin) {
-            let Ok(output) = Command::new(&path).arg("--version").stdin(Stdio::null()).output().await else {
+            let Ok(output) = serverless(&path).arg("--version").output().await else {
                 continue;
             };
             let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -119,10 +119,18 @@ fn how_it_ended(status: ExitStatus) -> String {
     }
 }
 
+/// A command that talks to no server and needs nothing of ours: English, without input, killed when dropped.
+pub(crate) fn serverless(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    without_secrets(&mut command);
+    command.env("LC_ALL", "C").stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
 /// What `pg_restore --list` prints of an archive. The inner error is what it says of one it cannot read.
 pub(crate) async fn list_archive(pg_restore: &Tool, archive: &Path) -> std::io::Result<Result<String, String>> {
-    let mut command = Command::new(&pg_restore.path);
-    command.arg("--list").arg(archive).env("LC_ALL", "C").stdin(Stdio::null()).kill_on_drop(true);
+    let mut command = serverless(&pg_restore.path);
+    command.arg("--list").arg(archive);
     let output = command.output().await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(last_lines(&text(&output.stderr))) })

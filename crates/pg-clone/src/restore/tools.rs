@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr};
+use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, serverless};
 use crate::config::RestoreOptions;
 use crate::detail::ForeignKey;
 use crate::error::{PgError, PgResult};
@@ -160,8 +160,8 @@ fn judge(tool: &Tool, status: std::process::ExitStatus, said: &str) -> PgResult<
 
 /// Reads a whole single-file archive without restoring it: a cut or damaged one fails here, before anything is created.
 pub(crate) async fn check_stream(tool: &Tool, store: &dyn StoreRead, key: &Key) -> PgResult<()> {
-    let mut command = Command::new(&tool.path);
-    command.arg("--file=-").env("LC_ALL", "C").kill_on_drop(true);
+    let mut command = serverless(&tool.path);
+    command.arg("--file=-");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let (status, said) = feed(tool, command, store, key).await?;
     if status.success() {

@@ -30,10 +30,15 @@ pub struct ChildEnvironment {
 impl ChildEnvironment {
     /// Gives it to `command`, in place of whatever we were started with.
     pub fn apply(&self, command: &mut Command) {
-        command.env_clear();
-        command.envs(KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
+        without_secrets(command);
         command.envs(self.variables.iter().map(|(name, value)| (*name, value)));
     }
+}
+
+/// Leaves `command` only what every child keeps of our environment.
+pub(crate) fn without_secrets(command: &mut Command) {
+    command.env_clear();
+    command.envs(KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
 }
 
 impl Server {
