@@ -19,7 +19,8 @@ impl Redactor {
         Self::default()
     }
 
-    /// Masks `secret` from now on: as it is, percent-encoded (RFC 3986), and as JSON and Rust escape it.
+    /// Masks `secret` from now on: as it is, percent-encoded (RFC 3986), as JSON and Rust escape it, and as it
+    /// stands in a password file, a connection string and an SQL literal.
     pub fn register(&self, secret: &Secret) {
         let text = secret.expose();
         if text.is_empty() {
@@ -34,6 +35,9 @@ impl Redactor {
             percent_encode(text, true),
             unquoted(&json),
             unquoted(&debug),
+            escaped(text, &['\\', ':']),
+            escaped(text, &['\\', '\'']),
+            text.replace('\'', "''"),
         ];
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for form in forms.map(Zeroizing::new) {
@@ -78,6 +82,15 @@ fn occurrences(text: &str, form: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The text with a backslash before each of `characters`.
+fn escaped(text: &str, characters: &[char]) -> String {
+    text.chars().fold(String::new(), |mut escaped, character| {
+        escaped.extend(characters.contains(&character).then_some('\\'));
+        escaped.push(character);
+        escaped
+    })
+}
+
 fn percent_encode(text: &str, lower_case: bool) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         let written = match byte {
@@ -111,6 +124,15 @@ mod tests {
         }
         assert_eq!(redactor.redact("xabcdx aaa é"), "x****x **** é");
         assert_eq!(redactor.redact("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn what_a_program_repeats_of_a_password_file_or_a_connection_string_is_masked() {
+        let redactor = Redactor::new();
+        redactor.register(&Secret::new("p:a'b\\c"));
+        for text in ["p\\:a'b\\\\c", "p:a\\'b\\\\c", "p:a''b\\c"] {
+            assert_eq!(redactor.redact(&format!("<{text}>")), "<****>");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ struct Report {
 pub(crate) fn report(printer: &Printer, error: &CliError, exit: Exit) {
     let report = Report::new(error, exit);
     if printer.is_json() {
+        let report = report.redacted(printer);
         // A struct of strings always has a JSON form; should that ever change, the text is better than silence.
         let line = serde_json::to_string(&report).unwrap_or_else(|_| report.text());
         printer.stderr(&line);
@@ -66,6 +67,17 @@ impl Report {
             message,
             causes,
             help: error.help().map(|help| help.to_string()).filter(|help| !help.trim().is_empty()),
+        }
+    }
+
+    /// Without secrets, before JSON escapes what a program may have escaped already.
+    fn redacted(self, printer: &Printer) -> Self {
+        let redact = |text: String| printer.redactor().redact(&text);
+        Self {
+            message: redact(self.message),
+            causes: self.causes.into_iter().map(redact).collect(),
+            help: self.help.map(redact),
+            ..self
         }
     }
 

@@ -110,6 +110,7 @@ impl Printer {
     /// Warns on standard error; with `--json` as a JSON line.
     pub(crate) fn warn(&self, message: &str) {
         if self.json {
+            let message = self.redactor.redact(message);
             self.stderr(&serde_json::json!({"event": "warning", "message": message}).to_string());
         } else {
             let style = anstyle::AnsiColor::Yellow.on_default().effects(anstyle::Effects::BOLD);
