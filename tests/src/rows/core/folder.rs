@@ -12,7 +12,7 @@ use crate::{ensure, ensure_eq};
 const DISK_MIB: u32 = 8;
 
 /// Mebibytes of rows that do not compress: far more than the disk has.
-const BULK_MIB: u32 = 24;
+const BULK_MIB: u32 = 16;
 
 /// A small file system, unmounted on drop.
 struct Disk(PathBuf);

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use backup_testkit::s3_server::SECRET_ACCESS_KEY;
+use futures::future::try_join_all;
 use rand::Rng as _;
 
 use super::craft::place_of;
 use crate::harness::failure::Within as _;
-use crate::harness::{Output, RowResult, World, stub};
+use crate::harness::{RowResult, World, stub};
 use crate::{ensure, ensure_eq};
 
 /// A secret: what is used, and the piece by which it is recognised however it is quoted, cut or encoded.
@@ -42,23 +43,22 @@ struct Watch<'w> {
 }
 
 impl Watch<'_> {
-    /// Runs and searches what is said.
-    async fn run(&self, arguments: &[&str], env: &[(&str, &str)], expected: i32) -> RowResult<Output> {
-        let mut last = None;
-        for more in [&[][..], &["--json"], &["-vvv"]] {
+    /// Runs, in words, as JSON and with every detail at once, and searches what is said.
+    async fn run(&self, arguments: &[&str], env: &[(&str, &str)], expected: i32) -> RowResult {
+        let runs = [&[][..], &["--json"], &["-vvv"]].map(|more| {
             let mut command = self.world.lastgood(arguments.iter().chain(more).copied());
             for (name, value) in env {
                 command = command.env(*name, *value);
             }
-            let command = command.env("TMPDIR", self.temporary.display().to_string());
-            let output = command.run().await?.expect_code(expected).within(&format!("{arguments:?} {more:?}"))?;
-            for core in &self.secrets {
-                let said = format!("{}{}", output.stdout, output.stderr);
-                ensure!(!said.contains(core), "a secret is in what {arguments:?} {more:?} says (exit {expected})");
-            }
-            last = Some(output);
+            command.env("TMPDIR", self.temporary.display().to_string()).run()
+        });
+        for output in try_join_all(runs).await? {
+            let said = format!("{}{}", output.stdout, output.stderr);
+            let found = self.secrets.iter().any(|core| said.contains(core));
+            ensure!(!found, "a secret is in what `{}` says", output.line);
+            output.expect_code(expected).within(&format!("{arguments:?}"))?;
         }
-        last.ok_or_else(|| crate::harness::Failure::new("nothing was run"))
+        Ok(())
     }
 
     /// Searches what is stored, and what is left in the temporary folder.
@@ -170,13 +170,13 @@ async fn children(watch: &Watch<'_>, shop: &str, good: &[(&str, &str)]) -> RowRe
         notes.display()
     );
     let key = world.dump(shop).await?;
-    let copies = ["a", "b", "c"].map(|copy| world.name(copy));
-    let dump = stub::pg_bin(world, "pg_dump", &note)?.display().to_string();
+    let copy = world.name("copy");
+    let dump = noting(world, "pg_dump", &note)?;
     watch.run(&["pg", "dump", shop, "--pg-bin", &dump], good, 0).await?;
     let noted = fs::read(&notes)?;
     ensure!(!watch.is_in(&noted), "a secret is among the arguments or the environment of pg_dump");
-    let restore = stub::pg_bin(world, "pg_restore", &note)?.display().to_string();
-    let mut command = world.lastgood(["pg", "restore", &key, "--into", &copies[0], "--pg-bin", &restore]);
+    let restore = noting(world, "pg_restore", &note)?;
+    let mut command = world.lastgood(["pg", "restore", &key, "--into", &copy, "--pg-bin", &restore]);
     for (name, value) in good {
         command = command.env(*name, *value);
     }
@@ -186,6 +186,14 @@ async fn children(watch: &Watch<'_>, shop: &str, good: &[(&str, &str)]) -> RowRe
     ensure!(!watch.is_in(&both), "a secret is among the arguments or the environment of pg_restore");
     fs::remove_file(&notes)?;
     Ok(())
+}
+
+/// A folder for `--pg-bin` whose `program` notes every one of its runs, those that ask for its version too.
+fn noting(world: &World, program: &str, note: &str) -> RowResult<String> {
+    let folder = stub::pg_bin(world, program, "")?;
+    let real = world.cluster().bin_dir().join(program);
+    fs::write(folder.join(program), format!("#!/bin/sh\nPATH=/usr/bin:/bin\nreal='{}'\n{note}\n", real.display()))?;
+    Ok(folder.display().to_string())
 }
 
 /// Programs that print everything they know when they fail.

@@ -11,7 +11,7 @@ use crate::harness::{Place, RowResult, Running, World};
 use crate::{ensure, ensure_eq};
 
 /// Mebibytes that need several parts of an upload.
-const BULK_MIB: u32 = 24;
+const BULK_MIB: u32 = 12;
 
 /// Makes an upload last long enough to be hit.
 const LATENCY: Duration = Duration::from_millis(20);
