@@ -409,6 +409,7 @@ async fn describe(
         append(&mut slices, data);
     }
     let session = &*leader.session;
+    let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
     let detail = DumpDetail {
         server: leader.server.clone(),
         pg_dump_version: tool.version.clone(),
@@ -417,7 +418,7 @@ async fn describe(
         extensions: catalog::extensions(session).await?,
         roles: catalog::roles(session).await?,
         tables,
-        sequences: catalog::sequences(session).await?,
+        sequences: catalog::sequences(session, &excluded).await?,
         matviews: catalog::matviews(session).await?,
         excluded_foreign_keys: leader.excluded_foreign_keys.clone(),
         large_objects: metadata.map(|metadata| LargeObjects {

@@ -133,13 +133,13 @@ async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<
             comment(admin, target, text.as_deref()).await?;
         }
         Action::DropCopy { database, .. } | Action::DropSuperseded { database, .. } => {
-            drop_database(admin, database).await?;
+            drop_database(server, admin, database).await?;
         }
         Action::DropUnmarked { database } => {
             if !is_empty(server, database).await? {
                 return Ok(false);
             }
-            drop_database(admin, database).await?;
+            drop_database(server, admin, database).await?;
         }
         Action::Mention { .. } => {}
     }

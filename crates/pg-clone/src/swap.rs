@@ -239,11 +239,11 @@ impl Swap {
         self.run.step("swap.drop", old);
         let dropped = if self.admin.is_closed() {
             match self.server.connect_admin_for(&self.target).await {
-                Ok(admin) => drop_database(&admin, old).await,
+                Ok(admin) => drop_database(&self.server, &admin, old).await,
                 Err(error) => Err(error),
             }
         } else {
-            drop_database(&self.admin, old).await
+            drop_database(&self.server, &self.admin, old).await
         };
         if let Err(error) = dropped {
             self.run.progress.warn(format!(

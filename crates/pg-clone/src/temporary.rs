@@ -84,7 +84,7 @@ impl Temporary {
             admin.batch_execute(&open).await.map_err(|error| PgError::sql("opening the kept copy", error))?;
             return comment(&admin, &self.name, Some(&state.to_comment())).await;
         }
-        drop_database(&admin, &self.name).await
+        drop_database(server, &admin, &self.name).await
     }
 }
 
@@ -111,16 +111,55 @@ pub(crate) async fn comment(admin: &Session, database: &str, text: Option<&str>)
         .map_err(|error| PgError::sql("marking the database", error))
 }
 
-/// Drops a database with whoever is still connected to it (PostgreSQL 13 and newer).
-pub(crate) async fn drop_database(admin: &Session, database: &str) -> PgResult<()> {
+/// Drops a database with whoever is still connected to it (PostgreSQL 13 and newer) and the subscriptions in it.
+pub(crate) async fn drop_database(server: &Server, admin: &Session, database: &str) -> PgResult<()> {
+    let dropped = match try_drop(admin, database).await {
+        // object_in_use: no database with a subscription can be dropped.
+        Err(error) if error.code().is_some_and(|code| code.code() == "55006") => {
+            detach_subscriptions(server, admin, database).await?;
+            try_drop(admin, database).await
+        }
+        other => other,
+    };
+    dropped.map_err(|error| PgError::sql(format!("dropping `{database}`"), error))
+}
+
+async fn try_drop(admin: &Session, database: &str) -> Result<(), tokio_postgres::Error> {
     let name = quote_ident(database);
-    let forced = admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-    let dropped = match forced {
+    match admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await {
         // syntax_error: PostgreSQL 12.
         Err(error) if error.code().is_some_and(|code| code.code() == "42601") => {
             admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await
         }
         other => other,
-    };
-    dropped.map_err(|error| PgError::sql(format!("dropping `{database}`"), error))
+    }
+}
+
+/// Drops subscriptions without their publishers' slots: those of a restored copy are the original's, which still uses them.
+async fn detach_subscriptions(server: &Server, admin: &Session, database: &str) -> PgResult<()> {
+    let sql = |error| PgError::sql(format!("removing the subscriptions of `{database}`"), error);
+    admin
+        .batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(database)))
+        .await
+        .map_err(sql)?;
+    let session = server.connect(database).await?;
+    let rows = session
+        .query(
+            "SELECT subname::text FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid \
+             WHERE d.datname = pg_catalog.current_database()",
+            &[],
+        )
+        .await
+        .map_err(sql)?;
+    for row in rows {
+        let name = quote_ident(&row.get::<_, String>(0));
+        for statement in [
+            format!("ALTER SUBSCRIPTION {name} DISABLE"),
+            format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"),
+            format!("DROP SUBSCRIPTION {name}"),
+        ] {
+            session.batch_execute(&statement).await.map_err(sql)?;
+        }
+    }
+    Ok(())
 }

@@ -15,7 +15,7 @@ use super::row::Where;
 /// Databases that every cluster has.
 const BUILT_IN: [&str; 3] = ["postgres", "template0", "template1"];
 
-const DROP_SUBSCRIPTIONS: &str = "SELECT format('DROP SUBSCRIPTION %I', subname) FROM pg_subscription s \
+const DROP_SUBSCRIPTIONS: &str = "SELECT format('ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I', subname) FROM pg_subscription s \
     JOIN pg_database d ON d.oid = subdbid WHERE d.datname = current_database() \\gexec";
 
 /// The surroundings of one run of a row.

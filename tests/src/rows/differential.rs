@@ -1,5 +1,7 @@
 //! Source and copy compared by PostgreSQL's own `pg_dump`, for every SQL file.
 
+mod extension;
+
 use std::path::{Path, PathBuf};
 
 use crate::harness::compare::Picture;
@@ -7,6 +9,29 @@ use crate::harness::{Area, Locations, Row, RowResult, World};
 
 /// The files that come with this package.
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
+
+/// Databases in other encodings, with every byte that can be stored in them.
+const ENCODINGS: [(&str, &str); 3] = [
+    // No encoding at all: bytes that are no UTF-8, in rows, in a default and in a comment.
+    (
+        "SQL_ASCII",
+        "SET client_encoding = 'SQL_ASCII'; CREATE TABLE bytes (id integer PRIMARY KEY, t text); \
+         INSERT INTO bytes SELECT g, convert_from(decode(to_hex(256 * 120 + g), 'hex'), 'SQL_ASCII') FROM generate_series(1, 255) g; \
+         INSERT INTO bytes VALUES (300, convert_from('\\xc328a0a1ff5c0a09', 'SQL_ASCII')); \
+         DO $$ BEGIN EXECUTE format('COMMENT ON TABLE bytes IS %L', convert_from('\\xfe', 'SQL_ASCII')); \
+           EXECUTE format('ALTER TABLE bytes ALTER t SET DEFAULT %L', convert_from('\\xfd28', 'SQL_ASCII')); END $$",
+    ),
+    (
+        "LATIN1",
+        "SET client_encoding = 'UTF8'; CREATE TABLE \"Grüße\" (\"ß\" text DEFAULT 'é'); \
+         INSERT INTO \"Grüße\" SELECT convert_from(decode(to_hex(256 * 120 + g), 'hex'), 'LATIN1') FROM generate_series(1, 255) g; \
+         COMMENT ON TABLE \"Grüße\" IS 'über'; SELECT lo_from_bytea(5, '\\xe9ff00')",
+    ),
+    (
+        "EUC_JP",
+        "SET client_encoding = 'UTF8'; CREATE TABLE \"表\" (\"列\" text, b bytea); INSERT INTO \"表\" VALUES ('日本語 テスト', '\\xa4a2'), ('a\\b', NULL)",
+    ),
+];
 
 /// A row for every file, and for databases that need another encoding.
 ///
@@ -17,7 +42,18 @@ pub fn rows() -> RowResult<Vec<Row>> {
         std::fs::read_dir(FILES)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
     files.sort();
-    files.iter().map(|file| of_file(file)).collect()
+    let mut rows: Vec<Row> = files.iter().map(|file| of_file(file)).collect::<RowResult<_>>()?;
+    for (encoding, sql) in ENCODINGS {
+        let title = format!("source and restored copy of a database in {encoding} are equal");
+        rows.push(Row::new(format!("D-{encoding}"), title, Area::Differential, Locations::Both, move |world| {
+            Box::pin(check_encoding(world, encoding, sql))
+        }));
+    }
+    let title = "rows of an extension's configuration tables are equal";
+    rows.push(Row::new("D-config", title, Area::Differential, Locations::Both, |world| {
+        Box::pin(extension::configuration_rows(world))
+    }));
+    Ok(rows)
 }
 
 /// The row for one file.
@@ -47,4 +83,13 @@ async fn compare_copy(world: &World, source: &str) -> RowResult {
     world.lastgood(["pg", "restore", source, "--into", &copy]).ok().await?;
     let before = Picture::of(world.cluster(), source)?;
     before.expect(&Picture::of(world.cluster(), &copy)?, "the copy")
+}
+
+async fn check_encoding(world: &World, encoding: &str, sql: &str) -> RowResult {
+    let source = world.name("source");
+    let create =
+        format!("CREATE DATABASE \"{source}\" TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'");
+    world.psql("postgres", &create)?;
+    world.psql(&source, sql)?;
+    compare_copy(world, &source).await
 }

@@ -25,6 +25,9 @@ pub fn rows() -> Vec<Row> {
         Row::new("K-again", "kill -9 at every step of restore and swap, then restore", Area::Kill, Both, |world| {
             Box::pin(restore::every_step(world, restore::Next::Restore))
         }),
+        Row::new("K-next", "kill -9 at every step of restore and swap, then dump", Area::Kill, Both, |world| {
+            Box::pin(restore::every_step(world, restore::Next::Dump))
+        }),
         Row::new("K-into", "kill -9 at every step of a restore into a new database", Area::Kill, Both, |world| {
             Box::pin(restore::into_new(world))
         }),

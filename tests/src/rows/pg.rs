@@ -48,6 +48,13 @@ pub fn rows() -> Vec<Row> {
             Box::pin(swap::bound(world))
         })
         .own_server(),
+        Row::new(
+            "P8-subscribed",
+            "a subscription stands against the swap, and against no clearing away",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(swap::subscription(world)),
+        ),
         Row::new("P14", "two restores of one database at once", Area::Pg, Both, |world| {
             Box::pin(swap::two_at_once(world))
         }),

@@ -138,8 +138,9 @@ pub(crate) async fn table_sources(client: &impl GenericClient, relations: &[&Rel
         .collect()
 }
 
-/// States of all sequences outside extensions. Not part of the snapshot: a sequence may be ahead of it, never behind.
-pub(crate) async fn sequences(client: &impl GenericClient) -> PgResult<Vec<SequenceState>> {
+/// States of all sequences, but for those that extensions make and that are none of their configuration, and identity
+/// sequences of `excluded` tables. Not part of the snapshot: a sequence may be ahead of it, never behind.
+pub(crate) async fn sequences(client: &impl GenericClient, excluded: &[u32]) -> PgResult<Vec<SequenceState>> {
     let doing = "reading the sequences";
     let names = client
         .query(
@@ -147,10 +148,13 @@ pub(crate) async fn sequences(client: &impl GenericClient) -> PgResult<Vec<Seque
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' \
                AND n.nspname <> 'information_schema' \
+               AND (NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass \
+                   AND d.objid = c.oid AND d.deptype = 'e') \
+                 OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))) \
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass \
-                 AND d.objid = c.oid AND d.deptype = 'e') \
+                 AND d.objid = c.oid AND d.deptype = 'i' AND d.refobjid = ANY ($1)) \
              ORDER BY 1, 2",
-            &[],
+            &[&excluded],
         )
         .await
         .map_err(|error| PgError::sql(doing, error))?;

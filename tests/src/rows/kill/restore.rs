@@ -15,6 +15,8 @@ pub(super) enum Next {
     Recover,
     /// Simply the next restore.
     Restore,
+    /// Simply the next dump, which needs a database that lets it in.
+    Dump,
 }
 
 /// The switch: before this step the old database is live, after it the new one.
@@ -122,6 +124,7 @@ async fn mended(scene: &mut Scene<'_>, point: &str, switched: bool, next: Next) 
     let output = match next {
         Next::Recover => world.lastgood(["pg", "recover"]).ok().await?,
         Next::Restore => world.lastgood(scene.restore()).ok().await?,
+        Next::Dump => world.lastgood(["pg", "dump", &scene.shop]).ok().await?,
     };
     says_what_it_found(&output, &left, closed)?;
     let expected = if switched || next == Next::Restore { &scene.new } else { &scene.old };

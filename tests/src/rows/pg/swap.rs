@@ -150,6 +150,29 @@ fn unchanged(world: &World, shop: &str, before: &str) -> RowResult {
     Ok(())
 }
 
+/// A subscription keeps a database from being dropped, and its slot belongs to the original.
+pub(super) async fn subscription(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    let subscribe = "CREATE SUBSCRIPTION of_shop CONNECTION 'host=far.invalid dbname=x' PUBLICATION y \
+                     WITH (connect = false, slot_name = 'of_the_original')";
+    world.psql(&shop, subscribe)?;
+    let key = world.dump(&shop).await?;
+    world.set_version(&shop, 2)?;
+    let before = world.checksum(&shop)?;
+    let restore = ["pg", "restore", &key, "--confirm-database", &shop];
+    world.lastgood(restore).fails(1).await?.says("subscription")?;
+    unchanged(world, &shop, &before)?;
+    world.lastgood(restore).env("LASTGOOD_CRASH_AT", "restore.verify").run().await?.expect_killed()?;
+    world.lastgood(["pg", "recover"]).ok().await?;
+    unchanged(world, &shop, &before)?;
+    world.lastgood(restore).arg("--force").ok().await?;
+    ensure!(world.checksum(&shop)? != before, "the restore changed nothing");
+    ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
+    // Without its slot it can be dropped here, where nobody publishes.
+    world.psql(&shop, "ALTER SUBSCRIPTION of_shop SET (slot_name = NONE); DROP SUBSCRIPTION of_shop")?;
+    Ok(())
+}
+
 /// P14.
 pub(super) async fn two_at_once(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
