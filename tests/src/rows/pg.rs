@@ -16,7 +16,15 @@ use crate::harness::{Area, Locations, Row};
 /// The rows.
 #[must_use]
 pub fn rows() -> Vec<Row> {
-    use Locations::{Both, Folder};
+    let mut rows = basic();
+    rows.extend(swaps());
+    rows.extend(contents());
+    rows
+}
+
+/// The whole cycle, failing programs, damage, names.
+fn basic() -> Vec<Row> {
+    use Locations::Both;
     vec![
         Row::new("P0", "dump, ls, show, verify, restore over itself", Area::Pg, Both, |world| {
             Box::pin(names::plain_cycle(world))
@@ -41,6 +49,13 @@ pub fn rows() -> Vec<Row> {
         Row::new("P7", "databases with hostile names: full cycle", Area::Pg, Both, |world| {
             Box::pin(names::hostile_names(world))
         }),
+    ]
+}
+
+/// The swap, and what belongs to the database itself.
+fn swaps() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    vec![
         Row::new("P8", "clients hammering connections during the swap", Area::Pg, Both, |world| {
             Box::pin(swap::hammered(world))
         }),
@@ -61,6 +76,13 @@ pub fn rows() -> Vec<Row> {
         Row::new("P15", "settings, owner, privileges, encoding are equal afterwards", Area::Pg, Both, |world| {
             Box::pin(settings::kept(world))
         }),
+    ]
+}
+
+/// What is in a dump, and who may replace what.
+fn contents() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    vec![
         Row::new("P-bank", "writers during the dump: the sum over tables holds", Area::Pg, Both, |world| {
             Box::pin(snapshot::bank(world))
         }),
