@@ -100,6 +100,8 @@ struct Suite {
 
 impl Suite {
     fn start(keep: bool) -> RowResult<Self> {
+        // Said once, and not by every row.
+        crate::lastgood_binary().map_err(|error| Failure::new(error.to_string()))?;
         let cluster = Arc::new(Cluster::start(cluster_options())?);
         let strict = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
         Ok(Self { cluster, keep, strict, passed: 0, failed: 0, skipped: 0 })
