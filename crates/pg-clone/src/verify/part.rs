@@ -116,7 +116,10 @@ impl PartChecker {
             let rows_of = open.check.rows_of;
             match open.close() {
                 Ok(totals) => self.findings.totals.entry(rows_of).or_default().merge(&totals),
-                Err((check, what)) => self.findings.damage.push(damage(&self.object, &check, what)),
+                Err(fault) => {
+                    let (check, what) = *fault;
+                    self.findings.damage.push(damage(&self.object, &check, what));
+                }
             }
         }
     }
@@ -177,9 +180,9 @@ impl OpenFrame {
         taken
     }
 
-    fn close(self) -> Result<RowTotals, (FrameCheck, String)> {
+    fn close(self) -> Result<RowTotals, Box<(FrameCheck, String)>> {
         let Frame { xxh3, content_bytes, rows, .. } = self.check.frame;
-        let fault = |what: String| Err((self.check.clone(), what));
+        let fault = |what: String| Err(Box::new((self.check.clone(), what)));
         if self.hasher.finish() != xxh3 {
             return fault("its digest differs: its bytes were changed".to_owned());
         }
