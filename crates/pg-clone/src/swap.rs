@@ -263,7 +263,8 @@ async fn terminate(admin: &Session, target: &str, copy: &str) -> PgResult<u64> {
             .query(
                 "SELECT pid, pg_catalog.pg_terminate_backend(pid), datname::text FROM pg_catalog.pg_stat_activity \
                  WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
-                   AND backend_type <> 'autovacuum worker'",
+                   AND (backend_type <> 'autovacuum worker' \
+                        OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))",
                 &[&[target, copy].as_slice()],
             )
             .await
