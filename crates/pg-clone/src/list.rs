@@ -24,6 +24,9 @@ use crate::legacy::{self, LegacyDump};
 /// Databases looked at at once.
 const DATABASES_IN_FLIGHT: usize = 16;
 
+/// What is longer is no claim of a prune, so that it need not be read to be told from one; in bytes.
+const CLAIM_BYTES_MAX: u64 = 1024;
+
 /// How far a dump can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -135,8 +138,15 @@ async fn has_dump(store: &dyn StoreRead, database: &str) -> PgResult<bool> {
     let dumps =
         children.iter().rev().filter_map(|child| DumpKey::parse_folder_name(database, child.strip_suffix('/')?));
     for dump in dumps {
-        match store.head(&dump.manifest()?).await {
-            Ok(_) => return Ok(true),
+        let manifest = dump.manifest()?;
+        match store.head(&manifest).await {
+            // A claim of a prune stands where a manifest would, and is smaller than any.
+            Ok(found) if found.bytes > CLAIM_BYTES_MAX => return Ok(true),
+            Ok(_) => match catalogue::read(store, &manifest).await {
+                Err(CoreError::Store(error)) if error.is_not_found() => {}
+                Err(CoreError::Store(error)) => return Err(error.into()),
+                _ => return Ok(true),
+            },
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }

@@ -99,8 +99,12 @@ async fn dumps_are_found_by_database_count_key_and_beginning() {
     assert!(error.contains("may mean 4 dumps") && keys[..4].iter().all(|key| error.contains(key)), "{error}");
     let error = refused(&store, "shop~3").await.to_string();
     assert!(error.contains("has only 3 dumps"), "{error}");
-    for nothing in ["", "nothing", "shop/2026-12", "shop/2026-11-09-03-00-00-000000.nightly.dump", "\u{7}", "~1"] {
+    for nothing in ["", "nothing", "shop/2026-12", "shop/2026-11-09-03-00-00-000000.nightly.dump", "~1"] {
         assert!(matches!(refused(&store, nothing).await, PgError::NoDump { .. }), "{nothing}");
+    }
+    for (no_key, position) in [("\u{7}", 0), ("shop/../x", 5), ("shop//x", 5)] {
+        let error = refused(&store, no_key).await.to_string();
+        assert!(error.contains(&format!("at byte {position}")), "{error}");
     }
 }
 
