@@ -22,6 +22,9 @@ pub fn rows() -> Vec<Row> {
         Row::new("C2", "kill -9 between last part and manifest", Area::Core, Both, |world| {
             Box::pin(upload::killed_before_manifest(world))
         }),
+        Row::new("C2-only", "kill -9 before the first manifest of a database", Area::Core, Both, |world| {
+            Box::pin(upload::nothing_but_dead(world))
+        }),
         Row::new("C3", "answer to a successful create lost", Area::Core, S3, |world| {
             Box::pin(publish::lost_response(world))
         }),

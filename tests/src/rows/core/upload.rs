@@ -129,6 +129,19 @@ pub(super) async fn killed_before_manifest(world: &World) -> RowResult {
     Ok(())
 }
 
+/// C2, where the dead dump is all there is of its database: what prune leaves behind must not look like one.
+pub(super) async fn nothing_but_dead(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    let run = world.lastgood(["pg", "dump", &shop]).env("LASTGOOD_CRASH_AT", "dump.manifest").run().await?;
+    run.expect_killed()?;
+    world.lastgood(["pg", "prune", "--incomplete", "--grace", "0s"]).ok().await?;
+    let output = world.lastgood(["pg", "ls", "--only-db-names"]).ok().await?;
+    ensure_eq!(output.stdout.trim(), "", "databases with dumps");
+    ensure_eq!(world.keys(&shop).await?, Vec::<String>::new(), "dumps");
+    world.lastgood(["pg", "restore", &shop, "--into", &world.name("copy")]).fails(1).await?.says("there is no dump")?;
+    Ok(())
+}
+
 /// C16.
 pub(super) async fn terminated(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
