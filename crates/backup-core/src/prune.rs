@@ -2,12 +2,12 @@
 //!
 //! # Removing a backup
 //! 1. A tombstone beside the manifest says what is about to go.
-//! 2. The location is looked at again: whatever was published, or [`reserve`]d, since the plan was made keeps what it
+//! 2. The location is looked at again: whatever was published, or [`reserve()`]d, since the plan was made keeps what it
 //!    refers to.
 //! 3. The manifest goes, dependents before what they need. From here on there is no such backup.
 //! 4. Its parts go, and the tombstone last. Whatever fails or is interrupted, the next run finds the tombstone and goes on.
 //!
-//! A writer that wants to refer to parts of another backup says so first ([`reserve`]) and then looks for tombstones.
+//! A writer that wants to refer to parts of another backup says so first ([`reserve()`]) and then looks for tombstones.
 //! Writer and remover each write before they look, so at least one of them sees the other.
 //!
 //! # Removing what has no manifest
