@@ -26,17 +26,17 @@ use crate::adapters::pg_tools::Tool;
 pub use crate::config::DumpOptions;
 use crate::detail::{DumpDetail, LargeObjects, RowData, TableDump};
 use crate::dump::leader::Leader;
-use crate::dump::worker::{Copier, Work, Written};
+use crate::dump::worker::{Work, Written};
 use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
-use crate::pack::{PackRole, PackSpace};
+use crate::pack::PackSpace;
 use crate::plan::dump_units;
 use crate::recover;
 use crate::run::Run;
 use crate::settings;
 
 /// Times a dump is begun when somebody asks for an exclusive lock in the moment in which it takes its own.
-const ATTEMPTS_MAX: usize = 5;
+const ATTEMPTS_MAX: usize = 8;
 
 /// What a dump would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -235,7 +235,9 @@ async fn write(
     announce(&leader, &large_objects, run);
 
     run.step("dump.schema", &tool.version);
-    let schema = schema::write(&tool, &reader, server, &leader, options, Arc::clone(&writer), &folder, budget.clone());
+    // If one of both fails the other is stopped: it may have hours to go.
+    let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
+    let schema_budget = budget.clone();
     let encoding = settings::read(&leader.session, &options.database).await?.encoding;
     let work = Arc::new(Work {
         server: server.clone(),
@@ -248,15 +250,13 @@ async fn write(
         compression_level: options.compression_level,
         raw_encoding: encoding == "SQL_ASCII",
         next: AtomicUsize::new(0),
-        run: run.clone(),
+        run: both.clone(),
     });
-    // Both at once: pg_dump mostly waits for the catalogue's many small answers. If one fails the other is stopped: it
-    // may have hours to go.
-    let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
-    let (schema, rows) = tokio::join!(
-        stopping(&both, both.or_cancelled(schema)),
-        stopping(&both, copy_rows(Arc::clone(&work), options.jobs, &both))
-    );
+    // Both at once: pg_dump mostly waits for the catalogue's many small answers.
+    let schema = schema::Request { tool: &tool, reader: &reader, server, options, leader: &leader };
+    let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);
+    let (schema, rows) =
+        tokio::join!(stopping(&both, schema), stopping(&both, copy_rows(Arc::clone(&work), options.jobs, &both)));
     let (schema, rows) = match (schema, rows) {
         // The one that was stopped says less than the one that failed.
         (Err(PgError::Interrupted), Err(error)) | (Err(error), _) | (_, Err(error)) => return Err(error),
@@ -340,32 +340,39 @@ async fn copy_rows(work: Arc<Work>, jobs: usize, run: &Run) -> PgResult<Copied> 
     for _ in 0..jobs.min(work.tables.len().max(1)) {
         workers.spawn(worker::work(Arc::clone(&work)));
     }
-    let all = gather(&mut workers, run).await;
-    workers.shutdown().await;
-    let mut all = all?;
+    let mut all = gather(&mut workers, run).await?;
     let metadata = if work.large_objects.is_empty() {
         None
     } else {
         run.step("dump.large_objects", &format!("{} objects", work.large_objects.len()));
-        let mut packs = work.packs.writer(PackRole::LargeObjects);
-        let mut copier = Copier::connect(&work).await?;
-        let rows = copier.copy(large_objects::METADATA_STATEMENT, &mut packs, "large objects").await?;
-        all.packs.extend(packs.finish().await?);
+        let (rows, packs) = worker::copy_metadata(&work).await?;
+        all.packs.extend(packs);
         Some(rows)
     };
     Ok(Copied { written: all, metadata })
 }
 
-/// Waits for the workers; the first failure ends it.
+/// Waits for all workers. The first failure stops the others, which are waited for all the same: what they have on its
+/// way must have arrived before anybody clears away.
 async fn gather(workers: &mut JoinSet<PgResult<Written>>, run: &Run) -> PgResult<Written> {
-    let mut all = Written::default();
-    while let Some(written) = run.or_cancelled(async { Ok(workers.join_next().await) }).await? {
-        let written = written.map_err(|error| worker_died(&error))??;
-        all.tables.extend(written.tables);
-        all.slices.extend(written.slices);
-        all.packs.extend(written.packs);
+    let mut all = Ok(Written::default());
+    while let Some(written) = workers.join_next().await {
+        match (written.unwrap_or_else(|error| Err(worker_died(&error))), &mut all) {
+            (Ok(written), Ok(all)) => {
+                all.tables.extend(written.tables);
+                all.slices.extend(written.slices);
+                all.packs.extend(written.packs);
+            }
+            (Err(error), Ok(_)) => {
+                run.cancel.cancel();
+                all = Err(error);
+            }
+            // A worker that was stopped says less than the one that failed.
+            (Err(error), Err(PgError::Interrupted)) => all = Err(error),
+            (_, Err(_)) => {}
+        }
     }
-    Ok(all)
+    all
 }
 
 fn worker_died(error: &tokio::task::JoinError) -> PgError {

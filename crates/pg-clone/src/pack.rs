@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use backup_core::key::Key;
 use backup_core::manifest::{Codec, Part};
-use backup_core::pipeline::{ObjectWriter, UploadBudget};
-use backup_core::store::{PutMode, PutOptions, StoreWrite};
+use backup_core::pipeline::{ObjectWriter, Stored, UploadBudget};
+use backup_core::store::{PutMode, PutOptions, StoreResult, StoreWrite};
+use tokio::task::JoinHandle;
 
 use crate::detail::{Frame, ROLE_DATA, ROLE_LARGE_OBJECTS, RowData};
-use crate::error::PgResult;
+use crate::error::{PgError, PgResult};
 use crate::frame::CompressedFrame;
 
 /// Stored bytes after which a pack is closed: few objects, and still small units to fetch again when one fails.
@@ -33,7 +34,7 @@ impl PackSpace {
     }
 
     pub(crate) fn writer(&self, role: PackRole) -> PackWriter {
-        PackWriter { space: self.clone(), role, open: None, done: Vec::new() }
+        PackWriter { space: self.clone(), role, open: None, closing: None, done: Vec::new() }
     }
 }
 
@@ -61,11 +62,14 @@ impl PackRole {
 }
 
 /// Writes one worker's packs, one after the other.
+///
+/// Any of its futures may be dropped; [`PackWriter::abort`] then waits for what cannot be called back.
 #[derive(Debug)]
 pub(crate) struct PackWriter {
     space: PackSpace,
     role: PackRole,
     open: Option<OpenPack>,
+    closing: Option<ClosingPack>,
     done: Vec<(u32, Part)>,
 }
 
@@ -76,6 +80,15 @@ struct OpenPack {
     writer: ObjectWriter,
     stored_bytes: u64,
     content_bytes: u64,
+}
+
+/// A pack becoming visible: a request on its way cannot be called back, and what it makes must be known of.
+#[derive(Debug)]
+struct ClosingPack {
+    number: u32,
+    key: Key,
+    content_bytes: u64,
+    finish: JoinHandle<StoreResult<Stored>>,
 }
 
 impl PackWriter {
@@ -106,22 +119,42 @@ impl PackWriter {
         Ok(())
     }
 
-    /// The packs written, by number.
-    pub(crate) async fn finish(mut self) -> PgResult<Vec<(u32, Part)>> {
+    /// Closes the last pack and returns all that were written, by number.
+    pub(crate) async fn finish(&mut self) -> PgResult<Vec<(u32, Part)>> {
         self.close().await?;
-        Ok(self.done)
+        Ok(std::mem::take(&mut self.done))
+    }
+
+    /// Gives up. Afterwards nothing more of this writer's appears in the store; what had been closed stays there.
+    pub(crate) async fn abort(mut self) {
+        if let Some(closing) = self.closing.take() {
+            // Whether it succeeded is the same to whoever clears away.
+            let _ = closing.finish.await;
+        }
+        if let Some(pack) = self.open.take() {
+            // What a store does not free now, `lastgood pg prune --incomplete` frees later.
+            let _ = pack.writer.abort().await;
+        }
     }
 
     async fn close(&mut self) -> PgResult<()> {
-        let Some(pack) = self.open.take() else { return Ok(()) };
-        let stored = pack.writer.finish().await?;
+        if let Some(OpenPack { number, key, writer, content_bytes, .. }) = self.open.take() {
+            self.closing = Some(ClosingPack { number, key, content_bytes, finish: tokio::spawn(writer.finish()) });
+        }
+        let Some(closing) = &mut self.closing else { return Ok(()) };
+        let stored = (&mut closing.finish).await;
+        let Some(ClosingPack { number, key, content_bytes, .. }) = self.closing.take() else { return Ok(()) };
+        let stored = stored.map_err(|error| PgError::Refused {
+            what: format!("closing `{key}` died: {error}"),
+            help: "this is unexpected: please report it; nothing was published".to_owned(),
+        })??;
         self.done.push((
-            pack.number,
+            number,
             Part {
-                key: pack.key,
+                key,
                 role: self.role.name().to_owned(),
                 content_sha256: None,
-                content_bytes: pack.content_bytes,
+                content_bytes,
                 stored_sha256: stored.sha256,
                 stored_bytes: stored.bytes,
                 codec: Codec::Zstd,

@@ -7,91 +7,107 @@ use backup_core::key::Key;
 use backup_core::manifest::{Codec, Part};
 use backup_core::pipeline::{ObjectWriter, UploadBudget};
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
-use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
+use tokio::process::Command;
 
 use crate::adapters::archive_file::ArchiveFile;
-use crate::adapters::connection::Server;
+use crate::adapters::connection::{ChildEnvironment, Server};
 use crate::adapters::pg_tools::{Tool, list_archive, read_stderr};
 use crate::config::DumpOptions;
 use crate::detail::ROLE_SCHEMA;
 use crate::dump::leader::Leader;
 use crate::error::{PgError, PgResult};
+use crate::run::Run;
 
 /// Name of the archive inside a dump's folder.
 pub(crate) const SCHEMA_NAME: &str = "schema.pgdump";
 
 /// Largest archive: it is held in memory to be read again here and at restore. Ten thousand tables need some megabytes.
-const ARCHIVE_BYTES_MAX: usize = 128 * 1024 * 1024;
+const ARCHIVE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// How long `pg_dump` waits for a lock. The leader has them all: whoever is in the way waits for us, and longer than this
 /// would only stop everybody else.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
-const READ_BYTES: usize = 64 * 1024;
+/// What is needed to dump a schema.
+pub(crate) struct Request<'a> {
+    /// The `pg_dump` to run.
+    pub(crate) tool: &'a Tool,
+    /// A `pg_restore`, which must be able to read the archive before anything is published.
+    pub(crate) reader: &'a Tool,
+    pub(crate) server: &'a Server,
+    pub(crate) options: &'a DumpOptions,
+    pub(crate) leader: &'a Leader,
+}
 
-/// Writes the archive and returns its part. `reader`, a `pg_restore`, must be able to read it before anything is published.
-#[allow(clippy::too_many_arguments)] // each is something only the caller knows
-pub(crate) async fn write(
-    tool: &Tool,
-    reader: &Tool,
-    server: &Server,
-    leader: &Leader,
-    options: &DumpOptions,
-    store: Arc<dyn StoreWrite>,
-    dump: &Key,
-    budget: UploadBudget,
-) -> PgResult<Part> {
-    let environment = server.child_environment(&options.database)?;
-    let mut command = tool.command(&environment);
-    command.args(["--format=custom", "--compress=0", "--schema-only"]);
-    command.arg(format!("--snapshot={}", leader.snapshot));
-    command.arg(format!("--lock-wait-timeout={}", LOCK_WAIT.as_millis()));
-    for relation in &leader.selection.excluded {
-        command.arg(format!("--exclude-table={}", relation.qualified()));
-    }
-    let mut child = tool.spawn(&mut command)?;
-    let stderr = tokio::spawn(read_stderr(child.stderr.take()));
-    let key = dump.join(SCHEMA_NAME)?;
-    let mut writer = ObjectWriter::new(store, key.clone(), PutOptions::new(PutMode::Create), budget);
-    let mut archive = Vec::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        loop {
-            let mut chunk = BytesMut::with_capacity(READ_BYTES);
-            let count = stdout.read_buf(&mut chunk).await.map_err(|error| read_failed(tool, &error))?;
-            if count == 0 {
-                break;
-            }
-            if archive.len() + count > ARCHIVE_BYTES_MAX {
-                writer.abort().await?;
-                return Err(too_large(&options.database));
-            }
-            archive.extend_from_slice(&chunk);
-            writer.write(chunk.freeze()).await?;
+impl Request<'_> {
+    /// Stores the archive and returns its part. When it returns, nothing more of it appears in the store, whether it
+    /// failed or was cancelled.
+    pub(crate) async fn write(
+        self,
+        store: Arc<dyn StoreWrite>,
+        dump: &Key,
+        budget: UploadBudget,
+        run: &Run,
+    ) -> PgResult<Part> {
+        let archive = run.or_cancelled(self.dump()).await?;
+        let key = dump.join(SCHEMA_NAME)?;
+        let mut writer = ObjectWriter::new(store, key.clone(), PutOptions::new(PutMode::Create), budget);
+        // Not cancelled from here: it is a moment's work, and a request on its way cannot be called back.
+        if let Err(error) = writer.write(archive.into()).await {
+            // The first error is the one to tell.
+            let _ = writer.abort().await;
+            return Err(error.into());
         }
+        let stored = writer.finish().await?;
+        Ok(Part {
+            key,
+            role: ROLE_SCHEMA.to_owned(),
+            content_sha256: Some(stored.sha256),
+            content_bytes: stored.bytes,
+            stored_sha256: stored.sha256,
+            stored_bytes: stored.bytes,
+            codec: Codec::None,
+            offset: None,
+            length: None,
+        })
     }
-    let status = child.wait().await.map_err(|error| read_failed(tool, &error))?;
-    let said = stderr.await.unwrap_or_default();
-    if !status.success() {
-        writer.abort().await?;
-        return Err(lock_race(&said).unwrap_or_else(|| tool.failed(status, &said)));
+
+    /// Runs `pg_dump` and returns what it wrote, once that can be read again.
+    async fn dump(&self) -> PgResult<Vec<u8>> {
+        let tool = self.tool;
+        // Holds the file with the password for as long as the program runs.
+        let environment = self.server.child_environment(&self.options.database)?;
+        let mut child = tool.spawn(&mut self.command(&environment))?;
+        let stderr = tokio::spawn(read_stderr(child.stderr.take()));
+        let mut archive = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            // One byte more than allowed, to know that there is more.
+            let mut bounded = stdout.take(ARCHIVE_BYTES_MAX + 1);
+            bounded.read_to_end(&mut archive).await.map_err(|error| read_failed(tool, &error))?;
+        }
+        if archive.len() as u64 > ARCHIVE_BYTES_MAX {
+            return Err(too_large(&self.options.database));
+        }
+        let status = child.wait().await.map_err(|error| read_failed(tool, &error))?;
+        let said = stderr.await.unwrap_or_default();
+        if !status.success() {
+            return Err(lock_race(&said).unwrap_or_else(|| tool.failed(status, &said)));
+        }
+        check(tool, self.reader, &archive).await?;
+        Ok(archive)
     }
-    if let Err(error) = check(tool, reader, &archive).await {
-        writer.abort().await?;
-        return Err(error);
+
+    fn command(&self, environment: &ChildEnvironment) -> Command {
+        let mut command = self.tool.command(environment);
+        command.args(["--format=custom", "--compress=0", "--schema-only"]);
+        command.arg(format!("--snapshot={}", self.leader.snapshot));
+        command.arg(format!("--lock-wait-timeout={}", LOCK_WAIT.as_millis()));
+        for relation in &self.leader.selection.excluded {
+            command.arg(format!("--exclude-table={}", relation.qualified()));
+        }
+        command
     }
-    let stored = writer.finish().await?;
-    Ok(Part {
-        key,
-        role: ROLE_SCHEMA.to_owned(),
-        content_sha256: Some(stored.sha256),
-        content_bytes: stored.bytes,
-        stored_sha256: stored.sha256,
-        stored_bytes: stored.bytes,
-        codec: Codec::None,
-        offset: None,
-        length: None,
-    })
 }
 
 /// A `pg_dump` that ends well has written a whole archive; one that a full pipe, a wrapper or a broken installation cut

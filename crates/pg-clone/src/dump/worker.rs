@@ -70,22 +70,32 @@ impl Work {
     }
 }
 
-/// Works until nothing is left.
+/// Works until nothing is left. When it returns, nothing more of it appears in the store, whether it failed or was
+/// cancelled.
 pub(crate) async fn work(work: Arc<Work>) -> PgResult<Written> {
-    let mut copier = Copier::connect(&work).await?;
-    copier.lock_ahead(&work).await?;
     let mut data = work.packs.writer(PackRole::Data);
     let mut objects = work.packs.writer(PackRole::LargeObjects);
+    let written = work.run.or_cancelled(copy_pieces(&work, &mut data, &mut objects)).await;
+    if written.is_err() {
+        data.abort().await;
+        objects.abort().await;
+    }
+    written
+}
+
+async fn copy_pieces(work: &Work, data: &mut PackWriter, objects: &mut PackWriter) -> PgResult<Written> {
+    let mut copier = Copier::connect(work).await?;
+    copier.lock_ahead(work).await?;
     let mut written = Written::default();
     while let Some(piece) = work.take() {
         match piece {
             Piece::Table(unit) => {
                 let source = &work.sources[unit.table];
-                let rows = copier.copy_table(source, unit, &mut data).await?;
+                let rows = copier.copy_table(source, unit, data).await?;
                 written.tables.push((unit.table, unit.index, rows));
             }
             Piece::LargeObjects(batch, oids) => {
-                let rows = copier.copy(&large_objects::slices_statement(oids), &mut objects, "large objects").await?;
+                let rows = copier.copy(&large_objects::slices_statement(oids), objects, "large objects").await?;
                 written.slices.push((batch, rows));
             }
         }
@@ -96,16 +106,31 @@ pub(crate) async fn work(work: Arc<Work>) -> PgResult<Written> {
     Ok(written)
 }
 
+/// Copies owners, privileges and comments of the large objects; as careful as [`work`].
+pub(crate) async fn copy_metadata(work: &Work) -> PgResult<(RowData, Vec<(u32, Part)>)> {
+    let mut packs = work.packs.writer(PackRole::LargeObjects);
+    let copied = work.run.or_cancelled(async {
+        let mut copier = Copier::connect(work).await?;
+        let rows = copier.copy(large_objects::METADATA_STATEMENT, &mut packs, "large objects").await?;
+        Ok((rows, packs.finish().await?))
+    });
+    let copied = copied.await;
+    if copied.is_err() {
+        packs.abort().await;
+    }
+    copied
+}
+
 /// A connection on the snapshot, with what turns rows into frames.
 #[derive(Debug)]
-pub(crate) struct Copier {
+struct Copier {
     session: DrivenSession,
     encoder: FrameEncoder,
     run: Run,
 }
 
 impl Copier {
-    pub(crate) async fn connect(work: &Work) -> PgResult<Self> {
+    async fn connect(work: &Work) -> PgResult<Self> {
         let mut session = work.server.connect_driven(&work.database).await?;
         let encoding = if work.raw_encoding { "; SET client_encoding = 'SQL_ASCII'" } else { "" };
         let import = format!(
@@ -149,7 +174,7 @@ impl Copier {
     }
 
     /// Runs one `COPY … TO STDOUT` into frames of `packs`.
-    pub(crate) async fn copy(&mut self, statement: &str, packs: &mut PackWriter, label: &str) -> PgResult<RowData> {
+    async fn copy(&mut self, statement: &str, packs: &mut PackWriter, label: &str) -> PgResult<RowData> {
         let mut data = RowData::default();
         let doing = || format!("copying the rows of `{label}`");
         let mut rows = self.session.copy_out(statement).await.map_err(|error| PgError::sql(doing(), error))?;

@@ -149,8 +149,8 @@ async fn rewrite(client: tokio_postgres::Client, stop: Arc<AtomicBool>, turned: 
         statements.push_str("COMMIT");
         client.batch_execute(&statements).await?;
         turned.fetch_add(1, Ordering::Relaxed);
-        // As often as nobody's migrations, and yet so that most dumps meet several.
-        tokio::time::sleep(Duration::from_millis(random.random_range(20..400))).await;
+        // Far more often than migrations come, so that most dumps meet one, and not so often that none can begin.
+        tokio::time::sleep(Duration::from_millis(random.random_range(100..900))).await;
     }
     Ok(())
 }
