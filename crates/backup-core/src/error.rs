@@ -162,6 +162,19 @@ impl StoreError {
         matches!(self, Self::NotFound { .. })
     }
 
+    /// Says what it means that something being written is not there: the bare words would send people looking for a
+    /// lost object.
+    pub(crate) fn while_writing(self) -> Self {
+        match self {
+            Self::NotFound { key } => Self::Other {
+                key,
+                action: "write".to_owned(),
+                source: "its upload was given up meanwhile, as by a prune whose grace is shorter than this run".into(),
+            },
+            other => other,
+        }
+    }
+
     /// [`StoreError::NotFound`] for `key`.
     #[must_use]
     pub fn not_found(key: &Key) -> Self {

@@ -46,7 +46,7 @@ pub async fn publish(
                 return Err(error.into());
             }
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error.while_writing().into()),
     }
     let pointer_fault = match manifest.outcome {
         Outcome::Good => move_pointer(store, pointer, key, manifest).await.err(),

@@ -197,7 +197,7 @@ impl ObjectWriter {
         self.parts += 1;
         let number = self.parts;
         self.tasks.spawn(async move {
-            let result = upload.part(number, part).await;
+            let result = upload.part(number, part).await.map_err(StoreError::while_writing);
             drop(held);
             result
         });
@@ -217,7 +217,7 @@ impl ObjectWriter {
         }
         let sha256 = std::mem::take(&mut self.hasher).finish().await?;
         if let Some(upload) = &self.upload {
-            upload.complete(self.parts, &sha256, self.bytes).await?;
+            upload.complete(self.parts, &sha256, self.bytes).await.map_err(StoreError::while_writing)?;
         }
         self.upload = None;
         Ok(Stored { sha256, bytes: self.bytes })
@@ -225,7 +225,7 @@ impl ObjectWriter {
 
     async fn publish_at_once(&mut self, body: Bytes) -> StoreResult<Stored> {
         self.hasher.update(body.clone(), self.reservation.clone()).await?;
-        self.store.put(&self.key, body, &self.options).await?;
+        self.store.put(&self.key, body, &self.options).await.map_err(StoreError::while_writing)?;
         let sha256 = std::mem::take(&mut self.hasher).finish().await?;
         Ok(Stored { sha256, bytes: self.bytes })
     }

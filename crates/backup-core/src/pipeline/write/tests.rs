@@ -106,3 +106,15 @@ async fn an_interrupted_write_spoils_the_writer() {
     assert!(writer.finish().await.is_err());
     assert!(store.head(&key()).await.unwrap_err().is_not_found());
 }
+
+#[tokio::test]
+async fn an_upload_that_somebody_gave_up_is_not_told_of_as_a_lost_object() {
+    let store = MemoryStore::new();
+    let mut writer = writer(&store, 1_000, &UploadBudget::default());
+    writer.write(Bytes::from(vec![1; 2_500])).await.unwrap();
+    for upload in store.unfinished("").await.unwrap() {
+        store.abort_unfinished(&upload).await.unwrap();
+    }
+    let error = writer.finish().await.unwrap_err();
+    assert!(matches!(&error, StoreError::Other { source, .. } if source.to_string().contains("given up")), "{error:?}");
+}
