@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio_postgres::error::SqlState;
 
 use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
@@ -32,6 +33,14 @@ const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Between looks at who is still there.
 const TERMINATE_POLL: Duration = Duration::from_millis(2);
+
+/// How long each statement of the exchange may take, attempt by attempt, in milliseconds; 0 leaves it to the server. A
+/// client that is just being turned away still counts as connected while its process ends. The server would look again
+/// only after 100 ms; we give up and try again at once, and more patiently should it be the machine that is slow.
+const RENAME_TIMEOUTS_MS: [u32; 9] = [10, 10, 10, 20, 20, 40, 80, 160, 0];
+
+/// SQLSTATE of a statement that took too long: query_canceled.
+const TOOK_TOO_LONG: &str = "57014";
 
 /// SQLSTATE by which the renames say that the names did not mean what they meant before: division_by_zero.
 const NAMES_CHANGED: &str = "22012";
@@ -68,6 +77,8 @@ pub struct SwapReport {
     pub outage_ms: u64,
     /// Sessions that were ended.
     pub terminated: u64,
+    /// How often the exchange of the names was tried.
+    pub attempts: u64,
 }
 
 /// Swaps. It runs to its end on a task of its own: whoever stops waiting for it leaves no door closed.
@@ -114,6 +125,7 @@ struct Swap {
 #[derive(Debug)]
 struct Switched {
     terminated: u64,
+    attempts: u64,
     /// The replaced database, by its name of now.
     old: Option<String>,
 }
@@ -142,6 +154,7 @@ impl Swap {
             replaced: live.is_some(),
             outage_ms: u64::try_from(outage.as_millis()).unwrap_or(u64::MAX),
             terminated: switched.terminated,
+            attempts: switched.attempts,
         })
     }
 
@@ -215,16 +228,31 @@ impl Swap {
             comment: self.settings.as_ref().and_then(|settings| settings.comment.as_deref()),
             connection_limit: self.settings.as_ref().map_or(-1, |settings| settings.connection_limit),
         };
-        self.admin.batch_execute(&rename.statements(Timestamp::now())).await.map_err(|error| {
-            if error.code().is_some_and(|code| code.code() == NAMES_CHANGED) {
-                return PgError::Refused {
-                    what: format!("somebody else replaced `{}` at the same moment", self.target),
-                    help: "nothing was changed; run the restore again".to_owned(),
-                };
+        let attempts = self.exchange(&rename).await?;
+        Ok(Switched { terminated, attempts, old })
+    }
+
+    /// Exchanges the names; returns how many attempts it took.
+    async fn exchange(&self, rename: &Rename<'_>) -> PgResult<u64> {
+        let mut attempts = 0;
+        let mut timeouts = RENAME_TIMEOUTS_MS.into_iter().peekable();
+        while let Some(timeout_ms) = timeouts.next() {
+            attempts += 1;
+            let Err(error) = self.admin.batch_execute(&rename.statements(Timestamp::now(), timeout_ms)).await else {
+                break;
+            };
+            match error.code().map(SqlState::code) {
+                Some(TOOK_TOO_LONG) if timeouts.peek().is_some() => {}
+                Some(NAMES_CHANGED) => {
+                    return Err(PgError::Refused {
+                        what: format!("somebody else replaced `{}` at the same moment", self.target),
+                        help: "nothing was changed; run the restore again".to_owned(),
+                    });
+                }
+                _ => return Err(PgError::sql("exchanging the names", error)),
             }
-            PgError::sql("exchanging the names", error)
-        })?;
-        Ok(Switched { terminated, old })
+        }
+        Ok(attempts)
     }
 
     /// Tries the new database and drops the old one. The switch has happened: what fails here is told, and no failure.

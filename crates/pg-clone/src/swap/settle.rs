@@ -99,7 +99,7 @@ impl Swap {
             None => None,
         };
         if copy.as_ref().is_some_and(|copy| copy.name == self.target) {
-            return Ok(Some(Switched { terminated: 0, old: live_now.map(|old| old.name) }));
+            return Ok(Some(Switched { terminated: 0, attempts: 1, old: live_now.map(|old| old.name) }));
         }
         // The copy too: whoever asked to keep it wants to look into it.
         let live_now = live_now.filter(|_| live.is_some_and(|live| live.allow_connections));

@@ -30,12 +30,18 @@ pub(super) struct Rename<'a> {
 }
 
 impl Rename<'_> {
-    /// One transaction, the only point at which anything switches. Before it commits it looks whether the names now
+    /// One transaction, the only point at which anything switches, with `timeout_ms` for each of its statements (0 for any
+    /// time); it begins by leaving one that failed. Before it commits it looks whether the names now
     /// mean the databases they should, by oid, and otherwise divides by zero: one statement string costs one round trip
     /// of outage, and has no other way to stop.
-    pub(super) fn statements(&self, now: Timestamp) -> String {
+    pub(super) fn statements(&self, now: Timestamp, timeout_ms: u32) -> String {
         let target = quote_ident(self.target);
-        let mut statements = vec!["BEGIN".to_owned(), format!("SET LOCAL lock_timeout = '{RENAME_LOCK_TIMEOUT}'")];
+        let mut statements = vec![
+            "ROLLBACK".to_owned(),
+            "BEGIN".to_owned(),
+            format!("SET LOCAL lock_timeout = '{RENAME_LOCK_TIMEOUT}'"),
+            format!("SET LOCAL statement_timeout = {timeout_ms}"),
+        ];
         let mut expected = vec![format!("({}, {})", self.copy_oid, quote_literal(self.target))];
         if let Some((live, old_name)) = self.live {
             let old = quote_ident(old_name);
@@ -79,14 +85,14 @@ mod tests {
             comment: Some("it's"),
             connection_limit: 7,
         };
-        let statements = rename.statements(Timestamp::UNIX_EPOCH);
+        let statements = rename.statements(Timestamp::UNIX_EPOCH, 10);
         let parts: Vec<&str> = statements.split("; ").collect();
-        assert_eq!((parts[0], parts[parts.len() - 1]), ("BEGIN", "COMMIT"));
-        assert_eq!(parts[2], r#"ALTER DATABASE "we""ird" RENAME TO "old""#);
-        assert_eq!(parts[4], r#"ALTER DATABASE "copy" RENAME TO "we""ird""#);
-        assert_eq!(parts[5], r#"COMMENT ON DATABASE "we""ird" IS 'it''s'"#);
-        assert_eq!(parts[6], r#"ALTER DATABASE "we""ird" WITH CONNECTION LIMIT 7 ALLOW_CONNECTIONS false"#);
-        assert!(parts[7].ends_with(r#"IN ((9, 'we"ird'), (5, 'old'))"#), "{}", parts[7]);
+        assert_eq!((parts[1], parts[parts.len() - 1]), ("BEGIN", "COMMIT"));
+        assert_eq!(parts[4], r#"ALTER DATABASE "we""ird" RENAME TO "old""#);
+        assert_eq!(parts[6], r#"ALTER DATABASE "copy" RENAME TO "we""ird""#);
+        assert_eq!(parts[7], r#"COMMENT ON DATABASE "we""ird" IS 'it''s'"#);
+        assert_eq!(parts[8], r#"ALTER DATABASE "we""ird" WITH CONNECTION LIMIT 7 ALLOW_CONNECTIONS false"#);
+        assert!(parts[9].ends_with(r#"IN ((9, 'we"ird'), (5, 'old'))"#), "{}", parts[9]);
         assert_eq!(close(None, "copy"), r#"ALTER DATABASE "copy" ALLOW_CONNECTIONS false"#);
     }
 }

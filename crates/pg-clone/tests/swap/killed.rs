@@ -8,13 +8,14 @@ use pg_clone::target_lock::TargetLock;
 use pg_clone::{PgError, Run};
 use tokio::sync::Notify;
 
-use crate::shop::{COMMITTED, STEPS, create, killed_at, leftovers, mend, replace, run_with, server, word};
+use crate::shop::{COMMITTED, RECOVERY, STEPS, create, killed_at, leftovers, mend, replace, run_with, server, word};
 
 /// The steps announced without a live database: there is nothing to drop.
 const STEPS_INTO_NEW: usize = STEPS.len() - 1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_each_step_recovery_leaves_one_whole_open_database() {
+    let _turn = RECOVERY.lock().await;
     let cluster = Cluster::shared();
     let server = server(cluster);
     for (at, step) in STEPS.into_iter().enumerate() {
@@ -34,6 +35,7 @@ async fn killed_at_each_step_recovery_leaves_one_whole_open_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_each_step_of_a_first_restore_there_is_a_whole_database_or_none() {
+    let _turn = RECOVERY.lock().await;
     let cluster = Cluster::shared();
     let server = server(cluster);
     for (at, step) in STEPS.into_iter().take(STEPS_INTO_NEW).enumerate() {
@@ -47,6 +49,7 @@ async fn killed_at_each_step_of_a_first_restore_there_is_a_whole_database_or_non
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_panics_closes_no_door() {
+    let _turn = RECOVERY.lock().await;
     let cluster = Cluster::shared();
     let server = server(cluster);
     for (at, step) in STEPS.into_iter().enumerate() {

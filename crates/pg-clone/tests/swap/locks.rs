@@ -6,7 +6,7 @@ use pg_clone::state::target_number;
 use pg_clone::target_lock::TargetLock;
 use pg_clone::temporary::Temporary;
 
-use crate::shop::{leftovers, mend, server};
+use crate::shop::{RECOVERY, leftovers, mend, server};
 
 /// The first half of the lock's key, which other versions must share.
 const LOCK_CLASS: i32 = 0x6c67_7067;
@@ -42,6 +42,7 @@ async fn a_lock_held_in_another_database_counts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recovery_leaves_a_running_restore_alone() {
+    let _turn = RECOVERY.lock().await;
     let cluster = Cluster::shared();
     let server = server(cluster);
     let lock = TargetLock::acquire(&server, "running").await.unwrap();

@@ -12,6 +12,7 @@ use pg_clone::swap::{SwapReport, SwapRequest, swap};
 use pg_clone::target_lock::TargetLock;
 use pg_clone::temporary::Temporary;
 use pg_clone::{Environment, Origin, PgResult, Run, Server};
+use tokio::sync::Mutex;
 
 /// Every step of a swap, in order.
 pub(crate) const STEPS: [&str; 7] =
@@ -67,6 +68,9 @@ pub(crate) async fn replace(server: &Server, cluster: &Cluster, target: &str, ru
     }
     swapped
 }
+
+/// Recovery mends whatever it finds on the server: tests that look at what it did take turns.
+pub(crate) static RECOVERY: Mutex<()> = Mutex::const_new(());
 
 pub(crate) async fn mend(server: &Server) -> RecoverReport {
     let silent: SharedProgress = Arc::new(Silent);
