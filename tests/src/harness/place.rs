@@ -167,14 +167,16 @@ impl Place {
     /// If it cannot be read.
     pub async fn unfinished(&self) -> RowResult<usize> {
         match self {
-            Self::Folder(_) => {
-                let objects = self.objects().await?;
-                let temporary = |key: &str| key.rsplit('/').next().is_some_and(|name| name.starts_with(TEMPORARY));
-                Ok(objects.iter().filter(|object| temporary(&object.key)).count())
-            }
+            Self::Folder(_) => Ok(self.objects().await?.iter().filter(|object| is_temporary(&object.key)).count()),
             Self::S3 { peer, .. } => Ok(peer.state().unfinished),
         }
     }
+}
+
+/// Whether a file of a folder location is an object half written.
+#[must_use]
+pub fn is_temporary(key: &str) -> bool {
+    key.rsplit('/').next().is_some_and(|name| name.starts_with(TEMPORARY))
 }
 
 fn walk(root: &Path, folder: &Path, found: &mut Vec<Object>) -> RowResult {
