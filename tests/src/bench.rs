@@ -61,9 +61,9 @@ struct PgArgs {
     /// Only these jobs
     #[arg(long, value_enum)]
     only: Vec<Job>,
-    /// Workers of ours; pg_dump -Fc and pg_restore from a pipe have one
-    #[arg(long, default_value_t = 2)]
-    jobs: usize,
+    /// Workers of ours, if not as many as it takes by itself; pg_dump -Fc and pg_restore from a pipe have one
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Write the table, with machine and date, to this file
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,

@@ -38,13 +38,13 @@ pub struct DumpOptions {
 }
 
 impl DumpOptions {
-    /// Defaults for `database`: two workers or one a core up to four, zstd level 1, 30 s for a lock.
+    /// Defaults for `database`: one worker more than cores up to four, zstd level 1, 30 s for a lock.
     #[must_use]
     pub fn new(database: impl Into<String>) -> Self {
         Self {
             database: database.into(),
             config: CONFIG_DEFAULT.to_owned(),
-            jobs: jobs_default(),
+            jobs: dump_jobs_default(),
             exclude_table: Vec::new(),
             exclude_table_data: Vec::new(),
             unlogged: true,
@@ -123,5 +123,14 @@ fn check_jobs(jobs: usize) -> PgResult<()> {
 }
 
 fn jobs_default() -> usize {
-    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
+    cores().clamp(2, 4)
+}
+
+/// One more than cores: a worker waits now for the server and now for the store, and another uses the core meanwhile.
+fn dump_jobs_default() -> usize {
+    (cores() + 1).clamp(2, 4)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }

@@ -1,6 +1,7 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
 mod finish;
+mod index_conflict;
 mod load;
 mod prepare;
 mod tools;
@@ -219,7 +220,9 @@ async fn build_ours(
         finish::large_objects(&load, &session, objects, options.no_owner, options.no_acl).await?;
     }
     run.step("restore.post_data", name);
-    warnings.extend(archive.restore(Section::PostData, server, name, options).await?);
+    for section in [Section::IndexesApart, Section::PostData] {
+        warnings.extend(archive.restore(section, server, name, options).await?);
+    }
     run.step("restore.matviews", &format!("{} materialized views", detail.matviews.len()));
     // Statistics of the tables beside the refreshes: neither needs the other, and each leaves cores idle.
     tokio::try_join!(

@@ -27,8 +27,8 @@ pub(crate) struct Context {
     pub(crate) scale: f64,
     /// Runs of each contender.
     pub(crate) rounds: usize,
-    /// Workers of ours.
-    pub(crate) jobs: usize,
+    /// Workers of ours, if not as many as it takes by itself.
+    pub(crate) jobs: Option<usize>,
     /// For clients and for the S3 peer.
     pub(crate) runtime: Runtime,
 }
@@ -50,12 +50,19 @@ impl Context {
 
     /// `lastgood pg dump DATABASE` into `location`.
     pub(crate) fn dump(&self, database: &str, location: &str) -> Command {
-        self.lastgood(&["pg", "dump", database, "-r", location, "--jobs", &self.jobs.to_string()])
+        self.with_jobs(self.lastgood(&["pg", "dump", database, "-r", location]))
     }
 
     /// `lastgood pg restore DATABASE` from `location` into the new database `into`.
     pub(crate) fn restore(&self, database: &str, location: &str, into: &str) -> Command {
-        self.lastgood(&["pg", "restore", database, "-r", location, "--into", into, "--jobs", &self.jobs.to_string()])
+        self.with_jobs(self.lastgood(&["pg", "restore", database, "-r", location, "--into", into]))
+    }
+
+    fn with_jobs(&self, mut command: Command) -> Command {
+        if let Some(jobs) = self.jobs {
+            command.args(["--jobs", &jobs.to_string()]);
+        }
+        command
     }
 
     /// One of PostgreSQL's programs with `args`, connected to the server.

@@ -45,7 +45,7 @@ pub(crate) struct Dump {
     /// Name of the configuration, part of the dump's key
     #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
     pub(crate) config: String,
-    /// Connections that copy at the same time [default: one a core, from 2 to 4]
+    /// Connections that copy at the same time [default: one more than cores, up to 4]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
     /// Leave out these tables; a pattern as of `pg_dump`, repeatable

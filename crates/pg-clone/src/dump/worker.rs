@@ -138,7 +138,7 @@ impl Copier {
             quote_literal(&work.snapshot)
         );
         session.batch_execute(&import).await.map_err(|error| PgError::sql("importing the dump's snapshot", error))?;
-        Ok(Self { session, encoder: FrameEncoder::new(work.compression_level), run: work.run.clone() })
+        Ok(Self { session, encoder: FrameEncoder::new(work.compression_level)?, run: work.run.clone() })
     }
 
     /// Takes the locks of the largest tables at once. Later, behind somebody's waiting request for an exclusive lock, they
@@ -180,14 +180,11 @@ impl Copier {
         let mut rows = self.session.copy_out(statement).await.map_err(|error| PgError::sql(doing(), error))?;
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| PgError::sql(doing(), error))?;
-            if self.encoder.is_full_for(row.len())
-                && let Some(frame) = self.encoder.rotate().await?
-            {
+            if let Some(frame) = self.encoder.push(&row).await? {
                 store(frame, packs, &mut data, &self.run).await?;
             }
-            self.encoder.push_now(&row);
         }
-        for frame in self.encoder.flush().await? {
+        if let Some(frame) = self.encoder.finish()? {
             store(frame, packs, &mut data, &self.run).await?;
         }
         Ok(data)

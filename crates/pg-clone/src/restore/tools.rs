@@ -17,6 +17,7 @@ use crate::config::RestoreOptions;
 use crate::detail::ForeignKey;
 use crate::error::{PgError, PgResult};
 use crate::messages::{self, Expectations};
+use crate::restore::index_conflict;
 
 /// Memory for index builds when the server allows no more by itself, shared by the jobs; in kilobytes.
 const MAINTENANCE_WORK_MEM_KB: usize = 256 * 1024;
@@ -28,6 +29,9 @@ const MAINTENANCE_WORK_MEM_KB_MIN: usize = 64 * 1024;
 /// post-data, and so come last, as in `pg_restore` itself.
 const EVENT_TRIGGER: [&str; 3] = ["EVENT TRIGGER - ", "COMMENT - EVENT TRIGGER ", "SECURITY LABEL - EVENT TRIGGER "];
 
+/// How an index begins there. An index of a partitioned table that joins its parent is `INDEX ATTACH`.
+const INDEX: &str = "INDEX ";
+
 /// The schema archive with its table of contents, ready for several runs.
 #[derive(Debug)]
 pub(crate) struct SchemaArchive {
@@ -36,12 +40,16 @@ pub(crate) struct SchemaArchive {
     /// Lines of `pg_restore --list`, without comments.
     contents: Vec<String>,
     unwanted: BTreeSet<String>,
+    /// Numbers of indexes that are not built beside others.
+    apart: BTreeSet<u32>,
 }
 
 /// Which entries a run restores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     PreData,
+    /// Before the rest of post-data, one at a time: see [`index_conflict`].
+    IndexesApart,
     PostData,
     EventTriggers,
 }
@@ -55,14 +63,15 @@ impl SchemaArchive {
             dump: dump.to_owned(),
             what: format!("the schema archive cannot be read: {said}"),
         })?;
-        let contents = listed
+        let contents: Vec<String> = listed
             .lines()
             .filter(|line| !line.starts_with(';') && !line.trim().is_empty())
             .map(ToOwned::to_owned)
             .collect();
+        let apart = indexes_apart(&tool, &archive, &contents).await.map_err(|error| memory(&error))?;
         let unwanted =
             unwanted.iter().map(|key| format!("FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
-        Ok(Self { tool, archive, contents, unwanted })
+        Ok(Self { tool, archive, contents, unwanted, apart })
     }
 
     /// Restores one section into `database`; any message outside the allow-list is an error. Returns the harmless ones.
@@ -84,7 +93,7 @@ impl SchemaArchive {
         match section {
             Section::PreData => command.arg("--section=pre-data"),
             Section::PostData => command.args(["--section=post-data".to_owned(), format!("--jobs={}", options.jobs)]),
-            Section::EventTriggers => command.arg("--section=post-data"),
+            Section::IndexesApart | Section::EventTriggers => command.arg("--section=post-data"),
         };
         command.env("PGOPTIONS", session_options(options.jobs));
         common_arguments(&mut command, options);
@@ -104,10 +113,35 @@ impl SchemaArchive {
         self.contents
             .iter()
             .map(String::as_str)
-            .filter(|line| is_of_event_trigger(line) == (section == Section::EventTriggers))
+            .filter(|line| match section {
+                Section::PreData => !is_of_event_trigger(line),
+                Section::IndexesApart => self.is_apart(line),
+                Section::PostData => !self.is_apart(line) && !is_of_event_trigger(line),
+                Section::EventTriggers => is_of_event_trigger(line),
+            })
             .filter(|line| !self.unwanted.iter().any(|unwanted| entry(line).starts_with(unwanted.as_str())))
             .collect()
     }
+
+    fn is_apart(&self, line: &str) -> bool {
+        number(line).is_some_and(|number| self.apart.contains(&number))
+    }
+}
+
+async fn indexes_apart(tool: &Tool, archive: &ArchiveFile, contents: &[String]) -> std::io::Result<BTreeSet<u32>> {
+    let indexes: Vec<&str> = contents.iter().map(String::as_str).filter(|line| entry(line).starts_with(INDEX)).collect();
+    if indexes.len() < 2 {
+        return Ok(BTreeSet::new());
+    }
+    let list = ArchiveFile::new(indexes.join("\n").as_bytes())?;
+    let mut command = serverless(&tool.path);
+    command.args(["--verbose", "--file=-", "--use-list"]).arg(list.path()).arg(archive.path());
+    let script = command.output().await?.stdout;
+    Ok(index_conflict::to_build_apart(&String::from_utf8_lossy(&script)))
+}
+
+fn number(line: &str) -> Option<u32> {
+    line.split(';').next()?.parse().ok()
 }
 
 /// What a line of the table of contents says after its three numbers: `123; 3466 16500 EVENT TRIGGER - name owner`.
