@@ -164,9 +164,10 @@ struct Source {
 impl Source {
     async fn open(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
         let leader = Leader::begin(server, options, run).await?;
-        let tool = Tool::find("pg_dump", leader.server.major(), options.pg_bin.as_deref()).await?;
-        let reader = Tool::find("pg_restore", leader.server.major(), options.pg_bin.as_deref()).await?;
-        let large_objects = catalog::large_objects(&*leader.session).await?;
+        let find = |program| Tool::find(program, leader.server.major(), options.pg_bin.as_deref());
+        let (tool, reader, large_objects) =
+            tokio::join!(find("pg_dump"), find("pg_restore"), catalog::large_objects(&*leader.session));
+        let (tool, reader, large_objects) = (tool?, reader?, large_objects?);
         Ok(Self { leader, tool, reader, large_objects })
     }
 

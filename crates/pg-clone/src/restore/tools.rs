@@ -129,7 +129,8 @@ impl SchemaArchive {
 }
 
 async fn indexes_apart(tool: &Tool, archive: &ArchiveFile, contents: &[String]) -> std::io::Result<BTreeSet<u32>> {
-    let indexes: Vec<&str> = contents.iter().map(String::as_str).filter(|line| entry(line).starts_with(INDEX)).collect();
+    let indexes: Vec<&str> =
+        contents.iter().map(String::as_str).filter(|line| entry(line).starts_with(INDEX)).collect();
     if indexes.len() < 2 {
         return Ok(BTreeSet::new());
     }

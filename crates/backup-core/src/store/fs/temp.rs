@@ -79,6 +79,11 @@ impl Temp {
         self.file.write_all_at(body, offset).map_err(|error| self.failed(body.len() as u64, error))
     }
 
+    /// Makes durable what was written so far.
+    pub(super) fn sync(&self) -> StoreResult<()> {
+        self.file.sync_data().map_err(|error| self.failed(0, error))
+    }
+
     pub(super) fn cut(&self, bytes: u64) -> StoreResult<()> {
         self.file.set_len(bytes).map_err(|error| self.failed(bytes, error))
     }

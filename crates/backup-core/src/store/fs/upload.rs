@@ -47,6 +47,8 @@ impl Multipart for FileUpload {
         let inner = self.inner.clone();
         blocking(move || {
             inner.temp.write_at(&body, offset)?;
+            // Here, beside what else goes on: all of it at the end would make everybody wait.
+            inner.temp.sync()?;
             inner.sizes.lock().unwrap_or_else(PoisonError::into_inner).insert(number, body.len());
             Ok(())
         })
