@@ -122,10 +122,10 @@ impl FrameEncoder {
 
 /// Level 1 looks at every fifth position instead of every second, in a table twice as large as zstd's own choice, and
 /// codes its literals: 10 % less time for as many bytes, measured on the rows of `cargo xtask bench pg`. Higher levels are
-/// as zstd defines them.
+/// as zstd defines them. No level adds zstd's own checksum: the manifest has hashes of what is stored and of every row, and
+/// a fourth one took 3 % of a dump's time.
 fn new_context(level: i32) -> std::io::Result<zstd::bulk::Compressor<'static>> {
     let mut context = zstd::bulk::Compressor::new(level)?;
-    context.include_checksum(true)?;
     if level == 1 {
         context.set_parameter(CParameter::HashLog(15))?;
         context.set_parameter(CParameter::TargetLength(4))?;
@@ -190,15 +190,6 @@ mod tests {
         let frames = pack(&sizes.map(row), 3);
         assert_eq!(frames.iter().map(|frame| frame.rows).collect::<Vec<_>>(), [1, 1, 4]);
         assert!(pack(&[], 1).is_empty());
-    }
-
-    #[test]
-    fn each_piece_can_be_checked_by_zstd_alone() {
-        let frames = pack(&vec![row(1_000); 3_000], 1);
-        let mut damaged = frames[0].stored.to_vec();
-        *damaged.last_mut().unwrap() ^= 1;
-        let read = zstd::bulk::decompress(&damaged, FRAME_CONTENT_BYTES);
-        assert!(read.unwrap_err().to_string().contains("checksum"));
     }
 
     proptest! {
