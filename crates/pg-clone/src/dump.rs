@@ -108,11 +108,13 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     let begun = std::time::Instant::now();
     run.step("dump.probe", &store.describe());
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
-    run.or_cancelled(async { Ok(probe::ensure(&*writer, &*run.clock).await?) }).await?;
+    let probe = run.or_cancelled(async { Ok(probe::ensure(&*writer, &*run.clock).await?) });
     run.step("dump.connect", &server.describe());
     // A restore killed in its swap may have left the database closed. Whoever may only dump cannot mend that and must
     // not be kept from dumping by it.
-    if let Err(error @ PgError::Sql { .. }) = run.or_cancelled(recover::recover(server, &run.progress)).await {
+    let (probed, recovered) = tokio::join!(probe, run.or_cancelled(recover::recover(server, &run.progress)));
+    probed?;
+    if let Err(error @ PgError::Sql { .. }) = recovered {
         run.progress.warn(format!("what a killed restore left could not be mended: {error}"));
     }
     let mut attempt = 1;

@@ -15,8 +15,8 @@ use crate::Outcome;
 use crate::server::Server;
 
 /// How often a running tree is looked at. Peaks are read from the kernel's own high-water mark, so that only processes that live
-/// shorter than this can be missed.
-const SAMPLE_EVERY: Duration = Duration::from_millis(20);
+/// shorter than this can be missed. Looking takes longer the more threads there are, and must not be what is measured.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// What one run took.
 #[derive(Clone, Copy, Debug, Default)]
