@@ -8,6 +8,7 @@ mod machine;
 mod measure;
 mod memory;
 mod peer;
+mod pgclone;
 mod process;
 mod report;
 mod restore;
@@ -42,6 +43,8 @@ struct Args {
 enum What {
     /// PostgreSQL: dump, restore, swap, memory
     Pg(PgArgs),
+    /// django-pgclone case by case: what it does, what we do, and what became of the data
+    Pgclone(PgcloneArgs),
     /// The peer's upload: standard input to one object
     #[command(hide = true)]
     Upload { url: String },
@@ -64,6 +67,19 @@ struct PgArgs {
     /// Workers of ours, if not as many as it takes by itself; pg_dump -Fc and pg_restore from a pipe have one
     #[arg(long)]
     jobs: Option<usize>,
+    /// Write the table, with machine and date, to this file
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct PgcloneArgs {
+    /// A Python that has django-pgclone
+    #[arg(long, default_value = "python3")]
+    python: String,
+    /// Size of the data of the timed cases; 1 is about 800 MB
+    #[arg(long, default_value_t = 0.25, value_parser = scale)]
+    scale: f64,
     /// Write the table, with machine and date, to this file
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -102,6 +118,7 @@ fn scale(text: &str) -> Result<f64, String> {
 pub fn main() -> ExitCode {
     let outcome = match Args::parse().what {
         What::Pg(args) => pg(&args),
+        What::Pgclone(args) => pgclone::run(&args.python, args.scale, args.write.as_ref()),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
         What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),
     };

@@ -53,6 +53,13 @@ impl Server {
         config
     }
 
+    /// Host, port, user and password, for programs that want each by itself.
+    pub fn login(&self) -> (String, String, String, String) {
+        let cluster = &self.cluster;
+        let port = cluster.port().to_string();
+        (cluster.host().to_owned(), port, cluster.superuser().to_owned(), cluster.password().to_owned())
+    }
+
     /// The process id of the postmaster; 0 while the server is stopped.
     pub fn postmaster(&self) -> u32 {
         self.cluster.postmaster_pid().unwrap_or_default()
