@@ -31,6 +31,13 @@ pub enum Event {
         /// Things finished.
         items: u64,
     },
+    /// A line that a program of the user's printed, without secrets.
+    Output {
+        /// What the program is to the run, in a word.
+        from: String,
+        /// The line, without its end.
+        line: String,
+    },
     /// Something the user should know and that stops nothing.
     Warning {
         /// One sentence.

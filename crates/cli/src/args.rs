@@ -1,5 +1,6 @@
 //! What can be typed. What it means is decided in `commands`, where a refusal can be worded without repeating secrets.
 
+pub(crate) mod hooks;
 pub(crate) mod pg;
 pub(crate) mod retention;
 

@@ -4,6 +4,7 @@ pub(crate) mod archive_file;
 pub(crate) mod catalog;
 pub mod connection;
 pub(crate) mod conninfo;
+pub(crate) mod hook_process;
 pub(crate) mod passfile;
 pub(crate) mod pg_tools;
 pub(crate) mod tls;

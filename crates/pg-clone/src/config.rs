@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{PgError, PgResult};
+use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::pattern::TablePattern;
 
 /// Most workers of one run: each is a connection of the server's.
@@ -35,6 +36,8 @@ pub struct DumpOptions {
     pub pg_bin: Option<PathBuf>,
     /// Labels for retention.
     pub tags: Vec<String>,
+    /// What runs before it; only hooks of [`Point::PreDump`](crate::hook::Point::PreDump) count.
+    pub hooks: Hooks,
 }
 
 impl DumpOptions {
@@ -52,6 +55,7 @@ impl DumpOptions {
             lock_timeout: Duration::from_secs(30),
             pg_bin: None,
             tags: Vec::new(),
+            hooks: Hooks::default(),
         }
     }
 
@@ -63,7 +67,7 @@ impl DumpOptions {
                 help: "1 is the default; 3 is a little smaller and slower".to_owned(),
             });
         }
-        Ok(())
+        self.hooks.check(&DUMP_POINTS)
     }
 }
 
@@ -88,6 +92,8 @@ pub struct RestoreOptions {
     pub force: bool,
     /// Folder of `pg_restore`; otherwise the installation that matches the server is looked for.
     pub pg_bin: Option<PathBuf>,
+    /// What runs on the copy and after the switch; hooks of dumps do not count.
+    pub hooks: Hooks,
 }
 
 impl RestoreOptions {
@@ -104,11 +110,13 @@ impl RestoreOptions {
             keep_failed: false,
             force: false,
             pg_bin: None,
+            hooks: Hooks::default(),
         }
     }
 
     pub(crate) fn check(&self) -> PgResult<()> {
-        check_jobs(self.jobs)
+        check_jobs(self.jobs)?;
+        self.hooks.check(&RESTORE_POINTS)
     }
 }
 

@@ -29,6 +29,7 @@ use crate::dump::leader::Leader;
 use crate::dump::worker::{Work, Written};
 use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
+use crate::hook::{self, DUMP_POINTS, HookReport, PlannedHook, Point, Scene};
 use crate::pack::PackSpace;
 use crate::plan::dump_units;
 use crate::recover;
@@ -65,6 +66,8 @@ pub struct DumpPlan {
     pub excluded: Vec<String>,
     /// Tables whose rows are left out.
     pub emptied: Vec<String>,
+    /// What would run before, in order.
+    pub hooks: Vec<PlannedHook>,
 }
 
 /// What a dump did.
@@ -86,6 +89,8 @@ pub struct DumpReport {
     pub stored_bytes: u64,
     /// Seconds it took.
     pub seconds: f64,
+    /// What ran before, in order.
+    pub hooks: Vec<HookReport>,
 }
 
 /// Says what a dump would do; takes and releases the locks, writes nothing.
@@ -117,6 +122,7 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     if let Err(error @ PgError::Sql { .. }) = recovered {
         run.progress.warn(format!("what a killed restore left could not be mended: {error}"));
     }
+    let hooks = run_hooks(server, options, run).await?;
     let mut attempt = 1;
     let (key, (manifest, manifest_bytes)) = loop {
         match Box::pin(try_once(server, store, options, run, started_at)).await {
@@ -129,7 +135,21 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
         }
     };
     run.step("dump.published", &key.to_string());
-    Ok(report(&key, &manifest, manifest_bytes, begun.elapsed().as_secs_f64()))
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(DumpReport { hooks, ..report(&key, &manifest, manifest_bytes, seconds) })
+}
+
+/// Before any lock and the snapshot: the dump holds what they did, and none of them waits for us.
+async fn run_hooks(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Vec<HookReport>> {
+    let mut reports = Vec::new();
+    if options.hooks.pre_dump.is_empty() {
+        return Ok(reports);
+    }
+    // The database is there, and of several hosts the one that is dumped is chosen.
+    drop(run.or_cancelled(server.connect(&options.database)).await?);
+    let scene = Scene { server, database: &options.database, target: &options.database, key: None, run };
+    Box::pin(hook::run_all(&options.hooks, Point::PreDump, &scene, &mut reports)).await?;
+    Ok(reports)
 }
 
 /// One dump, begun once; what a failed one wrote is removed.
@@ -188,6 +208,7 @@ impl Source {
             jobs: options.jobs,
             excluded: self.leader.selection.filters.excluded.clone(),
             emptied: self.leader.selection.filters.emptied.clone(),
+            hooks: options.hooks.plan(&DUMP_POINTS),
         }
     }
 }
@@ -471,6 +492,7 @@ fn report(key: &DumpKey, manifest: &Manifest, manifest_bytes: u64, seconds: f64)
         content_bytes: manifest.content_bytes(),
         stored_bytes: manifest.stored_bytes() + manifest_bytes,
         seconds,
+        hooks: Vec::new(),
     }
 }
 

@@ -3,6 +3,8 @@
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
 
+use crate::hook::Point;
+
 /// A failed dump, restore, listing or check.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
@@ -65,6 +67,20 @@ pub enum PgError {
         /// `ended with exit code 1`, `was killed by signal 9`.
         how: String,
         /// The last lines it printed, and what to do.
+        #[help]
+        help: String,
+    },
+    /// A hook of the user's failed, took too long or could not be started.
+    #[error("the {point} hook `{hook}` {how}")]
+    #[diagnostic(code("pg::hook"))]
+    Hook {
+        /// When it ran.
+        point: Point,
+        /// The command line or the SQL file.
+        hook: String,
+        /// `ended with exit code 1`, `took longer than 1h and was ended`.
+        how: String,
+        /// The last lines it printed, and what is still safe.
         #[help]
         help: String,
     },

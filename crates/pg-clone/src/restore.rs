@@ -1,9 +1,11 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
 mod finish;
+mod hooks;
 mod index_conflict;
 mod load;
 mod prepare;
+mod rehearse;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -18,10 +20,12 @@ use crate::adapters::pg_tools::Tool;
 pub use crate::config::RestoreOptions;
 use crate::detail::{DumpDetail, ROLE_SCHEMA};
 use crate::error::{PgError, PgResult};
+use crate::hook::{HookFailure, HookReport, Point};
 use crate::recover;
 use crate::restore::finish::Analyzed;
 use crate::restore::load::Load;
 pub use crate::restore::prepare::{Replaced, RestorePlan, prepare};
+pub use crate::restore::rehearse::rehearse;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::run::Run;
 use crate::settings::{self, DatabaseSettings};
@@ -53,6 +57,10 @@ pub struct RestoreReport {
     pub warnings: Vec<String>,
     /// Seconds it took.
     pub seconds: f64,
+    /// What ran on the copy and after the switch, in order.
+    pub hooks: Vec<HookReport>,
+    /// A hook that failed after the switch: the restore is complete all the same.
+    pub hook_failure: Option<HookFailure>,
 }
 
 /// Restores what `plan` says.
@@ -77,7 +85,16 @@ pub async fn restore(
     let lock = TargetLock::acquire(server, &plan.target).await?;
     run.step("restore.create", &plan.target);
     let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
-    let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await;
+    let mut hooks = Vec::new();
+    let site = hooks::Site { server, plan, options, run, temporary: &temporary };
+    let built = match site.run(Point::PostCreate, &mut hooks).await {
+        Ok(()) => run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await,
+        Err(error) => Err(error),
+    };
+    let built = match built {
+        Ok(built) => site.before_the_swap(source.settings(), &mut hooks).await.map(|()| built),
+        Err(error) => Err(error),
+    };
     let switched = match built {
         Ok(built) => {
             Box::pin(switch(server, plan, options, run, &lock, &temporary, &source)).await.map(|swap| (built, swap))
@@ -87,6 +104,7 @@ pub async fn restore(
     match switched {
         Ok((mut built, (swap, warnings))) => {
             built.warnings.extend(warnings);
+            let hook_failure = site.after_the_switch(&mut hooks).await;
             run.step("restore.done", &plan.target);
             Ok(RestoreReport {
                 key: plan.key.clone(),
@@ -98,6 +116,8 @@ pub async fn restore(
                 disconnected: swap.terminated,
                 warnings: built.warnings,
                 seconds: begun.elapsed().as_secs_f64(),
+                hooks,
+                hook_failure,
             })
         }
         Err(error) => {

@@ -3,6 +3,7 @@
 mod confirm;
 pub(super) mod damage;
 mod filters;
+mod hooks;
 mod legacy;
 mod names;
 mod server;
@@ -19,6 +20,7 @@ pub fn rows() -> Vec<Row> {
     let mut rows = basic();
     rows.extend(swaps());
     rows.extend(contents());
+    rows.extend(hooks::rows());
     rows
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::args::DryRun;
+use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
 use crate::args::retention::Keep;
 use crate::env;
 
@@ -26,6 +27,9 @@ pub(crate) enum Pg {
     Recover(Recover),
     /// Delete the dumps that no rule keeps
     Prune(Prune),
+    /// Try hooks on a scratch database, or print one that lastgood brings along
+    #[command(subcommand)]
+    Hooks(Hooks),
 }
 
 /// Where the PostgreSQL programs are.
@@ -57,6 +61,8 @@ pub(crate) struct Dump {
     /// Label for `prune --keep-tag`, repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) hooks: DumpHooks,
     #[command(flatten)]
     pub(crate) tools: Tools,
     #[command(flatten)]
@@ -120,9 +126,36 @@ pub(crate) struct Restore {
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
+    pub(crate) hooks: RestoreHooks,
+    #[command(flatten)]
     pub(crate) tools: Tools,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
+}
+
+/// Commands about hooks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Hooks {
+    /// Run hooks on a scratch database, say what each did, and drop it; nothing is switched
+    Test(HooksTest),
+    /// Print the SQL file that prepares a database on Amazon RDS for `pg dump --pre-dump-sql`
+    RdsPrep,
+}
+
+/// Arguments of `pg hooks test`.
+#[derive(Debug, Args)]
+pub(crate) struct HooksTest {
+    /// Database, connection string or URL of the server; the hooks are told that it is about this database [default:
+    /// from the environment]
+    pub(crate) database: Option<String>,
+    /// Make the scratch database of this dump, or of the latest good one of a database, as a restore would [default: an
+    /// empty one]
+    #[arg(long, value_name = "KEY|DATABASE")]
+    pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) hooks: AllHooks,
+    #[command(flatten)]
+    pub(crate) tools: Tools,
 }
 
 /// Arguments of `pg recover`.

@@ -1,6 +1,7 @@
 //! `lastgood pg`: which command it is.
 
 mod dump;
+mod hooks;
 mod ls;
 mod prune;
 mod recover;
@@ -8,7 +9,7 @@ mod restore;
 mod show;
 mod verify;
 
-use crate::args::pg::Pg;
+use crate::args::pg::{Hooks, Pg};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -23,6 +24,8 @@ pub(super) async fn run(command: Pg, context: &Context) -> CliResult<Exit> {
         Pg::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
         Pg::Recover(arguments) => Box::pin(recover::run(&arguments, context)).await,
         Pg::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
+        Pg::Hooks(Hooks::Test(arguments)) => Box::pin(hooks::test(&arguments, context)).await,
+        Pg::Hooks(Hooks::RdsPrep) => hooks::rds_prep(context),
     }
 }
 

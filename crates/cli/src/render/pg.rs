@@ -1,6 +1,7 @@
 //! Plans and reports of pg-clone in words.
 
 mod dump;
+mod hooks;
 mod list;
 mod prune;
 mod restore;
@@ -8,6 +9,7 @@ mod show;
 mod verify;
 
 pub(crate) use dump::{dump_plan, dump_report};
+pub(crate) use hooks::hook_trial;
 pub(crate) use list::listing;
 pub(crate) use prune::{prune_plan, prune_report};
 pub(crate) use restore::{recover_report, recover_step, restore_plan, restore_report};
@@ -16,11 +18,18 @@ pub(crate) use verify::verify_report;
 
 use std::time::Duration;
 
+use pg_clone::hook::PlannedHook;
+
 use crate::render::units;
 
 /// Seconds as people read them; what is no duration is shown as none.
 fn seconds(seconds: f64) -> String {
     units::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// Hooks of a plan, a line each in the order in which they run, for [`facts`].
+fn hook_facts(hooks: &[PlannedHook]) -> impl Iterator<Item = (&'static str, String)> {
+    hooks.iter().map(|planned| (planned.point.name(), planned.hook.clone()))
 }
 
 /// Lines of `name  value`, the values under each other; empty values are left out.

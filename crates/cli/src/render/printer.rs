@@ -13,7 +13,7 @@ use crate::error::{CliError, CliResult};
 
 /// Fields of reports that repeat what a server or a program said. The others are names and numbers: masking those would
 /// turn the key of a database called like its password into one that does not exist.
-const FREE_TEXTS: [&str; 5] = ["warnings", "what", "help", "message", "cause"];
+const FREE_TEXTS: [&str; 7] = ["warnings", "what", "help", "message", "cause", "hook", "said"];
 
 /// Data goes to standard output, everything else past the redactor to standard error.
 #[derive(Debug)]

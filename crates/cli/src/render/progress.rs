@@ -132,6 +132,9 @@ impl Progress for Shown {
             return;
         }
         match self.mode {
+            Mode::Bar | Mode::Lines if let Event::Output { from, line } = &event => {
+                self.printer.note(&format!("{from}: {line}"));
+            }
             Mode::Never => {}
             Mode::Json => {
                 if let Ok(line) = serde_json::to_string(&event) {

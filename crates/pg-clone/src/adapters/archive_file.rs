@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes behind a path that child processes can open.
 ///
@@ -40,7 +40,19 @@ impl ArchiveFile {
     }
 
     /// The path to give to a child.
-    pub(crate) fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A path that a child's own children can open, too, although they may not inherit descriptors (Python's `subprocess`
+    /// closes them): it leads through us, and so is good for as long as we run.
+    pub(crate) fn path_for_descendants(&self) -> PathBuf {
+        #[cfg(target_os = "linux")]
+        return match self.path.strip_prefix("/proc/self") {
+            Ok(rest) => Path::new("/proc").join(std::process::id().to_string()).join(rest),
+            Err(_) => self.path.clone(),
+        };
+        #[cfg(not(target_os = "linux"))]
+        self.path.clone()
     }
 }

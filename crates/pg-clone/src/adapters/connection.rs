@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use backup_core::error::Cause;
 use backup_core::secret::Secret;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
 use tokio_postgres::config;
+use tokio_postgres::error::DbError;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::Address;
@@ -136,6 +139,13 @@ impl Server {
         self.connect_any(database, |address, config, tls| Box::pin(Session::open(address, config, tls))).await
     }
 
+    /// [`Server::connect`], with the server's notices.
+    pub(crate) async fn connect_hearing(&self, database: &str, notices: mpsc::Sender<DbError>) -> PgResult<Session> {
+        let open =
+            |_, config, tls| -> BoxFuture<'static, _> { Box::pin(Session::open_hearing(config, tls, notices.clone())) };
+        self.connect_any(database, open).await
+    }
+
     /// [`Server::connect`], for a session that its user drives.
     pub(crate) async fn connect_driven(&self, database: &str) -> PgResult<DrivenSession> {
         self.connect_any(database, |address, config, tls| Box::pin(DrivenSession::open(address, config, tls))).await
@@ -174,7 +184,7 @@ impl Server {
     async fn connect_any<T>(
         &self,
         database: &str,
-        open: impl Fn(Address, config::Config, MakeRustlsConnect) -> futures::future::BoxFuture<'static, Result<T, Cause>>,
+        open: impl Fn(Address, config::Config, MakeRustlsConnect) -> BoxFuture<'static, Result<T, Cause>>,
     ) -> PgResult<T> {
         let mut failed = None;
         for address in self.candidates() {

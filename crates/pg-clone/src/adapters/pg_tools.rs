@@ -110,7 +110,7 @@ pub(crate) async fn read_stderr(stderr: Option<impl AsyncRead + Unpin>) -> Strin
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-fn how_it_ended(status: ExitStatus) -> String {
+pub(crate) fn how_it_ended(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),

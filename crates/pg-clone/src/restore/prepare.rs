@@ -9,6 +9,7 @@ use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
+use crate::hook::{PlannedHook, RESTORE_POINTS};
 use crate::list::{self, Found};
 use crate::run::Run;
 
@@ -35,6 +36,8 @@ pub struct RestorePlan {
     pub stored_bytes: u64,
     /// Bytes of rows and schema.
     pub content_bytes: u64,
+    /// What runs on the copy and after the switch, in order.
+    pub hooks: Vec<PlannedHook>,
     /// What stands against it: empty when the restore can go on.
     pub problems: Vec<Problem>,
     #[serde(skip)]
@@ -147,6 +150,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
                 rows: manifest.counts.get("rows").copied().unwrap_or_default(),
                 stored_bytes: manifest.stored_bytes(),
                 content_bytes: manifest.content_bytes(),
+                hooks: options.hooks.plan(&RESTORE_POINTS),
                 problems,
                 source: Source::Ours(manifest),
             }
@@ -162,6 +166,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
             rows: 0,
             stored_bytes: bytes,
             content_bytes: bytes,
+            hooks: options.hooks.plan(&RESTORE_POINTS),
             problems: Vec::new(),
             source: Source::Legacy(object),
         },

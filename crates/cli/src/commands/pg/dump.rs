@@ -5,7 +5,7 @@ use pg_clone::dump::{self, DumpOptions};
 use pg_clone::pattern::TablePattern;
 
 use crate::args::pg::Dump;
-use crate::commands::pg::required;
+use crate::commands::pg::{hooks, required};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -13,9 +13,11 @@ use crate::render::pg::{dump_plan, dump_report};
 
 pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> {
     let (server, database) = context.server(arguments.database.as_deref())?;
-    let options = options(arguments, required(database)?)?;
+    let mut options = options(arguments, required(database)?)?;
+    arguments.hooks.add_to(&mut options.hooks)?;
     if arguments.dry_run.dry_run {
-        let plan = Box::pin(dump::plan(&server, &context.open_or_pretend().await?, &options, &context.run)).await?;
+        let mut plan = Box::pin(dump::plan(&server, &context.open_or_pretend().await?, &options, &context.run)).await?;
+        hooks::redact(&mut plan.hooks, context);
         context.printer.result(&plan, dump_plan)?;
         return Ok(Exit::Ok);
     }

@@ -1,10 +1,11 @@
 //! `lastgood pg restore`.
 
+use pg_clone::PgError;
 use pg_clone::dump_key::DumpKey;
 use pg_clone::restore::{self, RestoreOptions, RestorePlan};
 
 use crate::args::pg::Restore;
-use crate::commands::pg::required;
+use crate::commands::pg::{hooks, required};
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -21,8 +22,10 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         }
     };
     let mut options = options(arguments, wanted);
+    arguments.hooks.add_to(&mut options.hooks)?;
     let store = context.open().await?;
-    let plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
+    let mut plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
+    hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
     if arguments.dry_run.dry_run {
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan, now));
@@ -35,7 +38,10 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         context.printer.warn(warning);
     }
     context.printer.result(&report, restore_report)?;
-    Ok(Exit::Ok)
+    match report.hook_failure {
+        Some(failure) => Err(PgError::from(failure).into()),
+        None => Ok(Exit::Ok),
+    }
 }
 
 fn options(arguments: &Restore, wanted: String) -> RestoreOptions {

@@ -2,7 +2,7 @@
 
 use pg_clone::dump::{DumpPlan, DumpReport};
 
-use super::{facts, seconds};
+use super::{facts, hook_facts, seconds};
 use crate::render::units::{bytes, counted};
 
 pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
@@ -10,14 +10,15 @@ pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
     if plan.large_objects > 0 {
         copied.push_str(&format!(", {}", counted(plan.large_objects, "large object", "large objects")));
     }
-    let lines = facts(&[
+    let mut lines = vec![
         ("from", format!("{} on {}, PostgreSQL {}", plan.database, plan.server, plan.server_version)),
         ("copied", copied),
         ("with", format!("{}, {}", counted(plan.jobs as u64, "job", "jobs"), plan.pg_dump)),
         ("without rows", plan.emptied.join(", ")),
         ("left out", plan.excluded.join(", ")),
-    ]);
-    format!("Would dump `{}`\n{lines}\nNothing was written (dry run)", plan.key)
+    ];
+    lines.extend(hook_facts(&plan.hooks));
+    format!("Would dump `{}`\n{}\nNothing was written (dry run)", plan.key, facts(&lines))
 }
 
 pub(crate) fn dump_report(report: &DumpReport) -> String {
@@ -51,6 +52,7 @@ mod tests {
             content_bytes: 412 << 20,
             stored_bytes: 96 << 20,
             seconds: 11.0,
+            hooks: Vec::new(),
         };
         assert_eq!(
             dump_report(&report),

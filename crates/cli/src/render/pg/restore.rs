@@ -7,7 +7,7 @@ use pg_clone::recover::RecoverReport;
 use pg_clone::restore::{RestorePlan, RestoreReport};
 use pg_clone::state::Action;
 
-use super::{facts, seconds};
+use super::{facts, hook_facts, seconds};
 use crate::render::units::{age, bytes, counted, duration};
 
 pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
@@ -30,12 +30,14 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
             bytes(plan.content_bytes)
         ),
     };
+    let mut lines = vec![("into", into), ("holds", holds)];
+    lines.extend(hook_facts(&plan.hooks));
     let mut text = format!(
         "Will restore `{}` ({}, taken {})\n{}",
         plan.key,
         bytes(plan.stored_bytes),
         age(plan.created_at, now),
-        facts(&[("into", into), ("holds", holds)]),
+        facts(&lines),
     );
     for problem in &plan.problems {
         text.push_str(&format!("\n  against it: {}\n              {}", problem.what, problem.help));

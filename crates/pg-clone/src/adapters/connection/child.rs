@@ -7,6 +7,7 @@ use backup_core::secret::Secret;
 use tokio::process::Command;
 
 use crate::adapters::archive_file::ArchiveFile;
+use crate::adapters::connection::address::Address;
 use crate::adapters::connection::{Server, invalid};
 use crate::adapters::tls::SslMode;
 use crate::error::{PgError, PgResult};
@@ -23,8 +24,11 @@ const KEPT: [&str; 9] =
 #[derive(Debug)]
 pub struct ChildEnvironment {
     variables: Vec<(&'static str, OsString)>,
-    // Held for its life: dropping it removes the file.
-    _passfile: ArchiveFile,
+    /// Held for its life: dropping it removes the file.
+    passfile: ArchiveFile,
+    password: Option<Secret>,
+    /// The database as a URL, without the password.
+    url: String,
 }
 
 impl ChildEnvironment {
@@ -33,6 +37,46 @@ impl ChildEnvironment {
         without_secrets(command);
         command.envs(self.variables.iter().map(|(name, value)| (*name, value)));
     }
+
+    /// Gives it to a hook, which is the user's own program and may need anything of our environment, credentials of the
+    /// store too, but what leads it to another database: see [`hidden_from_hooks`].
+    pub(crate) fn apply_to_hook(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if hidden_from_hooks(&name.to_string_lossy()) {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (*name, value)));
+        command.env("PGPASSFILE", self.passfile.path_for_descendants());
+        // Applications look here first. Without it they would fall back to what they were configured with: the live one.
+        command.env("DATABASE_URL", &self.url);
+    }
+
+    /// The password that is in the file.
+    pub(crate) fn password(&self) -> Option<&Secret> {
+        self.password.as_ref()
+    }
+}
+
+/// Whether a variable is taken from a hook's environment: every one of libpq's, URLs that may name another database and
+/// hold a password, and the fault points of our tests.
+fn hidden_from_hooks(name: &str) -> bool {
+    const OURS: [&str; 5] =
+        ["DATABASE_URL", "LASTGOOD_PG_URL", "LASTGOOD_CRASH_AT", "LASTGOOD_PAUSE_AT", "LASTGOOD_PAUSE_FILE"];
+    // libpq's names are PG and one word, but for one of them (PostgreSQL manual, "Environment Variables").
+    let libpqs = name.strip_prefix("PG").is_some_and(|rest| !rest.is_empty() && !rest.contains('_'));
+    libpqs || name == "PGCONNECT_TIMEOUT" || OURS.contains(&name)
+}
+
+/// `postgresql://user@host:port/database`. A folder stands there encoded, as libpq takes it.
+fn url(address: &Address, user: &str, database: &str) -> String {
+    let host = if address.host.contains(':') { format!("[{}]", address.host) } else { percent_encode(&address.host) };
+    format!("postgresql://{}@{host}:{}/{}", percent_encode(user), address.port, percent_encode(database))
+}
+
+fn percent_encode(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// Leaves `command` only what every child keeps of our environment.
@@ -70,9 +114,10 @@ impl Server {
             variables.push(("PGSSLROOTCERT", roots.into()));
         }
         // Without a password too: an empty file keeps libpq away from ~/.pgpass, which we have read already.
-        let passfile = private_passfile(self.password_for(address, database)?.as_ref())?;
+        let password = self.password_for(address, database)?;
+        let passfile = private_passfile(password.as_ref())?;
         variables.push(("PGPASSFILE", passfile.path().into()));
-        Ok(ChildEnvironment { variables, _passfile: passfile })
+        Ok(ChildEnvironment { variables, passfile, password, url: url(address, &self.user, database) })
     }
 }
 
@@ -113,5 +158,33 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "*:*:*:*:a\\:b\\\\c@'d\n");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(path.starts_with("/proc/self/fd"), "{path:?} may be on a disk");
+    }
+
+    #[test]
+    fn a_hook_is_led_to_one_database_only_and_finds_the_password_from_anywhere_below() {
+        let pairs = [("PGHOST", "/run/x"), ("PGPORT", "6543"), ("PGUSER", "a@b"), ("PGPASSWORD", "hu:sh")];
+        let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap();
+        let environment = server.child_environment("we\"ird/é").unwrap();
+        let mut command = Command::new("/bin/sh");
+        // Two shells below, and without any inherited descriptor.
+        command
+            .args(["-c", "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; cat \"$PGPASSFILE\"; echo \"$DATABASE_URL\"; env"]);
+        environment.apply_to_hook(&mut command);
+        let said = String::from_utf8(command.as_std_mut().output().unwrap().stdout).unwrap();
+        let mut lines = said.lines();
+        assert_eq!(lines.next(), Some("*:*:*:*:hu\\:sh"));
+        assert_eq!(lines.next(), Some("postgresql://a%40b@%2Frun%2Fx:6543/we%22ird%2F%C3%A9"));
+        assert!(lines.clone().any(|line| line == "PGHOST=/run/x"));
+        assert!(lines.all(|line| !line.contains("hu:sh")), "{said}");
+    }
+
+    #[test]
+    fn hooks_keep_what_is_not_about_the_database() {
+        for name in ["PGPASSWORD", "PGSERVICE", "PGOPTIONS", "PGCONNECT_TIMEOUT", "DATABASE_URL", "LASTGOOD_PG_URL"] {
+            assert!(hidden_from_hooks(name), "{name}");
+        }
+        for name in ["PATH", "AWS_SECRET_ACCESS_KEY", "LASTGOOD_REPO", "DJANGO_SETTINGS_MODULE", "PG_COLOR", "PG"] {
+            assert!(!hidden_from_hooks(name), "{name}");
+        }
     }
 }

@@ -11,9 +11,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::io::BufReader;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_postgres::error::DbError;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, CopyOutStream};
+use tokio_postgres::{AsyncMessage, Client, Config, CopyOutStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::Address;
@@ -36,6 +38,30 @@ impl Session {
         let settings = settings_of_version(connection.parameter("server_version"));
         // How a connection ends is told by the statement it ends under.
         let connection = tokio::spawn(async move { drop(connection.await) });
+        Self::ready(client, connection, settings).await
+    }
+
+    /// [`Session::open`], with what the server says beside its answers given to `notices`. While nobody takes them the
+    /// connection stands still.
+    pub(super) async fn open_hearing(
+        config: Config,
+        tls: MakeRustlsConnect,
+        notices: mpsc::Sender<DbError>,
+    ) -> Result<Self, Cause> {
+        let (client, mut connection) = config.connect(tls).await?;
+        let settings = settings_of_version(connection.parameter("server_version"));
+        let connection = tokio::spawn(async move {
+            while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notice(notice) = message {
+                    // Whoever asked for them may have heard enough.
+                    let _ = notices.send(notice).await;
+                }
+            }
+        });
+        Self::ready(client, connection, settings).await
+    }
+
+    async fn ready(client: Client, connection: JoinHandle<()>, settings: &str) -> Result<Self, Cause> {
         let session = Self { client, connection };
         if !settings.is_empty() {
             session.client.batch_execute(settings).await?;

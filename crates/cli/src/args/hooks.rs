@@ -1,0 +1,166 @@
+//! Flags that name hooks. They are read by hand, for derived arguments forget in which order two flags stood.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use pg_clone::hook::{DUMP_POINTS, Hook, Hooks, Point, RESTORE_POINTS};
+
+use crate::args::retention::duration;
+use crate::error::{CliError, CliResult};
+
+const HEADING: &str = "Hooks";
+const TIMEOUT: &str = "hook_timeout";
+
+/// Hooks as they were typed; `DUMP` and `RESTORE` say whose points have flags.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HookArgs<const DUMP: bool, const RESTORE: bool> {
+    hooks: Vec<(Point, Hook)>,
+    timeout: Option<String>,
+}
+
+/// Of `pg dump`.
+pub(crate) type DumpHooks = HookArgs<true, false>;
+
+/// Of `pg restore`.
+pub(crate) type RestoreHooks = HookArgs<false, true>;
+
+/// Of `pg hooks test`.
+pub(crate) type AllHooks = HookArgs<true, true>;
+
+impl<const DUMP: bool, const RESTORE: bool> HookArgs<DUMP, RESTORE> {
+    /// Adds them to `hooks`, behind what is there already.
+    pub(crate) fn add_to(&self, hooks: &mut Hooks) -> CliResult<()> {
+        for (point, hook) in &self.hooks {
+            hooks.at_mut(*point).push(hook.clone());
+        }
+        if let Some(text) = &self.timeout {
+            let fault =
+                |_| CliError::usage("`--hook-timeout` cannot be negative", "write a time such as `30m` or `6h`");
+            hooks.timeout = duration("--hook-timeout", text)?.try_into().map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    fn points() -> impl Iterator<Item = Point> {
+        let of = |wanted: bool, points: &'static [Point]| if wanted { points } else { &[] };
+        of(DUMP, &DUMP_POINTS).iter().chain(of(RESTORE, &RESTORE_POINTS)).copied()
+    }
+
+    /// The hooks of `point` in the order in which they were typed.
+    fn typed(point: Point, matches: &ArgMatches) -> Vec<(Point, Hook)> {
+        let of = |id: &str| matches.indices_of(id).into_iter().flatten();
+        let commands = matches.get_many::<String>(command_id(point)).into_iter().flatten();
+        let files = matches.get_many::<PathBuf>(sql_id(point)).into_iter().flatten();
+        let commands = of(command_id(point)).zip(commands.map(|text| Hook::Command(text.clone())));
+        let files = of(sql_id(point)).zip(files.map(|path| Hook::Sql(path.clone())));
+        let mut typed: Vec<(usize, Hook)> = commands.chain(files).collect();
+        typed.sort_by_key(|(index, _)| *index);
+        typed.into_iter().map(|(_, hook)| (point, hook)).collect()
+    }
+}
+
+fn command_id(point: Point) -> &'static str {
+    match point {
+        Point::PreDump => "pre-dump-hook",
+        Point::PostCreate => "post-create-hook",
+        Point::PreSwap => "pre-swap-hook",
+        Point::PostSwap => "post-swap-hook",
+    }
+}
+
+fn sql_id(point: Point) -> &'static str {
+    match point {
+        Point::PreDump => "pre-dump-sql",
+        Point::PostCreate => "post-create-sql",
+        Point::PreSwap => "pre-swap-sql",
+        Point::PostSwap => "post-swap-sql",
+    }
+}
+
+fn when(point: Point) -> &'static str {
+    match point {
+        Point::PreDump => "before the dump, on the database that is dumped",
+        Point::PostCreate => "on the new, still empty database",
+        Point::PreSwap => "on the complete and checked copy, before it is swapped in",
+        Point::PostSwap => "on the live database after the switch; a failure undoes nothing",
+    }
+}
+
+impl<const DUMP: bool, const RESTORE: bool> Args for HookArgs<DUMP, RESTORE> {
+    fn augment_args(command: Command) -> Command {
+        let flag = |id: &'static str| Arg::new(id).long(id).action(ArgAction::Append).help_heading(HEADING);
+        let with_points = Self::points().fold(command, |command, point| {
+            command
+                .arg(
+                    flag(command_id(point))
+                        .value_name("CMD")
+                        .help(format!("Run this command {}; repeatable", when(point))),
+                )
+                .arg(
+                    flag(sql_id(point))
+                        .value_name("FILE")
+                        .value_parser(value_parser!(PathBuf))
+                        .help(format!("Run this SQL file {}; repeatable", when(point))),
+                )
+        });
+        with_points.arg(
+            Arg::new(TIMEOUT)
+                .long("hook-timeout")
+                .value_name("TIME")
+                .help_heading(HEADING)
+                .help("How long each hook may take, such as `30m` or `6h` [default: 1h]"),
+        )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<const DUMP: bool, const RESTORE: bool> FromArgMatches for HookArgs<DUMP, RESTORE> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let hooks = Self::points().flat_map(|point| Self::typed(point, matches)).collect();
+        Ok(Self { hooks, timeout: matches.get_one::<String>(TIMEOUT).cloned() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn hooks(line: &str) -> CliResult<Hooks> {
+        let command = AllHooks::augment_args(Command::new("test"));
+        let matches = command.try_get_matches_from(line.split_whitespace()).unwrap();
+        let mut hooks = Hooks { pre_swap: vec![Hook::Command("of-the-file".into())], ..Hooks::default() };
+        AllHooks::from_arg_matches(&matches).unwrap().add_to(&mut hooks)?;
+        Ok(hooks)
+    }
+
+    #[test]
+    fn hooks_and_files_of_a_point_keep_the_order_of_the_command_line_and_come_after_what_was_there() {
+        let typed = hooks(
+            "test --pre-swap-sql 1.sql --pre-swap-hook two --post-swap-hook x --pre-swap-sql 3.sql --pre-swap-hook four \
+             --pre-dump-hook p",
+        )
+        .unwrap();
+        let words: Vec<String> = typed.pre_swap.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["of-the-file", "1.sql", "two", "3.sql", "four"]);
+        assert_eq!(typed.post_swap, [Hook::Command("x".into())]);
+        assert_eq!(typed.pre_dump, [Hook::Command("p".into())]);
+        assert_eq!(typed.timeout, pg_clone::hook::TIMEOUT_DEFAULT);
+    }
+
+    #[test]
+    fn the_time_limit_is_a_time() {
+        assert_eq!(hooks("test --hook-timeout 90m").unwrap().timeout, Duration::from_secs(5_400));
+        assert!(hooks("test --hook-timeout soon").is_err());
+        assert!(hooks("test --hook-timeout=-5m").is_err());
+    }
+}

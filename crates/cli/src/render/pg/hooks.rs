@@ -1,0 +1,68 @@
+//! What came of trying hooks.
+
+use backup_core::secret::Redactor;
+use pg_clone::hook::{HookReport, Trial};
+
+use super::{facts, seconds};
+use crate::render::units::counted;
+
+/// Lines shown of what each hook printed last; all of it has passed by already.
+const SAID_LINES_MAX: usize = 3;
+
+pub(crate) fn hook_trial(trial: &Trial, redactor: &Redactor) -> String {
+    let of = match &trial.key {
+        Some(key) => format!("a scratch database made of `{key}`"),
+        None => "an empty scratch database".to_owned(),
+    };
+    let hooks = counted(trial.hooks.len() as u64 + u64::from(trial.failure.is_some()), "hook", "hooks");
+    let mut text = format!("tried {hooks} on {of} in {}\n", seconds(trial.seconds));
+    let mut lines: Vec<(&str, String)> =
+        trial.hooks.iter().map(|report| (report.point.name(), words(report))).collect();
+    lines.extend(
+        trial.failure.iter().map(|failure| (failure.point.name(), format!("{}  {}", failure.hook, failure.what))),
+    );
+    if !lines.is_empty() {
+        text.push_str(&facts(&lines));
+        text.push('\n');
+    }
+    text.push_str("It was dropped, and nothing was switched");
+    redactor.redact(&text)
+}
+
+fn words(report: &HookReport) -> String {
+    let printed = counted(report.output_lines, "line", "lines");
+    let mut text = format!("{}  ok {}, {printed}", report.hook, seconds(report.seconds));
+    let skipped = report.said.len().saturating_sub(SAID_LINES_MAX);
+    for line in &report.said[skipped..] {
+        text.push_str(&format!("\n    {line}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use backup_core::secret::Secret;
+    use pg_clone::hook::Point;
+
+    use super::*;
+
+    #[test]
+    fn each_hook_is_told_with_its_last_words_and_no_secret() {
+        let report = HookReport {
+            point: Point::PreSwap,
+            hook: "./migrate.sh hunter2".into(),
+            seconds: 1.4,
+            output_lines: 5,
+            output_bytes: 10,
+            said: ["1", "2", "3", "4", "5"].map(ToOwned::to_owned).to_vec(),
+        };
+        let trial = Trial { key: None, hooks: vec![report], failure: None, seconds: 2.0 };
+        let redactor = Redactor::new();
+        redactor.register(&Secret::new("hunter2"));
+        assert_eq!(
+            hook_trial(&trial, &redactor),
+            "tried 1 hook on an empty scratch database in 2.0 s\n  pre-swap  ./migrate.sh ****  ok 1.4 s, 5 lines\n    \
+             3\n    4\n    5\nIt was dropped, and nothing was switched"
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! Hooks: commands and SQL files of the user's that run at fixed points of a dump or a restore.
+//!
+//! A command is run by `/bin/sh -c`: hooks are one-liners with pipes, `&&` and `$PGDATABASE`, and everybody knows how
+//! the shell reads them. Nothing of ours is put into the text; what a hook has to know stands in its environment. An SQL
+//! file is sent over our own connection as one batch: a transaction, unless it has transactions of its own.
+
+mod file;
+mod output;
+mod run;
+mod sql;
+mod trial;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::{PgError, PgResult};
+pub use crate::hook::run::{HookFailure, HookReport};
+pub(crate) use crate::hook::run::{Scene, run_all};
+pub(crate) use crate::hook::trial::scratch_target;
+pub use crate::hook::trial::{Trial, try_on_empty};
+
+/// How long a hook may take unless somebody says otherwise: a migration of a large table takes minutes, and a hook that
+/// hangs should still be found before the next night.
+pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60 * 60);
+
+/// The preparation that the role of an RDS server needs before its first dump, as an SQL file for
+/// [`Hooks::pre_dump`].
+pub const RDS_PREP_SQL: &str = include_str!("../sql/rds-prep.sql");
+
+/// When a hook runs, and on what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Point {
+    /// Before a dump takes its locks and its snapshot, on the source database: what it changes stays.
+    PreDump,
+    /// When a restore has created its temporary database, which is still empty.
+    PostCreate,
+    /// When the temporary database is complete and checked.
+    PreSwap,
+    /// After the switch, on the live database: a failure is reported and undoes nothing.
+    PostSwap,
+}
+
+impl Point {
+    /// Its name: `pre-dump`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PreDump => "pre-dump",
+            Self::PostCreate => "post-create",
+            Self::PreSwap => "pre-swap",
+            Self::PostSwap => "post-swap",
+        }
+    }
+
+    /// The step that progress events name.
+    fn step(self) -> &'static str {
+        match self {
+            Self::PreDump => "hook.pre_dump",
+            Self::PostCreate => "hook.post_create",
+            Self::PreSwap => "hook.pre_swap",
+            Self::PostSwap => "hook.post_swap",
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Something of the user's to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hook {
+    /// A command line for `/bin/sh -c`.
+    Command(String),
+    /// An SQL file, sent as one batch.
+    Sql(PathBuf),
+}
+
+impl fmt::Display for Hook {
+    /// As it is shown in plans, messages and reports.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(text) => f.write_str(text),
+            Self::Sql(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// The hooks of a dump or a restore, at each point in the order in which they run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hooks {
+    /// Of a dump; see [`Point::PreDump`].
+    pub pre_dump: Vec<Hook>,
+    /// Of a restore; see [`Point::PostCreate`].
+    pub post_create: Vec<Hook>,
+    /// Of a restore; see [`Point::PreSwap`].
+    pub pre_swap: Vec<Hook>,
+    /// Of a restore; see [`Point::PostSwap`].
+    pub post_swap: Vec<Hook>,
+    /// How long each of them may take.
+    pub timeout: Duration,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self {
+            pre_dump: Vec::new(),
+            post_create: Vec::new(),
+            pre_swap: Vec::new(),
+            post_swap: Vec::new(),
+            timeout: TIMEOUT_DEFAULT,
+        }
+    }
+}
+
+/// The points of a dump.
+pub const DUMP_POINTS: [Point; 1] = [Point::PreDump];
+
+/// The points of a restore.
+pub const RESTORE_POINTS: [Point; 3] = [Point::PostCreate, Point::PreSwap, Point::PostSwap];
+
+/// A hook that will run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedHook {
+    /// When.
+    pub point: Point,
+    /// What: a command line or a file.
+    pub hook: String,
+}
+
+impl Hooks {
+    /// The hooks of `point`.
+    #[must_use]
+    pub fn at(&self, point: Point) -> &[Hook] {
+        match point {
+            Point::PreDump => &self.pre_dump,
+            Point::PostCreate => &self.post_create,
+            Point::PreSwap => &self.pre_swap,
+            Point::PostSwap => &self.post_swap,
+        }
+    }
+
+    /// The same, to add to.
+    pub fn at_mut(&mut self, point: Point) -> &mut Vec<Hook> {
+        match point {
+            Point::PreDump => &mut self.pre_dump,
+            Point::PostCreate => &mut self.post_create,
+            Point::PreSwap => &mut self.pre_swap,
+            Point::PostSwap => &mut self.post_swap,
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        DUMP_POINTS.iter().chain(&RESTORE_POINTS).all(|point| self.at(*point).is_empty())
+    }
+
+    /// What will run at `points`, in order.
+    #[must_use]
+    pub fn plan(&self, points: &[Point]) -> Vec<PlannedHook> {
+        let of = |point: Point| self.at(point).iter().map(move |hook| PlannedHook { point, hook: hook.to_string() });
+        points.iter().copied().flat_map(of).collect()
+    }
+
+    /// Refuses hooks that could not run, before anything else is done.
+    pub(crate) fn check(&self, points: &[Point]) -> PgResult<()> {
+        if self.timeout.is_zero() {
+            return Err(PgError::Usage {
+                what: "the time limit of hooks is 0".to_owned(),
+                help: "write a time such as `30m` or `6h`".to_owned(),
+            });
+        }
+        for point in points {
+            for hook in self.at(*point) {
+                match hook {
+                    Hook::Command(text) if text.trim().is_empty() || text.contains('\0') => {
+                        return Err(PgError::Usage {
+                            what: format!("a {point} hook is no command line"),
+                            help: "name a command such as `./migrate.sh`; nothing was changed".to_owned(),
+                        });
+                    }
+                    Hook::Command(_) => {}
+                    Hook::Sql(path) => drop(file::read(path)?),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_names_the_hooks_in_the_order_of_the_points_and_of_each_list() {
+        let hooks = Hooks {
+            pre_dump: vec![Hook::Command("prepare".into())],
+            pre_swap: vec![Hook::Sql("b.sql".into()), Hook::Command("a".into())],
+            post_create: vec![Hook::Command("first".into())],
+            ..Hooks::default()
+        };
+        let plan = hooks.plan(&RESTORE_POINTS);
+        let words: Vec<String> = plan.iter().map(|planned| format!("{} {}", planned.point, planned.hook)).collect();
+        assert_eq!(words, ["post-create first", "pre-swap b.sql", "pre-swap a"]);
+        assert_eq!(hooks.plan(&DUMP_POINTS).len(), 1);
+    }
+
+    #[test]
+    fn what_could_not_run_is_refused_at_once() {
+        let refused = |hook: Hook| {
+            let hooks = Hooks { pre_swap: vec![hook], ..Hooks::default() };
+            assert!(hooks.check(&DUMP_POINTS).is_ok());
+            hooks.check(&RESTORE_POINTS).unwrap_err().to_string()
+        };
+        assert_eq!(refused(Hook::Command("  ".into())), "a pre-swap hook is no command line");
+        assert!(refused(Hook::Sql("/nonexistent.sql".into())).contains("`/nonexistent.sql`"));
+        assert!(Hooks { timeout: Duration::ZERO, ..Hooks::default() }.check(&[]).is_err());
+    }
+}
