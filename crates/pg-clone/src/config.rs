@@ -82,6 +82,9 @@ pub struct RestoreOptions {
     pub jobs: usize,
     /// The name of the database that may be replaced, as its owner typed it.
     pub confirm: Option<String>,
+    /// Keep the replaced database as `:previous` and a copy of the restored one as `:current`. Restores of local databases
+    /// ignore it.
+    pub reversible: bool,
     /// Leave out who owns what.
     pub no_owner: bool,
     /// Leave out privileges.
@@ -105,6 +108,7 @@ impl RestoreOptions {
             into: None,
             jobs: jobs_default(),
             confirm: None,
+            reversible: false,
             no_owner: false,
             no_acl: false,
             keep_failed: false,

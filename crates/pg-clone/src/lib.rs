@@ -44,6 +44,7 @@ pub mod ident;
 pub mod inspect;
 pub mod legacy;
 pub mod list;
+pub mod local;
 pub mod messages;
 mod pack;
 pub mod pattern;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
+use crate::local::duplicate;
 use crate::state::{Action, COMMENT_PREFIX, Found, NAME_PREFIX, State, decide, number_in_name, target_number};
 use crate::target_lock::TargetLock;
 use crate::temporary::{comment, drop_database};
@@ -49,7 +50,7 @@ async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<
     let mut targets: BTreeMap<u32, String> = BTreeMap::new();
     for found in look(&admin).await? {
         match (&found.state, number_in_name(&found.name)) {
-            (Some(state), _) if state.target() != found.name => {
+            (Some(state), _) if state.target() != found.name && !state.is_settled() => {
                 targets.insert(target_number(state.target()), state.target().to_owned());
             }
             (None, Some(number)) => {
@@ -98,7 +99,7 @@ async fn wait_for_lock(server: &Server, target: &str, number: u32) -> PgResult<O
 }
 
 /// Our databases, and all databases they could be about.
-async fn look(admin: &Session) -> PgResult<Vec<Found>> {
+pub(crate) async fn look(admin: &Session) -> PgResult<Vec<Found>> {
     let rows = admin
         .query(
             "SELECT oid, datname::text, datallowconn, pg_catalog.shobj_description(oid, 'pg_database') \
@@ -132,11 +133,17 @@ async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<
             admin.batch_execute(&rename).await.map_err(|error| PgError::sql("giving the name back", error))?;
             comment(admin, target, text.as_deref()).await?;
         }
-        Action::DropCopy { database, .. } | Action::DropSuperseded { database, .. } => {
+        Action::StayPrevious { database, target, comment: text, replaced } => {
+            let state = State::Previous { target: target.clone(), comment: text.clone(), since: *replaced };
+            comment(admin, database, Some(&state.to_comment())).await?;
+        }
+        Action::DropCopy { database, .. }
+        | Action::DropSuperseded { database, .. }
+        | Action::DropDiscarded { database, .. } => {
             drop_database(server, admin, database).await?;
         }
         Action::DropUnmarked { database } => {
-            if !is_empty(server, database).await? {
+            if !duplicate::is_unmarked(admin, database).await? && !is_empty(server, database).await? {
                 return Ok(false);
             }
             drop_database(server, admin, database).await?;
@@ -177,8 +184,14 @@ fn words(action: &Action) -> String {
                 "a restore of `{target}` was killed after the switch: the replaced database `{database}` was dropped"
             )
         }
+        Action::DropDiscarded { database, target } => {
+            format!("a restore of `{target}` was killed after the switch: its earlier copy `{database}` was dropped")
+        }
+        Action::StayPrevious { database, target, .. } => {
+            format!("`{database}` was to become `{target}` again and was killed before the switch: it is unchanged")
+        }
         Action::DropUnmarked { database } => {
-            format!("a restore was killed as it began: its empty database `{database}` was dropped")
+            format!("a run was killed as it began: its unmarked database `{database}` was dropped")
         }
         Action::Mention { database, target } => {
             format!("`{database}` was kept from a restore of `{target}`: drop it when you need it no longer")

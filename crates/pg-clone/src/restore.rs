@@ -21,10 +21,12 @@ pub use crate::config::RestoreOptions;
 use crate::detail::{DumpDetail, ROLE_SCHEMA};
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point};
+use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
 use crate::recover;
 use crate::restore::finish::Analyzed;
 use crate::restore::load::Load;
-pub use crate::restore::prepare::{Replaced, RestorePlan, prepare};
+pub use crate::restore::prepare::{Problem, Replaced, RestorePlan, prepare};
+pub(crate) use crate::restore::prepare::{name_problem, refuse_unconfirmed};
 pub use crate::restore::rehearse::rehearse;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::run::Run;
@@ -55,6 +57,8 @@ pub struct RestoreReport {
     pub disconnected: u64,
     /// Messages of `pg_restore` that are known to be harmless, and settings the role may not set.
     pub warnings: Vec<String>,
+    /// Copies of the database that appeared, changed or vanished.
+    pub copies: Vec<CopyChange>,
     /// Seconds it took.
     pub seconds: f64,
     /// What ran on the copy and after the switch, in order.
@@ -85,22 +89,21 @@ pub async fn restore(
     let lock = TargetLock::acquire(server, &plan.target).await?;
     run.step("restore.create", &plan.target);
     let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
-    let mut hooks = Vec::new();
+    let (mut hooks, mut pristine) = (Vec::new(), None);
     let site = hooks::Site { server, plan, options, run, temporary: &temporary };
-    let built = match site.run(Point::PostCreate, &mut hooks).await {
-        Ok(()) => run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await,
-        Err(error) => Err(error),
-    };
-    let built = match built {
-        Ok(built) => site.before_the_swap(source.settings(), &mut hooks).await.map(|()| built),
-        Err(error) => Err(error),
-    };
-    let switched = match built {
-        Ok(built) => {
-            Box::pin(switch(server, plan, options, run, &lock, &temporary, &source)).await.map(|swap| (built, swap))
+    let work = async {
+        site.run(Point::PostCreate, &mut hooks).await?;
+        let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await?;
+        if options.reversible {
+            // Before any hook sees it.
+            run.step("restore.current", temporary.name());
+            pristine = Some(duplicate::duplicate(server, &lock, temporary.name(), &plan.key, run).await?.0);
         }
-        Err(error) => Err(error),
+        site.before_the_swap(source.settings(), &mut hooks).await?;
+        let swap = switch(server, plan, options, run, &lock, &temporary, pristine.as_ref(), &source).await?;
+        Ok((built, swap))
     };
+    let switched: PgResult<_> = Box::pin(work).await;
     match switched {
         Ok((mut built, (swap, warnings))) => {
             built.warnings.extend(warnings);
@@ -115,12 +118,16 @@ pub async fn restore(
                 outage_ms: swap.outage_ms,
                 disconnected: swap.terminated,
                 warnings: built.warnings,
+                copies: plan.copies.clone(),
                 seconds: begun.elapsed().as_secs_f64(),
                 hooks,
                 hook_failure,
             })
         }
         Err(error) => {
+            if let Some(pristine) = pristine {
+                pristine.give_up(server, false, &run.progress).await;
+            }
             temporary.give_up(server, options.keep_failed, &run.progress).await;
             Err(error)
         }
@@ -259,6 +266,7 @@ async fn build_ours(
 }
 
 /// Carries the settings of the live database over, or those of the dump where there is none, and swaps.
+#[allow(clippy::too_many_arguments)] // each is something only the caller knows
 async fn switch(
     server: &Server,
     plan: &RestorePlan,
@@ -266,6 +274,7 @@ async fn switch(
     run: &Run,
     lock: &TargetLock,
     temporary: &Temporary,
+    pristine: Option<&Temporary>,
     source: &Checked,
 ) -> PgResult<(swap::SwapReport, Vec<String>)> {
     run.step("restore.settings", &plan.target);
@@ -275,11 +284,20 @@ async fn switch(
     let mut warnings = Vec::new();
     if let Some(wanted) = wanted {
         warnings = settings::apply(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
+        if let Some(pristine) = pristine {
+            // What the role may not set was told already.
+            settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
+        }
     }
     if run.cancel.is_cancelled() {
         return Err(PgError::Interrupted);
     }
-    let request = SwapRequest::new(lock, temporary, wanted, options.force);
+    let void = local::void_copies(lock, options.reversible, live.is_some()).await?;
+    let mut request = SwapRequest::new(lock, temporary, wanted, options.force).discarding(void);
+    if let Some(pristine) = pristine {
+        let [previous, current] = [CopyRole::Previous, CopyRole::Current].map(|role| copy_name(&plan.target, role));
+        request = request.reversible(previous, pristine, current, &plan.key);
+    }
     let report = swap::swap(server, &request, run).await?;
     Ok((report, warnings))
 }

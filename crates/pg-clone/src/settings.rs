@@ -11,7 +11,8 @@ use tokio_postgres::Client;
 
 use crate::error::{PgError, PgResult};
 pub use crate::settings::statements::create_database_statement;
-use crate::settings::statements::statements;
+use crate::settings::statements::{Statement, clearing, statements};
+use crate::state::State;
 
 /// Everything a database has beside its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +115,7 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
         grants,
         connection_limit: row.get(3),
         parameters: parameters(client, oid).await.map_err(sql)?,
-        comment: row.get(4),
+        comment: own_comment(row.get(4)),
         encoding: row.get(5),
         collate: row.get(6),
         ctype: row.get(7),
@@ -124,6 +125,15 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
         tablespace: row.get(10),
         allow_connections: row.get(11),
     }))
+}
+
+/// What its owner said of the database: a mark of ours is no property of what it holds, and would make a restored copy
+/// pass for another.
+fn own_comment(comment: Option<String>) -> Option<String> {
+    match State::from_comment(comment.as_deref()?) {
+        Some(state) => state.own_comment(),
+        None => comment,
+    }
 }
 
 /// In the order in which they were granted: who may pass a privilege on has it before he does.
@@ -161,6 +171,28 @@ async fn parameters(client: &Client, oid: u32) -> Result<Vec<Parameter>, tokio_p
     Ok(rows.iter().map(|row| Parameter { role: row.get(0), name: row.get(1), value: row.get(2) }).collect())
 }
 
+/// Gives the database `name`, which has settings of its own, these instead.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn replace(
+    client: &Client,
+    name: &str,
+    settings: &DatabaseSettings,
+    no_owner: bool,
+    no_acl: bool,
+) -> PgResult<Vec<String>> {
+    let present = read(client, name).await?;
+    let same_owner = no_owner || present.owner == settings.owner;
+    let same_grants = no_acl || present.grants == settings.grants;
+    if same_owner && same_grants && present.parameters == settings.parameters {
+        return Ok(Vec::new());
+    }
+    let mut refused = run(client, clearing(&present, settings, name, no_acl)).await?;
+    refused.extend(apply(client, name, settings, no_owner, no_acl).await?);
+    Ok(refused)
+}
+
 /// Gives the database `name` these settings. What the role may not do is returned in words: it does not stop a restore,
 /// and it must not be lost silently.
 ///
@@ -173,8 +205,13 @@ pub async fn apply(
     no_owner: bool,
     no_acl: bool,
 ) -> PgResult<Vec<String>> {
+    run(client, statements(settings, name, no_owner, no_acl)).await
+}
+
+/// Runs them one by one; what the role may not do is returned in words.
+async fn run(client: &Client, statements: Vec<Statement>) -> PgResult<Vec<String>> {
     let mut refused = Vec::new();
-    for statement in statements(settings, name, no_owner, no_acl) {
+    for statement in statements {
         match client.batch_execute(&statement.sql).await {
             Ok(()) => {}
             // insufficient_privilege, and roles or extensions' parameters that are not there.

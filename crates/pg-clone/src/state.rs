@@ -41,6 +41,9 @@ pub enum State {
         target: String,
         /// The database of that name, if there is one.
         live: Option<Live>,
+        /// Earlier copies of the target that give way in the same switch.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<Live>,
         /// When.
         since: Timestamp,
     },
@@ -52,6 +55,61 @@ pub enum State {
         by: u32,
         /// Its own comment.
         comment: Option<String>,
+        /// When.
+        since: Timestamp,
+    },
+    /// A database that a reversible restore replaced: `:previous`.
+    Previous {
+        /// The name it had.
+        target: String,
+        /// Its own comment.
+        comment: Option<String>,
+        /// When it was replaced.
+        since: Timestamp,
+    },
+    /// The `:previous` database on its way back to its name.
+    Returning {
+        /// The name it had, and will have again.
+        target: String,
+        /// The database of that name, if there is one.
+        live: Option<Live>,
+        /// Whether it accepted connections itself.
+        allow_connections: bool,
+        /// Its own comment.
+        comment: Option<String>,
+        /// When it was replaced.
+        replaced: Timestamp,
+        /// When it began to return.
+        since: Timestamp,
+    },
+    /// The database just as a reversible restore restored it: `:current`.
+    Current {
+        /// The database that was restored.
+        target: String,
+        /// The dump it was restored from.
+        dump: String,
+        /// Oid of the database that went live with it.
+        live: u32,
+        /// When.
+        since: Timestamp,
+    },
+    /// A local copy that somebody asked for.
+    Copy {
+        /// What it is a copy of.
+        source: String,
+        /// Its oid then.
+        source_oid: u32,
+        /// The copy's own comment.
+        comment: Option<String>,
+        /// When.
+        since: Timestamp,
+    },
+    /// A `:previous` or `:current` of before that a restore made void, and that is to be dropped.
+    Discarded {
+        /// Whose it was.
+        target: String,
+        /// Oid of the database that was restored.
+        by: u32,
         /// When.
         since: Timestamp,
     },
@@ -91,7 +149,30 @@ impl State {
             Self::Restoring { target, .. }
             | Self::Kept { target, .. }
             | Self::Swapping { target, .. }
-            | Self::Superseded { target, .. } => target,
+            | Self::Superseded { target, .. }
+            | Self::Previous { target, .. }
+            | Self::Returning { target, .. }
+            | Self::Current { target, .. }
+            | Self::Discarded { target, .. } => target,
+            Self::Copy { source, .. } => source,
+        }
+    }
+
+    /// Whether there is nothing to finish or undo.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Previous { .. } | Self::Current { .. } | Self::Copy { .. })
+    }
+
+    /// The comment that its owner gave the database, which ours stands in place of.
+    #[must_use]
+    pub fn own_comment(self) -> Option<String> {
+        match self {
+            Self::Superseded { comment, .. }
+            | Self::Previous { comment, .. }
+            | Self::Returning { comment, .. }
+            | Self::Copy { comment, .. } => comment,
+            _ => None,
         }
     }
 }
@@ -165,7 +246,26 @@ pub enum Action {
         /// The name it had.
         target: String,
     },
-    /// Drop a database of one of our names that says nothing and holds nothing: killed between creation and comment.
+    /// Drop a `:previous` or `:current` that a later restore made void.
+    DropDiscarded {
+        /// Its name now.
+        database: String,
+        /// Whose it was.
+        target: String,
+    },
+    /// Let a `:previous` whose return was killed be that again.
+    StayPrevious {
+        /// Its name.
+        database: String,
+        /// The name it did not get back.
+        target: String,
+        /// Its own comment.
+        comment: Option<String>,
+        /// When it was replaced.
+        replaced: Timestamp,
+    },
+    /// Drop a database of one of our names that says nothing, and holds nothing or is a copy made by us: killed between
+    /// creation and comment.
     DropUnmarked {
         /// Its name.
         database: String,
@@ -205,13 +305,9 @@ pub fn decide(databases: &[Found], number: u32) -> Vec<Action> {
             Some(State::Restoring { target, .. }) => {
                 actions.push(Action::DropCopy { database, target: target.clone() });
             }
-            Some(State::Swapping { target, live: before, .. }) => {
-                if let (Some(before), Some(now)) = (before, live(target)) {
-                    let closed = now.oid == before.oid && before.allow_connections && !now.allow_connections;
-                    if closed && opened.insert(now.oid) {
-                        actions.push(Action::AllowConnections { database: target.clone() });
-                    }
-                }
+            Some(State::Previous { .. } | State::Current { .. } | State::Copy { .. }) => {}
+            Some(State::Swapping { target, live: before, also, .. }) => {
+                actions.extend(reopen(databases, target, before.as_ref(), also, &mut opened));
                 actions.push(if number_in_name(&found.name) == Some(number) {
                     Action::DropCopy { database, target: target.clone() }
                 } else {
@@ -226,10 +322,44 @@ pub fn decide(databases: &[Found], number: u32) -> Vec<Action> {
                 Some(_) => actions.push(Action::Mention { database, target: target.clone() }),
                 None => actions.push(Action::RenameBack { database, target: target.clone(), comment: comment.clone() }),
             },
+            Some(State::Returning { target, live: before, allow_connections, comment, replaced, .. }) => {
+                let itself = Live { oid: found.oid, allow_connections: *allow_connections };
+                actions.extend(reopen(databases, target, before.as_ref(), &[itself], &mut opened));
+                let (target, comment) = (target.clone(), comment.clone());
+                actions.push(Action::StayPrevious { database, target, comment, replaced: *replaced });
+            }
+            Some(State::Discarded { target, by, .. }) => {
+                let is_ours = number_in_name(&found.name) == Some(number);
+                actions.push(match live(target) {
+                    Some(now) if is_ours && now.oid == *by => {
+                        Action::DropDiscarded { database, target: target.clone() }
+                    }
+                    // Perhaps the last that is left of it.
+                    _ => Action::Mention { database, target: target.clone() },
+                });
+            }
             None => actions.push(Action::DropUnmarked { database }),
         }
     }
     actions
+}
+
+/// Lets clients into the databases whose doors a killed swap closed: the live one, and copies of its own.
+fn reopen(
+    databases: &[Found],
+    target: &str,
+    live: Option<&Live>,
+    also: &[Live],
+    opened: &mut BTreeSet<u32>,
+) -> Vec<Action> {
+    let belongs = |now: &Found, before: &Live| {
+        let is_copy = now.state.as_ref().is_some_and(|state| state.target() == target);
+        now.oid == before.oid && (now.name == target || is_copy)
+    };
+    let closed = live.into_iter().chain(also).filter(|before| before.allow_connections).filter_map(|before| {
+        databases.iter().find(|now| belongs(now, before) && !now.allow_connections && opened.insert(now.oid))
+    });
+    closed.map(|now| Action::AllowConnections { database: now.name.clone() }).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! polls only ten times a second (postgres.md 2.3: 16 ms instead of 120). What is going on stands in the copy's
 //! comment before the door is closed, so that [`crate::recover`] can open it again after a kill.
 
+mod moves;
 mod settle;
 mod statements;
 
@@ -21,9 +22,9 @@ use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
 use crate::run::Run;
 use crate::settings::DatabaseSettings;
-use crate::state::{Live, State, temporary_name};
+use crate::state::{Found, Live, State};
+use crate::swap::moves::{Move, Pristine, Replaced, Switch};
 use crate::swap::settle::Backend;
-use crate::swap::statements::Rename;
 use crate::target_lock::TargetLock;
 use crate::temporary::{Temporary, comment, drop_database};
 
@@ -45,18 +46,23 @@ const TOOK_TOO_LONG: &str = "57014";
 /// SQLSTATE by which the renames say that the names did not mean what they meant before: division_by_zero.
 const NAMES_CHANGED: &str = "22012";
 
-/// Which copy is to replace which database.
+/// Which copy is to replace which database, and what becomes of others.
 #[derive(Debug)]
 pub struct SwapRequest<'a> {
     lock: &'a TargetLock,
-    temporary: &'a Temporary,
+    incoming: (u32, String),
     settings: Option<&'a DatabaseSettings>,
     force: bool,
+    returning: Option<Returning>,
+    replaced: Replaced,
+    pristine: Option<Pristine>,
+    void: Vec<Found>,
+    mark: Option<State>,
 }
 
 impl<'a> SwapRequest<'a> {
-    /// `temporary` is to become the lock's target, with the comment and connection limit of `settings`. `force` swaps
-    /// although replication slots or subscriptions are bound to the live database.
+    /// `temporary` is to become the lock's target, with the comment and connection limit of `settings`, and what it
+    /// replaces is dropped. `force` swaps although replication slots or subscriptions are bound to the live database.
     #[must_use]
     pub fn new(
         lock: &'a TargetLock,
@@ -64,7 +70,68 @@ impl<'a> SwapRequest<'a> {
         settings: Option<&'a DatabaseSettings>,
         force: bool,
     ) -> Self {
-        Self { lock, temporary, settings, force }
+        Self::of(lock, (temporary.oid(), temporary.name().to_owned()), settings, force)
+    }
+
+    /// `previous`, which a swap of before replaced, is to get its name back, and the one that has it now becomes the
+    /// `:previous` in its place.
+    pub(crate) fn toggle(
+        lock: &'a TargetLock,
+        previous: &Found,
+        settings: Option<&'a DatabaseSettings>,
+        force: bool,
+    ) -> Self {
+        let returning = previous.state.as_ref().and_then(|state| Returning::of(state, previous.allow_connections));
+        Self {
+            replaced: Replaced::Kept(previous.name.clone()),
+            returning,
+            ..Self::of(lock, (previous.oid, previous.name.clone()), settings, force)
+        }
+    }
+
+    fn of(lock: &'a TargetLock, incoming: (u32, String), settings: Option<&'a DatabaseSettings>, force: bool) -> Self {
+        let (returning, pristine, void, mark) = (None, None, Vec::new(), None);
+        let replaced = Replaced::Dropped;
+        Self { lock, incoming, settings, force, returning, replaced, pristine, void, mark }
+    }
+
+    /// Keeps what is replaced under the name `previous`, and `pristine`, which holds `dump`, under the name `current`.
+    pub(crate) fn reversible(mut self, previous: String, pristine: &Temporary, current: String, dump: &str) -> Self {
+        self.replaced = Replaced::Kept(previous);
+        let (oid, name) = (pristine.oid(), pristine.name().to_owned());
+        self.pristine = Some(Pristine { oid, name, to: current, dump: dump.to_owned() });
+        self
+    }
+
+    /// Makes copies of before void in the same switch; they are dropped after it.
+    pub(crate) fn discarding(mut self, void: impl IntoIterator<Item = Found>) -> Self {
+        self.void.extend(void);
+        self
+    }
+
+    /// Writes this on the database that takes the name, in place of its own comment.
+    pub(crate) fn marked(mut self, mark: State) -> Self {
+        self.mark = Some(mark);
+        self
+    }
+}
+
+/// What a `:previous` must be again should its return fail.
+#[derive(Clone, Debug)]
+struct Returning {
+    comment: Option<String>,
+    replaced: Timestamp,
+    allow_connections: bool,
+}
+
+impl Returning {
+    fn of(state: &State, allow_connections: bool) -> Option<Self> {
+        match state {
+            State::Previous { comment, since: replaced, .. } | State::Returning { comment, replaced, .. } => {
+                Some(Self { comment: comment.clone(), replaced: *replaced, allow_connections })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -84,17 +151,23 @@ pub struct SwapReport {
 /// Swaps. It runs to its end on a task of its own: whoever stops waiting for it leaves no door closed.
 ///
 /// # Errors
-/// [`PgError`]; on every one of them the live database is as it was and accepts connections. Should the server be lost
+/// [`PgError`]; on every one of them the live database is as it was, so are the copies, and it accepts connections. Should the server be lost
 /// for good in between, a warning says so, and [`crate::recover`] opens the door when it is back.
 pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgResult<SwapReport> {
+    let (copy_oid, copy) = request.incoming.clone();
     let swap = Swap {
         server: server.clone(),
         admin: request.lock.share(),
         target: request.lock.target().to_owned(),
-        copy: request.temporary.name().to_owned(),
-        copy_oid: request.temporary.oid(),
+        copy,
+        copy_oid,
         settings: request.settings.cloned(),
         force: request.force,
+        returning: request.returning.clone(),
+        replaced: request.replaced.clone(),
+        pristine: request.pristine.clone(),
+        void: request.void.clone(),
+        mark: request.mark.clone(),
         run: run.clone(),
     };
     tokio::spawn(swap.run()).await.unwrap_or_else(|_| Err(died()))
@@ -118,16 +191,19 @@ struct Swap {
     copy_oid: u32,
     settings: Option<DatabaseSettings>,
     force: bool,
+    returning: Option<Returning>,
+    replaced: Replaced,
+    pristine: Option<Pristine>,
+    void: Vec<Found>,
+    mark: Option<State>,
     run: Run,
 }
 
-/// Which databases there were before and are after the switch.
+/// How a switch went.
 #[derive(Debug)]
 struct Switched {
     terminated: u64,
     attempts: u64,
-    /// The replaced database, by its name of now.
-    old: Option<String>,
 }
 
 impl Swap {
@@ -138,18 +214,18 @@ impl Swap {
         }
         let backend = Backend::of(&self.admin).await?;
         self.run.step("swap.mark", &self.target);
-        let state = State::Swapping { target: self.target.clone(), live: live.clone(), since: Timestamp::now() };
-        comment(&self.admin, &self.copy, Some(&state.to_comment())).await?;
+        comment(&self.admin, &self.copy, Some(&self.intention(live.as_ref()).to_comment())).await?;
+        let moves = self.moves(live.as_ref());
 
         let closed = Instant::now();
         // A receiver of events that panics must not leave the door closed either.
-        let switched = AssertUnwindSafe(self.switch(live.as_ref())).catch_unwind().await;
+        let switched = AssertUnwindSafe(self.switch(live.as_ref(), &moves)).catch_unwind().await;
         let (switched, outage) = match switched.unwrap_or_else(|_| Err(died())) {
             Ok(switched) => (switched, closed.elapsed()),
             Err(error) => (self.settle(live.as_ref(), &backend, error).await?, closed.elapsed()),
         };
         self.run.step("swap.committed", &self.target);
-        self.finish(live.as_ref(), switched.old.as_deref()).await;
+        self.finish(live.as_ref(), &moves).await;
         Ok(SwapReport {
             replaced: live.is_some(),
             outage_ms: u64::try_from(outage.as_millis()).unwrap_or(u64::MAX),
@@ -211,34 +287,69 @@ impl Swap {
         Ok(())
     }
 
-    /// Closes the door, empties the rooms, exchanges the names.
-    async fn switch(&self, live: Option<&Live>) -> PgResult<Switched> {
-        self.run.step("swap.forbid", &self.target);
-        let close = statements::close(live.map(|_| self.target.as_str()), &self.copy);
-        self.admin.batch_execute(&close).await.map_err(|error| PgError::sql("turning clients away", error))?;
-        self.run.step("swap.terminate", &self.target);
-        let terminated = terminate(&self.admin, &self.target, &self.copy).await?;
-        self.run.step("swap.rename", &self.target);
-        let old = live.map(|_| temporary_name(&self.target));
-        let rename = Rename {
+    /// What is written on the incoming database before any door is closed.
+    fn intention(&self, live: Option<&Live>) -> State {
+        let (target, live, since) = (self.target.clone(), live.cloned(), Timestamp::now());
+        match &self.returning {
+            None => {
+                let also = self.void.iter();
+                let also = also.map(|found| Live { oid: found.oid, allow_connections: found.allow_connections });
+                State::Swapping { target, live, also: also.collect(), since }
+            }
+            Some(Returning { comment, replaced, allow_connections }) => State::Returning {
+                target,
+                live,
+                allow_connections: *allow_connections,
+                comment: comment.clone(),
+                replaced: *replaced,
+                since,
+            },
+        }
+    }
+
+    fn moves(&self, live: Option<&Live>) -> Vec<Move> {
+        let own_comment = self.settings.as_ref().and_then(|settings| settings.comment.as_deref());
+        let mark = self.mark.as_ref().map(State::to_comment);
+        let switch = Switch {
             target: &self.target,
-            copy: &self.copy,
-            copy_oid: self.copy_oid,
-            live: live.zip(old.as_deref()),
-            comment: self.settings.as_ref().and_then(|settings| settings.comment.as_deref()),
+            incoming: (self.copy_oid, &self.copy),
+            live,
+            replaced: &self.replaced,
+            pristine: self.pristine.as_ref(),
+            void: &self.void,
+            own_comment,
+            comment: mark.as_deref().or(own_comment),
             connection_limit: self.settings.as_ref().map_or(-1, |settings| settings.connection_limit),
         };
-        let attempts = self.exchange(&rename).await?;
-        Ok(Switched { terminated, attempts, old })
+        switch.moves(Timestamp::now())
+    }
+
+    /// Closes the doors, empties the rooms, exchanges the names.
+    async fn switch(&self, live: Option<&Live>, moves: &[Move]) -> PgResult<Switched> {
+        self.run.step("swap.forbid", &self.target);
+        let databases: Vec<String> = live
+            .map(|_| &self.target)
+            .into_iter()
+            .chain([&self.copy])
+            .chain(self.void.iter().map(|found| &found.name))
+            .cloned()
+            .collect();
+        let close = statements::close(&databases);
+        self.admin.batch_execute(&close).await.map_err(|error| PgError::sql("turning clients away", error))?;
+        self.run.step("swap.terminate", &self.target);
+        let terminated = terminate(&self.admin, &self.target, &databases).await?;
+        self.run.step("swap.rename", &self.target);
+        let attempts = self.exchange(moves).await?;
+        Ok(Switched { terminated, attempts })
     }
 
     /// Exchanges the names; returns how many attempts it took.
-    async fn exchange(&self, rename: &Rename<'_>) -> PgResult<u64> {
+    async fn exchange(&self, moves: &[Move]) -> PgResult<u64> {
         let mut attempts = 0;
         let mut timeouts = RENAME_TIMEOUTS_MS.into_iter().peekable();
         while let Some(timeout_ms) = timeouts.next() {
             attempts += 1;
-            let Err(error) = self.admin.batch_execute(&rename.statements(Timestamp::now(), timeout_ms)).await else {
+            let Err(error) = self.admin.batch_execute(&statements::exchange(moves, timeout_ms)).await else {
                 break;
             };
             match error.code().map(SqlState::code) {
@@ -255,35 +366,37 @@ impl Swap {
         Ok(attempts)
     }
 
-    /// Tries the new database and drops the old one. The switch has happened: what fails here is told, and no failure.
-    async fn finish(&self, live: Option<&Live>, old: Option<&str>) {
+    /// Tries the new database and drops what it replaced. The switch has happened: what fails here is told, and no failure.
+    async fn finish(&self, live: Option<&Live>, moves: &[Move]) {
         self.run.step("swap.verify", &self.target);
         if live.is_none_or(|live| live.allow_connections)
             && let Err(error) = self.server.connect(&self.target).await
         {
             self.run.progress.warn(format!("`{}` was switched, and cannot be connected to: {error}", self.target));
         }
-        let Some(old) = old else { return };
-        self.run.step("swap.drop", old);
-        let dropped = if self.admin.is_closed() {
-            match self.server.connect_admin_for(&self.target).await {
-                Ok(admin) => drop_database(&self.server, &admin, old).await,
-                Err(error) => Err(error),
+        for doomed in moves.iter().filter(|one| one.doomed) {
+            self.run.step("swap.drop", &doomed.to);
+            if let Err(error) = self.drop(&doomed.to).await {
+                self.run.progress.warn(format!(
+                    "the replaced database `{}` could not be dropped ({error}): `lastgood pg recover` does it later",
+                    doomed.to
+                ));
             }
-        } else {
-            drop_database(&self.server, &self.admin, old).await
-        };
-        if let Err(error) = dropped {
-            self.run.progress.warn(format!(
-                "the replaced database `{old}` could not be dropped ({error}): `lastgood pg recover` does it later"
-            ));
         }
+    }
+
+    async fn drop(&self, database: &str) -> PgResult<()> {
+        if !self.admin.is_closed() {
+            return drop_database(&self.server, &self.admin, database).await;
+        }
+        let admin = self.server.connect_admin_for(&self.target).await?;
+        drop_database(&self.server, &admin, database).await
     }
 }
 
-/// Ends every session of both databases; returns how many the target had. Autovacuum's end by themselves: the rename asks
+/// Ends every session of these databases; returns how many the target had. Autovacuum's end by themselves: the rename asks
 /// them to, and only a superuser could.
-async fn terminate(admin: &Session, target: &str, copy: &str) -> PgResult<u64> {
+async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgResult<u64> {
     let deadline = Instant::now() + TERMINATE_TIMEOUT;
     let mut ended = BTreeSet::new();
     loop {
@@ -293,7 +406,7 @@ async fn terminate(admin: &Session, target: &str, copy: &str) -> PgResult<u64> {
                  WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
                    AND (backend_type <> 'autovacuum worker' \
                         OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))",
-                &[&[target, copy].as_slice()],
+                &[&databases],
             )
             .await
             .map_err(|error| PgError::sql("ending the sessions of the live database", error))?;

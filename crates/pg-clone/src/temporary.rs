@@ -33,6 +33,12 @@ impl Temporary {
             create.push_str(&format!(" TABLESPACE {}", quote_ident(&tablespace)));
         }
         admin.batch_execute(&create).await.map_err(|error| PgError::sql("creating the temporary database", error))?;
+        Self::mark(lock, name, dump).await
+    }
+
+    /// Marks the database `name`, which has just been created for the lock's target, as one that is being built.
+    pub(crate) async fn mark(lock: &TargetLock, name: String, dump: &str) -> PgResult<Self> {
+        let (admin, target) = (lock.session(), lock.target());
         let state = State::Restoring { target: target.to_owned(), dump: dump.to_owned(), since: Timestamp::now() };
         comment(admin, &name, Some(&state.to_comment())).await?;
         let row = admin

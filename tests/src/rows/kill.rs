@@ -1,6 +1,7 @@
 //! Killed at every step: the live database is never lost and never half-restored, and the next run mends what is left.
 
 mod dump;
+mod local;
 mod random;
 mod restore;
 mod signal;
@@ -12,7 +13,7 @@ use crate::{ensure, ensure_eq};
 /// The rows.
 #[must_use]
 pub fn rows() -> Vec<Row> {
-    use Locations::Both;
+    use Locations::{Both, Folder};
     vec![
         Row::new("K-dump", "kill -9 at every step of a dump; prune frees what it left", Area::Kill, Both, |world| {
             Box::pin(dump::every_step(world))
@@ -37,6 +38,21 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("K-legacy", "kill -9 at every step of restoring a single-file dump", Area::Kill, Both, |world| {
             Box::pin(restore::single_file(world))
+        }),
+        Row::new("K-reversible", "kill -9 at every step of a reversible restore", Area::Kill, Folder, |world| {
+            Box::pin(local::reversible(world))
+        }),
+        Row::new("K-plain", "kill -9 while a restore drops both copies", Area::Kill, Folder, |world| {
+            Box::pin(local::plain(world))
+        }),
+        Row::new("K-toggle", "kill -9 at every step of `restore :previous`", Area::Kill, Folder, |world| {
+            Box::pin(local::toggle(world))
+        }),
+        Row::new("K-current", "kill -9 at every step of `restore :current`", Area::Kill, Folder, |world| {
+            Box::pin(local::current(world))
+        }),
+        Row::new("K-copy", "kill -9 at every step of a local copy", Area::Kill, Folder, |world| {
+            Box::pin(local::copy(world))
         }),
         Row::new("P9", "kill -9 at random times of dump and restore (seeded)", Area::Kill, Both, |world| {
             Box::pin(random::kills(world))

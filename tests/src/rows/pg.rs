@@ -5,6 +5,7 @@ pub(super) mod damage;
 mod filters;
 mod hooks;
 mod legacy;
+pub(super) mod local;
 mod names;
 mod server;
 mod settings;
@@ -21,6 +22,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(swaps());
     rows.extend(contents());
     rows.extend(hooks::rows());
+    rows.extend(local_databases());
     rows
 }
 
@@ -78,6 +80,36 @@ fn swaps() -> Vec<Row> {
         Row::new("P15", "settings, owner, privileges, encoding are equal afterwards", Area::Pg, Both, |world| {
             Box::pin(settings::kept(world))
         }),
+    ]
+}
+
+/// Reversible restores and databases of the server.
+fn local_databases() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    vec![
+        Row::new(
+            "P16",
+            "reversible restore, undone and redone; without the flag the copies go",
+            Area::Pg,
+            Both,
+            |world| Box::pin(local::reversible(world)),
+        ),
+        Row::new("P16-settings", "settings stay with the live name through every toggle", Area::Pg, Folder, |world| {
+            Box::pin(local::settings(world))
+        }),
+        Row::new("P16-copy", "pg copy, ls --local, drop-local, restore :NAME", Area::Pg, Folder, |world| {
+            Box::pin(local::copies(world))
+        }),
+        Row::new("P16-names", "copies of 63-byte names; names that are taken", Area::Pg, Folder, |world| {
+            Box::pin(local::names(world))
+        }),
+        Row::new("P16-lock", "local restores and drops while a restore runs", Area::Pg, Folder, |world| {
+            Box::pin(local::at_once(world))
+        }),
+        Row::new("P16-busy", "copying a database that clients hammer", Area::Pg, Folder, |world| {
+            Box::pin(local::busy_source(world))
+        })
+        .own_server(),
     ]
 }
 

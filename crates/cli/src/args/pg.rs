@@ -14,15 +14,19 @@ use crate::env;
 pub(crate) enum Pg {
     /// Dump a database
     Dump(Dump),
-    /// List the dumps, newest last
+    /// List the dumps, newest last, or with --local the databases of the server
     #[command(visible_alias = "list")]
     Ls(Ls),
     /// Show what a dump holds
     Show(Show),
     /// Check that what is stored still has its hashes
     Verify(Verify),
-    /// Restore a dump: over its database through a temporary one and a swap, or into another
+    /// Restore a dump or a local database: over a live one through a temporary one and a swap, or into a new one
     Restore(Restore),
+    /// Copy a database on its server; it cannot be reached meanwhile
+    Copy(Copy),
+    /// Drop a local copy
+    DropLocal(DropLocal),
     /// Finish or undo what a killed restore left on the server
     Recover(Recover),
     /// Delete the dumps that no rule keeps
@@ -77,6 +81,9 @@ pub(crate) struct Ls {
     /// Print the names of the databases that have dumps, and nothing else
     #[arg(long)]
     pub(crate) only_db_names: bool,
+    /// List the databases of the server instead: what each is for, from what, since when
+    #[arg(long, conflicts_with = "only_db_names")]
+    pub(crate) local: bool,
 }
 
 /// Arguments of `pg show`.
@@ -101,8 +108,8 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     /// The dump's key, a database (or its URL without password) for its latest good dump, or DATABASE~1 for the one
-    /// before
-    #[arg(value_name = "KEY|DATABASE")]
+    /// before; or :previous, :current (:pre, :post) or :NAME for a local database
+    #[arg(value_name = "KEY|DATABASE|:LOCAL")]
     pub(crate) wanted: String,
     /// Database to restore into [default: the one that was dumped]
     #[arg(long, value_name = "DATABASE")]
@@ -110,6 +117,9 @@ pub(crate) struct Restore {
     /// Confirm that the live database of this name is replaced
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
+    /// Keep the replaced database as :previous and a copy of the restored one as :current; without it both vanish
+    #[arg(long)]
+    pub(crate) reversible: bool,
     /// Connections that load at the same time [default: one a core, from 2 to 4]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
@@ -156,6 +166,35 @@ pub(crate) struct HooksTest {
     pub(crate) hooks: AllHooks,
     #[command(flatten)]
     pub(crate) tools: Tools,
+}
+
+/// Arguments of `pg copy`.
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// Database to copy, as `ls --local` shows it; its sessions are ended, and new ones wait until it is copied
+    pub(crate) source: String,
+    /// Name of the copy
+    pub(crate) target: String,
+    /// Confirm that the database of this name is replaced by the copy
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm_database: Option<String>,
+    /// Replace the target although replication slots or subscriptions are bound to it
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+/// Arguments of `pg drop-local`.
+#[derive(Debug, Args)]
+pub(crate) struct DropLocal {
+    /// Copy to drop, as `ls --local` shows it
+    pub(crate) name: String,
+    /// Confirm that this database is dropped, although lastgood did not make it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm_database: Option<String>,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
 }
 
 /// Arguments of `pg recover`.

@@ -1,7 +1,10 @@
 //! `lastgood pg`: which command it is.
 
+mod copy;
+mod drop_local;
 mod dump;
 mod hooks;
+mod local_restore;
 mod ls;
 mod prune;
 mod recover;
@@ -22,6 +25,8 @@ pub(super) async fn run(command: Pg, context: &Context) -> CliResult<Exit> {
         Pg::Show(arguments) => Box::pin(show::run(&arguments, context)).await,
         Pg::Verify(arguments) => Box::pin(verify::run(&arguments, context)).await,
         Pg::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
+        Pg::Copy(arguments) => Box::pin(copy::run(&arguments, context)).await,
+        Pg::DropLocal(arguments) => Box::pin(drop_local::run(&arguments, context)).await,
         Pg::Recover(arguments) => Box::pin(recover::run(&arguments, context)).await,
         Pg::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
         Pg::Hooks(Hooks::Test(arguments)) => Box::pin(hooks::test(&arguments, context)).await,

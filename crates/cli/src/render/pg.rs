@@ -3,6 +3,7 @@
 mod dump;
 mod hooks;
 mod list;
+mod local;
 mod prune;
 mod restore;
 mod show;
@@ -11,6 +12,7 @@ mod verify;
 pub(crate) use dump::{dump_plan, dump_report};
 pub(crate) use hooks::hook_trial;
 pub(crate) use list::listing;
+pub(crate) use local::{drop_plan, drop_report, local_listing, local_plan, local_report};
 pub(crate) use prune::{prune_plan, prune_report};
 pub(crate) use restore::{recover_report, recover_step, restore_plan, restore_report};
 pub(crate) use show::shown;

@@ -11,6 +11,8 @@ use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
 use crate::hook::{PlannedHook, RESTORE_POINTS};
 use crate::list::{self, Found};
+use crate::local::{self, CopyChange, NAME_BYTES_MAX};
+use crate::recover;
 use crate::run::Run;
 
 /// What a restore would do: what `--dry-run` prints.
@@ -38,6 +40,8 @@ pub struct RestorePlan {
     pub content_bytes: u64,
     /// What runs on the copy and after the switch, in order.
     pub hooks: Vec<PlannedHook>,
+    /// Copies of the target that appear, change or vanish.
+    pub copies: Vec<CopyChange>,
     /// What stands against it: empty when the restore can go on.
     pub problems: Vec<Problem>,
     #[serde(skip)]
@@ -98,22 +102,31 @@ impl RestorePlan {
 
     /// Nobody's live database is replaced unless its name was typed.
     pub(crate) fn refuse_unconfirmed(&self, options: &RestoreOptions) -> PgResult<()> {
-        let Some(replaced) = &self.replaces else { return Ok(()) };
-        if options.confirm.as_deref() == Some(&self.target) {
-            return Ok(());
-        }
-        let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
-        Err(PgError::Confirm {
-            what: format!(
-                "this replaces the live database `{}` on {} ({} bytes, {} sessions){wrong}",
-                self.target, self.server, replaced.bytes, replaced.sessions
-            ),
-            help: format!(
-                "confirm with --confirm-database {}, or restore beside it with --into OTHER_NAME; nothing was changed",
-                self.target
-            ),
-        })
+        refuse_unconfirmed(&self.target, &self.server, self.replaces.as_ref(), options)
     }
+}
+
+/// Nobody's live database is replaced unless its name was typed.
+pub(crate) fn refuse_unconfirmed(
+    target: &str,
+    server: &str,
+    replaces: Option<&Replaced>,
+    options: &RestoreOptions,
+) -> PgResult<()> {
+    let Some(replaced) = replaces else { return Ok(()) };
+    if options.confirm.as_deref() == Some(target) {
+        return Ok(());
+    }
+    let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
+    Err(PgError::Confirm {
+        what: format!(
+            "this replaces the live database `{target}` on {server} ({} bytes, {} sessions){wrong}",
+            replaced.bytes, replaced.sessions
+        ),
+        help: format!(
+            "confirm with --confirm-database {target}, or restore beside it with --into OTHER_NAME; nothing was changed"
+        ),
+    })
 }
 
 /// Finds out what restoring `options.wanted` would do.
@@ -151,6 +164,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
                 stored_bytes: manifest.stored_bytes(),
                 content_bytes: manifest.content_bytes(),
                 hooks: options.hooks.plan(&RESTORE_POINTS),
+                copies: Vec::new(),
                 problems,
                 source: Source::Ours(manifest),
             }
@@ -167,10 +181,14 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
             stored_bytes: bytes,
             content_bytes: bytes,
             hooks: options.hooks.plan(&RESTORE_POINTS),
+            copies: Vec::new(),
             problems: Vec::new(),
             source: Source::Legacy(object),
         },
     };
+    let databases = recover::look(&admin).await?;
+    plan.copies = local::changes(&databases, &plan.target, options.reversible);
+    plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
     if let Some(problem) = name_problem(&plan.target) {
         plan.problems.insert(0, problem);
     }
@@ -178,9 +196,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
 }
 
 /// The server would silently cut a longer name and hit another database.
-fn name_problem(target: &str) -> Option<Problem> {
-    /// Bytes of a name, one less than NAMEDATALEN (PostgreSQL manual, "Identifiers and Key Words").
-    const NAME_BYTES_MAX: usize = 63;
+pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
         what: format!("the name `{target}` has {} bytes, not 1 to {NAME_BYTES_MAX}", target.len()),
         help: "choose a shorter name with --into".to_owned(),

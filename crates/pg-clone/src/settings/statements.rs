@@ -1,5 +1,7 @@
 //! The statements that create a database like another and give it the same settings.
 
+use std::collections::BTreeSet;
+
 use crate::ident::{quote_ident, quote_literal};
 use crate::settings::{DatabaseSettings, Grant, Parameter};
 
@@ -72,6 +74,42 @@ pub(super) fn statements(settings: &DatabaseSettings, name: &str, no_owner: bool
         };
         let shown = format!("{subject} SET {}", parameter_name(&parameter.name));
         statements.push(Statement { sql: format!("{shown} TO {}", parameter_value(parameter)), shown });
+    }
+    statements
+}
+
+/// The statements that take away what [`statements`] for `wanted` would leave: parameters and privileges that only
+/// `present` has.
+pub(super) fn clearing(
+    present: &DatabaseSettings,
+    wanted: &DatabaseSettings,
+    name: &str,
+    no_acl: bool,
+) -> Vec<Statement> {
+    let database = quote_ident(name);
+    let mut statements = Vec::new();
+    let subjects: BTreeSet<Option<&str>> = present.parameters.iter().map(|set| set.role.as_deref()).collect();
+    for subject in subjects {
+        let of = match subject {
+            None => format!("ALTER DATABASE {database}"),
+            Some(role) => format!("ALTER ROLE {} IN DATABASE {database}", quote_ident(role)),
+        };
+        statements.push(Statement::plain(format!("{of} RESET ALL")));
+    }
+    if let (Some(grants), false) = (&present.grants, no_acl) {
+        // What they passed on goes with it.
+        let grantees: BTreeSet<&str> = grants.iter().filter_map(|grant| grant.grantee.as_deref()).collect();
+        for grantee in grantees.into_iter().filter(|grantee| *grantee != present.owner) {
+            let revoke = format!("REVOKE ALL ON DATABASE {database} FROM {} CASCADE", quote_ident(grantee));
+            statements.push(Statement::plain(revoke));
+        }
+        if wanted.grants.is_none() {
+            // What a database has whose privileges were never changed (PostgreSQL manual, "Privileges").
+            let owner = quote_ident(&present.owner);
+            statements.push(Statement::plain(format!("GRANT ALL ON DATABASE {database} TO {owner}")));
+            statements.push(Statement::plain(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC")));
+            statements.push(Statement::plain(format!("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO PUBLIC")));
+        }
     }
     statements
 }
@@ -176,6 +214,35 @@ mod tests {
             create(Some("b"), Some("C.UTF-8"), None),
             format!("{plain} LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'")
         );
+    }
+
+    #[test]
+    fn what_only_the_former_settings_had_is_taken_away() {
+        let grant = |grantee: Option<&str>| Grant {
+            grantee: grantee.map(Into::into),
+            privilege: "CONNECT".into(),
+            grantable: false,
+            grantor: None,
+        };
+        let parameter =
+            |role: Option<&str>| Parameter { role: role.map(Into::into), name: "work_mem".into(), value: "1MB".into() };
+        let present = DatabaseSettings {
+            grants: Some(vec![grant(None), grant(Some("shop owner")), grant(Some("re\"ader"))]),
+            parameters: vec![parameter(None), parameter(Some("r")), parameter(Some("r"))],
+            ..settings()
+        };
+        let with_grants = DatabaseSettings { grants: Some(Vec::new()), ..settings() };
+        let sql: Vec<String> = clearing(&present, &with_grants, "d", false).into_iter().map(|one| one.sql).collect();
+        assert_eq!(
+            sql,
+            [
+                r#"ALTER DATABASE "d" RESET ALL"#,
+                r#"ALTER ROLE "r" IN DATABASE "d" RESET ALL"#,
+                r#"REVOKE ALL ON DATABASE "d" FROM "re""ader" CASCADE"#,
+            ]
+        );
+        assert_eq!(clearing(&present, &settings(), "d", false).len(), 6, "the default privileges are given back");
+        assert_eq!(clearing(&present, &settings(), "d", true).len(), 2, "privileges are left alone");
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn restoring(target: &str) -> State {
 }
 
 fn swapping(live: Option<Live>) -> State {
-    State::Swapping { target: "shop".into(), live, since: Timestamp::UNIX_EPOCH }
+    State::Swapping { target: "shop".into(), live, also: Vec::new(), since: Timestamp::UNIX_EPOCH }
 }
 
 fn superseded(by: u32) -> State {
@@ -125,11 +125,147 @@ fn apply(databases: &[Found], actions: &[Action]) -> Vec<Found> {
             }
             Action::DropCopy { database, .. }
             | Action::DropSuperseded { database, .. }
+            | Action::DropDiscarded { database, .. }
             | Action::DropUnmarked { database } => after.retain(|found| found.name != *database),
+            Action::StayPrevious { database, target, comment, replaced } => {
+                for found in after.iter_mut().filter(|found| found.name == *database) {
+                    let (target, comment) = (target.clone(), comment.clone());
+                    found.state = Some(State::Previous { target, comment, since: *replaced });
+                }
+            }
             Action::Mention { .. } => {}
         }
     }
     after
+}
+
+const PREVIOUS_OID: u32 = 6;
+const CURRENT_OID: u32 = 7;
+const PRISTINE_OID: u32 = 10;
+
+fn previous(oid: u32) -> Found {
+    let state = State::Previous { target: "shop".into(), comment: None, since: Timestamp::UNIX_EPOCH };
+    found(oid, "shop__previous", Some(state))
+}
+
+fn current(oid: u32) -> Found {
+    let state =
+        State::Current { target: "shop".into(), dump: "d".into(), live: COPY_OID, since: Timestamp::UNIX_EPOCH };
+    found(oid, "shop__current", Some(state))
+}
+
+fn discarded(before: Found, unique: u32) -> Found {
+    let state = State::Discarded { target: "shop".into(), by: COPY_OID, since: Timestamp::UNIX_EPOCH };
+    Found { name: ours(unique), allow_connections: false, state: Some(state), ..before }
+}
+
+/// What stands on the server after each step of a reversible restore over earlier copies, and whether it had switched.
+fn after_each_reversible_step(open: bool) -> Vec<(Vec<Found>, bool)> {
+    let live = |allow: bool| Found { allow_connections: allow, ..found(LIVE_OID, "shop", None) };
+    let old = |door: bool| {
+        [
+            live(open && door),
+            Found { allow_connections: door, ..previous(PREVIOUS_OID) },
+            Found { allow_connections: door, ..current(CURRENT_OID) },
+        ]
+    };
+    let was_open = |oid| Live { oid, allow_connections: true };
+    let swap = State::Swapping {
+        target: "shop".into(),
+        live: Some(Live { oid: LIVE_OID, allow_connections: open }),
+        also: vec![was_open(PREVIOUS_OID), was_open(CURRENT_OID)],
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let copy = |state| found(COPY_OID, &ours(1), Some(state));
+    let pristine = closed(PRISTINE_OID, &ours(2), Some(restoring("shop")));
+    let before = |door: bool, more: &[Found]| [old(door).as_slice(), more].concat();
+    let switched = vec![
+        Found { allow_connections: open, ..found(COPY_OID, "shop", None) },
+        previous(LIVE_OID),
+        current(PRISTINE_OID),
+    ];
+    let after = |more: &[Found]| [switched.as_slice(), more].concat();
+    vec![
+        (before(true, &[copy(restoring("shop")), closed(PRISTINE_OID, &ours(2), None)]), false),
+        (before(true, &[copy(restoring("shop")), pristine.clone()]), false),
+        (before(true, &[copy(swap.clone()), pristine.clone()]), false),
+        (before(false, &[Found { allow_connections: false, ..copy(swap) }, pristine]), false),
+        (after(&[discarded(previous(PREVIOUS_OID), 3), discarded(current(CURRENT_OID), 4)]), true),
+        (after(&[discarded(current(CURRENT_OID), 4)]), true),
+        (after(&[]), true),
+    ]
+}
+
+/// The same of a toggle.
+fn after_each_toggle_step(open: bool) -> Vec<(Vec<Found>, bool)> {
+    let live = |allow: bool| Found { allow_connections: allow, ..found(LIVE_OID, "shop", None) };
+    let returning = State::Returning {
+        target: "shop".into(),
+        live: Some(Live { oid: LIVE_OID, allow_connections: open }),
+        allow_connections: true,
+        comment: None,
+        replaced: Timestamp::UNIX_EPOCH,
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let marked = |door| Found { allow_connections: door, state: Some(returning.clone()), ..previous(PREVIOUS_OID) };
+    let switched = Found { allow_connections: open, ..found(PREVIOUS_OID, "shop", None) };
+    vec![
+        (vec![live(open), previous(PREVIOUS_OID), current(CURRENT_OID)], false),
+        (vec![live(open), marked(true), current(CURRENT_OID)], false),
+        (vec![live(false), marked(false), current(CURRENT_OID)], false),
+        (vec![switched, previous(LIVE_OID), current(CURRENT_OID)], true),
+    ]
+}
+
+fn oids(databases: &[Found]) -> Vec<(&str, u32, bool)> {
+    let mut oids: Vec<_> =
+        databases.iter().map(|found| (found.name.as_str(), found.oid, found.allow_connections)).collect();
+    oids.sort_unstable();
+    oids
+}
+
+#[test]
+fn a_killed_reversible_restore_leaves_the_old_copies_or_the_new_ones() {
+    for open in [true, false] {
+        for (step, (databases, switched)) in after_each_reversible_step(open).into_iter().enumerate() {
+            let after = apply(&databases, &decide(&databases, number()));
+            let [live, before, pristine] =
+                if switched { [COPY_OID, LIVE_OID, PRISTINE_OID] } else { [LIVE_OID, PREVIOUS_OID, CURRENT_OID] };
+            let expected =
+                vec![("shop", live, open), ("shop__current", pristine, true), ("shop__previous", before, true)];
+            assert_eq!(oids(&after), expected, "after step {step}");
+            assert_eq!(decide(&after, number()), vec![], "again after step {step}");
+        }
+    }
+}
+
+#[test]
+fn a_killed_toggle_happened_or_did_not() {
+    for open in [true, false] {
+        for (step, (databases, switched)) in after_each_toggle_step(open).into_iter().enumerate() {
+            let after = apply(&databases, &decide(&databases, number()));
+            let [live, before] = if switched { [PREVIOUS_OID, LIVE_OID] } else { [LIVE_OID, PREVIOUS_OID] };
+            let expected =
+                vec![("shop", live, open), ("shop__current", CURRENT_OID, true), ("shop__previous", before, true)];
+            assert_eq!(oids(&after), expected, "after step {step}");
+            let previous = after.iter().find(|found| found.name == "shop__previous").unwrap();
+            assert!(matches!(previous.state, Some(State::Previous { .. })), "after step {step}: {previous:?}");
+            assert_eq!(decide(&after, number()), vec![], "again after step {step}");
+        }
+    }
+}
+
+#[test]
+fn a_void_copy_whose_replacement_is_gone_may_be_the_last_and_is_kept() {
+    let databases = [discarded(previous(PREVIOUS_OID), 3)];
+    let actions = decide(&databases, number());
+    assert!(matches!(actions.as_slice(), [Action::Mention { .. }]), "{actions:?}");
+}
+
+#[test]
+fn comments_of_earlier_versions_are_still_read() {
+    let comment = r#"{"lastgood":{"state":"swapping","target":"shop","live":null,"since":"1970-01-01T00:00:00Z"}}"#;
+    assert_eq!(State::from_comment(comment), Some(swapping(None)));
 }
 
 /// What stands on the server after each step of a restore of `shop`, in order; `live` if there was one.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
-use crate::state::{Live, target_number};
+use crate::state::{Live, State, target_number};
 use crate::swap::{Swap, Switched};
 use crate::target_lock::TargetLock;
 
@@ -94,24 +94,31 @@ impl Swap {
 
     async fn look_and_open(&self, admin: &Session, live: Option<&Live>) -> PgResult<Option<Switched>> {
         let copy = named(admin, self.copy_oid).await?;
-        let live_now = match live {
-            Some(live) => named(admin, live.oid).await?,
-            None => None,
-        };
         if copy.as_ref().is_some_and(|copy| copy.name == self.target) {
-            return Ok(Some(Switched { terminated: 0, attempts: 1, old: live_now.map(|old| old.name) }));
+            return Ok(Some(Switched { terminated: 0, attempts: 1 }));
+        }
+        let void = self.void.iter().filter(|found| found.allow_connections).map(|found| found.oid);
+        let live = live.filter(|live| live.allow_connections).map(|live| live.oid);
+        let mut closed = Vec::new();
+        for oid in live.into_iter().chain(void) {
+            closed.extend(named(admin, oid).await?);
         }
         // The copy too: whoever asked to keep it wants to look into it.
-        let live_now = live_now.filter(|_| live.is_some_and(|live| live.allow_connections));
-        for closed in live_now.into_iter().chain(copy).filter(|database| !database.allow_connections) {
+        closed.extend(copy.clone().filter(|_| self.returning.as_ref().is_none_or(|it| it.allow_connections)));
+        for closed in closed.into_iter().filter(|database| !database.allow_connections) {
             let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(&closed.name));
             admin.batch_execute(&open).await.map_err(|error| PgError::sql("letting clients in again", error))?;
+        }
+        if let (Some(returning), Some(copy)) = (&self.returning, copy) {
+            let (comment, since) = (returning.comment.clone(), returning.replaced);
+            let state = State::Previous { target: self.target.clone(), comment, since };
+            crate::temporary::comment(admin, &copy.name, Some(&state.to_comment())).await?;
         }
         Ok(None)
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Named {
     name: String,
     allow_connections: bool,

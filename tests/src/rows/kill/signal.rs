@@ -40,7 +40,7 @@ pub(super) async fn every_step(world: &World) -> RowResult {
 }
 
 /// Both signals in turn.
-fn signal(at: usize) -> Signal {
+pub(super) fn signal(at: usize) -> Signal {
     if at.is_multiple_of(2) { Signal::TERM } else { Signal::INT }
 }
 
@@ -57,7 +57,7 @@ async fn dump_at(world: &World, dump: &[&str], point: &str, signal: Signal) -> R
 }
 
 /// Ends with the signal's code, unless the work was done before it arrived.
-async fn stopped_at(world: &World, args: &[&str], point: &str, signal: Signal) -> RowResult<Output> {
+pub(super) async fn stopped_at(world: &World, args: &[&str], point: &str, signal: Signal) -> RowResult<Output> {
     let mut run = world.lastgood(args.iter().copied()).env("LASTGOOD_PROGRESS", "json").start()?;
     run.wait_for(&format!("\"name\":\"{point}\"")).await?;
     if !run.has_ended()? {

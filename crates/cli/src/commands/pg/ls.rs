@@ -7,9 +7,12 @@ use crate::commands::pg::named;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
-use crate::render::pg::listing;
+use crate::render::pg::{listing, local_listing};
 
 pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
+    if arguments.local {
+        return local(arguments, context).await;
+    }
     let database = named(arguments.database.as_deref(), context)?;
     let store = context.open().await?;
     let run = &context.run;
@@ -31,5 +34,18 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
             context.printer.warn(&format!("`{}` cannot be restored: {fault}", dump.key));
         }
     }
+    Ok(Exit::Ok)
+}
+
+/// The databases of the server; of one database only it and what was made from it.
+async fn local(arguments: &Ls, context: &Context) -> CliResult<Exit> {
+    let (server, database) = context.server(arguments.database.as_deref())?;
+    let wanted = database.filter(|_| arguments.database.is_some());
+    let mut databases = context.or_cancelled(async { Ok(pg_clone::local::list(&server).await?) }).await?;
+    databases.retain(|it| {
+        wanted.as_ref().is_none_or(|wanted| it.name == *wanted || it.of.as_deref() == Some(wanted.as_str()))
+    });
+    let now = context.run.clock.now();
+    context.printer.result(&databases, |databases| local_listing(databases, now))?;
     Ok(Exit::Ok)
 }

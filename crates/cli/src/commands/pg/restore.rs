@@ -2,10 +2,11 @@
 
 use pg_clone::PgError;
 use pg_clone::dump_key::DumpKey;
+use pg_clone::local::LocalSource;
 use pg_clone::restore::{self, RestoreOptions, RestorePlan};
 
 use crate::args::pg::Restore;
-use crate::commands::pg::{hooks, required};
+use crate::commands::pg::{hooks, local_restore, required};
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -13,6 +14,9 @@ use crate::exit::Exit;
 use crate::render::pg::{restore_plan, restore_report};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
+    if let Some(source) = LocalSource::parse(&arguments.wanted) {
+        return local_restore::run(&source, arguments, options(arguments, arguments.wanted.clone()), context).await;
+    }
     // A key is no connection string, although a database of a name such as `host=x` makes it look like one.
     let (server, wanted) = match DumpKey::parse(&arguments.wanted) {
         Some(_) => (context.server(None)?.0, arguments.wanted.clone()),
@@ -48,6 +52,7 @@ fn options(arguments: &Restore, wanted: String) -> RestoreOptions {
     let mut options = RestoreOptions::new(wanted);
     options.into.clone_from(&arguments.into);
     options.confirm.clone_from(&arguments.confirm_database);
+    options.reversible = arguments.reversible;
     options.no_owner = arguments.no_owner;
     options.no_acl = arguments.no_acl;
     options.keep_failed = arguments.keep_failed;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pg_clone::local::Effect;
 use pg_clone::recover::RecoverReport;
 use pg_clone::restore::{RestorePlan, RestoreReport};
 use pg_clone::state::Action;
 
+use super::local::copy_changes;
 use super::{facts, hook_facts, seconds};
 use crate::render::units::{age, bytes, counted, duration};
 
@@ -39,6 +41,9 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
         age(plan.created_at, now),
         facts(&lines),
     );
+    for line in copy_changes(&plan.copies, now) {
+        text.push_str(&format!("\n  {line}"));
+    }
     for problem in &plan.problems {
         text.push_str(&format!("\n  against it: {}\n              {}", problem.what, problem.help));
     }
@@ -57,6 +62,13 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
         if report.disconnected > 0 {
             text.push_str(&format!(", {} disconnected", counted(report.disconnected, "session", "sessions")));
         }
+    }
+    for change in &report.copies {
+        let (name, reference) = (&change.database, change.role.reference());
+        text.push_str(&match change.effect {
+            Effect::Appears | Effect::Replaced => format!("\n`{reference}` is `{name}`"),
+            Effect::Vanishes => format!("\n`{reference}` (`{name}`) was dropped"),
+        });
     }
     text
 }
@@ -89,7 +101,13 @@ pub(crate) fn recover_step(action: &Action) -> String {
         Action::DropSuperseded { database, target } => {
             format!("drop `{database}`, which a restore of `{target}` replaced before it was killed")
         }
-        Action::DropUnmarked { database } => format!("drop `{database}`, the empty database of a killed restore"),
+        Action::DropDiscarded { database, target } => {
+            format!("drop `{database}`, an earlier copy of `{target}` that a restore made void before it was killed")
+        }
+        Action::StayPrevious { database, target, .. } => {
+            format!("leave `{database}` the `:previous` of `{target}`: its return was killed before the switch")
+        }
+        Action::DropUnmarked { database } => format!("drop `{database}`, the unmarked database of a killed run"),
         Action::Mention { database, target } => format!("leave `{database}`, kept from a restore of `{target}`"),
     }
 }

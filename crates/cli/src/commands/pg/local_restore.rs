@@ -1,0 +1,88 @@
+//! `lastgood pg restore :LOCAL`: `:previous`, `:current`, or any database of the server in a live one's place.
+
+use pg_clone::Server;
+use pg_clone::local::{self, LocalPlan, LocalSource, Purpose};
+use pg_clone::restore::RestoreOptions;
+
+use crate::args::pg::Restore;
+use crate::commands::pg::required;
+use crate::confirm;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::pg::{local_plan, local_report};
+
+pub(super) async fn run(
+    source: &LocalSource,
+    arguments: &Restore,
+    options: RestoreOptions,
+    context: &Context,
+) -> CliResult<Exit> {
+    let (server, database) = context.server(None)?;
+    let target = match &arguments.into {
+        Some(target) => target.clone(),
+        None => required(database).map_err(|_| {
+            CliError::usage("no database to restore into is named", "name it with --into, or set PGDATABASE")
+        })?,
+    };
+    if arguments.reversible {
+        context.printer.note("--reversible is for dumps: a local restore leaves the copies as they are");
+    }
+    execute(&server, source, &target, Purpose::Restore, options, arguments.dry_run.dry_run, context).await
+}
+
+/// Plans, asks, and does it: a restore of a local database or a copy.
+pub(super) async fn execute(
+    server: &Server,
+    source: &LocalSource,
+    target: &str,
+    purpose: Purpose,
+    mut options: RestoreOptions,
+    dry_run: bool,
+    context: &Context,
+) -> CliResult<Exit> {
+    let plan = Box::pin(local::prepare(server, source, target, purpose, &context.run)).await?;
+    let now = context.run.clock.now();
+    if dry_run {
+        let words = |plan: &LocalPlan| format!("{}\nNothing was changed (dry run)", local_plan(plan, now));
+        context.printer.result(&plan, words)?;
+        return Ok(Exit::Ok);
+    }
+    confirm(&plan, &mut options, context).await?;
+    let report = Box::pin(local::restore(server, &plan, &options, &context.run)).await?;
+    for warning in &report.warnings {
+        context.printer.warn(warning);
+    }
+    context.printer.result(&report, local_report)?;
+    Ok(Exit::Ok)
+}
+
+/// A live database is replaced only if its name was typed. Beyond that somebody has to agree to the sessions of the
+/// source being ended, of which a name he typed says nothing.
+async fn confirm(plan: &LocalPlan, options: &mut RestoreOptions, context: &Context) -> CliResult<()> {
+    if !plan.problems.is_empty() {
+        return Ok(());
+    }
+    if plan.replaces.is_some() && options.confirm.is_none() && confirm::somebody_is_there() {
+        context.printer.stderr(&local_plan(plan, context.run.clock.now()));
+        let typed = confirm::ask("Type the database name to go on:", &context.run.cancel).await?;
+        if typed != plan.target {
+            return Err(CliError::Confirm {
+                what: format!("`{typed}` is not the name of the database that would be replaced"),
+                help: format!("type `{}`, or name another target; nothing was changed", plan.target),
+            });
+        }
+        options.confirm = Some(typed);
+        return Ok(());
+    }
+    if plan.replaces.is_some() && options.confirm.as_deref() != Some(&plan.target) {
+        // The library words the refusal.
+        return Ok(());
+    }
+    if plan.source_sessions() == 0 || context.global.yes {
+        return Ok(());
+    }
+    let sessions = crate::render::units::counted(plan.source_sessions(), "session", "sessions");
+    let what = format!("this ends {sessions} of `{}`, which nobody can reach until it is copied", plan.source.name);
+    confirm::go_on(&what, &context.run.cancel).await
+}

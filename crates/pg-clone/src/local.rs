@@ -1,0 +1,19 @@
+//! Databases of the server itself: what a reversible restore keeps, local copies, and the way back from them.
+
+mod copies;
+mod drop;
+pub(crate) mod duplicate;
+mod list;
+mod name;
+mod prepare;
+mod restore;
+
+pub use copies::{CopyChange, Effect};
+pub(crate) use copies::{changes, collisions};
+pub use drop::{DropPlan, DropReport, drop_local, prepare_drop};
+pub use list::{LocalDatabase, Role, list};
+pub(crate) use name::NAME_BYTES_MAX;
+pub use name::{CopyRole, LocalSource, copy_name};
+pub use prepare::{LocalPlan, Purpose, Way, prepare};
+pub(crate) use restore::void_copies;
+pub use restore::{LocalReport, restore};
