@@ -75,7 +75,6 @@ impl LocalPlan {
         let in_use = matches!(self.source.role, Role::Live | Role::Copy);
         if self.way == Way::Duplicate && in_use { self.source.sessions } else { 0 }
     }
-    }
 }
 
 /// Finds out what restoring `source` into `target`, or copying it there, would do.
