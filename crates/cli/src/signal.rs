@@ -41,6 +41,7 @@ pub(crate) fn listen(cancel: CancellationToken, printer: Arc<Printer>) -> std::i
                 else => return,
             };
             if record.0.swap(exit.code(), Ordering::SeqCst) != 0 {
+                pg_clone::hook::kill_running();
                 std::process::exit(exit.code().into());
             }
             printer.note("interrupted: clearing up; once more ends at once");

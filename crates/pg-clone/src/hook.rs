@@ -16,11 +16,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::adapters::hook_process;
 use crate::error::{PgError, PgResult};
 pub use crate::hook::run::{HookFailure, HookReport};
 pub(crate) use crate::hook::run::{Scene, run_all};
 pub(crate) use crate::hook::trial::scratch_target;
 pub use crate::hook::trial::{Trial, try_on_empty};
+
+/// Kills every hook that runs in this process, with all it started. For a process that is about to end without waiting
+/// for its runs: hooks are in process groups of their own, and would go on.
+pub fn kill_running() {
+    hook_process::kill_running();
+}
 
 /// How long a hook may take unless somebody says otherwise: a migration of a large table takes minutes, and a hook that
 /// hangs should still be found before the next night.

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -24,6 +25,20 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// Bytes read at once: a pipe's default capacity on Linux.
 const READ_BYTES: usize = 64 * 1024;
+
+/// The process groups that run now.
+static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+fn running() -> MutexGuard<'static, Vec<Pid>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills everything that runs; see [`crate::hook::kill_running`].
+pub(crate) fn kill_running() {
+    for group in running().iter() {
+        let _ = kill_process_group(*group, Signal::KILL);
+    }
+}
 
 /// How a command ended.
 #[derive(Debug)]
@@ -122,6 +137,7 @@ impl Group {
         let child = command.spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let id = id.ok_or_else(|| io::Error::other("a process without an id"))?;
+        running().push(id);
         Ok(Self { child, id, reaped: false })
     }
 
@@ -147,6 +163,7 @@ impl Group {
     }
 
     async fn reap(&mut self) -> io::Result<ExitStatus> {
+        running().retain(|other| *other != self.id);
         let status = self.child.wait().await?;
         self.reaped = true;
         Ok(status)
@@ -156,6 +173,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        running().retain(|other| *other != self.id);
     }
 }
 

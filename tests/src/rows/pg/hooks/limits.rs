@@ -98,6 +98,20 @@ async fn settles(world: &World, sql: &str, expected: &str) -> RowResult {
     }
 }
 
+/// Waits until a killed process is gone: nobody is left to wait for it, and the system's first process may take its time.
+async fn gone(pid: &str) -> RowResult {
+    let begun = Instant::now();
+    let runs = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    };
+    while runs() {
+        ensure!(begun.elapsed() < Duration::from_secs(20), "process {pid} still runs");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
 /// SIGTERM, SIGINT and SIGKILL while a hook runs.
 pub(super) async fn signals(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
@@ -129,6 +143,19 @@ pub(super) async fn signals(world: &World) -> RowResult {
         ensure_eq!(world.leftovers()?, Vec::<String>::new(), "{place}: databases left");
         ensure_eq!(world.place().picture().await?, stored, "{place}: the location");
     }
+    // Who does not want to wait for the deaf one signals twice: it goes too, and only the copy is left.
+    let _ = fs::remove_file(world.folder().join("pid"));
+    let mut run = world.lastgood(restore).arg(deaf).env("LASTGOOD_PROGRESS", "json").start()?;
+    run.wait_for("\"line\":\"running\"").await?;
+    run.signal(Signal::TERM)?;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    run.signal(Signal::TERM)?;
+    run.finish().await?.expect_code(143)?;
+    let pid = notes(world, "pid").trim().to_owned();
+    ensure!(!pid.is_empty(), "the hook did not run");
+    gone(&pid).await?;
+    world.lastgood(["pg", "recover"]).ok().await?;
+    ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left after two signals");
     for point in ["hook.post_create", "hook.pre_swap"] {
         let run = world.lastgood(restore).arg("sleep 0").arg("--post-create-hook").arg("true");
         run.env("LASTGOOD_CRASH_AT", point).run().await?.expect_killed()?;
