@@ -1,5 +1,6 @@
 //! What can be typed. What it means is decided in `commands`, where a refusal can be worded without repeating secrets.
 
+pub(crate) mod dict;
 pub(crate) mod hooks;
 pub(crate) mod pg;
 pub(crate) mod retention;
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     /// Dump, restore and look after PostgreSQL databases
     #[command(subcommand)]
     Pg(pg::Pg),
+    /// Restore and look after backups of in-memory stores, Python's DictDB included
+    #[command(subcommand)]
+    Dict(dict::Dict),
     /// Make the location if it is missing, and prove that it publishes atomically
     Init,
     /// Check the location, and the server and its programs if one is named

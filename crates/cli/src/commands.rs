@@ -1,6 +1,7 @@
 //! One file per command: what was typed becomes what is meant, a library does it, `render` words the result.
 
 mod completions;
+mod dict;
 mod doctor;
 mod init;
 mod man;
@@ -17,6 +18,7 @@ use crate::exit::Exit;
 pub(crate) async fn run(command: Command, context: &Context) -> CliResult<Exit> {
     match command {
         Command::Pg(command) => Box::pin(pg::run(command, context)).await,
+        Command::Dict(command) => Box::pin(dict::run(command, context)).await,
         Command::Init => Box::pin(init::run(context)).await,
         Command::Doctor(arguments) => Box::pin(doctor::run(&arguments, context)).await,
         Command::Completions { shell } => completions::run(shell, context),

@@ -1,6 +1,7 @@
 //! What can go wrong in a command, beside what the libraries report.
 
 use backup_core::{CoreError, FormatError, StoreError};
+use dictstore_backup::DictError;
 use pg_clone::error::PgError;
 
 /// Result of a command.
@@ -13,6 +14,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Pg(#[from] PgError),
+    /// A restore, check or compaction of an in-memory store's backups failed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Dict(#[from] DictError),
     /// The location failed.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -2,6 +2,7 @@
 
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
+use dictstore_backup::DictError;
 use pg_clone::error::PgError;
 
 use crate::error::CliError;
@@ -61,6 +62,7 @@ impl Exit {
 pub(crate) fn of(error: &CliError) -> Exit {
     match error {
         CliError::Pg(error) => of_pg(error),
+        CliError::Dict(error) => of_dict(error.inner()),
         CliError::Core(error) => of_core(error),
         CliError::Usage { .. } => Exit::Usage,
         CliError::Confirm { .. } => Exit::Confirmation,
@@ -83,6 +85,16 @@ fn of_pg(error: &PgError) -> Exit {
         PgError::Usage { .. } => Exit::Usage,
         PgError::Interrupted => Exit::Interrupted,
         // Sql, NoDump, NoDatabase, Refused, and whatever is added later.
+        _ => Exit::Failed,
+    }
+}
+
+fn of_dict(error: &DictError) -> Exit {
+    match error {
+        DictError::Core(error) => of_core(error),
+        DictError::Damaged { .. } | DictError::Refused { .. } | DictError::Gap { .. } => Exit::Integrity,
+        DictError::Usage { .. } => Exit::Usage,
+        // NoBackup, Encode, Io, Schema, and whatever is added later.
         _ => Exit::Failed,
     }
 }

@@ -1,0 +1,73 @@
+//! `lastgood dict`: which command it is, and what they share.
+
+mod compact;
+mod convert;
+mod diff;
+mod ls;
+mod prune;
+mod restore;
+mod show;
+mod verify;
+mod watch;
+
+use backup_core::probe;
+use backup_core::store::SharedStore;
+use dictstore_backup::{Note, RestoreOptions, RestoreTo, Semantics};
+use jiff::Timestamp;
+
+use crate::args::dict::{Dict, Point, Where};
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+
+/// Runs `command`. The futures hold whole pipelines, so that each is boxed.
+pub(super) async fn run(command: Dict, context: &Context) -> CliResult<Exit> {
+    match command {
+        Dict::Ls(arguments) => Box::pin(ls::run(&arguments, context)).await,
+        Dict::Show(arguments) => Box::pin(show::run(&arguments, context)).await,
+        Dict::Verify(arguments) => Box::pin(verify::run(&arguments, context)).await,
+        Dict::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
+        Dict::Compact(arguments) => Box::pin(compact::run(&arguments, context)).await,
+        Dict::Diff(arguments) => Box::pin(diff::run(&arguments, context)).await,
+        Dict::Convert(arguments) => convert::run(&arguments, context),
+        Dict::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
+        Dict::Watch(arguments) => Box::pin(watch::run(&arguments, context)).await,
+    }
+}
+
+/// The location named as an argument, or else the one of `-r`.
+async fn open(place: &Where, context: &Context) -> CliResult<SharedStore> {
+    let Some(location) = &place.location else { return context.open().await };
+    let store = location.parse::<backup_core::location::Location>()?.open().await?;
+    probe::check(&*store).await?;
+    Ok(store)
+}
+
+fn options(point: &Point) -> CliResult<RestoreOptions> {
+    let to = match (&point.at, &point.up_to, point.sequence) {
+        (Some(at), _, _) => RestoreTo::Time(time(at)?),
+        (_, Some(file), _) => RestoreTo::File(file.clone()),
+        (_, _, Some(sequence)) => RestoreTo::Sequence(sequence),
+        _ => RestoreTo::Latest,
+    };
+    Ok(RestoreOptions { to, semantics: semantics(point.dictdb_semantics) })
+}
+
+fn semantics(dictdb: bool) -> Semantics {
+    if dictdb { Semantics::DictDb } else { Semantics::Exact }
+}
+
+fn time(text: &str) -> CliResult<Timestamp> {
+    text.parse().map_err(|_| {
+        CliError::usage(
+            format!("`--at` cannot be `{text}`"),
+            "write a time with its zone, such as `2026-11-21T03:00:00Z`",
+        )
+    })
+}
+
+fn warn(notes: &[Note], context: &Context) {
+    for note in notes {
+        context.printer.warn(&format!("`{}`: {}", note.file, note.what));
+    }
+}

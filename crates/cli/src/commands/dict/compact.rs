@@ -1,0 +1,31 @@
+//! `lastgood dict compact`.
+
+use std::sync::Arc;
+
+use dictstore_backup::restore::plan_restore;
+use dictstore_backup::{RestoreOptions, RestorePlan, RestoreTo, compact};
+
+use crate::args::dict::Compact;
+use crate::commands::dict::{open, semantics, warn};
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::dict::{compacted, restore_plan};
+
+pub(super) async fn run(arguments: &Compact, context: &Context) -> CliResult<Exit> {
+    let store = open(&arguments.place, context).await?;
+    let options = RestoreOptions { to: RestoreTo::Latest, semantics: semantics(arguments.dictdb_semantics) };
+    if arguments.dry_run.dry_run {
+        let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options.to).await?) }).await?;
+        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
+        context.printer.result(&plan, words)?;
+        return Ok(Exit::Ok);
+    }
+    let (clock, progress) = (Arc::clone(&context.run.clock), Arc::clone(&context.run.progress));
+    let work = Box::pin(compact::compact(&store, &options, arguments.format, clock, progress));
+    // Dropped at a signal: what has no manifest is no backup.
+    let done = context.or_cancelled(async { Ok(work.await?) }).await?;
+    warn(&done.restored.notes, context);
+    context.printer.result(&done.written, |written| compacted(written.as_ref(), done.plan()))?;
+    Ok(Exit::Ok)
+}

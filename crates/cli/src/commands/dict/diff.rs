@@ -1,0 +1,47 @@
+//! `lastgood dict diff`.
+
+use std::path::Path;
+
+use backup_core::store::SharedStore;
+use dictstore_backup::format::BackupName;
+use dictstore_backup::{DictStore, RestoreOptions, RestoreTo, Semantics, diff, file, restore_from};
+
+use crate::args::dict::Diff;
+use crate::commands::dict::{open, warn};
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::dict::differences;
+
+pub(super) async fn run(arguments: &Diff, context: &Context) -> CliResult<Exit> {
+    let (first, second) = context
+        .or_cancelled(async {
+            let first = state(&arguments.first, arguments, context).await?;
+            Ok((first, state(&arguments.second, arguments, context).await?))
+        })
+        .await?;
+    let found = diff::diff(&first, &second);
+    context.printer.result(&found, differences)?;
+    Ok(Exit::Ok)
+}
+
+/// The state a backup of the location leads to, or the one a file holds.
+async fn state(named: &str, arguments: &Diff, context: &Context) -> CliResult<DictStore> {
+    if BackupName::parse(named).is_some() {
+        let store: SharedStore = open(&arguments.place, context).await?;
+        let options = RestoreOptions { to: RestoreTo::File(named.to_owned()), semantics: Semantics::Exact };
+        let restored = Box::pin(restore_from(&*store, &options)).await?;
+        warn(&restored.notes, context);
+        return Ok(restored.store);
+    }
+    let path = Path::new(named);
+    let Some(format) = file::format_of(path) else {
+        return Err(CliError::usage(
+            format!("`{named}` is no backup and no .json or .pickle file"),
+            "`lastgood dict ls` names the backups",
+        ));
+    };
+    let (store, notes) = file::read(path, format, Semantics::Exact)?;
+    warn(&notes, context);
+    Ok(store)
+}

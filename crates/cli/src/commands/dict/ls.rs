@@ -1,0 +1,22 @@
+//! `lastgood dict ls`.
+
+use dictstore_backup::folder::{self, Entry};
+
+use crate::args::dict::Ls;
+use crate::commands::dict::open;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::dict::listing;
+
+pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
+    let store = open(&arguments.place, context).await?;
+    let entries = context.or_cancelled(async { Ok(folder::list(&*store).await?) }).await?;
+    if entries.is_empty() {
+        context.printer.note(&format!("there are no backups in {}", store.describe()));
+    }
+    let listed: Vec<_> = entries.iter().map(Entry::listed).collect();
+    let now = context.run.clock.now();
+    context.printer.result(&listed, |listed| listing(listed, now))?;
+    Ok(Exit::Ok)
+}

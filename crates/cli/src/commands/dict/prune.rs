@@ -1,0 +1,53 @@
+//! `lastgood dict prune`.
+
+use dictstore_backup::retain::{self, RetainPlan};
+
+use crate::args::dict::Prune;
+use crate::commands::dict::open;
+use crate::confirm;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::dict::{Pruned, prune_plan, pruned};
+use crate::render::units::{bytes, counted};
+
+pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit> {
+    let policy = arguments.keep.policy()?;
+    let store = open(&arguments.place, context).await?;
+    let now = context.run.clock.now();
+    let plan = context.or_cancelled(async { Ok(retain::plan(&*store, &policy, now).await?) }).await?;
+    for warning in &plan.retention.warnings {
+        context.printer.warn(warning);
+    }
+    if arguments.dry_run.dry_run {
+        let words = |decisions: &_| format!("{}\nNothing was changed (dry run)", prune_plan(decisions));
+        context.printer.result(&plan.retention.decisions, words)?;
+        return Ok(Exit::Ok);
+    }
+    agreed(&plan, context).await?;
+    // Not dropped half-way at a signal: each step is quick, and what is begun is better finished than found later.
+    let outcome = retain::apply(&*store, &plan, &*context.run.clock, &*context.run.progress).await?;
+    let report = Pruned::of(&outcome);
+    context.printer.result(&report, pruned)?;
+    if report.failures.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    let failed = counted(report.failures.len() as u64, "object", "objects");
+    Err(CliError::Partial {
+        what: format!("{failed} could not be deleted"),
+        help: "the same command goes on with them; every kept backup is whole".to_owned(),
+    })
+}
+
+async fn agreed(plan: &RetainPlan, context: &Context) -> CliResult<()> {
+    let deleted = plan.removals.removals.len() as u64;
+    if deleted == 0 || context.global.yes {
+        return Ok(());
+    }
+    if confirm::somebody_is_there() {
+        context.printer.stderr(&prune_plan(&plan.retention.decisions));
+    }
+    let freed = bytes(plan.removals.freed_bytes);
+    let what = format!("this deletes {} and frees {freed}", counted(deleted, "backup", "backups"));
+    confirm::go_on(&what, &context.run.cancel).await
+}

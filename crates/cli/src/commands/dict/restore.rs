@@ -1,0 +1,52 @@
+//! `lastgood dict restore`.
+
+use dictstore_backup::restore::plan_restore;
+use dictstore_backup::{DictResult, RestorePlan, file, restore_from};
+
+use crate::args::dict::Restore;
+use crate::commands::dict::{open, options, warn};
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::dict::{Report, restore_plan, restored};
+
+pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
+    let options = options(&arguments.point)?;
+    let store = open(&arguments.place, context).await?;
+    if arguments.dry_run.dry_run {
+        let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options.to).await?) }).await?;
+        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
+        context.printer.result(&plan, words)?;
+        return Ok(Exit::Ok);
+    }
+    let Some(path) = arguments.to.clone() else {
+        return Err(CliError::usage("no file to restore into is named", "name one with `--to FILE`"));
+    };
+    let format = arguments.format.or_else(|| file::format_of(&path)).unwrap_or_default();
+    let done = context.or_cancelled(async { Ok(Box::pin(restore_from(&*store, &options)).await?) }).await?;
+    for left_out in &done.plan.left_out {
+        context.printer.warn(&format!("`{}` was left out: {}", left_out.file, left_out.why));
+    }
+    warn(&done.notes, context);
+    let snapshot = done.store.snapshot();
+    let heads = dictstore_backup::source::Cut::tables(&snapshot);
+    let target = path.clone();
+    write(move || file::write(&target, &snapshot, format)).await?;
+    let report = Report {
+        file: path.display().to_string(),
+        format,
+        tables: heads.len() as u64,
+        records: heads.iter().map(|table| table.records).sum(),
+        plan: done.plan,
+        notes: done.notes,
+    };
+    context.printer.result(&report, restored)?;
+    Ok(Exit::Ok)
+}
+
+async fn write(work: impl FnOnce() -> DictResult<()> + Send + 'static) -> CliResult<()> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}

@@ -1,0 +1,17 @@
+//! `lastgood dict show`.
+
+use dictstore_backup::folder;
+
+use crate::args::dict::Show;
+use crate::commands::dict::open;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::dict::shown;
+
+pub(super) async fn run(arguments: &Show, context: &Context) -> CliResult<Exit> {
+    let store = open(&arguments.place, context).await?;
+    let found = context.or_cancelled(async { Ok(folder::show(&*store, &arguments.file).await?) }).await?;
+    context.printer.result(&found, shown)?;
+    Ok(Exit::Ok)
+}

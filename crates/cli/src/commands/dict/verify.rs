@@ -1,0 +1,23 @@
+//! `lastgood dict verify`.
+
+use dictstore_backup::DictError;
+use dictstore_backup::verify;
+
+use crate::args::dict::Verify;
+use crate::commands::dict::open;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::dict::verified;
+
+pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
+    let store = open(&arguments.place, context).await?;
+    let report = context.or_cancelled(async { Ok(verify::verify(&*store).await?) }).await?;
+    context.printer.result(&report, verified)?;
+    match report.broken().next() {
+        None => Ok(Exit::Ok),
+        Some(first) => {
+            Err(DictError::Damaged { file: first.file.clone(), what: first.broken.clone().unwrap_or_default() }.into())
+        }
+    }
+}

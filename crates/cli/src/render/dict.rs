@@ -1,0 +1,204 @@
+//! Backups of in-memory stores in words.
+
+use std::collections::BTreeMap;
+
+use backup_core::prune::PruneOutcome;
+use backup_core::retention::{Action, Decision};
+use dictstore_backup::diff::{Diff, Keys, TableDiff};
+use dictstore_backup::folder::{Listed, Shown, State};
+use dictstore_backup::verify::VerifyReport;
+use dictstore_backup::{Format, Note, RestorePlan, Written};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::render::table::{Align, Column, table};
+use crate::render::units;
+
+const COLUMNS: [Column; 7] = [
+    Column("FILE", Align::Left),
+    Column("KIND", Align::Left),
+    Column("AGE", Align::Left),
+    Column("SEQ", Align::Right),
+    Column("RECORDS", Align::Right),
+    Column("STORED", Align::Right),
+    Column("STATE", Align::Left),
+];
+
+pub(crate) fn listing(backups: &[Listed], now: Timestamp) -> String {
+    if backups.is_empty() {
+        return String::new();
+    }
+    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), units::count);
+    table(
+        &COLUMNS,
+        backups.iter().map(|backup| {
+            vec![
+                backup.file.clone(),
+                backup.kind.name().to_owned(),
+                backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
+                number(backup.sequence),
+                number(backup.records),
+                units::bytes(backup.bytes),
+                state(&backup.state),
+            ]
+        }),
+    )
+}
+
+fn state(state: &State) -> String {
+    match state {
+        State::Good => "good".to_owned(),
+        State::Damaged(why) => format!("DAMAGED: {why}"),
+        State::Unpublished => "unpublished: no backup".to_owned(),
+        State::Foreign => "DictDB's, unchecked".to_owned(),
+        State::Torn(why) => format!("TORN: {why}"),
+    }
+}
+
+pub(crate) fn shown(shown: &Shown) -> String {
+    let backup = &shown.backup;
+    let mut lines = vec![format!("{}  {}  {}", backup.file, backup.kind.name(), state(&backup.state))];
+    lines.extend(backup.time.map(|time| format!("  taken    {} UTC", units::time(time))));
+    lines.push(format!("  stored   {}", units::bytes(backup.bytes)));
+    lines.extend(backup.sequence.map(|sequence| format!("  sequence {sequence}")));
+    if let Some(chain) = &shown.chain {
+        lines.push(format!("  restore  {}", chain.join(" → ")));
+    }
+    for table in &shown.tables {
+        let deleted =
+            if table.deletes > 0 { format!(", {} deleted", units::count(table.deletes)) } else { String::new() };
+        let records = units::counted(table.records, "record", "records");
+        lines.push(format!("  table `{}`: {records}{deleted}, next key {}", table.name, table.next_key));
+    }
+    lines.join("\n")
+}
+
+pub(crate) fn verified(report: &VerifyReport) -> String {
+    let mut lines: Vec<String> = report
+        .files
+        .iter()
+        .map(|file| match &file.broken {
+            None => format!("ok    {}  {}", file.file, state(&file.state)),
+            Some(why) => format!("FAIL  {}  {why}", file.file),
+        })
+        .collect();
+    lines.push(match &report.newest_whole {
+        Some(file) => format!("the newest backup that can be restored is `{file}`"),
+        None => "no backup can be restored".to_owned(),
+    });
+    lines.join("\n")
+}
+
+pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
+    let mut lines: Vec<String> = plan.files.iter().map(|file| format!("apply  {file}")).collect();
+    lines.extend(plan.left_out.iter().map(|left| format!("leave  {}: {}", left.file, left.why)));
+    if !plan.verified {
+        lines.push("no manifest vouches for these files: DictDB writes none".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// What a restore did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) file: String,
+    pub(crate) format: Format,
+    pub(crate) tables: u64,
+    pub(crate) records: u64,
+    pub(crate) plan: RestorePlan,
+    pub(crate) notes: Vec<Note>,
+}
+
+pub(crate) fn restored(report: &Report) -> String {
+    let (records, tables) =
+        (units::counted(report.records, "record", "records"), units::counted(report.tables, "table", "tables"));
+    let files = units::counted(report.plan.files.len() as u64, "file", "files");
+    format!("restored {records} of {tables} from {files} into `{}`", report.file)
+}
+
+pub(crate) fn compacted(written: Option<&Written>, plan: &RestorePlan) -> String {
+    match written {
+        None => "the newest backup is a full one: nothing to do".to_owned(),
+        Some(written) => {
+            let files = units::counted(plan.files.len() as u64, "file", "files");
+            let records = units::counted(written.records, "record", "records");
+            format!("{files} became `{}` with {records}; the old ones stay until `lastgood dict prune`", written.file)
+        }
+    }
+}
+
+pub(crate) fn differences(diff: &Diff) -> String {
+    if diff.is_empty() {
+        return "nothing differs".to_owned();
+    }
+    let mut lines: Vec<String> = diff.added.iter().map(|table| format!("+ table `{table}`")).collect();
+    lines.extend(diff.removed.iter().map(|table| format!("- table `{table}`")));
+    diff.changed.iter().for_each(|table| in_table(table, &mut lines));
+    lines.join("\n")
+}
+
+fn in_table(table: &TableDiff, lines: &mut Vec<String>) {
+    lines.push(format!("  table `{}`", table.table));
+    if table.definition {
+        lines.push("    ~ primary key or schema".to_owned());
+    }
+    if table.counter {
+        lines.push("    ~ next automatic key".to_owned());
+    }
+    for (sign, keys) in [('+', &table.added), ('-', &table.removed), ('~', &table.changed)] {
+        lines.extend(some(sign, keys));
+    }
+}
+
+fn some(sign: char, keys: &Keys) -> Option<String> {
+    let more = keys.count.saturating_sub(keys.first.len() as u64);
+    let more = if more > 0 { format!(" and {} more", units::count(more)) } else { String::new() };
+    let records = units::counted(keys.count, "record", "records");
+    (keys.count > 0).then(|| format!("    {sign} {records}: {}{more}", keys.first.join(", ")))
+}
+
+pub(crate) fn prune_plan(decisions: &[Decision]) -> String {
+    let line = |decision: &Decision| {
+        let action = match decision.action {
+            Action::Keep => "keep  ",
+            Action::Delete => "delete",
+        };
+        format!("{action}  {}  ({})", file_of(&decision.id), decision.reasons.join("; "))
+    };
+    decisions.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What a prune did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Pruned {
+    pub(crate) removed: Vec<String>,
+    pub(crate) kept_back: Vec<String>,
+    pub(crate) objects: u64,
+    pub(crate) freed_bytes: u64,
+    pub(crate) failures: BTreeMap<String, String>,
+}
+
+impl Pruned {
+    pub(crate) fn of(outcome: &PruneOutcome) -> Self {
+        let files = |keys: &[backup_core::key::Key]| keys.iter().map(|key| file_of(key.as_str()).to_owned()).collect();
+        let failures = outcome.failures.iter().map(|failure| (failure.key.to_string(), failure.error.to_string()));
+        Self {
+            removed: files(&outcome.removed),
+            kept_back: files(&outcome.kept_back),
+            objects: outcome.objects,
+            freed_bytes: outcome.freed_bytes,
+            failures: failures.collect(),
+        }
+    }
+}
+
+pub(crate) fn pruned(report: &Pruned) -> String {
+    let removed = units::counted(report.removed.len() as u64, "backup", "backups");
+    format!("deleted {removed} and freed {}", units::bytes(report.freed_bytes))
+}
+
+/// The backup's file, from the key of its manifest.
+fn file_of(manifest: &str) -> &str {
+    let name = manifest.rsplit('/').next().unwrap_or(manifest);
+    name.strip_suffix(".manifest.json").unwrap_or(name)
+}

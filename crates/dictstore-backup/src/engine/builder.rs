@@ -1,0 +1,206 @@
+//! How backups are set up; the defaults are DictDB's.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use backup_core::clock::{Clock, SystemClock};
+use backup_core::location::Location;
+use backup_core::progress::{SharedProgress, Silent};
+use backup_core::retention::Policy;
+use backup_core::store::SharedStore;
+
+use super::{Backups, OnFailure};
+use crate::error::{DictError, DictResult};
+use crate::format::Format;
+use crate::source::Source;
+
+/// Time between periodic backups, unless said otherwise.
+pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(300);
+
+/// Least time between backups that [`Backups::notify_change`] asks for, unless said otherwise.
+pub const MIN_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
+
+/// Deltas before a full backup, unless said otherwise.
+pub const MAX_DELTAS_BEFORE_FULL_DEFAULT: u64 = 10;
+
+/// Name of what is backed up, unless said otherwise.
+const NAME_DEFAULT: &str = "dictstore";
+
+/// Where backups go.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A location as users write it; a folder that does not exist is made.
+    Location(String),
+    /// An open store.
+    Store(SharedStore),
+}
+
+impl From<&str> for Place {
+    fn from(location: &str) -> Self {
+        Self::Location(location.to_owned())
+    }
+}
+
+impl From<String> for Place {
+    fn from(location: String) -> Self {
+        Self::Location(location)
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(folder: &Path) -> Self {
+        Self::Location(folder.display().to_string())
+    }
+}
+
+impl From<PathBuf> for Place {
+    fn from(folder: PathBuf) -> Self {
+        folder.as_path().into()
+    }
+}
+
+impl From<SharedStore> for Place {
+    fn from(store: SharedStore) -> Self {
+        Self::Store(store)
+    }
+}
+
+impl Place {
+    pub(super) async fn open(&self) -> DictResult<SharedStore> {
+        match self {
+            Self::Location(text) => Ok(text.parse::<Location>()?.open_or_create().await?),
+            Self::Store(store) => Ok(store.clone()),
+        }
+    }
+}
+
+/// What the worker works by.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) place: Place,
+    pub(super) name: String,
+    pub(super) interval: Duration,
+    pub(super) min_interval: Duration,
+    pub(super) format: Format,
+    pub(super) incremental: bool,
+    pub(super) max_deltas_before_full: u64,
+    pub(super) keep: Option<Policy>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) progress: SharedProgress,
+}
+
+/// Sets backups up.
+pub struct Builder {
+    settings: Settings,
+    on_failure: Option<OnFailure>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(super) fn new(source: Arc<dyn Source>, place: Place) -> Self {
+        let settings = Settings {
+            source,
+            place,
+            name: NAME_DEFAULT.to_owned(),
+            interval: INTERVAL_DEFAULT,
+            min_interval: MIN_INTERVAL_DEFAULT,
+            format: Format::Json,
+            incremental: false,
+            max_deltas_before_full: MAX_DELTAS_BEFORE_FULL_DEFAULT,
+            keep: None,
+            clock: Arc::new(SystemClock),
+            progress: Arc::new(Silent),
+        };
+        Self { settings, on_failure: None }
+    }
+
+    /// Time between periodic backups; [`INTERVAL_DEFAULT`] without it.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.settings.interval = interval;
+        self
+    }
+
+    /// Least time between backups that [`Backups::notify_change`] asks for; [`MIN_INTERVAL_DEFAULT`] without it.
+    #[must_use]
+    pub fn min_interval(mut self, min_interval: Duration) -> Self {
+        self.settings.min_interval = min_interval;
+        self
+    }
+
+    /// Format of full backups; JSON without it. Deltas are always JSON.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.settings.format = format;
+        self
+    }
+
+    /// Whether to write deltas between full backups; not without it.
+    #[must_use]
+    pub fn incremental(mut self, incremental: bool) -> Self {
+        self.settings.incremental = incremental;
+        self
+    }
+
+    /// Deltas after which a full backup is due; [`MAX_DELTAS_BEFORE_FULL_DEFAULT`] without it.
+    #[must_use]
+    pub fn max_deltas_before_full(mut self, deltas: u64) -> Self {
+        self.settings.max_deltas_before_full = deltas;
+        self
+    }
+
+    /// Calls `on_failure` with the error and the number of failures in a row. It runs on a thread of its own: it may
+    /// take its time, ask for a backup, or panic.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: impl FnMut(&DictError, u64) + Send + 'static) -> Self {
+        self.on_failure = Some(Box::new(on_failure));
+        self
+    }
+
+    /// Deletes after each full backup what `policy` does not keep, whole chains at a time; everything stays without it.
+    #[must_use]
+    pub fn keep(mut self, policy: Policy) -> Self {
+        self.settings.keep = Some(policy);
+        self
+    }
+
+    /// Name of what is backed up, in manifests.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// Another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Who hears of steps and warnings.
+    #[must_use]
+    pub fn progress(mut self, progress: SharedProgress) -> Self {
+        self.settings.progress = progress;
+        self
+    }
+
+    /// Opens the location and starts. The first periodic backup follows after one interval.
+    ///
+    /// # Errors
+    /// [`DictError::Usage`] for settings that make no sense; what the store says.
+    pub fn start(self) -> DictResult<Backups> {
+        if self.settings.interval.is_zero() {
+            return Err(DictError::Usage { what: "the interval must be more than zero".to_owned() });
+        }
+        Backups::start(self.settings, self.on_failure)
+    }
+}

@@ -1,0 +1,172 @@
+//! The thread that does the work: waits, cuts, writes, counts.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::time::Instant;
+
+use futures::FutureExt;
+use tokio::runtime::Runtime;
+
+use super::builder::Settings;
+use super::schedule::Schedule;
+use super::{Request, Shared, Wanted};
+use crate::backup::{BackupWriter, Written};
+use crate::error::{DictError, DictResult};
+use crate::restore::no_thread;
+use crate::source::Cut;
+use crate::{format::BackupKind, retain};
+
+pub(super) struct Worker {
+    settings: Settings,
+    shared: Arc<Shared>,
+    failures: Sender<(Arc<DictError>, u64)>,
+    writer: BackupWriter,
+    /// Generation of the newest backup of this store; none before the first.
+    backed_up: Option<u64>,
+}
+
+impl Worker {
+    pub(super) fn run(
+        settings: Settings,
+        shared: Arc<Shared>,
+        requests: &Receiver<Request>,
+        failures: &Sender<(Arc<DictError>, u64)>,
+        ready: &SyncSender<DictResult<()>>,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread);
+        let opened = runtime.and_then(|runtime| {
+            let worker = runtime.block_on(Self::open(settings, shared, failures.clone()))?;
+            Ok((runtime, worker))
+        });
+        match opened {
+            Ok((runtime, mut worker)) => {
+                // Whoever started has either heard it or gone.
+                let _ = ready.send(Ok(()));
+                worker.serve(&runtime, requests);
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        }
+    }
+
+    async fn open(
+        settings: Settings,
+        shared: Arc<Shared>,
+        failures: Sender<(Arc<DictError>, u64)>,
+    ) -> DictResult<Self> {
+        let store = settings.place.open().await?;
+        let (clock, progress) = (Arc::clone(&settings.clock), Arc::clone(&settings.progress));
+        let mut writer = BackupWriter::open(store, settings.name.clone(), clock, progress).await?;
+        // Deltas go on only where this very store came from: on anything else they would be a mixture.
+        let base = settings.source.base().filter(|base| writer.head.is_some_and(|head| head.id == base.id));
+        if base.is_none() {
+            writer.head = None;
+        }
+        shared.deltas_since_full.store(writer.head.map_or(0, |head| head.deltas), Ordering::Release);
+        Ok(Self { settings, shared, failures, writer, backed_up: base.map(|base| base.generation) })
+    }
+
+    fn serve(&mut self, runtime: &Runtime, requests: &Receiver<Request>) {
+        let mut schedule = Schedule::new(self.settings.interval, self.settings.min_interval, Instant::now());
+        loop {
+            let due = schedule.due(self.shared.notified.load(Ordering::Acquire));
+            let wait = due.saturating_duration_since(Instant::now());
+            match requests.recv_timeout(wait) {
+                Ok(Request::Changed) => {}
+                Ok(Request::Backup(wanted, reply)) => {
+                    // Whoever asked may have given up.
+                    let _ = reply.send(self.attempt(runtime, wanted, &mut schedule));
+                }
+                Ok(Request::Stop(reply)) => {
+                    let _ = reply.send(self.attempt(runtime, Wanted::Due, &mut schedule));
+                    return;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    // Failures are counted, told, and tried again.
+                    let _ = self.attempt(runtime, Wanted::Due, &mut schedule);
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn attempt(&mut self, runtime: &Runtime, wanted: Wanted, schedule: &mut Schedule) -> DictResult<Option<Written>> {
+        // Before the cut: a change reported from here on is for the next one.
+        let notified = self.shared.notified.swap(false, Ordering::AcqRel);
+        let result = runtime.block_on(AssertUnwindSafe(self.backup(wanted)).catch_unwind());
+        let result = result.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Err(DictError::Panicked { what: text.unwrap_or_else(|| "a panic without words".to_owned()) })
+        });
+        let now = Instant::now();
+        match result {
+            Ok(written) => {
+                self.shared.consecutive_failures.store(0, Ordering::Release);
+                match written {
+                    Some(_) => schedule.succeeded(now),
+                    None => schedule.idle(now),
+                }
+                self.shared.deltas_since_full.store(self.writer.head.map_or(0, |head| head.deltas), Ordering::Release);
+                Ok(written)
+            }
+            Err(error) => {
+                schedule.failed(now);
+                self.shared.notified.fetch_or(notified, Ordering::AcqRel);
+                let consecutive = self.shared.consecutive_failures.fetch_add(1, Ordering::AcqRel) + 1;
+                let error = Arc::new(error);
+                // Without a callback nobody listens.
+                let _ = self.failures.send((Arc::clone(&error), consecutive));
+                Err(DictError::Shared(error))
+            }
+        }
+    }
+
+    async fn backup(&mut self, wanted: Wanted) -> DictResult<Option<Written>> {
+        let source = Arc::clone(&self.settings.source);
+        let changed = self.backed_up.is_none_or(|since| source.changed_since(since));
+        if !changed && wanted != Wanted::Full {
+            return Ok(None);
+        }
+        let cut: Arc<dyn Cut> = source.cut().into();
+        let generation = cut.generation();
+        let written = match self.delta_of(&*cut, wanted) {
+            Some(changes) if changes.is_empty() => None,
+            Some(changes) => Some(self.writer.delta(&changes).await?),
+            None => Some(self.writer.full(cut, self.settings.format).await?),
+        };
+        self.backed_up = Some(generation);
+        source.forget(generation);
+        if written.as_ref().is_some_and(|written| written.kind == BackupKind::Full) {
+            self.prune().await;
+        }
+        Ok(written)
+    }
+
+    /// The changes, if a delta is what is due.
+    fn delta_of(&self, cut: &dyn Cut, wanted: Wanted) -> Option<crate::source::Changes> {
+        let (since, head) = (self.backed_up?, self.writer.head?);
+        let delta = match wanted {
+            Wanted::Full => false,
+            Wanted::Delta => true,
+            Wanted::Due => self.settings.incremental && head.deltas < self.settings.max_deltas_before_full,
+        };
+        delta.then(|| cut.changes(since)).flatten()
+    }
+
+    /// Retention after a backup that worked: its failure takes nothing away from that.
+    async fn prune(&self) {
+        let Some(policy) = &self.settings.keep else { return };
+        let (store, now) = (self.writer.store(), self.settings.clock.now());
+        let pruned = async {
+            let plan = retain::plan(&**store, policy, now).await?;
+            retain::apply(&**store, &plan, &*self.settings.clock, &*self.settings.progress).await
+        };
+        if let Err(error) = pruned.await {
+            self.settings.progress.warn(format!("older backups could not be deleted: {error}"));
+        }
+    }
+}

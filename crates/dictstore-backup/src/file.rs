@@ -1,0 +1,87 @@
+//! One file on this machine: a whole store written or read, by way of a temporary name.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::backup::encode;
+use crate::error::{DictError, DictResult};
+use crate::format::{Format, full, pickle};
+use crate::load::{Loader, Note, Semantics};
+use crate::source::Cut;
+use crate::store::DictStore;
+
+/// Writes everything in `cut` as the file `path`, which is replaced as one step when it is whole and durable.
+///
+/// # Errors
+/// [`DictError::Encode`], [`DictError::Io`]; then the file is what it was.
+pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
+    let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new().prefix(".lastgood-tmp-").tempfile_in(folder).map_err(failed)?;
+    let mut fault = None;
+    let mut emit = |chunk: Vec<u8>| match temporary.write_all(&chunk) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            fault = Some(error);
+            ControlFlow::Break(())
+        }
+    };
+    let encoded = encode(cut, format, &mut emit)?;
+    if let Some(error) = fault.filter(|_| encoded.is_break()) {
+        return Err(failed(error));
+    }
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist(path).map_err(|error| failed(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).or_else(nothing_to_sync).map_err(failed)
+}
+
+/// Some network file systems have nothing to do here and say so with this error.
+fn nothing_to_sync(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
+}
+
+/// Reads a full backup file, whatever lies beside it.
+///
+/// # Errors
+/// [`DictError::Io`], [`DictError::Damaged`], [`DictError::Refused`].
+pub fn read(path: &Path, format: Format, semantics: Semantics) -> DictResult<(DictStore, Vec<Note>)> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|source| DictError::Io { action: "read", path: file.clone(), source })?;
+    let tables = match format {
+        Format::Json => full::decode(&file, &bytes)?,
+        Format::Pickle => pickle::decode(&file, &bytes, semantics == Semantics::DictDb)?,
+    };
+    Ok(Loader::full(&file, tables, None, semantics)?.finish(None))
+}
+
+/// The format a file's name speaks of.
+#[must_use]
+pub fn format_of(path: &Path) -> Option<Format> {
+    path.extension()?.to_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::TableOptions;
+    use crate::value::{Record, Value};
+
+    #[test]
+    fn a_file_is_replaced_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let store = DictStore::new();
+        store.create_table("t", TableOptions::new()).unwrap();
+        write(&path, &store.snapshot(), Format::Json).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        store.insert("t", Record::new().with("v", Value::Bytes([1].into()))).unwrap();
+        assert!(matches!(write(&path, &store.snapshot(), Format::Json), Err(DictError::Encode { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        write(&path, &store.snapshot(), Format::Pickle).unwrap();
+        let (back, notes) = read(&path, Format::Pickle, Semantics::DictDb).unwrap();
+        assert_eq!((back.len("t").unwrap(), notes.len()), (1, 0));
+    }
+}

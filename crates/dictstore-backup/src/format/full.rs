@@ -1,0 +1,151 @@
+//! DictDB's full JSON, byte for byte.
+
+use std::ops::ControlFlow;
+
+use crate::error::{DictError, DictResult};
+use crate::json::write::{self, Unspeakable};
+use crate::json::{read, write::text};
+use crate::schema::{FieldType, Schema};
+use crate::source::{Cut, TableHead};
+use crate::value::{Key, Record, Text, Value};
+
+/// Bytes handed on at a time: enough that the hand-over costs nothing, little enough to hold several.
+pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// A table as a file has it.
+#[derive(Debug)]
+pub(crate) struct LoadedTable {
+    pub(crate) name: Text,
+    pub(crate) primary_key: Text,
+    pub(crate) schema: Option<Schema>,
+    /// Records with the key each is stored under, where the format says it.
+    pub(crate) records: Vec<(Option<Key>, Record)>,
+}
+
+/// What became of an encoding.
+pub(crate) type Encoded = DictResult<ControlFlow<()>>;
+
+/// Encodes everything in chunks, until `emit` has enough.
+///
+/// # Errors
+/// [`DictError::Encode`] for a value JSON cannot say.
+pub(crate) fn encode(cut: &dyn Cut, emit: &mut dyn FnMut(Vec<u8>) -> ControlFlow<()>) -> Encoded {
+    let mut out = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
+    out.extend_from_slice(b"{\n    \"tables\": {");
+    for (number, table) in cut.tables().iter().enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        head(&mut out, table);
+        let mut first = true;
+        let mut fault = None;
+        let mut stopped = false;
+        cut.rows(number, &mut |key, record| {
+            out.extend_from_slice(if first { b"\n                " } else { b",\n                " });
+            first = false;
+            if let Err(what) = row(&mut out, key, record) {
+                fault = Some(unspeakable(&table.name, key, what));
+                return ControlFlow::Break(());
+            }
+            if out.len() >= CHUNK_BYTES {
+                let chunk = std::mem::replace(&mut out, Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8));
+                if emit(chunk).is_break() {
+                    stopped = true;
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        match (fault, stopped) {
+            (Some(fault), _) => return Err(fault),
+            (None, true) => return Ok(ControlFlow::Break(())),
+            (None, false) => out.extend_from_slice(b"\n            ]\n        }"),
+        }
+    }
+    out.extend_from_slice(b"\n    }\n}\n");
+    Ok(emit(out))
+}
+
+fn head(out: &mut Vec<u8>, table: &TableHead) {
+    out.extend_from_slice(b"\n        ");
+    text(out, &table.name);
+    out.extend_from_slice(b": {\n            \"primary_key\": ");
+    text(out, &table.primary_key);
+    out.extend_from_slice(b",\n            \"schema\": ");
+    match &table.schema {
+        None => out.extend_from_slice(b"null"),
+        Some(schema) => {
+            out.push(b'{');
+            for (number, (name, kind)) in schema.iter().enumerate() {
+                if number > 0 {
+                    out.extend_from_slice(b", ");
+                }
+                text(out, name);
+                out.extend_from_slice(b": ");
+                text(out, &kind.name().into());
+            }
+            out.push(b'}');
+        }
+    }
+    out.extend_from_slice(b",\n            \"records\": [");
+}
+
+fn row(out: &mut Vec<u8>, key: &Key, record: &Record) -> Result<(), Unspeakable> {
+    // A key that comes back as something else is no backup of the record.
+    if !key.is_json() {
+        return Err(Unspeakable(key.value().type_name()));
+    }
+    write::record(out, record)
+}
+
+pub(crate) fn unspeakable(table: &Text, key: &Key, Unspeakable(what): Unspeakable) -> DictError {
+    DictError::Encode {
+        table: table.to_string(),
+        what: format!("the record with the key {key} holds a `{what}`, which JSON cannot say"),
+    }
+}
+
+/// Reads a full JSON file.
+///
+/// # Errors
+/// [`DictError::Damaged`] naming `file`.
+pub(crate) fn decode(file: &str, bytes: &[u8]) -> DictResult<Vec<LoadedTable>> {
+    let damaged = |what: String| DictError::Damaged { file: file.to_owned(), what };
+    let document = read::document(bytes).map_err(|fault| damaged(fault.to_string()))?;
+    let Value::Dict(mut document) = document else { return Err(damaged("it is no object".to_owned())) };
+    let Some(Value::Dict(tables)) = document.remove(&"tables".into()) else {
+        return Err(damaged("it has no `tables`, so that it is no full backup".to_owned()));
+    };
+    tables.into_fields().into_iter().map(|(name, table)| self::table(name, table).map_err(damaged)).collect()
+}
+
+fn table(name: Text, table: Value) -> Result<LoadedTable, String> {
+    let Value::Dict(mut table) = table else { return Err(format!("the table `{name}` is no object")) };
+    let mut member =
+        |field: &str| table.remove(&field.into()).ok_or_else(|| format!("the table `{name}` has no `{field}`"));
+    let Value::Text(primary_key) = member("primary_key")? else {
+        return Err(format!("the primary key of the table `{name}` is no text"));
+    };
+    let schema = match member("schema")? {
+        Value::Null => None,
+        Value::Dict(fields) => Some(schema(*fields)?),
+        _ => return Err(format!("the schema of the table `{name}` is no object")),
+    };
+    let Value::List(records) = member("records")? else {
+        return Err(format!("the records of the table `{name}` are no list"));
+    };
+    let records = Vec::from(records).into_iter().map(|record| match record {
+        Value::Dict(record) => Ok((None, *record)),
+        _ => Err(format!("a record of the table `{name}` is no object")),
+    });
+    let records = records.collect::<Result<_, String>>()?;
+    Ok(LoadedTable { name, primary_key, schema, records })
+}
+
+fn schema(fields: Record) -> Result<Schema, String> {
+    let fields = fields.into_fields().into_iter().map(|(name, kind)| {
+        let kind = kind.as_str().unwrap_or_default().parse::<FieldType>()?;
+        Ok((name, kind))
+    });
+    fields.collect()
+}

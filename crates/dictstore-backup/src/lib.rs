@@ -1,0 +1,64 @@
+//! Full and incremental backups of tables held in memory, in the files Python's DictDB reads and writes.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use dictstore_backup::{Backups, DictStore, Record, RestoreTo, TableOptions, restore};
+//!
+//! let folder = tempfile::tempdir().unwrap();
+//! let store = DictStore::new();
+//! store.create_table("events", TableOptions::new().primary_key("event_id"))?;
+//! let backups = Backups::builder(store.clone(), folder.path())
+//!     .interval(Duration::from_secs(60))
+//!     .incremental(true)
+//!     .on_failure(|error, consecutive| eprintln!("{consecutive} failures: {error}"))
+//!     .start()?;
+//!
+//! store.insert("events", Record::new().with("event_id", 1).with("type", "click"))?;
+//! backups.backup_now()?; // a full one: there is none to build on
+//! store.insert("events", Record::new().with("event_id", 2).with("type", "key"))?;
+//! backups.notify_change();
+//! backups.stop()?; // with a last backup, since something changed
+//!
+//! let restored = restore(&folder.path().display().to_string(), RestoreTo::Latest)?;
+//! assert_eq!(restored.len("events")?, 2);
+//! # Ok::<(), dictstore_backup::DictError>(())
+//! ```
+//!
+//! # What holds
+//! - A backup exists when its manifest exists (`manifests/…`), which is written last. The files beside it are the ones
+//!   DictDB itself loads.
+//! - A backup is one moment over all tables; writers wait microseconds for it.
+//! - Changes leave the notes of the store only when the backup that holds them is durable.
+//! - A restore takes exactly one chain, every file hashed first; a gap is refused with the last whole point.
+
+pub mod compact;
+pub mod diff;
+pub mod engine;
+pub mod error;
+pub mod file;
+pub mod folder;
+pub mod format;
+pub mod plan;
+pub mod restore;
+pub mod retain;
+pub mod schema;
+pub mod source;
+pub mod store;
+pub mod value;
+pub mod verify;
+
+mod backup;
+mod json;
+mod load;
+
+pub use backup::Written;
+pub use engine::{Backups, Builder};
+pub use error::{DictError, DictResult};
+pub use format::{BackupKind, Format};
+pub use load::{Note, Semantics};
+pub use plan::{RestorePlan, RestoreTo};
+pub use restore::{RestoreOptions, Restored, restore, restore_from};
+pub use schema::{FieldType, Schema};
+pub use store::{DictStore, OnConflict, Row, Snapshot, TableOptions, Upserted};
+pub use value::{Key, Record, Text, Value};

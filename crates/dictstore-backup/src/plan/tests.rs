@@ -1,0 +1,104 @@
+//! Tests of planning: chains by manifests, gaps, and DictDB's files without any.
+
+use backup_core::manifest::{FORMAT, Kind, Manifest, Outcome, Tool};
+
+use super::*;
+use crate::folder::DictManifest;
+use crate::format::{DictDetail, Format};
+
+fn id(number: u64) -> Uuid {
+    Uuid::from_u128(number.into())
+}
+
+/// A published backup with that sequence number; `parent` 0 makes it full.
+fn ours(sequence: u64, parent: u64) -> Entry {
+    let kind = if parent == 0 { BackupKind::Full } else { BackupKind::Delta };
+    let time = Timestamp::from_second(1_000 + sequence as i64).unwrap();
+    let detail =
+        DictDetail { backup: kind, format: Format::Json, full: id(1), deltas: 0, tables: Vec::new(), ddl: Vec::new() };
+    let manifest: DictManifest = Manifest {
+        format: FORMAT,
+        id: id(sequence),
+        kind: Kind::Dict,
+        source: "s".to_owned(),
+        config: "default".to_owned(),
+        created_at: time,
+        started_at: time,
+        tool: Tool::current(),
+        parent: (parent > 0).then(|| id(parent)),
+        sequence,
+        outcome: Outcome::Good,
+        parts: Vec::new(),
+        counts: Default::default(),
+        tags: Vec::new(),
+        encryption: None,
+        detail,
+        unknown: Default::default(),
+    };
+    let name = BackupName { kind, micros: time.as_microsecond(), format: Format::Json };
+    Entry { name, state: State::Good, bytes: 0, manifest: Some(manifest) }
+}
+
+fn foreign(kind: BackupKind, second: i64) -> Entry {
+    let name = BackupName { kind, micros: second * 1_000_000, format: Format::Json };
+    Entry { name, state: State::Foreign, bytes: 0, manifest: None }
+}
+
+fn places(entries: &[Entry], to: RestoreTo) -> Result<Vec<usize>, PlanFault> {
+    plan(entries, &to).map(|plan| plan.entries)
+}
+
+#[test]
+fn t3_older_deltas_beside_a_newer_full_are_not_taken() {
+    let entries = [ours(1, 0), ours(2, 1), ours(3, 2), ours(4, 0), ours(5, 4)];
+    assert_eq!(places(&entries, RestoreTo::Latest), Ok(vec![3, 4]));
+    assert_eq!(places(&entries, RestoreTo::Sequence(3)), Ok(vec![0, 1, 2]));
+    assert_eq!(places(&entries, RestoreTo::Sequence(4)), Ok(vec![3]));
+    assert_eq!(places(&entries, RestoreTo::Time(Timestamp::from_second(1_002).unwrap())), Ok(vec![0, 1]));
+    assert_eq!(places(&entries, RestoreTo::File(entries[1].name.to_string())), Ok(vec![0, 1]));
+    for nothing in [RestoreTo::Sequence(9), RestoreTo::Time(Timestamp::UNIX_EPOCH), RestoreTo::File("x".to_owned())] {
+        assert_eq!(places(&entries, nothing), Err(PlanFault::Nothing));
+    }
+}
+
+#[test]
+fn t2_a_gap_is_refused_with_the_last_whole_point() {
+    let all = [ours(1, 0), ours(2, 1), ours(3, 2), ours(4, 3)];
+    let missing: Vec<Entry> = [0, 1, 3].map(|at| all[at].clone()).into();
+    let Err(PlanFault::Gap { what, whole, wanted }) = places(&missing, RestoreTo::Latest) else { panic!("a plan") };
+    assert!(what.contains("sequence number 3"), "{what}");
+    assert_eq!(whole, Some(all[1].name.to_string()));
+    assert_eq!(wanted, all[3].name.to_string());
+    assert_eq!(places(&missing, RestoreTo::File(whole.unwrap())), Ok(vec![0, 1]));
+
+    let mut damaged = all.to_vec();
+    damaged[3].state = State::Damaged("shorter".to_owned());
+    damaged[3].manifest = None;
+    let Err(PlanFault::Gap { whole, .. }) = places(&damaged, RestoreTo::Latest) else { panic!("a plan") };
+    assert_eq!(whole, Some(all[2].name.to_string()));
+}
+
+#[test]
+fn a_backup_that_builds_on_itself_is_a_gap() {
+    assert!(matches!(places(&[ours(1, 2), ours(2, 1)], RestoreTo::Latest), Err(PlanFault::Gap { .. })));
+}
+
+#[test]
+fn dictdbs_files_are_the_newest_full_and_the_deltas_after_it() {
+    use BackupKind::{Delta, Full};
+    let mut entries = [foreign(Full, 1), foreign(Delta, 2), foreign(Full, 3), foreign(Delta, 4), foreign(Delta, 5)];
+    assert_eq!(places(&entries, RestoreTo::Latest), Ok(vec![2, 3, 4]));
+    assert_eq!(places(&entries, RestoreTo::Time(Timestamp::from_second(2).unwrap())), Ok(vec![0, 1]));
+    entries[2].state = State::Torn("cut off".to_owned());
+    entries[3].state = State::Torn("cut off".to_owned());
+    let plan = plan(&entries, &RestoreTo::Latest).unwrap();
+    assert_eq!((plan.entries, plan.left_out.len(), plan.verified), (vec![0, 1, 4], 2, false));
+}
+
+#[test]
+fn what_an_interrupted_run_left_is_told_and_not_taken() {
+    let mut left = foreign(BackupKind::Delta, 1_003);
+    left.state = State::Unpublished;
+    let plan = plan(&[ours(1, 0), ours(2, 1), left], &RestoreTo::Latest).unwrap();
+    assert_eq!((plan.entries, plan.left_out.len()), (vec![0, 1], 1));
+}

@@ -1,0 +1,207 @@
+//! Restores: plan, read and hash every file, and only then build the store.
+
+use std::future::Future;
+
+use backup_core::key::Key;
+use backup_core::location::Location;
+use backup_core::pipeline::{read_all, verified};
+use backup_core::store::StoreRead;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
+
+use crate::error::{DictError, DictResult};
+use crate::folder::{self, Entry, State};
+use crate::format::{BackupKind, Format, delta, full, pickle};
+use crate::load::{Loader, Note, Semantics};
+use crate::plan::{self, PlanFault, RestorePlan, RestoreTo};
+use crate::store::DictStore;
+
+/// Largest file read. A gigabyte of memory for the file, and several for what is in it, is what restoring it takes.
+pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+
+/// What to restore, and how.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreOptions {
+    /// Up to where.
+    pub to: RestoreTo,
+    /// By which rules deltas are applied.
+    pub semantics: Semantics,
+}
+
+/// A restored store, and what there is to say about it.
+#[derive(Debug)]
+pub struct Restored {
+    /// The store. Its changes count from here, and backups of it go on with the chain it came from.
+    pub store: DictStore,
+    /// What was done.
+    pub plan: RestorePlan,
+    /// What could not be brought back, or only differently.
+    pub notes: Vec<Note>,
+    /// Records written and deleted by each delta, as DictDB's `apply_delta` counts.
+    pub affected: Vec<u64>,
+}
+
+/// Plans a restore. Reads names and manifests only.
+///
+/// # Errors
+/// [`DictError::NoBackup`], [`DictError::Gap`]; what the store says.
+pub async fn plan_restore(store: &dyn StoreRead, to: &RestoreTo) -> DictResult<RestorePlan> {
+    planned(store, &folder::list(store).await?, to)
+}
+
+fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResult<RestorePlan> {
+    plan::plan(entries, to).map_err(|fault| match fault {
+        PlanFault::Nothing => DictError::NoBackup { which: to.to_string(), location: store.describe() },
+        PlanFault::Gap { wanted, what, whole } => {
+            let help = match whole {
+                Some(whole) => format!(
+                    "nothing was restored; the last whole point before is `{whole}`: restore it with `--up-to {whole}`"
+                ),
+                None => "nothing was restored, and no backup before it is whole".to_owned(),
+            };
+            DictError::Gap { wanted, what, help }
+        }
+    })
+}
+
+/// Restores from an open store.
+///
+/// # Errors
+/// As [`plan_restore`]; [`DictError::Damaged`] or [`backup_core::StoreError::Damaged`] for a file that is not what was
+/// backed up.
+pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<Restored> {
+    let mut entries = folder::list(store).await?;
+    loop {
+        let plan = planned(store, &entries, &options.to)?;
+        let mut torn = None;
+        let mut contents = Vec::with_capacity(plan.entries.len());
+        for at in &plan.entries {
+            match content(store, &entries[*at], options.semantics).await {
+                Ok(content) => contents.push(content),
+                // Nothing vouched for it: what DictDB left half-written is skipped with a word.
+                Err(DictError::Damaged { what, .. }) if entries[*at].state == State::Foreign => {
+                    torn = Some((*at, what));
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match torn {
+            Some((at, what)) => entries[at].state = State::Torn(what),
+            None => return build(&entries, plan, contents, options.semantics),
+        }
+    }
+}
+
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Full(Vec<full::LoadedTable>),
+    Delta(Vec<delta::LoadedChanges>),
+}
+
+pub(crate) async fn content(store: &dyn StoreRead, entry: &Entry, semantics: Semantics) -> DictResult<Content> {
+    let file = entry.name.to_string();
+    let bytes = read(store, entry).await?;
+    decode(&file, &bytes, entry.name.kind, entry.name.format, semantics)
+}
+
+fn decode(file: &str, bytes: &[u8], kind: BackupKind, format: Format, semantics: Semantics) -> DictResult<Content> {
+    match (kind, format) {
+        (BackupKind::Delta, _) => Ok(Content::Delta(delta::decode(file, bytes)?)),
+        (BackupKind::Full, Format::Json) => Ok(Content::Full(full::decode(file, bytes)?)),
+        (BackupKind::Full, Format::Pickle) => {
+            Ok(Content::Full(pickle::decode(file, bytes, semantics == Semantics::DictDb)?))
+        }
+    }
+}
+
+/// The file's bytes, checked against its manifest if it has one.
+pub(crate) async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<Bytes> {
+    let key = entry.name.key()?;
+    let Some(part) = entry.manifest.as_ref().and_then(|manifest| manifest.parts.first()) else {
+        return Ok(read_all(store, &key, FILE_BYTES_MAX).await?);
+    };
+    let body = store.get(&part.key, None).await?;
+    let mut checked = verified(body, &part.key, part.stored_sha256, part.stored_bytes);
+    let mut whole = BytesMut::with_capacity(usize::try_from(part.stored_bytes.min(FILE_BYTES_MAX)).unwrap_or(0));
+    while let Some(chunk) = checked.try_next().await? {
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+fn build(entries: &[Entry], plan: RestorePlan, contents: Vec<Content>, semantics: Semantics) -> DictResult<Restored> {
+    let mut loader = None;
+    let mut affected = Vec::new();
+    for (at, content) in plan.entries.iter().zip(contents) {
+        let entry = &entries[*at];
+        let (file, detail) = (entry.name.to_string(), entry.manifest.as_ref().map(|manifest| &manifest.detail));
+        match (content, &mut loader) {
+            (Content::Full(tables), _) => loader = Some(Loader::full(&file, tables, detail, semantics)?),
+            (Content::Delta(changes), Some(loader)) => affected.push(loader.delta(&file, changes, detail)?),
+            (Content::Delta(_), None) => {}
+        }
+    }
+    let Some(loader) = loader else {
+        return Err(DictError::NoBackup { which: "in full".to_owned(), location: "the plan".to_owned() });
+    };
+    let base = plan.entries.last().and_then(|at| entries[*at].manifest.as_ref()).map(|manifest| manifest.id);
+    let (store, notes) = loader.finish(base);
+    Ok(Restored { store, plan, notes, affected })
+}
+
+/// Loads files by name, as DictDB's `load` and `apply_delta` do: a full backup, then deltas, whatever lies beside them.
+///
+/// # Errors
+/// As [`restore_from`].
+pub async fn load_files(
+    store: &dyn StoreRead,
+    full: &str,
+    deltas: &[&str],
+    semantics: Semantics,
+) -> DictResult<Restored> {
+    let format = if full.to_ascii_lowercase().ends_with(".pickle") { Format::Pickle } else { Format::Json };
+    let bytes = read_all(store, &Key::new(full)?, FILE_BYTES_MAX).await?;
+    let Content::Full(tables) = decode(full, &bytes, BackupKind::Full, format, semantics)? else {
+        return Err(DictError::Damaged { file: full.to_owned(), what: "it is no full backup".to_owned() });
+    };
+    let mut loader = Loader::full(full, tables, None, semantics)?;
+    let mut affected = Vec::new();
+    for file in deltas {
+        let bytes = read_all(store, &Key::new(*file)?, FILE_BYTES_MAX).await?;
+        affected.push(loader.delta(file, delta::decode(file, &bytes)?, None)?);
+    }
+    let files = std::iter::once(full).chain(deltas.iter().copied()).map(str::to_owned).collect();
+    let plan = RestorePlan { files, time: None, verified: false, left_out: Vec::new(), entries: Vec::new() };
+    let (store, notes) = loader.finish(None);
+    Ok(Restored { store, plan, notes, affected })
+}
+
+/// Restores the backups in `location`: a folder, or `s3://…` with the feature `s3`. May be called from anywhere; inside an
+/// asynchronous runtime use [`restore_from`].
+///
+/// # Errors
+/// As [`restore_from`].
+pub fn restore(location: &str, to: RestoreTo) -> DictResult<DictStore> {
+    let location: Location = location.parse()?;
+    let options = RestoreOptions { to, semantics: Semantics::Exact };
+    let restored = blocking(async move { restore_from(&*location.open().await?, &options).await })?;
+    Ok(restored.store)
+}
+
+/// Runs `work` to its end on a thread and runtime of its own, so that it does not matter where the caller runs.
+pub(crate) fn blocking<T: Send + 'static>(work: impl Future<Output = DictResult<T>> + Send + 'static) -> DictResult<T> {
+    let thread = std::thread::Builder::new().name("lastgood-dict-restore".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(no_thread)?.block_on(work)
+    });
+    match thread.map_err(no_thread)?.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+pub(crate) fn no_thread(source: std::io::Error) -> DictError {
+    DictError::Io { action: "start", path: "a thread".to_owned(), source }
+}
