@@ -16,8 +16,8 @@ use crate::render::dict::differences;
 pub(super) async fn run(arguments: &Diff, context: &Context) -> CliResult<Exit> {
     let (first, second) = context
         .or_cancelled(async {
-            let first = state(&arguments.first, arguments, context).await?;
-            Ok((first, state(&arguments.second, arguments, context).await?))
+            let first = Box::pin(state(&arguments.first, arguments, context)).await?;
+            Ok((first, Box::pin(state(&arguments.second, arguments, context)).await?))
         })
         .await?;
     let found = diff::diff(&first, &second);

@@ -1,5 +1,6 @@
 //! `lastgood dict prune`.
 
+use backup_core::retention::Decision;
 use dictstore_backup::retain::{self, RetainPlan};
 
 use crate::args::dict::Prune;
@@ -20,7 +21,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
         context.printer.warn(warning);
     }
     if arguments.dry_run.dry_run {
-        let words = |decisions: &_| format!("{}\nNothing was changed (dry run)", prune_plan(decisions));
+        let words = |decisions: &Vec<Decision>| format!("{}\nNothing was changed (dry run)", prune_plan(decisions));
         context.printer.result(&plan.retention.decisions, words)?;
         return Ok(Exit::Ok);
     }
