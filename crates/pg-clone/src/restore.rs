@@ -1,7 +1,7 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
 mod finish;
-mod hooks;
+pub(crate) mod hooks;
 mod index_conflict;
 mod load;
 mod prepare;
@@ -90,7 +90,8 @@ pub async fn restore(
     run.step("restore.create", &plan.target);
     let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
     let (mut hooks, mut pristine) = (Vec::new(), None);
-    let site = hooks::Site { server, plan, options, run, temporary: &temporary };
+    let (target, key) = (plan.target.as_str(), Some(plan.key.as_str()));
+    let site = hooks::Site { server, target, key, copy: temporary.name(), options, run };
     let work = async {
         site.run(Point::PostCreate, &mut hooks).await?;
         let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await?;

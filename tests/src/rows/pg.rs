@@ -97,6 +97,9 @@ fn local_databases() -> Vec<Row> {
         Row::new("P16-settings", "settings stay with the live name through every toggle", Area::Pg, Folder, |world| {
             Box::pin(local::settings(world))
         }),
+        Row::new("P16-hooks", "hooks of reversible and local restores", Area::Pg, Folder, |world| {
+            Box::pin(local::hooks(world))
+        }),
         Row::new("P16-copy", "pg copy, ls --local, drop-local, restore :NAME", Area::Pg, Folder, |world| {
             Box::pin(local::copies(world))
         }),

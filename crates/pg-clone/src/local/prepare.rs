@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
+use crate::hook::{Hooks, PlannedHook, Point};
 use crate::local::copies::Copies;
 use crate::local::list::{self, LocalDatabase, Role};
 use crate::local::name::{CopyRole, LocalSource};
@@ -49,11 +50,27 @@ pub struct LocalPlan {
     pub replaces: Option<Replaced>,
     /// Whether what is replaced stays as `:previous`.
     pub keeps_replaced: bool,
+    /// What runs on the copy and after the switch, in order.
+    pub hooks: Vec<PlannedHook>,
     /// What stands against it: empty when it can go on.
     pub problems: Vec<Problem>,
 }
 
 impl LocalPlan {
+    /// The points whose hooks run. What comes back by its name was live before, as it is; a copy for somebody's tests is
+    /// nothing that goes live.
+    fn points(&self) -> &'static [Point] {
+        match (self.purpose, self.way) {
+            (Purpose::Copy, _) => &[],
+            (Purpose::Restore, Way::Exchange) => &[Point::PostSwap],
+            (Purpose::Restore, Way::Duplicate) => &[Point::PreSwap, Point::PostSwap],
+        }
+    }
+
+    pub(crate) fn runs(&self, point: Point) -> bool {
+        self.points().contains(&point)
+    }
+
     pub(crate) fn refuse_problems(&self) -> PgResult<()> {
         match self.problems.first() {
             None => Ok(()),
@@ -86,9 +103,12 @@ pub async fn prepare(
     source: &LocalSource,
     target: &str,
     purpose: Purpose,
+    hooks: &Hooks,
     run: &Run,
 ) -> PgResult<LocalPlan> {
-    run.or_cancelled(Box::pin(look(server, source, target, purpose))).await
+    let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose))).await?;
+    plan.hooks = hooks.plan(plan.points());
+    Ok(plan)
 }
 
 async fn look(server: &Server, source: &LocalSource, target: &str, purpose: Purpose) -> PgResult<LocalPlan> {
@@ -112,6 +132,7 @@ async fn look(server: &Server, source: &LocalSource, target: &str, purpose: Purp
         target: target.to_owned(),
         keeps_replaced: exchange && replaces.is_some(),
         replaces: replaces.map(|live| Replaced { bytes: live.bytes.unwrap_or_default(), sessions: live.sessions }),
+        hooks: Vec::new(),
         problems: Vec::new(),
         source: database,
     };

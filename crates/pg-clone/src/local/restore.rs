@@ -6,11 +6,13 @@ use serde::Serialize;
 use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
+use crate::hook::{HookFailure, HookReport, Point};
 use crate::local::copies::Copies;
 use crate::local::duplicate;
 use crate::local::name::CopyRole;
 use crate::local::prepare::{LocalPlan, Purpose, Way, the_copy};
 use crate::recover;
+use crate::restore::hooks::Site;
 use crate::run::Run;
 use crate::settings;
 use crate::state::{Found, State};
@@ -42,6 +44,11 @@ pub struct LocalReport {
     pub warnings: Vec<String>,
     /// Seconds it took.
     pub seconds: f64,
+    /// What ran on the copy and after the switch, in order.
+    pub hooks: Vec<HookReport>,
+    /// A hook that failed after the switch: the restore is complete all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook_failure: Option<HookFailure>,
 }
 
 /// Does what `plan` says.
@@ -49,12 +56,14 @@ pub struct LocalReport {
 /// # Errors
 /// [`PgError`]; on every one of them the live database, its copies and the source are as they were.
 pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<LocalReport> {
+    options.check()?;
     let begun = std::time::Instant::now();
     recover::recover(server, &run.progress).await?;
     plan.refuse_problems()?;
     plan.refuse_unconfirmed(options)?;
     run.step("local.lock", &plan.target);
     let lock = TargetLock::acquire(server, &plan.target).await?;
+    let mut hooks = Vec::new();
     let (report, source_disconnected, warnings) = match plan.way {
         Way::Exchange => {
             let (report, warnings) = toggle(server, plan, options, run, &lock).await?;
@@ -66,9 +75,13 @@ pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions
                 name if name == plan.target => None,
                 name => Some(TargetLock::acquire(server, name).await?),
             };
-            copy(server, plan, options, run, &lock).await?
+            copy(server, plan, options, run, &lock, &mut hooks).await?
         }
     };
+    let mut hook_failure = None;
+    if plan.runs(Point::PostSwap) {
+        hook_failure = site(server, plan, &plan.target, options, run).after_the_switch(&mut hooks).await;
+    }
     run.step("local.done", &plan.target);
     Ok(LocalReport {
         purpose: plan.purpose,
@@ -81,7 +94,20 @@ pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions
         source_disconnected,
         warnings,
         seconds: begun.elapsed().as_secs_f64(),
+        hooks,
+        hook_failure,
     })
+}
+
+/// Where hooks run: `copy` is the database that will have the target's name.
+fn site<'a>(
+    server: &'a Server,
+    plan: &'a LocalPlan,
+    copy: &'a str,
+    options: &'a RestoreOptions,
+    run: &'a Run,
+) -> Site<'a> {
+    Site { server, target: &plan.target, key: None, copy, options, run }
 }
 
 /// Live and previous exchange their names.
@@ -119,6 +145,7 @@ async fn copy(
     options: &RestoreOptions,
     run: &Run,
     lock: &TargetLock,
+    hooks: &mut Vec<HookReport>,
 ) -> PgResult<(SwapReport, u64, Vec<String>)> {
     let databases = recover::look(lock.session()).await?;
     let source = databases
@@ -129,7 +156,7 @@ async fn copy(
     run.step("copy.create", &source.name);
     let origin = plan.source.dump.clone().unwrap_or_else(|| source.name.clone());
     let (temporary, ended) = duplicate::duplicate(server, lock, &source.name, &origin, run).await?;
-    match Box::pin(switch(server, plan, options, run, lock, &temporary, source)).await {
+    match Box::pin(switch(server, plan, options, run, lock, &temporary, source, hooks)).await {
         Ok((report, warnings)) => Ok((report, ended, warnings)),
         Err(error) => {
             temporary.give_up(server, options.keep_failed, &run.progress).await;
@@ -138,6 +165,7 @@ async fn copy(
     }
 }
 
+#[allow(clippy::too_many_arguments)] // each is something only the caller knows
 async fn switch(
     server: &Server,
     plan: &LocalPlan,
@@ -146,6 +174,7 @@ async fn switch(
     lock: &TargetLock,
     temporary: &Temporary,
     source: &Found,
+    hooks: &mut Vec<HookReport>,
 ) -> PgResult<(SwapReport, Vec<String>)> {
     let admin = lock.session();
     duplicate::open(lock, temporary).await?;
@@ -154,6 +183,9 @@ async fn switch(
         Some(live) => live,
         None => settings::read(admin, &source.name).await?,
     };
+    if plan.runs(Point::PreSwap) {
+        site(server, plan, temporary.name(), options, run).before_the_swap(Some(&wanted), hooks).await?;
+    }
     let warnings = settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
     run.last_chance_to_stop()?;
     let mut request = SwapRequest::new(lock, temporary, Some(&wanted), options.force);

@@ -4,29 +4,31 @@ use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::hook::{self, HookFailure, HookReport, Point, Scene};
-use crate::restore::RestorePlan;
 use crate::run::Run;
 use crate::settings::{self, DatabaseSettings};
-use crate::temporary::Temporary;
 
 /// What the hooks of one restore have in common.
-pub(super) struct Site<'a> {
-    pub(super) server: &'a Server,
-    pub(super) plan: &'a RestorePlan,
-    pub(super) options: &'a RestoreOptions,
-    pub(super) run: &'a Run,
-    pub(super) temporary: &'a Temporary,
+pub(crate) struct Site<'a> {
+    pub(crate) server: &'a Server,
+    /// The database it is about.
+    pub(crate) target: &'a str,
+    /// The dump, if it is one that is restored.
+    pub(crate) key: Option<&'a str>,
+    /// The database that will have the target's name.
+    pub(crate) copy: &'a str,
+    pub(crate) options: &'a RestoreOptions,
+    pub(crate) run: &'a Run,
 }
 
 impl Site<'_> {
     /// Runs the hooks of `point` on the copy.
-    pub(super) async fn run(&self, point: Point, reports: &mut Vec<HookReport>) -> PgResult<()> {
-        self.run_on(self.temporary.name(), point, reports).await
+    pub(crate) async fn run(&self, point: Point, reports: &mut Vec<HookReport>) -> PgResult<()> {
+        self.run_on(self.copy, point, reports).await
     }
 
     /// Runs the hooks of the complete copy, under the parameters that it will have: a search path that is set for the live
     /// database decides what a migration finds.
-    pub(super) async fn before_the_swap(
+    pub(crate) async fn before_the_swap(
         &self,
         dumped: Option<&DatabaseSettings>,
         reports: &mut Vec<HookReport>,
@@ -34,27 +36,27 @@ impl Site<'_> {
         if self.options.hooks.pre_swap.is_empty() {
             return Ok(());
         }
-        let admin = self.server.connect_admin_for(&self.plan.target).await?;
-        let live = settings::read_if_exists(&admin, &self.plan.target).await?;
+        let admin = self.server.connect_admin_for(self.target).await?;
+        let live = settings::read_if_exists(&admin, self.target).await?;
         if let Some(wanted) = live.as_ref().or(dumped) {
             // Owner and privileges come with the swap, and so do the warnings: from then on we may not get in any more.
-            settings::apply(&admin, self.temporary.name(), wanted, true, true).await?;
+            settings::apply(&admin, self.copy, wanted, true, true).await?;
         }
         drop(admin);
         self.run(Point::PreSwap, reports).await
     }
 
     /// Runs the hooks of the live database. What fails now is told and stops nothing: there is nothing left to stop.
-    pub(super) async fn after_the_switch(&self, reports: &mut Vec<HookReport>) -> Option<HookFailure> {
-        let ran = self.run_on(&self.plan.target, Point::PostSwap, reports).await;
+    pub(crate) async fn after_the_switch(&self, reports: &mut Vec<HookReport>) -> Option<HookFailure> {
+        let ran = self.run_on(self.target, Point::PostSwap, reports).await;
         let done = reports.iter().filter(|report| report.point == Point::PostSwap).count();
         let stopped_at = self.options.hooks.post_swap.get(done).map(ToString::to_string).unwrap_or_default();
         ran.err().map(|error| HookFailure::new(Point::PostSwap, stopped_at, error))
     }
 
     async fn run_on(&self, database: &str, point: Point, reports: &mut Vec<HookReport>) -> PgResult<()> {
-        let Self { server, plan, options, run, .. } = *self;
-        let scene = Scene { server, database, target: &plan.target, key: Some(&plan.key), run };
+        let Self { server, target, key, options, run, .. } = *self;
+        let scene = Scene { server, database, target, key, run };
         // Boxed: most restores have no hooks.
         Box::pin(hook::run_all(&options.hooks, point, &scene, reports)).await
     }

@@ -34,7 +34,7 @@ pub async fn rehearse(
     run.step("hooks.create", &plan.target);
     let lock = run.or_cancelled(TargetLock::acquire(server, &scratch_target())).await?;
     let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
-    let site = Site { server, plan, options, run, temporary: &temporary };
+    let site = Site { server, target: &plan.target, key: Some(&plan.key), copy: temporary.name(), options, run };
     let mut reports = Vec::new();
     let ended = async {
         site.run(Point::PostCreate, &mut reports).await?;

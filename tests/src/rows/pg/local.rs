@@ -131,6 +131,40 @@ pub(super) async fn settings(world: &World) -> RowResult {
     Ok(())
 }
 
+/// `:current` is what was restored, before any hook; a local restore runs hooks on its copy, a toggle only afterwards.
+pub(super) async fn hooks(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    let trio = Trio::of(&shop);
+    let dumped = world.checksum(&shop)?;
+    let key = world.dump(&shop).await?;
+    world.set_version(&shop, 2)?;
+    let old = world.checksum(&shop)?;
+    let mark = world.folder().join("mark.sql");
+    std::fs::write(&mark, "UPDATE customers SET version = 7")?;
+    let mark = mark.display().to_string();
+    let over = ["--confirm-database", &shop, "--pre-swap-sql", &mark];
+    world.lastgood(["pg", "restore", &key, "--reversible"].into_iter().chain(over)).ok().await?;
+    let [live, previous, current] = trio.hold(world)?;
+    ensure!(live != dumped && live != old, "the hook changed nothing");
+    ensure_eq!([previous, current], [old.clone(), dumped.clone()], "previous and current");
+
+    world.set_version(&shop, 3)?;
+    let into = ["--into", &shop];
+    world.lastgood(["pg", "restore", ":current"].into_iter().chain(into).chain(over)).ok().await?;
+    ensure_eq!(trio.hold(world)?, [live.clone(), old.clone(), dumped.clone()], "after `:current` with a hook");
+    let fail = ["pg", "restore", ":current", "--pre-swap-hook", "exit 3"];
+    let failed = world.lastgood(fail.into_iter().chain(into).chain(over)).run().await?;
+    ensure!(failed.code() == Some(22), "a failed hook ended with {:?}", failed.code());
+    ensure_eq!(trio.hold(world)?, [live.clone(), old.clone(), dumped.clone()], "after a hook that failed");
+    // What comes back was live before, and is not touched on the way.
+    let undo = ["pg", "restore", ":previous", "--post-swap-hook", "exit 3"];
+    let undone = world.lastgood(undo.into_iter().chain(into).chain(over)).run().await?;
+    ensure!(undone.code() == Some(22), "a failed hook after the switch ended with {:?}", undone.code());
+    ensure_eq!(trio.hold(world)?, [old, live, dumped], "after a toggle");
+    ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
+    Ok(())
+}
+
 /// `pg copy`, `ls --local`, `drop-local`, `restore :NAME`.
 pub(super) async fn copies(world: &World) -> RowResult {
     let shop = world.sample("shop")?;

@@ -1,11 +1,11 @@
 //! `lastgood pg restore :LOCAL`: `:previous`, `:current`, or any database of the server in a live one's place.
 
-use pg_clone::Server;
 use pg_clone::local::{self, LocalPlan, LocalSource, Purpose};
 use pg_clone::restore::RestoreOptions;
+use pg_clone::{PgError, Server};
 
 use crate::args::pg::Restore;
-use crate::commands::pg::required;
+use crate::commands::pg::{hooks, required};
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -41,7 +41,9 @@ pub(super) async fn execute(
     dry_run: bool,
     context: &Context,
 ) -> CliResult<Exit> {
-    let plan = Box::pin(local::prepare(server, source, target, purpose, &context.run)).await?;
+    let hooks = &options.hooks;
+    let mut plan = Box::pin(local::prepare(server, source, target, purpose, hooks, &context.run)).await?;
+    hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
     if dry_run {
         let words = |plan: &LocalPlan| format!("{}\nNothing was changed (dry run)", local_plan(plan, now));
@@ -54,7 +56,10 @@ pub(super) async fn execute(
         context.printer.warn(warning);
     }
     context.printer.result(&report, local_report)?;
-    Ok(Exit::Ok)
+    match report.hook_failure {
+        Some(failure) => Err(PgError::from(failure).into()),
+        None => Ok(Exit::Ok),
+    }
 }
 
 /// A live database is replaced only if its name was typed. Beyond that somebody has to agree to the sessions of the

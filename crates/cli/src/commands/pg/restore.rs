@@ -15,7 +15,9 @@ use crate::render::pg::{restore_plan, restore_report};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     if let Some(source) = LocalSource::parse(&arguments.wanted) {
-        return local_restore::run(&source, arguments, options(arguments, arguments.wanted.clone()), context).await;
+        let mut options = options(arguments, arguments.wanted.clone());
+        arguments.hooks.add_to(&mut options.hooks)?;
+        return local_restore::run(&source, arguments, options, context).await;
     }
     // A key is no connection string, although a database of a name such as `host=x` makes it look like one.
     let (server, wanted) = match DumpKey::parse(&arguments.wanted) {

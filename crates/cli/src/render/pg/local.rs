@@ -7,7 +7,7 @@ use pg_clone::local::{
     CopyChange, DropPlan, DropReport, Effect, LocalDatabase, LocalPlan, LocalReport, Purpose, Role, Way,
 };
 
-use super::{facts, seconds};
+use super::{facts, hook_facts, seconds};
 use crate::render::table::{Align, Column, table};
 use crate::render::units::{age, bytes, counted, duration};
 
@@ -99,13 +99,15 @@ pub(crate) fn local_plan(plan: &LocalPlan, now: Timestamp) -> String {
         (true, true) => format!("stays as `:previous` (`{}`)", plan.source.name),
         (true, false) => "is dropped".to_owned(),
     };
+    let mut lines = vec![("into", into), ("how", how), ("replaced", replaced)];
+    lines.extend(hook_facts(&plan.hooks));
     let mut text = format!(
         "Will {verb} `{}` ({}{}{})\n{}",
         plan.source.name,
         role(plan.source.role),
         plan.source.bytes.map_or(String::new(), |size| format!(", {}", bytes(size))),
         plan.source.since.map_or(String::new(), |since| format!(", {}", age(since, now))),
-        facts(&[("into", into), ("how", how), ("replaced", replaced)]),
+        facts(&lines),
     );
     for problem in &plan.problems {
         text.push_str(&format!("\n  against it: {}\n              {}", problem.what, problem.help));
