@@ -1,5 +1,6 @@
 //! What can be typed. What it means is decided in `commands`, where a refusal can be worded without repeating secrets.
 
+pub(crate) mod config;
 pub(crate) mod dict;
 pub(crate) mod hooks;
 pub(crate) mod pg;
@@ -32,6 +33,12 @@ pub(crate) struct Global {
     /// Where the backups are: s3://bucket/prefix, a path, or file:///path [default: ./.lastgood]
     #[arg(short, long, global = true, value_name = "LOCATION", env = env::REPO, hide_env_values = true)]
     pub(crate) repo: Option<String>,
+    /// Configuration file [default: ./lastgood.toml, else lastgood/config.toml in $XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, global = true, value_name = "FILE", env = env::CONFIG_FILE, hide_env_values = true)]
+    pub(crate) config_file: Option<String>,
+    /// Profile of the configuration file
+    #[arg(short = 'P', long, global = true, value_name = "NAME", env = env::PROFILE, hide_env_values = true)]
+    pub(crate) profile: Option<String>,
     /// Print results as one JSON document, and errors and warnings as JSON lines
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -79,6 +86,9 @@ pub(crate) enum Command {
     Dict(dict::Dict),
     /// Make the location if it is missing, and prove that it publishes atomically
     Init,
+    /// Show the settings that count
+    #[command(subcommand)]
+    Config(config::Config),
     /// Check the location, and the server and its programs if one is named
     Doctor(Doctor),
     /// Print a completion script for a shell
@@ -138,6 +148,15 @@ mod tests {
             assert!(cli.global.json);
             assert_eq!(cli.global.repo.as_deref(), Some("s3://bucket/x"));
         }
+    }
+
+    #[test]
+    fn the_configuration_file_and_a_configuration_in_it_are_two_options() {
+        let cli = parse("lastgood pg dump shop --config nightly --config-file a.toml -P staging");
+        assert_eq!(cli.global.config_file.as_deref(), Some("a.toml"));
+        assert_eq!(cli.global.profile.as_deref(), Some("staging"));
+        let Command::Pg(pg::Pg::Dump(dump)) = cli.command else { panic!("another command") };
+        assert_eq!(dump.config, "nightly");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use backup_core::location::Location;
 use backup_core::probe;
 use backup_core::store::SharedStore;
-use pg_clone::{Environment, Origin, Run, Server};
+use pg_clone::{Origin, Run, Server};
 
 use crate::args::Global;
-use crate::env;
+use crate::config::{Config, Layer, Settings};
 use crate::error::{CliError, CliResult};
 use crate::render::printer::Printer;
 
@@ -18,15 +18,25 @@ pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) printer: Arc<Printer>,
     pub(crate) run: Run,
+    pub(crate) config: Config,
+    /// What counts for this command.
+    pub(crate) settings: Settings,
 }
 
 impl Context {
-    /// The location meant by `-r`, LASTGOOD_REPO or nothing.
+    /// The same surroundings under the settings of the configuration `config` and of a command's own options.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] for a configuration the file does not have.
+    pub(crate) fn with(&self, config: &str, flags: Layer) -> CliResult<Self> {
+        let settings = self.config.settings(Some(config), flags)?;
+        let (global, printer, run) = (self.global.clone(), Arc::clone(&self.printer), self.run.clone());
+        Ok(Self { global, printer, run, config: self.config.clone(), settings })
+    }
+
+    /// The location meant by `-r`, LASTGOOD_REPO, the configuration file or nothing.
     pub(crate) fn location(&self) -> CliResult<Location> {
-        // An empty variable means unset, as everywhere else; an empty option is a mistake and is told so.
-        let given = self.global.repo.as_deref();
-        let unset = given == Some("") && std::env::var(env::REPO).is_ok_and(|value| value.is_empty());
-        match given.filter(|_| !unset) {
+        match self.settings.repo() {
             Some(text) => Ok(text.parse()?),
             None => Ok(Location::default_local()),
         }
@@ -73,9 +83,10 @@ impl Context {
         }
     }
 
-    /// The server, and the database if one is named by `target` or the environment.
+    /// The server, and the database if one is named by `target`, the environment or the configuration file.
     pub(crate) fn server(&self, target: Option<&str>) -> CliResult<(Server, Option<String>)> {
-        let (server, database) = Server::resolve(target, Origin::CommandLine, &Environment::current())?;
+        let (server, database) = Server::resolve(target, Origin::CommandLine, &self.settings.environment()?)?;
+        let server = self.settings.limit(server)?;
         if let Some(secret) = server.known_secret() {
             self.printer.redactor().register(secret);
         }

@@ -31,6 +31,9 @@ impl Group {
 
 pub(crate) const REPO: &str = "LASTGOOD_REPO";
 pub(crate) const PG_BIN: &str = "LASTGOOD_PG_BIN";
+pub(crate) const CONFIG_FILE: &str = "LASTGOOD_CONFIG_FILE";
+pub(crate) const PROFILE: &str = "LASTGOOD_PROFILE";
+pub(crate) const ALLOW_RESTORE: &str = pg_clone::guard::ALLOW_RESTORE;
 pub(crate) const PROGRESS: &str = "LASTGOOD_PROGRESS";
 pub(crate) const LOG: &str = "LASTGOOD_LOG";
 pub(crate) const CRASH_AT: &str = "LASTGOOD_CRASH_AT";
@@ -51,6 +54,18 @@ const fn variable(group: Group, name: &'static str, meaning: &'static str) -> Va
 pub(crate) const VARIABLES: &[Variable] = &[
     variable(Group::Lastgood, REPO, "Location of the backups, as `-r` takes it. Default: `./.lastgood`."),
     variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as `--pg-bin` takes it."),
+    variable(
+        Group::Lastgood,
+        CONFIG_FILE,
+        "Configuration file, as `--config-file` takes it. Default: `./lastgood.toml`, else `$XDG_CONFIG_HOME/lastgood/config.toml`.",
+    ),
+    variable(Group::Lastgood, PROFILE, "Profile of the configuration file, as `-P` takes it."),
+    variable(
+        Group::Lastgood,
+        ALLOW_RESTORE,
+        "`false`: nothing is restored, replaced or dropped, whatever options say (exit code 15). `true` does not override a configuration file that forbids it.",
+    ),
+    variable(Group::Lastgood, "XDG_CONFIG_HOME", "Folder of `lastgood/config.toml`. Default: `~/.config`."),
     variable(
         Group::Lastgood,
         PROGRESS,
@@ -79,6 +94,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "PGSSLMODE",
         "`disable`, `prefer`, `require`, `verify-ca` or `verify-full`, as libpq takes it.",
     ),
+    variable(Group::Postgres, "PGAPPNAME", "Name of our sessions in `pg_stat_activity`. Default: `lastgood`."),
+    variable(Group::Postgres, "PGCONNECT_TIMEOUT", "Seconds to wait for a connection. Default: 15; 0 means for ever."),
     variable(Group::Postgres, "PGSSLROOTCERT", "Certificate authority that signed the server's certificate."),
     variable(Group::Aws, "AWS_PROFILE", "Profile of the AWS configuration files."),
     variable(Group::Aws, "AWS_REGION", "Region of the bucket."),

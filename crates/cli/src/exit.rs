@@ -81,7 +81,7 @@ fn of_pg(error: &PgError) -> Exit {
         PgError::Tool { .. } | PgError::ToolMissing { .. } | PgError::Hook { .. } => Exit::Tool,
         PgError::Integrity { .. } | PgError::Mismatch { .. } => Exit::Integrity,
         PgError::Locked { .. } => Exit::Held,
-        PgError::Confirm { .. } => Exit::Confirmation,
+        PgError::Confirm { .. } | PgError::Forbidden { .. } => Exit::Confirmation,
         PgError::Usage { .. } => Exit::Usage,
         PgError::Interrupted => Exit::Interrupted,
         // Sql, NoDump, NoDatabase, Refused, and whatever is added later.

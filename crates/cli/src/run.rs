@@ -9,13 +9,14 @@ use clap::Parser;
 use pg_clone::Run;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Cli, Color};
+use crate::args::{Cli, Color, Command};
+use crate::config::{Config, Layer};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::{self, Exit};
 use crate::render::printer::Printer;
 use crate::render::{error, progress};
-use crate::{commands, env, faults, logging, secrets, signal};
+use crate::{args, commands, env, faults, logging, secrets, signal};
 
 /// Runs the command line; returns the code to end with.
 pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
@@ -78,7 +79,16 @@ fn context(cli: &Cli, printer: &Arc<Printer>, cancel: CancellationToken) -> CliR
     let mode = progress::Mode::choose(wanted.as_deref(), cli.global.quiet, cli.global.json)?;
     let progress = faults::wrap(progress::progress(mode, printer), &cancel);
     let run = Run { cancel, ..Run::new(progress) };
-    Ok(Context { global: cli.global.clone(), printer: Arc::clone(printer), run })
+    // Documentation must be had whatever a file says, and `config path` above all when it is wrong.
+    let config = match cli.command {
+        Command::Completions { .. } | Command::Man { .. } | Command::Version | Command::Reference { .. } => {
+            Config::default()
+        }
+        Command::Config(args::config::Config::Path) => Config::default(),
+        _ => Config::load(&cli.global)?,
+    };
+    let settings = config.settings(None, Layer::default())?;
+    Ok(Context { global: cli.global.clone(), printer: Arc::clone(printer), run, config, settings })
 }
 
 /// What clap has to say: help and version are data, the rest is an error of the user's.

@@ -168,6 +168,18 @@ pub enum PgError {
         #[help]
         help: String,
     },
+    /// A guard forbids it, and no confirmation helps.
+    #[error("{what}")]
+    #[diagnostic(
+        code("pg::forbidden"),
+        help(
+            "no option overrides that, and nothing was changed; restore on another server, or change what forbids it"
+        )
+    )]
+    Forbidden {
+        /// What is forbidden, and who says so.
+        what: String,
+    },
     /// An argument or setting that cannot be used.
     #[error("{what}")]
     #[diagnostic(code("pg::usage"))]

@@ -39,6 +39,7 @@ pub mod dump_key;
 pub mod error;
 mod frame;
 pub mod frame_hash;
+pub mod guard;
 pub mod hook;
 pub mod ident;
 pub mod inspect;

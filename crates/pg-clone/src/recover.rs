@@ -69,6 +69,13 @@ async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<
         // Looked at again under the lock: what was seen before may have been a run that has just ended well.
         let admin = lock.session();
         for action in decide(&look(admin).await?, number) {
+            // What makes the live database whole again is done under every guard, what drops something is not.
+            if drops(&action)
+                && let Err(error) = server.refuse_if_guarded(&target)
+            {
+                report.notes.push(left(&action, &error));
+                continue;
+            }
             if act {
                 progress.step("recover.act", &words(&action));
                 if !perform(server, admin, &action).await? {
@@ -166,6 +173,27 @@ async fn is_empty(server: &Server, database: &str) -> PgResult<bool> {
         .await
         .map_err(|error| PgError::sql("looking into an unmarked database", error))?;
     Ok(row.get::<_, i64>(0) == 0)
+}
+
+/// Whether a database goes.
+fn drops(action: &Action) -> bool {
+    match action {
+        Action::DropCopy { .. } | Action::DropSuperseded { .. } | Action::DropUnmarked { .. } => true,
+        Action::AllowConnections { .. } | Action::RenameBack { .. } | Action::Mention { .. } => false,
+    }
+}
+
+/// What is said of a database that a guard keeps.
+fn left(action: &Action, error: &PgError) -> String {
+    let database = match action {
+        Action::DropCopy { database, .. }
+        | Action::DropSuperseded { database, .. }
+        | Action::DropUnmarked { database }
+        | Action::AllowConnections { database }
+        | Action::RenameBack { database, .. }
+        | Action::Mention { database, .. } => database,
+    };
+    format!("a restore was killed, and what it left, `{database}`, was kept: {error}")
 }
 
 fn words(action: &Action) -> String {

@@ -81,6 +81,7 @@ pub async fn restore(
 ) -> PgResult<RestoreReport> {
     options.check()?;
     let begun = std::time::Instant::now();
+    server.refuse_if_guarded(&plan.target)?;
     recover::recover(server, &run.progress).await?;
     plan.refuse_problems()?;
     plan.refuse_unconfirmed(options)?;

@@ -154,6 +154,7 @@ pub struct SwapReport {
 /// [`PgError`]; on every one of them the live database is as it was, so are the copies, and it accepts connections. Should the server be lost
 /// for good in between, a warning says so, and [`crate::recover`] opens the door when it is back.
 pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgResult<SwapReport> {
+    server.refuse_if_guarded(request.lock.target())?;
     let (copy_oid, copy) = request.incoming.clone();
     let swap = Swap {
         server: server.clone(),

@@ -1,15 +1,20 @@
 //! Dump, restore and swap under bad input and bad luck.
 
+mod configuration;
 mod confirm;
 pub(super) mod damage;
 mod filters;
+mod guard;
 mod hooks;
 mod legacy;
 pub(super) mod local;
+mod login;
 mod names;
+mod pooler;
 mod server;
 mod settings;
 mod snapshot;
+mod standby;
 mod swap;
 mod tools;
 
@@ -21,6 +26,8 @@ pub fn rows() -> Vec<Row> {
     let mut rows = basic();
     rows.extend(swaps());
     rows.extend(contents());
+    rows.extend(configured());
+    rows.extend(connections());
     rows.extend(hooks::rows());
     rows.extend(local_databases());
     rows
@@ -111,6 +118,53 @@ fn local_databases() -> Vec<Row> {
         }),
         Row::new("P16-busy", "copying a database that clients hammer", Area::Pg, Folder, |world| {
             Box::pin(local::busy_source(world))
+        })
+        .own_server(),
+    ]
+}
+
+/// The configuration file, and what it forbids.
+fn configured() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    vec![
+        Row::new("P11", "a guard wins over every option and confirmation", Area::Pg, Both, |world| {
+            Box::pin(guard::wins_over_everything(world))
+        })
+        .own_server(),
+        Row::new("P11-recover", "recovery under a guard makes whole and drops nothing", Area::Pg, Folder, |world| {
+            Box::pin(guard::recovery(world))
+        }),
+        Row::new("P-config", "lists of the file, its configuration and options add up", Area::Pg, Both, |world| {
+            Box::pin(configuration::takes_effect(world))
+        }),
+        Row::new("P-session", "application name and statement timeout reach the sessions", Area::Pg, Folder, |world| {
+            Box::pin(configuration::sessions(world))
+        }),
+        Row::new("P-limits", "a statement or lock that takes too long ends the run", Area::Pg, Folder, |world| {
+            Box::pin(configuration::limits(world))
+        }),
+    ]
+}
+
+/// Ways to the server.
+fn connections() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
+        Row::new("P12", "passwords with every odd sign, unsafe files, none", Area::Pg, Folder, |world| {
+            Box::pin(login::passwords(world))
+        }),
+        Row::new("P13", "certificate of another name, expired, self-signed", Area::Pg, Folder, |world| {
+            Box::pin(login::certificates(world))
+        })
+        .own_server(),
+        Row::new("P-pooler", "a pooler in front of the server is refused by its name", Area::Pg, Folder, |world| {
+            Box::pin(async move {
+                pooler::others_get_through(world).await?;
+                pooler::refused(world).await
+            })
+        }),
+        Row::new("P-standby", "a standby is dumped from, and never restored on", Area::Pg, Folder, |world| {
+            Box::pin(standby::dumped_from(world))
         })
         .own_server(),
     ]

@@ -44,13 +44,21 @@ pub(crate) struct Tools {
     pub(crate) pg_bin: Option<PathBuf>,
 }
 
+/// How long things may take.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Limits {
+    /// How long a statement may take, such as 2h; 0 for ever [default: 0]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) statement_timeout: Option<String>,
+}
+
 /// Arguments of `pg dump`.
 #[derive(Debug, Args)]
 pub(crate) struct Dump {
     /// Database name, connection string or URL without password [default: PGDATABASE, or the one of the URL in the
     /// environment]
     pub(crate) database: Option<String>,
-    /// Name of the configuration, part of the dump's key
+    /// Name of the configuration, part of the dump's key; `[pg.configs.NAME]` of the configuration file counts
     #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
     pub(crate) config: String,
     /// Connections that copy at the same time [default: one more than cores, up to 4]
@@ -62,6 +70,11 @@ pub(crate) struct Dump {
     /// Leave out the rows of these tables; a pattern as of `pg_dump`, repeatable
     #[arg(long, value_name = "TABLE")]
     pub(crate) exclude_table_data: Vec<String>,
+    /// How long to wait for the lock of a table, such as 30s or 5m; 0 for ever [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lock_timeout: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
     /// Label for `prune --keep-tag`, repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
@@ -114,6 +127,9 @@ pub(crate) struct Restore {
     /// Database to restore into [default: the one that was dumped]
     #[arg(long, value_name = "DATABASE")]
     pub(crate) into: Option<String>,
+    /// `[pg.configs.NAME]` of the configuration file whose settings count
+    #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
+    pub(crate) config: String,
     /// Confirm that the live database of this name is replaced
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
@@ -123,6 +139,8 @@ pub(crate) struct Restore {
     /// Connections that load at the same time [default: one a core, from 2 to 4]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
     /// Leave out who owns what
     #[arg(long)]
     pub(crate) no_owner: bool,
@@ -162,6 +180,9 @@ pub(crate) struct HooksTest {
     /// empty one]
     #[arg(long, value_name = "KEY|DATABASE")]
     pub(crate) from: Option<String>,
+    /// `[pg.configs.NAME]` of the configuration file whose hooks run, too
+    #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
+    pub(crate) config: String,
     #[command(flatten)]
     pub(crate) hooks: AllHooks,
     #[command(flatten)]

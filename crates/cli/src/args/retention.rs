@@ -85,6 +85,18 @@ pub(crate) fn duration(option: &str, text: &str) -> CliResult<SignedDuration> {
     span(option, text)?.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(fault)
 }
 
+/// How long something may take; `0` means for ever.
+///
+/// # Errors
+/// [`CliError::Usage`] naming `option`.
+pub(crate) fn timeout(option: &str, text: &str) -> CliResult<std::time::Duration> {
+    if text == "0" {
+        return Ok(std::time::Duration::ZERO);
+    }
+    let negative = |_| CliError::usage(format!("`{option}` cannot be `{text}`"), "a time cannot be negative");
+    std::time::Duration::try_from(duration(option, text)?).map_err(negative)
+}
+
 fn logarithmic(text: &str) -> CliResult<Logarithmic> {
     let fault = || {
         CliError::usage(
@@ -133,6 +145,15 @@ mod tests {
         assert_eq!((rule.base_s, rule.ratio_millionths), (86_400, 250_000));
         for wrong in ["1d", "0s,1", "x,1", "1d,x", "1mo,0.5"] {
             assert!(matches!(logarithmic(wrong), Err(CliError::Usage { .. })), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn timeouts_have_units_and_zero_is_none() {
+        let seconds = |text: &str| timeout("--lock-timeout", text).map(|time| time.as_secs());
+        assert_eq!((seconds("30s").unwrap(), seconds("5m").unwrap(), seconds("0").unwrap()), (30, 300, 0));
+        for wrong in ["30", "-5s", "soon", ""] {
+            assert!(matches!(timeout("--lock-timeout", wrong), Err(CliError::Usage { .. })), "{wrong}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! `lastgood doctor`: is everything there that a dump and a restore will need?
 
+use std::path::Path;
 use std::sync::Arc;
 
 use backup_core::probe;
@@ -81,9 +82,10 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
     let mut findings = Findings::default();
     let checks = async {
         location(&mut findings, context).await;
-        let named = arguments.database.is_some() || env::names_a_server();
+        let named = arguments.database.is_some() || env::names_a_server() || context.settings.layer().url.is_some();
+        let bin_dir = arguments.tools.pg_bin.clone().or_else(|| context.settings.bin_dir());
         if named && let Some((server, database)) = findings.take(context.server(arguments.database.as_deref())) {
-            postgres(&mut findings, &server, database.as_deref(), arguments).await;
+            postgres(&mut findings, &server, database.as_deref(), bin_dir.as_deref()).await;
         } else if !named {
             findings.ok("no server was checked: name a database, or set PGHOST or LASTGOOD_PG_URL");
         }
@@ -139,7 +141,7 @@ async fn unfinished(findings: &mut Findings, store: &SharedStore, context: &Cont
     }
 }
 
-async fn postgres(findings: &mut Findings, server: &Server, database: Option<&str>, arguments: &Doctor) {
+async fn postgres(findings: &mut Findings, server: &Server, database: Option<&str>, bin_dir: Option<&Path>) {
     let asked = Box::pin(inspect::server(server, database)).await;
     let Some(facts) = findings.take(asked.map_err(CliError::from)) else { return };
     findings.ok(format!("{} is PostgreSQL {}, and we are `{}`", facts.server, facts.version, facts.role));
@@ -150,7 +152,7 @@ async fn postgres(findings: &mut Findings, server: &Server, database: Option<&st
         );
     }
     for name in ["pg_dump", "pg_restore"] {
-        let found = inspect::program(name, facts.major, arguments.tools.pg_bin.as_deref()).await;
+        let found = inspect::program(name, facts.major, bin_dir).await;
         if let Some(program) = findings.take(found.map_err(CliError::from)) {
             findings.ok(format!("{}: {}", program.path, program.version));
         }

@@ -12,8 +12,11 @@ mod restore;
 mod show;
 mod verify;
 
-use crate::args::pg::{Hooks, Pg};
+use crate::args::pg::{Hooks, Limits, Pg, Tools};
+use crate::args::retention::timeout;
+use crate::config::{Layer, Set};
 use crate::context::Context;
+use crate::env;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 
@@ -32,6 +35,19 @@ pub(super) async fn run(command: Pg, context: &Context) -> CliResult<Exit> {
         Pg::Hooks(Hooks::Test(arguments)) => Box::pin(hooks::test(&arguments, context)).await,
         Pg::Hooks(Hooks::RdsPrep) => hooks::rds_prep(context),
     }
+}
+
+/// What both a dump's and a restore's command line say of settings that can stand in the file, too.
+fn shared_flags(tools: &Tools, limits: &Limits) -> CliResult<Layer> {
+    let statement = limits.statement_timeout.as_ref().map(|text| timeout("--statement-timeout", text)).transpose()?;
+    // The variable that stands for the option is a place of its own.
+    let variable = env::value(env::PG_BIN).map(Into::into);
+    let bin_dir = tools.pg_bin.clone().filter(|path| Some(path) != variable.as_ref() && !path.as_os_str().is_empty());
+    Ok(Layer {
+        bin_dir: bin_dir.map(|path| Set::flag("--pg-bin", path)),
+        statement_timeout: statement.map(|timeout| Set::flag("--statement-timeout", timeout)),
+        ..Layer::default()
+    })
 }
 
 /// The database of a command that cannot do without one.

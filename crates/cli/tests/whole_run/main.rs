@@ -1,5 +1,6 @@
 //! Whole runs of the built binary: exit code, standard output, standard error.
 
 mod binary;
+mod config;
 mod offline;
 mod postgres;

@@ -6,6 +6,7 @@ mod environment;
 mod failure;
 mod resolve;
 mod session;
+mod settings;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -29,14 +30,10 @@ use crate::adapters::passfile::{self, Login};
 pub use crate::adapters::tls::SslMode;
 use crate::adapters::tls::connector;
 use crate::error::{PgError, PgResult};
+use crate::guard::Guard;
 
 /// A dump leaves connections idle for long: without probes a firewall forgets them.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-
-/// What every session starts with, whatever is set for the role or the database: limits made for applications would end
-/// a dump or a restore, and a read-only default would stop a swap.
-const SESSION_OPTIONS: &str = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 \
-                               -c default_transaction_read_only=off";
 
 /// Where an argument came from. What stands on a command line can be read by every user of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +59,10 @@ pub struct Server {
     connect_timeout: Option<Duration>,
     channel_binding: Option<ChannelBinding>,
     session_attributes: SessionAttributes,
+    application_name: String,
+    /// How long any statement may take; zero for any time.
+    statement_timeout: Duration,
+    guard: Arc<Guard>,
 }
 
 /// Whether the password exchange is tied to the TLS connection (libpq's `channel_binding`).
@@ -217,8 +218,8 @@ impl Server {
             .port(address.port)
             .user(&self.user)
             .dbname(database)
-            .application_name("lastgood")
-            .options(SESSION_OPTIONS)
+            .application_name(&self.application_name)
+            .options(self.session_options())
             .ssl_mode(mode.driver())
             .keepalives(true)
             .keepalives_idle(KEEPALIVE_IDLE)

@@ -23,7 +23,7 @@ const LOCK_ATTEMPTS_MAX: usize = 5;
 /// out silently (`row_security=off` makes a policy an error instead of fewer rows).
 pub(crate) const SESSION_SETTINGS: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; \
     SET bytea_output = hex; SET xmloption = content; SET synchronize_seqscans = off; SET row_security = off; \
-    SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; SET statement_timeout = 0; \
+    SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; \
     SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
 
 /// A transaction with the locks and the exported snapshot.

@@ -35,6 +35,7 @@ pub struct DropReport {
 /// # Errors
 /// [`PgError::NoDatabase`]; [`PgError::Refused`] for what must not be dropped or belongs to a run; connection errors.
 pub async fn prepare_drop(server: &Server, name: &str, run: &Run) -> PgResult<DropPlan> {
+    server.refuse_if_guarded(name)?;
     run.or_cancelled(async {
         let admin = server.connect_admin_for(name).await?;
         let plan = DropPlan { server: server.describe(), database: find(server, &admin, name).await? };
@@ -92,8 +93,12 @@ impl DropPlan {
 /// [`PgError::Confirm`] for a live database whose name was not confirmed, [`PgError::Locked`], what the server says.
 pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>, run: &Run) -> PgResult<DropReport> {
     plan.refuse_others()?;
-    plan.refuse_unconfirmed(confirm)?;
     let name = &plan.database.name;
+    // A copy is as protected as what it is a copy of.
+    for guarded in [name, plan.database.lock_name()] {
+        server.refuse_if_guarded(guarded)?;
+    }
+    plan.refuse_unconfirmed(confirm)?;
     let lock = TargetLock::acquire(server, plan.database.lock_name()).await?;
     let admin = server.connect_admin_for(name).await?;
     let now = find(server, &admin, name).await?;

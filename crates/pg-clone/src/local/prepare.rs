@@ -112,6 +112,7 @@ pub async fn prepare(
 }
 
 async fn look(server: &Server, source: &LocalSource, target: &str, purpose: Purpose) -> PgResult<LocalPlan> {
+    server.refuse_if_guarded(target)?;
     let admin = server.connect_admin_for(target).await?;
     let databases = list::among(&admin).await?;
     let found: Vec<Found> = databases.iter().map(|database| database.found.clone()).collect();

@@ -58,6 +58,7 @@ pub struct LocalReport {
 pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<LocalReport> {
     options.check()?;
     let begun = std::time::Instant::now();
+    server.refuse_if_guarded(&plan.target)?;
     recover::recover(server, &run.progress).await?;
     plan.refuse_problems()?;
     plan.refuse_unconfirmed(options)?;

@@ -92,7 +92,7 @@ async fn work(load: Arc<Load>, units: Arc<Mutex<Vec<LoadUnit>>>) -> PgResult<Vec
 /// A session of the restore: nobody else sees the database yet, so a lost commit only means beginning again.
 pub(crate) async fn connect(server: &Server, database: &str, raw_encoding: bool) -> PgResult<Session> {
     let session = server.connect(database).await?;
-    let mut settings = "SET synchronous_commit = off; SET statement_timeout = 0; SET lock_timeout = 0; \
+    let mut settings = "SET synchronous_commit = off; SET lock_timeout = 0; \
         SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off; \
         SET search_path = ''; SET row_security = off; SET check_function_bodies = off; SET datestyle = ISO; \
         SET xmloption = content; SET intervalstyle = postgres; SET client_min_messages = warning"

@@ -146,6 +146,7 @@ pub async fn prepare(
 async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) -> PgResult<RestorePlan> {
     let found = list::find(&**store, &options.wanted).await?;
     let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
+    server.refuse_if_guarded(&target)?;
     let admin = server.connect_admin_for(&target).await?;
     let server_major = major(&admin).await?;
     let replaces = replaced(&admin, &target).await?;

@@ -95,7 +95,7 @@ impl SchemaArchive {
             Section::PostData => command.args(["--section=post-data".to_owned(), format!("--jobs={}", options.jobs)]),
             Section::IndexesApart | Section::EventTriggers => command.arg("--section=post-data"),
         };
-        command.env("PGOPTIONS", session_options(options.jobs));
+        command.env("PGOPTIONS", session_options(server, options.jobs));
         common_arguments(&mut command, options);
         // The temporary database's name is ours and plain: it cannot be taken for a connection string.
         command.arg(format!("--dbname={database}")).arg(self.archive.path());
@@ -164,11 +164,12 @@ fn common_arguments(command: &mut Command, options: &RestoreOptions) {
     }
 }
 
-fn session_options(jobs: usize) -> String {
+fn session_options(server: &Server, jobs: usize) -> String {
     let work_mem = (MAINTENANCE_WORK_MEM_KB / jobs.max(1)).max(MAINTENANCE_WORK_MEM_KB_MIN);
     format!(
-        "-c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout=0 \
-        -c lock_timeout=0 -c default_transaction_read_only=off"
+        "-c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout={} \
+        -c lock_timeout=0 -c default_transaction_read_only=off",
+        server.statement_timeout_ms()
     )
 }
 
@@ -217,7 +218,7 @@ pub(crate) async fn restore_stream(
     let environment = server.child_environment(database)?;
     let mut command = tool.command(&environment);
     common_arguments(&mut command, options);
-    command.env("PGOPTIONS", session_options(1));
+    command.env("PGOPTIONS", session_options(server, 1));
     command.arg(format!("--dbname={database}"));
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     let (status, said) = feed(tool, command, store, key).await?;

@@ -5,15 +5,18 @@ use pg_clone::dump::{self, DumpOptions};
 use pg_clone::pattern::TablePattern;
 
 use crate::args::pg::Dump;
-use crate::commands::pg::{hooks, required};
+use crate::args::retention::timeout;
+use crate::commands::pg::{hooks, required, shared_flags};
+use crate::config::{Layer, Set, Settings};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
 use crate::render::pg::{dump_plan, dump_report};
 
 pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> {
+    let context = &context.with(&arguments.config, flags(arguments)?)?;
     let (server, database) = context.server(arguments.database.as_deref())?;
-    let mut options = options(arguments, required(database)?)?;
+    let mut options = options(arguments, &context.settings, required(database)?)?;
     arguments.hooks.add_to(&mut options.hooks)?;
     if arguments.dry_run.dry_run {
         let mut plan = Box::pin(dump::plan(&server, &context.open_or_pretend().await?, &options, &context.run)).await?;
@@ -27,16 +30,37 @@ pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> 
     Ok(Exit::Ok)
 }
 
-fn options(arguments: &Dump, database: String) -> PgResult<DumpOptions> {
-    let patterns = |texts: &[String]| texts.iter().map(|text| TablePattern::parse(text)).collect::<PgResult<Vec<_>>>();
+/// What the command line says of settings that can stand in the file, too.
+fn flags(arguments: &Dump) -> CliResult<Layer> {
+    let list = |option: &'static str, texts: &[String]| -> Vec<Set<String>> {
+        texts.iter().map(|text| Set::flag(option, text.clone())).collect()
+    };
+    let lock_timeout = arguments.lock_timeout.as_ref().map(|text| timeout("--lock-timeout", text)).transpose()?;
+    Ok(Layer {
+        jobs: arguments.jobs.map(|jobs| Set::flag("--jobs", jobs)),
+        lock_timeout: lock_timeout.map(|timeout| Set::flag("--lock-timeout", timeout)),
+        exclude_table: list("--exclude-table", &arguments.exclude_table),
+        exclude_table_data: list("--exclude-table-data", &arguments.exclude_table_data),
+        ..shared_flags(&arguments.tools, &arguments.limits)?
+    })
+}
+
+fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<DumpOptions> {
+    let patterns =
+        |texts: &[Set<String>]| texts.iter().map(|text| TablePattern::parse(&text.value)).collect::<PgResult<Vec<_>>>();
+    let layer = settings.layer();
     let mut options = DumpOptions::new(database);
     options.config.clone_from(&arguments.config);
-    options.exclude_table = patterns(&arguments.exclude_table)?;
-    options.exclude_table_data = patterns(&arguments.exclude_table_data)?;
+    options.exclude_table = patterns(&layer.exclude_table)?;
+    options.exclude_table_data = patterns(&layer.exclude_table_data)?;
     options.tags.clone_from(&arguments.tag);
-    options.pg_bin.clone_from(&arguments.tools.pg_bin);
-    if let Some(jobs) = arguments.jobs {
-        options.jobs = jobs;
+    options.pg_bin = settings.bin_dir();
+    options.hooks = settings.hooks();
+    if let Some(jobs) = &layer.jobs {
+        options.jobs = jobs.value;
+    }
+    if let Some(timeout) = &layer.lock_timeout {
+        options.lock_timeout = timeout.value;
     }
     Ok(options)
 }

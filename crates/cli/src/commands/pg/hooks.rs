@@ -5,6 +5,7 @@ use pg_clone::hook::{self, PlannedHook, RDS_PREP_SQL, Trial};
 use pg_clone::restore::{self, RestoreOptions};
 
 use crate::args::pg::HooksTest;
+use crate::config::Layer;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -14,9 +15,11 @@ use crate::render::pg::hook_trial;
 const TARGET_DEFAULT: &str = "postgres";
 
 pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<Exit> {
+    let context = &context.with(&arguments.config, Layer::default())?;
     let (server, database) = context.server(arguments.database.as_deref())?;
     let mut options = RestoreOptions::new(arguments.from.as_deref().unwrap_or_default());
-    options.pg_bin.clone_from(&arguments.tools.pg_bin);
+    options.pg_bin = arguments.tools.pg_bin.clone().or_else(|| context.settings.bin_dir());
+    options.hooks = context.settings.hooks();
     arguments.hooks.add_to(&mut options.hooks)?;
     if options.hooks.is_empty() {
         return Err(CliError::usage("no hook is named", "name what to try, such as `--pre-swap-hook ./migrate.sh`"));

@@ -6,7 +6,8 @@ use pg_clone::local::LocalSource;
 use pg_clone::restore::{self, RestoreOptions, RestorePlan};
 
 use crate::args::pg::Restore;
-use crate::commands::pg::{hooks, local_restore, required};
+use crate::commands::pg::{hooks, local_restore, required, shared_flags};
+use crate::config::{Layer, Set, Settings};
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -14,8 +15,13 @@ use crate::exit::Exit;
 use crate::render::pg::{restore_plan, restore_report};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
+    let flags = Layer {
+        jobs: arguments.jobs.map(|jobs| Set::flag("--jobs", jobs)),
+        ..shared_flags(&arguments.tools, &arguments.limits)?
+    };
+    let context = &context.with(&arguments.config, flags)?;
     if let Some(source) = LocalSource::parse(&arguments.wanted) {
-        let mut options = options(arguments, arguments.wanted.clone());
+        let mut options = options(arguments, &context.settings, arguments.wanted.clone());
         arguments.hooks.add_to(&mut options.hooks)?;
         return local_restore::run(&source, arguments, options, context).await;
     }
@@ -27,7 +33,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
             (server, required(database)?)
         }
     };
-    let mut options = options(arguments, wanted);
+    let mut options = options(arguments, &context.settings, wanted);
     arguments.hooks.add_to(&mut options.hooks)?;
     let store = context.open().await?;
     let mut plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
@@ -50,18 +56,19 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     }
 }
 
-fn options(arguments: &Restore, wanted: String) -> RestoreOptions {
+fn options(arguments: &Restore, settings: &Settings, wanted: String) -> RestoreOptions {
     let mut options = RestoreOptions::new(wanted);
     options.into.clone_from(&arguments.into);
     options.confirm.clone_from(&arguments.confirm_database);
-    options.reversible = arguments.reversible;
+    options.reversible = arguments.reversible || settings.reversible();
     options.no_owner = arguments.no_owner;
     options.no_acl = arguments.no_acl;
     options.keep_failed = arguments.keep_failed;
     options.force = arguments.force;
-    options.pg_bin.clone_from(&arguments.tools.pg_bin);
-    if let Some(jobs) = arguments.jobs {
-        options.jobs = jobs;
+    options.pg_bin = settings.bin_dir();
+    options.hooks = settings.hooks();
+    if let Some(jobs) = &settings.layer().jobs {
+        options.jobs = jobs.value;
     }
     options
 }

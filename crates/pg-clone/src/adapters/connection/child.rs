@@ -100,7 +100,7 @@ impl Server {
             ("PGUSER", self.user.clone().into()),
             ("PGDATABASE", database.into()),
             ("PGSSLMODE", mode.as_str().into()),
-            ("PGAPPNAME", "lastgood".into()),
+            ("PGAPPNAME", self.application_name.clone().into()),
             ("PGCONNECT_TIMEOUT", self.connect_timeout.map_or(0, |timeout| timeout.as_secs()).to_string().into()),
         ];
         if let Some(ip) = address.ip {

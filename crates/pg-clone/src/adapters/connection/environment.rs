@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::adapters::conninfo::Parameters;
+use crate::adapters::conninfo::{Parameters, is_url, parse_conninfo, parse_url};
+use crate::error::{PgError, PgResult};
 
 /// libpq's variables (PostgreSQL manual, "Environment Variables") and the parameters they stand for.
-pub(super) const LIBPQ: [(&str, &str); 12] = [
+pub(super) const LIBPQ: [(&str, &str); 13] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -19,6 +20,7 @@ pub(super) const LIBPQ: [(&str, &str); 12] = [
     ("PGCONNECT_TIMEOUT", "connect_timeout"),
     ("PGCHANNELBINDING", "channel_binding"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGAPPNAME", "application_name"),
 ];
 
 /// Environment variables as a value, so that what reads them can be tested.
@@ -27,6 +29,8 @@ pub struct Environment {
     variables: BTreeMap<String, String>,
     /// The name of the system's user we run as.
     user: Option<String>,
+    /// What counts where neither an argument nor a variable says anything.
+    fallback: Parameters,
 }
 
 impl Environment {
@@ -37,20 +41,50 @@ impl Environment {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        Self { variables, user: user_name(&passwd, rustix::process::geteuid().as_raw()) }
+        Self { variables, user: user_name(&passwd, rustix::process::geteuid().as_raw()), fallback: Parameters::new() }
     }
 
     /// Just these variables.
     #[must_use]
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { variables, user: None }
+        Self { variables, user: None, fallback: Parameters::new() }
     }
 
     /// A variable's value; an empty one counts as absent, as in libpq.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Sets what counts where neither an argument nor a variable says anything: a parameter by libpq's name, such as
+    /// `application_name`.
+    pub fn set_fallback(&mut self, parameter: &str, value: impl Into<String>) {
+        self.fallback.insert(parameter.to_owned(), value.into());
+    }
+
+    /// [`Environment::set_fallback`] with all that a URL or connection string says.
+    ///
+    /// # Errors
+    /// [`PgError::Usage`] for what cannot be understood, and for a password: it is meant to stand in a file.
+    pub fn set_fallback_url(&mut self, url: &str) -> PgResult<()> {
+        let parameters = if is_url(url) { parse_url(url)? } else { parse_conninfo(url)? };
+        if parameters.contains_key("password") {
+            return Err(PgError::Usage {
+                what: "a password does not belong into a configuration file".to_owned(),
+                help: "put it into ~/.pgpass (mode 0600) or PGPASSFILE, or the whole URL into LASTGOOD_PG_URL"
+                    .to_owned(),
+            });
+        }
+        self.fallback.extend(parameters);
+        Ok(())
+    }
+
+    /// The fallback for a server that is named elsewhere or not: of a host, its port, user and TLS belong together.
+    pub(super) fn fallback(&self, host_is_named: bool) -> Parameters {
+        let anywhere = ["application_name", "connect_timeout"];
+        let fits = |name: &str| !host_is_named || anywhere.contains(&name);
+        self.fallback.iter().filter(|(name, _)| fits(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     pub(super) fn parameters(&self) -> Parameters {

@@ -6,7 +6,15 @@ use backup_core::error::Cause;
 
 use crate::adapters::connection::Server;
 use crate::adapters::connection::address::Address;
+use crate::adapters::connection::session::Pooled;
 use crate::error::PgError;
+
+/// What to do about a pooler.
+const POOLED: &str = "a dump's locks and snapshot do not survive a pooler such as PgBouncer or RDS Proxy: connect to the \
+                      server itself (its own PGHOST and PGPORT); nothing was changed";
+
+/// What to do where nobody answers.
+const NOT_THERE: &str = "check PGHOST and PGPORT, and that the server runs and takes connections";
 
 impl Server {
     /// Sorts what kept us out.
@@ -14,9 +22,10 @@ impl Server {
         let error = match error.downcast::<tokio_postgres::Error>() {
             Ok(error) => error,
             Err(source) => {
+                let help = if source.is::<Pooled>() { POOLED } else { NOT_THERE };
                 return PgError::Unreachable {
                     server: format!("{address}, database `{database}`"),
-                    help: "check PGHOST and PGPORT, and that the server runs and takes connections".to_owned(),
+                    help: help.to_owned(),
                     source,
                 };
             }
@@ -49,7 +58,7 @@ fn help(code: Option<&str>, text: &str) -> &'static str {
         Some("53300") => "every connection is taken: run with fewer --jobs, or raise max_connections",
         Some("57P03") => "the server is starting up or shutting down: try again in a moment",
         // protocol_violation: a pooler that knows no startup options.
-        Some("08P01") => "a connection pooler seems to be in front: connect to the server itself",
+        Some("08P01") => POOLED,
         _ if text.contains("password missing") => {
             "no password was found: put it into ~/.pgpass (mode 0600) or PGPASSFILE, or set PGPASSWORD"
         }
@@ -59,7 +68,7 @@ fn help(code: Option<&str>, text: &str) -> &'static str {
         _ if text.contains("TLS handshake") => {
             "no password was sent. If the certificate was signed by an authority of your own, name its file in PGSSLROOTCERT"
         }
-        _ => "check PGHOST and PGPORT, and that the server runs and takes connections",
+        _ => NOT_THERE,
     }
 }
 

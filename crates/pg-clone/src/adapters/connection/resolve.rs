@@ -13,9 +13,13 @@ use crate::adapters::conninfo::{
     Parameters, is_application_url, is_conninfo, is_url, parse_application_url, parse_conninfo, parse_url,
 };
 use crate::error::{PgError, PgResult};
+use crate::guard::Guard;
 
 /// Long enough for a distant server, short enough for a cron job to say something.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
+
+/// Who we are in `pg_stat_activity`.
+const APPLICATION_NAME_DEFAULT: &str = "lastgood";
 
 impl Server {
     /// Finds out which server and database are meant. `target` is a database name, a connection string
@@ -45,11 +49,15 @@ impl Server {
                         .to_owned(),
             });
         }
-        let mut parameters = environment.parameters();
-        if !given.contains_key("host") && !given.contains_key("hostaddr") {
-            parameters.extend(environment_url(environment)?);
+        let names_host =
+            |parameters: &Parameters| ["host", "hostaddr"].iter().any(|name| parameters.contains_key(*name));
+        let mut stronger = environment.parameters();
+        if !names_host(&given) {
+            stronger.extend(environment_url(environment)?);
         }
-        parameters.extend(given);
+        stronger.extend(given);
+        let mut parameters = environment.fallback(names_host(&stronger));
+        parameters.extend(stronger);
         let database = parameters.get("dbname").filter(|name| !name.is_empty()).cloned();
         Ok((Self::from_parameters(&parameters, environment)?, database))
     }
@@ -73,6 +81,12 @@ impl Server {
             channel_binding: get("channel_binding").map(ChannelBinding::parse).transpose()?,
             session_attributes: get("target_session_attrs")
                 .map_or(Ok(SessionAttributes::Any), SessionAttributes::parse)?,
+            application_name: get("application_name")
+                .or_else(|| get("fallback_application_name"))
+                .unwrap_or(APPLICATION_NAME_DEFAULT)
+                .to_owned(),
+            statement_timeout: Duration::ZERO,
+            guard: Arc::new(Guard::of_environment(environment)?),
         })
     }
 }
@@ -160,6 +174,32 @@ mod tests {
             let (server, _) = resolve(Some(target), Origin::Environment, &[]).unwrap();
             assert!(!format!("{server:?} {}", server.describe()).contains("hush"));
         }
+    }
+
+    #[test]
+    fn a_configured_server_counts_where_nobody_names_another() {
+        let resolve = |target: Option<&str>, pairs: &[(&str, &str)]| {
+            let mut environment = Environment::from_pairs(pairs.iter().copied());
+            environment.set_fallback_url("postgres://u9@h9:9/d9").unwrap();
+            environment.set_fallback("application_name", "nightly");
+            Server::resolve(target, Origin::CommandLine, &environment).unwrap()
+        };
+        let (server, database) = resolve(None, &[("PGUSER", "u1")]);
+        assert_eq!((server.describe().as_str(), server.user.as_str(), database.as_deref()), ("h9:9", "u1", Some("d9")));
+        let (server, database) = resolve(Some("d3"), &[]);
+        assert_eq!((server.describe().as_str(), database.as_deref()), ("h9:9", Some("d3")));
+        for (target, pairs) in
+            [(Some("host=h1"), &[][..]), (None, &[("PGHOST", "h1")]), (None, &[("DATABASE_URL", "postgres://h1")])]
+        {
+            let (server, database) = resolve(target, pairs);
+            assert_eq!((server.describe().as_str(), database), ("h1:5432", None), "{target:?} {pairs:?}");
+            assert_ne!(server.user, "u9");
+            assert_eq!(server.application_name, "nightly");
+        }
+        assert_eq!(resolve(None, &[("PGAPPNAME", "cron")]).0.application_name, "cron");
+        let mut environment = Environment::default();
+        let refused = environment.set_fallback_url("postgres://u:hush@h/d").unwrap_err();
+        assert!(!format!("{refused} {refused:?} {environment:?}").contains("hush"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Client, Config, CopyOutStream};
+use tokio_postgres::{AsyncMessage, Client, Config, CopyOutStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::Address;
@@ -63,12 +63,26 @@ impl Session {
 
     async fn ready(client: Client, connection: JoinHandle<()>, settings: &str) -> Result<Self, Cause> {
         let session = Self { client, connection };
-        if !settings.is_empty() {
-            session.client.batch_execute(settings).await?;
+        // One round trip for both.
+        let statements = format!("{settings}; SELECT pg_catalog.current_setting('{MARK}', true)");
+        let answers = session.client.simple_query(&statements).await?;
+        let marked =
+            |answer: &SimpleQueryMessage| matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("on"));
+        if !answers.iter().any(marked) {
+            return Err(Pooled.into());
         }
         Ok(session)
     }
 }
+
+/// A setting of no meaning that every session starts with. A pooler (PgBouncer told to ignore startup options, RDS Proxy)
+/// hands us a session that somebody else started, and there it is missing.
+pub(super) const MARK: &str = "lastgood.direct";
+
+/// Somebody between us and the server shares its sessions: what we set and lock there is not ours alone.
+#[derive(Debug, thiserror::Error)]
+#[error("the startup options were dropped on the way: a connection pooler is in front of the server")]
+pub(super) struct Pooled;
 
 /// Timeouts that only newer servers know, and so cannot be startup options.
 fn settings_of_version(version: Option<&str>) -> &'static str {

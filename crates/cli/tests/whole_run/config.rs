@@ -1,0 +1,139 @@
+//! Runs about the configuration file.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::binary::{Run, lastgood, run};
+
+fn folder_with(name: &str, text: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), name, text);
+    folder
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(&path, text).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
+}
+
+fn with(folder: &TempDir, line: &str, variables: &[(&str, &str)]) -> Run {
+    lastgood(folder.path(), line).envs(variables.iter().copied()).output().expect("the binary starts").into()
+}
+
+fn origin(run: &Run, key: &str) -> String {
+    let rows = run.json();
+    let row = rows.as_array().expect("a list").iter().find(|row| row["key"] == key).expect("the setting");
+    row["origin"].as_str().expect("a string").to_owned()
+}
+
+#[test]
+fn show_says_what_counts_and_why() {
+    let folder = folder_with("lastgood.toml", "repo = \"a\"\n[pg]\njobs = 2\n[profile.p]\nrepo = \"b\"\n");
+    let shown = run(folder.path(), "config show --origin");
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert!(shown.stdout.contains("./lastgood.toml:3"), "{shown:?}");
+    let plain = run(folder.path(), "config show");
+    assert!(plain.stdout.contains("pg.jobs = 2\n") && plain.stdout.contains("repo = \"./a\"\n"), "{plain:?}");
+    let repo = |line: &str, variables: &[(&str, &str)]| origin(&with(&folder, line, variables), "repo");
+    assert_eq!(repo("config show --json", &[]), "./lastgood.toml:1");
+    assert_eq!(repo("config show --json -P p", &[]), "./lastgood.toml:5");
+    assert_eq!(repo("config show --json", &[("LASTGOOD_PROFILE", "p")]), "./lastgood.toml:5");
+    assert_eq!(repo("config show --json", &[("LASTGOOD_REPO", "c")]), "LASTGOOD_REPO");
+    assert_eq!(repo("config show --json -r d", &[("LASTGOOD_REPO", "c")]), "--repo");
+    assert_eq!(repo("config show --json", &[("LASTGOOD_REPO", ""), ("LASTGOOD_CONFIG_FILE", "")]), "./lastgood.toml:1");
+}
+
+#[test]
+fn the_file_names_the_location_of_every_command() {
+    let folder = folder_with("lastgood.toml", "repo = \"from-file\"");
+    assert!(run(folder.path(), "pg ls").stderr.contains("`./from-file`"));
+    assert!(run(folder.path(), "pg ls -r from-option").stderr.contains("`from-option`"));
+    assert_eq!(run(folder.path(), "init -q").code, Some(0));
+    assert!(folder.path().join("from-file").is_dir());
+}
+
+#[test]
+fn the_nearest_file_is_read_and_path_names_it() {
+    let folder = folder_with(".config/lastgood/config.toml", "repo = \"of-the-user\"");
+    let path = |line: &str, variables: &[(&str, &str)]| with(&folder, line, variables).stdout.trim_end().to_owned();
+    assert!(path("config path", &[]).ends_with("/.config/lastgood/config.toml"));
+    assert!(run(folder.path(), "pg ls").stderr.contains("of-the-user"));
+    write(folder.path(), "lastgood.toml", "repo = \"beside\"");
+    assert_eq!(path("config path", &[]), "./lastgood.toml");
+    assert!(run(folder.path(), "pg ls").stderr.contains("beside"));
+    write(folder.path(), "other.toml", "repo = \"other\"");
+    assert_eq!(path("config path --config-file other.toml", &[]), "other.toml");
+    assert_eq!(path("config path", &[("LASTGOOD_CONFIG_FILE", "other.toml")]), "other.toml");
+    let missing = run(folder.path(), "pg ls --config-file missing.toml");
+    assert_eq!(missing.code, Some(2), "{missing:?}");
+    let xdg = folder.path().join("xdg");
+    write(&xdg, "lastgood/config.toml", "repo = \"x\"");
+    fs::remove_file(folder.path().join("lastgood.toml")).expect("it is there");
+    assert!(
+        path("config path", &[("XDG_CONFIG_HOME", xdg.to_str().expect("UTF-8"))])
+            .starts_with(xdg.to_str().expect("UTF-8"))
+    );
+}
+
+#[test]
+fn a_wrong_file_stops_everything_but_documentation() {
+    let folder = folder_with("lastgood.toml", "[pg]\nexclude_table = [\"a\"]\n");
+    for line in ["pg ls", "pg dump shop", "config show", "init", "pg restore shop"] {
+        let refused = run(folder.path(), line);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{line}: {refused:?}");
+        assert!(refused.stderr.contains("`pg.exclude_table` is no setting (`./lastgood.toml`, line 2)"), "{refused:?}");
+        assert!(refused.stderr.contains("did you mean `exclude-table`?"), "{refused:?}");
+    }
+    for line in ["version", "completions bash", "config path"] {
+        assert_eq!(run(folder.path(), line).code, Some(0), "{line}");
+    }
+}
+
+#[test]
+fn c18_a_file_others_can_write_is_refused() {
+    let folder = folder_with("lastgood.toml", "repo = \"a\"");
+    fs::set_permissions(folder.path().join("lastgood.toml"), fs::Permissions::from_mode(0o646)).expect("chmod");
+    let refused = run(folder.path(), "pg ls");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("chmod go-w ./lastgood.toml"), "{refused:?}");
+}
+
+#[test]
+fn c17_a_password_in_the_file_is_refused_and_not_repeated() {
+    for url in ["postgres://app:hush-hush@db/shop", "postgres://app@db/shop?password=hush-hush"] {
+        let folder = folder_with("lastgood.toml", &format!("[pg]\nurl = \"{url}\"\n"));
+        for line in ["pg dump", "-vvv config show --origin", "config show --json"] {
+            let refused = run(folder.path(), line);
+            assert_eq!(refused.code, Some(2), "{line}: {refused:?}");
+            assert!(!format!("{refused:?}").contains("hush"), "{refused:?}");
+            assert!(refused.stderr.contains("`pg.url` holds a password"), "{refused:?}");
+            assert!(refused.stderr.contains("PGPASSFILE") && refused.stderr.contains("LASTGOOD_PG_URL"), "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn p11_a_guard_nobody_understands_lets_nothing_through() {
+    let folder = folder_with("lastgood.toml", "[pg]\nprotected = [\"shop\"]\n");
+    let refused = run(folder.path(), "pg restore shop");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    fs::remove_file(folder.path().join("lastgood.toml")).expect("it is there");
+    let refused = with(&folder, "pg restore shop", &[("LASTGOOD_ALLOW_RESTORE", "fasle")]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("LASTGOOD_ALLOW_RESTORE is neither true nor false"), "{refused:?}");
+}
+
+#[test]
+fn profiles_and_configurations_that_are_not_there_are_named() {
+    let folder = folder_with("lastgood.toml", "[pg.configs.nightly]\njobs = 1\n[profile.staging]\nrepo = \"x\"\n");
+    for (line, said) in [("pg ls -P stagin", "`staging`"), ("pg dump shop --config nigthly", "`nightly`")] {
+        let refused = run(folder.path(), line);
+        assert_eq!(refused.code, Some(2), "{line}: {refused:?}");
+        assert!(refused.stderr.contains(said), "{line}: {refused:?}");
+    }
+}

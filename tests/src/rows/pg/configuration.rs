@@ -1,0 +1,92 @@
+//! What stands in the configuration file is what is done.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::ensure_eq;
+use crate::harness::{RowResult, World};
+
+fn write(world: &World, text: &str) -> RowResult {
+    let path = world.folder().join("lastgood.toml");
+    std::fs::write(&path, text)?;
+    Ok(std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?)
+}
+
+/// Excluded tables of the file, of the configuration and of the command line add up; the rest is overridden.
+pub(super) async fn takes_effect(world: &World) -> RowResult {
+    let shop = world.create("shop")?;
+    let copy = world.name("copy");
+    let tables = "CREATE TABLE kept (i int); CREATE TABLE of_all (i int); CREATE TABLE of_nightly (i int); \
+                  CREATE TABLE typed (i int); CREATE TABLE typed_too (i int); CREATE TABLE emptied (i int); \
+                  INSERT INTO emptied VALUES (1); INSERT INTO kept VALUES (1)";
+    world.psql(&shop, tables)?;
+    let cluster = world.cluster();
+    let (host, port, user) = (cluster.host(), cluster.port(), cluster.superuser());
+    write(
+        world,
+        &format!(
+            "[pg]\nurl = \"host={host} port={port} user={user}\"\napplication-name = \"from the file\"\n\
+             exclude-table = [\"of_all\"]\nstatement-timeout = \"1h\"\n[pg.configs.nightly]\n\
+             exclude-table = [\"of_nightly\"]\nexclude-table-data = [\"emptied\"]\njobs = 1\n"
+        ),
+    )?;
+    let dump = world.lastgood(["pg", "dump", &shop, "--config", "nightly"]);
+    // The server of the file counts where no variable names one.
+    let dump = dump.env("PGHOST", "").env("PGPORT", "").env("PGUSER", "");
+    let plan = ["--exclude-table", "typed", "--exclude-table", "typed_too", "-n", "--json"];
+    let planned = plan.iter().fold(dump, |dump, option| dump.arg(*option)).ok().await?.json()?;
+    ensure_eq!(planned["jobs"], 1, "jobs of the plan");
+    let names =
+        |value: &serde_json::Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap_or_default() };
+    let left_out = ["public.of_all", "public.of_nightly", "public.typed", "public.typed_too"];
+    ensure_eq!(names(&planned["excluded"]), left_out, "tables the plan leaves out");
+    ensure_eq!(names(&planned["emptied"]), ["public.emptied"], "tables the plan empties");
+
+    let typed =
+        ["pg", "dump", &shop, "--config", "nightly", "--exclude-table", "typed", "--exclude-table", "typed_too"];
+    world.lastgood(typed).env("PGHOST", "").env("PGPORT", "").env("PGUSER", "").ok().await?;
+    world.lastgood(["pg", "restore", &shop, "--into", &copy]).ok().await?;
+    let there = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    ensure_eq!(world.psql(&copy, there)?, "emptied kept", "tables of the copy");
+    ensure_eq!(world.psql(&copy, "SELECT count(*) FROM emptied")?, "0", "rows of the emptied table");
+    Ok(())
+}
+
+/// Sessions carry the name that was asked for, and no statement outlives its limit.
+pub(super) async fn sessions(world: &World) -> RowResult {
+    let shop = world.create("shop")?;
+    // What the restore's own session sees when it fills it.
+    world.psql(&shop, "CREATE MATERIALIZED VIEW who AS SELECT current_setting('application_name') AS name, current_setting('statement_timeout') AS timeout")?;
+    write(world, "[pg]\napplication-name = \"from the file\"\nstatement-timeout = \"5m\"\n")?;
+    world.lastgood(["pg", "dump", &shop]).ok().await?;
+    let restored = async |name: &str, variables: &[(&str, &str)], options: &[&str]| -> RowResult<String> {
+        let copy = world.name(name);
+        let command = options.iter().fold(world.lastgood(["pg", "restore", &shop, "--into", &copy]), |c, o| c.arg(*o));
+        variables.iter().fold(command, |command, (name, value)| command.env(*name, *value)).ok().await?;
+        world.psql(&copy, "SELECT name, timeout FROM who")
+    };
+    ensure_eq!(restored("a", &[], &[]).await?, "from the file|5min", "the session that refreshed");
+    let named = restored("b", &[("PGAPPNAME", "cron")], &["--statement-timeout", "0"]).await?;
+    ensure_eq!(named, "cron|0", "the session that refreshed under PGAPPNAME");
+    Ok(())
+}
+
+/// A statement that takes too long ends the run, and a lock that does not come does.
+pub(super) async fn limits(world: &World) -> RowResult {
+    let shop = world.create("shop")?;
+    world.psql(&shop, "CREATE TABLE t (i int); INSERT INTO t SELECT generate_series(1, 10)")?;
+    let slow = "CREATE MATERIALIZED VIEW napping AS SELECT count(*) FROM t, pg_sleep(3) s";
+    world.psql(&shop, slow)?;
+    let key = world.dump(&shop).await?;
+    let before = world.databases()?;
+    let restore = ["pg", "restore", &key, "--into", "never", "--statement-timeout", "500ms"];
+    world.lastgood(restore).fails(1).await?.says("statement timeout")?;
+    ensure_eq!(world.databases()?, before, "databases after a restore that took too long");
+    let client = world.connect(&shop).await?;
+    client.batch_execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE").await?;
+    world.lastgood(["pg", "dump", &shop, "--lock-timeout", "200ms"]).fails(1).await?.says("--lock-timeout")?;
+    write(world, "[pg]\nlock-timeout = \"200ms\"\n")?;
+    world.lastgood(["pg", "dump", &shop]).fails(1).await?.says("--lock-timeout")?;
+    ensure_eq!(world.keys(&shop).await?, vec![key], "dumps");
+    client.batch_execute("ROLLBACK").await?;
+    Ok(())
+}
