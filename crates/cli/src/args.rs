@@ -77,6 +77,7 @@ pub(crate) struct DryRun {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // made once a run
 pub(crate) enum Command {
     /// Dump, restore and look after PostgreSQL databases
     #[command(subcommand)]

@@ -178,8 +178,14 @@ async fn is_empty(server: &Server, database: &str) -> PgResult<bool> {
 /// Whether a database goes.
 fn drops(action: &Action) -> bool {
     match action {
-        Action::DropCopy { .. } | Action::DropSuperseded { .. } | Action::DropUnmarked { .. } => true,
-        Action::AllowConnections { .. } | Action::RenameBack { .. } | Action::Mention { .. } => false,
+        Action::DropCopy { .. }
+        | Action::DropSuperseded { .. }
+        | Action::DropDiscarded { .. }
+        | Action::DropUnmarked { .. } => true,
+        Action::AllowConnections { .. }
+        | Action::RenameBack { .. }
+        | Action::StayPrevious { .. }
+        | Action::Mention { .. } => false,
     }
 }
 
@@ -188,9 +194,11 @@ fn left(action: &Action, error: &PgError) -> String {
     let database = match action {
         Action::DropCopy { database, .. }
         | Action::DropSuperseded { database, .. }
+        | Action::DropDiscarded { database, .. }
         | Action::DropUnmarked { database }
         | Action::AllowConnections { database }
         | Action::RenameBack { database, .. }
+        | Action::StayPrevious { database, .. }
         | Action::Mention { database, .. } => database,
     };
     format!("a restore was killed, and what it left, `{database}`, was kept: {error}")

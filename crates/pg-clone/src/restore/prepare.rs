@@ -148,7 +148,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
     let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
     server.refuse_if_guarded(&target)?;
     let admin = server.connect_admin_for(&target).await?;
-    let server_major = major(&admin).await?;
+    let (server_major, is_standby) = major(&admin).await?;
     let replaces = replaced(&admin, &target).await?;
     let mut plan = match found {
         Found::Ours { key, manifest } => {
@@ -190,6 +190,12 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
     let databases = recover::look(&admin).await?;
     plan.copies = local::changes(&databases, &plan.target, options.reversible);
     plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
+    if is_standby {
+        plan.problems.insert(
+            0,
+            Problem { what: format!("{} is a standby", plan.server), help: "restore on its primary".to_owned() },
+        );
+    }
     if let Some(problem) = name_problem(&plan.target) {
         plan.problems.insert(0, problem);
     }
@@ -204,12 +210,13 @@ pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     })
 }
 
-async fn major(admin: &Session) -> PgResult<u32> {
+/// The server's major version, and whether it is a standby.
+async fn major(admin: &Session) -> PgResult<(u32, bool)> {
     let row = admin
-        .query_one("SELECT current_setting('server_version_num')::int / 10000", &[])
+        .query_one("SELECT current_setting('server_version_num')::int / 10000, pg_catalog.pg_is_in_recovery()", &[])
         .await
         .map_err(|error| PgError::sql("reading the server's version", error))?;
-    Ok(row.get::<_, i32>(0).unsigned_abs())
+    Ok((row.get::<_, i32>(0).unsigned_abs(), row.get(1)))
 }
 
 async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {

@@ -110,6 +110,8 @@ pub(super) async fn certificates(world: &World) -> RowResult {
         {
             let command = world.lastgood(words).env("PGHOST", NAME).env("PGHOSTADDR", world.cluster().host());
             let command = command.env("PGSSLROOTCERT", roots.display().to_string());
+            // The address is the loopback's, where verification is no default.
+            let command = command.env("PGSSLMODE", "verify-full").env("PGPASSWORD", world.cluster().password());
             let output = command.fails(UNREACHABLE).await.within(certificate.what)?;
             output.says("no password was sent")?.says("PGSSLROOTCERT")?;
         }
@@ -122,6 +124,7 @@ pub(super) async fn certificates(world: &World) -> RowResult {
     let fit = signed("as it should be", of(NAME)?)?;
     install(world, &fit).await?;
     let run = world.lastgood(["pg", "dump", &shop]).env("PGHOST", NAME).env("PGHOSTADDR", world.cluster().host());
+    let run = run.env("PGSSLMODE", "verify-full").env("PGPASSWORD", world.cluster().password());
     run.env("PGSSLROOTCERT", roots.display().to_string()).ok().await?;
     Ok(())
 }

@@ -52,6 +52,8 @@ async fn through(world: &World, shop: &str, port: u16) -> RowResult {
         vec!["pg", "restore", shop, "--into", "never"],
     ] {
         let command = world.lastgood(command).env("PGPORT", port.to_string());
+        // The password file knows the server's own port only.
+        let command = command.env("PGPASSWORD", world.cluster().password());
         command.fails(UNREACHABLE).await?.says("pooler")?.says("connect to the server itself")?;
     }
     Ok(())

@@ -69,7 +69,11 @@ pub(super) async fn dumped_from(world: &World) -> RowResult {
     world.set_version(&shop, 2)?;
     let there = world.psql("postgres", "SELECT pg_current_wal_lsn()")?;
     replayed(world, &standby, &there).await?;
-    let on_standby = |words: &[&str]| world.lastgood(words.iter().copied()).env("PGPORT", standby.port.to_string());
+    let on_standby = |words: &[&str]| {
+        let command = world.lastgood(words.iter().copied()).env("PGPORT", standby.port.to_string());
+        // The password file knows the primary's port only.
+        command.env("PGPASSWORD", world.cluster().password())
+    };
     on_standby(&["pg", "dump", &shop]).ok().await?.says("this is a standby")?;
     let copy = world.name("copy");
     world.lastgood(["pg", "restore", &shop, "--into", &copy]).ok().await?;
