@@ -1,6 +1,7 @@
 //! The rows of the acceptance table, by area.
 
 pub mod core;
+pub mod dict;
 pub mod differential;
 pub mod kill;
 pub mod pg;
@@ -16,6 +17,7 @@ pub fn all() -> RowResult<Vec<Row>> {
     let mut rows = pg::rows();
     rows.extend(self::core::rows());
     rows.extend(retention::rows());
+    rows.extend(dict::rows());
     rows.extend(differential::rows()?);
     rows.extend(kill::rows());
     Ok(rows)

@@ -14,17 +14,40 @@ use proptest::prelude::*;
 /// What may happen.
 #[derive(Clone, Debug)]
 enum Op {
-    Put { table: u8, key: i8, value: u8 },
-    Replace { table: u8, key: i8, value: u8 },
-    Delete { table: u8, key: i8 },
-    Move { table: u8, from: i8, to: i8 },
-    Auto { table: u8 },
-    Create { table: u8 },
-    Drop { table: u8 },
+    Put {
+        table: u8,
+        key: i8,
+        value: u8,
+    },
+    Replace {
+        table: u8,
+        key: i8,
+        value: u8,
+    },
+    Delete {
+        table: u8,
+        key: i8,
+    },
+    Move {
+        table: u8,
+        from: i8,
+        to: i8,
+    },
+    Auto {
+        table: u8,
+    },
+    Create {
+        table: u8,
+    },
+    Drop {
+        table: u8,
+    },
     Backup,
     Full,
     /// A backup that fails when it writes its file (or its manifest).
-    Fails { manifest: bool },
+    Fails {
+        manifest: bool,
+    },
     /// The process ends; the next one restores.
     Restart,
     /// The process is killed: what was not backed up is gone.
@@ -106,9 +129,7 @@ fn latest(folder: &Path) -> DictStore {
 
 /// Backups whose next write to a key that contains `key` fails.
 fn start(store: &DictStore, folder: &Path, key: Option<&str>) -> Backups {
-    let rules = key.map(|key| {
-        fault::Rule::new(fault::Harm::NoSpace).on(Verb::Put).where_key_contains(key).times(1)
-    });
+    let rules = key.map(|key| fault::Rule::new(fault::Harm::NoSpace).on(Verb::Put).where_key_contains(key).times(1));
     let harmed = fault::Faults::new(FsStore::create(folder).unwrap(), rules.into_iter().collect());
     let place: backup_core::store::SharedStore = Arc::new(harmed);
     let hour = Duration::from_secs(3_600);

@@ -11,7 +11,8 @@ fn example(name: &str) -> PathBuf {
 
 fn run(name: &str, arguments: &[&str]) -> String {
     let run = Command::new(example(name)).args(arguments).output();
-    let run = run.expect("a plain `cargo test` builds the examples; before `--test examples` run `cargo build --examples`");
+    let run =
+        run.expect("a plain `cargo test` builds the examples; before `--test examples` run `cargo build --examples`");
     assert!(run.status.success(), "{run:?}");
     String::from_utf8(run.stdout).unwrap()
 }

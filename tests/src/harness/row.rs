@@ -20,6 +20,8 @@ pub enum Area {
     Kill,
     /// Source and copy compared.
     Differential,
+    /// Backups of stores in memory.
+    Dict,
     /// Arguments, output, exit codes.
     Cli,
 }
@@ -34,6 +36,7 @@ impl Area {
             Self::Pg => "pg",
             Self::Kill => "kill",
             Self::Differential => "differential",
+            Self::Dict => "dict",
             Self::Cli => "cli",
         }
     }

@@ -1,0 +1,61 @@
+//! Backups of stores in memory: DictDB's own files, compaction, damage, pickle, retention.
+
+mod chain;
+mod damage;
+mod files;
+
+use crate::harness::{Area, Locations, Row, RowResult, World};
+
+/// What DictDB 1.11 itself wrote.
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/dictstore-backup/tests/fixtures");
+
+/// The rows.
+#[must_use]
+pub fn rows() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    vec![
+        Row::new("D1", "DictDB's folder: ls, show, verify, restore by its chain", Area::Dict, Both, |world| {
+            Box::pin(chain::of_dictdb(world))
+        }),
+        Row::new("D2", "compact, restore, prune: whole chains, never the last good one", Area::Dict, Both, |world| {
+            Box::pin(chain::compacted(world))
+        }),
+        Row::new("D3", "file and manifest cut, flipped, longer, missing", Area::Dict, Both, |world| {
+            Box::pin(damage::refused(world))
+        }),
+        Row::new("D4", "files DictDB left half-written are skipped with a word", Area::Dict, Both, |world| {
+            Box::pin(damage::torn(world))
+        }),
+        Row::new("D5", "pickle there and back; hostile pickle executes nothing", Area::Dict, Folder, |world| {
+            Box::pin(files::pickle(world))
+        }),
+        Row::new(
+            "D6",
+            "defects of DictDB: left out by our rules, reproduced by its own",
+            Area::Dict,
+            Folder,
+            |world| Box::pin(files::semantics(world)),
+        ),
+        Row::new("D7", "watch runs a program after a new backup", Area::Dict, Both, |world| {
+            Box::pin(files::watch(world))
+        }),
+    ]
+}
+
+fn fixture(name: &str) -> RowResult<Vec<u8>> {
+    Ok(std::fs::read(format!("{FIXTURES}/{name}"))?)
+}
+
+/// Puts the files of a folder of fixtures into the location.
+async fn plant(world: &World, folder: &str) -> RowResult {
+    for entry in std::fs::read_dir(format!("{FIXTURES}/{folder}"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        world.place().write(&name, &fixture(&format!("{folder}/{name}"))?).await?;
+    }
+    Ok(())
+}
+
+/// A file in the working directory of every command.
+fn local(world: &World, name: &str) -> std::path::PathBuf {
+    world.folder().join(name)
+}
