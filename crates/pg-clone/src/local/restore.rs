@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
-use crate::hook::{HookFailure, HookReport, Point};
+use crate::hook::{HookFailure, HookReport, Point, RESTORE_POINTS};
 use crate::local::copies::Copies;
 use crate::local::duplicate;
 use crate::local::name::CopyRole;
@@ -65,7 +65,7 @@ pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions
     run.step("local.lock", &plan.target);
     let lock = TargetLock::acquire(server, &plan.target).await?;
     let mut hooks = Vec::new();
-    let (report, source_disconnected, warnings) = match plan.way {
+    let (report, source_disconnected, mut warnings) = match plan.way {
         Way::Exchange => {
             let (report, warnings) = toggle(server, plan, options, run, &lock).await?;
             (report, 0, warnings)
@@ -79,6 +79,7 @@ pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions
             copy(server, plan, options, run, &lock, &mut hooks).await?
         }
     };
+    warnings.extend(skipped(plan, options));
     let mut hook_failure = None;
     if plan.runs(Point::PostSwap) {
         hook_failure = site(server, plan, &plan.target, options, run).after_the_switch(&mut hooks).await;
@@ -108,7 +109,22 @@ fn site<'a>(
     options: &'a RestoreOptions,
     run: &'a Run,
 ) -> Site<'a> {
-    Site { server, target: &plan.target, key: None, copy, options, run }
+    Site { server, target: &plan.target, key: plan.source.dump.as_deref(), copy, options, run }
+}
+
+/// Says which hooks a restore of a dump would have run and this one does not.
+fn skipped(plan: &LocalPlan, options: &RestoreOptions) -> Option<String> {
+    let skipped: Vec<&str> = RESTORE_POINTS
+        .iter()
+        .filter(|point| plan.purpose == Purpose::Restore && !plan.runs(**point))
+        .filter(|point| !options.hooks.at(**point).is_empty())
+        .map(|point| point.name())
+        .collect();
+    let why = match plan.way {
+        Way::Exchange => "`:previous` comes back as it was",
+        Way::Duplicate => "a copied database is never empty",
+    };
+    (!skipped.is_empty()).then(|| format!("{why}: hooks of {} were not run", skipped.join(" and ")))
 }
 
 /// Live and previous exchange their names.

@@ -3,6 +3,7 @@
 pub(super) mod environment;
 pub(super) mod failing;
 pub(super) mod limits;
+pub(super) mod local;
 pub(super) mod trial;
 
 use std::fs;
@@ -55,6 +56,9 @@ pub(super) fn rows() -> Vec<Row> {
             Both,
             |world| Box::pin(environment::told(world)),
         ),
+        Row::new("P10-local", "hooks of reversible and local restores", Area::Pg, Folder, |world| {
+            Box::pin(local::local(world))
+        }),
         Row::new("P10-test", "`pg hooks test` switches nothing and leaves nothing", Area::Pg, Folder, |world| {
             Box::pin(trial::test(world))
         }),
