@@ -14,6 +14,7 @@ mod report;
 mod restore;
 mod s3;
 mod swap;
+mod tables;
 mod upload;
 
 use std::path::PathBuf;
@@ -92,6 +93,7 @@ enum Job {
     Restore,
     Swap,
     Memory,
+    Tables,
 }
 
 impl Job {
@@ -102,6 +104,7 @@ impl Job {
             Self::Restore => restore::run(context),
             Self::Swap => swap::run(context),
             Self::Memory => memory::run(context),
+            Self::Tables => tables::run(context),
         }
     }
 }
@@ -148,8 +151,10 @@ fn pg(args: &PgArgs) -> Outcome {
         jobs: args.jobs,
         runtime: runtime()?,
     };
-    data::shop(&context.server, args.scale)?;
     let jobs = if args.only.is_empty() { Job::value_variants() } else { &args.only };
+    if jobs.iter().any(|job| *job != Job::Tables) {
+        data::shop(&context.server, args.scale)?;
+    }
     let mut rows = Vec::new();
     for job in jobs {
         say(&format!("{job:?}"));

@@ -1,11 +1,11 @@
 //! The dump: lock, take the snapshot, copy everything in parallel, publish the manifest last.
 
+mod describe;
 mod large_objects;
 mod leader;
 mod schema;
 mod worker;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -17,15 +17,18 @@ use backup_core::store::{SharedStore, StoreRead, StoreWrite};
 use backup_core::{FormatError, catalogue, probe};
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::adapters::catalog;
+use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::Tool;
+use crate::batch::dump_batches;
 pub use crate::config::DumpOptions;
-use crate::detail::{DumpDetail, LargeObjects, RowData, TableDump};
-use crate::dump::leader::Leader;
+use crate::detail::DumpDetail;
+use crate::dump::describe::{Copied, Facts, counts, describe};
+use crate::dump::leader::{LOCK_ATTEMPTS_MAX, Leader, Locked};
 use crate::dump::worker::{Work, Written};
 use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
@@ -99,7 +102,7 @@ pub struct DumpReport {
 /// As [`dump`], but for the store.
 pub async fn plan(server: &Server, _store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<DumpPlan> {
     options.check()?;
-    let source = run.or_cancelled(Source::open(server, options, run)).await?;
+    let source = run.or_cancelled(Source::open(server, options, run, drop)).await?;
     Ok(source.plan(server, options, run.clock.now()))
 }
 
@@ -160,11 +163,18 @@ async fn try_once(
     run: &Run,
     started_at: Timestamp,
 ) -> PgResult<(DumpKey, (Manifest, u64))> {
-    let source = run.or_cancelled(Source::open(server, options, run)).await?;
+    let source = run
+        .or_cancelled(Source::open(server, options, run, |request| {
+            run.step("dump.schema", &request.tool.version);
+            request.start()
+        }))
+        .await
+        .map_err(leader::explained)?;
     let (key, sequence) = run.or_cancelled(next_key(store, options, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
     // still upload can appear after the clearing away.
     let written = Box::pin(write(server, store, options, run, source, &key, sequence, started_at)).await;
+    let written = written.map_err(leader::explained);
     // After a lost answer the manifest may exist: its parts must stay.
     if let Err(error) = &written
         && !matches!(error, PgError::Store(store) if store.is_ambiguous())
@@ -175,22 +185,41 @@ async fn try_once(
 }
 
 /// The locked source and the program that dumps its schema.
-struct Source {
+struct Source<S> {
     leader: Leader,
     tool: Tool,
-    /// Reads what `tool` wrote.
-    reader: Tool,
     large_objects: Vec<u32>,
+    /// What `begin` made of the dump of the schema.
+    schema: S,
 }
 
-impl Source {
-    async fn open(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
-        let leader = Leader::begin(server, options, run).await?;
-        let find = |program| Tool::find(program, leader.server.major(), options.pg_bin.as_deref());
-        let (tool, reader, large_objects) =
-            tokio::join!(find("pg_dump"), find("pg_restore"), catalog::large_objects(&*leader.session));
-        let (tool, reader, large_objects) = (tool?, reader?, large_objects?);
-        Ok(Self { leader, tool, reader, large_objects })
+impl<S> Source<S> {
+    async fn open(
+        server: &Server,
+        options: &DumpOptions,
+        run: &Run,
+        begin: impl Fn(schema::Request) -> S,
+    ) -> PgResult<Self> {
+        for _ in 0..LOCK_ATTEMPTS_MAX {
+            let locked = Locked::begin(server, options, run).await?;
+            let major = locked.server.major();
+            let tool = Tool::find("pg_dump", major, options.pg_bin.as_deref()).await?;
+            let reader = Tool::find("pg_restore", major, options.pg_bin.as_deref()).await?;
+            // Before we know what the tables are like: with thousands of them both take seconds.
+            let schema = begin(schema::Request {
+                tool: tool.clone(),
+                reader,
+                server: server.clone(),
+                database: options.database.clone(),
+                snapshot: locked.snapshot.clone(),
+                excluded: locked.selection.excluded.iter().map(Relation::qualified).collect(),
+            });
+            if let Some(leader) = locked.describe(run).await? {
+                let large_objects = catalog::large_objects(&*leader.session).await?;
+                return Ok(Self { leader, tool, large_objects, schema });
+            }
+        }
+        Err(leader::changing(options))
     }
 
     fn plan(&self, server: &Server, options: &DumpOptions, now: Timestamp) -> DumpPlan {
@@ -246,7 +275,7 @@ async fn write(
     store: &SharedStore,
     options: &DumpOptions,
     run: &Run,
-    source: Source,
+    source: Source<schema::Running>,
     key: &DumpKey,
     sequence: u64,
     started_at: Timestamp,
@@ -255,39 +284,39 @@ async fn write(
     let folder = key.folder()?;
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
     let budget = UploadBudget::default();
-    let Source { leader, tool, reader, large_objects } = source;
+    let Source { leader, tool, large_objects, schema } = source;
     announce(&leader, &large_objects, run);
 
-    run.step("dump.schema", &tool.version);
     // If one of both fails the other is stopped: it may have hours to go.
     let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
     let schema_budget = budget.clone();
     let encoding = settings::read(&leader.session, &options.database).await?.encoding;
+    let tables = dump_units(&leader.sources, leader.server.major());
+    let batches = dump_batches(&tables);
+    let pieces = batches.len() + large_objects.len().div_ceil(large_objects::BATCH);
     let work = Arc::new(Work {
         server: server.clone(),
         database: options.database.clone(),
         snapshot: leader.snapshot.clone(),
         sources: leader.sources.clone(),
-        tables: dump_units(&leader.sources, leader.server.major()),
+        tables,
+        batches,
         large_objects,
+        workers: options.jobs.min(pieces.max(1)),
+        locked: Barrier::new(options.jobs.min(pieces.max(1))),
         packs: PackSpace::new(Arc::clone(&writer), folder.clone(), budget),
         compression_level: options.compression_level,
         raw_encoding: encoding == "SQL_ASCII",
         next: AtomicUsize::new(0),
         run: both.clone(),
     });
-    // Both at once: pg_dump mostly waits for the catalogue's many small answers.
-    let schema = schema::Request { tool: &tool, reader: &reader, server, options, leader: &leader };
     let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);
-    let (schema, rows) =
-        tokio::join!(stopping(&both, schema), stopping(&both, copy_rows(Arc::clone(&work), options.jobs, &both)));
-    let (schema, rows) = match (schema, rows) {
-        // The one that was stopped says less than the one that failed.
-        (Err(PgError::Interrupted), Err(error)) | (Err(error), _) | (_, Err(error)) => return Err(error),
-        (Ok(schema), Ok(rows)) => (schema, rows),
-    };
+    let rows = copy_rows(Arc::clone(&work), &both);
+    let facts = both.or_cancelled(Facts::read(&leader, options));
+    let (schema, rows, facts) = tokio::join!(stopping(&both, schema), stopping(&both, rows), stopping(&both, facts));
+    let (schema, rows, facts) = first_failure(schema, rows, facts)?;
     run.step("dump.catalogue", &options.database);
-    let (detail, parts) = describe(server, options, &leader, &tool, &work, schema, rows).await?;
+    let (detail, parts) = describe(&leader, &tool, &work, facts, schema, rows);
     leader.still_holds().await?;
 
     run.step("dump.manifest", MANIFEST_NAME);
@@ -330,6 +359,17 @@ fn manifest(
     })
 }
 
+/// All three, or the failure that stopped the others: they say less than it does.
+fn first_failure<A, B, C>(a: PgResult<A>, b: PgResult<B>, c: PgResult<C>) -> PgResult<(A, B, C)> {
+    match (a, b, c) {
+        (Ok(a), Ok(b), Ok(c)) => Ok((a, b, c)),
+        (a, b, c) => {
+            let failures = [a.err(), b.err(), c.err()].into_iter().flatten();
+            Err(failures.min_by_key(|error| matches!(error, PgError::Interrupted)).unwrap_or(PgError::Interrupted))
+        }
+    }
+}
+
 /// Cancels `run` when `work` fails.
 async fn stopping<T>(run: &Run, work: impl Future<Output = PgResult<T>>) -> PgResult<T> {
     let done = work.await;
@@ -352,16 +392,10 @@ fn announce(leader: &Leader, large_objects: &[u32], run: &Run) {
     }
 }
 
-/// Everything the workers and the large objects' metadata gave.
-struct Copied {
-    written: Written,
-    metadata: Option<RowData>,
-}
-
-async fn copy_rows(work: Arc<Work>, jobs: usize, run: &Run) -> PgResult<Copied> {
+async fn copy_rows(work: Arc<Work>, run: &Run) -> PgResult<Copied> {
     run.step("dump.data", &format!("{} units", work.tables.len()));
     let mut workers = JoinSet::new();
-    for _ in 0..jobs.min(work.tables.len().max(1)) {
+    for _ in 0..work.workers {
         workers.spawn(worker::work(Arc::clone(&work)));
     }
     let mut all = gather(&mut workers, run).await?;
@@ -404,81 +438,6 @@ fn worker_died(error: &tokio::task::JoinError) -> PgError {
         what: format!("a worker died: {error}"),
         help: "this is unexpected: please report it; nothing was published".to_owned(),
     }
-}
-
-/// Puts the pieces together into what the manifest says.
-async fn describe(
-    server: &Server,
-    options: &DumpOptions,
-    leader: &Leader,
-    tool: &Tool,
-    work: &Work,
-    schema: Part,
-    copied: Copied,
-) -> PgResult<(DumpDetail, Vec<Part>)> {
-    let Copied { mut written, metadata } = copied;
-    written.packs.sort_by_key(|(number, _)| *number);
-    let mut parts = vec![schema];
-    parts.extend(written.packs.into_iter().map(|(_, part)| part));
-
-    let mut rows: BTreeMap<usize, RowData> = BTreeMap::new();
-    written.tables.sort_by_key(|(table, index, _)| (*table, *index));
-    for (table, _, data) in written.tables {
-        append(rows.entry(table).or_default(), data);
-    }
-    let tables = work.sources.iter().enumerate().map(|(at, source)| TableDump {
-        schema: source.schema.clone(),
-        name: source.name.clone(),
-        kind: source.kind,
-        columns: source.columns.clone(),
-        data: rows.remove(&at).unwrap_or_default(),
-    });
-    let tables = tables.collect();
-    written.slices.sort_by_key(|(batch, _)| *batch);
-    let mut slices = RowData::default();
-    for (_, data) in written.slices {
-        append(&mut slices, data);
-    }
-    let session = &*leader.session;
-    let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
-    let detail = DumpDetail {
-        server: leader.server.clone(),
-        pg_dump_version: tool.version.clone(),
-        database: settings::read(session, &options.database).await?,
-        filters: leader.selection.filters.clone(),
-        extensions: catalog::extensions(session).await?,
-        roles: catalog::roles(session).await?,
-        tables,
-        sequences: catalog::sequences(session, &excluded).await?,
-        matviews: catalog::matviews(session).await?,
-        excluded_foreign_keys: leader.excluded_foreign_keys.clone(),
-        large_objects: metadata.map(|metadata| LargeObjects {
-            count: work.large_objects.len() as u64,
-            metadata,
-            slices,
-        }),
-    };
-    tracing::debug!(server = %server.describe(), tables = detail.tables.len(), "described the dump");
-    Ok((detail, parts))
-}
-
-fn append(whole: &mut RowData, piece: RowData) {
-    whole.rows += piece.rows;
-    whole.content_bytes += piece.content_bytes;
-    whole.row_hash.merge(&piece.row_hash);
-    whole.frames.extend(piece.frames);
-}
-
-fn counts(detail: &DumpDetail, parts: &[Part]) -> BTreeMap<String, u64> {
-    let large_objects = detail.large_objects.as_ref().map_or(0, |objects| objects.count);
-    BTreeMap::from([
-        ("tables".to_owned(), detail.tables.len() as u64),
-        ("rows".to_owned(), detail.tables.iter().map(|table| table.data.rows).sum()),
-        ("sequences".to_owned(), detail.sequences.len() as u64),
-        ("large_objects".to_owned(), large_objects),
-        ("content_bytes".to_owned(), parts.iter().map(|part| part.content_bytes).sum()),
-        ("stored_bytes".to_owned(), parts.iter().map(|part| part.stored_bytes).sum()),
-    ])
 }
 
 fn report(key: &DumpKey, manifest: &Manifest, manifest_bytes: u64, seconds: f64) -> DumpReport {

@@ -32,6 +32,7 @@
 //! `examples/dump.rs` and `examples/restore.rs` are the same as whole programs.
 
 pub mod adapters;
+mod batch;
 pub mod config;
 pub mod detail;
 pub mod dump;

@@ -31,7 +31,7 @@ pub struct TableSource {
     pub columns: Vec<String>,
     /// Pages of its heap.
     pub heap_pages: u64,
-    /// Bytes of heap, TOAST and maps.
+    /// Bytes of heap and TOAST.
     pub table_bytes: u64,
     /// Whether its access method is `heap`, so that ctid ranges mean pages.
     pub is_heap: bool,

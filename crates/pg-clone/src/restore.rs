@@ -4,6 +4,7 @@ mod finish;
 pub(crate) mod hooks;
 mod index_conflict;
 mod load;
+mod load_small;
 mod prepare;
 mod rehearse;
 mod tools;

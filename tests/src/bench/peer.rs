@@ -43,6 +43,13 @@ impl S3 {
         self.peer.state().bytes
     }
 
+    /// How many requests there were, counted anew from now on.
+    pub(crate) fn take_requests(&self) -> usize {
+        let requests = self.peer.log().len();
+        self.peer.clear_log();
+        requests
+    }
+
     /// Forgets all objects.
     pub(crate) fn clear(&self) {
         self.peer.reset();

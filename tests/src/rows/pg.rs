@@ -16,6 +16,7 @@ mod settings;
 mod snapshot;
 mod standby;
 mod swap;
+mod tables;
 mod tools;
 
 use crate::harness::{Area, Locations, Row};
@@ -188,6 +189,9 @@ fn contents() -> Vec<Row> {
         }),
         Row::new("P-exclude", "excluded tables and rows, partitions, keys to them", Area::Pg, Both, |world| {
             Box::pin(filters::excluded(world))
+        }),
+        Row::new("P-tables", "very many tiny tables need few requests", Area::Pg, Both, |world| {
+            Box::pin(tables::tiny(world))
         }),
         Row::new("P-role", "a role of the dump is missing on the server", Area::Pg, Folder, |world| {
             Box::pin(filters::missing_role(world))

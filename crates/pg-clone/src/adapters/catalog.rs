@@ -97,13 +97,15 @@ pub(crate) async fn relations(client: &impl GenericClient) -> PgResult<Vec<Relat
         .collect())
 }
 
-/// Columns and sizes of `relations`, as the snapshot has them.
+/// Columns and sizes of `relations`, as the snapshot has them. Sizes are those of heap and TOAST alone: `pg_table_size`
+/// looks at their maps and indexes too, and takes twice as long for ten thousand tables.
 pub(crate) async fn table_sources(client: &impl GenericClient, relations: &[&Relation]) -> PgResult<Vec<TableSource>> {
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     let rows = client
         .query(
             "SELECT c.oid, pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int, \
-               pg_catalog.pg_table_size(c.oid), coalesce(am.amname = 'heap', false), \
+               pg_catalog.pg_relation_size(c.oid) + CASE WHEN c.reltoastrelid = 0 THEN 0 \
+                 ELSE pg_catalog.pg_relation_size(c.reltoastrelid) END, coalesce(am.amname = 'heap', false), \
                ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 \
                  AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum) \
              FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam WHERE c.oid = ANY ($1)",

@@ -3,6 +3,8 @@
 //! The order is what makes the dump more consistent than `pg_dump`'s own: a TRUNCATE between snapshot and lock would be
 //! seen as an empty table, because TRUNCATE is not MVCC-safe (PostgreSQL manual, "Caveats" of MVCC; postgres.md 3.2).
 
+use std::collections::BTreeSet;
+
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::{Server, Session};
 use crate::config::DumpOptions;
@@ -17,7 +19,7 @@ const LOCK_BATCH: usize = 100;
 
 /// Times the list of tables may change under us before we give up: each is a DDL statement in the few milliseconds
 /// between listing and locking.
-const LOCK_ATTEMPTS_MAX: usize = 5;
+pub(crate) const LOCK_ATTEMPTS_MAX: usize = 5;
 
 /// What every session of a dump sets, so that text forms do not depend on anybody's configuration and nothing is left
 /// out silently (`row_security=off` makes a policy an error instead of fewer rows).
@@ -46,12 +48,22 @@ pub(crate) struct Selection {
     /// Everything else that is locked: tables and partitioned tables.
     pub(crate) kept: Vec<Relation>,
     /// Oids of those among `kept` whose rows are dumped.
-    pub(crate) with_rows: Vec<u32>,
+    pub(crate) with_rows: BTreeSet<u32>,
     /// Patterns that matched nothing.
     pub(crate) unmatched: Vec<String>,
 }
 
-impl Leader {
+/// Locks and a snapshot, not yet known to belong together.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    session: Session,
+    pub(crate) snapshot: String,
+    pub(crate) server: ServerInfo,
+    pub(crate) selection: Selection,
+    listed: Vec<Relation>,
+}
+
+impl Locked {
     pub(crate) async fn begin(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
         let session = server.connect(&options.database).await?;
         let timeout_ms = options.lock_timeout.as_millis();
@@ -59,7 +71,7 @@ impl Leader {
             // Visibility decides what an unqualified pattern means: asked before the search path is emptied.
             reset_search_path(&session).await?;
             let info = catalog::server_info(&*session).await?;
-            let relations = catalog::relations(&*session).await?;
+            let listed = catalog::relations(&*session).await?;
             prepare(&session).await?;
             session
                 .batch_execute(&format!(
@@ -68,7 +80,7 @@ impl Leader {
                 .await
                 .map_err(|error| PgError::sql("beginning the dump's transaction", error))?;
             run.step("dump.lock", &options.database);
-            let selection = select(&relations, options, info.in_recovery);
+            let selection = select(&listed, options, info.in_recovery);
             check_readable(&selection)?;
             if !lock(&session, &selection.kept, server).await? {
                 rollback(&session).await?;
@@ -76,21 +88,33 @@ impl Leader {
             }
             run.step("dump.snapshot", &options.database);
             let snapshot = export_snapshot(&session).await?;
-            if !unchanged(&session, &relations).await? {
-                rollback(&session).await?;
-                continue;
-            }
-            for pattern in &selection.unmatched {
-                run.progress.warn(format!("no table matches `{pattern}`: nothing is excluded by it"));
-            }
-            return Self::describe(session, snapshot, selection).await;
+            return Ok(Self { session, snapshot, server: info, selection, listed });
         }
-        Err(PgError::Refused {
-            what: format!("the tables of `{}` change faster than they can be locked", options.database),
-            help: "run the dump again when no migration is running; nothing was written".to_owned(),
-        })
+        Err(changing(options))
     }
 
+    /// Looks whether the snapshot shows the very tables that were locked, and reads what they are like; nothing when they
+    /// changed between the two, and all has to be begun again.
+    pub(crate) async fn describe(self, run: &Run) -> PgResult<Option<Leader>> {
+        if !unchanged(&self.session, &self.listed).await? {
+            return Ok(None);
+        }
+        for pattern in &self.selection.unmatched {
+            run.progress.warn(format!("no table matches `{pattern}`: nothing is excluded by it"));
+        }
+        Leader::describe(self.session, self.snapshot, self.selection).await.map(Some)
+    }
+}
+
+/// The tables change all the time.
+pub(crate) fn changing(options: &DumpOptions) -> PgError {
+    PgError::Refused {
+        what: format!("the tables of `{}` change faster than they can be locked", options.database),
+        help: "run the dump again when no migration is running; nothing was written".to_owned(),
+    }
+}
+
+impl Leader {
     async fn describe(session: Session, snapshot: String, selection: Selection) -> PgResult<Self> {
         let server = catalog::server_info(&*session).await?;
         let with_rows: Vec<&Relation> =
@@ -152,7 +176,7 @@ fn select(relations: &[Relation], options: &DumpOptions, in_recovery: bool) -> S
         if hits(&options.exclude_table_data, relation) || unreadable {
             selection.filters.emptied.push(relation.label());
         } else if !relation.partitioned {
-            selection.with_rows.push(relation.oid);
+            selection.with_rows.insert(relation.oid);
         }
     }
     let all = options.exclude_table.iter().chain(&options.exclude_table_data);
@@ -203,6 +227,28 @@ async fn lock(session: &Session, relations: &[Relation], server: &Server) -> PgR
     Ok(true)
 }
 
+/// Says what to do when the server's lock table is full, whoever of leader, workers and `pg_dump` was the one to find it.
+pub(crate) fn explained(error: PgError) -> PgError {
+    /// `out_of_memory`, of shared memory (PostgreSQL manual, appendix A).
+    const OUT_OF_MEMORY: &str = "53200";
+    /// The setting that `pg_dump` hands on from the server's hint.
+    const SETTING: &str = "max_locks_per_transaction";
+    let is_full = match &error {
+        PgError::Sql { sqlstate, message, .. } => sqlstate == OUT_OF_MEMORY && message.contains(SETTING),
+        PgError::Tool { help, .. } => help.contains(SETTING),
+        _ => false,
+    };
+    if !is_full {
+        return error;
+    }
+    PgError::Refused {
+        what: "the server's lock table has no room for the locks of so many tables".to_owned(),
+        help: "raise max_locks_per_transaction in postgresql.conf (twice the number of tables, divided by \
+               max_connections, is enough) and restart the server; nothing was published"
+            .to_owned(),
+    }
+}
+
 async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
     let oids: Vec<u32> = batch.iter().map(|relation| relation.oid).collect();
     let holders = async {
@@ -240,4 +286,24 @@ async fn unchanged(session: &Session, listed: &[Relation]) -> PgResult<bool> {
         relations.iter().map(|r| (r.oid, r.schema.clone(), r.name.clone(), r.filenode)).collect()
     };
     Ok(essence(&now) == essence(listed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_lock_table_is_told_from_other_failures() {
+        let said = |help: &str| PgError::Tool { program: "pg_dump".into(), how: "failed".into(), help: help.into() };
+        let full = "ERROR:  out of shared memory\nHINT:  You might need to increase max_locks_per_transaction.";
+        assert!(matches!(explained(said(full)), PgError::Refused { .. }));
+        assert!(matches!(explained(said("ERROR:  out of memory")), PgError::Tool { .. }));
+        let sql = |sqlstate: &str, message: &str| PgError::Sql {
+            doing: "locking".into(),
+            message: message.into(),
+            sqlstate: sqlstate.into(),
+        };
+        assert!(matches!(explained(sql("53200", full)), PgError::Refused { .. }));
+        assert!(matches!(explained(sql("53200", "out of memory")), PgError::Sql { .. }));
+    }
 }

@@ -9,13 +9,12 @@ use backup_core::pipeline::{ObjectWriter, UploadBudget};
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::{ChildEnvironment, Server};
 use crate::adapters::pg_tools::{Tool, list_archive, read_stderr};
-use crate::config::DumpOptions;
 use crate::detail::ROLE_SCHEMA;
-use crate::dump::leader::Leader;
 use crate::error::{PgError, PgResult};
 use crate::run::Run;
 
@@ -30,17 +29,26 @@ const ARCHIVE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// What is needed to dump a schema.
-pub(crate) struct Request<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
     /// The `pg_dump` to run.
-    pub(crate) tool: &'a Tool,
+    pub(crate) tool: Tool,
     /// A `pg_restore`, which must be able to read the archive before anything is published.
-    pub(crate) reader: &'a Tool,
-    pub(crate) server: &'a Server,
-    pub(crate) options: &'a DumpOptions,
-    pub(crate) leader: &'a Leader,
+    pub(crate) reader: Tool,
+    pub(crate) server: Server,
+    pub(crate) database: String,
+    pub(crate) snapshot: String,
+    /// Quoted names of the tables left out.
+    pub(crate) excluded: Vec<String>,
 }
 
-impl Request<'_> {
+/// A `pg_dump` at work; it is ended when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    archive: AbortOnDropHandle<PgResult<Vec<u8>>>,
+}
+
+impl Running {
     /// Stores the archive and returns its part. When it returns, nothing more of it appears in the store, whether it
     /// failed or was cancelled.
     pub(crate) async fn write(
@@ -50,7 +58,13 @@ impl Request<'_> {
         budget: UploadBudget,
         run: &Run,
     ) -> PgResult<Part> {
-        let archive = run.or_cancelled(self.dump()).await?;
+        let archive = async {
+            self.archive.await.map_err(|error| PgError::Refused {
+                what: format!("dumping the schema died: {error}"),
+                help: "this is unexpected: please report it; nothing was published".to_owned(),
+            })?
+        };
+        let archive = run.or_cancelled(archive).await?;
         let key = dump.join(SCHEMA_NAME)?;
         let mut writer = ObjectWriter::new(store, key.clone(), PutOptions::new(PutMode::Create), budget);
         // Not cancelled from here: it is a moment's work, and a request on its way cannot be called back.
@@ -72,12 +86,19 @@ impl Request<'_> {
             length: None,
         })
     }
+}
+
+impl Request {
+    /// Starts `pg_dump`. It mostly waits for the catalogue's many small answers, so the earlier the better.
+    pub(crate) fn start(self) -> Running {
+        Running { archive: AbortOnDropHandle::new(tokio::spawn(async move { self.dump().await })) }
+    }
 
     /// Runs `pg_dump` and returns what it wrote, once that can be read again.
     async fn dump(&self) -> PgResult<Vec<u8>> {
-        let tool = self.tool;
+        let tool = &self.tool;
         // Holds the file with the password for as long as the program runs.
-        let environment = self.server.child_environment(&self.options.database)?;
+        let environment = self.server.child_environment(&self.database)?;
         let mut child = tool.spawn(&mut self.command(&environment))?;
         let stderr = tokio::spawn(read_stderr(child.stderr.take()));
         let mut archive = Vec::new();
@@ -87,24 +108,24 @@ impl Request<'_> {
             bounded.read_to_end(&mut archive).await.map_err(|error| read_failed(tool, &error))?;
         }
         if archive.len() as u64 > ARCHIVE_BYTES_MAX {
-            return Err(too_large(&self.options.database));
+            return Err(too_large(&self.database));
         }
         let status = child.wait().await.map_err(|error| read_failed(tool, &error))?;
         let said = stderr.await.unwrap_or_default();
         if !status.success() {
             return Err(lock_race(&said).unwrap_or_else(|| tool.failed(status, &said)));
         }
-        check(tool, self.reader, &archive).await?;
+        check(tool, &self.reader, &archive).await?;
         Ok(archive)
     }
 
     fn command(&self, environment: &ChildEnvironment) -> Command {
         let mut command = self.tool.command(environment);
         command.args(["--format=custom", "--compress=0", "--schema-only"]);
-        command.arg(format!("--snapshot={}", self.leader.snapshot));
+        command.arg(format!("--snapshot={}", self.snapshot));
         command.arg(format!("--lock-wait-timeout={}", LOCK_WAIT.as_millis()));
-        for relation in &self.leader.selection.excluded {
-            command.arg(format!("--exclude-table={}", relation.qualified()));
+        for table in &self.excluded {
+            command.arg(format!("--exclude-table={table}"));
         }
         command
     }

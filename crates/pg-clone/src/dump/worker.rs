@@ -1,11 +1,13 @@
 //! A dump's workers: each imports the snapshot and copies units of work into packs of its own.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backup_core::manifest::Part;
 use backup_core::progress::Event;
+use tokio::sync::Barrier;
 
 use crate::adapters::connection::{DrivenSession, Server};
 use crate::detail::RowData;
@@ -26,7 +28,13 @@ pub(crate) struct Work {
     pub(crate) snapshot: String,
     pub(crate) sources: Vec<TableSource>,
     pub(crate) tables: Vec<DumpUnit>,
+    /// The units a worker takes at once.
+    pub(crate) batches: Vec<Range<usize>>,
     pub(crate) large_objects: Vec<u32>,
+    /// How many there are of us.
+    pub(crate) workers: usize,
+    /// Passed once all of us have locked ahead: rows that move tell the world that exclusive locks may be asked for.
+    pub(crate) locked: Barrier,
     pub(crate) packs: PackSpace,
     pub(crate) compression_level: i32,
     /// Whether the database is SQL_ASCII: its bytes are of no known encoding and must not be converted.
@@ -38,13 +46,17 @@ pub(crate) struct Work {
 /// Tables locked by one statement.
 const LOCK_BATCH: usize = 100;
 
-/// Most tables a worker locks before it begins. Each lock takes space in the server's lock table, which by default has
-/// room for about 6,400 in all.
+/// Most tables that every worker locks before it begins; of more, the workers lock this many together. Each lock takes
+/// space in the server's lock table, which by default has room for little more than leader and `pg_dump` need for 10,000.
 const LOCKS_AHEAD_MAX: usize = 1_000;
+
+/// Frees what a worker locked for the units before: in a transaction, locks are kept but for those behind a savepoint that
+/// is rolled back to (PostgreSQL manual, 13.3). The leader's locks stay, and they are what protects the dump.
+const LET_GO: &str = "ROLLBACK TO SAVEPOINT lastgood_units";
 
 /// One piece of work.
 enum Piece<'a> {
-    Table(&'a DumpUnit),
+    Tables(&'a [DumpUnit]),
     LargeObjects(usize, &'a [u32]),
 }
 
@@ -62,10 +74,10 @@ pub(crate) struct Written {
 impl Work {
     fn take(&self) -> Option<Piece<'_>> {
         let at = self.next.fetch_add(1, Ordering::Relaxed);
-        if let Some(unit) = self.tables.get(at) {
-            return Some(Piece::Table(unit));
+        if let Some(batch) = self.batches.get(at) {
+            return Some(Piece::Tables(&self.tables[batch.clone()]));
         }
-        let batch = at - self.tables.len();
+        let batch = at - self.batches.len();
         self.large_objects.chunks(large_objects::BATCH).nth(batch).map(|oids| Piece::LargeObjects(batch, oids))
     }
 }
@@ -86,20 +98,21 @@ pub(crate) async fn work(work: Arc<Work>) -> PgResult<Written> {
 async fn copy_pieces(work: &Work, data: &mut PackWriter, objects: &mut PackWriter) -> PgResult<Written> {
     let mut copier = Copier::connect(work).await?;
     copier.lock_ahead(work).await?;
+    work.locked.wait().await;
     let mut written = Written::default();
     while let Some(piece) = work.take() {
         match piece {
-            Piece::Table(unit) => {
-                let source = &work.sources[unit.table];
-                let rows = copier.copy_table(source, unit, data).await?;
-                written.tables.push((unit.table, unit.index, rows));
+            Piece::Tables(units) => {
+                let rows = copier.copy_tables(&work.sources, units, data).await?;
+                written.tables.extend(units.iter().zip(rows).map(|(unit, rows)| (unit.table, unit.index, rows)));
+                work.run.progress.event(Event::Advance { bytes: 0, items: units.len() as u64 });
             }
             Piece::LargeObjects(batch, oids) => {
                 let rows = copier.copy(&large_objects::slices_statement(oids), objects, "large objects").await?;
                 written.slices.push((batch, rows));
+                work.run.progress.event(Event::Advance { bytes: 0, items: 1 });
             }
         }
-        work.run.progress.event(Event::Advance { bytes: 0, items: 1 });
     }
     written.packs = data.finish().await?;
     written.packs.extend(objects.finish().await?);
@@ -146,17 +159,19 @@ impl Copier {
     async fn lock_ahead(&mut self, work: &Work) -> PgResult<()> {
         let mut seen = BTreeSet::new();
         let largest = work.tables.iter().map(|unit| unit.table).filter(|table| seen.insert(*table));
-        let largest: Vec<&TableSource> = largest.take(LOCKS_AHEAD_MAX).map(|table| &work.sources[table]).collect();
+        let largest: Vec<&TableSource> =
+            largest.take(locks_ahead(work.sources.len(), work.workers)).map(|table| &work.sources[table]).collect();
         for batch in largest.chunks(LOCK_BATCH) {
-            self.lock(batch).await?;
+            self.lock("", batch).await?;
         }
-        Ok(())
+        let savepoint = "SAVEPOINT lastgood_units";
+        self.session.batch_execute(savepoint).await.map_err(|error| PgError::sql("locking the tables", error))
     }
 
     /// NOWAIT: behind a waiting ACCESS EXCLUSIVE request, which itself waits for the leader, we would wait for ever.
-    async fn lock(&mut self, sources: &[&TableSource]) -> PgResult<()> {
+    async fn lock(&mut self, before: &str, sources: &[&TableSource]) -> PgResult<()> {
         let names: Vec<String> = sources.iter().map(|source| format!("ONLY {}", qualified(source))).collect();
-        let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE NOWAIT", names.join(", "));
+        let lock = format!("{before}LOCK TABLE {} IN ACCESS SHARE MODE NOWAIT", names.join(", "));
         self.session.batch_execute(&lock).await.map_err(|error| match error.as_db_error() {
             // The message names the relation.
             Some(db) if db.code().code() == "55P03" => {
@@ -166,29 +181,61 @@ impl Copier {
         })
     }
 
-    async fn copy_table(&mut self, source: &TableSource, unit: &DumpUnit, packs: &mut PackWriter) -> PgResult<RowData> {
-        let label = format!("{}.{}", source.schema, source.name);
-        // NOWAIT: behind a waiting ACCESS EXCLUSIVE request, which itself waits for the leader, we would wait for ever.
-        self.lock(&[source]).await?;
-        self.copy(&copy_statement(source, unit), packs, &label).await
+    /// Copies the rows of `units`, each into frames of its own.
+    async fn copy_tables(
+        &mut self,
+        sources: &[TableSource],
+        units: &[DumpUnit],
+        packs: &mut PackWriter,
+    ) -> PgResult<Vec<RowData>> {
+        let tables: Vec<&TableSource> = units.iter().map(|unit| &sources[unit.table]).collect();
+        let failed = |at: usize, error| {
+            let label = tables.get(at).map_or_else(String::new, |source| format!("{}.{}", source.schema, source.name));
+            PgError::sql(format!("copying the rows of `{label}`"), error)
+        };
+        self.lock(&format!("{LET_GO}; "), &tables).await?;
+        let statements: Vec<String> =
+            units.iter().zip(&tables).map(|(unit, source)| copy_statement(source, unit)).collect();
+        self.copy_all(&statements, packs, failed).await
     }
 
     /// Runs one `COPY … TO STDOUT` into frames of `packs`.
     async fn copy(&mut self, statement: &str, packs: &mut PackWriter, label: &str) -> PgResult<RowData> {
-        let mut data = RowData::default();
-        let doing = || format!("copying the rows of `{label}`");
-        let mut rows = self.session.copy_out(statement).await.map_err(|error| PgError::sql(doing(), error))?;
-        while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| PgError::sql(doing(), error))?;
-            if let Some(frame) = self.encoder.push(&row).await? {
+        let failed = |_, error| PgError::sql(format!("copying the rows of `{label}`"), error);
+        let copied = self.copy_all(&[statement.to_owned()], packs, failed).await?;
+        Ok(copied.into_iter().next().unwrap_or_default())
+    }
+
+    /// Runs several, with as few round trips as one; `failed` makes the error of the one at a position.
+    async fn copy_all(
+        &mut self,
+        statements: &[String],
+        packs: &mut PackWriter,
+        failed: impl Fn(usize, tokio_postgres::Error) -> PgError,
+    ) -> PgResult<Vec<RowData>> {
+        let prepared = self.session.prepare_all(statements).await.map_err(|(at, error)| failed(at, error))?;
+        let mut copies = self.session.copy_out_all(&prepared);
+        let mut copied = Vec::with_capacity(statements.len());
+        while copies.next_copy().await.map_err(|error| failed(copied.len(), error))? {
+            let mut data = RowData::default();
+            while let Some(row) = copies.next().await {
+                let row = row.map_err(|error| failed(copied.len(), error))?;
+                if let Some(frame) = self.encoder.push(&row).await? {
+                    store(frame, packs, &mut data, &self.run).await?;
+                }
+            }
+            if let Some(frame) = self.encoder.finish()? {
                 store(frame, packs, &mut data, &self.run).await?;
             }
+            copied.push(data);
         }
-        if let Some(frame) = self.encoder.finish()? {
-            store(frame, packs, &mut data, &self.run).await?;
-        }
-        Ok(data)
+        Ok(copied)
     }
+}
+
+/// Tables that each of `workers` locks before it begins.
+fn locks_ahead(tables: usize, workers: usize) -> usize {
+    if tables <= LOCKS_AHEAD_MAX { tables } else { LOCKS_AHEAD_MAX / workers.max(1) }
 }
 
 async fn store(frame: CompressedFrame, packs: &mut PackWriter, data: &mut RowData, run: &Run) -> PgResult<()> {
@@ -246,6 +293,13 @@ mod tests {
 
     fn unit(range: Option<PageRange>) -> DumpUnit {
         DumpUnit { table: 0, index: 0, range, estimated_bytes: 0 }
+    }
+
+    #[test]
+    fn few_tables_are_all_locked_ahead_and_many_only_once() {
+        assert_eq!(locks_ahead(LOCKS_AHEAD_MAX, 4), LOCKS_AHEAD_MAX);
+        assert!(locks_ahead(10_000, 4) * 4 <= LOCKS_AHEAD_MAX);
+        assert_eq!(locks_ahead(10_000, 0), LOCKS_AHEAD_MAX);
     }
 
     #[test]

@@ -14,11 +14,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
+use crate::batch::{LoadBatch, load_batches};
 use crate::detail::{Frame, TableDump, TableKind};
 use crate::error::{PgError, PgResult};
 use crate::frame_hash::FrameHash;
 use crate::ident::quote_ident;
-use crate::plan::{LoadUnit, load_units};
+use crate::plan::LoadUnit;
+use crate::restore::load_small::load_together;
 use crate::run::Run;
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
@@ -45,13 +47,31 @@ pub(crate) struct Load {
     pub(crate) run: Run,
 }
 
+impl Load {
+    /// The part a frame is in.
+    pub(crate) fn part(&self, part: u32) -> PgResult<&Part> {
+        let named = self.parts.get(part as usize);
+        named.ok_or_else(|| self.damaged(format!("the manifest names part {part} and has {}", self.parts.len())))
+    }
+
+    pub(crate) fn damaged(&self, what: String) -> PgError {
+        PgError::Integrity { dump: self.dump.clone(), what }
+    }
+
+    /// Whether the server took as many rows as were dumped.
+    pub(crate) fn check_count(&self, unit: &LoadUnit, taken: u64) -> PgResult<()> {
+        if taken == unit.rows() {
+            return Ok(());
+        }
+        let table = &self.tables[unit.table];
+        let label = format!("{}.{}", table.schema, table.name);
+        Err(PgError::Mismatch { what: format!("`{label}` took {taken} of {} rows that were dumped", unit.rows()) })
+    }
+}
+
 /// Loads all tables with `jobs` workers and returns the rows the server took, by table.
 pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usize, u64>> {
-    let mut units: Vec<LoadUnit> =
-        load.tables.iter().enumerate().flat_map(|(at, table)| load_units(at, &table.data)).collect();
-    // Tables by size, so that the longest is not begun last; taken from the end.
-    let size: Vec<u64> = load.tables.iter().map(|table| table.data.content_bytes).collect();
-    units.sort_by_key(|unit| size[unit.table]);
+    let units = load_batches(load.tables.iter().map(|table| &table.data));
     let workers_max = jobs.min(units.len());
     let units = Arc::new(Mutex::new(units));
     let mut workers = JoinSet::new();
@@ -77,15 +97,16 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
     Ok(loaded)
 }
 
-async fn work(load: Arc<Load>, units: Arc<Mutex<Vec<LoadUnit>>>) -> PgResult<Vec<(usize, u64)>> {
+async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<(usize, u64)>> {
     let session = connect(&load.server, &load.database, load.raw_encoding).await?;
     let mut loaded = Vec::new();
     loop {
-        let unit = units.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let Some(unit) = unit else { return Ok(loaded) };
-        let table = &load.tables[unit.table];
-        let rows = load_unit(&load, &session, table, &unit).await?;
-        loaded.push((unit.table, rows));
+        let batch = batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let Some(batch) = batch else { return Ok(loaded) };
+        match batch.units.as_slice() {
+            [unit] => loaded.push((unit.table, load_unit(&load, &session, unit).await?)),
+            _ => loaded.extend(load_together(&load, &session, &batch).await?),
+        }
     }
 }
 
@@ -104,29 +125,33 @@ pub(crate) async fn connect(server: &Server, database: &str, raw_encoding: bool)
     Ok(session)
 }
 
-async fn load_unit(load: &Load, session: &Session, table: &TableDump, unit: &LoadUnit) -> PgResult<u64> {
+async fn load_unit(load: &Load, session: &Session, unit: &LoadUnit) -> PgResult<u64> {
+    let table = &load.tables[unit.table];
     let label = format!("{}.{}", table.schema, table.name);
     let doing = || format!("loading the rows of `{label}`");
-    let target = format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name));
     let frozen = unit.whole_table && table.kind == TableKind::Table && unit.stored_bytes() >= FREEZE_STORED_BYTES_MIN;
     if frozen {
-        let begin = format!("BEGIN; TRUNCATE ONLY {target}");
+        let begin = format!("BEGIN; TRUNCATE ONLY {}", qualified(table));
         session.batch_execute(&begin).await.map_err(|error| PgError::sql(doing(), error))?;
     }
-    let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
-    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
-    let option = if frozen { " WITH (FREEZE)" } else { "" };
-    let statement = format!("COPY {target}{columns} FROM STDIN{option}");
-    let rows = copy_in(load, session, &statement, &unit.frames, &doing()).await?;
+    let rows = copy_in(load, session, &copy_statement(table, frozen), &unit.frames, &doing()).await?;
     if frozen {
         session.batch_execute("COMMIT").await.map_err(|error| PgError::sql(doing(), error))?;
     }
-    if rows != unit.rows() {
-        return Err(PgError::Mismatch {
-            what: format!("`{label}` took {rows} of {} rows that were dumped", unit.rows()),
-        });
-    }
+    load.check_count(unit, rows)?;
     Ok(rows)
+}
+
+fn qualified(table: &TableDump) -> String {
+    format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name))
+}
+
+/// The `COPY` that takes a table's rows.
+pub(crate) fn copy_statement(table: &TableDump, frozen: bool) -> String {
+    let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    let option = if frozen { " WITH (FREEZE)" } else { "" };
+    format!("COPY {}{columns} FROM STDIN{option}", qualified(table))
 }
 
 /// Sends frames through one `COPY … FROM STDIN`; returns the rows the server counted.
@@ -161,11 +186,8 @@ pub(crate) async fn copy_in(
 /// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.
 async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>) -> PgResult<()> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
-    let damaged = |what: String| PgError::Integrity { dump: load.dump.clone(), what };
-    let part = load
-        .parts
-        .get(first.part as usize)
-        .ok_or_else(|| damaged(format!("the manifest names part {} and has {}", first.part, load.parts.len())))?;
+    let damaged = |what: String| load.damaged(what);
+    let part = load.part(first.part)?;
     let mut body = load.store.get(&part.key, Some(first.offset..last.offset + last.length)).await?;
     let mut waiting = BytesMut::new();
     for frame in frames {
@@ -187,21 +209,24 @@ async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>
     Ok(())
 }
 
-/// Checks a frame's digest and unpacks it.
+/// Checks a frame's digest and unpacks it, on a thread where that may take a while.
 async fn unpack(stored: Bytes, frame: Frame) -> Result<Bytes, String> {
-    let unpacked = tokio::task::spawn_blocking(move || {
-        if FrameHash::of(&stored) != frame.xxh3 {
-            return Err("its digest differs".to_owned());
-        }
-        if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {
-            return Err(format!("{} bytes of content are more than a frame can hold", frame.content_bytes));
-        }
-        let capacity = usize::try_from(frame.content_bytes).map_err(|error| error.to_string())?;
-        let content = zstd::bulk::decompress(&stored, capacity).map_err(|error| error.to_string())?;
-        if content.len() as u64 != frame.content_bytes {
-            return Err(format!("{} bytes of content instead of {}", content.len(), frame.content_bytes));
-        }
-        Ok(Bytes::from(content))
-    });
+    let unpacked = tokio::task::spawn_blocking(move || unpack_now(&stored, &frame));
     unpacked.await.map_err(|error| error.to_string())?
+}
+
+/// Checks a frame's digest and unpacks it.
+pub(crate) fn unpack_now(stored: &[u8], frame: &Frame) -> Result<Bytes, String> {
+    if FrameHash::of(stored) != frame.xxh3 {
+        return Err("its digest differs".to_owned());
+    }
+    if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {
+        return Err(format!("{} bytes of content are more than a frame can hold", frame.content_bytes));
+    }
+    let capacity = usize::try_from(frame.content_bytes).map_err(|error| error.to_string())?;
+    let content = zstd::bulk::decompress(stored, capacity).map_err(|error| error.to_string())?;
+    if content.len() as u64 != frame.content_bytes {
+        return Err(format!("{} bytes of content instead of {}", content.len(), frame.content_bytes));
+    }
+    Ok(Bytes::from(content))
 }

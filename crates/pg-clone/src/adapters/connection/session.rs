@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use backup_core::error::Cause;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::future::join_all;
+use futures::{Stream, StreamExt};
 use tokio::io::BufReader;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Client, Config, CopyOutStream, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Config, CopyOutStream, Error, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::Address;
@@ -97,6 +98,10 @@ fn settings_of_version(version: Option<&str>) -> &'static str {
 /// Bytes read from a socket at once.
 const SOCKET_READ_BYTES: usize = 256 * 1024;
 
+/// Statements sent before the rows of an earlier one have arrived. More would gain nothing: a round trip takes less time
+/// than a few tiny tables.
+const COPIES_AHEAD: usize = 8;
+
 /// A TCP connection or a Unix socket.
 pub(super) type RawSocket = Either<TcpStream, UnixStream>;
 
@@ -131,11 +136,21 @@ impl DrivenSession {
         drive(connection, ended, client.batch_execute(statements)).await
     }
 
-    /// Starts a `COPY … TO STDOUT`.
-    pub(crate) async fn copy_out(&mut self, statement: &str) -> Result<CopyOutRows<'_>, tokio_postgres::Error> {
+    /// Prepares several statements in one round trip. An error names the first one the server refuses.
+    pub(crate) async fn prepare_all(&mut self, statements: &[String]) -> Result<Vec<Statement>, (usize, Error)> {
         let Self { client, connection, ended } = self;
-        let rows = drive(connection, ended, client.copy_out(statement)).await?;
-        Ok(CopyOutRows { rows: Box::pin(rows), connection, ended })
+        let prepared = join_all(statements.iter().map(|statement| client.prepare(statement)));
+        let prepared = drive(connection, ended, prepared).await;
+        // In order: those behind the one that failed only say that the transaction is aborted.
+        prepared.into_iter().enumerate().map(|(at, result)| result.map_err(|error| (at, error))).collect()
+    }
+
+    /// Starts several `COPY … TO STDOUT`: the next ones are asked for before the rows of one have arrived.
+    pub(crate) fn copy_out_all<'a>(&'a mut self, statements: &'a [Statement]) -> CopyOuts<'a> {
+        let Self { client, connection, ended } = self;
+        let client = &*client;
+        let copies = futures::stream::iter(statements).map(move |statement| client.copy_out(statement));
+        CopyOuts { copies: Box::pin(copies.buffered(COPIES_AHEAD)), rows: None, connection, ended }
     }
 }
 
@@ -145,16 +160,28 @@ impl std::fmt::Debug for DrivenSession {
     }
 }
 
-/// The rows of a COPY.
-pub(crate) struct CopyOutRows<'a> {
-    rows: Pin<Box<CopyOutStream>>,
+/// The rows of several COPYs, one after the other.
+pub(crate) struct CopyOuts<'a> {
+    copies: Pin<Box<dyn Stream<Item = Result<CopyOutStream, Error>> + Send + 'a>>,
+    rows: Option<Pin<Box<CopyOutStream>>>,
     connection: &'a mut Pin<Box<dyn Future<Output = ()> + Send>>,
     ended: &'a mut bool,
 }
 
-impl CopyOutRows<'_> {
-    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, tokio_postgres::Error>> {
-        drive(self.connection, self.ended, self.rows.next()).await
+impl CopyOuts<'_> {
+    /// Goes on to the next COPY; false when there is none left.
+    pub(crate) async fn next_copy(&mut self) -> Result<bool, Error> {
+        self.rows = match drive(self.connection, self.ended, self.copies.next()).await {
+            Some(rows) => Some(Box::pin(rows?)),
+            None => None,
+        };
+        Ok(self.rows.is_some())
+    }
+
+    /// Rows of this COPY.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        let rows = self.rows.as_mut()?;
+        drive(self.connection, self.ended, rows.next()).await
     }
 }
 

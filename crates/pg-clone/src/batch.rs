@@ -1,0 +1,193 @@
+//! Pure decisions about thousands of tiny tables: which are copied, read and loaded together.
+//!
+//! A table of three rows costs a round trip for its lock, for each statement and for each request of the store, and next to
+//! nothing else. Together they cost these once.
+
+use std::ops::Range;
+
+use crate::detail::RowData;
+use crate::plan::{DumpUnit, LoadUnit, load_units};
+
+/// Table bytes up to which units are dumped together: such a table has no more than a few pages.
+const DUMP_SMALL_BYTES: u64 = 256 * 1024;
+
+/// Most tables dumped together: as many locks a worker holds at once beyond those it took ahead.
+const DUMP_BATCH_TABLES: usize = 64;
+
+/// Stored bytes up to which a table's rows are loaded together with others'.
+const LOAD_SMALL_BYTES: u64 = 64 * 1024;
+
+/// Bytes of rows likewise: they are all in memory before they are sent.
+const LOAD_SMALL_CONTENT_BYTES: u64 = 1024 * 1024;
+
+/// Bytes of rows after which a batch of small tables is full, for the same reason.
+const LOAD_BATCH_CONTENT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Most tables loaded in one transaction, whose locks take space in the server's lock table.
+const LOAD_BATCH_TABLES: usize = 250;
+
+/// Stored bytes after which a batch of small tables is full: few enough that the workers end together.
+const LOAD_BATCH_BYTES: u64 = 1024 * 1024;
+
+/// Bytes between two frames that are rather read for nothing than left out by another request.
+const GAP_BYTES: u64 = 64 * 1024;
+
+/// Cuts `units`, the largest first, into what a worker takes at once: a large one alone, small ones together.
+pub(crate) fn dump_batches(units: &[DumpUnit]) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    for (at, unit) in units.iter().enumerate() {
+        let is_small = unit.range.is_none() && unit.estimated_bytes <= DUMP_SMALL_BYTES;
+        let joins = |batch: &&mut Range<usize>| {
+            let first = &units[batch.start];
+            let of_small = first.range.is_none() && first.estimated_bytes <= DUMP_SMALL_BYTES;
+            is_small && of_small && batch.len() < DUMP_BATCH_TABLES
+        };
+        match batches.last_mut().filter(joins) {
+            Some(batch) => batch.end = at + 1,
+            None => batches.push(at..at + 1),
+        }
+    }
+    batches
+}
+
+/// Units that are read by one ranged request; several only if each is a small table's all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoadBatch {
+    /// The units, in the order of their frames.
+    pub(crate) units: Vec<LoadUnit>,
+}
+
+impl LoadBatch {
+    /// Index in `parts` and the range to read, if there is anything.
+    pub(crate) fn range(&self) -> Option<(u32, Range<u64>)> {
+        let first = self.units.first()?.frames.first()?;
+        let last = self.units.last()?.frames.last()?;
+        Some((first.part, first.offset..last.offset.checked_add(last.length)?))
+    }
+}
+
+/// Cuts the rows of all tables into batches, to be taken from the end: those of the largest tables last, so that no worker
+/// is left with a long one, and the small tables first.
+pub(crate) fn load_batches<'a>(tables: impl Iterator<Item = &'a RowData>) -> Vec<LoadBatch> {
+    let mut small: Vec<LoadUnit> = Vec::new();
+    let mut large: Vec<(u64, LoadUnit)> = Vec::new();
+    for (at, data) in tables.enumerate() {
+        for unit in load_units(at, data) {
+            let is_small = unit.stored_bytes() <= LOAD_SMALL_BYTES && data.content_bytes <= LOAD_SMALL_CONTENT_BYTES;
+            if unit.whole_table && is_small {
+                small.push(unit);
+            } else {
+                large.push((data.content_bytes, unit));
+            }
+        }
+    }
+    large.sort_by_key(|(table_bytes, _)| *table_bytes);
+    let mut batches = together(small);
+    batches.extend(large.into_iter().map(|(_, unit)| LoadBatch { units: vec![unit] }));
+    batches
+}
+
+fn together(mut small: Vec<LoadUnit>) -> Vec<LoadBatch> {
+    small.sort_by_key(|unit| unit.frames.first().map(|frame| (frame.part, frame.offset)));
+    let mut batches: Vec<LoadBatch> = Vec::new();
+    for unit in small {
+        match batches.last_mut().filter(|batch| joins(batch, &unit)) {
+            Some(batch) => batch.units.push(unit),
+            None => batches.push(LoadBatch { units: vec![unit] }),
+        }
+    }
+    batches
+}
+
+fn joins(batch: &LoadBatch, unit: &LoadUnit) -> bool {
+    let (Some((part, range)), Some(frame)) = (batch.range(), unit.frames.first()) else { return false };
+    let Some(gap) = frame.offset.checked_sub(range.end) else { return false };
+    part == frame.part
+        && gap <= GAP_BYTES
+        && batch.units.len() < LOAD_BATCH_TABLES
+        && range.end - range.start < LOAD_BATCH_BYTES
+        && batch.units.iter().flat_map(|unit| &unit.frames).map(|frame| frame.content_bytes).sum::<u64>()
+            < LOAD_BATCH_CONTENT_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::detail::Frame;
+    use crate::frame_hash::FrameHash;
+    use crate::plan::PageRange;
+
+    use super::*;
+
+    fn unit(table: usize, estimated_bytes: u64) -> DumpUnit {
+        DumpUnit { table, index: 0, range: None, estimated_bytes }
+    }
+
+    #[test]
+    fn only_small_tables_are_dumped_together() {
+        let part = DumpUnit { range: Some(PageRange { from: 0, to: None }), ..unit(0, 1) };
+        let units = [unit(0, DUMP_SMALL_BYTES + 1), part, unit(1, 9), unit(2, 0)];
+        assert_eq!(dump_batches(&units), [0..1, 1..2, 2..4]);
+        assert_eq!(dump_batches(&[]), []);
+        let many: Vec<DumpUnit> = (0..10_000).map(|table| unit(table, 16_384)).collect();
+        assert_eq!(dump_batches(&many).len(), 10_000_usize.div_ceil(DUMP_BATCH_TABLES));
+    }
+
+    fn tiny(count: u64, gap: u64) -> Vec<RowData> {
+        let frame = |at: u64| Frame {
+            part: 1,
+            offset: at * (100 + gap),
+            length: 100,
+            content_bytes: 200,
+            rows: 5,
+            xxh3: FrameHash::of(b""),
+        };
+        (0..count).map(|at| RowData { frames: vec![frame(at)], rows: 5, ..RowData::default() }).collect()
+    }
+
+    #[test]
+    fn ten_thousand_tiny_tables_need_a_few_requests() {
+        let tables = tiny(10_000, 0);
+        assert_eq!(load_batches(tables.iter()).len(), 10_000_usize.div_ceil(LOAD_BATCH_TABLES));
+    }
+
+    #[test]
+    fn what_lies_far_apart_is_read_apart() {
+        let tables = tiny(3, GAP_BYTES + 1);
+        assert_eq!(load_batches(tables.iter()).len(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn every_unit_is_in_one_batch(
+            sizes in prop::collection::vec(prop::collection::vec((1_u64..LOAD_SMALL_BYTES * 2, 0_u64..3, 0_u32..3), 0..4), 0..50)
+        ) {
+            let mut ends = [0_u64; 3];
+            let tables: Vec<RowData> = sizes.iter().map(|frames| {
+                let frames = frames.iter().map(|(length, gap, part)| {
+                    let end = &mut ends[*part as usize];
+                    let offset = *end + gap * GAP_BYTES;
+                    *end = offset + length;
+                    Frame { part: *part, offset, length: *length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(b"") }
+                });
+                RowData { frames: frames.collect(), ..RowData::default() }
+            }).collect();
+            let batches = load_batches(tables.iter());
+            let mut found: Vec<LoadUnit> = batches.iter().flat_map(|batch| batch.units.clone()).collect();
+            let mut wanted: Vec<LoadUnit> = tables.iter().enumerate().flat_map(|(at, data)| load_units(at, data)).collect();
+            let order = |unit: &LoadUnit| (unit.table, unit.frames[0].part, unit.frames[0].offset);
+            found.sort_by_key(order);
+            wanted.sort_by_key(order);
+            prop_assert_eq!(found, wanted);
+            for batch in &batches {
+                let (part, range) = batch.range().unwrap();
+                let frames: Vec<&Frame> = batch.units.iter().flat_map(|unit| &unit.frames).collect();
+                prop_assert!(frames.iter().all(|frame| frame.part == part));
+                prop_assert!(frames.windows(2).all(|pair| pair[0].offset + pair[0].length <= pair[1].offset));
+                let useful: u64 = frames.iter().map(|frame| frame.length).sum();
+                prop_assert!(range.end - range.start <= useful + GAP_BYTES * frames.len() as u64);
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Puts what leader, workers and catalogue gave together into what the manifest says.
+
+use std::collections::BTreeMap;
+
+use backup_core::manifest::Part;
+
+use crate::adapters::catalog;
+use crate::adapters::pg_tools::Tool;
+use crate::config::DumpOptions;
+use crate::detail::{DumpDetail, Extension, LargeObjects, MatviewState, RowData, SequenceState, TableDump};
+use crate::dump::leader::Leader;
+use crate::dump::worker::{Work, Written};
+use crate::error::PgResult;
+use crate::settings::{self, DatabaseSettings};
+
+/// Everything the workers and the large objects' metadata gave.
+pub(crate) struct Copied {
+    pub(crate) written: Written,
+    pub(crate) metadata: Option<RowData>,
+}
+
+/// What the manifest says of the database beside its rows.
+pub(crate) struct Facts {
+    database: DatabaseSettings,
+    extensions: Vec<Extension>,
+    roles: Vec<String>,
+    sequences: Vec<SequenceState>,
+    matviews: Vec<MatviewState>,
+}
+
+impl Facts {
+    pub(crate) async fn read(leader: &Leader, options: &DumpOptions) -> PgResult<Self> {
+        let session = &*leader.session;
+        let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
+        Ok(Self {
+            database: settings::read(session, &options.database).await?,
+            extensions: catalog::extensions(session).await?,
+            roles: catalog::roles(session).await?,
+            sequences: catalog::sequences(session, &excluded).await?,
+            matviews: catalog::matviews(session).await?,
+        })
+    }
+}
+
+/// Puts the pieces together into what the manifest says.
+pub(crate) fn describe(
+    leader: &Leader,
+    tool: &Tool,
+    work: &Work,
+    facts: Facts,
+    schema: Part,
+    copied: Copied,
+) -> (DumpDetail, Vec<Part>) {
+    let Copied { mut written, metadata } = copied;
+    written.packs.sort_by_key(|(number, _)| *number);
+    let mut parts = vec![schema];
+    parts.extend(written.packs.into_iter().map(|(_, part)| part));
+
+    let mut rows: BTreeMap<usize, RowData> = BTreeMap::new();
+    written.tables.sort_by_key(|(table, index, _)| (*table, *index));
+    for (table, _, data) in written.tables {
+        append(rows.entry(table).or_default(), data);
+    }
+    let tables = work.sources.iter().enumerate().map(|(at, source)| TableDump {
+        schema: source.schema.clone(),
+        name: source.name.clone(),
+        kind: source.kind,
+        columns: source.columns.clone(),
+        data: rows.remove(&at).unwrap_or_default(),
+    });
+    let tables = tables.collect();
+    written.slices.sort_by_key(|(batch, _)| *batch);
+    let mut slices = RowData::default();
+    for (_, data) in written.slices {
+        append(&mut slices, data);
+    }
+    let detail = DumpDetail {
+        server: leader.server.clone(),
+        pg_dump_version: tool.version.clone(),
+        database: facts.database,
+        filters: leader.selection.filters.clone(),
+        extensions: facts.extensions,
+        roles: facts.roles,
+        tables,
+        sequences: facts.sequences,
+        matviews: facts.matviews,
+        excluded_foreign_keys: leader.excluded_foreign_keys.clone(),
+        large_objects: metadata.map(|metadata| LargeObjects {
+            count: work.large_objects.len() as u64,
+            metadata,
+            slices,
+        }),
+    };
+    (detail, parts)
+}
+
+fn append(whole: &mut RowData, piece: RowData) {
+    whole.rows += piece.rows;
+    whole.content_bytes += piece.content_bytes;
+    whole.row_hash.merge(&piece.row_hash);
+    whole.frames.extend(piece.frames);
+}
+
+pub(crate) fn counts(detail: &DumpDetail, parts: &[Part]) -> BTreeMap<String, u64> {
+    let large_objects = detail.large_objects.as_ref().map_or(0, |objects| objects.count);
+    BTreeMap::from([
+        ("tables".to_owned(), detail.tables.len() as u64),
+        ("rows".to_owned(), detail.tables.iter().map(|table| table.data.rows).sum()),
+        ("sequences".to_owned(), detail.sequences.len() as u64),
+        ("large_objects".to_owned(), large_objects),
+        ("content_bytes".to_owned(), parts.iter().map(|part| part.content_bytes).sum()),
+        ("stored_bytes".to_owned(), parts.iter().map(|part| part.stored_bytes).sum()),
+    ])
+}

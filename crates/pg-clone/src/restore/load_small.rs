@@ -1,0 +1,101 @@
+//! Loads small tables together: one request of the store, one transaction and few round trips for hundreds of them.
+
+use std::pin::pin;
+
+use backup_core::progress::Event;
+use bytes::{Bytes, BytesMut};
+use futures::future::join_all;
+use futures::{SinkExt, StreamExt, TryStreamExt, stream};
+use tokio_postgres::Statement;
+
+use crate::adapters::connection::Session;
+use crate::batch::LoadBatch;
+use crate::detail::Frame;
+use crate::error::{PgError, PgResult};
+use crate::plan::LoadUnit;
+use crate::restore::load::{Load, copy_statement, unpack_now};
+
+/// COPYs sent before an earlier one is known to have ended well. More would gain nothing: the server has enough to do.
+const COPIES_AHEAD: usize = 8;
+
+/// Loads a batch in one transaction; returns the rows the server took, by table.
+pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBatch) -> PgResult<Vec<(usize, u64)>> {
+    let contents = read(load, batch).await?;
+    let sql = |error| PgError::sql("loading small tables", error);
+    session.batch_execute("BEGIN").await.map_err(sql)?;
+    let statements: Vec<String> =
+        batch.units.iter().map(|unit| copy_statement(&load.tables[unit.table], false)).collect();
+    let prepared = join_all(statements.iter().map(|statement| session.prepare(statement))).await;
+    // In order: those behind the one that failed only say that the transaction is aborted.
+    let prepared: Vec<Statement> = prepared
+        .into_iter()
+        .zip(&batch.units)
+        .map(|(prepared, unit)| prepared.map_err(|error| PgError::sql(doing(load, unit), error)))
+        .collect::<PgResult<_>>()?;
+    // A loop and not a closure: the compiler cannot tell that such a closure's future may go to another thread.
+    let mut copies = Vec::with_capacity(batch.units.len());
+    for ((statement, unit), rows) in prepared.iter().zip(&batch.units).zip(contents) {
+        copies.push(copy(load, session, statement, unit, rows));
+    }
+    let loaded = stream::iter(copies).buffered(COPIES_AHEAD).try_collect().await?;
+    session.batch_execute("COMMIT").await.map_err(sql)?;
+    Ok(loaded)
+}
+
+fn doing(load: &Load, unit: &LoadUnit) -> String {
+    let table = &load.tables[unit.table];
+    format!("loading the rows of `{}.{}`", table.schema, table.name)
+}
+
+async fn copy(
+    load: &Load,
+    session: &Session,
+    statement: &Statement,
+    unit: &LoadUnit,
+    rows: Bytes,
+) -> PgResult<(usize, u64)> {
+    let sql = |error| PgError::sql(doing(load, unit), error);
+    let bytes = rows.len() as u64;
+    let mut sink = pin!(session.copy_in::<_, Bytes>(statement).await.map_err(sql)?);
+    sink.send(rows).await.map_err(sql)?;
+    let taken = sink.finish().await.map_err(sql)?;
+    load.check_count(unit, taken)?;
+    load.run.progress.event(Event::Advance { bytes, items: 0 });
+    Ok((unit.table, taken))
+}
+
+/// The rows of each unit, read by one ranged request; each frame is hashed before it is unpacked.
+async fn read(load: &Load, batch: &LoadBatch) -> PgResult<Vec<Bytes>> {
+    let Some((part, range)) = batch.range() else { return Ok(Vec::new()) };
+    let key = &load.part(part)?.key;
+    let mut body = load.store.get(key, Some(range.clone())).await?;
+    let mut stored = BytesMut::new();
+    while let Some(more) = body.try_next().await? {
+        stored.extend_from_slice(&more);
+    }
+    let stored = stored.freeze();
+    let frames: Vec<Vec<Frame>> = batch.units.iter().map(|unit| unit.frames.clone()).collect();
+    let unpacked = tokio::task::spawn_blocking(move || {
+        let unit = |frames: &Vec<Frame>| frames.iter().map(|frame| frame_of(&stored, range.start, frame)).collect();
+        frames.iter().map(unit).collect::<Result<Vec<Vec<Bytes>>, String>>()
+    });
+    let unpacked = unpacked.await.map_err(|error| load.damaged(error.to_string()))?;
+    let unpacked = unpacked.map_err(|what| load.damaged(format!("`{key}` {what}")))?;
+    Ok(unpacked.into_iter().map(joined).collect())
+}
+
+fn frame_of(stored: &Bytes, start: u64, frame: &Frame) -> Result<Bytes, String> {
+    let at = |offset: u64| offset.checked_sub(start).and_then(|offset| usize::try_from(offset).ok());
+    let range = at(frame.offset).zip(at(frame.offset.saturating_add(frame.length)));
+    let (from, to) =
+        range.filter(|(_, to)| *to <= stored.len()).ok_or_else(|| format!("ended early at offset {}", frame.offset))?;
+    unpack_now(&stored.slice(from..to), frame).map_err(|what| format!("at offset {}: {what}", frame.offset))
+}
+
+/// Mostly one frame, which is then not copied.
+fn joined(mut frames: Vec<Bytes>) -> Bytes {
+    match frames.as_mut_slice() {
+        [only] => std::mem::take(only),
+        _ => frames.concat().into(),
+    }
+}
