@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use crate::detail::RowData;
-use crate::plan::{DumpUnit, LoadUnit, load_units};
+use crate::detail::{Frame, RowData};
+use crate::plan::{DumpUnit, LOAD_BYTES, LoadUnit, load_units};
 
 /// Table bytes up to which units are dumped together: such a table has no more than a few pages.
 const DUMP_SMALL_BYTES: u64 = 256 * 1024;
@@ -66,12 +66,12 @@ impl LoadBatch {
     }
 }
 
-/// Cuts the rows of all tables into batches, to be taken from the end: those of the largest tables last, so that no worker
+/// Cuts the rows of tables, given with their positions, into batches, to be taken from the end: those of the largest tables last, so that no worker
 /// is left with a long one, and the small tables first.
-pub(crate) fn load_batches<'a>(tables: impl Iterator<Item = &'a RowData>) -> Vec<LoadBatch> {
+pub(crate) fn load_batches<'a>(tables: impl Iterator<Item = (usize, &'a RowData)>) -> Vec<LoadBatch> {
     let mut small: Vec<LoadUnit> = Vec::new();
     let mut large: Vec<(u64, LoadUnit)> = Vec::new();
-    for (at, data) in tables.enumerate() {
+    for (at, data) in tables {
         for unit in load_units(at, data) {
             let is_small = unit.stored_bytes() <= LOAD_SMALL_BYTES && data.content_bytes <= LOAD_SMALL_CONTENT_BYTES;
             if unit.whole_table && is_small {
@@ -110,11 +110,45 @@ fn joins(batch: &LoadBatch, unit: &LoadUnit) -> bool {
             < LOAD_BATCH_CONTENT_BYTES
 }
 
+/// Frames that are read by one ranged request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// Index in `parts`.
+    pub(crate) part: u32,
+    /// The bytes to read.
+    pub(crate) range: Range<u64>,
+    /// The frames in it, in order.
+    pub(crate) frames: Vec<Frame>,
+}
+
+/// What to read to have all of `data`, when that is not a whole dump: frames that lie one after the other, or nearly,
+/// together.
+pub(crate) fn reads<'a>(data: impl Iterator<Item = &'a RowData>) -> Vec<Read> {
+    let mut frames: Vec<&Frame> = data.flat_map(|data| &data.frames).collect();
+    frames.sort_by_key(|frame| (frame.part, frame.offset));
+    let mut reads: Vec<Read> = Vec::new();
+    for frame in frames {
+        let end = frame.offset.saturating_add(frame.length);
+        let joins = |read: &&mut Read| {
+            read.part == frame.part
+                && frame.offset <= read.range.end.saturating_add(GAP_BYTES)
+                && read.range.end - read.range.start < LOAD_BYTES
+        };
+        match reads.last_mut().filter(joins) {
+            Some(read) => {
+                read.range.end = read.range.end.max(end);
+                read.frames.push(frame.clone());
+            }
+            None => reads.push(Read { part: frame.part, range: frame.offset..end, frames: vec![frame.clone()] }),
+        }
+    }
+    reads
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use crate::detail::Frame;
     use crate::frame_hash::FrameHash;
     use crate::plan::PageRange;
 
@@ -149,13 +183,16 @@ mod tests {
     #[test]
     fn ten_thousand_tiny_tables_need_a_few_requests() {
         let tables = tiny(10_000, 0);
-        assert_eq!(load_batches(tables.iter()).len(), 10_000_usize.div_ceil(LOAD_BATCH_TABLES));
+        assert_eq!(load_batches(tables.iter().enumerate()).len(), 10_000_usize.div_ceil(LOAD_BATCH_TABLES));
+        let all = reads(tables.iter());
+        assert_eq!((all.len(), all[0].range.clone(), all[0].frames.len()), (1, 0..1_000_000, 10_000));
     }
 
     #[test]
     fn what_lies_far_apart_is_read_apart() {
         let tables = tiny(3, GAP_BYTES + 1);
-        assert_eq!(load_batches(tables.iter()).len(), 3);
+        assert_eq!(load_batches(tables.iter().enumerate()).len(), 3);
+        assert_eq!(reads(tables.iter()).len(), 3);
     }
 
     proptest! {
@@ -173,7 +210,7 @@ mod tests {
                 });
                 RowData { frames: frames.collect(), ..RowData::default() }
             }).collect();
-            let batches = load_batches(tables.iter());
+            let batches = load_batches(tables.iter().enumerate());
             let mut found: Vec<LoadUnit> = batches.iter().flat_map(|batch| batch.units.clone()).collect();
             let mut wanted: Vec<LoadUnit> = tables.iter().enumerate().flat_map(|(at, data)| load_units(at, data)).collect();
             let order = |unit: &LoadUnit| (unit.table, unit.frames[0].part, unit.frames[0].offset);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::pattern::TablePattern;
+use crate::selection::Selection;
 
 /// Most workers of one run: each is a connection of the server's.
 pub const JOBS_MAX: usize = 64;
@@ -89,6 +90,8 @@ pub struct RestoreOptions {
     pub no_owner: bool,
     /// Leave out privileges.
     pub no_acl: bool,
+    /// Restore only a part of the dump.
+    pub selection: Selection,
     /// Keep the temporary database when the restore fails, to look into it.
     pub keep_failed: bool,
     /// Swap although replication slots or subscriptions are bound to the live database.
@@ -111,6 +114,7 @@ impl RestoreOptions {
             reversible: false,
             no_owner: false,
             no_acl: false,
+            selection: Selection::default(),
             keep_failed: false,
             force: false,
             pg_bin: None,

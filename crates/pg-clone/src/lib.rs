@@ -32,6 +32,7 @@
 //! `examples/dump.rs` and `examples/restore.rs` are the same as whole programs.
 
 pub mod adapters;
+mod archive_toc;
 mod batch;
 pub mod config;
 pub mod detail;
@@ -56,6 +57,7 @@ pub mod recover;
 pub mod restore;
 pub mod row_hash;
 pub mod run;
+pub mod selection;
 pub mod settings;
 pub mod show;
 pub mod state;

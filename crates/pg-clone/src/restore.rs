@@ -7,6 +7,7 @@ mod load;
 mod load_small;
 mod prepare;
 mod rehearse;
+mod select;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use serde::Serialize;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::Tool;
 pub use crate::config::RestoreOptions;
-use crate::detail::{DumpDetail, ROLE_SCHEMA};
+use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point};
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
@@ -152,20 +153,17 @@ impl Checked {
             tools::check_stream(&tool, &**store, object).await?;
             return Ok(Self::Legacy { tool });
         };
-        verify::check_stored(&**store, manifest, options.jobs, &run.progress).await?;
-        let schema = manifest.parts.iter().find(|part| part.role == ROLE_SCHEMA).ok_or_else(|| PgError::Integrity {
-            dump: plan.key.clone(),
-            what: "the manifest names no schema archive".to_owned(),
-        })?;
-        let bytes = backup_core::pipeline::read_all(&**store, &schema.key, schema.stored_bytes).await?;
-        if backup_core::digest::Sha256Digest::of(&bytes) != schema.stored_sha256 {
-            return Err(PgError::Integrity {
-                dump: plan.key.clone(),
-                what: format!("the digest of `{}` differs", schema.key),
-            });
+        if plan.part.is_some() {
+            select::check_needed(&**store, &plan.key, manifest, options.jobs, &run.progress).await?;
+        } else {
+            verify::check_stored(&**store, manifest, options.jobs, &run.progress).await?;
         }
+        let bytes = select::schema_archive(&**store, &plan.key, manifest).await?;
         let unwanted = &manifest.detail.excluded_foreign_keys;
-        let archive = SchemaArchive::open(tool, &bytes, &plan.key, unwanted).await?;
+        let mut archive = SchemaArchive::open(tool, &bytes, &plan.key, unwanted).await?;
+        if let Some(part) = &plan.part {
+            archive = archive.without(&part.left_out, &plan.key)?;
+        }
         Ok(Self::Ours { manifest: Box::new(manifest.clone()), archive })
     }
 

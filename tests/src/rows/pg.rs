@@ -10,6 +10,7 @@ mod legacy;
 pub(super) mod local;
 mod login;
 mod names;
+mod part;
 mod pooler;
 mod server;
 mod settings;
@@ -193,6 +194,13 @@ fn contents() -> Vec<Row> {
         Row::new("P-tables", "very many tiny tables need few requests", Area::Pg, Both, |world| {
             Box::pin(tables::tiny(world))
         }),
+        Row::new(
+            "P-part",
+            "a part of a dump: rows, definitions, keys, and what is read for it",
+            Area::Pg,
+            Both,
+            |world| Box::pin(part::chosen(world)),
+        ),
         Row::new("P-role", "a role of the dump is missing on the server", Area::Pg, Folder, |world| {
             Box::pin(filters::missing_role(world))
         }),

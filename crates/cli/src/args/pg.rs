@@ -147,6 +147,8 @@ pub(crate) struct Restore {
     /// Leave out privileges
     #[arg(long)]
     pub(crate) no_acl: bool,
+    #[command(flatten)]
+    pub(crate) part: Part,
     /// Keep the temporary database when the restore fails
     #[arg(long)]
     pub(crate) keep_failed: bool,
@@ -216,6 +218,28 @@ pub(crate) struct DropLocal {
     pub(crate) confirm_database: Option<String>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
+}
+
+/// Which part of a dump is restored.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A part of the dump")]
+pub(crate) struct Part {
+    /// Only the rows of these tables; a pattern as of `pg_dump`, repeatable. What is replaced is replaced as a whole
+    #[arg(long = "table", value_name = "TABLE")]
+    pub(crate) tables: Vec<String>,
+    /// Only the rows of tables in these schemas, and of those named by --table; repeatable
+    #[arg(long = "schema", value_name = "SCHEMA")]
+    pub(crate) schemas: Vec<String>,
+    /// Not the rows of these tables, whatever --table and --schema say; repeatable
+    #[arg(long = "exclude-table", value_name = "TABLE")]
+    pub(crate) exclude_tables: Vec<String>,
+    /// No rows, no values of sequences, no large objects
+    #[arg(long)]
+    pub(crate) schema_only: bool,
+    /// Tables that are not selected: made without rows (`keep-empty`), or not made, with all that cannot be without them
+    /// (`drop`) [default: keep-empty]
+    #[arg(long, value_name = "keep-empty|drop")]
+    pub(crate) excluded: Option<String>,
 }
 
 /// Arguments of `pg recover`.

@@ -19,7 +19,7 @@ use crate::detail::{Frame, TableDump, TableKind};
 use crate::error::{PgError, PgResult};
 use crate::frame_hash::FrameHash;
 use crate::ident::quote_ident;
-use crate::plan::LoadUnit;
+use crate::plan::{LoadUnit, load_units};
 use crate::restore::load_small::load_together;
 use crate::run::Run;
 
@@ -71,7 +71,11 @@ impl Load {
 
 /// Loads all tables with `jobs` workers and returns the rows the server took, by table.
 pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usize, u64>> {
-    let units = load_batches(load.tables.iter().map(|table| &table.data));
+    let all = load.tables.iter().enumerate();
+    let (configuration, tables): (Vec<_>, Vec<_>) =
+        all.partition(|(_, table)| table.kind == TableKind::ExtensionConfig);
+    let configuration: Vec<usize> = configuration.into_iter().map(|(at, _)| at).collect();
+    let units = load_batches(tables.into_iter().map(|(at, table)| (at, &table.data)));
     let workers_max = jobs.min(units.len());
     let units = Arc::new(Mutex::new(units));
     let mut workers = JoinSet::new();
@@ -94,7 +98,54 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
     let gathered = load.run.or_cancelled(gathered).await;
     workers.shutdown().await;
     gathered?;
+    if !configuration.is_empty() {
+        loaded.extend(load.run.or_cancelled(load_configuration(&load, configuration)).await?);
+    }
     Ok(loaded)
+}
+
+/// Loads configuration tables of extensions. `CREATE EXTENSION` has made their foreign keys already, so that a table must
+/// come after those it refers to: one that finds a key missing waits for the others.
+async fn load_configuration(load: &Load, mut waiting: Vec<usize>) -> PgResult<BTreeMap<usize, u64>> {
+    /// SQLSTATE of `foreign_key_violation`.
+    const KEY_MISSING: &str = "23503";
+    let session = connect(&load.server, &load.database, load.raw_encoding).await?;
+    let sql = |error| PgError::sql("loading an extension's configuration tables", error);
+    let mut loaded = BTreeMap::new();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut refused = None;
+        for table in std::mem::take(&mut waiting) {
+            session.batch_execute("BEGIN").await.map_err(sql)?;
+            match load_whole(load, &session, table).await {
+                Ok(rows) => {
+                    session.batch_execute("COMMIT").await.map_err(sql)?;
+                    loaded.insert(table, rows);
+                }
+                Err(error) if matches!(&error, PgError::Sql { sqlstate, .. } if sqlstate == KEY_MISSING) => {
+                    session.batch_execute("ROLLBACK").await.map_err(sql)?;
+                    waiting.push(table);
+                    refused = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Nobody could be loaded: waiting on would be for ever.
+        if let (Some(error), true) = (refused, waiting.len() == before) {
+            return Err(error);
+        }
+    }
+    Ok(loaded)
+}
+
+async fn load_whole(load: &Load, session: &Session, table: usize) -> PgResult<u64> {
+    let mut rows = 0;
+    for mut unit in load_units(table, &load.tables[table].data) {
+        // No TRUNCATE before these: the extension has rows of its own in there.
+        unit.whole_table = false;
+        rows += load_unit(load, session, &unit).await?;
+    }
+    Ok(rows)
 }
 
 async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<(usize, u64)>> {

@@ -13,7 +13,9 @@ use crate::hook::{PlannedHook, RESTORE_POINTS};
 use crate::list::{self, Found};
 use crate::local::{self, CopyChange, NAME_BYTES_MAX};
 use crate::recover;
+use crate::restore::select;
 use crate::run::Run;
+use crate::selection::Chosen;
 
 /// What a restore would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +44,9 @@ pub struct RestorePlan {
     pub hooks: Vec<PlannedHook>,
     /// Copies of the target that appear, change or vanish.
     pub copies: Vec<CopyChange>,
+    /// The part of the dump that is restored, if not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<Chosen>,
     /// What stands against it: empty when the restore can go on.
     pub problems: Vec<Problem>,
     #[serde(skip)]
@@ -118,9 +123,13 @@ pub(crate) fn refuse_unconfirmed(
         return Ok(());
     }
     let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
+    let part = match options.selection.is_partial() {
+        true => " by a part of the dump, and everything else in it would be gone",
+        false => "",
+    };
     Err(PgError::Confirm {
         what: format!(
-            "this replaces the live database `{target}` on {server} ({} bytes, {} sessions){wrong}",
+            "this replaces the live database `{target}` on {server} ({} bytes, {} sessions){part}{wrong}",
             replaced.bytes, replaced.sessions
         ),
         help: format!(
@@ -151,7 +160,19 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
     let (server_major, is_standby) = major(&admin).await?;
     let replaces = replaced(&admin, &target).await?;
     let mut plan = match found {
-        Found::Ours { key, manifest } => {
+        Found::Ours { key, mut manifest } => {
+            let part = match options.selection.is_partial() {
+                true => Some(select::narrow(&**store, &key, &mut manifest, &options.selection).await?),
+                false => None,
+            };
+            let rows = manifest.detail.tables.iter().map(|table| table.data.rows).sum();
+            let (stored_bytes, content_bytes) = match &part {
+                None => (manifest.stored_bytes(), manifest.content_bytes()),
+                Some(_) => (
+                    select::stored_bytes(&manifest),
+                    manifest.detail.tables.iter().map(|table| table.data.content_bytes).sum(),
+                ),
+            };
             let problems = problems(&admin, server_major, &manifest.detail, options).await?;
             RestorePlan {
                 key,
@@ -161,11 +182,12 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
                 target,
                 replaces,
                 tables: manifest.detail.tables.len() as u64,
-                rows: manifest.counts.get("rows").copied().unwrap_or_default(),
-                stored_bytes: manifest.stored_bytes(),
-                content_bytes: manifest.content_bytes(),
+                rows,
+                stored_bytes,
+                content_bytes,
                 hooks: options.hooks.plan(&RESTORE_POINTS),
                 copies: Vec::new(),
+                part,
                 problems,
                 source: Source::Ours(manifest),
             }
@@ -183,7 +205,8 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
             content_bytes: bytes,
             hooks: options.hooks.plan(&RESTORE_POINTS),
             copies: Vec::new(),
-            problems: Vec::new(),
+            part: None,
+            problems: partial_legacy(options),
             source: Source::Legacy(object),
         },
     };
@@ -200,6 +223,15 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
         plan.problems.insert(0, problem);
     }
     Ok(plan)
+}
+
+/// A single-file dump can only be restored as a whole.
+fn partial_legacy(options: &RestoreOptions) -> Vec<Problem> {
+    let problem = options.selection.is_partial().then(|| Problem {
+        what: "of a single-file dump of django-pgclone no part can be chosen".to_owned(),
+        help: "restore all of it with --into OTHER_NAME and take from there what you need".to_owned(),
+    });
+    problem.into_iter().collect()
 }
 
 /// The server would silently cut a longer name and hit another database.

@@ -74,6 +74,20 @@ impl SchemaArchive {
         Ok(Self { tool, archive, contents, unwanted, apart })
     }
 
+    /// Without the entries of these numbers.
+    pub(crate) fn without(mut self, left_out: &BTreeSet<u32>, dump: &str) -> PgResult<Self> {
+        let listed: BTreeSet<u32> = self.contents.iter().filter_map(|line| number(line)).collect();
+        // Both we and `pg_restore` read the same table of contents: an entry it does not know we have misread.
+        if let Some(unknown) = left_out.difference(&listed).next() {
+            return Err(PgError::Integrity {
+                dump: dump.to_owned(),
+                what: format!("pg_restore lists no entry {unknown} of the schema archive"),
+            });
+        }
+        self.contents.retain(|line| number(line).is_none_or(|number| !left_out.contains(&number)));
+        Ok(self)
+    }
+
     /// Restores one section into `database`; any message outside the allow-list is an error. Returns the harmless ones.
     pub(crate) async fn restore(
         &self,

@@ -3,9 +3,11 @@
 use pg_clone::PgError;
 use pg_clone::dump_key::DumpKey;
 use pg_clone::local::LocalSource;
+use pg_clone::pattern::TablePattern;
 use pg_clone::restore::{self, RestoreOptions, RestorePlan};
+use pg_clone::selection::Selection;
 
-use crate::args::pg::Restore;
+use crate::args::pg::{Part, Restore};
 use crate::commands::pg::{hooks, local_restore, required, shared_flags};
 use crate::config::{Layer, Set, Settings};
 use crate::confirm;
@@ -21,7 +23,10 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     };
     let context = &context.with(&arguments.config, flags)?;
     if let Some(source) = LocalSource::parse(&arguments.wanted) {
-        let mut options = options(arguments, &context.settings, arguments.wanted.clone());
+        let mut options = options(arguments, &context.settings, arguments.wanted.clone())?;
+        if options.selection.is_partial() {
+            return Err(whole_copies_only(&options.wanted).into());
+        }
         arguments.hooks.add_to(&mut options.hooks)?;
         return local_restore::run(&source, arguments, options, context).await;
     }
@@ -33,7 +38,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
             (server, required(database)?)
         }
     };
-    let mut options = options(arguments, &context.settings, wanted);
+    let mut options = options(arguments, &context.settings, wanted)?;
     arguments.hooks.add_to(&mut options.hooks)?;
     let store = context.open().await?;
     let mut plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
@@ -56,7 +61,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     }
 }
 
-fn options(arguments: &Restore, settings: &Settings, wanted: String) -> RestoreOptions {
+fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResult<RestoreOptions> {
     let mut options = RestoreOptions::new(wanted);
     options.into.clone_from(&arguments.into);
     options.confirm.clone_from(&arguments.confirm_database);
@@ -70,7 +75,29 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> RestoreO
     if let Some(jobs) = &settings.layer().jobs {
         options.jobs = jobs.value;
     }
-    options
+    options.selection = selection(&arguments.part)?;
+    Ok(options)
+}
+
+fn selection(part: &Part) -> CliResult<Selection> {
+    let patterns = |texts: &[String]| texts.iter().map(|text| TablePattern::parse(text)).collect::<Result<_, _>>();
+    Ok(Selection {
+        tables: patterns(&part.tables)?,
+        schemas: patterns(&part.schemas)?,
+        exclude_tables: patterns(&part.exclude_tables)?,
+        schema_only: part.schema_only,
+        excluded: part.excluded.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn whole_copies_only(copy: &str) -> PgError {
+    PgError::Usage {
+        what: format!("`{copy}` is a database on the server, of which no part can be chosen"),
+        help:
+            "choose a part of a dump, or leave --table, --schema, --exclude-table and --schema-only out; nothing was \
+               changed"
+                .to_owned(),
+    }
 }
 
 /// Lets somebody at a terminal type the name of the live database that would be replaced. Elsewhere `--confirm-database`

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use pg_clone::local::Effect;
 use pg_clone::recover::RecoverReport;
 use pg_clone::restore::{RestorePlan, RestoreReport};
+use pg_clone::selection::{Chosen, Consequence, Fate};
 use pg_clone::state::Action;
 
 use super::local::copy_changes;
@@ -44,10 +45,63 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
     for line in copy_changes(&plan.copies, now) {
         text.push_str(&format!("\n  {line}"));
     }
+    if let Some(part) = &plan.part {
+        text.push_str(&part_lines(plan, part));
+    }
     for problem in &plan.problems {
         text.push_str(&format!("\n  against it: {}\n              {}", problem.what, problem.help));
     }
     text
+}
+
+/// What is not restored, and what that means for the rest.
+fn part_lines(plan: &RestorePlan, part: &Chosen) -> String {
+    let mut text = String::from("\n  only a part of the dump: only what is needed of it is read and checked");
+    if plan.replaces.is_some() {
+        text.push_str(&format!(
+            "\n  THE WHOLE LIVE DATABASE `{}` IS REPLACED BY THIS PART: what is not selected is gone from it afterwards",
+            plan.target
+        ));
+    }
+    if part.schema_only {
+        text.push_str("\n  no rows, no values of sequences, no large objects");
+    } else if !part.large_objects {
+        text.push_str("\n  no large objects");
+    }
+    text.push_str(&listed("made without rows", &part.emptied));
+    text.push_str(&listed("not made", &part.dropped));
+    let told: Vec<String> = part
+        .consequences
+        .iter()
+        .map(|consequence| {
+            let Consequence { object, because_of, fate } = consequence;
+            match fate {
+                Fate::Kept => format!("{object} stays, and finds {because_of} without its rows"),
+                Fate::Recomputed => format!("{object} is computed anew, from {because_of} without its rows"),
+                Fate::LeftOut => format!("{object} is left out: it needs {because_of}"),
+                Fate::KeptEmpty => format!("{object} is made without rows: {because_of} needs it"),
+            }
+        })
+        .collect();
+    for line in &told {
+        text.push_str(&format!("\n  {line}"));
+    }
+    text
+}
+
+/// Names in one line, the first ones if there are many; `--json` has all.
+fn listed(what: &str, names: &[String]) -> String {
+    /// As many as somebody reads.
+    const SHOWN: usize = 20;
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("\n  {what}: {}{more}", shown.join(", "))
 }
 
 pub(crate) fn restore_report(report: &RestoreReport) -> String {

@@ -1,0 +1,226 @@
+//! The table of contents of an archive of `pg_dump -Fc`, as PostgreSQL's `pg_backup_archiver.c` lays it out.
+//!
+//! `pg_restore --list` prints the same, but one line an entry without quotes, in which a name may look like anything, and
+//! without what an entry depends on.
+
+/// What every archive begins with.
+const MAGIC: &[u8] = b"PGDMP";
+
+/// Oldest layout read here: 1.14, PostgreSQL 12, the oldest whose `pg_dump` we run.
+const VERSION_MIN: (u8, u8) = (1, 14);
+
+/// First layout with a byte for the compression algorithm instead of a level: PostgreSQL 16.
+const VERSION_ALGORITHM: (u8, u8) = (1, 15);
+
+/// First layout whose entries tell their `relkind`: PostgreSQL 17.
+const VERSION_RELKIND: (u8, u8) = (1, 16);
+
+/// One entry: an object, or something said of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Its number, unique in the archive.
+    pub(crate) id: u32,
+    /// What it is: `TABLE`, `FK CONSTRAINT`, `COMMENT`.
+    pub(crate) kind: String,
+    /// The schema it is in.
+    pub(crate) schema: Option<String>,
+    /// Its name; of what belongs to a table, the table's name and its own.
+    pub(crate) name: String,
+    /// Entries that must exist before it.
+    pub(crate) needs: Vec<u32>,
+}
+
+impl Entry {
+    /// `view public.v`, for people.
+    pub(crate) fn label(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        match &self.schema {
+            Some(schema) => format!("{kind} {schema}.{}", self.name),
+            None => format!("{kind} {}", self.name),
+        }
+    }
+}
+
+/// Reads all entries; the error says what is wrong.
+pub(crate) fn parse(archive: &[u8]) -> Result<Vec<Entry>, String> {
+    let rest = archive.strip_prefix(MAGIC).ok_or("it is no archive of `pg_dump -Fc`")?;
+    let mut reader = Reader { rest, int_bytes: 0, offset_bytes: 0, version: (0, 0) };
+    reader.header()?;
+    let count = reader.int()?;
+    (0..count).map(|_| reader.entry()).collect()
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+    int_bytes: usize,
+    offset_bytes: usize,
+    version: (u8, u8),
+}
+
+impl<'a> Reader<'a> {
+    fn header(&mut self) -> Result<(), String> {
+        self.version = (self.byte()?, self.byte()?);
+        if self.version.0 != VERSION_MIN.0 || self.version < VERSION_MIN {
+            return Err(format!("its layout {}.{} is not known", self.version.0, self.version.1));
+        }
+        let _revision = self.byte()?;
+        self.int_bytes = self.byte()?.into();
+        self.offset_bytes = self.byte()?.into();
+        let _format = self.byte()?;
+        if self.int_bytes > 8 {
+            return Err("its header makes no sense".to_owned());
+        }
+        if self.version >= VERSION_ALGORITHM {
+            self.byte()?;
+        } else {
+            self.int()?;
+        }
+        for _time_field in 0..7 {
+            self.int()?;
+        }
+        for _database_and_versions in 0..3 {
+            self.string()?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self) -> Result<Entry, String> {
+        let id = u32::try_from(self.int()?).map_err(|_| "an entry's number makes no sense".to_owned())?;
+        let _has_data = self.int()?;
+        let _class_and_oid = (self.string()?, self.string()?);
+        let name = self.string()?.unwrap_or_default();
+        let kind = self.string()?.unwrap_or_default();
+        let _section = self.int()?;
+        let _statements = (self.string()?, self.string()?, self.string()?);
+        let schema = self.string()?.filter(|schema| !schema.is_empty());
+        let _tablespace_and_access_method = (self.string()?, self.string()?);
+        if self.version >= VERSION_RELKIND {
+            self.int()?;
+        }
+        let _owner_and_oids = (self.string()?, self.string()?);
+        let mut needs = Vec::new();
+        while let Some(number) = self.string()? {
+            needs.push(number.parse().map_err(|_| format!("`{number}` is no entry's number"))?);
+        }
+        let _offset_of_data = self.take(1 + self.offset_bytes)?;
+        Ok(Entry { id, kind, schema, name, needs })
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or("it ends early")?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, String> {
+        Ok(self.take(1)?[0])
+    }
+
+    /// A sign byte, then the magnitude, lowest byte first.
+    fn int(&mut self) -> Result<i64, String> {
+        let negative = self.byte()? != 0;
+        let magnitude =
+            self.take(self.int_bytes)?.iter().rev().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+        let value = i64::try_from(magnitude).map_err(|_| "a number in it is too large".to_owned())?;
+        Ok(if negative { -value } else { value })
+    }
+
+    /// A length, -1 for none, then the bytes.
+    fn string(&mut self) -> Result<Option<String>, String> {
+        let length = self.int()?;
+        if length < 0 {
+            return Ok(None);
+        }
+        let length = usize::try_from(length).map_err(|_| "a text in it is too long".to_owned())?;
+        Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An archive of layout 1.14 with these entries: numbers of four bytes, offsets of eight.
+    pub(crate) fn archive(entries: &[Entry]) -> Vec<u8> {
+        let mut bytes = b"PGDMP\x01\x0e\x00\x04\x08\x01".to_vec();
+        let int = |bytes: &mut Vec<u8>, value: i32| {
+            bytes.push(u8::from(value < 0));
+            bytes.extend(value.unsigned_abs().to_le_bytes());
+        };
+        let text = |bytes: &mut Vec<u8>, value: Option<&str>| match value {
+            None => int(bytes, -1),
+            Some(value) => {
+                int(bytes, value.len().try_into().unwrap());
+                bytes.extend(value.as_bytes());
+            }
+        };
+        (0..8).for_each(|_| int(&mut bytes, 0));
+        ["db", "15.18", "15.18"].iter().for_each(|value| text(&mut bytes, Some(value)));
+        int(&mut bytes, entries.len().try_into().unwrap());
+        for entry in entries {
+            int(&mut bytes, entry.id.try_into().unwrap());
+            int(&mut bytes, 0);
+            for value in ["1259", "16385", &entry.name, &entry.kind] {
+                text(&mut bytes, Some(value));
+            }
+            int(&mut bytes, 2);
+            for value in ["CREATE …", "DROP …", ""] {
+                text(&mut bytes, Some(value));
+            }
+            for value in [entry.schema.as_deref(), Some(""), Some("heap"), Some("postgres"), Some("false")] {
+                text(&mut bytes, value);
+            }
+            for need in &entry.needs {
+                text(&mut bytes, Some(&need.to_string()));
+            }
+            text(&mut bytes, None);
+            bytes.extend([3; 9]);
+        }
+        bytes
+    }
+
+    fn sample() -> Vec<Entry> {
+        let entry = |id, kind: &str, schema: Option<&str>, name: &str, needs: &[u32]| Entry {
+            id,
+            kind: kind.to_owned(),
+            schema: schema.map(str::to_owned),
+            name: name.to_owned(),
+            needs: needs.to_vec(),
+        };
+        vec![
+            entry(6, "SCHEMA", None, "audit", &[]),
+            entry(214, "TABLE", Some("audit"), "a TABLE\nb; 7; 1259 VIEW", &[]),
+            entry(215, "VIEW", Some("audit"), "v", &[214, 6]),
+        ]
+    }
+
+    #[test]
+    fn entries_are_read_whatever_their_names() {
+        assert_eq!(parse(&archive(&sample())).unwrap(), sample());
+        assert_eq!(sample()[2].label(), "view audit.v");
+    }
+
+    #[test]
+    fn a_cut_archive_is_an_error() {
+        let whole = archive(&sample());
+        for end in 0..whole.len() {
+            assert!(parse(&whole[..end]).is_err(), "{end} of {} bytes", whole.len());
+        }
+    }
+
+    #[test]
+    fn other_layouts_are_refused() {
+        let mut old = archive(&sample());
+        old[6] = 13;
+        assert_eq!(parse(&old).unwrap_err(), "its layout 1.13 is not known");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = parse(&[b"PGDMP\x01\x0e\x00\x04\x08\x01".as_slice(), &bytes].concat());
+        }
+    }
+}
