@@ -1,3 +1,5 @@
+//! Layers of settings: which wins, and where each came from.
+
 use super::*;
 
 fn config(text: &str, environment: Layer, elsewhere: Layer) -> Config {

@@ -166,13 +166,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
                 false => None,
             };
             let rows = manifest.detail.tables.iter().map(|table| table.data.rows).sum();
-            let (stored_bytes, content_bytes) = match &part {
-                None => (manifest.stored_bytes(), manifest.content_bytes()),
-                Some(_) => (
-                    select::stored_bytes(&manifest),
-                    manifest.detail.tables.iter().map(|table| table.data.content_bytes).sum(),
-                ),
-            };
+            let (stored_bytes, content_bytes) = bytes_to_read(&manifest, part.is_some());
             let problems = problems(&admin, server_major, &manifest.detail, options).await?;
             RestorePlan {
                 key,
@@ -223,6 +217,15 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
         plan.problems.insert(0, problem);
     }
     Ok(plan)
+}
+
+/// Stored bytes, and their content, of all of a dump or of what is left of it.
+fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_partial: bool) -> (u64, u64) {
+    if !is_partial {
+        return (manifest.stored_bytes(), manifest.content_bytes());
+    }
+    let content_bytes = manifest.detail.tables.iter().map(|table| table.data.content_bytes).sum();
+    (select::stored_bytes(manifest), content_bytes)
 }
 
 /// A single-file dump can only be restored as a whole.

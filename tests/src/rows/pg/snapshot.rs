@@ -181,6 +181,8 @@ pub(super) async fn migration(world: &World) -> RowResult {
 async fn amid_rows(world: &World, shop: &str) -> RowResult {
     let mut run = world.lastgood(["pg", "dump", shop, "--json"]).env("LASTGOOD_PROGRESS", "json").start()?;
     run.wait_for("\"advance\"").await?;
+    // The workers have their locks by now. pg_dump takes its own, and what comes before that sends the dump back.
+    until(|| Ok(world.psql("postgres", &pg_dump_is_at(shop))? == "0")).await.within("pg_dump did not end")?;
     let client = world.connect(shop).await?;
     let truncate = tokio::spawn(async move { client.batch_execute("TRUNCATE bulk, customers, orders").await });
     let output = run.finish().await?.expect_code(0)?.never_says("begins again")?;
@@ -192,6 +194,10 @@ async fn amid_rows(world: &World, shop: &str) -> RowResult {
     let rows = "SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM orders), (SELECT count(*) FROM bulk)";
     ensure_eq!(world.psql(&copy, rows)?, "500|3000|768", "rows of the dump");
     Ok(())
+}
+
+fn pg_dump_is_at(database: &str) -> String {
+    format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'pg_dump'")
 }
 
 async fn alter(client: tokio_postgres::Client) -> RowResult {

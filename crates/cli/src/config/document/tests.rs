@@ -1,3 +1,5 @@
+//! What the configuration file may say, and what is said of mistakes in it.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
