@@ -142,6 +142,11 @@ impl Settings {
         self.layer.bin_dir.as_ref().map(|path| path.value.clone())
     }
 
+    /// Whether the server is a managed one.
+    pub(crate) fn managed(&self) -> bool {
+        self.layer.managed.as_ref().is_some_and(|managed| managed.value)
+    }
+
     /// Whether restores keep what they replace.
     pub(crate) fn reversible(&self) -> bool {
         self.layer.reversible.as_ref().is_some_and(|reversible| reversible.value)

@@ -96,6 +96,9 @@ pub struct RestoreOptions {
     pub keep_failed: bool,
     /// Swap although replication slots or subscriptions are bound to the live database.
     pub force: bool,
+    /// The server is somebody else's, and our role no superuser of it: owners of others, event triggers, languages in C
+    /// and tablespaces are left out with a warning.
+    pub managed: bool,
     /// Folder of `pg_restore`; otherwise the installation that matches the server is looked for.
     pub pg_bin: Option<PathBuf>,
     /// What runs on the copy and after the switch; hooks of dumps do not count.
@@ -117,6 +120,7 @@ impl RestoreOptions {
             selection: Selection::default(),
             keep_failed: false,
             force: false,
+            managed: false,
             pg_bin: None,
             hooks: Hooks::default(),
         }

@@ -3,6 +3,7 @@
 mod describe;
 mod large_objects;
 mod leader;
+mod readable;
 mod schema;
 mod worker;
 

@@ -25,6 +25,8 @@ pub const MESSAGES_KEPT_MAX: usize = 1_000;
 pub struct Expectations {
     /// Foreign keys that refer to tables left out of the dump.
     pub excluded_foreign_keys: Vec<ForeignKey>,
+    /// The restoring role is none of a superuser's on a managed server: what only others may do is left out.
+    pub managed: bool,
 }
 
 /// A message that a rule allows.

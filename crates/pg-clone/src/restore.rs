@@ -5,6 +5,7 @@ pub(crate) mod hooks;
 mod index_conflict;
 mod load;
 mod load_small;
+mod owners;
 mod prepare;
 mod rehearse;
 mod select;
@@ -245,7 +246,7 @@ async fn build_ours(
     finish::set_sequences(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("restore.large_objects", &format!("{} objects", objects.count));
-        finish::large_objects(&load, &session, objects, options.no_owner, options.no_acl).await?;
+        finish::large_objects(&load, &session, objects, options).await?;
     }
     run.step("restore.post_data", name);
     for section in [Section::IndexesApart, Section::PostData] {
@@ -261,6 +262,7 @@ async fn build_ours(
     finish::analyze(server, name, Analyzed::Matviews, options.jobs, run).await?;
     run.step("restore.event_triggers", name);
     warnings.extend(archive.restore(Section::EventTriggers, server, name, options).await?);
+    warnings.extend(owners::try_again(&session, archive.take_postponed()).await);
     run.step("restore.verify", name);
     finish::verify(&session, &detail.tables, &loaded).await?;
     Ok(Built { tables: detail.tables.len() as u64, rows: loaded.values().sum(), warnings })

@@ -5,6 +5,7 @@
 //! comment before the door is closed, so that [`crate::recover`] can open it again after a kill.
 
 mod moves;
+mod others;
 mod settle;
 mod statements;
 
@@ -24,6 +25,7 @@ use crate::run::Run;
 use crate::settings::DatabaseSettings;
 use crate::state::{Found, Live, State};
 use crate::swap::moves::{Move, Pristine, Replaced, Switch};
+use crate::swap::others::MAY_END;
 use crate::swap::settle::Backend;
 use crate::target_lock::TargetLock;
 use crate::temporary::{Temporary, comment, drop_database};
@@ -212,6 +214,7 @@ impl Swap {
         let live = self.live().await?;
         if let Some(live) = &live {
             self.check_bound(live).await?;
+            others::refuse(&self.admin, &self.target).await?;
         }
         let backend = Backend::of(&self.admin).await?;
         self.run.step("swap.mark", &self.target);
@@ -398,17 +401,17 @@ impl Swap {
 /// Ends every session of these databases; returns how many the target had. Autovacuum's end by themselves: the rename asks
 /// them to, and only a superuser could.
 async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgResult<u64> {
+    // Whoever is no superuser is told nothing of others' sessions but their role, not even what kind they are.
+    let statement = format!(
+        "SELECT pid, CASE WHEN usesysid IS NULL OR {MAY_END} THEN pg_catalog.pg_terminate_backend(pid) END, datname::text \
+         FROM pg_catalog.pg_stat_activity a WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
+           AND (usesysid IS NOT NULL OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))"
+    );
     let deadline = Instant::now() + TERMINATE_TIMEOUT;
     let mut ended = BTreeSet::new();
     loop {
         let rows = admin
-            .query(
-                "SELECT pid, pg_catalog.pg_terminate_backend(pid), datname::text FROM pg_catalog.pg_stat_activity \
-                 WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
-                   AND (backend_type <> 'autovacuum worker' \
-                        OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))",
-                &[&databases],
-            )
+            .query(&statement, &[&databases])
             .await
             .map_err(|error| PgError::sql("ending the sessions of the live database", error))?;
         if rows.is_empty() {

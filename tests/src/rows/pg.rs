@@ -9,6 +9,7 @@ mod hooks;
 mod legacy;
 pub(super) mod local;
 mod login;
+mod managed;
 mod names;
 mod part;
 mod pooler;
@@ -155,6 +156,14 @@ fn connections() -> Vec<Row> {
         Row::new("P12", "passwords with every odd sign, unsafe files, none", Area::Pg, Folder, |world| {
             Box::pin(login::passwords(world))
         }),
+        Row::new(
+            "P6",
+            "a role that is no superuser dumps and restores, ownership noise is told",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(managed::under_a_role_of_little_power(world)),
+        )
+        .own_server(),
         Row::new("P13", "certificate of another name, expired, self-signed", Area::Pg, Folder, |world| {
             Box::pin(login::certificates(world))
         })

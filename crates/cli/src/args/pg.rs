@@ -141,6 +141,9 @@ pub(crate) struct Restore {
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) limits: Limits,
+    /// The server is a managed one (RDS, Cloud SQL, Azure): leave out, with a warning, what only its superuser may do
+    #[arg(long)]
+    pub(crate) managed: bool,
     /// Leave out who owns what
     #[arg(long)]
     pub(crate) no_owner: bool,

@@ -124,6 +124,7 @@ fn shared(reader: &mut Reader<'_>) -> CliResult<Layer> {
         lock_timeout: reader.duration("lock-timeout")?,
         statement_timeout: reader.duration("statement-timeout")?,
         reversible: reader.boolean("reversible")?,
+        managed: reader.boolean("managed")?,
         exclude_table: reader.strings("exclude-table")?,
         exclude_table_data: reader.strings("exclude-table-data")?,
         pre_dump: hooks(reader, "pre-dump")?,

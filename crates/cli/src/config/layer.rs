@@ -35,6 +35,7 @@ pub(crate) struct Layer {
     pub(crate) pre_swap: Vec<Set<HookEntry>>,
     pub(crate) post_swap: Vec<Set<HookEntry>>,
     pub(crate) hook_timeout: Option<Set<Duration>>,
+    pub(crate) managed: Option<Set<bool>>,
 }
 
 impl Layer {
@@ -52,6 +53,7 @@ impl Layer {
             statement_timeout: self.statement_timeout.or(weaker.statement_timeout),
             reversible: self.reversible.or(weaker.reversible),
             hook_timeout: self.hook_timeout.or(weaker.hook_timeout),
+            managed: self.managed.or(weaker.managed),
             allow_restore: strictest(self.allow_restore, weaker.allow_restore),
             protected: joined(weaker.protected, self.protected),
             exclude_table: joined(weaker.exclude_table, self.exclude_table),

@@ -49,6 +49,7 @@ pub(super) fn shown(layer: &Layer) -> Vec<Shown> {
         one("pg.statement-timeout", layer.statement_timeout.as_ref(), time, "0".into(), None),
         one("pg.hook-timeout", layer.hook_timeout.as_ref(), time, time(&TIMEOUT_DEFAULT), None),
         one("pg.reversible", layer.reversible.as_ref(), |flag| (*flag).into(), false.into(), None),
+        one("pg.managed", layer.managed.as_ref(), |flag| (*flag).into(), false.into(), None),
         one("pg.allow-restore", layer.allow_restore.as_ref(), |flag| (*flag).into(), true.into(), None),
     ];
     for (key, list) in [

@@ -22,7 +22,6 @@ pub(crate) struct Relation {
     pub(crate) unlogged: bool,
     pub(crate) filenode: u32,
     pub(crate) visible: bool,
-    pub(crate) selectable: bool,
     /// For a member of an extension, the condition under which its rows belong to the dump.
     pub(crate) extension: Option<Option<String>>,
     /// The partitioned tables above it: what is said of them holds for it too.
@@ -90,7 +89,6 @@ pub(crate) async fn relations(client: &impl GenericClient) -> PgResult<Vec<Relat
             unlogged: row.get(4),
             filenode: row.get::<_, Option<u32>>(5).unwrap_or_default(),
             visible: row.get(6),
-            selectable: row.get(7),
             extension: row.get::<_, bool>(8).then(|| row.get(9)),
             ancestors: row.get(10),
         })

@@ -9,6 +9,7 @@ use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::{Server, Session};
 use crate::config::DumpOptions;
 use crate::detail::{Filters, ForeignKey, ServerInfo};
+use crate::dump::readable;
 use crate::error::{PgError, PgResult};
 use crate::pattern::TablePattern;
 use crate::plan::TableSource;
@@ -81,7 +82,7 @@ impl Locked {
                 .map_err(|error| PgError::sql("beginning the dump's transaction", error))?;
             run.step("dump.lock", &options.database);
             let selection = select(&listed, options, info.in_recovery);
-            check_readable(&selection)?;
+            readable::check(&*session, &selection).await?;
             if !lock(&session, &selection.kept, server).await? {
                 rollback(&session).await?;
                 continue;
@@ -187,25 +188,6 @@ fn select(relations: &[Relation], options: &DumpOptions, in_recovery: bool) -> S
     selection.filters.exclude_table = options.exclude_table.iter().map(ToString::to_string).collect();
     selection.filters.exclude_table_data = options.exclude_table_data.iter().map(ToString::to_string).collect();
     selection
-}
-
-/// Better now, with all names, than at 90 %.
-fn check_readable(selection: &Selection) -> PgResult<()> {
-    let unreadable: Vec<String> = selection
-        .kept
-        .iter()
-        .filter(|relation| !relation.selectable)
-        .map(|relation| format!("`{}`", relation.label()))
-        .collect();
-    if unreadable.is_empty() {
-        return Ok(());
-    }
-    Err(PgError::Refused {
-        what: format!("no permission to read {}", unreadable.join(", ")),
-        help: "grant SELECT on them to the dumping role (or the role pg_read_all_data), or leave them out with \
-               --exclude-table; nothing was written"
-            .to_owned(),
-    })
 }
 
 /// Locks the tables; false when one of them vanished.

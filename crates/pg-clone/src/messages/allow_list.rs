@@ -27,6 +27,12 @@ pub enum Reason {
     PlpgsqlExists,
     /// Owner or privilege of a role that only a managed service has.
     ManagedRole,
+    /// On a managed server: an owner or privileges that only another role may set.
+    OthersOwner,
+    /// On a managed server: an event trigger, which only a superuser may make.
+    SuperusersEventTrigger,
+    /// On a managed server: a language, which only a superuser may make.
+    SuperusersLanguage,
     /// A foreign key to a table that was left out of the dump on request.
     ExcludedForeignKey,
     /// Tables whose foreign keys form a circle.
@@ -34,6 +40,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether it is harmless only where somebody said that the server is a managed one.
+    fn is_of_managed_server(self) -> bool {
+        matches!(self, Self::OthersOwner | Self::SuperusersEventTrigger | Self::SuperusersLanguage)
+    }
+
     /// Why nothing is lost, as the rule says.
     #[must_use]
     pub fn why(self) -> &'static str {
@@ -55,7 +66,7 @@ pub struct Rule {
 }
 
 /// The rules. `{role}` stands for one of [`MANAGED_ROLES`]; [`Reason::ManagedRole`] must hold for every statement of an
-/// entry, since the server undoes them together. [`Reason::ExcludedForeignKey`] holds only for the foreign keys that the
+/// entry, since the server undoes them together, and so must [`Reason::OthersOwner`]. [`Reason::ExcludedForeignKey`] holds only for the foreign keys that the
 /// dump's manifest lists.
 pub const ALLOW_LIST: &[Rule] = &[
     Rule {
@@ -90,6 +101,29 @@ pub const ALLOW_LIST: &[Rule] = &[
              ALTER DEFAULT PRIVILEGES FOR ROLE {role} [^;]+|ALTER DEFAULT PRIVILEGES FOR ROLE [^;]+ (TO|FROM) {role}|\
              SET SESSION AUTHORIZATION {role}|RESET SESSION AUTHORIZATION)$",
         why: "the role belongs to the managed service the dump comes from; what it owned belongs to the restoring role",
+    },
+    Rule {
+        reason: Reason::OthersOwner,
+        says: "must be member of role \".+\"|must be able to SET ROLE \".+\"|permission denied for schema .+|\
+               permission denied to change default privileges|permission denied to set session authorization.*",
+        of: "(ALTER [^;]+ OWNER TO [^;]+|ALTER DEFAULT PRIVILEGES FOR ROLE [^;]+|\
+             SET SESSION AUTHORIZATION [^;]+|RESET SESSION AUTHORIZATION|(GRANT|REVOKE) [^;]+)$",
+        why: "the server is managed: it belongs to the restoring role, or keeps the privileges that one may set",
+    },
+    Rule {
+        reason: Reason::SuperusersEventTrigger,
+        says: "permission denied to create event trigger \".+\"|must be owner of event trigger .+|\
+               permission denied to change owner of event trigger \".+\"|event trigger \".+\" does not exist",
+        of: "(CREATE|ALTER|COMMENT ON) EVENT TRIGGER ",
+        why: "the server is managed: only its superuser makes event triggers",
+    },
+    Rule {
+        reason: Reason::SuperusersLanguage,
+        says: "must be superuser to create custom procedural language|permission denied to create language \".+\"|\
+               must be owner of language .+|language \".+\" does not exist",
+        of: "(CREATE (OR REPLACE )?(TRUSTED )?(PROCEDURAL )?LANGUAGE|ALTER (PROCEDURAL )?LANGUAGE|\
+             COMMENT ON (PROCEDURAL )?LANGUAGE|(GRANT|REVOKE) [^;]+ ON LANGUAGE) ",
+        why: "the server is managed: only its superuser makes languages",
     },
     Rule {
         reason: Reason::ExcludedForeignKey,
@@ -148,8 +182,9 @@ pub(super) fn reason(message: &Message, expectations: &Expectations) -> Option<R
         }
         (Some(of), Some(command)) => {
             message.server_error().is_some_and(|error| compiled.says.is_match(error))
+                && (expectations.managed || !compiled.rule.reason.is_of_managed_server())
                 && match compiled.rule.reason {
-                    Reason::ManagedRole => {
+                    Reason::ManagedRole | Reason::OthersOwner => {
                         !message.is_cut && statements(command).all(|statement| of.is_match(statement))
                     }
                     Reason::ExcludedForeignKey => of.is_match(command) && is_expected(command, expectations),

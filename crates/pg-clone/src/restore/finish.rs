@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
+use crate::config::RestoreOptions;
 use crate::detail::{LargeObjects, MatviewState, SequenceState, TableDump};
 use crate::error::{PgError, PgResult};
 use crate::ident::{quote_ident, quote_literal};
@@ -50,8 +51,7 @@ pub(crate) async fn large_objects(
     load: &Load,
     session: &Session,
     objects: &LargeObjects,
-    no_owner: bool,
-    no_acl: bool,
+    options: &RestoreOptions,
 ) -> PgResult<()> {
     let doing = "restoring the large objects";
     let sql = |error| PgError::sql(doing, error);
@@ -82,19 +82,26 @@ pub(crate) async fn large_objects(
                 .map_err(sql)?;
         }
     }
-    session.batch_execute(&attributes(no_owner, no_acl)).await.map_err(sql)
+    session.batch_execute(&attributes(options)).await.map_err(sql)
 }
 
 /// Owners first: they are the grantors of what follows, and what they may do by themselves can be less than everything.
-fn attributes(no_owner: bool, no_acl: bool) -> String {
+fn attributes(options: &RestoreOptions) -> String {
     let mut body = String::new();
-    if !no_owner {
-        body.push_str(
-            "FOR o IN SELECT * FROM pg_temp.lastgood_lo WHERE owner <> current_user LOOP \
-               EXECUTE format('ALTER LARGE OBJECT %s OWNER TO %I', o.oid, o.owner); END LOOP; ",
-        );
+    if !options.no_owner {
+        // On a managed server others' objects stay ours, as their tables do.
+        let which = if options.managed {
+            "owner <> current_user AND EXISTS (SELECT FROM pg_catalog.pg_roles r \
+             WHERE r.rolname = owner AND pg_has_role(r.oid, 'MEMBER'))"
+        } else {
+            "owner <> current_user"
+        };
+        body.push_str(&format!(
+            "FOR o IN SELECT * FROM pg_temp.lastgood_lo WHERE {which} LOOP \
+               EXECUTE format('ALTER LARGE OBJECT %s OWNER TO %I', o.oid, o.owner); END LOOP; "
+        ));
     }
-    if !no_acl {
+    if !options.no_acl {
         // `{}`: even the owner has nothing. As an array it has no dimension, which aclexplode refuses.
         body.push_str(
             "FOR o IN SELECT l.oid, pg_catalog.pg_get_userbyid(m.lomowner) AS owner FROM pg_temp.lastgood_lo l \

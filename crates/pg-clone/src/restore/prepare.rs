@@ -12,6 +12,7 @@ use crate::error::{PgError, PgResult};
 use crate::hook::{PlannedHook, RESTORE_POINTS};
 use crate::list::{self, Found};
 use crate::local::{self, CopyChange, NAME_BYTES_MAX};
+use crate::messages::MANAGED_ROLES;
 use crate::recover;
 use crate::restore::select;
 use crate::run::Run;
@@ -301,7 +302,9 @@ async fn problems(
         });
     }
     if !(options.no_owner && options.no_acl) {
-        let roles: Vec<&str> = detail.roles.iter().map(String::as_str).collect();
+        // Those of a managed service are nowhere else, and what they own or may do is left out.
+        let roles: Vec<&str> =
+            detail.roles.iter().map(String::as_str).filter(|role| !MANAGED_ROLES.contains(role)).collect();
         let missing = missing_roles(admin, &roles).await?;
         if !missing.is_empty() {
             problems.push(Problem {

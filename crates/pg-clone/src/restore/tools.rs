@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 
 use backup_core::key::Key;
 use backup_core::store::StoreRead;
@@ -16,7 +17,7 @@ use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, ser
 use crate::config::RestoreOptions;
 use crate::detail::ForeignKey;
 use crate::error::{PgError, PgResult};
-use crate::messages::{self, Expectations};
+use crate::messages::{self, Expectations, Harmless, Reason};
 use crate::restore::index_conflict;
 
 /// Memory for index builds when the server allows no more by itself, shared by the jobs; in kilobytes.
@@ -25,9 +26,11 @@ const MAINTENANCE_WORK_MEM_KB: usize = 256 * 1024;
 /// PostgreSQL's own default, below which we never go; in kilobytes.
 const MAINTENANCE_WORK_MEM_KB_MIN: usize = 64 * 1024;
 
-/// How entries about event triggers begin in an archive's table of contents. They fire on what a restore does after
-/// post-data, and so come last, as in `pg_restore` itself.
-const EVENT_TRIGGER: [&str; 3] = ["EVENT TRIGGER - ", "COMMENT - EVENT TRIGGER ", "SECURITY LABEL - EVENT TRIGGER "];
+/// How entries begin that come last, one after the other. Event triggers fire on what a restore does after post-data, and
+/// `pg_restore` itself has them last. Default privileges may fail harmlessly, and with `--jobs` an error of a worker is
+/// counted again with each of its later entries: the count would no longer tell whether a message was overlooked.
+const LAST: [&str; 4] =
+    ["EVENT TRIGGER - ", "COMMENT - EVENT TRIGGER ", "SECURITY LABEL - EVENT TRIGGER ", "DEFAULT ACL "];
 
 /// How an index begins there. An index of a partitioned table that joins its parent is `INDEX ATTACH`.
 const INDEX: &str = "INDEX ";
@@ -42,6 +45,8 @@ pub(crate) struct SchemaArchive {
     unwanted: BTreeSet<String>,
     /// Numbers of indexes that are not built beside others.
     apart: BTreeSet<u32>,
+    /// What could not be owned when it was made, to be tried again.
+    postponed: Mutex<Vec<Harmless>>,
 }
 
 /// Which entries a run restores.
@@ -71,7 +76,7 @@ impl SchemaArchive {
         let apart = indexes_apart(&tool, &archive, &contents).await.map_err(|error| memory(&error))?;
         let unwanted =
             unwanted.iter().map(|key| format!("FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
-        Ok(Self { tool, archive, contents, unwanted, apart })
+        Ok(Self { tool, archive, contents, unwanted, apart, postponed: Mutex::default() })
     }
 
     /// Without the entries of these numbers.
@@ -120,7 +125,16 @@ impl SchemaArchive {
             Ok::<_, PgError>((status, said))
         };
         let (status, said) = output.await?;
-        judge(&self.tool, status, &said)
+        let harmless = judge(&self.tool, status, &said, options)?;
+        let (postponed, harmless): (Vec<_>, Vec<_>) =
+            harmless.into_iter().partition(|harmless| harmless.reason == Reason::OthersOwner);
+        self.postponed.lock().unwrap_or_else(PoisonError::into_inner).extend(postponed);
+        Ok(harmless.iter().map(|harmless| harmless.message.to_string()).collect())
+    }
+
+    /// What could not be owned when it was made.
+    pub(crate) fn take_postponed(&self) -> Vec<Harmless> {
+        std::mem::take(&mut *self.postponed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn chosen(&self, section: Section) -> Vec<&str> {
@@ -128,10 +142,10 @@ impl SchemaArchive {
             .iter()
             .map(String::as_str)
             .filter(|line| match section {
-                Section::PreData => !is_of_event_trigger(line),
+                Section::PreData => !comes_last(line),
                 Section::IndexesApart => self.is_apart(line),
-                Section::PostData => !self.is_apart(line) && !is_of_event_trigger(line),
-                Section::EventTriggers => is_of_event_trigger(line),
+                Section::PostData => !self.is_apart(line) && !comes_last(line),
+                Section::EventTriggers => comes_last(line),
             })
             .filter(|line| !self.unwanted.iter().any(|unwanted| entry(line).starts_with(unwanted.as_str())))
             .collect()
@@ -165,8 +179,8 @@ fn entry(line: &str) -> &str {
     line.splitn(4, ' ').nth(3).unwrap_or_default()
 }
 
-fn is_of_event_trigger(line: &str) -> bool {
-    EVENT_TRIGGER.iter().any(|beginning| entry(line).starts_with(beginning))
+fn comes_last(line: &str) -> bool {
+    LAST.iter().any(|beginning| entry(line).starts_with(beginning))
 }
 
 fn common_arguments(command: &mut Command, options: &RestoreOptions) {
@@ -175,6 +189,9 @@ fn common_arguments(command: &mut Command, options: &RestoreOptions) {
     }
     if options.no_acl {
         command.arg("--no-acl");
+    }
+    if options.managed {
+        command.arg("--no-tablespaces");
     }
 }
 
@@ -189,10 +206,15 @@ fn session_options(server: &Server, jobs: usize) -> String {
 
 /// A run is good when every message is on the allow-list: `pg_restore` goes on after an error and says so only by its
 /// exit code, which it also uses for errors that do not matter.
-fn judge(tool: &Tool, status: std::process::ExitStatus, said: &str) -> PgResult<Vec<String>> {
-    let classified = messages::classify(said, &Expectations::default());
+fn judge(
+    tool: &Tool,
+    status: std::process::ExitStatus,
+    said: &str,
+    options: &RestoreOptions,
+) -> PgResult<Vec<Harmless>> {
+    let classified = messages::classify(said, &Expectations { managed: options.managed, ..Expectations::default() });
     if classified.accepts(status.code()) {
-        return Ok(classified.harmless.iter().map(|harmless| harmless.message.to_string()).collect());
+        return Ok(classified.harmless);
     }
     if classified.fatal.is_empty() {
         return Err(tool.failed(status, said));
@@ -236,7 +258,8 @@ pub(crate) async fn restore_stream(
     command.arg(format!("--dbname={database}"));
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     let (status, said) = feed(tool, command, store, key).await?;
-    judge(tool, status, &said)
+    let harmless = judge(tool, status, &said, options)?;
+    Ok(harmless.iter().map(|harmless| harmless.message.to_string()).collect())
 }
 
 async fn feed(
@@ -282,14 +305,14 @@ mod tests {
         for line in
             ["3466; 3466 17000 EVENT TRIGGER - log_ddl postgres", "3999; 0 0 COMMENT - EVENT TRIGGER log_ddl postgres"]
         {
-            assert!(is_of_event_trigger(line), "{line}");
+            assert!(comes_last(line), "{line}");
         }
         for line in [
             "217; 1259 16387 TABLE public a EVENT TRIGGER b postgres",
             "218; 1259 16388 INDEX public an EVENT TRIGGER - index postgres",
             "219; 1255 16389 FUNCTION public on_event() postgres",
         ] {
-            assert!(!is_of_event_trigger(line), "{line}");
+            assert!(!comes_last(line), "{line}");
         }
     }
 }

@@ -70,6 +70,7 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResul
     options.no_acl = arguments.no_acl;
     options.keep_failed = arguments.keep_failed;
     options.force = arguments.force;
+    options.managed = arguments.managed || settings.managed();
     options.pg_bin = settings.bin_dir();
     options.hooks = settings.hooks();
     if let Some(jobs) = &settings.layer().jobs {
