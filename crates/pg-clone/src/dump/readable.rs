@@ -37,8 +37,9 @@ const UNREADABLE: &str = "\
 pub(crate) async fn check(client: &impl GenericClient, selection: &Selection) -> PgResult<()> {
     let kept: Vec<u32> = selection.kept.iter().map(|relation| relation.oid).collect();
     let excluded: Vec<u32> = selection.excluded.iter().map(|relation| relation.oid).collect();
+    let with_rows: Vec<u32> = selection.with_rows.iter().copied().collect();
     let rows = client
-        .query(UNREADABLE, &[&kept, &excluded, &selection.with_rows])
+        .query(UNREADABLE, &[&kept, &excluded, &with_rows])
         .await
         .map_err(|error| PgError::sql("asking what may be read", error))?;
     let of = |why: &str| -> Vec<String> {
