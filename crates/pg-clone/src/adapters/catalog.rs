@@ -88,7 +88,8 @@ pub(crate) async fn relations(client: &impl GenericClient) -> PgResult<Vec<Relat
             partitioned: row.get(3),
             unlogged: row.get(4),
             filenode: row.get::<_, Option<u32>>(5).unwrap_or_default(),
-            visible: row.get(6),
+            // Nothing of a table that was dropped a moment ago, which the locks will find out.
+            visible: row.get::<_, Option<bool>>(6).unwrap_or_default(),
             extension: row.get::<_, bool>(8).then(|| row.get(9)),
             ancestors: row.get(10),
         })
