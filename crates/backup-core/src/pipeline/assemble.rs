@@ -2,14 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::budget::Buffers;
-
 /// The part being filled.
 #[derive(Debug)]
 pub(super) struct Assembly {
     part_bytes: usize,
     held: Held,
-    buffers: Buffers,
 }
 
 #[derive(Debug)]
@@ -21,8 +18,8 @@ enum Held {
 }
 
 impl Assembly {
-    pub(super) fn new(part_bytes: usize, buffers: Buffers) -> Self {
-        Self { part_bytes, held: Held::Nothing, buffers }
+    pub(super) fn new(part_bytes: usize) -> Self {
+        Self { part_bytes, held: Held::Nothing }
     }
 
     fn bytes(&self) -> usize {
@@ -40,7 +37,7 @@ impl Assembly {
             Held::Nothing => Held::One(piece),
             Held::One(first) => {
                 // The whole part at once: growing step by step would copy it several times.
-                let mut buffer = self.buffers.take(self.part_bytes);
+                let mut buffer = BytesMut::with_capacity(self.part_bytes);
                 buffer.extend_from_slice(&first);
                 buffer.extend_from_slice(&piece);
                 Held::Many(buffer)
@@ -58,7 +55,7 @@ impl Assembly {
         match std::mem::replace(&mut self.held, Held::Nothing) {
             Held::Nothing => None,
             Held::One(piece) => Some(piece),
-            Held::Many(buffer) => Some(self.buffers.freeze(buffer)),
+            Held::Many(buffer) => Some(buffer.freeze()),
         }
     }
 }
@@ -75,7 +72,7 @@ mod tests {
             pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..20),
             part_bytes in 1usize..50,
         ) {
-            let mut assembly = Assembly::new(part_bytes, Buffers::default());
+            let mut assembly = Assembly::new(part_bytes);
             let mut parts = Vec::new();
             for piece in &pieces {
                 let mut input = Bytes::copy_from_slice(piece);
@@ -95,7 +92,7 @@ mod tests {
     fn a_piece_that_is_a_part_is_not_copied() {
         let whole = Bytes::from(vec![1; 100]);
         let mut input = whole.clone();
-        let part = Assembly::new(50, Buffers::default()).take(&mut input).unwrap();
+        let part = Assembly::new(50).take(&mut input).unwrap();
         assert_eq!(part.as_ptr(), whole.as_ptr());
     }
 }

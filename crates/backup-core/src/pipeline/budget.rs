@@ -1,8 +1,7 @@
 //! Memory that all uploads of a run share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of upload buffers in memory at once, unless said otherwise: eight parts of 8 MiB keep two busy tables' uploads
@@ -21,37 +20,6 @@ const UNIT_BYTES: usize = 1024;
 pub struct UploadBudget {
     semaphore: Arc<Semaphore>,
     units: u32,
-    buffers: Buffers,
-}
-
-/// Most buffers kept to be used again; twice what the default budget has room for.
-const BUFFERS_MAX: usize = 16;
-
-/// Buffers of parts, used again once their upload is done: fresh memory for each part, page by page from the kernel, costs
-/// a dump to a folder a hundredth of its time.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<BytesMut>>>);
-
-impl Buffers {
-    /// An empty buffer with room for `bytes` bytes.
-    pub(super) fn take(&self, bytes: usize) -> BytesMut {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match kept.iter_mut().position(|buffer| buffer.try_reclaim(bytes)) {
-            Some(at) => kept.swap_remove(at),
-            None => BytesMut::with_capacity(bytes),
-        }
-    }
-
-    /// The content of `buffer`. Its memory comes back once nobody holds that any more.
-    pub(super) fn freeze(&self, mut buffer: BytesMut) -> Bytes {
-        let content = buffer.split().freeze();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == BUFFERS_MAX {
-            kept.remove(0);
-        }
-        kept.push(buffer);
-        content
-    }
 }
 
 /// Part of the budget, given back when dropped.
@@ -66,11 +34,7 @@ impl UploadBudget {
     pub fn new(bytes: usize) -> Self {
         let units = units(bytes);
         // A `u32` fits `usize` on every platform tokio runs on.
-        Self { semaphore: Arc::new(Semaphore::new(units as usize)), units, buffers: Buffers::default() }
-    }
-
-    pub(super) fn buffers(&self) -> Buffers {
-        self.buffers.clone()
+        Self { semaphore: Arc::new(Semaphore::new(units as usize)), units }
     }
 
     /// Waits until `bytes` bytes are free.
@@ -94,27 +58,4 @@ impl Default for UploadBudget {
 
 fn units(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).clamp(1, u32::MAX >> 4)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_used_again_when_nobody_holds_it() {
-        let buffers = Buffers::default();
-        let part = |text: &[u8]| {
-            let mut buffer = buffers.take(64);
-            buffer.extend_from_slice(text);
-            buffers.freeze(buffer)
-        };
-        let first = part(b"one");
-        let held = part(b"two");
-        assert_ne!(first.as_ptr(), held.as_ptr());
-        let memory = first.as_ptr();
-        drop(first);
-        let third = part(b"three");
-        assert_eq!(third.as_ptr(), memory);
-        assert_eq!((held.as_ref(), third.as_ref()), (b"two".as_slice(), b"three".as_slice()));
-    }
 }

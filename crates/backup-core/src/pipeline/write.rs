@@ -64,14 +64,13 @@ impl ObjectWriter {
     #[must_use]
     pub fn new(store: Arc<dyn StoreWrite>, key: Key, options: PutOptions, budget: UploadBudget) -> Self {
         let part_bytes = options.part_bytes.max(1);
-        let assembly = Assembly::new(part_bytes, budget.buffers());
         Self {
             store,
             key,
             options: PutOptions { part_bytes, ..options },
             budget,
             in_flight_max: PARTS_IN_FLIGHT,
-            assembly,
+            assembly: Assembly::new(part_bytes),
             reservation: None,
             first: None,
             hasher: OrderedHasher::default(),
@@ -95,7 +94,7 @@ impl ObjectWriter {
     pub fn with_expected_bytes(mut self, bytes: u64) -> Self {
         if self.bytes == 0 {
             self.options.part_bytes = part_bytes_for(bytes, self.options.part_bytes);
-            self.assembly = Assembly::new(self.options.part_bytes, self.budget.buffers());
+            self.assembly = Assembly::new(self.options.part_bytes);
         }
         self
     }
