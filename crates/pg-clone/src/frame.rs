@@ -121,8 +121,8 @@ impl FrameEncoder {
 }
 
 /// Level 1 looks at every fifth position instead of every second, in a table twice as large as zstd's own choice, and
-/// codes its literals: 10 % less time for as many bytes, measured on the rows of `cargo xtask bench pg`. Higher levels are
-/// as zstd defines them. No level adds zstd's own checksum: the manifest has hashes of what is stored and of every row, and
+/// codes its literals: a few per cent less time, nearly as small, on the rows of `cargo xtask bench pg`. Higher levels are as
+/// zstd defines them. No level adds zstd's own checksum: the manifest has hashes of what is stored and of every row, and
 /// a fourth one took 3 % of a dump's time.
 fn new_context(level: i32) -> std::io::Result<zstd::bulk::Compressor<'static>> {
     let mut context = zstd::bulk::Compressor::new(level)?;

@@ -11,7 +11,7 @@ use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
 use crate::local::duplicate;
 use crate::state::{Action, COMMENT_PREFIX, Found, NAME_PREFIX, State, decide, number_in_name, target_number};
-use crate::target_lock::TargetLock;
+use crate::target_lock::{self, TargetLock};
 use crate::temporary::{comment, drop_database};
 
 /// How long a killed run's connection may linger on the server, holding its lock.
@@ -29,7 +29,7 @@ pub struct RecoverReport {
     pub notes: Vec<String>,
 }
 
-/// Looks for databases that a killed run left, and mends what it finds. Cheap when there is nothing: one query.
+/// Looks for databases that a killed run left, and mends what it finds. Cheap when there is nothing: two queries.
 ///
 /// # Errors
 /// Connection errors, and statements the server refuses.
@@ -47,18 +47,7 @@ pub async fn plan(server: &Server, progress: &SharedProgress) -> PgResult<Recove
 
 async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<RecoverReport> {
     let admin = server.connect_admin().await?;
-    let mut targets: BTreeMap<u32, String> = BTreeMap::new();
-    for found in look(&admin).await? {
-        match (&found.state, number_in_name(&found.name)) {
-            (Some(state), _) if state.target() != found.name && !state.is_settled() => {
-                targets.insert(target_number(state.target()), state.target().to_owned());
-            }
-            (None, Some(number)) => {
-                targets.entry(number).or_default();
-            }
-            _ => {}
-        }
-    }
+    let targets = pending(&admin).await?;
     drop(admin);
     let mut report = RecoverReport::default();
     for (number, target) in targets {
@@ -90,6 +79,34 @@ async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<
         progress.warn(note.clone());
     }
     Ok(report)
+}
+
+/// The targets, by number, of which there is something that no run has finished with.
+///
+/// The server goes on with a killed run's last statement, and the database that it creates shows only at its end; the run's
+/// lock shows all the while, and goes with it.
+async fn pending(admin: &Session) -> PgResult<BTreeMap<u32, String>> {
+    let deadline = Instant::now() + LINGER;
+    loop {
+        // First the locks: a database whose creator's lock was gone is seen.
+        let held = target_lock::held_by_others(admin).await?;
+        let mut targets: BTreeMap<u32, String> = BTreeMap::new();
+        for found in look(admin).await? {
+            match (&found.state, number_in_name(&found.name)) {
+                (Some(state), _) if state.target() != found.name && !state.is_settled() => {
+                    targets.insert(target_number(state.target()), state.target().to_owned());
+                }
+                (None, Some(number)) => {
+                    targets.entry(number).or_default();
+                }
+                _ => {}
+            }
+        }
+        if held.iter().all(|number| targets.contains_key(number)) || Instant::now() > deadline {
+            return Ok(targets);
+        }
+        tokio::time::sleep(LINGER_POLL).await;
+    }
 }
 
 async fn wait_for_lock(server: &Server, target: &str, number: u32) -> PgResult<Option<TargetLock>> {

@@ -22,7 +22,7 @@ use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::Tool;
 pub use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
-use crate::error::{PgError, PgResult};
+use crate::error::PgResult;
 use crate::hook::{HookFailure, HookReport, Point};
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
 use crate::recover;
@@ -73,7 +73,7 @@ pub struct RestoreReport {
 /// Restores what `plan` says.
 ///
 /// # Errors
-/// [`PgError`]; on every one of them the live database is as it was, and the copy is dropped unless
+/// [`PgError`](crate::PgError); on every one of them the live database is as it was, and the copy is dropped unless
 /// [`RestoreOptions::keep_failed`] is set.
 pub async fn restore(
     server: &Server,
@@ -292,9 +292,7 @@ async fn switch(
             settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
         }
     }
-    if run.cancel.is_cancelled() {
-        return Err(PgError::Interrupted);
-    }
+    run.last_chance_to_stop()?;
     let void = local::void_copies(lock, options.reversible, live.is_some()).await?;
     let mut request = SwapRequest::new(lock, temporary, wanted, options.force).discarding(void);
     if let Some(pristine) = pristine {

@@ -89,6 +89,19 @@ async fn try_number(session: &Session, number: u32) -> PgResult<bool> {
     Ok(false)
 }
 
+/// Numbers of the targets whose lock another session has, in whatever database.
+pub(crate) async fn held_by_others(session: &Session) -> PgResult<Vec<u32>> {
+    let rows = session
+        .query(
+            "SELECT DISTINCT objid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid::bigint = $1 \
+               AND objsubid = 2 AND granted AND pid <> pg_catalog.pg_backend_pid()",
+            &[&i64::from(LOCK_CLASS)],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking for restores that run", error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 async fn holder(session: &Session, number: u32) -> Option<String> {
     let row = session
         .query_opt(

@@ -151,6 +151,11 @@ impl Arena {
         Ok(())
     }
 
+    /// The number the server gave `database`, which a rename leaves and a copy has not.
+    fn number(&self, database: &str) -> Outcome<String> {
+        self.context.server.sql("postgres", &format!("SELECT oid FROM pg_database WHERE datname = '{database}'"))
+    }
+
     /// How many accounts `database` has; none if it or its table is gone.
     fn accounts(&self, database: &str) -> Option<u64> {
         self.context.server.sql(database, "SELECT count(*) FROM accounts").ok()?.trim().parse().ok()

@@ -2,7 +2,7 @@
 
 use backup_testkit::postgres::Cluster;
 use pg_clone::PgError;
-use pg_clone::state::target_number;
+use pg_clone::state::{target_number, temporary_name};
 use pg_clone::target_lock::TargetLock;
 use pg_clone::temporary::Temporary;
 
@@ -53,4 +53,23 @@ async fn recovery_leaves_a_running_restore_alone() {
     drop(lock);
     mend(&server).await;
     assert_eq!(leftovers(cluster, "running"), "");
+}
+
+/// What a killed run was creating shows only when the server is done with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn recovery_waits_for_a_database_that_is_being_created() {
+    let _turn = RECOVERY.lock().await;
+    let cluster = Cluster::shared();
+    let server = server(cluster);
+    let number = i32::from_ne_bytes(target_number("being created").to_ne_bytes());
+    let killed = server.connect("postgres").await.unwrap();
+    killed.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&LOCK_CLASS, &number]).await.unwrap();
+    let create = format!("CREATE DATABASE {}", temporary_name("being created"));
+    let creating = tokio::spawn(async move {
+        killed.batch_execute("SELECT pg_sleep(0.5)").await.unwrap();
+        killed.batch_execute(&create).await.unwrap();
+    });
+    mend(&server).await;
+    creating.await.unwrap();
+    assert_eq!(leftovers(cluster, "being created"), "");
 }

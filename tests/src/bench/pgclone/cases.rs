@@ -29,12 +29,17 @@ fn dump(arena: &Arena) -> Outcome<[Seen; 2]> {
     Ok([timed(&peer), timed(&ours)])
 }
 
+/// The line each prints of the dump.
 fn list(arena: &Arena) -> Outcome<[Seen; 2]> {
-    let keys = arena.peer.keys(SHOP)?;
-    let ours = Ran::of(arena.ours(&["pg", "ls", SHOP, "--json"]))?.must()?;
-    let listed = ours.stdout().matches(".default.dump").count();
-    let peer = Seen { words: format!("{} key, no size, no date", keys.len()), good: keys.len() == 1 };
-    Ok([peer, Seen { words: "1 dump with age, size, rows and state".to_owned(), good: listed == 1 }])
+    let peer = Ran::of(arena.peer.pgclone(SHOP, &["ls"]))?.must()?;
+    let ours = Ran::of(arena.ours(&["pg", "ls", SHOP]))?.must()?;
+    let seen = |ran: &Ran| {
+        let stdout = ran.stdout();
+        let lines: Vec<_> = stdout.lines().filter(|line| line.contains(".dump")).collect();
+        let words = lines.iter().map(|line| format!("`{}`", line.split_whitespace().collect::<Vec<_>>().join(" ")));
+        Seen { words: words.collect::<Vec<_>>().join(", "), good: lines.len() == 1 }
+    };
+    Ok([seen(&peer), seen(&ours)])
 }
 
 fn restore(arena: &Arena) -> Outcome<[Seen; 2]> {
@@ -77,16 +82,18 @@ fn reversible(arena: &Arena) -> Outcome<[Seen; 2]> {
         if is_peer { run(&["dump"]) } else { run(&["dump", database]) }?;
         arena.grow(database)?;
         let dumped = if is_peer { newest(arena, database)? } else { database.to_owned() };
+        let live = arena.number(database)?;
         run(&["restore", &dumped, "--reversible"])?;
         let mut counts = vec![arena.accounts(database).unwrap_or_default()];
         let last = restore(if is_peer { ":pre" } else { ":previous" })?.seconds;
+        let back = arena.number(database)?;
         counts.push(arena.accounts(database).unwrap_or_default());
         restore(if is_peer { ":post" } else { ":current" })?;
         counts.push(arena.accounts(database).unwrap_or_default());
-        let how = if is_peer { "a copy" } else { "a rename" };
+        let how = if back == live { "the very database of before" } else { "a copy of it" };
         seen.push(Seen {
             words: format!(
-                "accounts {} → {} → {}; going back took {last:.1} s and {how}",
+                "accounts {} → {} → {}; going back took {last:.1} s and gave {how}",
                 counts[0], counts[1], counts[2]
             ),
             good: counts == [1_000, 1_500, 1_000],
@@ -131,6 +138,7 @@ fn failing_dump(arena: &Arena) -> Outcome<[Seen; 2]> {
     let (theirs, ours) = ("fail_theirs", "fail_ours");
     for database in [theirs, ours] {
         arena.fresh(database)?;
+        arena.grow(database)?;
     }
     let bin = arena.context.path("failing");
     fs::create_dir_all(&bin)?;
@@ -146,16 +154,25 @@ fn failing_dump(arena: &Arena) -> Outcome<[Seen; 2]> {
     command.env("PATH", path);
     let peer = Ran::of(command)?;
     let keys = arena.peer.keys(theirs)?;
+    // A prefix of keys names the latest of them, as cron jobs and people use it.
+    let prefix = keys.first().and_then(|key| key.rsplit_once('/')).map_or("peer", |(prefix, _)| prefix);
+    let peer_restore = Ran::of(arena.peer.pgclone(theirs, &["restore", prefix]))?;
     let own = Ran::of(arena.ours(&["pg", "dump", ours, "--pg-bin", text(&bin)]))?;
     let listed = Ran::of(arena.ours(&["pg", "ls", ours]))?.stdout().matches(".dump").count();
-    let words = |ran: &Ran, listed: usize| match listed {
-        0 => format!("{}; nothing is listed", ran.ended()),
-        _ => format!("{}; the failed dump is listed, and is what a restore of the latest takes", ran.ended()),
+    let own_restore = Ran::of(arena.ours(&["pg", "restore", ours, "--confirm-database", ours]))?;
+    let seen = |dump: &Ran, listed: usize, restore: &Ran, database: &str| {
+        let accounts = arena.accounts(database);
+        Seen {
+            words: format!(
+                "{}; listed: {listed}; restoring the latest: {}, {}",
+                dump.ended(),
+                restore.ended(),
+                left(accounts)
+            ),
+            good: !dump.succeeded() && listed == 0 && accounts == Some(1_500),
+        }
     };
-    Ok([
-        Seen { words: words(&peer, keys.len()), good: !peer.succeeded() && keys.is_empty() },
-        Seen { words: words(&own, listed), good: !own.succeeded() && listed == 0 },
-    ])
+    Ok([seen(&peer, keys.len(), &peer_restore, theirs), seen(&own, listed, &own_restore, ours)])
 }
 
 fn password(arena: &Arena) -> Outcome<[Seen; 2]> {

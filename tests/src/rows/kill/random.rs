@@ -1,6 +1,6 @@
 //! Kills at times that no list of steps foresaw.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -44,24 +44,12 @@ pub(super) async fn kills(world: &World) -> RowResult {
         ensure!(now == old || now == new, "{place}: the database is neither old nor new, killed after {wait:?}");
         ensure!(killed || now == new, "{place}: the restore ended well and restored nothing");
         let place = format!("{place}, killed after {wait:?} and recovered");
-        gone_soon(world).await.within(&place)?;
         all_is_well(world).await.within(&place)?;
         world.lastgood(restore).ok().await.within(&place)?;
         ensure_eq!(world.checksum(&shop)?, new, "{place}: the database restored next");
     }
     prune_incomplete(world).await?;
     all_is_well(world).await
-}
-
-/// A server that was amid `CREATE DATABASE` when its client died finishes it, and nobody can find it before it is there:
-/// the run after this one does.
-async fn gone_soon(world: &World) -> RowResult {
-    let begun = Instant::now();
-    while !world.leftovers()?.is_empty() && begun.elapsed() < Duration::from_secs(10) {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        world.lastgood(["pg", "recover"]).ok().await?;
-    }
-    Ok(())
 }
 
 async fn timed(world: &World, args: &[&str]) -> RowResult<Duration> {
