@@ -144,6 +144,9 @@ fn configured() -> Vec<Row> {
         Row::new("P-guide", "the guide's first night: every command and what it prints", Area::Pg, Folder, |world| {
             Box::pin(guide::first_night(world))
         }),
+        Row::new("P-json", "every document that --json prints, as the page about it says", Area::Pg, Folder, |world| {
+            Box::pin(guide::documents(world))
+        }),
         Row::new("P-session", "application name and statement timeout reach the sessions", Area::Pg, Folder, |world| {
             Box::pin(configuration::sessions(world))
         }),
