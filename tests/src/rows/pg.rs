@@ -140,6 +140,13 @@ fn configured() -> Vec<Row> {
         Row::new("P-config", "lists of the file, its configuration and options add up", Area::Pg, Both, |world| {
             Box::pin(configuration::takes_effect(world))
         }),
+        Row::new(
+            "P-config-hooks",
+            "hooks of a named configuration run, and options add to them",
+            Area::Pg,
+            Both,
+            |world| Box::pin(configuration::hooks(world)),
+        ),
         Row::new("P-session", "application name and statement timeout reach the sessions", Area::Pg, Folder, |world| {
             Box::pin(configuration::sessions(world))
         }),
