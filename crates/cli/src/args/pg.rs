@@ -23,7 +23,7 @@ pub(crate) enum Pg {
     Verify(Verify),
     /// Restore a dump or a local database: over a live one through a temporary one and a swap, or into a new one
     Restore(Restore),
-    /// Copy a database on its server; it cannot be reached meanwhile
+    /// Copy a database on its server; it cannot be reached meanwhile, so a protected one is not copied
     Copy(Copy),
     /// Drop a local copy
     DropLocal(DropLocal),

@@ -112,8 +112,30 @@ pub(super) async fn wins_over_everything(world: &World) -> RowResult {
     for statement in ["CREATE DATABASE", "DROP DATABASE", "ALTER DATABASE"] {
         ensure!(!said.contains(statement), "the server was told to {statement}");
     }
+    protected_source(world, &shop, &key).await?;
     set(world, &Way { file: "[pg]\nprotected = [\"prod-*/*\", \"*/other\"]\n".into(), ..Way::default() })?;
     world.lastgood(["pg", "restore", &key, "--confirm-database", &shop]).ok().await?;
+    Ok(())
+}
+
+/// A protected database is not copied under its clients, and its dump is restored elsewhere.
+async fn protected_source(world: &World, shop: &str, key: &str) -> RowResult {
+    let free = world.name("free");
+    set(world, &Way { file: format!("[pg]\nprotected = [\"localhost/{shop}\"]\n"), ..Way::default() })?;
+    let client = world.connect(shop).await?;
+    let before = world.databases()?;
+    let from = format!(":{shop}");
+    for words in [["copy", shop, &free, "--yes"], ["restore", &from, "--into", &free]] {
+        let output = world.lastgood(["pg"]).args(words).fails(FORBIDDEN).await.within(&format!("{words:?}"))?;
+        output.says("pg::forbidden")?.says("disconnect the clients")?.says("--into")?;
+        world.lastgood(["pg"]).args(words).arg("-n").fails(FORBIDDEN).await.within(&format!("{words:?} -n"))?;
+    }
+    ensure_eq!(world.databases()?, before, "databases beside a protected one");
+    world.lastgood(["pg", "restore", key, "--into", &free]).ok().await?;
+    client.query_one("SELECT 1", &[]).await?;
+    set(world, &Way::default())?;
+    world.lastgood(["pg", "copy", shop, &free, "--yes", "--confirm-database", &free]).ok().await?;
+    ensure!(client.query_one("SELECT 1", &[]).await.is_err(), "the client of an unprotected source went on");
     Ok(())
 }
 
