@@ -3,6 +3,7 @@
 mod configuration;
 mod confirm;
 pub(super) mod damage;
+pub(super) mod data_only;
 mod filters;
 mod guard;
 mod hooks;
@@ -216,6 +217,13 @@ fn contents() -> Vec<Row> {
             Area::Pg,
             Both,
             |world| Box::pin(part::chosen(world)),
+        ),
+        Row::new(
+            "P-data",
+            "rows alone into a live schema: keys in circles, triggers, partitions; refusals change nothing",
+            Area::Pg,
+            Both,
+            |world| Box::pin(data_only::filled(world)),
         ),
         Row::new("P-role", "a role of the dump is missing on the server", Area::Pg, Folder, |world| {
             Box::pin(filters::missing_role(world))

@@ -71,12 +71,13 @@ pub(super) async fn wins_over_everything(world: &World) -> RowResult {
     let log = world.cluster().log().len();
     for (name, way) in ways(&shop) {
         set(world, &way)?;
-        let restores: [&[&str]; 5] = [
+        let restores: [&[&str]; 6] = [
             &[&shop, "--confirm-database", &shop, "--yes", "--force"],
             &[&key, "--confirm-database", &shop],
             &[&shop],
             &[&shop, "--into", &protected_copy],
             &[&shop, "-n"],
+            &[&key, "--data-only", "--replace-rows", "--confirm-database", &shop],
         ];
         for restore in restores {
             let mut command = world.lastgood(["pg", "restore"]);
