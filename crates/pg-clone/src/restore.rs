@@ -1,5 +1,6 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
+mod data_only;
 mod finish;
 pub(crate) mod hooks;
 mod index_conflict;
@@ -26,6 +27,7 @@ use crate::error::PgResult;
 use crate::hook::{HookFailure, HookReport, Point};
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
 use crate::recover;
+pub use crate::restore::data_only::{DataPlan, DataTable};
 use crate::restore::finish::Analyzed;
 use crate::restore::load::Load;
 pub use crate::restore::prepare::{Problem, Replaced, RestorePlan, prepare};
@@ -42,7 +44,7 @@ use crate::verify;
 type Manifest = backup_core::manifest::Manifest<DumpDetail>;
 
 /// What a restore did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RestoreReport {
     /// The dump that was restored.
     pub key: String,
@@ -68,6 +70,9 @@ pub struct RestoreReport {
     pub hooks: Vec<HookReport>,
     /// A hook that failed after the switch: the restore is complete all the same.
     pub hook_failure: Option<HookFailure>,
+    /// What was done, if only rows were put into a live database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_only: Option<DataPlan>,
 }
 
 /// Restores what `plan` says.
@@ -83,6 +88,9 @@ pub async fn restore(
     run: &Run,
 ) -> PgResult<RestoreReport> {
     options.check()?;
+    if plan.is_data_only() {
+        return Box::pin(data_only::restore(server, store, plan, options, run)).await;
+    }
     let begun = std::time::Instant::now();
     server.refuse_if_guarded(&plan.target)?;
     recover::recover(server, &run.progress).await?;
@@ -127,6 +135,7 @@ pub async fn restore(
                 seconds: begun.elapsed().as_secs_f64(),
                 hooks,
                 hook_failure,
+                data_only: None,
             })
         }
         Err(error) => {
@@ -246,7 +255,7 @@ async fn build_ours(
     finish::set_sequences(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("restore.large_objects", &format!("{} objects", objects.count));
-        finish::large_objects(&load, &session, objects, options).await?;
+        finish::large_objects(&load, &session, objects, finish::Into::NewDatabase, options).await?;
     }
     run.step("restore.post_data", name);
     for section in [Section::IndexesApart, Section::PostData] {

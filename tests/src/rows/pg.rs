@@ -3,6 +3,7 @@
 mod configuration;
 mod confirm;
 pub(super) mod damage;
+pub(super) mod data_only;
 mod filters;
 mod guard;
 mod guide;
@@ -147,6 +148,13 @@ fn configured() -> Vec<Row> {
         Row::new("P-json", "every document that --json prints, as the page about it says", Area::Pg, Folder, |world| {
             Box::pin(guide::documents(world))
         }),
+        Row::new(
+            "P-config-hooks",
+            "hooks of a named configuration run, and options add to them",
+            Area::Pg,
+            Both,
+            |world| Box::pin(configuration::hooks(world)),
+        ),
         Row::new("P-session", "application name and statement timeout reach the sessions", Area::Pg, Folder, |world| {
             Box::pin(configuration::sessions(world))
         }),
@@ -216,6 +224,13 @@ fn contents() -> Vec<Row> {
             Area::Pg,
             Both,
             |world| Box::pin(part::chosen(world)),
+        ),
+        Row::new(
+            "P-data",
+            "rows alone into a live schema: keys in circles, triggers, partitions; refusals change nothing",
+            Area::Pg,
+            Both,
+            |world| Box::pin(data_only::filled(world)),
         ),
         Row::new("P-role", "a role of the dump is missing on the server", Area::Pg, Folder, |world| {
             Box::pin(filters::missing_role(world))

@@ -20,7 +20,7 @@ use crate::error::{PgError, PgResult};
 use crate::frame_hash::FrameHash;
 use crate::ident::quote_ident;
 use crate::plan::{LoadUnit, load_units};
-use crate::restore::load_small::load_together;
+use crate::restore::load_small::{load_together, load_together_within};
 use crate::run::Run;
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
@@ -146,6 +146,27 @@ async fn load_whole(load: &Load, session: &Session, table: usize) -> PgResult<u6
         rows += load_unit(load, session, &unit).await?;
     }
     Ok(rows)
+}
+
+/// Loads all tables one after the other within the session's transaction, and removes nothing; returns the rows the server
+/// took, by table.
+pub(crate) async fn load_within(load: &Load, session: &Session) -> PgResult<BTreeMap<usize, u64>> {
+    let mut batches = load_batches(load.tables.iter().enumerate().map(|(at, table)| (at, &table.data)));
+    let mut loaded = BTreeMap::new();
+    while let Some(mut batch) = batches.pop() {
+        let rows = match batch.units.as_mut_slice() {
+            [unit] => {
+                // Rows loaded frozen would be seen by those whose snapshot is older than they are.
+                unit.whole_table = false;
+                vec![(unit.table, load_unit(load, session, unit).await?)]
+            }
+            _ => load_together_within(load, session, &batch).await?,
+        };
+        for (table, rows) in rows {
+            *loaded.entry(table).or_default() += rows;
+        }
+    }
+    Ok(loaded)
 }
 
 async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<(usize, u64)>> {

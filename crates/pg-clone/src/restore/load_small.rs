@@ -23,6 +23,27 @@ pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBa
     let contents = read(load, batch).await?;
     let sql = |error| PgError::sql("loading small tables", error);
     session.batch_execute("BEGIN").await.map_err(sql)?;
+    let loaded = copy_all(load, session, batch, contents).await?;
+    session.batch_execute("COMMIT").await.map_err(sql)?;
+    Ok(loaded)
+}
+
+/// Loads a batch within the session's transaction; returns the rows the server took, by table.
+pub(crate) async fn load_together_within(
+    load: &Load,
+    session: &Session,
+    batch: &LoadBatch,
+) -> PgResult<Vec<(usize, u64)>> {
+    let contents = read(load, batch).await?;
+    copy_all(load, session, batch, contents).await
+}
+
+async fn copy_all(
+    load: &Load,
+    session: &Session,
+    batch: &LoadBatch,
+    contents: Vec<Bytes>,
+) -> PgResult<Vec<(usize, u64)>> {
     let statements: Vec<String> =
         batch.units.iter().map(|unit| copy_statement(&load.tables[unit.table], false)).collect();
     let prepared = join_all(statements.iter().map(|statement| session.prepare(statement))).await;
@@ -37,9 +58,7 @@ pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBa
     for ((statement, unit), rows) in prepared.iter().zip(&batch.units).zip(contents) {
         copies.push(copy(load, session, statement, unit, rows));
     }
-    let loaded = stream::iter(copies).buffered(COPIES_AHEAD).try_collect().await?;
-    session.batch_execute("COMMIT").await.map_err(sql)?;
-    Ok(loaded)
+    stream::iter(copies).buffered(COPIES_AHEAD).try_collect().await
 }
 
 fn doing(load: &Load, unit: &LoadUnit) -> String {
