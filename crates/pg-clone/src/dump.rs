@@ -3,6 +3,7 @@
 mod describe;
 mod large_objects;
 mod leader;
+mod long_row;
 mod readable;
 mod schema;
 mod worker;
@@ -317,6 +318,7 @@ async fn write(
     let (schema, rows, facts) = tokio::join!(stopping(&both, schema), stopping(&both, rows), stopping(&both, facts));
     let (schema, rows, facts) = first_failure(schema, rows, facts)?;
     run.step("dump.catalogue", &options.database);
+    facts.warn(run);
     let (detail, parts) = describe(&leader, &tool, &work, facts, schema, rows);
     leader.still_holds().await?;
 

@@ -1,5 +1,6 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
+mod extensions;
 mod finish;
 pub(crate) mod hooks;
 mod index_conflict;
@@ -8,6 +9,7 @@ mod load_small;
 mod owners;
 mod prepare;
 mod rehearse;
+mod reroute;
 mod select;
 mod tools;
 
@@ -227,6 +229,8 @@ async fn build_ours(
     run.step("restore.pre_data", name);
     let mut warnings = archive.restore(Section::PreData, server, name, options).await?;
 
+    let session = load::connect(server, name, false).await?;
+    let detours = reroute::read(&session, &detail.tables).await?;
     run.step("restore.data", &format!("{} tables", detail.tables.len()));
     run.progress.event(Event::Total { bytes: manifest.content_bytes(), items: detail.tables.len() as u64 });
     let load = Arc::new(Load {
@@ -236,12 +240,12 @@ async fn build_ours(
         dump: plan.key.clone(),
         parts: manifest.parts.clone(),
         tables: detail.tables.clone(),
+        detours,
         raw_encoding: detail.database.encoding == "SQL_ASCII",
         run: run.clone(),
     });
     let loaded = load::load(Arc::clone(&load), options.jobs).await?;
 
-    let session = load::connect(server, name, false).await?;
     run.step("restore.sequences", &format!("{} sequences", detail.sequences.len()));
     finish::set_sequences(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {

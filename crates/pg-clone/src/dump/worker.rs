@@ -13,6 +13,7 @@ use crate::adapters::connection::{DrivenSession, Server};
 use crate::detail::RowData;
 use crate::dump::large_objects;
 use crate::dump::leader::SESSION_SETTINGS;
+use crate::dump::long_row;
 use crate::error::{PgError, PgResult};
 use crate::frame::{CompressedFrame, FrameEncoder};
 use crate::ident::{quote_ident, quote_literal};
@@ -191,7 +192,7 @@ impl Copier {
         let tables: Vec<&TableSource> = units.iter().map(|unit| &sources[unit.table]).collect();
         let failed = |at: usize, error| {
             let label = tables.get(at).map_or_else(String::new, |source| format!("{}.{}", source.schema, source.name));
-            PgError::sql(format!("copying the rows of `{label}`"), error)
+            long_row::explained(&label, PgError::sql(format!("copying the rows of `{label}`"), error))
         };
         self.lock(&format!("{LET_GO}; "), &tables).await?;
         let statements: Vec<String> =

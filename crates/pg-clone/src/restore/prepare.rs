@@ -14,6 +14,7 @@ use crate::list::{self, Found};
 use crate::local::{self, CopyChange, NAME_BYTES_MAX};
 use crate::messages::MANAGED_ROLES;
 use crate::recover;
+use crate::restore::extensions;
 use crate::restore::select;
 use crate::run::Run;
 use crate::selection::Chosen;
@@ -150,10 +151,10 @@ pub async fn prepare(
     run: &Run,
 ) -> PgResult<RestorePlan> {
     options.check()?;
-    run.or_cancelled(Box::pin(look(server, store, options))).await
+    run.or_cancelled(Box::pin(look(server, store, options, run))).await
 }
 
-async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) -> PgResult<RestorePlan> {
+async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, run: &Run) -> PgResult<RestorePlan> {
     let found = list::find(&**store, &options.wanted).await?;
     let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
     server.refuse_if_guarded(&target)?;
@@ -169,6 +170,9 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
             let rows = manifest.detail.tables.iter().map(|table| table.data.rows).sum();
             let (stored_bytes, content_bytes) = bytes_to_read(&manifest, part.is_some());
             let problems = problems(&admin, server_major, &manifest.detail, options).await?;
+            for told in extensions::versions(&admin, &manifest.detail.extensions).await? {
+                run.progress.warn(told);
+            }
             RestorePlan {
                 key,
                 created_at: manifest.created_at,
