@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::Tool;
+use crate::adapters::pg_tools::{Need, Tool};
 use crate::batch::dump_batches;
 pub use crate::config::DumpOptions;
 use crate::detail::DumpDetail;
@@ -205,8 +205,9 @@ impl<S> Source<S> {
         for _ in 0..LOCK_ATTEMPTS_MAX {
             let locked = Locked::begin(server, options, run).await?;
             let major = locked.server.major();
-            let tool = Tool::find("pg_dump", major, options.pg_bin.as_deref()).await?;
-            let reader = Tool::find("pg_restore", major, options.pg_bin.as_deref()).await?;
+            let tool = Tool::find("pg_dump", Need::server(major), options.pg_bin.as_deref()).await?;
+            let reader =
+                Tool::find("pg_restore", Need::server(major).reading(&tool.version), options.pg_bin.as_deref()).await?;
             // Before we know what the tables are like: with thousands of them both take seconds.
             let schema = begin(schema::Request {
                 tool: tool.clone(),

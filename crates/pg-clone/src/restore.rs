@@ -21,11 +21,12 @@ use backup_core::store::{SharedStore, StoreRead};
 use serde::Serialize;
 
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::Tool;
+use crate::adapters::pg_tools::{Need, Tool};
 pub use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
 use crate::error::PgResult;
 use crate::hook::{HookFailure, HookReport, Point};
+use crate::legacy;
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
 use crate::recover;
 use crate::restore::finish::Analyzed;
@@ -150,7 +151,23 @@ enum Checked {
 impl Checked {
     async fn open(store: &SharedStore, plan: &RestorePlan, options: &RestoreOptions, run: &Run) -> PgResult<Self> {
         run.step("restore.check", &plan.key);
-        let tool = Tool::find("pg_restore", plan.server_major, options.pg_bin.as_deref()).await?;
+        let need = Need::server(plan.server_major);
+        let need = match plan.manifest() {
+            Some(manifest) => need.reading(&manifest.detail.pg_dump_version),
+            None => {
+                let header = legacy::open(&**store, plan.legacy_object()?).await?.header;
+                need.reading(header.pg_dump_version.as_deref().unwrap_or_default())
+            }
+        };
+        let tool = Tool::find("pg_restore", need, options.pg_bin.as_deref()).await?;
+        if tool.sends_unknown_setting() {
+            run.progress.warn(format!(
+                "`pg_restore` of version {} is newer than the server ({}) and sets a parameter it does not know: the server's \
+                 refusals are let through, and indexes are built one after the other; the programs of version {} build them \
+                 in parallel",
+                tool.major, plan.server_major, plan.server_major
+            ));
+        }
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
             tools::check_stream(&tool, &**store, object).await?;
