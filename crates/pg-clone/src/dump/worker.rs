@@ -48,7 +48,7 @@ pub(crate) struct Work {
 const LOCK_BATCH: usize = 100;
 
 /// Most tables that every worker locks before it begins; of more, the workers lock this many together. Each lock takes
-/// space in the server's lock table, which by default has room for little more than leader and `pg_dump` need for 10,000.
+/// space in the server's lock table, which by default has room for leader and `pg_dump` with 8,500 tables.
 const LOCKS_AHEAD_MAX: usize = 1_000;
 
 /// Frees what a worker locked for the units before: in a transaction, locks are kept but for those behind a savepoint that
