@@ -1,6 +1,7 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
 mod data_only;
+mod extensions;
 mod finish;
 pub(crate) mod hooks;
 mod index_conflict;
@@ -9,6 +10,7 @@ mod load_small;
 mod owners;
 mod prepare;
 mod rehearse;
+mod reroute;
 mod select;
 mod tools;
 
@@ -20,11 +22,12 @@ use backup_core::store::{SharedStore, StoreRead};
 use serde::Serialize;
 
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::Tool;
+use crate::adapters::pg_tools::{Need, Tool};
 pub use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
 use crate::error::PgResult;
 use crate::hook::{HookFailure, HookReport, Point};
+use crate::legacy;
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
 use crate::recover;
 pub use crate::restore::data_only::{DataPlan, DataTable};
@@ -157,7 +160,23 @@ enum Checked {
 impl Checked {
     async fn open(store: &SharedStore, plan: &RestorePlan, options: &RestoreOptions, run: &Run) -> PgResult<Self> {
         run.step("restore.check", &plan.key);
-        let tool = Tool::find("pg_restore", plan.server_major, options.pg_bin.as_deref()).await?;
+        let need = Need::server(plan.server_major);
+        let need = match plan.manifest() {
+            Some(manifest) => need.reading(&manifest.detail.pg_dump_version),
+            None => {
+                let header = legacy::open(&**store, plan.legacy_object()?).await?.header;
+                need.reading(header.pg_dump_version.as_deref().unwrap_or_default())
+            }
+        };
+        let tool = Tool::find("pg_restore", need, options.pg_bin.as_deref()).await?;
+        if tool.sends_unknown_setting() {
+            run.progress.warn(format!(
+                "`pg_restore` of version {} is newer than the server ({}) and sets a parameter it does not know: the server's \
+                 refusals are let through, and indexes are built one after the other; the programs of version {} build them \
+                 in parallel",
+                tool.major, plan.server_major, plan.server_major
+            ));
+        }
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
             tools::check_stream(&tool, &**store, object).await?;
@@ -236,6 +255,8 @@ async fn build_ours(
     run.step("restore.pre_data", name);
     let mut warnings = archive.restore(Section::PreData, server, name, options).await?;
 
+    let session = load::connect(server, name, false).await?;
+    let detours = reroute::read(&session, &detail.tables).await?;
     run.step("restore.data", &format!("{} tables", detail.tables.len()));
     run.progress.event(Event::Total { bytes: manifest.content_bytes(), items: detail.tables.len() as u64 });
     let load = Arc::new(Load {
@@ -245,12 +266,12 @@ async fn build_ours(
         dump: plan.key.clone(),
         parts: manifest.parts.clone(),
         tables: detail.tables.clone(),
+        detours,
         raw_encoding: detail.database.encoding == "SQL_ASCII",
         run: run.clone(),
     });
     let loaded = load::load(Arc::clone(&load), options.jobs).await?;
 
-    let session = load::connect(server, name, false).await?;
     run.step("restore.sequences", &format!("{} sequences", detail.sequences.len()));
     finish::set_sequences(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {

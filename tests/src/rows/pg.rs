@@ -22,6 +22,7 @@ mod standby;
 mod swap;
 mod tables;
 mod tools;
+mod versions;
 
 use crate::harness::{Area, Locations, Row};
 
@@ -47,6 +48,9 @@ fn basic() -> Vec<Row> {
         }),
         Row::new("P1", "pg_dump exits 1 at start, exits 1 half-way, is SIGKILLed", Area::Pg, Both, |world| {
             Box::pin(tools::dump_fails(world))
+        }),
+        Row::new("P2", "pg_dump and pg_restore of other versions than the server's", Area::Pg, Both, |world| {
+            Box::pin(versions::skew(world))
         }),
         Row::new("P3", "server restarts mid-dump", Area::Pg, Both, |world| Box::pin(server::restart_mid_dump(world)))
             .own_server(),

@@ -18,7 +18,7 @@ use crate::error::{PgError, PgResult};
 use crate::recover;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
 use crate::restore::load::{Load, connect, load_within};
-use crate::restore::{Manifest, Problem, RestorePlan, RestoreReport, finish, select};
+use crate::restore::{Problem, RestorePlan, RestoreReport, finish, reroute, select};
 use crate::run::Run;
 use crate::target_lock::TargetLock;
 
@@ -74,8 +74,19 @@ pub(crate) async fn restore(
     run.or_cancelled(check).await?;
     run.step("data_only.lock", &plan.target);
     let _lock = TargetLock::acquire(server, &plan.target).await?;
-    let load = loading(server, store, plan, manifest, run);
-    let session = connect(server, &plan.target, load.raw_encoding).await?;
+    let raw_encoding = manifest.detail.database.encoding == "SQL_ASCII";
+    let session = connect(server, &plan.target, raw_encoding).await?;
+    let load = Load {
+        server: server.clone(),
+        database: plan.target.clone(),
+        store: Arc::clone(store) as Arc<dyn StoreRead>,
+        dump: plan.key.clone(),
+        parts: manifest.parts.clone(),
+        tables: manifest.detail.tables.clone(),
+        detours: reroute::read(&session, &manifest.detail.tables).await?,
+        raw_encoding,
+        run: run.clone(),
+    };
     let filled = run.or_cancelled(Box::pin(fill(&session, &load, plan, &manifest.detail, options))).await;
     let (done, rows) = match filled.and_then(|filled| run.last_chance_to_stop().map(|()| filled)) {
         Ok(filled) => filled,
@@ -104,19 +115,6 @@ pub(crate) fn legacy() -> Problem {
     Problem {
         what: "of a single-file dump of django-pgclone no part can be chosen, nor its rows alone".to_owned(),
         help: "restore all of it with --into OTHER_NAME and take from there what you need".to_owned(),
-    }
-}
-
-fn loading(server: &Server, store: &SharedStore, plan: &RestorePlan, manifest: &Manifest, run: &Run) -> Load {
-    Load {
-        server: server.clone(),
-        database: plan.target.clone(),
-        store: Arc::clone(store) as Arc<dyn StoreRead>,
-        dump: plan.key.clone(),
-        parts: manifest.parts.clone(),
-        tables: manifest.detail.tables.clone(),
-        raw_encoding: manifest.detail.database.encoding == "SQL_ASCII",
-        run: run.clone(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::local::{self, CopyChange, NAME_BYTES_MAX};
 use crate::messages::MANAGED_ROLES;
 use crate::recover;
 use crate::restore::data_only::{self, DataPlan};
+use crate::restore::extensions;
 use crate::restore::select;
 use crate::run::Run;
 use crate::selection::Chosen;
@@ -187,24 +188,24 @@ pub async fn prepare(
     run: &Run,
 ) -> PgResult<RestorePlan> {
     options.check()?;
-    run.or_cancelled(Box::pin(look(server, store, options))).await
+    run.or_cancelled(Box::pin(look(server, store, options, run))).await
 }
 
-async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) -> PgResult<RestorePlan> {
+async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, run: &Run) -> PgResult<RestorePlan> {
     let found = list::find(&**store, &options.wanted).await?;
     let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
     server.refuse_if_guarded(&target)?;
     let admin = server.connect_admin_for(&target).await?;
     let (server_major, is_standby) = major(&admin).await?;
     let replaces = replaced(&admin, &target).await?;
-    let seen = Seen { server_major, target, replaces };
+    let databases = recover::look(&admin).await?;
+    let seen = Seen { admin, server_major, target, replaces };
     let mut plan = match found {
-        Found::Ours { key, manifest } => ours(server, store, options, &admin, seen, key, manifest).await?,
+        Found::Ours { key, manifest } => ours(server, store, options, run, seen, key, manifest).await?,
         Found::Legacy { key, object, created_at, bytes, .. } => {
             legacy(server, options, seen, key, object, (created_at, bytes))
         }
     };
-    let databases = recover::look(&admin).await?;
     if !plan.is_data_only() {
         plan.copies = local::changes(&databases, &plan.target, options.reversible);
         plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
@@ -223,6 +224,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
 
 /// What is known of the server whatever the dump is.
 struct Seen {
+    admin: Session,
     server_major: u32,
     target: String,
     replaces: Option<Replaced>,
@@ -232,18 +234,23 @@ async fn ours(
     server: &Server,
     store: &SharedStore,
     options: &RestoreOptions,
-    admin: &Session,
+    run: &Run,
     seen: Seen,
     key: String,
     mut manifest: Box<backup_core::manifest::Manifest<DumpDetail>>,
 ) -> PgResult<RestorePlan> {
-    let Seen { server_major, target, mut replaces } = seen;
+    let Seen { admin, server_major, target, mut replaces } = seen;
     let part = match options.selection.is_partial() {
         true => Some(select::narrow(&**store, &key, &mut manifest, &options.selection).await?),
         false => None,
     };
     let (data_only, problems) = match (options.selection.data_only, replaces.is_some()) {
-        (false, _) => (None, problems(admin, server_major, &manifest.detail, options).await?),
+        (false, _) => {
+            for told in extensions::versions(&admin, &manifest.detail.extensions).await? {
+                run.progress.warn(told);
+            }
+            (None, problems(&admin, server_major, &manifest.detail, options).await?)
+        }
         (true, false) => (None, vec![data_only::no_database(&server.describe(), &target)]),
         (true, true) => {
             // It is not replaced: its rows are.
