@@ -136,7 +136,7 @@ impl Versions<'_> {
         let plan =
             self.world.lastgood(["pg", "dump", &self.shop, "-n", "--json"]).env("PATH", &everything).ok().await?;
         let chosen = plan.json()?["pg_dump"].as_str().unwrap_or_default().to_owned();
-        ensure!(chosen.contains(&format!("(PostgreSQL) {}.", self.major)), "of all versions `{chosen}` was chosen");
+        ensure!(chosen.contains(&format!("pg_dump ({}.", self.major)), "of all versions `{chosen}` was chosen");
         // An archive of 17: nothing older reads it, and 18 is farther from the server.
         let by_17 =
             self.world.lastgood(["pg", "dump", &self.shop, "--pg-bin", &text(middle), "--json"]).ok().await?.json()?;
