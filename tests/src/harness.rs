@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod compare;
+pub mod disk;
 pub mod failure;
 pub mod place;
 pub mod row;
@@ -10,6 +11,7 @@ pub mod stub;
 pub mod world;
 
 pub use self::command::{Lastgood, Output, Running};
+pub use self::disk::SmallDisk;
 pub use self::failure::{Failure, RowResult};
 pub use self::place::{Object, Place};
 pub use self::row::{Area, Locations, Row, Where};

@@ -57,6 +57,9 @@ pub enum PgError {
         message: String,
         /// SQLSTATE (PostgreSQL manual, appendix A).
         sqlstate: String,
+        /// The next thing to do, if the code tells, and what is still safe.
+        #[help]
+        help: Option<String>,
     },
     /// `pg_dump` or `pg_restore` failed.
     #[error("`{program}` {how}")]
@@ -229,10 +232,20 @@ impl PgError {
                     message.push_str("; ");
                     message.push_str(extra);
                 }
-                Self::Sql { doing, message, sqlstate: db.code().code().to_owned() }
+                let sqlstate = db.code().code().to_owned();
+                let help = remedy(&sqlstate).map(str::to_owned);
+                Self::Sql { doing, message, sqlstate, help }
             }
             _ => Self::Lost { doing, source },
         }
+    }
+
+    /// The same, said of a copy that nobody uses yet.
+    pub(crate) fn before_the_switch(self) -> Self {
+        const SAFE: &str = "the live database was not touched";
+        let Self::Sql { doing, message, sqlstate, help } = self else { return self };
+        let help = help.map_or(SAFE.to_owned(), |help| format!("{help}; {SAFE}"));
+        Self::Sql { doing, message, sqlstate, help: Some(help) }
     }
 
     /// Whether trying the same again cannot help.
@@ -244,4 +257,18 @@ impl PgError {
             _ => true,
         }
     }
+}
+
+/// What to do when every connection of a server is taken.
+pub(crate) const NO_CONNECTION: &str = "every connection is taken: run with fewer --jobs, or raise max_connections";
+
+/// The next thing to do when the server refuses a statement, for codes that everybody meets.
+fn remedy(sqlstate: &str) -> Option<&'static str> {
+    Some(match sqlstate {
+        "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it",
+        "53100" => "the server's disk is full: make room, and run the command again",
+        "53300" => NO_CONNECTION,
+        "55P03" => "another session has it locked: run the command again, or with a longer --lock-timeout",
+        _ => return None,
+    })
 }

@@ -25,7 +25,7 @@ use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
 pub use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
-use crate::error::PgResult;
+use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point};
 use crate::legacy;
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
@@ -109,7 +109,8 @@ pub async fn restore(
     let site = hooks::Site { server, target, key, copy: temporary.name(), options, run };
     let work = async {
         site.run(Point::PostCreate, &mut hooks).await?;
-        let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await?;
+        let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary)));
+        let built = built.await.map_err(PgError::before_the_switch)?;
         if options.reversible {
             // Before any hook sees it.
             run.step("restore.current", temporary.name());

@@ -15,6 +15,7 @@ mod managed;
 mod names;
 mod part;
 mod pooler;
+mod pressure;
 mod server;
 mod settings;
 mod snapshot;
@@ -81,6 +82,18 @@ fn swaps() -> Vec<Row> {
         }),
         Row::new("P8-refuse", "prepared transactions and slots stand against the swap", Area::Pg, Folder, |world| {
             Box::pin(swap::bound(world))
+        })
+        .own_server(),
+        Row::new("P8-crowd", "hundreds of idle clients, and one amid a transaction", Area::Pg, Folder, |world| {
+            Box::pin(pressure::crowd(world))
+        })
+        .own_server(),
+        Row::new("P-connections", "every connection of the server is taken", Area::Pg, Folder, |world| {
+            Box::pin(pressure::no_connection(world))
+        })
+        .own_server(),
+        Row::new("P-space", "the server's disk is full amid a restore", Area::Pg, Both, |world| {
+            Box::pin(pressure::no_space(world))
         })
         .own_server(),
         Row::new(

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use crate::adapters::connection::{ChildEnvironment, without_secrets};
-use crate::error::{PgError, PgResult};
+use crate::error::{NO_CONNECTION, PgError, PgResult};
 
 /// Most bytes kept of what a program prints on stderr: enough for thousands of messages; more is a flood.
 const STDERR_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -84,7 +84,12 @@ impl Tool {
 
     /// The error for a run that ended badly.
     pub(crate) fn failed(&self, status: ExitStatus, stderr: &str) -> PgError {
-        PgError::Tool { program: self.path.display().to_string(), how: how_it_ended(status), help: last_lines(stderr) }
+        let mut help = last_lines(stderr);
+        if let Some(remedy) = remedy(stderr) {
+            help.push('\n');
+            help.push_str(remedy);
+        }
+        PgError::Tool { program: self.path.display().to_string(), how: how_it_ended(status), help }
     }
 }
 
@@ -212,6 +217,13 @@ pub(crate) async fn list_archive(pg_restore: &Tool, archive: &Path) -> std::io::
     let output = command.output().await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(last_lines(&text(&output.stderr))) })
+}
+
+/// The next thing to do, if what a program printed tells.
+pub(crate) fn remedy(said: &str) -> Option<&'static str> {
+    /// What a server says that has no connection left, to everybody and to all but superusers.
+    const NO_CONNECTION_SAID: [&str; 2] = ["too many clients already", "remaining connection slots are reserved"];
+    NO_CONNECTION_SAID.iter().any(|text| said.contains(text)).then_some(NO_CONNECTION)
 }
 
 /// The last lines a program printed, for an error's help.

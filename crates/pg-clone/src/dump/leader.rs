@@ -284,6 +284,7 @@ mod tests {
             doing: "locking".into(),
             message: message.into(),
             sqlstate: sqlstate.into(),
+            help: None,
         };
         assert!(matches!(explained(sql("53200", full)), PgError::Refused { .. }));
         assert!(matches!(explained(sql("53200", "out of memory")), PgError::Sql { .. }));

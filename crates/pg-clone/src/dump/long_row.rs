@@ -39,6 +39,7 @@ mod tests {
             doing: "copying the rows of `s.t`".into(),
             message: message.into(),
             sqlstate: sqlstate.into(),
+            help: None,
         };
         for (sqlstate, message) in [
             ("XX000", "invalid memory alloc request size 1200000003"),

@@ -211,7 +211,7 @@ fn undone(error: PgError) -> PgError {
     const KEY_BROKEN: &str = "23503";
     /// SQLSTATE of `lock_not_available`, as of a `lock_timeout`.
     const LOCKED: &str = "55P03";
-    let PgError::Sql { doing, message, sqlstate } = error else { return error };
+    let PgError::Sql { doing, message, sqlstate, .. } = error else { return error };
     let help = match sqlstate.as_str() {
         KEY_BROKEN => {
             "select the table that it refers to as well (--table), or see to it that its rows are there".to_owned()
@@ -250,6 +250,7 @@ mod tests {
             doing: "checking the foreign keys".to_owned(),
             message: "it is broken".to_owned(),
             sqlstate: sqlstate.to_owned(),
+            help: None,
         };
         for (sqlstate, expected) in [("23503", "--table"), ("55P03", "30 s"), ("22P02", "do not fit")] {
             let PgError::Refused { what, help } = undone(sql(sqlstate)) else { panic!("{sqlstate}") };

@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, serverless};
+use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, remedy, serverless};
 use crate::config::RestoreOptions;
 use crate::detail::ForeignKey;
 use crate::error::{PgError, PgResult};
@@ -229,14 +229,13 @@ fn judge(
     if classified.fatal.is_empty() {
         return Err(tool.failed(status, said));
     }
-    let first: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
+    let mut help: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
+    help.extend(remedy(said).map(str::to_owned));
+    help.push("the live database was not touched; --keep-failed keeps the copy to look into".to_owned());
     Err(PgError::Tool {
         program: tool.path.display().to_string(),
         how: format!("reported {} errors", classified.fatal_count),
-        help: format!(
-            "{}; the live database was not touched; --keep-failed keeps the copy to look into",
-            first.join("; ")
-        ),
+        help: help.join("; "),
     })
 }
 

@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::harness::{Failure, RowResult, World};
+use crate::harness::{RowResult, SmallDisk, World};
 use crate::{ensure, ensure_eq};
 
 /// Mebibytes of the small disk; the sample fits several times.
@@ -14,36 +12,10 @@ const DISK_MIB: u32 = 8;
 /// Mebibytes of rows that do not compress: far more than the disk has.
 const BULK_MIB: u32 = 16;
 
-/// A small file system, unmounted on drop.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path) -> RowResult<Self> {
-        fs::create_dir_all(at)?;
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK_MIB}m,mode=700"), "tmpfs"]).arg(at);
-        match mount.output() {
-            Ok(output) if output.status.success() => Ok(Self(at.to_owned())),
-            Ok(output) => {
-                let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Err(Failure::Skipped(format!("a small disk cannot be mounted, which needs root: {why}")))
-            }
-            Err(error) => Err(Failure::Skipped(format!("`mount` cannot be run: {error}"))),
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: a process that was just killed may still hold a file.
-        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 /// C12.
 pub(super) async fn full_disk(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
-    let disk = Disk::mount(&world.folder().join("location"))?;
+    let disk = SmallDisk::mount(&world.folder().join("location"), DISK_MIB)?;
     let kept = world.dump(&shop).await?;
     let before = world.place().picture().await?;
     world.add_bulk(&shop, BULK_MIB)?;

@@ -7,7 +7,7 @@ use backup_core::error::Cause;
 use crate::adapters::connection::Server;
 use crate::adapters::connection::address::Address;
 use crate::adapters::connection::session::Pooled;
-use crate::error::PgError;
+use crate::error::{NO_CONNECTION, PgError};
 
 /// What to do about a pooler.
 const POOLED: &str = "a dump's locks and snapshot do not survive a pooler such as PgBouncer or RDS Proxy: connect to the \
@@ -55,7 +55,7 @@ fn help(code: Option<&str>, text: &str) -> &'static str {
     match code {
         Some("28P01" | "28000") => "check PGUSER, and the password in PGPASSFILE or ~/.pgpass",
         Some("42501") => "the role has no CONNECT privilege on it: connect as another, or GRANT it",
-        Some("53300") => "every connection is taken: run with fewer --jobs, or raise max_connections",
+        Some("53300") => NO_CONNECTION,
         Some("57P03") => "the server is starting up or shutting down: try again in a moment",
         // protocol_violation: a pooler that knows no startup options.
         Some("08P01") => POOLED,
