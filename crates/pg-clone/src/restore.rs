@@ -81,7 +81,7 @@ pub struct RestoreReport {
 /// Restores what `plan` says.
 ///
 /// # Errors
-/// [`PgError`](crate::PgError); on every one of them the live database is as it was, and the copy is dropped unless
+/// [`PgError`]; on every one of them the live database is as it was, and the copy is dropped unless
 /// [`RestoreOptions::keep_failed`] is set.
 pub async fn restore(
     server: &Server,
