@@ -5,6 +5,7 @@ mod demo;
 mod dist;
 mod docs;
 mod e2e;
+mod lean;
 mod printer;
 mod setup;
 mod test;

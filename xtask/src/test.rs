@@ -6,7 +6,7 @@ use xshell::cmd;
 
 use crate::printer::say;
 use crate::workspace::{Outcome, Profile, Workspace};
-use crate::{docs, setup, tidy};
+use crate::{docs, lean, setup, tidy};
 
 /// One step: what it is called and what it does.
 type Step = (&'static str, fn(&Workspace) -> Outcome);
@@ -20,7 +20,7 @@ const STEPS: [Step; 11] = [
     ("unit, integration and documentation tests", tests),
     ("rustdoc", rustdoc),
     ("generated pages", docs::check),
-    ("backup-core without the AWS client", lean_core),
+    ("light without default features", lean::run),
     ("end to end", e2e),
     ("benchmark, small", bench),
 ];
@@ -63,18 +63,6 @@ fn tests(workspace: &Workspace) -> Outcome {
 fn rustdoc(workspace: &Workspace) -> Outcome {
     let cargo = cmd!(workspace.shell, "cargo doc --workspace --no-deps --document-private-items --locked");
     Ok(cargo.env("RUSTDOCFLAGS", "-D warnings").run()?)
-}
-
-/// A team that keeps its backups in a folder must not compile an SDK it never calls.
-fn lean_core(workspace: &Workspace) -> Outcome {
-    let shell = &workspace.shell;
-    let tree =
-        cmd!(shell, "cargo tree -p backup-core --no-default-features --edges normal,build --prefix none --locked")
-            .read()?;
-    if let Some(line) = tree.lines().find(|line| line.starts_with("aws-")) {
-        return Err(format!("backup-core without default features still needs `{line}`").into());
-    }
-    Ok(cmd!(shell, "cargo check -p backup-core --no-default-features --locked").run()?)
 }
 
 fn e2e(workspace: &Workspace) -> Outcome {

@@ -7,7 +7,7 @@ use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
 use backup_core::store::StoreRead;
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
 

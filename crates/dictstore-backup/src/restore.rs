@@ -7,7 +7,7 @@ use backup_core::location::Location;
 use backup_core::pipeline::{read_all, verified};
 use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 
 use crate::error::{DictError, DictResult};
 use crate::folder::{self, Entry, State};

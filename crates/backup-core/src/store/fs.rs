@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use jiff::Timestamp;
 
 use self::temp::Temp;
@@ -218,7 +218,7 @@ impl StoreRead for FsStore {
             })
             .await
         });
-        futures::TryStreamExt::try_flatten(pages).boxed()
+        futures_util::TryStreamExt::try_flatten(pages).boxed()
     }
 
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
