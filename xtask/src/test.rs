@@ -6,7 +6,7 @@ use xshell::cmd;
 
 use crate::printer::say;
 use crate::workspace::{Outcome, Profile, Workspace};
-use crate::{docs, lean, setup, tidy};
+use crate::{bench, docs, lean, peers, setup, tidy};
 
 /// One step: what it is called and what it does.
 type Step = (&'static str, fn(&Workspace) -> Outcome);
@@ -22,7 +22,7 @@ const STEPS: [Step; 11] = [
     ("generated pages", docs::check),
     ("light without default features", lean::run),
     ("end to end", e2e),
-    ("benchmark, small", bench),
+    ("benchmarks, small", benchmarks),
 ];
 
 /// Runs every step; the first that fails ends the run and is named.
@@ -57,7 +57,9 @@ fn clippy(workspace: &Workspace) -> Outcome {
 }
 
 fn tests(workspace: &Workspace) -> Outcome {
-    Ok(cmd!(workspace.shell, "cargo test --workspace --locked").run()?)
+    // The stores in memory speak to the original program itself, or the formats would only be our own word.
+    let dictdb = peers::python(workspace, &peers::DICTDB)?;
+    Ok(cmd!(workspace.shell, "cargo test --workspace --locked").env("LASTGOOD_DICTDB_PYTHON", dictdb).run()?)
 }
 
 fn rustdoc(workspace: &Workspace) -> Outcome {
@@ -70,8 +72,11 @@ fn e2e(workspace: &Workspace) -> Outcome {
 }
 
 /// Only that it works: a busy machine must not fail the run, so no time is looked at.
-fn bench(workspace: &Workspace) -> Outcome {
-    acceptance(workspace, "bench", &["pg", "--scale", "0.01", "--rounds", "1"])
+fn benchmarks(workspace: &Workspace) -> Outcome {
+    acceptance(workspace, "bench", &["pg", "--scale", "0.01", "--rounds", "1"])?;
+    let args = ["dict", "--scale", "0.01", "--rounds", "1"].map(ToOwned::to_owned);
+    let args = bench::dict(workspace, Profile::Dev, &args)?;
+    acceptance(workspace, "bench", &args.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn acceptance(workspace: &Workspace, name: &str, args: &[&str]) -> Outcome {

@@ -2,21 +2,32 @@
 
 use std::fs;
 
-use crate::server::Server;
-
-/// Machine, versions, date and command, as a Markdown list.
-pub(crate) fn description(server: &Server, lastgood: &str) -> String {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+/// Machine, what `about` says, date and command, as a Markdown list.
+pub(crate) fn description(about: &[String]) -> String {
+    let args = typed(std::env::args().skip(1));
+    let about: String = about.iter().map(|line| format!("- {line}\n")).collect();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!(
-        "- machine: {}, {cores} cores, {} GiB of memory, Linux {}\n- PostgreSQL: {}\n- lastgood: {lastgood}\n- date: {}\n- command: `cargo xtask bench {}`\n",
+        "- machine: {}, {cores} cores, {} GiB of memory, Linux {}\n{about}- date: {}\n- command: `cargo xtask bench {}`\n",
         processor(),
         memory_gib(),
         rustix::system::uname().release().to_string_lossy(),
-        server.version(),
         jiff::Timestamp::now().strftime("%Y-%m-%d"),
         args.join(" "),
     )
+}
+
+/// The arguments somebody typed: programs of this machine, which `xtask` adds, are left out.
+fn typed(args: impl Iterator<Item = String>) -> Vec<String> {
+    let mut args = args;
+    let mut typed = Vec::new();
+    while let Some(argument) = args.next() {
+        match argument.as_str() {
+            "--python" | "--measure" => drop(args.next()),
+            _ => typed.push(argument),
+        }
+    }
+    typed
 }
 
 fn processor() -> String {
@@ -30,4 +41,15 @@ fn memory_gib() -> u64 {
     let kib =
         text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_ascii_whitespace().next()?.parse().ok());
     (kib.unwrap_or(0_u64) + 512 * 1024) / 1024 / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_of_this_machine_are_no_part_of_the_command() {
+        let args = ["dict", "--python", "/here/python", "--scale", "0.1", "--measure", "/here/measure"];
+        assert_eq!(typed(args.into_iter().map(ToOwned::to_owned)), ["dict", "--scale", "0.1"]);
+    }
 }
