@@ -7,6 +7,7 @@ use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
 use backup_core::store::StoreRead;
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -79,6 +80,11 @@ impl Entry {
     #[must_use]
     pub fn sequence(&self) -> Option<u64> {
         self.manifest.as_ref().map(|manifest| manifest.sequence)
+    }
+
+    /// The file out of the manifest, if that holds it.
+    pub(crate) fn content(&self) -> Option<Bytes> {
+        self.manifest.as_ref().and_then(DictDetail::content_of)
     }
 
     /// When the store was as the backup has it.
@@ -188,6 +194,8 @@ fn published(name: BackupName, bytes: Option<u64>, manifest: Result<DictManifest
     };
     let said = manifest.stored_bytes();
     let state = match bytes {
+        // The manifest alone is the backup.
+        _ if DictDetail::content_of(&manifest).is_some() => State::Good,
         None => State::Damaged("the file is missing".to_owned()),
         Some(bytes) if bytes != said => State::Damaged(format!("it has {bytes} bytes and should have {said}")),
         Some(_) if manifest.parts.len() != 1 => State::Damaged("its manifest names another number of files".to_owned()),

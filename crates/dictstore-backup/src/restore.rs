@@ -116,8 +116,16 @@ fn decode(file: &str, bytes: &[u8], kind: BackupKind, format: Format, semantics:
     }
 }
 
-/// The file's bytes, checked against its manifest if it has one.
+/// The file's bytes, checked against its manifest if it has one, or out of it if that holds them.
 pub(crate) async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<Bytes> {
+    if let Some(content) = entry.content() {
+        return Ok(content);
+    }
+    read_file(store, entry).await
+}
+
+/// As [`read`], never from the manifest.
+pub(crate) async fn read_file(store: &dyn StoreRead, entry: &Entry) -> DictResult<Bytes> {
     let key = entry.name.key()?;
     let Some(part) = entry.manifest.as_ref().and_then(|manifest| manifest.parts.first()) else {
         return Ok(read_all(store, &key, FILE_BYTES_MAX).await?);

@@ -274,7 +274,8 @@ fn c5_c6_c7_a_changed_file_or_manifest_is_refused() {
     let (folder, store) = (tempfile::tempdir().unwrap(), store());
     let backups = backups(&store, folder.path()).start().unwrap();
     let full = backups.backup_now().unwrap().unwrap().file;
-    put(&store, "delta");
+    // Too large for its manifest to hold it.
+    put(&store, &"delta".repeat(20_000));
     let delta = backups.backup_now().unwrap().unwrap().file;
     backups.stop().unwrap();
     for file in [full.clone(), delta.clone(), format!("manifests/{delta}.manifest.json")] {
@@ -296,6 +297,33 @@ fn c5_c6_c7_a_changed_file_or_manifest_is_refused() {
     let DictError::Gap { help, .. } = &error else { panic!("{error}") };
     assert!(help.contains(&full), "{help}");
     restore(folder.path().to_str().unwrap(), RestoreTo::File(full)).unwrap();
+}
+
+#[test]
+fn a_small_delta_survives_the_loss_of_its_file() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), store());
+    let running = backups(&store, folder.path()).start().unwrap();
+    running.backup_now().unwrap();
+    put(&store, "delta");
+    let delta = folder.path().join(running.backup_now().unwrap().unwrap().file);
+    running.stop().unwrap();
+    let good = std::fs::read(&delta).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let place = FsStore::open(folder.path()).unwrap();
+    // What a power failure leaves of a file nobody synchronised: nothing, nothing in it, something else in it.
+    for lost in [None, Some(Vec::new()), Some(vec![b' '; good.len()])] {
+        match &lost {
+            None => std::fs::remove_file(&delta).unwrap(),
+            Some(bytes) => std::fs::write(&delta, bytes).unwrap(),
+        }
+        assert_eq!(picture(&latest(folder.path())), picture(&store));
+        // DictDB would miss it, and so it is told.
+        let report = runtime.block_on(dictstore_backup::verify::verify(&place)).unwrap();
+        assert!(report.broken().next().unwrap().broken.as_ref().unwrap().contains("its manifest holds it"));
+    }
+    std::fs::remove_file(&delta).unwrap();
+    backups(&store, folder.path()).start().unwrap().stop().unwrap();
+    assert_eq!(std::fs::read(&delta).unwrap(), good);
 }
 
 #[test]

@@ -236,11 +236,11 @@ impl StoreRead for FsStore {
 impl StoreWrite for FsStore {
     async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
         rules::refuse_lock(options, &self.root.shown)?;
-        let (root, key, mode) = (self.root.clone(), key.clone(), options.mode.clone());
+        let (root, key, mode, durable) = (self.root.clone(), key.clone(), options.mode.clone(), !options.volatile);
         blocking(move || {
             let temp = Temp::create(&root, &key)?;
             temp.write_at(&body, 0)?;
-            temp.publish(&mode)
+            temp.publish(&mode, durable)
         })
         .await
     }
