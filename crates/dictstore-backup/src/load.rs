@@ -78,9 +78,6 @@ impl Loader {
                     None => table.number(&mut record),
                 },
             };
-            if table.slot(&key).is_some() {
-                return Err(damaged(format!("the table `{name}` has two records with the key {key}")));
-            }
             // A pickle file brings its records unchecked.
             if let Some(fault) = table.schema.as_ref().and_then(|schema| schema.fault(&record)).filter(|_| !by_key) {
                 if self.semantics == Semantics::DictDb {
@@ -90,7 +87,9 @@ impl Loader {
                 misfit.get_or_insert(fault);
             }
             table.count(&key);
-            table.add(key, record, LOADED);
+            if let Err(key) = table.add_new(key, record, LOADED) {
+                return Err(damaged(format!("the table `{name}` has two records with the key {key}")));
+            }
         }
         if let Some(fault) = misfit {
             self.note(

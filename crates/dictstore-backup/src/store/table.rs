@@ -53,7 +53,10 @@ impl Table {
     }
 
     pub(crate) fn slot(&self, key: &Key) -> Option<usize> {
-        let hash = self.hasher.hash_one(key);
+        self.find(self.hasher.hash_one(key), key)
+    }
+
+    fn find(&self, hash: u64, key: &Key) -> Option<usize> {
         let rows = &self.rows;
         let found = self.index.find(hash, |slot| rows.get(*slot as usize).is_some_and(|row| row.key == *key));
         found.map(|slot| *slot as usize)
@@ -101,6 +104,20 @@ impl Table {
     /// Adds a row whose key is known to be free.
     pub(crate) fn add(&mut self, key: Key, record: Record, generation: u64) {
         let hash = self.hasher.hash_one(&key);
+        self.add_hashed(hash, key, record, generation);
+    }
+
+    /// Adds a row unless its key is taken: then the key comes back.
+    pub(crate) fn add_new(&mut self, key: Key, record: Record, generation: u64) -> Result<(), Key> {
+        let hash = self.hasher.hash_one(&key);
+        if self.find(hash, &key).is_some() {
+            return Err(key);
+        }
+        self.add_hashed(hash, key, record, generation);
+        Ok(())
+    }
+
+    fn add_hashed(&mut self, hash: u64, key: Key, record: Record, generation: u64) {
         let slot = self.rows.push(Arc::new(Row { generation, key, record })) as u32;
         let (rows, hasher) = (&self.rows, &self.hasher);
         self.index.insert_unique(hash, slot, |slot| hash_of(rows, hasher, *slot));
