@@ -130,9 +130,10 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
         let manifest = found.manifest.map_err(|error| error.to_string()).and_then(typed);
         entries.push(published(name, bytes, manifest));
     }
-    // Whatever has no manifest and is younger than our first word here was left by an interrupted run of ours.
+    // Whatever has no manifest and is younger than our first word here was left by an interrupted run of ours. The marker
+    // says it even when the first backup is gone: a prune that is killed leaves files without their manifests.
     let ours = entries.iter().map(|entry| entry.name.micros).min();
-    let ours = ours.or(marker.map(|marker| marker.created_at.as_microsecond()));
+    let ours = ours.into_iter().chain(marker.map(|marker| marker.created_at.as_microsecond())).min();
     for (key, bytes) in files {
         let Some(name) = BackupName::parse(key.as_str()) else { continue };
         let state = if ours.is_some_and(|ours| name.micros >= ours) { State::Unpublished } else { State::Foreign };
