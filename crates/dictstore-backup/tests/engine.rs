@@ -14,7 +14,7 @@ use dictstore_backup::folder::{self, State};
 use dictstore_backup::source::Cut as _;
 use dictstore_backup::{
     BackupKind, Backups, Builder, DictError, DictStore, FieldType, Format, Key, Record, RestoreTo, Schema,
-    TableOptions, Value, restore,
+    TableOptions, Value, leftovers, restore,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -267,6 +267,20 @@ fn c2_what_has_no_manifest_is_no_backup() {
     let store = FsStore::open(folder.path()).unwrap();
     let states: Vec<_> = runtime.block_on(folder::list(&store)).unwrap().into_iter().map(|entry| entry.state).collect();
     assert_eq!(states, [State::Good, State::Unpublished]);
+
+    // It stays as long as its writer may be alive, and DictDB's own files stay for ever.
+    let foreign = folder.path().join("dictdb_backup_0000000001_000000.json");
+    std::fs::write(&foreign, "{}").unwrap();
+    let now = jiff::Timestamp::now();
+    let hours = jiff::SignedDuration::from_hours;
+    let left = |now| runtime.block_on(leftovers::plan(&store, now, hours(24))).unwrap();
+    assert!(left(now + hours(23)).is_empty());
+    let plan = left(now + hours(25));
+    assert_eq!(plan.abandoned.len(), 1);
+    let progress = backup_core::progress::Silent;
+    runtime.block_on(leftovers::clear(&store, &plan, &progress)).unwrap();
+    assert!(foreign.exists() && !folder.path().join(&written.file).exists());
+    assert_eq!(picture(&latest(folder.path())), before);
 }
 
 #[test]
