@@ -1,5 +1,6 @@
 //! The acceptance run: chooses rows, runs each on its locations, prints a line a run and the tally.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use backup_testkit::postgres::{Cluster, ClusterOptions};
 use clap::Parser;
+use futures::FutureExt as _;
 
 use crate::harness::{Failure, Row, RowResult, Where, World};
 use crate::printer::{note, say};
@@ -111,9 +113,15 @@ impl Suite {
         let begun = Instant::now();
         let (result, world) = match self.world(row, location) {
             Ok(world) => {
-                let result = tokio::time::timeout(ROW_LIMIT, (row.run)(&world)).await;
+                let result = tokio::time::timeout(ROW_LIMIT, AssertUnwindSafe((row.run)(&world)).catch_unwind()).await;
                 let late = || Err(Failure::new(format!("it took longer than {} s", ROW_LIMIT.as_secs())));
-                (result.unwrap_or_else(|_| late()), Some(world))
+                let result = match result {
+                    Ok(Ok(result)) => result,
+                    // It was printed with its place. The rows after it still run.
+                    Ok(Err(_)) => Err(Failure::new("it panicked")),
+                    Err(_) => late(),
+                };
+                (result, Some(world))
             }
             Err(failure) => (Err(failure), None),
         };

@@ -230,7 +230,7 @@ impl<S> Source<S> {
             database: options.database.clone(),
             server: server.describe(),
             server_version: self.leader.server.version.clone(),
-            pg_dump: format!("{} ({})", self.tool.path.display(), self.tool.version),
+            pg_dump: format!("{} ({})", self.tool.path.display(), self.tool.release()),
             tables: sources.len() as u64,
             table_bytes: sources.iter().map(|source| source.table_bytes).sum(),
             units: dump_units(sources, self.leader.server.major()).len() as u64,

@@ -5,6 +5,7 @@ mod confirm;
 pub(super) mod damage;
 mod filters;
 mod guard;
+mod guide;
 mod hooks;
 mod legacy;
 pub(super) mod local;
@@ -139,6 +140,12 @@ fn configured() -> Vec<Row> {
         }),
         Row::new("P-config", "lists of the file, its configuration and options add up", Area::Pg, Both, |world| {
             Box::pin(configuration::takes_effect(world))
+        }),
+        Row::new("P-guide", "the guide's first night: every command and what it prints", Area::Pg, Folder, |world| {
+            Box::pin(guide::first_night(world))
+        }),
+        Row::new("P-json", "every document that --json prints, as the page about it says", Area::Pg, Folder, |world| {
+            Box::pin(guide::documents(world))
         }),
         Row::new("P-session", "application name and statement timeout reach the sessions", Area::Pg, Folder, |world| {
             Box::pin(configuration::sessions(world))

@@ -1,7 +1,7 @@
 //! The configuration file as sections: what stands at its top, its configurations, its profiles.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::layer::{HookEntry, Layer};
 use crate::config::origin::Set;
@@ -162,7 +162,9 @@ fn beside(source: &Source, repo: Set<String>) -> Set<String> {
     if !is_path || Path::new(&repo.value).is_absolute() {
         return repo;
     }
-    Set { value: source.folder().join(repo.value).display().to_string(), origin: repo.origin }
+    // By its components, so that `./` does not add up.
+    let path: PathBuf = source.folder().join(repo.value).components().collect();
+    Set { value: path.display().to_string(), origin: repo.origin }
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ pub(crate) use verify::verify_report;
 
 use std::time::Duration;
 
-use pg_clone::hook::PlannedHook;
+use pg_clone::hook::{HookReport, PlannedHook};
 
-use crate::render::units;
+use crate::render::units::{self, counted};
 
 /// Seconds as people read them; what is no duration is shown as none.
 fn seconds(seconds: f64) -> String {
@@ -32,6 +32,14 @@ fn seconds(seconds: f64) -> String {
 /// Hooks of a plan, a line each in the order in which they run, for [`facts`].
 fn hook_facts(hooks: &[PlannedHook]) -> impl Iterator<Item = (&'static str, String)> {
     hooks.iter().map(|planned| (planned.point.name(), planned.hook.clone()))
+}
+
+/// That hooks ran, if any did: what they printed went by already.
+fn hooks_ran(hooks: &[HookReport]) -> String {
+    match hooks.len() as u64 {
+        0 => String::new(),
+        ran => format!("; {} ran", counted(ran, "hook", "hooks")),
+    }
 }
 
 /// Lines of `name  value`, the values under each other; empty values are left out.

@@ -52,6 +52,11 @@ impl Tool {
         })
     }
 
+    /// Its version alone: `15.18 (Debian …)`.
+    pub(crate) fn release(&self) -> &str {
+        self.version.split_once("(PostgreSQL) ").map_or(&self.version, |(_, release)| release)
+    }
+
     /// A command for it, talking English, without a terminal, killed when dropped.
     pub(crate) fn command(&self, environment: &ChildEnvironment) -> Command {
         let mut command = Command::new(&self.path);

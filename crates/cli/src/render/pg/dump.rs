@@ -2,7 +2,7 @@
 
 use pg_clone::dump::{DumpPlan, DumpReport};
 
-use super::{facts, hook_facts, seconds};
+use super::{facts, hook_facts, hooks_ran, seconds};
 use crate::render::units::{bytes, counted};
 
 pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
@@ -34,6 +34,7 @@ pub(crate) fn dump_report(report: &DumpReport) -> String {
     if report.large_objects > 0 {
         text.push_str(&format!(", {}", counted(report.large_objects, "large object", "large objects")));
     }
+    text.push_str(&hooks_ran(&report.hooks));
     text
 }
 

@@ -10,7 +10,7 @@ use pg_clone::selection::{Chosen, Consequence, Fate};
 use pg_clone::state::Action;
 
 use super::local::copy_changes;
-use super::{facts, hook_facts, seconds};
+use super::{facts, hook_facts, hooks_ran, seconds};
 use crate::render::units::{age, bytes, counted, duration};
 
 pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
@@ -117,6 +117,7 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
             text.push_str(&format!(", {} disconnected", counted(report.disconnected, "session", "sessions")));
         }
     }
+    text.push_str(&hooks_ran(&report.hooks));
     for change in &report.copies {
         let (name, reference) = (&change.database, change.role.reference());
         text.push_str(&match change.effect {

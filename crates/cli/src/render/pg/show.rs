@@ -53,7 +53,7 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
         ("state", outcome.to_owned()),
         ("taken", taken),
         ("from", format!("PostgreSQL {}", dump.server.version)),
-        ("by", format!("{} {}, pg_dump {}", dump.tool.name, dump.tool.version, dump.pg_dump_version)),
+        ("by", format!("{} {}, {}", dump.tool.name, dump.tool.version, dump.pg_dump_version)),
         ("tags", dump.tags.join(", ")),
         ("size", format!("{} → {}", bytes(dump.content_bytes), bytes(dump.stored_bytes))),
         ("tables", format!("{}, {}", count(dump.tables.len() as u64), counted(dump.rows, "row", "rows"))),
