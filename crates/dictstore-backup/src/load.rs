@@ -14,7 +14,7 @@ use crate::store::{DictStore, Table};
 use crate::value::{Key, Record, Text, Value};
 
 /// Rows read from a file belong to no generation: they are no changes.
-const LOADED: u64 = 0;
+pub(crate) const LOADED: u64 = 0;
 
 /// How deltas are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,8 +64,11 @@ impl Loader {
 
     fn table(&mut self, file: &str, loaded: LoadedTable) -> DictResult<()> {
         let damaged = |what: String| DictError::Damaged { file: file.to_owned(), what };
-        let LoadedTable { name, primary_key, schema, records } = loaded;
+        let LoadedTable { name, primary_key, schema, records, built } = loaded;
         let mut table = Table::new(primary_key, schema);
+        if let Some(built) = built {
+            table.take_rows(built);
+        }
         table.reserve(records.len());
         let mut misfits = 0_u64;
         let mut misfit = None;

@@ -198,16 +198,23 @@ pub fn restore(location: &str, to: RestoreTo) -> DictResult<DictStore> {
     Ok(restored.store)
 }
 
-/// Runs `work` to its end on a thread and runtime of its own, so that it does not matter where the caller runs.
+/// Runs `work` to its end on a runtime of its own, wherever the caller runs: within another runtime on a thread besides.
+/// Without need there is none, since what is restored stays in the memory of the thread that made it, and that of the first
+/// thread grows faster than that of others.
 pub(crate) fn blocking<T: Send + 'static>(work: impl Future<Output = DictResult<T>> + Send + 'static) -> DictResult<T> {
-    let thread = std::thread::Builder::new().name("lastgood-dict-restore".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(no_thread)?.block_on(work)
-    });
+    if tokio::runtime::Handle::try_current().is_err() {
+        return on_this_thread(work);
+    }
+    let thread = std::thread::Builder::new().name("lastgood-dict-restore".to_owned()).spawn(|| on_this_thread(work));
     match thread.map_err(no_thread)?.join() {
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+fn on_this_thread<T>(work: impl Future<Output = DictResult<T>>) -> DictResult<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(no_thread)?.block_on(work)
 }
 
 pub(crate) fn no_thread(source: std::io::Error) -> DictError {

@@ -10,6 +10,7 @@ use crate::json::write::text;
 use crate::json::write::{self, Unspeakable};
 use crate::schema::{FieldType, Schema};
 use crate::source::{Cut, TableHead};
+use crate::store::Table;
 use crate::value::{Key, Record, Text, Value};
 
 /// Bytes handed on at a time: enough that the hand-over costs nothing, little enough to hold several.
@@ -23,6 +24,8 @@ pub(crate) struct LoadedTable {
     pub(crate) schema: Option<Schema>,
     /// Records with the key each is stored under, where the format says it.
     pub(crate) records: Vec<(Option<Key>, Record)>,
+    /// All its rows, if they were built while the file was read; then there are no records.
+    pub(crate) built: Option<Table>,
 }
 
 /// What became of an encoding.
@@ -174,7 +177,9 @@ fn table(reader: &mut Reader<'_>, name: Text) -> Read<LoadedTable> {
         (None, ..) => reader.misfit(missing("primary_key")),
         (_, None, _) => reader.misfit(missing("schema")),
         (.., None) => reader.misfit(missing("records")),
-        (Some(primary_key), Some(schema), Some(records)) => Ok(LoadedTable { name, primary_key, schema, records }),
+        (Some(primary_key), Some(schema), Some(records)) => {
+            Ok(LoadedTable { name, primary_key, schema, records, built: None })
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 mod class;
 mod container;
 mod cursor;
+mod records;
 mod scalar;
 
 pub(super) use self::class::Class;
 use self::cursor::Cursor;
+pub(super) use self::records::Built;
 use super::opcode as op;
 use crate::value::{Text, Value};
 
@@ -36,6 +38,8 @@ pub(super) enum Object {
     Instance(Class, Option<Slot>),
     /// It stood in one place only and has been moved there.
     Taken,
+    /// The records of a table: they are rows already.
+    Rows,
 }
 
 /// An object, and whether it may stand in more than one place.
@@ -52,6 +56,8 @@ pub(super) enum Fault {
     Damaged(String),
     /// It is one, of something we do not read.
     Refused(String),
+    /// What became rows is needed otherwise: it has to be read without building any.
+    Again,
 }
 
 type Step<T = ()> = Result<T, Fault>;
@@ -64,20 +70,32 @@ pub(super) struct Machine<'b> {
     stack: Vec<Slot>,
     marks: Vec<usize>,
     memo: Vec<Option<Slot>>,
+    /// Rows of records, if any are to be built.
+    built: Option<Built>,
+}
+
+/// What a file was made of.
+#[derive(Debug)]
+pub(super) struct Graph {
+    /// What was left on the stack.
+    pub(super) root: Slot,
+    pub(super) entries: Vec<Entry>,
+    pub(super) built: Built,
 }
 
 impl<'b> Machine<'b> {
-    pub(super) fn new(bytes: &'b [u8], strict: bool) -> Self {
+    pub(super) fn new(bytes: &'b [u8], strict: bool, build: bool) -> Self {
         let (entries, stack, marks, memo) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { cursor: Cursor { bytes, at: 0 }, strict, entries, stack, marks, memo }
+        Self { cursor: Cursor { bytes, at: 0 }, strict, entries, stack, marks, memo, built: build.then(Built::new) }
     }
 
-    /// Runs to the end; returns what is left on the stack, and all objects.
-    pub(super) fn run(mut self) -> Step<(Slot, Vec<Entry>)> {
+    /// Runs to the end.
+    pub(super) fn run(mut self) -> Step<Graph> {
         loop {
             let code = self.cursor.byte()?;
             if code == op::STOP {
-                return Ok((self.pop()?, self.entries));
+                let root = self.pop()?;
+                return Ok(Graph { root, entries: self.entries, built: self.built.unwrap_or_default() });
             }
             self.step(code)?;
         }
@@ -102,8 +120,7 @@ impl<'b> Machine<'b> {
             op::POP_MARK => self.since_mark().map(drop),
             op::DUP => {
                 let top = self.top()?.clone();
-                self.share(top);
-                Ok(())
+                self.share(top)
             }
             op::PUT | op::BINPUT | op::LONG_BINPUT | op::MEMOIZE | op::GET | op::BINGET | op::LONG_BINGET => {
                 self.memory(code)
@@ -146,8 +163,7 @@ impl<'b> Machine<'b> {
             let Some(Some(slot)) = self.memo.get(place).cloned() else {
                 return self.cursor.damaged("nothing was remembered");
             };
-            self.share(slot);
-            return Ok(());
+            return self.share(slot);
         }
         // Every place costs at least a byte of the file, or the memo could be made to outgrow it.
         if place > self.cursor.bytes.len() {
@@ -176,11 +192,16 @@ impl<'b> Machine<'b> {
     }
 
     /// Pushes what stands elsewhere too.
-    fn share(&mut self, slot: Slot) {
+    fn share(&mut self, slot: Slot) -> Step {
         if let Slot::Object(id) = slot {
-            self.entries[id as usize].shared = true;
+            let entry = &mut self.entries[id as usize];
+            if matches!(entry.object, Object::Taken | Object::Rows) {
+                return Err(Fault::Again);
+            }
+            entry.shared = true;
         }
         self.stack.push(slot);
+        Ok(())
     }
 
     /// What lies below the last mark is out of reach.

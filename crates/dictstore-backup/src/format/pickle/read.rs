@@ -1,6 +1,6 @@
 //! From the graph of a pickle file to tables.
 
-use super::machine::{Class, Entry, Fault, Id, Machine, Object, Slot};
+use super::machine::{Built, Class, Entry, Fault, Graph, Id, Machine, Object, Slot};
 use crate::error::{DictError, DictResult};
 use crate::format::full::LoadedTable;
 use crate::json::read::DEPTH_MAX;
@@ -20,19 +20,29 @@ type Made<T> = Result<T, Fault>;
 /// # Errors
 /// [`DictError::Damaged`], [`DictError::Refused`], naming `file`.
 pub(crate) fn decode(file: &str, bytes: &[u8], strict: bool) -> DictResult<Vec<LoadedTable>> {
-    let loaded = Machine::new(bytes, strict).run().and_then(|(root, entries)| {
-        let left = bytes.len().saturating_mul(VALUES_PER_BYTE).max(VALUES_MIN);
-        Reader { entries, left }.database(&root)
-    });
+    let read = |build| Machine::new(bytes, strict, build).run().and_then(|graph| tables(bytes, graph));
+    let loaded = match read(true) {
+        Err(Fault::Again) => read(false),
+        loaded => loaded,
+    };
     loaded.map_err(|fault| match fault {
         Fault::Damaged(what) => DictError::Damaged { file: file.to_owned(), what },
         Fault::Refused(what) => DictError::Refused { file: file.to_owned(), what },
+        Fault::Again => {
+            DictError::Damaged { file: file.to_owned(), what: "its objects contradict each other".to_owned() }
+        }
     })
+}
+
+fn tables(bytes: &[u8], graph: Graph) -> Made<Vec<LoadedTable>> {
+    let left = bytes.len().saturating_mul(VALUES_PER_BYTE).max(VALUES_MIN);
+    Reader { entries: graph.entries, left, built: graph.built }.database(&graph.root)
 }
 
 struct Reader {
     entries: Vec<Entry>,
     left: usize,
+    built: Built,
 }
 
 fn refused<T>(what: impl Into<String>) -> Made<T> {
@@ -80,6 +90,7 @@ impl Reader {
             Object::Tuple(items) | Object::FrozenSet(items) => items.len(),
             Object::Fields(fields) => fields.len(),
             Object::Dict(pairs) => pairs.len(),
+            Object::Rows => return Err(Fault::Again),
             Object::Class(_) | Object::Instance(..) | Object::Taken => 0,
         };
         match self.left.checked_sub(1 + size) {
@@ -100,7 +111,13 @@ impl Reader {
                 None => return refused("a schema is no dictionary"),
             },
         };
-        let Some(pairs) = self.dict(member(&state, "records")?)? else {
+        let records = member(&state, "records")?;
+        if let Slot::Object(id) = records
+            && let Some(built) = self.built.remove(id)
+        {
+            return Ok(LoadedTable { name, primary_key, schema, records: Vec::new(), built: Some(built) });
+        }
+        let Some(pairs) = self.dict(records)? else {
             return refused("the records of a table are no dictionary");
         };
         let mut records = Vec::with_capacity(pairs.len());
@@ -114,7 +131,7 @@ impl Reader {
                 }
             }
         }
-        Ok(LoadedTable { name, primary_key, schema, records })
+        Ok(LoadedTable { name, primary_key, schema, records, built: None })
     }
 
     fn record(&mut self, slot: Slot) -> Made<Option<Record>> {
@@ -160,7 +177,7 @@ impl Reader {
             Object::Fields(fields) => Record::from_fields(fields).into(),
             Object::Dict(pairs) => self.pairs(pairs, depth)?,
             Object::Class(_) | Object::Instance(..) => return refused("a class or object stands where a value should"),
-            Object::Taken => return refused("an object stands in a place it was taken from"),
+            Object::Taken | Object::Rows => return Err(Fault::Again),
         })
     }
 

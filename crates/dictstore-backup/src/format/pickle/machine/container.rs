@@ -75,7 +75,11 @@ impl Machine<'_> {
         let Some(Slot::Object(id)) = below.and_then(|below| self.stack.get(below)) else {
             return self.cursor.damaged("a dictionary was expected");
         };
-        let id = *id as usize;
+        let id = *id;
+        if self.set_records(id, begin)? {
+            return Ok(());
+        }
+        let id = id as usize;
         let dict = std::mem::replace(&mut self.entries[id].object, Object::Taken);
         if !matches!(dict, Object::Fields(_) | Object::Dict(_)) {
             return self.cursor.damaged("a dictionary was expected");
