@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use backup_core::FormatError;
 use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
@@ -127,7 +128,11 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
     for found in catalogue::list(store, MANIFEST_FOLDER).await? {
         let Some(name) = BackupName::of_manifest(&found.key) else { continue };
         let bytes = files.remove(&name.key()?);
-        let manifest = found.manifest.map_err(|error| error.to_string()).and_then(typed);
+        let manifest = match found.manifest {
+            // What it refers to, and how, cannot be known: nothing is read past it, and nothing written beside it.
+            Err(error @ FormatError::Newer { .. }) => return Err(error.into()),
+            manifest => manifest.map_err(|error| error.to_string()).and_then(typed),
+        };
         entries.push(published(name, bytes, manifest));
     }
     // Whatever has no manifest and is younger than our first word here was left by an interrupted run of ours. The marker
