@@ -6,11 +6,9 @@ use std::error::Error;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dictstore_backup::source::{Base, Cut, Source};
 use dictstore_backup::{Backups, DictStore, Format, Key, OnConflict, Record, RestoreTo, TableOptions, restore};
 use serde_json::{Value, json};
 
@@ -104,37 +102,6 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A store that tells how long a backup kept it: nobody waits longer for us than that.
-#[derive(Clone, Debug)]
-struct Held(DictStore, Arc<AtomicU64>);
-
-impl Held {
-    fn timed<T>(&self, work: impl FnOnce(&DictStore) -> T) -> T {
-        let begin = Instant::now();
-        let result = work(&self.0);
-        self.1.fetch_max(begin.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        result
-    }
-}
-
-impl Source for Held {
-    fn cut(&self) -> Box<dyn Cut> {
-        self.timed(Source::cut)
-    }
-
-    fn changed_since(&self, since: u64) -> bool {
-        self.timed(|store| store.changed_since(since))
-    }
-
-    fn forget(&self, until: u64) {
-        self.timed(|store| store.forget(until));
-    }
-
-    fn base(&self) -> Option<Base> {
-        self.0.base()
-    }
-}
-
 /// Writes until told to stop; how much it wrote, and the longest single write in seconds.
 fn write(store: &DictStore, rows: i64, stop: &AtomicBool) -> (u64, f64) {
     let (mut count, mut longest) = (0_u64, Duration::ZERO);
@@ -162,16 +129,15 @@ fn beside<T>(store: &DictStore, rows: i64, work: impl FnOnce() -> Outcome<T>) ->
 }
 
 fn stall(rows: i64, folder: &str) -> Outcome<Value> {
-    let held = Held(of(rows)?, Arc::default());
-    let backups = Backups::builder(held.clone(), folder).interval(NEVER).start()?;
-    let store = &held.0;
+    let store = &of(rows)?;
+    let backups = Backups::builder(store.clone(), folder).interval(NEVER).start()?;
     let idle = || {
         std::thread::sleep(IDLE);
         Ok(())
     };
     let (idle_rate, idle_longest, ()) = beside(store, rows, idle)?;
     let (rate, longest, _) = beside(store, rows, || Ok(backups.backup_full()?))?;
-    let held_s = held.1.load(Ordering::Relaxed) as f64 / 1e9;
+    let held_s = store.longest_held().as_secs_f64();
     Ok(json!({
         "held_s": held_s, "longest_s": longest, "idle_longest_s": idle_longest, "rate": rate, "idle_rate": idle_rate,
     }))

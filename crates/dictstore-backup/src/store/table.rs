@@ -206,9 +206,9 @@ impl Table {
         (open && self.open.generation > since) || self.sealed.last().is_some_and(|last| last.generation > since)
     }
 
-    /// Forgets what changed up to generation `until`.
-    pub(crate) fn forget(&mut self, until: u64) {
-        self.sealed.retain(|segment| segment.generation > until);
+    /// Forgets what changed up to generation `until`, and gives it to whoever has the time to free it.
+    pub(crate) fn forget(&mut self, until: u64) -> Vec<Arc<Segment>> {
+        self.sealed.extract_if(.., |segment| segment.generation <= until).collect()
     }
 
     /// Clears out empty slots. Rows get other slots, so that notes of changes are moved with them.
