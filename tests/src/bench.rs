@@ -3,6 +3,7 @@
 pub(crate) mod check;
 mod context;
 mod data;
+mod dict;
 mod dump;
 mod machine;
 mod measure;
@@ -46,6 +47,8 @@ enum What {
     Pg(PgArgs),
     /// django-pgclone case by case: what it does, what we do, and what became of the data
     Pgclone(PgcloneArgs),
+    /// Stores in memory: DictDB beside us
+    Dict(dict::Args),
     /// The peer's upload: standard input to one object
     #[command(hide = true)]
     Upload { url: String },
@@ -122,6 +125,7 @@ pub fn main() -> ExitCode {
     let outcome = match Args::parse().what {
         What::Pg(args) => pg(&args),
         What::Pgclone(args) => pgclone::run(&args.python, args.scale, args.write.as_ref()),
+        What::Dict(args) => dict::run(&args),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
         What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),
     };
@@ -160,7 +164,7 @@ fn pg(args: &PgArgs) -> Outcome {
         say(&format!("{job:?}"));
         rows.extend(job.run(&context).map_err(|error| format!("{job:?}: {error}"))?);
     }
-    let text = format!("{}\n{}", machine::description(&context.server, &version), report::table(&rows));
+    let text = format!("{}\n{}", machine::description(&about(&context.server, &version)), report::table(&rows));
     say(&format!("\n{text}"));
     let met = rows.iter().filter(|row| row.met).count();
     say(&format!("{met} met, {} not met", rows.len() - met));
@@ -169,6 +173,11 @@ fn pg(args: &PgArgs) -> Outcome {
         say(&format!("wrote `{}`", file.display()));
     }
     Ok(())
+}
+
+/// Versions, for the page.
+fn about(server: &Server, lastgood: &str) -> [String; 2] {
+    [format!("PostgreSQL: {}", server.version()), format!("lastgood: {lastgood}")]
 }
 
 /// The page of docs that holds the table.

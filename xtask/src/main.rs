@@ -5,6 +5,8 @@ mod demo;
 mod dist;
 mod docs;
 mod e2e;
+mod lean;
+mod peers;
 mod printer;
 mod setup;
 mod test;
@@ -25,6 +27,7 @@ cargo xtask COMMAND
   tidy                                            arrows between crates, file and function lengths, banned words
   e2e   [--only AREA] [--sql FILE] [--keep]       acceptance rows, or one SQL file there and back, on the built binary
   bench pg [--scale S] [--rounds N] [--only JOB]  speed and memory against the peers, in turn, on this machine
+  bench dict [--scale S] [--rounds N] [--only JOB]  stores in memory, beside DictDB
   docs  [--check]                                 write the generated pages of docs/reference, or check them
   dist                                            release binary, man pages and completions into target/dist";
 

@@ -3,6 +3,7 @@
 mod arrows;
 mod functions;
 mod lexer;
+mod named;
 mod ratchet;
 mod source;
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::printer::{complain, say};
 use crate::workspace::{Outcome, Workspace};
 
+use named::Named;
 use ratchet::Ratchet;
 use source::SourceFile;
 
@@ -25,14 +27,17 @@ const RATCHET: &str = "xtask/ratchet.txt";
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut faults = arrows::faults(&workspace.metadata);
     let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
+    let mut named = Named::default();
     let files = our_files(&workspace.root)?;
     for path in &files {
         let Ok(text) = fs::read_to_string(workspace.root.join(path)) else { continue };
         let file = SourceFile::new(path, &text);
         faults.extend(file.faults());
         faults.extend(ratchet.check_file(&file));
+        named.see(file.path(), file.text());
     }
     faults.extend(ratchet.leftovers());
+    faults.extend(named.faults());
     for fault in &faults {
         complain(&format!("tidy: {fault}"));
     }

@@ -9,7 +9,7 @@ mod walk;
 
 use std::collections::BTreeSet;
 
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 pub use publish::{Published, publish};

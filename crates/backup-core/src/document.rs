@@ -1,7 +1,7 @@
 //! Small stored documents, read whole and never beyond a bound.
 
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 use serde_json::Value;
 
 use crate::error::{FormatError, StoreError};

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod clock;
+#[cfg(feature = "codec")]
 pub mod codec;
 pub mod digest;
 pub mod document;

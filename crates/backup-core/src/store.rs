@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures_util::stream::BoxStream;
 
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
@@ -98,6 +98,9 @@ pub struct PutOptions {
     pub lock_until: Option<jiff::Timestamp>,
     /// User metadata; only a hint for people, never read back by lastgood.
     pub metadata: BTreeMap<String, String>,
+    /// The object need not outlive a power failure: what it holds is durable elsewhere. Stores to which all writes cost the
+    /// same ignore it.
+    pub volatile: bool,
     /// Bytes of every part but the last, for [`StoreWrite::multipart`].
     pub part_bytes: usize,
 }

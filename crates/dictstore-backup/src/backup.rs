@@ -19,14 +19,23 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::error::{DictError, DictResult};
-use crate::folder::{self, DictManifest, State};
+use crate::folder::{self, DictManifest, Entry, State};
 use crate::format::{
     BackupKind, BackupName, DictDetail, Format, MANIFEST_FOLDER, TableDetail, delta, detail_of_ddl, full, pickle,
 };
 use crate::source::{Changes, Cut};
 
 /// Chunks encoded ahead of what is written: encoding and writing overlap, and memory stays bounded.
-const CHUNKS_AHEAD: usize = 4;
+const CHUNKS_AHEAD: usize = 2;
+
+/// Parts of a full backup on their way at once: little beside the store itself, and enough for a disk.
+const UPLOAD_BYTES: usize = 2 * PART_BYTES;
+
+/// Size of a part: the least that every store takes.
+const PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// A delta of up to so many bytes is in its manifest too. A manifest stays small enough to be listed by the hundred.
+const CONTENT_BYTES_MAX: usize = 64 * 1024;
 
 /// Role of the one file of a backup.
 const ROLE_DATA: &str = "data";
@@ -85,6 +94,7 @@ impl BackupWriter {
     ) -> DictResult<Self> {
         probe::ensure(&*store, &*clock).await?;
         let entries = folder::list(&*store).await?;
+        mend(&*store, &entries).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);
         let sequence = entries.iter().filter_map(folder::Entry::sequence).max().unwrap_or(0);
         let newest = entries.iter().rev().find(|entry| entry.manifest.is_some());
@@ -112,7 +122,15 @@ impl BackupWriter {
         let id = Uuid::now_v7();
         let tables: Vec<TableDetail> = cut.tables().iter().map(TableDetail::of).collect();
         let records = tables.iter().map(|table| table.records).sum();
-        let detail = DictDetail { backup: BackupKind::Full, format, full: id, deltas: 0, tables, ddl: Vec::new() };
+        let detail = DictDetail {
+            backup: BackupKind::Full,
+            format,
+            full: id,
+            deltas: 0,
+            tables,
+            ddl: Vec::new(),
+            content: None,
+        };
         self.publish(name, id, None, started, stored, detail, records).await
     }
 
@@ -129,7 +147,10 @@ impl BackupWriter {
         self.progress.step("dict.delta", &name.to_string());
         let body = Bytes::from(delta::encode(changes, name.micros)?);
         let stored = Stored { sha256: Sha256Digest::of(&body), bytes: body.len() as u64 };
-        self.store.put(&name.key()?, body, &PutOptions::new(PutMode::Create)).await?;
+        let content = content_of(&body);
+        // Where the manifest has the content, the file beside it is for DictDB, and its durability is the manifest's.
+        let options = PutOptions { volatile: content.is_some(), ..PutOptions::new(PutMode::Create) };
+        self.store.put(&name.key()?, body, &options).await?;
         let tables = changes.tables.iter().map(|table| TableDetail {
             name: table.name.clone(),
             next_key: table.next_key.to_string(),
@@ -143,6 +164,7 @@ impl BackupWriter {
             deltas: head.deltas + 1,
             tables: tables.collect(),
             ddl: changes.ddl.iter().map(detail_of_ddl).collect(),
+            content,
         };
         self.publish(name, Uuid::now_v7(), Some(head.id), started, stored, detail, changes.records()).await
     }
@@ -218,6 +240,22 @@ impl BackupWriter {
     }
 }
 
+/// What of a delta's file its manifest holds.
+fn content_of(body: &Bytes) -> Option<String> {
+    (body.len() <= CONTENT_BYTES_MAX).then(|| String::from_utf8(body.to_vec()).ok()).flatten()
+}
+
+/// Writes the files again that a power failure took and whose manifests hold them, so that DictDB finds them too.
+async fn mend(store: &dyn StoreWrite, entries: &[Entry]) -> DictResult<()> {
+    for entry in entries {
+        let Some(content) = entry.content() else { continue };
+        if entry.bytes != content.len() as u64 {
+            store.put(&entry.name.key()?, content, &PutOptions::new(PutMode::Replace)).await?;
+        }
+    }
+    Ok(())
+}
+
 fn part(key: Key, stored: Stored) -> Part {
     Part {
         key,
@@ -243,7 +281,8 @@ async fn write_full(store: SharedStore, key: Key, cut: Arc<dyn Cut>, format: For
         encode(&*cut, format, &mut emit)
     });
     let store: Arc<dyn StoreWrite> = store;
-    let mut writer = ObjectWriter::new(store, key, PutOptions::new(PutMode::Create), UploadBudget::default());
+    let options = PutOptions { part_bytes: PART_BYTES, ..PutOptions::new(PutMode::Create) };
+    let mut writer = ObjectWriter::new(store, key, options, UploadBudget::new(UPLOAD_BYTES));
     while let Some(chunk) = chunks.recv().await {
         writer.write(chunk.into()).await?;
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use backup_core::FormatError;
 use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
 use backup_core::store::StoreRead;
-use futures::TryStreamExt;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -81,6 +83,11 @@ impl Entry {
         self.manifest.as_ref().map(|manifest| manifest.sequence)
     }
 
+    /// The file out of the manifest, if that holds it.
+    pub(crate) fn content(&self) -> Option<Bytes> {
+        self.manifest.as_ref().and_then(DictDetail::content_of)
+    }
+
     /// When the store was as the backup has it.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
@@ -121,12 +128,17 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
     for found in catalogue::list(store, MANIFEST_FOLDER).await? {
         let Some(name) = BackupName::of_manifest(&found.key) else { continue };
         let bytes = files.remove(&name.key()?);
-        let manifest = found.manifest.map_err(|error| error.to_string()).and_then(typed);
+        let manifest = match found.manifest {
+            // What it refers to, and how, cannot be known: nothing is read past it, and nothing written beside it.
+            Err(error @ FormatError::Newer { .. }) => return Err(error.into()),
+            manifest => manifest.map_err(|error| error.to_string()).and_then(typed),
+        };
         entries.push(published(name, bytes, manifest));
     }
-    // Whatever has no manifest and is younger than our first word here was left by an interrupted run of ours.
+    // Whatever has no manifest and is younger than our first word here was left by an interrupted run of ours. The marker
+    // says it even when the first backup is gone: a prune that is killed leaves files without their manifests.
     let ours = entries.iter().map(|entry| entry.name.micros).min();
-    let ours = ours.or(marker.map(|marker| marker.created_at.as_microsecond()));
+    let ours = ours.into_iter().chain(marker.map(|marker| marker.created_at.as_microsecond())).min();
     for (key, bytes) in files {
         let Some(name) = BackupName::parse(key.as_str()) else { continue };
         let state = if ours.is_some_and(|ours| name.micros >= ours) { State::Unpublished } else { State::Foreign };
@@ -188,6 +200,8 @@ fn published(name: BackupName, bytes: Option<u64>, manifest: Result<DictManifest
     };
     let said = manifest.stored_bytes();
     let state = match bytes {
+        // The manifest alone is the backup.
+        _ if DictDetail::content_of(&manifest).is_some() => State::Good,
         None => State::Damaged("the file is missing".to_owned()),
         Some(bytes) if bytes != said => State::Damaged(format!("it has {bytes} bytes and should have {said}")),
         Some(_) if manifest.parts.len() != 1 => State::Damaged("its manifest names another number of files".to_owned()),

@@ -56,3 +56,6 @@ impl FromStr for Format {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,7 @@ pub mod error;
 pub mod file;
 pub mod folder;
 pub mod format;
+pub mod leftovers;
 pub mod plan;
 pub mod restore;
 pub mod retain;

@@ -14,7 +14,7 @@ use crate::store::{DictStore, Table};
 use crate::value::{Key, Record, Text, Value};
 
 /// Rows read from a file belong to no generation: they are no changes.
-const LOADED: u64 = 0;
+pub(crate) const LOADED: u64 = 0;
 
 /// How deltas are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,8 +64,11 @@ impl Loader {
 
     fn table(&mut self, file: &str, loaded: LoadedTable) -> DictResult<()> {
         let damaged = |what: String| DictError::Damaged { file: file.to_owned(), what };
-        let LoadedTable { name, primary_key, schema, records } = loaded;
+        let LoadedTable { name, primary_key, schema, records, built } = loaded;
         let mut table = Table::new(primary_key, schema);
+        if let Some(built) = built {
+            table.take_rows(built);
+        }
         table.reserve(records.len());
         let mut misfits = 0_u64;
         let mut misfit = None;
@@ -78,9 +81,6 @@ impl Loader {
                     None => table.number(&mut record),
                 },
             };
-            if table.slot(&key).is_some() {
-                return Err(damaged(format!("the table `{name}` has two records with the key {key}")));
-            }
             // A pickle file brings its records unchecked.
             if let Some(fault) = table.schema.as_ref().and_then(|schema| schema.fault(&record)).filter(|_| !by_key) {
                 if self.semantics == Semantics::DictDb {
@@ -90,7 +90,9 @@ impl Loader {
                 misfit.get_or_insert(fault);
             }
             table.count(&key);
-            table.add(key, record, LOADED);
+            if let Err(key) = table.add_new(key, record, LOADED) {
+                return Err(damaged(format!("the table `{name}` has two records with the key {key}")));
+            }
         }
         if let Some(fault) = misfit {
             self.note(

@@ -7,7 +7,7 @@ use backup_core::location::Location;
 use backup_core::pipeline::{read_all, verified};
 use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 
 use crate::error::{DictError, DictResult};
 use crate::folder::{self, Entry, State};
@@ -116,8 +116,16 @@ fn decode(file: &str, bytes: &[u8], kind: BackupKind, format: Format, semantics:
     }
 }
 
-/// The file's bytes, checked against its manifest if it has one.
+/// The file's bytes, checked against its manifest if it has one, or out of it if that holds them.
 pub(crate) async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<Bytes> {
+    if let Some(content) = entry.content() {
+        return Ok(content);
+    }
+    read_file(store, entry).await
+}
+
+/// As [`read`], never from the manifest.
+pub(crate) async fn read_file(store: &dyn StoreRead, entry: &Entry) -> DictResult<Bytes> {
     let key = entry.name.key()?;
     let Some(part) = entry.manifest.as_ref().and_then(|manifest| manifest.parts.first()) else {
         return Ok(read_all(store, &key, FILE_BYTES_MAX).await?);
@@ -190,16 +198,23 @@ pub fn restore(location: &str, to: RestoreTo) -> DictResult<DictStore> {
     Ok(restored.store)
 }
 
-/// Runs `work` to its end on a thread and runtime of its own, so that it does not matter where the caller runs.
+/// Runs `work` to its end on a runtime of its own, wherever the caller runs: within another runtime on a thread besides.
+/// Without need there is none, since what is restored stays in the memory of the thread that made it, and that of the first
+/// thread grows faster than that of others.
 pub(crate) fn blocking<T: Send + 'static>(work: impl Future<Output = DictResult<T>> + Send + 'static) -> DictResult<T> {
-    let thread = std::thread::Builder::new().name("lastgood-dict-restore".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(no_thread)?.block_on(work)
-    });
+    if tokio::runtime::Handle::try_current().is_err() {
+        return on_this_thread(work);
+    }
+    let thread = std::thread::Builder::new().name("lastgood-dict-restore".to_owned()).spawn(|| on_this_thread(work));
     match thread.map_err(no_thread)?.join() {
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+fn on_this_thread<T>(work: impl Future<Output = DictResult<T>>) -> DictResult<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(no_thread)?.block_on(work)
 }
 
 pub(crate) fn no_thread(source: std::io::Error) -> DictError {

@@ -5,6 +5,7 @@ mod rows;
 mod table;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
@@ -92,6 +93,7 @@ struct State {
     /// Changes up to here are forgotten.
     forgotten: u64,
     base: Option<Base>,
+    longest_held: Duration,
 }
 
 impl Default for DictStore {
@@ -114,14 +116,24 @@ impl DictStore {
     }
 
     fn with_generation(generation: u64) -> Self {
-        let tables = IndexMap::new();
-        Self(Arc::new(RwLock::new(State { generation, tables, ddl: Vec::new(), forgotten: 0, base: None })))
+        Self::of(State {
+            generation,
+            tables: IndexMap::new(),
+            ddl: Vec::new(),
+            forgotten: 0,
+            base: None,
+            longest_held: Duration::ZERO,
+        })
     }
 
     /// A store of these tables, equal to the backup `base` if there is one.
     pub(crate) fn of_tables(tables: IndexMap<Text, Table>, base: Option<uuid::Uuid>) -> Self {
         let base = base.map(|id| Base { id, generation: 1 });
-        Self(Arc::new(RwLock::new(State { generation: 2, tables, ddl: Vec::new(), forgotten: 1, base })))
+        Self::of(State { generation: 2, tables, ddl: Vec::new(), forgotten: 1, base, longest_held: Duration::ZERO })
+    }
+
+    fn of(state: State) -> Self {
+        Self(Arc::new(RwLock::new(state)))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -326,6 +338,7 @@ impl DictStore {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut state = self.write();
+        let begin = Instant::now();
         let generation = state.generation;
         if generation > 0 {
             state.generation += 1;
@@ -333,7 +346,15 @@ impl DictStore {
         for table in state.tables.values_mut() {
             table.seal();
         }
-        Snapshot::of(&state.tables, &state.ddl, generation, state.forgotten)
+        let snapshot = Snapshot::of(&state.tables, &state.ddl, generation, state.forgotten);
+        state.held_since(begin);
+        snapshot
+    }
+
+    /// The longest time that a snapshot or a backup kept writers out, from taking the lock to giving it back.
+    #[must_use]
+    pub fn longest_held(&self) -> Duration {
+        self.read().longest_held
     }
 
     /// Shows the records of a table as they are now, in insertion order.
@@ -354,6 +375,10 @@ impl State {
 
     fn known(&self, name: &Text) -> DictResult<&Table> {
         self.tables.get(name).ok_or_else(|| DictError::NoTable { table: name.to_string() })
+    }
+
+    fn held_since(&mut self, begin: Instant) {
+        self.longest_held = self.longest_held.max(begin.elapsed());
     }
 
     fn note(&mut self, ddl: Ddl) {
@@ -398,11 +423,14 @@ impl Source for DictStore {
 
     fn forget(&self, until: u64) {
         let mut state = self.write();
+        let begin = Instant::now();
         state.forgotten = state.forgotten.max(until);
         state.ddl.retain(|(generation, _)| *generation > until);
-        for table in state.tables.values_mut() {
-            table.forget(until);
-        }
+        let forgotten: Vec<_> = state.tables.values_mut().map(|table| table.forget(until)).collect();
+        // Freeing the notes of a million changes takes many milliseconds: no writer waits for it.
+        state.held_since(begin);
+        drop(state);
+        drop(forgotten);
     }
 
     fn base(&self) -> Option<Base> {

@@ -8,7 +8,7 @@ use crate::error::{DictError, DictResult};
 use crate::folder::{self, Entry, State};
 use crate::load::Semantics;
 use crate::plan::{self, RestoreTo};
-use crate::restore::content;
+use crate::restore::{content, read_file};
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,12 +62,20 @@ async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<State> {
     if !counts(&entry.state) {
         return Ok(entry.state.clone());
     }
-    let why = match content(store, entry, Semantics::Exact).await {
-        Ok(_) => return Ok(entry.state.clone()),
+    let held = entry.content().is_some();
+    let read = match content(store, entry, Semantics::Exact).await {
+        // Restores take it out of the manifest; DictDB takes the file.
+        Ok(_) if held => read_file(store, entry).await.map(drop),
+        other => other.map(drop),
+    };
+    let why = match read {
+        Ok(()) => return Ok(entry.state.clone()),
+        Err(DictError::Core(CoreError::Store(StoreError::NotFound { .. }))) => "the file is missing".to_owned(),
         Err(DictError::Damaged { what, .. } | DictError::Refused { what, .. }) => what,
         Err(DictError::Core(CoreError::Store(StoreError::Damaged { what, .. }))) => what,
         Err(other) => return Err(other),
     };
+    let why = if held { format!("{why}; its manifest holds it, and restores take it from there") } else { why };
     Ok(if entry.state == State::Good { State::Damaged(why) } else { State::Torn(why) })
 }
 

@@ -14,7 +14,7 @@ use dictstore_backup::folder::{self, State};
 use dictstore_backup::source::Cut as _;
 use dictstore_backup::{
     BackupKind, Backups, Builder, DictError, DictStore, FieldType, Format, Key, Record, RestoreTo, Schema,
-    TableOptions, Value, restore,
+    TableOptions, Value, leftovers, restore,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -267,6 +267,20 @@ fn c2_what_has_no_manifest_is_no_backup() {
     let store = FsStore::open(folder.path()).unwrap();
     let states: Vec<_> = runtime.block_on(folder::list(&store)).unwrap().into_iter().map(|entry| entry.state).collect();
     assert_eq!(states, [State::Good, State::Unpublished]);
+
+    // It stays as long as its writer may be alive, and DictDB's own files stay for ever.
+    let foreign = folder.path().join("dictdb_backup_0000000001_000000.json");
+    std::fs::write(&foreign, "{}").unwrap();
+    let now = jiff::Timestamp::now();
+    let hours = jiff::SignedDuration::from_hours;
+    let left = |now| runtime.block_on(leftovers::plan(&store, now, hours(24))).unwrap();
+    assert!(left(now + hours(23)).is_empty());
+    let plan = left(now + hours(25));
+    assert_eq!(plan.abandoned.len(), 1);
+    let progress = backup_core::progress::Silent;
+    runtime.block_on(leftovers::clear(&store, &plan, &progress)).unwrap();
+    assert!(foreign.exists() && !folder.path().join(&written.file).exists());
+    assert_eq!(picture(&latest(folder.path())), before);
 }
 
 #[test]
@@ -274,7 +288,8 @@ fn c5_c6_c7_a_changed_file_or_manifest_is_refused() {
     let (folder, store) = (tempfile::tempdir().unwrap(), store());
     let backups = backups(&store, folder.path()).start().unwrap();
     let full = backups.backup_now().unwrap().unwrap().file;
-    put(&store, "delta");
+    // Too large for its manifest to hold it.
+    put(&store, &"delta".repeat(20_000));
     let delta = backups.backup_now().unwrap().unwrap().file;
     backups.stop().unwrap();
     for file in [full.clone(), delta.clone(), format!("manifests/{delta}.manifest.json")] {
@@ -296,6 +311,33 @@ fn c5_c6_c7_a_changed_file_or_manifest_is_refused() {
     let DictError::Gap { help, .. } = &error else { panic!("{error}") };
     assert!(help.contains(&full), "{help}");
     restore(folder.path().to_str().unwrap(), RestoreTo::File(full)).unwrap();
+}
+
+#[test]
+fn a_small_delta_survives_the_loss_of_its_file() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), store());
+    let running = backups(&store, folder.path()).start().unwrap();
+    running.backup_now().unwrap();
+    put(&store, "delta");
+    let delta = folder.path().join(running.backup_now().unwrap().unwrap().file);
+    running.stop().unwrap();
+    let good = std::fs::read(&delta).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let place = FsStore::open(folder.path()).unwrap();
+    // What a power failure leaves of a file nobody synchronised: nothing, nothing in it, something else in it.
+    for lost in [None, Some(Vec::new()), Some(vec![b' '; good.len()])] {
+        match &lost {
+            None => std::fs::remove_file(&delta).unwrap(),
+            Some(bytes) => std::fs::write(&delta, bytes).unwrap(),
+        }
+        assert_eq!(picture(&latest(folder.path())), picture(&store));
+        // DictDB would miss it, and so it is told.
+        let report = runtime.block_on(dictstore_backup::verify::verify(&place)).unwrap();
+        assert!(report.broken().next().unwrap().broken.as_ref().unwrap().contains("its manifest holds it"));
+    }
+    std::fs::remove_file(&delta).unwrap();
+    backups(&store, folder.path()).start().unwrap().stop().unwrap();
+    assert_eq!(std::fs::read(&delta).unwrap(), good);
 }
 
 #[test]

@@ -2,30 +2,28 @@
 
 use std::fs;
 
-use crate::server::Server;
-
-/// Machine, versions, date and command, as a Markdown list.
-pub(crate) fn description(server: &Server, lastgood: &str) -> String {
-    let args = as_typed(std::env::args().skip(1));
+/// Machine, what `about` says, date and command, as a Markdown list.
+pub(crate) fn description(about: &[String]) -> String {
+    let args = typed(std::env::args().skip(1));
+    let about: String = about.iter().map(|line| format!("- {line}\n")).collect();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!(
-        "- machine: {}, {cores} cores, {} GiB of memory, Linux {}\n- PostgreSQL: {}\n- lastgood: {lastgood}\n- date: {}\n- command: `cargo xtask bench {}`\n",
+        "- machine: {}, {cores} cores, {} GiB of memory, Linux {}\n{about}- date: {}\n- command: `cargo xtask bench {}`\n",
         processor(),
         memory_gib(),
         rustix::system::uname().release().to_string_lossy(),
-        server.version(),
         jiff::Timestamp::now().strftime("%Y-%m-%d"),
         args.join(" "),
     )
 }
 
-/// The arguments without the interpreter's path, which the workshop adds and which means something on one machine only.
-fn as_typed(args: impl Iterator<Item = String>) -> Vec<String> {
-    let mut typed = Vec::new();
+/// The arguments somebody typed: programs of this machine, which `xtask` adds, are left out.
+fn typed(args: impl Iterator<Item = String>) -> Vec<String> {
     let mut args = args;
+    let mut typed = Vec::new();
     while let Some(argument) = args.next() {
         match argument.as_str() {
-            "--python" => drop(args.next()),
+            "--python" | "--measure" => drop(args.next()),
             _ => typed.push(argument),
         }
     }
@@ -50,8 +48,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_names_no_path_of_the_machine() {
-        let args = ["pgclone", "--scale", "0.5", "--python", "/somewhere/bin/python"].map(str::to_owned);
-        assert_eq!(as_typed(args.into_iter()), ["pgclone", "--scale", "0.5"]);
+    fn programs_of_this_machine_are_no_part_of_the_command() {
+        let args = ["dict", "--python", "/here/python", "--scale", "0.1", "--measure", "/here/measure"];
+        assert_eq!(typed(args.into_iter().map(ToOwned::to_owned)), ["dict", "--scale", "0.1"]);
     }
 }

@@ -3,6 +3,7 @@
 mod chain;
 mod damage;
 mod files;
+mod ours;
 
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
@@ -39,6 +40,12 @@ pub fn rows() -> Vec<Row> {
         Row::new("D7", "watch runs a program after a new backup", Area::Dict, Both, |world| {
             Box::pin(files::watch(world))
         }),
+        Row::new("D8", "our own chains: every command, points by time, name and number", Area::Dict, Both, |world| {
+            Box::pin(ours::every_command(world))
+        }),
+        Row::new("D9", "a manifest of a newer format: nothing read, nothing written", Area::Dict, Both, |world| {
+            Box::pin(ours::newer(world))
+        }),
     ]
 }
 
@@ -46,11 +53,19 @@ fn fixture(name: &str) -> RowResult<Vec<u8>> {
     Ok(std::fs::read(format!("{FIXTURES}/{name}"))?)
 }
 
-/// Puts the files of a folder of fixtures into the location.
+/// Puts the files of a folder of fixtures, and of the folders in it, into the location.
 async fn plant(world: &World, folder: &str) -> RowResult {
-    for entry in std::fs::read_dir(format!("{FIXTURES}/{folder}"))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        world.place().write(&name, &fixture(&format!("{folder}/{name}"))?).await?;
+    let mut folders = vec![String::new()];
+    while let Some(below) = folders.pop() {
+        for entry in std::fs::read_dir(format!("{FIXTURES}/{folder}/{below}"))? {
+            let entry = entry?;
+            let name = format!("{below}{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                folders.push(format!("{name}/"));
+            } else {
+                world.place().write(&name, &fixture(&format!("{folder}/{name}"))?).await?;
+            }
+        }
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use futures::future::BoxFuture;
-use futures::stream::{self, FuturesUnordered};
-use futures::{FutureExt, Stream, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest};
 use crate::document;

@@ -4,8 +4,8 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
-use futures::stream::try_unfold;
-use futures::{Stream, StreamExt};
+use futures_util::stream::try_unfold;
+use futures_util::{Stream, StreamExt};
 
 use super::machine::{Machine, Step};
 use crate::manifest::Codec;

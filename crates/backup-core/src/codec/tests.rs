@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,12 +12,12 @@ use crate::manifest::Codec;
 
 const ALL: [Codec; 3] = [Codec::None, Codec::Zstd, Codec::Gzip];
 
-fn chunks(bytes: &[u8], size: usize) -> impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static {
+fn chunks(bytes: &[u8], size: usize) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let chunks: Vec<_> = bytes.chunks(size).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
     stream::iter(chunks)
 }
 
-async fn collect(stream: impl futures::Stream<Item = io::Result<Bytes>>) -> io::Result<Vec<u8>> {
+async fn collect(stream: impl futures_util::Stream<Item = io::Result<Bytes>>) -> io::Result<Vec<u8>> {
     stream
         .try_fold(Vec::new(), async |mut all, chunk| {
             all.extend_from_slice(&chunk);

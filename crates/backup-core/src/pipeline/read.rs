@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 
 use super::hash::OrderedHasher;
 use crate::digest::{Sha256Digest, Sha256Hasher};
@@ -82,7 +82,7 @@ pub fn verified(inner: ByteStream, key: &Key, sha256: Sha256Digest, bytes: u64) 
         move |what| StoreError::Damaged { key: key.clone(), what }
     };
     let start = Some((inner, OrderedHasher::default(), 0));
-    let checked = futures::stream::try_unfold(start, move |state| {
+    let checked = futures_util::stream::try_unfold(start, move |state| {
         let damaged = damaged.clone();
         async move {
             let Some((mut inner, mut hasher, mut seen)) = state else { return Ok(None) };

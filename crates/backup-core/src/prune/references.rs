@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use futures::StreamExt;
+use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::names::{self, Uses};

@@ -8,7 +8,7 @@ mod removal;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use uuid::Uuid;
 

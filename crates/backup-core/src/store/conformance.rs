@@ -89,7 +89,7 @@ impl<'a> Folder<'a> {
 
     /// Removes everything and checks that nothing, finished or not, is left.
     async fn clear(self) {
-        use futures::TryStreamExt;
+        use futures_util::TryStreamExt;
         let prefix = self.prefix();
         let found: Vec<_> = self.store.list(&prefix, None).try_collect().await.expect("the folder can be listed");
         let keys: Vec<Key> = found.into_iter().map(|meta| meta.key).collect();

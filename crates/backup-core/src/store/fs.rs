@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use jiff::Timestamp;
 
 use self::temp::Temp;
@@ -218,7 +218,7 @@ impl StoreRead for FsStore {
             })
             .await
         });
-        futures::TryStreamExt::try_flatten(pages).boxed()
+        futures_util::TryStreamExt::try_flatten(pages).boxed()
     }
 
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
@@ -236,11 +236,11 @@ impl StoreRead for FsStore {
 impl StoreWrite for FsStore {
     async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
         rules::refuse_lock(options, &self.root.shown)?;
-        let (root, key, mode) = (self.root.clone(), key.clone(), options.mode.clone());
+        let (root, key, mode, durable) = (self.root.clone(), key.clone(), options.mode.clone(), !options.volatile);
         blocking(move || {
             let temp = Temp::create(&root, &key)?;
             temp.write_at(&body, 0)?;
-            temp.publish(&mode)
+            temp.publish(&mode, durable)
         })
         .await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
@@ -146,7 +146,7 @@ impl<S: StoreDelete> StoreDelete for Limit<S> {
 mod tests {
     use std::time::Duration;
 
-    use futures::TryStreamExt;
+    use futures_util::TryStreamExt;
 
     use super::*;
     use crate::store::memory::MemoryStore;

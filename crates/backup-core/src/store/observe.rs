@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::{BoxStream, StreamExt};
+use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
 
 use super::{
@@ -203,7 +203,7 @@ impl<S: StoreDelete> StoreDelete for Observe<S> {
 
 #[cfg(test)]
 mod tests {
-    use futures::TryStreamExt;
+    use futures_util::TryStreamExt;
 
     use super::*;
     use crate::store::memory::MemoryStore;

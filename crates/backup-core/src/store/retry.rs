@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::TryStreamExt;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures_util::TryStreamExt;
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 pub use self::policy::{ATTEMPTS_MAX, DELAY_BUDGET, DELAY_FIRST, DELAY_MAX, RetryPolicy};
 use self::policy::{Tries, Warner};

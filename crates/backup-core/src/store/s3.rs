@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 pub use self::client::{CONNECT_TIMEOUT, Endpoint, REPLY_TIMEOUT};
 use self::failure::{Deed, Place};

@@ -137,6 +137,12 @@ pub(crate) struct Convert {
 pub(crate) struct Prune {
     #[command(flatten)]
     pub(crate) place: Where,
+    /// Without a keep rule: delete nothing but what interrupted runs left. With one that goes anyway
+    #[arg(long)]
+    pub(crate) incomplete: bool,
+    /// How long something unfinished must have been left alone; longer than any backup takes [default: 24h]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) grace: Option<String>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
     #[command(flatten)]

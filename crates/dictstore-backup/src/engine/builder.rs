@@ -204,3 +204,18 @@ impl Builder {
         Backups::start(self.settings, self.on_failure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::DictStore;
+
+    #[test]
+    fn the_defaults_are_dictdbs() {
+        let settings = Backups::builder(DictStore::new(), "./backups").settings;
+        assert_eq!((settings.interval, settings.min_interval), (Duration::from_secs(300), Duration::from_secs(5)));
+        assert_eq!((settings.format, settings.incremental), (Format::Json, false));
+        assert_eq!(settings.max_deltas_before_full, 10);
+        assert!(settings.keep.is_none());
+    }
+}

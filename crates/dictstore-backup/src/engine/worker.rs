@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Instant;
 
-use futures::FutureExt;
+use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 
 use super::builder::Settings;

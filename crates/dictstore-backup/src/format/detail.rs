@@ -1,5 +1,8 @@
 //! What the manifest of a backup says beyond its file: DictDB's JSON has no room for it.
 
+use backup_core::digest::Sha256Digest;
+use backup_core::manifest::Manifest;
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -45,6 +48,19 @@ pub struct DictDetail {
     /// Delta: what happened to tables, in order, before the records are applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ddl: Vec<DdlDetail>,
+    /// The file itself, if it is small: then the manifest alone is the backup, and one durable write makes it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+}
+
+impl DictDetail {
+    /// The backup's file out of its manifest, if that holds it whole.
+    pub(crate) fn content_of(manifest: &Manifest<Self>) -> Option<Bytes> {
+        let content = manifest.detail.content.as_ref()?;
+        let part = manifest.parts.first()?;
+        let whole = Sha256Digest::of(content.as_bytes()) == part.stored_sha256;
+        whole.then(|| Bytes::copy_from_slice(content.as_bytes()))
+    }
 }
 
 /// What is said of one table.

@@ -2,15 +2,19 @@
 
 use std::ops::ControlFlow;
 
+use indexmap::IndexMap;
+
 use crate::error::{DictError, DictResult};
+use crate::json::read::{self, Read, Reader};
+use crate::json::write::text;
 use crate::json::write::{self, Unspeakable};
-use crate::json::{read, write::text};
 use crate::schema::{FieldType, Schema};
 use crate::source::{Cut, TableHead};
+use crate::store::Table;
 use crate::value::{Key, Record, Text, Value};
 
 /// Bytes handed on at a time: enough that the hand-over costs nothing, little enough to hold several.
-pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
 
 /// A table as a file has it.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(crate) struct LoadedTable {
     pub(crate) schema: Option<Schema>,
     /// Records with the key each is stored under, where the format says it.
     pub(crate) records: Vec<(Option<Key>, Record)>,
+    /// All its rows, if they were built while the file was read; then there are no records.
+    pub(crate) built: Option<Table>,
 }
 
 /// What became of an encoding.
@@ -105,41 +111,93 @@ pub(crate) fn unspeakable(table: &Text, key: &Key, Unspeakable(what): Unspeakabl
     }
 }
 
-/// Reads a full JSON file.
+/// Reads a full JSON file. Records are built as they come: a tree of the whole document would be as large again.
 ///
 /// # Errors
 /// [`DictError::Damaged`] naming `file`.
 pub(crate) fn decode(file: &str, bytes: &[u8]) -> DictResult<Vec<LoadedTable>> {
     let damaged = |what: String| DictError::Damaged { file: file.to_owned(), what };
-    let document = read::document(bytes).map_err(|fault| damaged(fault.to_string()))?;
-    let Value::Dict(mut document) = document else { return Err(damaged("it is no object".to_owned())) };
-    let Some(Value::Dict(tables)) = document.remove(&"tables".into()) else {
-        return Err(damaged("it has no `tables`, so that it is no full backup".to_owned()));
-    };
-    tables.into_fields().into_iter().map(|(name, table)| self::table(name, table).map_err(damaged)).collect()
+    let mut tables = None;
+    let read = read::document_of(bytes, |reader| {
+        if !reader.stands(b'{') {
+            reader.value()?;
+            return reader.misfit("it is no object");
+        }
+        reader.members(|reader, name| {
+            // As in Python the last of several members of one name counts.
+            if name == "tables" && reader.stands(b'{') {
+                let mut found = IndexMap::new();
+                reader.members(|reader, name| {
+                    let table = table(reader, name.clone())?;
+                    found.insert(name, table);
+                    Ok(())
+                })?;
+                tables = Some(found);
+                return Ok(());
+            }
+            reader.value()?;
+            if name == "tables" {
+                reader.misfit("its `tables` are no object, so that it is no full backup")
+            } else {
+                Ok(())
+            }
+        })
+    });
+    read.map_err(|fault| damaged(fault.to_string()))?;
+    let tables = tables.ok_or_else(|| damaged("it has no `tables`, so that it is no full backup".to_owned()))?;
+    Ok(tables.into_values().collect())
 }
 
-fn table(name: Text, table: Value) -> Result<LoadedTable, String> {
-    let Value::Dict(mut table) = table else { return Err(format!("the table `{name}` is no object")) };
-    let mut member =
-        |field: &str| table.remove(&field.into()).ok_or_else(|| format!("the table `{name}` has no `{field}`"));
-    let Value::Text(primary_key) = member("primary_key")? else {
-        return Err(format!("the primary key of the table `{name}` is no text"));
-    };
-    let schema = match member("schema")? {
-        Value::Null => None,
-        Value::Dict(fields) => Some(schema(*fields)?),
-        _ => return Err(format!("the schema of the table `{name}` is no object")),
-    };
-    let Value::List(records) = member("records")? else {
-        return Err(format!("the records of the table `{name}` are no list"));
-    };
-    let records = Vec::from(records).into_iter().map(|record| match record {
-        Value::Dict(record) => Ok((None, *record)),
-        _ => Err(format!("a record of the table `{name}` is no object")),
-    });
-    let records = records.collect::<Result<_, String>>()?;
-    Ok(LoadedTable { name, primary_key, schema, records })
+fn table(reader: &mut Reader<'_>, name: Text) -> Read<LoadedTable> {
+    if !reader.stands(b'{') {
+        reader.value()?;
+        return reader.misfit(format!("the table `{name}` is no object"));
+    }
+    let (mut primary_key, mut schema, mut records) = (None, None, None);
+    reader.members(|reader, member| {
+        match member.as_str() {
+            Some("primary_key") => match reader.value()? {
+                Value::Text(field) => primary_key = Some(field),
+                _ => return reader.misfit(format!("the primary key of the table `{name}` is no text")),
+            },
+            Some("schema") => {
+                schema = Some(match reader.value()? {
+                    Value::Null => None,
+                    Value::Dict(fields) => Some(self::schema(*fields).or_else(|what| reader.misfit(what))?),
+                    _ => return reader.misfit(format!("the schema of the table `{name}` is no object")),
+                });
+            }
+            Some("records") => records = Some(self::records(reader, &name)?),
+            _ => drop(reader.value()?),
+        }
+        Ok(())
+    })?;
+    let missing = |field: &str| format!("the table `{name}` has no `{field}`");
+    match (primary_key, schema, records) {
+        (None, ..) => reader.misfit(missing("primary_key")),
+        (_, None, _) => reader.misfit(missing("schema")),
+        (.., None) => reader.misfit(missing("records")),
+        (Some(primary_key), Some(schema), Some(records)) => {
+            Ok(LoadedTable { name, primary_key, schema, records, built: None })
+        }
+    }
+}
+
+fn records(reader: &mut Reader<'_>, table: &Text) -> Read<Vec<(Option<Key>, Record)>> {
+    if !reader.stands(b'[') {
+        reader.value()?;
+        return reader.misfit(format!("the records of the table `{table}` are no list"));
+    }
+    let mut records = Vec::new();
+    reader.items(|reader| {
+        if !reader.stands(b'{') {
+            reader.value()?;
+            return reader.misfit(format!("a record of the table `{table}` is no object"));
+        }
+        records.push((None, reader.record()?));
+        Ok(())
+    })?;
+    Ok(records)
 }
 
 fn schema(fields: Record) -> Result<Schema, String> {

@@ -18,20 +18,26 @@ impl std::fmt::Display for Fault {
     }
 }
 
-type Read<T> = Result<T, Fault>;
+pub(crate) type Read<T> = Result<T, Fault>;
 
 /// Reads one document, and nothing after it.
 pub(crate) fn document(bytes: &[u8]) -> Read<Value> {
+    document_of(bytes, |reader| reader.value())
+}
+
+/// Reads one document as `read` does, and nothing after it.
+pub(crate) fn document_of<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Read<T>) -> Read<T> {
     if let Err(error) = std::str::from_utf8(bytes) {
         return Err(Fault { at: error.valid_up_to(), what: "it is not UTF-8".to_owned() });
     }
     let mut reader = Reader { bytes, at: 0, depth: 0, buffer: Vec::new(), fields: 0 };
-    let value = reader.value()?;
+    let value = read(&mut reader)?;
     reader.space();
     if reader.at < bytes.len() { reader.fault("something follows the end of the document") } else { Ok(value) }
 }
 
-struct Reader<'b> {
+/// A place in a document.
+pub(crate) struct Reader<'b> {
     bytes: &'b [u8],
     at: usize,
     depth: usize,
@@ -42,9 +48,14 @@ struct Reader<'b> {
 }
 
 impl Reader<'_> {
-    fn fault<T>(&self, what: impl Into<String>) -> Read<T> {
+    pub(crate) fn fault<T>(&self, what: impl Into<String>) -> Read<T> {
         let what = if self.at >= self.bytes.len() { "it ends too early".to_owned() } else { what.into() };
         Err(Fault { at: self.at, what })
+    }
+
+    /// The document is one, of something else than was expected just before here.
+    pub(crate) fn misfit<T>(&self, what: impl Into<String>) -> Read<T> {
+        Err(Fault { at: self.at, what: what.into() })
     }
 
     fn peek(&self) -> Option<u8> {
@@ -77,12 +88,12 @@ impl Reader<'_> {
         self.fault("a value was expected")
     }
 
-    fn value(&mut self) -> Read<Value> {
+    pub(crate) fn value(&mut self) -> Read<Value> {
         self.space();
         match self.peek() {
             Some(b'"') => Ok(Value::Text(self.text()?)),
-            Some(b'{') => self.nested(Self::object),
-            Some(b'[') => self.nested(Self::array),
+            Some(b'{') => Ok(self.record()?.into()),
+            Some(b'[') => self.array(),
             Some(b'n') => self.word("null", Value::Null),
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
@@ -96,44 +107,55 @@ impl Reader<'_> {
         }
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Read<Value>) -> Read<Value> {
+    /// Begins an object or array, whose bracket stands here.
+    fn enter(&mut self) -> Read<()> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return self.fault(format!("it is nested deeper than {DEPTH_MAX} levels"));
         }
         self.at += 1;
-        let value = read(self);
-        self.depth -= 1;
-        value
+        self.space();
+        Ok(())
     }
 
-    fn array(&mut self) -> Read<Value> {
-        let mut items = Vec::new();
+    /// Whether the object or array ends here; else there is something more.
+    fn ends(&mut self, bracket: u8) -> bool {
+        let ends = self.peek() == Some(bracket);
+        self.at += usize::from(ends);
+        self.depth -= usize::from(ends);
+        ends
+    }
+
+    /// Whether something of this kind stands here: `{`, `[`, `"`.
+    pub(crate) fn stands(&mut self, first: u8) -> bool {
         self.space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(Value::List(items.into()));
+        self.peek() == Some(first)
+    }
+
+    /// Reads an array, whose bracket stands here, item by item.
+    pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        self.enter()?;
+        if self.ends(b']') {
+            return Ok(());
         }
         loop {
-            items.push(self.value()?);
+            each(self)?;
             self.space();
+            if self.ends(b']') {
+                return Ok(());
+            }
             match self.peek() {
                 Some(b',') => self.at += 1,
-                Some(b']') => {
-                    self.at += 1;
-                    return Ok(Value::List(items.into()));
-                }
                 _ => return self.fault("`,` or `]` was expected"),
             }
         }
     }
 
-    fn object(&mut self) -> Read<Value> {
-        let mut fields = Vec::with_capacity(self.fields.min(64));
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(Value::Dict(Box::default()));
+    /// Reads an object, whose bracket stands here, member by member.
+    pub(crate) fn members(&mut self, mut each: impl FnMut(&mut Self, Text) -> Read<()>) -> Read<()> {
+        self.enter()?;
+        if self.ends(b'}') {
+            return Ok(());
         }
         loop {
             self.space();
@@ -143,18 +165,36 @@ impl Reader<'_> {
             let name = self.text()?;
             self.space();
             self.expect(b':')?;
-            fields.push((name, self.value()?));
+            each(self, name)?;
             self.space();
+            if self.ends(b'}') {
+                return Ok(());
+            }
             match self.peek() {
                 Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    self.fields = fields.len();
-                    return Ok(Value::Dict(Box::new(Record::from_fields(fields))));
-                }
                 _ => return self.fault("`,` or `}` was expected"),
             }
         }
+    }
+
+    fn array(&mut self) -> Read<Value> {
+        let mut items = Vec::new();
+        self.items(|reader| {
+            items.push(reader.value()?);
+            Ok(())
+        })?;
+        Ok(Value::List(items.into()))
+    }
+
+    /// Reads an object, whose bracket stands here.
+    pub(crate) fn record(&mut self) -> Read<Record> {
+        let mut fields = Vec::with_capacity(self.fields.min(64));
+        self.members(|reader, name| {
+            fields.push((name, reader.value()?));
+            Ok(())
+        })?;
+        self.fields = fields.len();
+        Ok(Record::from_fields(fields))
     }
 
     fn number(&mut self) -> Read<Value> {

@@ -14,8 +14,15 @@ fn id(number: u64) -> Uuid {
 fn ours(sequence: u64, parent: u64) -> Entry {
     let kind = if parent == 0 { BackupKind::Full } else { BackupKind::Delta };
     let time = Timestamp::from_second(1_000 + sequence as i64).unwrap();
-    let detail =
-        DictDetail { backup: kind, format: Format::Json, full: id(1), deltas: 0, tables: Vec::new(), ddl: Vec::new() };
+    let detail = DictDetail {
+        backup: kind,
+        format: Format::Json,
+        full: id(1),
+        deltas: 0,
+        tables: Vec::new(),
+        ddl: Vec::new(),
+        content: None,
+    };
     let manifest: DictManifest = Manifest {
         format: FORMAT,
         id: id(sequence),

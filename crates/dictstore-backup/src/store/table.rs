@@ -23,6 +23,25 @@ pub(crate) struct Segment {
     pub(crate) deleted: Vec<Key>,
 }
 
+/// Where a row is, with the hash of its key: an index that grows need not visit the rows, which are all over the memory.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    slot: u32,
+    hash: u32,
+}
+
+impl Place {
+    /// The hash as the index takes it, which looks at the lowest and at the highest bits.
+    fn spread(self) -> u64 {
+        spread(self.hash)
+    }
+}
+
+fn spread(hash: u32) -> u64 {
+    // Odd, so that no two hashes become one; 2^64 divided by the golden ratio, so that the highest bits differ.
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) primary_key: Text,
@@ -30,7 +49,7 @@ pub(crate) struct Table {
     /// The next automatic key.
     pub(crate) next_key: i128,
     pub(crate) rows: Rows,
-    index: HashTable<u32>,
+    index: HashTable<Place>,
     hasher: RandomState,
     open: Segment,
     /// Earlier generations, oldest first, shared with cuts.
@@ -52,11 +71,24 @@ impl Table {
         }
     }
 
+    /// The rows, index and counter of `other`, for a table that has none yet.
+    pub(crate) fn take_rows(&mut self, other: Self) {
+        (self.rows, self.index, self.hasher, self.next_key) = (other.rows, other.index, other.hasher, other.next_key);
+    }
+
     pub(crate) fn slot(&self, key: &Key) -> Option<usize> {
-        let hash = self.hasher.hash_one(key);
+        self.find(self.hash(key), key)
+    }
+
+    fn hash(&self, key: &Key) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    fn find(&self, hash: u32, key: &Key) -> Option<usize> {
         let rows = &self.rows;
-        let found = self.index.find(hash, |slot| rows.get(*slot as usize).is_some_and(|row| row.key == *key));
-        found.map(|slot| *slot as usize)
+        let is_it =
+            |place: &Place| place.hash == hash && rows.get(place.slot as usize).is_some_and(|row| row.key == *key);
+        self.index.find(spread(hash), is_it).map(|place| place.slot as usize)
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Row>> {
@@ -100,10 +132,23 @@ impl Table {
 
     /// Adds a row whose key is known to be free.
     pub(crate) fn add(&mut self, key: Key, record: Record, generation: u64) {
-        let hash = self.hasher.hash_one(&key);
+        let hash = self.hash(&key);
+        self.add_hashed(hash, key, record, generation);
+    }
+
+    /// Adds a row unless its key is taken: then the key comes back.
+    pub(crate) fn add_new(&mut self, key: Key, record: Record, generation: u64) -> Result<(), Key> {
+        let hash = self.hash(&key);
+        if self.find(hash, &key).is_some() {
+            return Err(key);
+        }
+        self.add_hashed(hash, key, record, generation);
+        Ok(())
+    }
+
+    fn add_hashed(&mut self, hash: u32, key: Key, record: Record, generation: u64) {
         let slot = self.rows.push(Arc::new(Row { generation, key, record })) as u32;
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        self.index.insert_unique(hash, slot, |slot| hash_of(rows, hasher, *slot));
+        self.index.insert_unique(spread(hash), Place { slot, hash }, |place| place.spread());
         if generation > 0 {
             self.open(generation).touched.push(slot);
         }
@@ -122,8 +167,8 @@ impl Table {
     /// Removes the row at `slot`.
     pub(crate) fn remove(&mut self, slot: usize, generation: u64) -> Option<Arc<Row>> {
         let row = self.rows.replace(slot, None)?;
-        let hash = self.hasher.hash_one(&row.key);
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other as usize == slot) {
+        let hash = spread(self.hash(&row.key));
+        if let Ok(entry) = self.index.find_entry(hash, |other| other.slot as usize == slot) {
             entry.remove();
         }
         if generation > 0 {
@@ -137,8 +182,7 @@ impl Table {
 
     /// Makes room in one step for so many rows more.
     pub(crate) fn reserve(&mut self, rows: usize) {
-        let (held, hasher) = (&self.rows, &self.hasher);
-        self.index.reserve(rows, |slot| hash_of(held, hasher, *slot));
+        self.index.reserve(rows, |place| place.spread());
     }
 
     fn open(&mut self, generation: u64) -> &mut Segment {
@@ -162,9 +206,9 @@ impl Table {
         (open && self.open.generation > since) || self.sealed.last().is_some_and(|last| last.generation > since)
     }
 
-    /// Forgets what changed up to generation `until`.
-    pub(crate) fn forget(&mut self, until: u64) {
-        self.sealed.retain(|segment| segment.generation > until);
+    /// Forgets what changed up to generation `until`, and gives it to whoever has the time to free it.
+    pub(crate) fn forget(&mut self, until: u64) -> Vec<Arc<Segment>> {
+        self.sealed.extract_if(.., |segment| segment.generation <= until).collect()
     }
 
     /// Clears out empty slots. Rows get other slots, so that notes of changes are moved with them.
@@ -191,17 +235,11 @@ impl Table {
             *segment = Arc::new(renumber(segment));
         }
         self.rows = rows;
-        self.index.clear();
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        for slot in 0..rows.slots() as u32 {
-            self.index.insert_unique(hash_of(rows, hasher, slot), slot, |slot| hash_of(rows, hasher, *slot));
+        // What it names lives, and so has moved.
+        for place in &mut self.index {
+            place.slot = moved[place.slot as usize];
         }
     }
-}
-
-fn hash_of(rows: &Rows, hasher: &RandomState, slot: u32) -> u64 {
-    // The index names live slots only.
-    rows.get(slot as usize).map_or(0, |row| hasher.hash_one(&row.key))
 }
 
 /// An integer of any size as a value.

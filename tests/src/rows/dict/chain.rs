@@ -63,5 +63,16 @@ pub(super) async fn compacted(world: &World) -> RowResult {
     world.lastgood(["dict", "prune", "--keep-last", "1", "-n"]).ok().await?.says("keep")?;
     world.lastgood(["dict", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 0 backups")?;
     ensure_eq!(world.place().picture().await?, before, "the location after prune");
+
+    // What an interrupted run left goes, DictDB's own files stay.
+    let left = "dictdb_delta_9999999999_000000.json";
+    world.place().write(left, b"{").await?;
+    world.lastgood(["dict", "prune", "--incomplete"]).ok().await?.says("deleted 0 backups")?;
+    ensure!(world.place().read(left).await.is_ok(), "a file that may still be being written is gone");
+    let all = ["dict", "prune", "--incomplete", "--grace", "0s"];
+    world.lastgood([&all[..], &["-n"]].concat()).ok().await?.says(left)?;
+    world.lastgood(all).ok().await?.says("1 unfinished one")?;
+    ensure!(world.place().read(left).await.is_err(), "what was never finished is still there");
+    world.lastgood(["dict", "restore", "--to", "after.json"]).ok().await?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use futures::future::{Either, select};
+use futures_util::future::{Either, select};
 use jiff::SignedDuration;
 
 use super::peer::{Peer, Random};

@@ -1,7 +1,7 @@
 //! Checks of listings: order, prefixes, pages, folders.
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt};
 
 use super::Folder;
 use crate::store::{PutMode, PutOptions, SharedStore};
@@ -72,7 +72,7 @@ pub async fn lists_many(store: &SharedStore) {
         let key = folder.key(name);
         store.put(&key, Bytes::from_static(b"x"), &PutOptions::new(PutMode::Create)).await
     });
-    let put: Vec<_> = futures::stream::iter(puts.collect::<Vec<_>>()).buffer_unordered(16).collect().await;
+    let put: Vec<_> = futures_util::stream::iter(puts.collect::<Vec<_>>()).buffer_unordered(16).collect().await;
     put.into_iter().for_each(|result| result.expect("a new object can be created"));
     let mut sorted = expected;
     sorted.sort();

@@ -1,8 +1,8 @@
 //! Checks of whole objects: read after write, conditions, ranges, deletion.
 
 use bytes::Bytes;
-use futures::TryStreamExt;
-use futures::future::join_all;
+use futures_util::TryStreamExt;
+use futures_util::future::join_all;
 
 use super::Folder;
 use crate::error::StoreError;

@@ -1,7 +1,7 @@
 //! Checks of uploads in parts: any order, conditions, holes, what is left of the unfinished.
 
 use bytes::Bytes;
-use futures::future::try_join_all;
+use futures_util::future::try_join_all;
 
 use super::{Folder, small_parts};
 use crate::digest::Sha256Digest;
@@ -56,7 +56,7 @@ pub async fn parts_come_in_any_order_and_repeatedly(store: &SharedStore) {
     assert_eq!(Sha256Digest::of(&folder.read(&key).await), body.digest, "another body than was sent");
     let border = PART_BYTES_MIN as u64;
     let range = store.get(&key, Some(border - 1..border + 1)).await.expect("a range across parts");
-    let range: Vec<Bytes> = futures::TryStreamExt::try_collect(range).await.expect("a range across parts");
+    let range: Vec<Bytes> = futures_util::TryStreamExt::try_collect(range).await.expect("a range across parts");
     assert_eq!(range.concat(), [1, 2]);
     folder.clear().await;
 }

@@ -1,6 +1,6 @@
 //! The harms do what they are called.
 
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 
 use super::*;
 use crate::error::StoreError;

@@ -21,8 +21,15 @@ pub(super) fn tag_of(stat: &Metadata) -> Tag {
     Tag(format!("{:x}-{:x}.{:x}-{:x}", stat.ino(), stat.mtime(), stat.mtime_nsec(), stat.size()))
 }
 
-/// Makes the finished file `path` the object `target`, if `mode` allows.
-pub(super) fn publish(root: &Root, key: &Key, path: &Path, target: &Path, mode: &PutMode) -> StoreResult<()> {
+/// Makes the finished file `path` the object `target`, if `mode` allows; its name `durable`, if it is to be.
+pub(super) fn publish(
+    root: &Root,
+    key: &Key,
+    path: &Path,
+    target: &Path,
+    mode: &PutMode,
+    durable: bool,
+) -> StoreResult<()> {
     let publishing = |error| match io::Error::kind(&error) {
         io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => occupied(key),
         _ => failed(key.as_str(), "publish", 0, error),
@@ -41,6 +48,9 @@ pub(super) fn publish(root: &Root, key: &Key, path: &Path, target: &Path, mode: 
             }
             std::fs::rename(path, target).map_err(publishing)?;
         }
+    }
+    if !durable {
+        return Ok(());
     }
     sync_folder(target.parent().unwrap_or(&root.path)).map_err(publishing)
 }

@@ -88,15 +88,17 @@ impl Temp {
         self.file.set_len(bytes).map_err(|error| self.failed(bytes, error))
     }
 
-    /// Makes the file durable and, if `mode` allows, the object.
-    pub(super) fn publish(&self, mode: &PutMode) -> StoreResult<()> {
+    /// Makes the file the object, if `mode` allows, and both `durable`, if they are to be.
+    pub(super) fn publish(&self, mode: &PutMode, durable: bool) -> StoreResult<()> {
         // The kernel's own time stamps step in milliseconds; versions must differ however quickly they follow.
         self.file.set_modified(SystemTime::now()).map_err(|error| self.failed(0, error))?;
-        self.file.sync_all().map_err(|error| {
-            let bytes = self.file.metadata().map_or(0, |stat| stat.len());
-            self.failed(bytes, error)
-        })?;
-        publish::publish(&self.root, &self.key, &self.path, &self.target, mode)?;
+        if durable {
+            self.file.sync_all().map_err(|error| {
+                let bytes = self.file.metadata().map_or(0, |stat| stat.len());
+                self.failed(bytes, error)
+            })?;
+        }
+        publish::publish(&self.root, &self.key, &self.path, &self.target, mode, durable)?;
         self.gone.store(true, Ordering::Release);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What only the folder store promises: modes, temporary names, what is left after harm.
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt};
 
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 
 use super::*;
 use crate::store::{PutMode, Tag};

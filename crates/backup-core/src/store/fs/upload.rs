@@ -63,7 +63,7 @@ impl Multipart for FileUpload {
             rules::check_complete(inner.temp.key(), &sizes, inner.part_bytes, parts, bytes)?;
             // A last part that was sent again, shorter, or parts past the last leave bytes behind.
             inner.temp.cut(bytes)?;
-            inner.temp.publish(&mode)
+            inner.temp.publish(&mode, true)
         })
         .await
     }

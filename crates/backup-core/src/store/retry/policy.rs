@@ -75,6 +75,7 @@ impl Warner {
     }
 
     fn warn(&self, error: &StoreError) {
+        #[cfg(feature = "s3")]
         tracing::debug!(%error, "trying again");
         let Some(progress) = &self.progress else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

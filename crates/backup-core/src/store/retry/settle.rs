@@ -1,6 +1,6 @@
 //! After a lost answer: is the object that is there the one that was sent?
 
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 
 use crate::digest::{Sha256Digest, Sha256Hasher};
 use crate::error::StoreError;

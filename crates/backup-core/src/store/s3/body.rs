@@ -2,8 +2,8 @@
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
-use futures::StreamExt;
-use futures::stream;
+use futures_util::StreamExt;
+use futures_util::stream;
 
 use crate::error::StoreError;
 use crate::key::Key;

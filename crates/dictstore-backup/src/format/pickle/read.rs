@@ -1,6 +1,6 @@
 //! From the graph of a pickle file to tables.
 
-use super::machine::{Class, Fault, Id, Machine, Object};
+use super::machine::{Built, Class, Entry, Fault, Graph, Id, Machine, Object, Slot};
 use crate::error::{DictError, DictResult};
 use crate::format::full::LoadedTable;
 use crate::json::read::DEPTH_MAX;
@@ -20,138 +20,198 @@ type Made<T> = Result<T, Fault>;
 /// # Errors
 /// [`DictError::Damaged`], [`DictError::Refused`], naming `file`.
 pub(crate) fn decode(file: &str, bytes: &[u8], strict: bool) -> DictResult<Vec<LoadedTable>> {
-    let mut machine = Machine::new(bytes, strict);
-    let loaded = machine.run().and_then(|root| {
-        let left = bytes.len().saturating_mul(VALUES_PER_BYTE).max(VALUES_MIN);
-        Reader { machine: &machine, left }.database(root)
-    });
+    let read = |build| Machine::new(bytes, strict, build).run().and_then(|graph| tables(bytes, graph));
+    let loaded = match read(true) {
+        Err(Fault::Again) => read(false),
+        loaded => loaded,
+    };
     loaded.map_err(|fault| match fault {
         Fault::Damaged(what) => DictError::Damaged { file: file.to_owned(), what },
         Fault::Refused(what) => DictError::Refused { file: file.to_owned(), what },
+        Fault::Again => {
+            DictError::Damaged { file: file.to_owned(), what: "its objects contradict each other".to_owned() }
+        }
     })
 }
 
-struct Reader<'m, 'b> {
-    machine: &'m Machine<'b>,
+fn tables(bytes: &[u8], graph: Graph) -> Made<Vec<LoadedTable>> {
+    let left = bytes.len().saturating_mul(VALUES_PER_BYTE).max(VALUES_MIN);
+    Reader { entries: graph.entries, left, built: graph.built }.database(&graph.root)
+}
+
+struct Reader {
+    entries: Vec<Entry>,
     left: usize,
+    built: Built,
 }
 
 fn refused<T>(what: impl Into<String>) -> Made<T> {
     Err(Fault::Refused(what.into()))
 }
 
-impl<'m> Reader<'m, '_> {
-    fn object(&self, id: Id) -> &'m Object {
-        self.machine.object(id)
-    }
-
-    fn database(&mut self, root: Id) -> Made<Vec<LoadedTable>> {
+impl Reader {
+    fn database(&mut self, root: &Slot) -> Made<Vec<LoadedTable>> {
         let state = self.state(root, Class::Database, "a database")?;
-        let Object::Dict(tables) = self.object(self.member(state, "tables")?) else {
+        let Some(tables) = self.dict(member(&state, "tables")?)? else {
             return refused("the tables are no dictionary");
         };
-        tables.iter().map(|(name, table)| self.table(*name, *table)).collect()
+        tables.iter().map(|(name, table)| self.table(name, table)).collect()
     }
 
     /// The state of an instance of `class`.
-    fn state(&self, id: Id, class: Class, what: &str) -> Made<&'m [(Id, Id)]> {
-        match self.object(id) {
-            Object::Instance(found, Some(state)) if *found == class => match self.object(*state) {
-                Object::Dict(members) => Ok(members),
-                _ => refused(format!("the state of {what} is no dictionary")),
+    fn state(&mut self, slot: &Slot, class: Class, what: &str) -> Made<Vec<(Slot, Slot)>> {
+        let state = match slot {
+            Slot::Object(id) => match &self.entries[*id as usize].object {
+                Object::Instance(found, Some(state)) if *found == class => state.clone(),
+                _ => return refused(format!("{what} of DictDB was expected")),
             },
-            _ => refused(format!("{what} of DictDB was expected")),
-        }
-    }
-
-    fn member(&self, state: &[(Id, Id)], name: &str) -> Made<Id> {
-        let named = |id: Id| matches!(self.object(id), Object::Scalar(Value::Text(text)) if text == name);
-        match state.iter().rev().find(|(member, _)| named(*member)) {
-            Some((_, id)) => Ok(*id),
-            None => refused(format!("`{name}` is missing")),
-        }
-    }
-
-    fn text(&self, id: Id, what: &str) -> Made<Text> {
-        match self.object(id) {
-            Object::Scalar(Value::Text(text)) => Ok(text.clone()),
-            _ => refused(format!("{what} is no text")),
-        }
-    }
-
-    fn table(&mut self, name: Id, table: Id) -> Made<LoadedTable> {
-        let name = self.text(name, "the name of a table")?;
-        let state = self.state(table, Class::Table, "a table")?;
-        let primary_key = self.text(self.member(state, "primary_key")?, "a primary key")?;
-        let schema = match self.object(self.member(state, "schema")?) {
-            Object::Scalar(Value::Null) => None,
-            Object::Dict(fields) => Some(self.schema(fields)?),
-            _ => return refused("a schema is no dictionary"),
+            Slot::Value(_) => return refused(format!("{what} of DictDB was expected")),
         };
-        let Object::Dict(pairs) = self.object(self.member(state, "records")?) else {
+        match self.dict(&state)? {
+            Some(members) => Ok(members),
+            None => refused(format!("the state of {what} is no dictionary")),
+        }
+    }
+
+    /// The entries of a dictionary, if it is one.
+    fn dict(&mut self, slot: &Slot) -> Made<Option<Vec<(Slot, Slot)>>> {
+        let Slot::Object(id) = slot else { return Ok(None) };
+        match &self.entries[*id as usize].object {
+            Object::Fields(_) | Object::Dict(_) => Ok(Some(self.take(*id)?.into_pairs())),
+            _ => Ok(None),
+        }
+    }
+
+    /// An object to be moved to where it stands; a copy of one that may stand elsewhere too.
+    fn take(&mut self, id: Id) -> Made<Object> {
+        let entry = &mut self.entries[id as usize];
+        let size = match &entry.object {
+            Object::List(items) | Object::Set(items) => items.len(),
+            Object::Tuple(items) | Object::FrozenSet(items) => items.len(),
+            Object::Fields(fields) => fields.len(),
+            Object::Dict(pairs) => pairs.len(),
+            Object::Rows => return Err(Fault::Again),
+            Object::Class(_) | Object::Instance(..) | Object::Taken => 0,
+        };
+        match self.left.checked_sub(1 + size) {
+            Some(left) => self.left = left,
+            None => return refused("its values grow far beyond its size"),
+        }
+        Ok(if entry.shared { entry.object.clone() } else { std::mem::replace(&mut entry.object, Object::Taken) })
+    }
+
+    fn table(&mut self, name: &Slot, table: &Slot) -> Made<LoadedTable> {
+        let name = text(name, "the name of a table")?;
+        let state = self.state(table, Class::Table, "a table")?;
+        let primary_key = text(member(&state, "primary_key")?, "a primary key")?;
+        let schema = match member(&state, "schema")? {
+            Slot::Value(Value::Null) => None,
+            given => match self.dict(given)? {
+                Some(fields) => Some(self.schema(&fields)?),
+                None => return refused("a schema is no dictionary"),
+            },
+        };
+        let records = member(&state, "records")?;
+        if let Slot::Object(id) = records
+            && let Some(built) = self.built.remove(id)
+        {
+            return Ok(LoadedTable { name, primary_key, schema, records: Vec::new(), built: Some(built) });
+        }
+        let Some(pairs) = self.dict(records)? else {
             return refused("the records of a table are no dictionary");
         };
         let mut records = Vec::with_capacity(pairs.len());
         for (key, record) in pairs {
-            let key = Key::new(self.value(*key, 0)?)
+            let key = Key::new(self.value(key, 0)?)
                 .map_err(|value| Fault::Refused(format!("a {} cannot be a key", value.type_name())))?;
-            match self.value(*record, 0)? {
-                Value::Dict(record) => records.push((Some(key), *record)),
-                _ => {
+            match self.record(record)? {
+                Some(record) => records.push((Some(key), record)),
+                None => {
                     return refused(format!("the record {key} of the table `{name}` is no dictionary of named fields"));
                 }
             }
         }
-        Ok(LoadedTable { name, primary_key, schema, records })
+        Ok(LoadedTable { name, primary_key, schema, records, built: None })
     }
 
-    fn schema(&self, fields: &[(Id, Id)]) -> Made<Schema> {
-        let field = |(name, kind): &(Id, Id)| {
-            let name = self.text(*name, "a field of a schema")?;
-            match self.object(*kind) {
-                Object::Class(Class::Type(Some(kind))) => Ok((name, *kind)),
-                _ => refused(format!("the type of the field `{name}` is none of DictDB's")),
+    fn record(&mut self, slot: Slot) -> Made<Option<Record>> {
+        if let Slot::Object(id) = slot
+            && let Object::Fields(_) = self.entries[id as usize].object
+        {
+            let Object::Fields(fields) = self.take(id)? else { return Ok(None) };
+            return Ok(Some(Record::from_fields(fields)));
+        }
+        match self.value(slot, 0)? {
+            Value::Dict(record) => Ok(Some(*record)),
+            _ => Ok(None),
+        }
+    }
+
+    fn schema(&self, fields: &[(Slot, Slot)]) -> Made<Schema> {
+        let field = |(name, kind): &(Slot, Slot)| {
+            let name = text(name, "a field of a schema")?;
+            match kind {
+                Slot::Object(id) => match &self.entries[*id as usize].object {
+                    Object::Class(Class::Type(Some(kind))) => Ok((name, *kind)),
+                    _ => refused(format!("the type of the field `{name}` is none of DictDB's")),
+                },
+                Slot::Value(_) => refused(format!("the type of the field `{name}` is none of DictDB's")),
             }
         };
         fields.iter().map(field).collect()
     }
 
-    fn value(&mut self, id: Id, depth: usize) -> Made<Value> {
+    fn value(&mut self, slot: Slot, depth: usize) -> Made<Value> {
         if depth > DEPTH_MAX {
             return refused(format!("it is nested deeper than {DEPTH_MAX} levels"));
         }
-        let Some(left) = self.left.checked_sub(1) else {
-            return refused("its values grow far beyond its size");
+        let id = match slot {
+            Slot::Value(value) => return Ok(value),
+            Slot::Object(id) => id,
         };
-        self.left = left;
-        Ok(match self.object(id) {
-            Object::Scalar(value) => value.clone(),
+        Ok(match self.take(id)? {
             Object::List(items) => Value::List(self.values(items, depth)?),
-            Object::Tuple(items) => Value::Tuple(self.values(items, depth)?),
+            Object::Tuple(items) => Value::Tuple(self.values(items.into(), depth)?),
             Object::Set(items) => Value::Set(self.values(items, depth)?),
-            Object::FrozenSet(items) => Value::FrozenSet(self.values(items, depth)?),
-            Object::Dict(pairs) => self.dict(pairs, depth)?,
+            Object::FrozenSet(items) => Value::FrozenSet(self.values(items.into(), depth)?),
+            Object::Fields(fields) => Record::from_fields(fields).into(),
+            Object::Dict(pairs) => self.pairs(pairs, depth)?,
             Object::Class(_) | Object::Instance(..) => return refused("a class or object stands where a value should"),
+            Object::Taken | Object::Rows => return Err(Fault::Again),
         })
     }
 
-    fn values(&mut self, items: &[Id], depth: usize) -> Made<Box<[Value]>> {
-        items.iter().map(|item| self.value(*item, depth + 1)).collect()
+    fn values(&mut self, items: Vec<Slot>, depth: usize) -> Made<Box<[Value]>> {
+        items.into_iter().map(|item| self.value(item, depth + 1)).collect()
     }
 
-    fn dict(&mut self, pairs: &[(Id, Id)], depth: usize) -> Made<Value> {
-        let named = pairs.iter().all(|(name, _)| matches!(self.object(*name), Object::Scalar(Value::Text(_))));
-        if !named {
-            let pairs =
-                pairs.iter().map(|(name, value)| Ok((self.value(*name, depth + 1)?, self.value(*value, depth + 1)?)));
-            return Ok(Value::Pairs(pairs.collect::<Made<_>>()?));
-        }
-        let mut fields = Vec::with_capacity(pairs.len());
-        for (name, value) in pairs {
-            if let Object::Scalar(Value::Text(name)) = self.object(*name) {
-                fields.push((name.clone(), self.value(*value, depth + 1)?));
+    fn pairs(&mut self, pairs: Vec<(Slot, Slot)>, depth: usize) -> Made<Value> {
+        if pairs.iter().all(|(name, _)| matches!(name, Slot::Value(Value::Text(_)))) {
+            let mut fields = Vec::with_capacity(pairs.len());
+            for (name, value) in pairs {
+                if let Slot::Value(Value::Text(name)) = name {
+                    fields.push((name, self.value(value, depth + 1)?));
+                }
             }
+            return Ok(Record::from_fields(fields).into());
         }
-        Ok(Record::from_fields(fields).into())
+        let pairs = pairs.into_iter();
+        let pairs = pairs.map(|(name, value)| Ok((self.value(name, depth + 1)?, self.value(value, depth + 1)?)));
+        Ok(Value::Pairs(pairs.collect::<Made<_>>()?))
+    }
+}
+
+fn member<'s>(state: &'s [(Slot, Slot)], name: &str) -> Made<&'s Slot> {
+    let named = |slot: &Slot| matches!(slot, Slot::Value(Value::Text(text)) if text == name);
+    match state.iter().rev().find(|(member, _)| named(member)) {
+        Some((_, slot)) => Ok(slot),
+        None => refused(format!("`{name}` is missing")),
+    }
+}
+
+fn text(slot: &Slot, what: &str) -> Made<Text> {
+    match slot {
+        Slot::Value(Value::Text(text)) => Ok(text.clone()),
+        _ => refused(format!("{what} is no text")),
     }
 }

@@ -130,3 +130,33 @@ fn t8_depth_size_and_sharing_are_bounded() {
     assert!(what.contains("grow") || what.contains("damaged"), "{what}");
     assert!(refusal(b"r\xff\xff\xff\x7f.").len() > 3);
 }
+
+#[test]
+fn a_large_file_is_the_same_however_it_is_read() {
+    let store = DictStore::new();
+    for table in ["a", "b"] {
+        store.create_table(table, TableOptions::new().primary_key("key")).unwrap();
+        let record = |n: i64| Record::new().with("key", format!("k{n}")).with("v", n).with("text", "x".repeat(20));
+        store.insert_many(table, (0..20_500).map(record).collect()).unwrap();
+    }
+    let back = |store: &DictStore| {
+        let bytes = written(store);
+        let tables = decode("f", &bytes, true).unwrap();
+        let built: Vec<bool> = tables.iter().map(|table| table.built.is_some()).collect();
+        let loader = crate::load::Loader::full("f", tables, None, crate::Semantics::Exact).unwrap();
+        let (loaded, _) = loader.finish(None);
+        assert!(crate::diff::diff(store, &loaded).is_empty());
+        built
+    };
+    assert_eq!(back(&store), [true, true]);
+    // A record that is no plain one, behind thousands that were: read again without building rows.
+    store.insert("b", Record::new().with("key", "list").with("v", vec![Value::Null])).unwrap();
+    assert_eq!(back(&store), [false, false]);
+    // A key twice is told as in small files.
+    let mut bytes = written(&store);
+    let at = bytes.windows(2).position(|window| window == b"k7").unwrap();
+    bytes[at + 1] = b'8';
+    let tables = decode("f", &bytes, true).unwrap();
+    let error = crate::load::Loader::full("f", tables, None, crate::Semantics::Exact).unwrap_err();
+    assert!(error.to_string().contains("two records"), "{error}");
+}

@@ -1,0 +1,209 @@
+//! One job of `cargo xtask bench dict`, in a process of its own; prints what it took as one line of JSON.
+//!
+//! `cargo run --release -p dictstore-backup --example measure -- JOB ROWS FOLDER [FORMAT]`
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dictstore_backup::{Backups, DictStore, Format, Key, OnConflict, Record, RestoreTo, TableOptions, restore};
+use serde_json::{Value, json};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+const TABLE: &str = "people";
+
+/// Rows changed before each delta.
+const DELTA_ROWS: i64 = 100;
+
+/// Deltas timed in a run: their median is told.
+const DELTAS: usize = 31;
+
+/// How long writers are watched with nothing else going on.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Longer than any job takes: nothing is written unasked.
+const NEVER: Duration = Duration::from_secs(86_400);
+
+fn record(id: i64) -> Record {
+    Record::new().with("id", id).with("name", format!("Name{id}")).with("age", id % 90)
+}
+
+fn filled(store: &DictStore, rows: i64) -> Outcome {
+    store.create_table(TABLE, TableOptions::new())?;
+    for id in 0..rows {
+        store.insert(TABLE, record(id))?;
+    }
+    Ok(())
+}
+
+fn of(rows: i64) -> Outcome<DictStore> {
+    let store = DictStore::new();
+    filled(&store, rows)?;
+    Ok(store)
+}
+
+fn format_of(text: Option<&String>) -> Outcome<Format> {
+    Ok(text.map_or(Ok(Format::Json), |text| text.parse())?)
+}
+
+fn full(rows: i64, folder: &str, format: Format) -> Outcome<Value> {
+    let store = of(rows)?;
+    let backups = Backups::builder(store, folder).interval(NEVER).format(format).start()?;
+    let begin = Instant::now();
+    let written = backups.backup_full()?.ok_or("no backup was written")?;
+    let wall_s = begin.elapsed().as_secs_f64();
+    backups.stop()?;
+    Ok(json!({ "wall_s": wall_s, "bytes": written.bytes }))
+}
+
+fn load(rows: i64, folder: &str) -> Outcome<Value> {
+    let begin = Instant::now();
+    let store = restore(folder, RestoreTo::Latest)?;
+    let wall_s = begin.elapsed().as_secs_f64();
+    if store.len(TABLE)? as i64 != rows {
+        return Err("the restored table has another number of rows".into());
+    }
+    Ok(json!({ "wall_s": wall_s }))
+}
+
+/// The median time of a delta, and of writing as many bytes and asking for them to be durable.
+fn delta(rows: i64, folder: &str) -> Outcome<Value> {
+    let store = of(rows)?;
+    let backups = Backups::builder(store.clone(), folder).interval(NEVER).incremental(true);
+    let backups = backups.max_deltas_before_full(u64::MAX).start()?;
+    backups.backup_full()?;
+    let (mut deltas, mut syncs, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for round in 0..DELTAS as i64 {
+        for row in 0..DELTA_ROWS {
+            let id = (round * DELTA_ROWS + row).wrapping_mul(7_919) % rows;
+            store.update(TABLE, &Key::from(id), Record::new().with("age", 100 + round))?;
+        }
+        let begin = Instant::now();
+        let written = backups.backup_delta()?.ok_or("no delta was written")?;
+        deltas.push(begin.elapsed().as_secs_f64());
+        bytes = written.bytes;
+        let body = vec![b' '; usize::try_from(bytes)?];
+        let begin = Instant::now();
+        let mut file = File::create(Path::new(folder).join(format!("sync-{round}")))?;
+        file.write_all(&body)?;
+        file.sync_all()?;
+        syncs.push(begin.elapsed().as_secs_f64());
+    }
+    backups.stop()?;
+    Ok(json!({ "wall_s": median(deltas), "sync_s": median(syncs), "bytes": bytes }))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Writes until told to stop; how much it wrote, and the longest single write in seconds.
+fn write(store: &DictStore, rows: i64, stop: &AtomicBool) -> (u64, f64) {
+    let (mut count, mut longest) = (0_u64, Duration::ZERO);
+    while !stop.load(Ordering::Relaxed) {
+        let id = (count.wrapping_mul(7_919) % rows.unsigned_abs()).cast_signed();
+        let begin = Instant::now();
+        let written = store.upsert(TABLE, Record::new().with("id", id).with("age", 1), OnConflict::Update);
+        longest = longest.max(begin.elapsed());
+        count += u64::from(written.is_ok());
+    }
+    (count, longest.as_secs_f64())
+}
+
+/// Writes meanwhile: rate per second, longest write, and what `work` gives.
+fn beside<T>(store: &DictStore, rows: i64, work: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, f64, T)> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let begin = Instant::now();
+        let writer = scope.spawn(|| write(store, rows, &stop));
+        let result = work();
+        stop.store(true, Ordering::Relaxed);
+        let (count, longest) = writer.join().map_err(|_| "the writer panicked")?;
+        Ok((count as f64 / begin.elapsed().as_secs_f64(), longest, result?))
+    })
+}
+
+fn stall(rows: i64, folder: &str) -> Outcome<Value> {
+    let store = &of(rows)?;
+    let backups = Backups::builder(store.clone(), folder).interval(NEVER).start()?;
+    let idle = || {
+        std::thread::sleep(IDLE);
+        Ok(())
+    };
+    let (idle_rate, idle_longest, ()) = beside(store, rows, idle)?;
+    let (rate, longest, _) = beside(store, rows, || Ok(backups.backup_full()?))?;
+    let held_s = store.longest_held().as_secs_f64();
+    Ok(json!({
+        "held_s": held_s, "longest_s": longest, "idle_longest_s": idle_longest, "rate": rate, "idle_rate": idle_rate,
+    }))
+}
+
+/// Bytes the kernel says under `name`; proc(5).
+fn memory(name: &str) -> Outcome<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with(name)).ok_or("the kernel does not tell")?;
+    Ok(line.split_ascii_whitespace().nth(1).ok_or("the kernel tells no number")?.parse::<u64>()? * 1024)
+}
+
+/// Memory at the peak of a full backup during which one row of a hundred changes, beyond what the rows take.
+fn peak(rows: i64, folder: &str) -> Outcome<Value> {
+    let empty = memory("VmRSS:")?;
+    let store = of(rows)?;
+    let backups = Backups::builder(store.clone(), folder).interval(NEVER).start()?;
+    // Once before: what a first backup sets up stays, and is not what a backup takes.
+    let before = memory("VmRSS:")?;
+    // Sets the high-water mark back to now; proc(5).
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            (0..rows).step_by(100).try_for_each(|id| store.update(TABLE, &Key::from(id), Record::new().with("age", 1)))
+        });
+        backups.backup_full()?;
+        writer.join().map_err(|_| "the writer panicked")??;
+        Outcome::Ok(())
+    })?;
+    let peak = memory("VmHWM:")?;
+    Ok(json!({ "data_bytes": before - empty, "extra_bytes": peak.saturating_sub(before) }))
+}
+
+/// Rows inserted a second with changes noted, and without.
+fn insert(rows: i64) -> Outcome<Value> {
+    let timed = |store: &DictStore| {
+        let begin = Instant::now();
+        filled(store, rows)?;
+        Outcome::Ok(rows as f64 / begin.elapsed().as_secs_f64())
+    };
+    // Once for nothing: the first rows pay for memory the process has never had.
+    timed(&DictStore::untracked())?;
+    let (mut tracked, mut untracked) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        untracked.push(timed(&DictStore::untracked())?);
+        tracked.push(timed(&DictStore::new())?);
+    }
+    Ok(json!({ "tracked": median(tracked), "untracked": median(untracked) }))
+}
+
+fn main() -> Outcome {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [job, rows, folder, ..] = &args[..] else { return Err("measure JOB ROWS FOLDER [FORMAT]".into()) };
+    let rows: i64 = rows.parse()?;
+    let measured = match job.as_str() {
+        "full" => full(rows, folder, format_of(args.get(3))?)?,
+        "load" => load(rows, folder)?,
+        "delta" => delta(rows, folder)?,
+        "stall" => stall(rows, folder)?,
+        "peak" => peak(rows, folder)?,
+        "insert" => insert(rows)?,
+        other => return Err(format!("there is no job `{other}`").into()),
+    };
+    #[expect(clippy::print_stdout, reason = "what it measured is its output")]
+    {
+        println!("{measured}");
+    }
+    Ok(())
+}
