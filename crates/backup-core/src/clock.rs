@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+/// Moments, and the time between them.
+pub use jiff::{SignedDuration, Timestamp};
 
 /// Tells the time.
 pub trait Clock: fmt::Debug + Send + Sync {

@@ -6,40 +6,35 @@ use crate::key::Key;
 pub type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// A failed store operation. Variants are decisions: retry code asks [`StoreError::is_permanent`], never the text.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no object of that key.
     #[error("`{key}` does not exist")]
-    #[diagnostic(code("store::not_found"))]
     NotFound {
         /// The key asked for.
         key: String,
     },
     /// Conditional create found an object of that key.
     #[error("`{key}` already exists")]
-    #[diagnostic(code("store::already_exists"))]
     AlreadyExists {
         /// The key that was to be created.
         key: String,
     },
     /// Conditional replace found another version than the one expected.
     #[error("`{key}` was changed by somebody else")]
-    #[diagnostic(code("store::precondition"))]
     Precondition {
         /// The key that was to be replaced.
         key: String,
     },
     /// The credentials are valid and not allowed to do this.
     #[error("not allowed to {action} `{key}`")]
-    #[diagnostic(code("store::permission_denied"))]
     PermissionDenied {
         /// The key or prefix acted on.
         key: String,
         /// What was tried, in the store's own words: an IAM action such as `s3:PutObject`, or a file operation.
         action: String,
         /// The next thing to do.
-        #[help]
         help: String,
         /// What the store said.
         #[source]
@@ -47,10 +42,6 @@ pub enum StoreError {
     },
     /// No usable credentials.
     #[error("the store does not accept the credentials")]
-    #[diagnostic(
-        code("store::unauthenticated"),
-        help("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine")
-    )]
     Unauthenticated {
         /// What the store said.
         #[source]
@@ -58,17 +49,14 @@ pub enum StoreError {
     },
     /// The bucket or folder itself is missing.
     #[error("there is no `{location}`")]
-    #[diagnostic(code("store::no_location"))]
     NoLocation {
         /// The location, as the user wrote it.
         location: String,
         /// The next thing to do.
-        #[help]
         help: String,
     },
     /// The store asks to slow down, or failed in a way that may pass: 429, 500, 502, 503, 504.
     #[error("the store is busy or failing for now ({action} `{key}`)")]
-    #[diagnostic(code("store::busy"))]
     Busy {
         /// The key or prefix acted on.
         key: String,
@@ -80,7 +68,6 @@ pub enum StoreError {
     },
     /// No answer: refused, reset, timed out. What happened to the request is **unknown**.
     #[error("the store did not answer ({action} `{key}`)")]
-    #[diagnostic(code("store::unreachable"))]
     Unreachable {
         /// The key or prefix acted on.
         key: String,
@@ -92,7 +79,6 @@ pub enum StoreError {
     },
     /// The disk or quota is full.
     #[error("no space left to write {bytes_needed} more bytes of `{key}`")]
-    #[diagnostic(code("store::no_space"), help("free space or choose another location with -r; nothing was published"))]
     NoSpace {
         /// The key being written.
         key: String,
@@ -104,7 +90,6 @@ pub enum StoreError {
     },
     /// The bytes that arrived are not the bytes that were asked for, or not those that were written.
     #[error("`{key}` is damaged: {what}")]
-    #[diagnostic(code("store::damaged"))]
     Damaged {
         /// The object.
         key: String,
@@ -113,24 +98,20 @@ pub enum StoreError {
     },
     /// The store cannot do something every store must.
     #[error("the store cannot be used: {what}")]
-    #[diagnostic(code("store::unsuitable"))]
     Unsuitable {
         /// The missing capability.
         what: String,
         /// The next thing to do.
-        #[help]
         help: String,
     },
     /// A key, location or option that cannot be used.
     #[error("{what}")]
-    #[diagnostic(code("store::invalid"))]
     Invalid {
         /// What is wrong with it, and where.
         what: String,
     },
     /// Anything else; permanent as far as is known.
     #[error("{action} `{key}` failed")]
-    #[diagnostic(code("store::other"))]
     Other {
         /// The key or prefix acted on.
         key: String,
@@ -140,6 +121,43 @@ pub enum StoreError {
         #[source]
         source: Cause,
     },
+}
+
+impl StoreError {
+    /// A short name of what happened, which stays the same from version to version.
+    #[must_use]
+    pub fn error_code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "store::not_found",
+            Self::AlreadyExists { .. } => "store::already_exists",
+            Self::Precondition { .. } => "store::precondition",
+            Self::PermissionDenied { .. } => "store::permission_denied",
+            Self::Unauthenticated { .. } => "store::unauthenticated",
+            Self::NoLocation { .. } => "store::no_location",
+            Self::Busy { .. } => "store::busy",
+            Self::Unreachable { .. } => "store::unreachable",
+            Self::NoSpace { .. } => "store::no_space",
+            Self::Damaged { .. } => "store::damaged",
+            Self::Unsuitable { .. } => "store::unsuitable",
+            Self::Invalid { .. } => "store::invalid",
+            Self::Other { .. } => "store::other",
+        }
+    }
+
+    /// The next thing to do, and what is still safe, where there is something to say.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        match self {
+            Self::PermissionDenied { help, .. } => Some(help),
+            Self::Unauthenticated { .. } => Some(
+                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine",
+            ),
+            Self::NoLocation { help, .. } => Some(help),
+            Self::NoSpace { .. } => Some("free space or choose another location with -r; nothing was published"),
+            Self::Unsuitable { help, .. } => Some(help),
+            _ => None,
+        }
+    }
 }
 
 impl StoreError {
@@ -189,12 +207,11 @@ impl StoreError {
 }
 
 /// A manifest or other stored document that cannot be used.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
     /// Written by a newer major format.
     #[error("`{key}` has format {found}; this version reads up to {supported}")]
-    #[diagnostic(code("format::newer"), help("it was made by a newer version: upgrade lastgood. Nothing was written"))]
     Newer {
         /// The document.
         key: String,
@@ -205,14 +222,12 @@ pub enum FormatError {
     },
     /// Its own digest does not match: edited, truncated or damaged.
     #[error("`{key}` does not have the digest it claims: it was changed after it was written")]
-    #[diagnostic(code("format::digest"), help("restore from another backup; `lastgood pg ls` lists them"))]
     Digest {
         /// The document.
         key: String,
     },
     /// Not the document it should be.
     #[error("`{key}` cannot be read: {what}")]
-    #[diagnostic(code("format::invalid"))]
     Invalid {
         /// The document.
         key: String,
@@ -221,25 +236,43 @@ pub enum FormatError {
     },
 }
 
+impl FormatError {
+    /// A short name of what happened, which stays the same from version to version.
+    #[must_use]
+    pub fn error_code(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => "format::newer",
+            Self::Digest { .. } => "format::digest",
+            Self::Invalid { .. } => "format::invalid",
+        }
+    }
+
+    /// The next thing to do, and what is still safe, where there is something to say.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        match self {
+            Self::Newer { .. } => Some("it was made by a newer version: upgrade lastgood. Nothing was written"),
+            Self::Digest { .. } => Some("restore from another backup; `lastgood pg ls` lists them"),
+            _ => None,
+        }
+    }
+}
+
 /// Either of the two, for functions that read stored documents.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CoreError {
     /// The store failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Store(#[from] StoreError),
     /// A stored document cannot be used.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Format(#[from] FormatError),
     /// Retention would do what it must never do.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Retention(#[from] crate::retention::RetentionError),
     /// Somebody else published another backup under the same key.
     #[error("`{key}` was published by `{theirs}` before `{ours}` could; that backup is untouched")]
-    #[diagnostic(code("core::taken"), help("let only one of the two run at a time, then run this one again"))]
     Taken {
         /// The manifest's key.
         key: String,
@@ -250,6 +283,31 @@ pub enum CoreError {
     },
     /// The caller asked to stop.
     #[error("interrupted")]
-    #[diagnostic(code("core::cancelled"))]
     Cancelled,
+}
+
+impl CoreError {
+    /// A short name of what happened, which stays the same from version to version.
+    #[must_use]
+    pub fn error_code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.error_code(),
+            Self::Format(error) => error.error_code(),
+            Self::Retention(error) => error.error_code(),
+            Self::Taken { .. } => "core::taken",
+            Self::Cancelled => "core::cancelled",
+        }
+    }
+
+    /// The next thing to do, and what is still safe, where there is something to say.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        match self {
+            Self::Store(error) => error.remedy(),
+            Self::Format(error) => error.remedy(),
+            Self::Retention(error) => error.remedy(),
+            Self::Taken { .. } => Some("let only one of the two run at a time, then run this one again"),
+            _ => None,
+        }
+    }
 }

@@ -4,6 +4,9 @@ pub mod catalogue;
 pub mod clock;
 #[cfg(feature = "codec")]
 pub mod codec;
+#[cfg(feature = "diagnostics")]
+#[doc(hidden)]
+pub mod diagnostic;
 pub mod digest;
 pub mod document;
 pub mod error;

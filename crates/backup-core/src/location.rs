@@ -13,6 +13,7 @@ pub use exposure::Exposure;
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
 use crate::store::memory::MemoryStore;
+#[cfg(feature = "retry")]
 use crate::store::retry::{Retry, RetryPolicy};
 use crate::store::{SharedStore, Store};
 
@@ -88,6 +89,12 @@ async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> 
     })
 }
 
+#[cfg(not(feature = "retry"))]
+fn with_retries(store: impl Store) -> SharedStore {
+    Arc::new(store)
+}
+
+#[cfg(feature = "retry")]
 fn with_retries(store: impl Store) -> SharedStore {
     Arc::new(Retry::new(store, RetryPolicy::default()))
 }

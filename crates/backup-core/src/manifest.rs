@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use uuid::Uuid;
+/// Identity of a backup.
+pub use uuid::Uuid;
 
 use crate::digest::Sha256Digest;
 use crate::error::FormatError;

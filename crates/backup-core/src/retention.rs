@@ -130,19 +130,14 @@ impl RetentionPlan {
 }
 
 /// Why no retention plan was made. Nothing is deleted.
-#[derive(Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetentionError {
     /// The policy has no rule, or only rules that keep nothing.
     #[error("no retention rule was given, so that every backup but the last would go; nothing was deleted")]
-    #[diagnostic(
-        code("retention::no_rule"),
-        help("name what to keep, such as `--keep-daily 7 --keep-weekly 4`; `-n` shows the plan")
-    )]
     NoRule,
     /// A rule makes no sense.
     #[error("the retention rule `{rule}` cannot be used: {what}; nothing was deleted")]
-    #[diagnostic(code("retention::invalid"))]
     Invalid {
         /// The rule.
         rule: String,
@@ -151,11 +146,32 @@ pub enum RetentionError {
     },
     /// Two candidates have one id.
     #[error("two backups have the id `{id}`; nothing was deleted")]
-    #[diagnostic(code("retention::duplicate_id"), help("look at both with `lastgood pg show` and remove the copy"))]
     DuplicateId {
         /// The id.
         id: String,
     },
+}
+
+impl RetentionError {
+    /// A short name of what happened, which stays the same from version to version.
+    #[must_use]
+    pub fn error_code(&self) -> &'static str {
+        match self {
+            Self::NoRule => "retention::no_rule",
+            Self::Invalid { .. } => "retention::invalid",
+            Self::DuplicateId { .. } => "retention::duplicate_id",
+        }
+    }
+
+    /// The next thing to do, and what is still safe, where there is something to say.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        match self {
+            Self::NoRule => Some("name what to keep, such as `--keep-daily 7 --keep-weekly 4`; `-n` shows the plan"),
+            Self::DuplicateId { .. } => Some("look at both with `lastgood pg show` and remove the copy"),
+            _ => None,
+        }
+    }
 }
 
 /// Decides about every candidate by `policy` at the time `now`.

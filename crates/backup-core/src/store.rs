@@ -21,6 +21,7 @@ pub mod fs;
 pub mod limit;
 pub mod memory;
 pub mod observe;
+#[cfg(feature = "retry")]
 pub mod retry;
 mod rules;
 #[cfg(feature = "s3")]
@@ -39,7 +40,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+/// What bodies are made of: whoever reads or writes a store needs no other crate for it.
+pub use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
 
 use crate::digest::Sha256Digest;
@@ -51,6 +54,14 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// An object's body as it arrives.
 pub type ByteStream = BoxStream<'static, StoreResult<Bytes>>;
+
+/// All objects whose keys begin with `prefix`, in key order: for folders known to be small.
+///
+/// # Errors
+/// What the store says.
+pub async fn list_all(store: &dyn StoreRead, prefix: &str) -> StoreResult<Vec<ObjectMeta>> {
+    store.list(prefix, None).try_collect().await
+}
 
 /// Smallest part size S3 accepts for all but the last part (AWS, "Amazon S3 multipart upload limits").
 pub const PART_BYTES_MIN: usize = 5 * 1024 * 1024;

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use backup_core::catalogue;
 use backup_core::clock::Clock;
+use backup_core::clock::Timestamp;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
+use backup_core::manifest::Uuid;
 use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
 use backup_core::pipeline::{ObjectWriter, Stored, UploadBudget};
 use backup_core::probe;
 use backup_core::progress::SharedProgress;
+use backup_core::store::Bytes;
 use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite};
-use bytes::Bytes;
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use crate::error::{DictError, DictResult};
 use crate::folder::{self, DictManifest, Entry, State};

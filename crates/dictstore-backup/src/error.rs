@@ -9,26 +9,23 @@ use backup_core::{CoreError, FormatError, StoreError};
 pub type DictResult<T> = Result<T, DictError>;
 
 /// A failed operation on a store or on its backups.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DictError {
     /// There is no table of that name.
     #[error("there is no table `{table}`")]
-    #[diagnostic(code("dict::no_table"))]
     NoTable {
         /// The name.
         table: String,
     },
     /// There is a table of that name.
     #[error("there is a table `{table}` already")]
-    #[diagnostic(code("dict::table_exists"))]
     TableExists {
         /// The name.
         table: String,
     },
     /// There is a record with that key.
     #[error("the table `{table}` has a record with the key {key} already; nothing was changed")]
-    #[diagnostic(code("dict::duplicate_key"))]
     DuplicateKey {
         /// The table.
         table: String,
@@ -37,7 +34,6 @@ pub enum DictError {
     },
     /// There is no record with that key.
     #[error("the table `{table}` has no record with the key {key}")]
-    #[diagnostic(code("dict::no_record"))]
     NoRecord {
         /// The table.
         table: String,
@@ -46,7 +42,6 @@ pub enum DictError {
     },
     /// The record does not fit the table.
     #[error("a record does not fit the table `{table}`: {what}; nothing was changed")]
-    #[diagnostic(code("dict::schema"))]
     Schema {
         /// The table.
         table: String,
@@ -55,7 +50,6 @@ pub enum DictError {
     },
     /// A value that the format of the backup cannot say.
     #[error("the table `{table}` cannot be written: {what}")]
-    #[diagnostic(code("dict::encode"), help("nothing was published; change the value, or back up as pickle"))]
     Encode {
         /// The table.
         table: String,
@@ -64,7 +58,6 @@ pub enum DictError {
     },
     /// A file that is not what it should be: cut off, changed, or of another kind.
     #[error("`{file}` cannot be read: {what}")]
-    #[diagnostic(code("dict::damaged"), help("nothing was changed; `lastgood dict ls` shows other backups"))]
     Damaged {
         /// The file.
         file: String,
@@ -73,7 +66,6 @@ pub enum DictError {
     },
     /// A file that is whole and that we refuse to read: foreign classes, too deep, too large.
     #[error("`{file}` is refused: {what}; nothing of it was executed")]
-    #[diagnostic(code("dict::refused"))]
     Refused {
         /// The file.
         file: String,
@@ -82,19 +74,16 @@ pub enum DictError {
     },
     /// The chain of backups has a hole.
     #[error("the backups cannot be restored up to `{wanted}`: {what}")]
-    #[diagnostic(code("dict::gap"))]
     Gap {
         /// The backup wanted.
         wanted: String,
         /// What is missing or damaged.
         what: String,
         /// What can be restored instead.
-        #[help]
         help: String,
     },
     /// There is no backup to restore.
     #[error("there is no backup {which} in `{location}`")]
-    #[diagnostic(code("dict::no_backup"))]
     NoBackup {
         /// Which was wanted.
         which: String,
@@ -103,7 +92,6 @@ pub enum DictError {
     },
     /// A file on this machine that cannot be read or written.
     #[error("cannot {action} `{path}`")]
-    #[diagnostic(code("dict::io"))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -115,30 +103,64 @@ pub enum DictError {
     },
     /// The location failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Core(#[from] CoreError),
     /// An option that makes no sense.
     #[error("{what}")]
-    #[diagnostic(code("dict::usage"))]
     Usage {
         /// What is wrong, and what to give instead.
         what: String,
     },
     /// The backups of this store have been stopped.
     #[error("the backups were stopped; nothing was written")]
-    #[diagnostic(code("dict::stopped"))]
     Stopped,
     /// A bug of ours, or of a store plugged in: the work panicked.
     #[error("the backup failed unexpectedly: {what}")]
-    #[diagnostic(code("dict::panicked"), help("changes are kept for the next backup; please report this"))]
     Panicked {
         /// What the panic said.
         what: String,
     },
     /// An error that others were told too.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Shared(Arc<DictError>),
+}
+
+impl DictError {
+    /// A short name of what happened, which stays the same from version to version.
+    #[must_use]
+    pub fn error_code(&self) -> &'static str {
+        match self {
+            Self::NoTable { .. } => "dict::no_table",
+            Self::TableExists { .. } => "dict::table_exists",
+            Self::DuplicateKey { .. } => "dict::duplicate_key",
+            Self::NoRecord { .. } => "dict::no_record",
+            Self::Schema { .. } => "dict::schema",
+            Self::Encode { .. } => "dict::encode",
+            Self::Damaged { .. } => "dict::damaged",
+            Self::Refused { .. } => "dict::refused",
+            Self::Gap { .. } => "dict::gap",
+            Self::NoBackup { .. } => "dict::no_backup",
+            Self::Io { .. } => "dict::io",
+            Self::Core(error) => error.error_code(),
+            Self::Usage { .. } => "dict::usage",
+            Self::Stopped => "dict::stopped",
+            Self::Panicked { .. } => "dict::panicked",
+            Self::Shared(error) => error.error_code(),
+        }
+    }
+
+    /// The next thing to do, and what is still safe, where there is something to say.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        match self {
+            Self::Encode { .. } => Some("nothing was published; change the value, or back up as pickle"),
+            Self::Damaged { .. } => Some("nothing was changed; `lastgood dict ls` shows other backups"),
+            Self::Gap { help, .. } => Some(help),
+            Self::Core(error) => error.remedy(),
+            Self::Panicked { .. } => Some("changes are kept for the next backup; please report this"),
+            Self::Shared(error) => error.remedy(),
+            _ => None,
+        }
+    }
 }
 
 impl From<StoreError> for DictError {
@@ -169,3 +191,6 @@ impl DictError {
         }
     }
 }
+
+#[cfg(feature = "diagnostics")]
+backup_core::diagnostic!(DictError);

@@ -1,9 +1,12 @@
 //! One file on this machine: a whole store written or read, by way of a temporary name.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use backup_core::manifest::Uuid;
 
 use crate::backup::encode;
 use crate::error::{DictError, DictResult};
@@ -19,9 +22,9 @@ use crate::store::DictStore;
 pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
     let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(".lastgood-tmp-").tempfile_in(folder).map_err(failed)?;
+    let mut temporary = Temporary::new(folder).map_err(failed)?;
     let mut fault = None;
-    let mut emit = |chunk: Vec<u8>| match temporary.write_all(&chunk) {
+    let mut emit = |chunk: Vec<u8>| match temporary.file.write_all(&chunk) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             fault = Some(error);
@@ -32,9 +35,38 @@ pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
     if let Some(error) = fault.filter(|_| encoded.is_break()) {
         return Err(failed(error));
     }
-    temporary.as_file().sync_all().map_err(failed)?;
-    temporary.persist(path).map_err(|error| failed(error.error))?;
+    temporary.persist(path).map_err(failed)?;
     File::open(folder).and_then(|folder| folder.sync_all()).or_else(nothing_to_sync).map_err(failed)
+}
+
+/// A file under a name of its own, readable by nobody else; removed when dropped.
+struct Temporary {
+    file: File,
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn new(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(format!(".lastgood-tmp-{}", Uuid::now_v7().simple()));
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Self { file, path })
+    }
+
+    fn persist(mut self, path: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.path, path)?;
+        self.path.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // Nobody can be told here, and nobody takes it for a backup.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Some network file systems have nothing to do here and say so with this error.

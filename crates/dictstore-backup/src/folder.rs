@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use backup_core::FormatError;
 use backup_core::catalogue;
+use backup_core::clock::Timestamp;
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
-use backup_core::store::StoreRead;
-use bytes::Bytes;
-use futures_util::TryStreamExt;
-use jiff::Timestamp;
+use backup_core::store::{Bytes, StoreRead, list_all};
 use serde::Serialize;
 
 use crate::error::{DictError, DictResult};
@@ -120,8 +118,7 @@ impl Entry {
 pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
     let marker = probe::check(store).await?;
     let mut files: BTreeMap<Key, u64> = BTreeMap::new();
-    let mut listing = store.list("dictdb_", None);
-    while let Some(object) = listing.try_next().await? {
+    for object in list_all(store, "dictdb_").await? {
         files.insert(object.key, object.bytes);
     }
     let mut entries = Vec::new();

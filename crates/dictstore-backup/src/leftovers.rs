@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use backup_core::clock::{SignedDuration, Timestamp};
 use backup_core::key::Key;
 use backup_core::progress::Progress;
 use backup_core::prune::{self, IncompletePlan, PruneOutcome};
 use backup_core::store::Store;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::error::DictResult;
 use crate::folder::{self, State};

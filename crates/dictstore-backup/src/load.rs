@@ -1,8 +1,8 @@
 //! Turns what files hold into tables: a full backup, then deltas, by our rules or by DictDB's.
 
+use backup_core::manifest::Uuid;
 use indexmap::IndexMap;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::error::{DictError, DictResult};
 use crate::format::delta::LoadedChanges;

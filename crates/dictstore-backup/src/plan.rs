@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use jiff::Timestamp;
+use backup_core::clock::Timestamp;
+use backup_core::manifest::Uuid;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::folder::{Entry, State};
 use crate::format::{BackupKind, BackupName};

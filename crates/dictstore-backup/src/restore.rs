@@ -4,10 +4,8 @@ use std::future::Future;
 
 use backup_core::key::Key;
 use backup_core::location::Location;
-use backup_core::pipeline::{read_all, verified};
-use backup_core::store::StoreRead;
-use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt;
+use backup_core::pipeline::{read_all, read_part};
+use backup_core::store::{Bytes, StoreRead};
 
 use crate::error::{DictError, DictResult};
 use crate::folder::{self, Entry, State};
@@ -130,13 +128,7 @@ pub(crate) async fn read_file(store: &dyn StoreRead, entry: &Entry) -> DictResul
     let Some(part) = entry.manifest.as_ref().and_then(|manifest| manifest.parts.first()) else {
         return Ok(read_all(store, &key, FILE_BYTES_MAX).await?);
     };
-    let body = store.get(&part.key, None).await?;
-    let mut checked = verified(body, &part.key, part.stored_sha256, part.stored_bytes);
-    let mut whole = BytesMut::with_capacity(usize::try_from(part.stored_bytes.min(FILE_BYTES_MAX)).unwrap_or(0));
-    while let Some(chunk) = checked.try_next().await? {
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole.freeze())
+    Ok(read_part(store, part, FILE_BYTES_MAX).await?)
 }
 
 fn build(entries: &[Entry], plan: RestorePlan, contents: Vec<Content>, semantics: Semantics) -> DictResult<Restored> {

@@ -2,11 +2,11 @@
 
 use backup_core::catalogue;
 use backup_core::clock::Clock;
+use backup_core::clock::Timestamp;
 use backup_core::progress::Progress;
 use backup_core::prune::{self, PruneOutcome, PrunePlan};
 use backup_core::retention::{self, Policy, RetentionPlan};
 use backup_core::store::Store;
-use jiff::Timestamp;
 
 use crate::error::DictResult;
 use crate::format::MANIFEST_FOLDER;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use uuid::Uuid;
+use backup_core::manifest::Uuid;
 
 use crate::schema::Schema;
 use crate::value::{Key, Record, Text};

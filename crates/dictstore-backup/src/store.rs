@@ -127,7 +127,7 @@ impl DictStore {
     }
 
     /// A store of these tables, equal to the backup `base` if there is one.
-    pub(crate) fn of_tables(tables: IndexMap<Text, Table>, base: Option<uuid::Uuid>) -> Self {
+    pub(crate) fn of_tables(tables: IndexMap<Text, Table>, base: Option<backup_core::manifest::Uuid>) -> Self {
         let base = base.map(|id| Base { id, generation: 1 });
         Self::of(State { generation: 2, tables, ddl: Vec::new(), forgotten: 1, base, longest_held: Duration::ZERO })
     }

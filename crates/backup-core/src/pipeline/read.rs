@@ -10,7 +10,11 @@ use super::hash::OrderedHasher;
 use crate::digest::{Sha256Digest, Sha256Hasher};
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::manifest::Part;
 use crate::store::{ByteStream, StoreRead, StoreResult};
+
+/// Most bytes set aside for an object before any of it has come.
+const AHEAD_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Reads a whole object of at most `max_bytes` bytes.
 ///
@@ -29,6 +33,25 @@ pub async fn read_all<S: StoreRead + ?Sized>(store: &S, key: &Key, max_bytes: u6
         } else {
             whole.extend_from_slice(&chunk);
         }
+    }
+    Ok(whole.freeze())
+}
+
+/// Reads a whole part of at most `max_bytes` bytes; it has the size and the digest of the manifest, or is not returned.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if it is larger or another; what the store says.
+pub async fn read_part(store: &dyn StoreRead, part: &Part, max_bytes: u64) -> StoreResult<Bytes> {
+    if part.stored_bytes > max_bytes {
+        let what = format!("it has {} bytes, more than the {max_bytes} of any object of its kind", part.stored_bytes);
+        return Err(StoreError::Damaged { key: part.key.to_string(), what });
+    }
+    let body = store.get(&part.key, None).await?;
+    let mut body = verified(body, &part.key, part.stored_sha256, part.stored_bytes);
+    // A manifest may claim anything: what it claims is not set aside before any of it has come.
+    let mut whole = BytesMut::with_capacity(usize::try_from(part.stored_bytes.min(AHEAD_BYTES_MAX)).unwrap_or(0));
+    while let Some(chunk) = body.try_next().await? {
+        whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
 }

@@ -1,12 +1,11 @@
 //! The thread that does the work: waits, cuts, writes, counts.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Instant;
 
-use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 
 use super::builder::Settings;
@@ -96,7 +95,7 @@ impl Worker {
     fn attempt(&mut self, runtime: &Runtime, wanted: Wanted, schedule: &mut Schedule) -> DictResult<Option<Written>> {
         // Before the cut: a change reported from here on is for the next one.
         let notified = self.shared.notified.swap(false, Ordering::AcqRel);
-        let result = runtime.block_on(AssertUnwindSafe(self.backup(wanted)).catch_unwind());
+        let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.backup(wanted))));
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

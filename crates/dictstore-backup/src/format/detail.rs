@@ -2,9 +2,9 @@
 
 use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Manifest;
-use bytes::Bytes;
+use backup_core::manifest::Uuid;
+use backup_core::store::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use uuid::Uuid;
 
 use super::Format;
 use crate::schema::{FieldType, Schema};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use backup_core::StoreError;
+use backup_core::clock::Timestamp;
 use backup_core::key::Key;
-use jiff::Timestamp;
 
 use super::{BackupKind, Format};
 

@@ -1,5 +1,7 @@
 //! Writes values as `json.dumps` does: ASCII only, `", "` and `": "` between, or indented.
 
+use std::io::Write as _;
+
 use crate::value::{Key, Record, Text, Value};
 
 /// What JSON has no word for; Python refuses it too.
@@ -118,7 +120,7 @@ fn scalar(out: &mut Vec<u8>, value: &Value) -> Result<(), Unspeakable> {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Int(value) => out.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes()),
+        Value::Int(value) => drop(write!(out, "{value}")),
         Value::Big(value) => out.extend_from_slice(value.as_str().as_bytes()),
         Value::Float(value) => super::float::append(out, *value),
         Value::Text(value) => text(out, value),
