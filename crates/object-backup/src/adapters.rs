@@ -1,0 +1,20 @@
+//! Sources and targets of the world: folders of files, SQLite, programs.
+
+mod command;
+mod lines;
+mod ndjson_source;
+mod ndjson_target;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_source;
+#[cfg(feature = "sqlite")]
+mod sqlite_target;
+
+pub use command::CommandSource;
+pub use ndjson_source::NdjsonSource;
+pub use ndjson_target::NdjsonTarget;
+#[cfg(feature = "sqlite")]
+pub use sqlite_source::SqliteSource;
+#[cfg(feature = "sqlite")]
+pub use sqlite_target::SqliteTarget;

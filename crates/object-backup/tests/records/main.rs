@@ -1,0 +1,7 @@
+//! Records there and back: cycles, gludb's own tarballs, hostile ones, and the field's own tools.
+
+mod cycle;
+mod gludb;
+mod hostile;
+mod tools;
+mod world;
