@@ -49,3 +49,27 @@ REFRESH MATERIALIZED VIEW a_on_totals;
 REFRESH MATERIALIZED VIEW "0 on view";
 REFRESH MATERIALIZED VIEW by_key_matview;
 REFRESH MATERIALIZED VIEW through_function;
+
+-- More of the same, where names do not tell the order: chains through views and functions, keys of other tables, rules of every kind.
+CREATE MATERIALIZED VIEW zz_first AS SELECT id, category FROM base;
+CREATE UNIQUE INDEX zz_first_id ON zz_first (id);
+CREATE VIEW mm_between AS SELECT category, count(*) AS n FROM zz_first GROUP BY category;
+CREATE MATERIALIZED VIEW aa_last AS SELECT m.category, t.total FROM mm_between m JOIN totals t USING (category);
+CREATE INDEX aa_last_expression ON aa_last (upper(category) COLLATE "C");
+CREATE MATERIALIZED VIEW unpopulated_chain AS SELECT * FROM aa_last WITH NO DATA;
+CREATE UNIQUE INDEX ON unpopulated_chain (category);
+CREATE TABLE keyed (a integer, b integer, c text, PRIMARY KEY (b, a));
+INSERT INTO keyed SELECT g, g % 3, 'k' || g FROM generate_series(1, 30) g;
+CREATE VIEW by_two_keys AS SELECT k.*, max(b.price) FROM keyed k LEFT JOIN base b ON b.id = k.a GROUP BY k.a, k.b;
+CREATE MATERIALIZED VIEW matview_by_two_keys AS SELECT k.a, k.c FROM keyed k GROUP BY k.b, k.a;
+CREATE INDEX ON matview_by_two_keys (c);
+CREATE VIEW on_by_two_keys AS SELECT * FROM by_two_keys WHERE a > 3;
+CREATE RULE by_key_rule AS ON INSERT TO on_by_two_keys DO INSTEAD INSERT INTO keyed VALUES (NEW.a, NEW.b, NEW.c) RETURNING a, b, c, NULL::numeric;
+CREATE RECURSIVE VIEW "Walk" (id, up, path) AS
+    SELECT a, b, ARRAY[a] FROM keyed WHERE b = 0 UNION SELECT k.a, k.b, w.path || k.a FROM keyed k, "Walk" w WHERE k.b = w.id AND k.a <> ALL (w.path);
+CREATE MATERIALIZED VIEW walked AS WITH RECURSIVE r(n) AS (VALUES (1) UNION ALL SELECT n * 2 FROM r WHERE n < 1000) SELECT r.n, w.path FROM r LEFT JOIN "Walk" w ON w.id = r.n;
+CREATE RULE watched AS ON UPDATE TO keyed DO (NOTIFY keyed; UPDATE log SET what = NEW.c WHERE id = OLD.a);
+CREATE RULE silent AS ON INSERT TO keyed WHERE NEW.a < 0 DO INSTEAD NOTHING;
+ALTER TABLE keyed ENABLE REPLICA RULE watched;
+CREATE VIEW everything AS SELECT FROM (VALUES (1, 'x')) v(a, b) WHERE EXISTS (TABLE keyed) WINDOW w AS (PARTITION BY a ORDER BY b ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES);
+CREATE VIEW of_functions AS SELECT o.ordinality, f.* FROM ROWS FROM (generate_series(1, 2), unnest(ARRAY['a'])) WITH ORDINALITY o (n, t, ordinality), LATERAL json_to_record('{"a":1}') f (a integer);

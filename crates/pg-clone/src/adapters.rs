@@ -7,4 +7,5 @@ pub(crate) mod conninfo;
 pub(crate) mod hook_process;
 pub(crate) mod passfile;
 pub(crate) mod pg_tools;
+pub(crate) mod target;
 pub(crate) mod tls;

@@ -92,6 +92,8 @@ pub struct RestoreOptions {
     pub no_acl: bool,
     /// Restore only a part of the dump.
     pub selection: Selection,
+    /// With [`Selection::data_only`]: remove the rows that the selected tables hold.
+    pub replace_rows: bool,
     /// Keep the temporary database when the restore fails, to look into it.
     pub keep_failed: bool,
     /// Swap although replication slots or subscriptions are bound to the live database.
@@ -118,6 +120,7 @@ impl RestoreOptions {
             no_owner: false,
             no_acl: false,
             selection: Selection::default(),
+            replace_rows: false,
             keep_failed: false,
             force: false,
             managed: false,
@@ -128,7 +131,42 @@ impl RestoreOptions {
 
     pub(crate) fn check(&self) -> PgResult<()> {
         check_jobs(self.jobs)?;
+        self.check_data_only()?;
         self.hooks.check(&RESTORE_POINTS)
+    }
+
+    /// Rows alone go into the live database: there is no copy that a hook could change before anybody sees it, and none
+    /// to keep.
+    fn check_data_only(&self) -> PgResult<()> {
+        let refuse = |what: &str, help: &str| {
+            Err(PgError::Usage { what: what.to_owned(), help: format!("{help}; nothing was changed") })
+        };
+        if !self.selection.data_only {
+            return match self.replace_rows {
+                true => refuse("rows are only replaced by rows alone", "add --data-only, or leave --replace-rows out"),
+                false => Ok(()),
+            };
+        }
+        if self.selection.schema_only {
+            return refuse("neither rows nor definitions would be restored", "leave --schema-only or --data-only out");
+        }
+        if self.reversible {
+            return refuse(
+                "rows alone go into the live database, of which no copy is kept",
+                "leave --reversible out; `lastgood pg copy` makes a copy to go back to",
+            );
+        }
+        let set = RESTORE_POINTS.iter().find(|point| !self.hooks.at(**point).is_empty());
+        let Some(point) = set else { return Ok(()) };
+        refuse(
+            &format!(
+                "rows alone go into the live database, and the {} hooks would not run: what they make unreadable would \
+                 be readable",
+                point.name()
+            ),
+            "restore with the hooks beside the database (--into OTHER_NAME, without --data-only) and copy from there, or \
+             say --no-hooks if the rows may be as they are in the dump",
+        )
     }
 }
 

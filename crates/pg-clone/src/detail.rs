@@ -164,7 +164,7 @@ pub struct MatviewState {
     pub schema: String,
     /// Its name.
     pub name: String,
-    /// Whether it held rows; if not, it is left unpopulated.
+    /// Whether it held rows that can be computed again; if not, it is left unpopulated.
     pub populated: bool,
 }
 

@@ -3,6 +3,7 @@
 mod describe;
 mod large_objects;
 mod leader;
+mod long_row;
 mod readable;
 mod schema;
 mod worker;
@@ -24,7 +25,7 @@ use uuid::Uuid;
 
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::Tool;
+use crate::adapters::pg_tools::{Need, Tool};
 use crate::batch::dump_batches;
 pub use crate::config::DumpOptions;
 use crate::detail::DumpDetail;
@@ -204,8 +205,9 @@ impl<S> Source<S> {
         for _ in 0..LOCK_ATTEMPTS_MAX {
             let locked = Locked::begin(server, options, run).await?;
             let major = locked.server.major();
-            let tool = Tool::find("pg_dump", major, options.pg_bin.as_deref()).await?;
-            let reader = Tool::find("pg_restore", major, options.pg_bin.as_deref()).await?;
+            let tool = Tool::find("pg_dump", Need::server(major), options.pg_bin.as_deref()).await?;
+            let reader =
+                Tool::find("pg_restore", Need::server(major).reading(&tool.version), options.pg_bin.as_deref()).await?;
             // Before we know what the tables are like: with thousands of them both take seconds.
             let schema = begin(schema::Request {
                 tool: tool.clone(),
@@ -317,6 +319,7 @@ async fn write(
     let (schema, rows, facts) = tokio::join!(stopping(&both, schema), stopping(&both, rows), stopping(&both, facts));
     let (schema, rows, facts) = first_failure(schema, rows, facts)?;
     run.step("dump.catalogue", &options.database);
+    facts.warn(run);
     let (detail, parts) = describe(&leader, &tool, &work, facts, schema, rows);
     leader.still_holds().await?;
 

@@ -1,7 +1,7 @@
 //! Where nothing may be restored: a guard wins over every option and every confirmation.
 //!
 //! It is a second line of defence for production: somebody who typed the right name on the wrong machine is stopped. What
-//! replaces or drops a database asks [`Guard::refusal`]; nothing can loosen a guard, it can only be added to.
+//! replaces, drops or disconnects a database asks [`Guard::refusal`]; nothing can loosen a guard, it can only be added to.
 
 use crate::adapters::connection::{Environment, Server};
 use crate::error::{PgError, PgResult};
@@ -129,6 +129,24 @@ impl Server {
             Some(refusal) => Err(PgError::Forbidden { what: refusal.what }),
         }
     }
+
+    /// Refuses to take `database` as it is, for a copy or for another's place, where a guard protects it: the server copies
+    /// and renames only what nobody uses, and its clients would be disconnected.
+    ///
+    /// # Errors
+    /// [`PgError::Forbidden`].
+    pub fn refuse_to_disturb(&self, database: &str) -> PgResult<()> {
+        match self.guard().refusal(&self.host_names(), database) {
+            None => Ok(()),
+            Some(refusal) => Err(PgError::Forbidden {
+                what: format!(
+                    "the server would disconnect the clients of `{database}` for that, and {}; a dump of it, restored \
+                     with --into, disturbs nobody",
+                    refusal.what
+                ),
+            }),
+        }
+    }
 }
 
 /// Names of hosts are the same in every case, and with the dot of the root behind.
@@ -236,7 +254,10 @@ mod tests {
         for host in ["/tmp", "127.0.0.1", "::1", "localhost"] {
             let server = server(&[("PGHOST", host)]).with_guard(local.clone());
             assert!(server.refuse_if_guarded("shop").is_err(), "{host}");
+            let error = server.refuse_to_disturb("shop").expect_err(host).to_string();
+            assert!(error.contains("disconnect the clients of `shop`") && error.contains("localhost/shop"), "{error}");
             server.refuse_if_guarded("other").unwrap();
+            server.refuse_to_disturb("other").unwrap();
         }
         let by_address = server(&[("PGHOST", "db"), ("PGHOSTADDR", "10.0.0.7")]).with_guard(guard(&["10.0.0.7/*"]));
         assert!(matches!(by_address.refuse_if_guarded("shop"), Err(PgError::Forbidden { .. })));

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::Tool;
+use crate::adapters::pg_tools::{Need, Tool};
 use crate::error::{PgError, PgResult};
 
 /// A server as it answers.
@@ -64,6 +64,6 @@ pub async fn server(server: &Server, database: Option<&str>) -> PgResult<ServerF
 /// # Errors
 /// [`PgError::ToolMissing`].
 pub async fn program(name: &str, server_major: u32, pg_bin: Option<&Path>) -> PgResult<Program> {
-    let tool = Tool::find(name, server_major, pg_bin).await?;
+    let tool = Tool::find(name, Need::server(server_major), pg_bin).await?;
     Ok(Program { path: tool.path.display().to_string(), version: tool.version })
 }

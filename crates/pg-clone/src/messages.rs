@@ -27,6 +27,8 @@ pub struct Expectations {
     pub excluded_foreign_keys: Vec<ForeignKey>,
     /// The restoring role is none of a superuser's on a managed server: what only others may do is left out.
     pub managed: bool,
+    /// `pg_restore` is of 17 or newer and the server is not.
+    pub unknown_setting: bool,
 }
 
 /// A message that a rule allows.

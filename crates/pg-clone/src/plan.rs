@@ -1,6 +1,6 @@
 //! Pure decisions of dump and restore: what is split, in which order, what fits together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -168,6 +168,14 @@ pub fn dependency_order(items: &[u32], uses: &[(u32, u32)]) -> Vec<u32> {
     ordered
 }
 
+/// Those of `populated` that cannot be computed again: they read, maybe through others, one that holds no rows.
+/// `uses` must hold the indirect uses as well.
+#[must_use]
+pub fn not_refreshable(populated: &BTreeMap<u32, bool>, uses: &[(u32, u32)]) -> BTreeSet<u32> {
+    let is = |view: &u32, wanted: bool| populated.get(view) == Some(&wanted);
+    uses.iter().filter(|(user, used)| is(user, true) && is(used, false)).map(|(user, _)| *user).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -209,6 +217,12 @@ mod tests {
     #[test]
     fn matviews_follow_what_they_use() {
         assert_eq!(dependency_order(&[3, 1, 2], &[(3, 2), (2, 1), (1, 99)]), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn a_matview_on_one_without_rows_is_not_refreshed() {
+        let populated = BTreeMap::from([(1, true), (2, false), (3, true), (4, false), (5, true)]);
+        assert_eq!(not_refreshable(&populated, &[(1, 2), (3, 1), (3, 2), (4, 2), (5, 99)]), BTreeSet::from([1, 3]));
     }
 
     proptest! {

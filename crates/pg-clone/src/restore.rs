@@ -1,5 +1,7 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
+mod data_only;
+mod extensions;
 mod finish;
 pub(crate) mod hooks;
 mod index_conflict;
@@ -8,6 +10,7 @@ mod load_small;
 mod owners;
 mod prepare;
 mod rehearse;
+mod reroute;
 mod select;
 mod tools;
 
@@ -19,13 +22,15 @@ use backup_core::store::{SharedStore, StoreRead};
 use serde::Serialize;
 
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::Tool;
+use crate::adapters::pg_tools::{Need, Tool};
 pub use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
 use crate::error::PgResult;
 use crate::hook::{HookFailure, HookReport, Point};
+use crate::legacy;
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
 use crate::recover;
+pub use crate::restore::data_only::{DataPlan, DataTable};
 use crate::restore::finish::Analyzed;
 use crate::restore::load::Load;
 pub use crate::restore::prepare::{Problem, Replaced, RestorePlan, prepare};
@@ -42,7 +47,7 @@ use crate::verify;
 type Manifest = backup_core::manifest::Manifest<DumpDetail>;
 
 /// What a restore did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RestoreReport {
     /// The dump that was restored.
     pub key: String,
@@ -68,6 +73,9 @@ pub struct RestoreReport {
     pub hooks: Vec<HookReport>,
     /// A hook that failed after the switch: the restore is complete all the same.
     pub hook_failure: Option<HookFailure>,
+    /// What was done, if only rows were put into a live database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_only: Option<DataPlan>,
 }
 
 /// Restores what `plan` says.
@@ -83,6 +91,9 @@ pub async fn restore(
     run: &Run,
 ) -> PgResult<RestoreReport> {
     options.check()?;
+    if plan.is_data_only() {
+        return Box::pin(data_only::restore(server, store, plan, options, run)).await;
+    }
     let begun = std::time::Instant::now();
     server.refuse_if_guarded(&plan.target)?;
     recover::recover(server, &run.progress).await?;
@@ -127,6 +138,7 @@ pub async fn restore(
                 seconds: begun.elapsed().as_secs_f64(),
                 hooks,
                 hook_failure,
+                data_only: None,
             })
         }
         Err(error) => {
@@ -148,7 +160,23 @@ enum Checked {
 impl Checked {
     async fn open(store: &SharedStore, plan: &RestorePlan, options: &RestoreOptions, run: &Run) -> PgResult<Self> {
         run.step("restore.check", &plan.key);
-        let tool = Tool::find("pg_restore", plan.server_major, options.pg_bin.as_deref()).await?;
+        let need = Need::server(plan.server_major);
+        let need = match plan.manifest() {
+            Some(manifest) => need.reading(&manifest.detail.pg_dump_version),
+            None => {
+                let header = legacy::open(&**store, plan.legacy_object()?).await?.header;
+                need.reading(header.pg_dump_version.as_deref().unwrap_or_default())
+            }
+        };
+        let tool = Tool::find("pg_restore", need, options.pg_bin.as_deref()).await?;
+        if tool.sends_unknown_setting() {
+            run.progress.warn(format!(
+                "`pg_restore` of version {} is newer than the server ({}) and sets a parameter it does not know: the server's \
+                 refusals are let through, and indexes are built one after the other; the programs of version {} build them \
+                 in parallel",
+                tool.major, plan.server_major, plan.server_major
+            ));
+        }
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
             tools::check_stream(&tool, &**store, object).await?;
@@ -227,6 +255,8 @@ async fn build_ours(
     run.step("restore.pre_data", name);
     let mut warnings = archive.restore(Section::PreData, server, name, options).await?;
 
+    let session = load::connect(server, name, false).await?;
+    let detours = reroute::read(&session, &detail.tables).await?;
     run.step("restore.data", &format!("{} tables", detail.tables.len()));
     run.progress.event(Event::Total { bytes: manifest.content_bytes(), items: detail.tables.len() as u64 });
     let load = Arc::new(Load {
@@ -236,17 +266,17 @@ async fn build_ours(
         dump: plan.key.clone(),
         parts: manifest.parts.clone(),
         tables: detail.tables.clone(),
+        detours,
         raw_encoding: detail.database.encoding == "SQL_ASCII",
         run: run.clone(),
     });
     let loaded = load::load(Arc::clone(&load), options.jobs).await?;
 
-    let session = load::connect(server, name, false).await?;
     run.step("restore.sequences", &format!("{} sequences", detail.sequences.len()));
     finish::set_sequences(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("restore.large_objects", &format!("{} objects", objects.count));
-        finish::large_objects(&load, &session, objects, options).await?;
+        finish::large_objects(&load, &session, objects, finish::Into::NewDatabase, options).await?;
     }
     run.step("restore.post_data", name);
     for section in [Section::IndexesApart, Section::PostData] {

@@ -28,6 +28,8 @@ pub struct Selection {
     pub exclude_tables: Vec<TablePattern>,
     /// No rows, no values of sequences, no large objects.
     pub schema_only: bool,
+    /// Nothing but rows, values of sequences and large objects: they go into the schema that the target has.
+    pub data_only: bool,
     /// What becomes of tables that are not selected.
     pub excluded: Excluded,
 }
@@ -72,7 +74,7 @@ impl Selection {
     /// Whether anything less than the whole dump is asked for.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.schema_only || self.names_relations()
+        self.schema_only || self.data_only || self.names_relations()
     }
 
     fn names_relations(&self) -> bool {
@@ -116,6 +118,8 @@ pub struct Chosen {
     pub excluded: Excluded,
     /// Whether no rows are restored at all.
     pub schema_only: bool,
+    /// Whether only rows are restored, into the schema that the target has.
+    pub data_only: bool,
     /// Tables made without the rows they have in the dump, as `schema.table`.
     pub emptied: Vec<String>,
     /// Tables, views and sequences not made, as `table schema.name`.
@@ -147,10 +151,13 @@ pub(crate) fn choose(selection: &Selection, entries: &[Entry], detail: &DumpDeta
     let mut chosen = Chosen {
         excluded: selection.excluded,
         schema_only: selection.schema_only,
+        data_only: selection.data_only,
         large_objects: !selection.schema_only && !selection.only_some() && detail.large_objects.is_some(),
         ..Chosen::default()
     };
-    if selection.names_relations() {
+    if selection.data_only {
+        chosen.gone = untouched(&graph, &selected, selection, detail);
+    } else if selection.names_relations() {
         match selection.excluded {
             Excluded::KeepEmpty => keep_empty(&graph, &selected, &mut chosen),
             Excluded::Drop => drop_unselected(&graph, &selected, selection, &mut chosen),
@@ -209,6 +216,31 @@ fn refuse_unmatched(selection: &Selection, graph: &Graph<'_>, tables: &[TableDum
                 .to_owned(),
         }),
     }
+}
+
+/// Sequences and materialized views that only rows do not touch. A sequence that belongs to a table without new rows stays
+/// as it is: set back, it would hand out numbers which that table has.
+fn untouched(
+    graph: &Graph<'_>,
+    selected: &BTreeSet<u32>,
+    selection: &Selection,
+    detail: &DumpDetail,
+) -> BTreeSet<(String, String)> {
+    let is_named = |schema: &str, name: &str| {
+        selection.tables.iter().any(|pattern| pattern.matches(schema, name, schema == VISIBLE_SCHEMA))
+    };
+    let is_set = |schema: &str, name: &str| {
+        let is_it =
+            |entry: &&&Entry| entry.kind == "SEQUENCE" && entry.schema.as_deref() == Some(schema) && entry.name == name;
+        // One of an extension, which the archive does not list.
+        let Some(entry) = graph.relations.values().find(is_it) else { return selection.takes(schema, name) };
+        let owner = entry.needs.iter().find(|need| graph.is_table(**need));
+        selected.contains(&entry.id) && owner.is_none_or(|owner| selected.contains(owner) || is_named(schema, name))
+    };
+    let left = detail.sequences.iter().map(|sequence| (&sequence.schema, &sequence.name));
+    let left = left.filter(|(schema, name)| !is_set(schema, name));
+    let views = detail.matviews.iter().map(|view| (&view.schema, &view.name));
+    left.chain(views).map(|(schema, name)| (schema.clone(), name.clone())).collect()
 }
 
 /// What stands where in the archive.

@@ -29,7 +29,8 @@ SELECT 'setting', coalesce(pg_get_userbyid(nullif(setrole, 0)), 'all'), unnest(s
 /// What `pg_dump` does not show, or not in a form that two databases can be compared by.
 const EXTRA: &str = r#"
 SELECT 'extension', extname, extversion, extnamespace::regnamespace FROM pg_extension ORDER BY extname;
-SELECT 'invalid index', indexrelid::regclass FROM pg_index WHERE NOT indisvalid ORDER BY indexrelid::regclass::text COLLATE "C";
+SELECT 'invalid index', indexrelid::regclass FROM pg_index JOIN pg_class c ON c.oid = indexrelid AND relkind = 'I'
+  WHERE NOT indisvalid ORDER BY indexrelid::regclass::text COLLATE "C";
 SELECT 'constraint', conrelid::regclass, conname FROM pg_constraint WHERE NOT convalidated
   ORDER BY conrelid::regclass::text COLLATE "C", conname;
 SELECT 'populated', oid::regclass, relispopulated FROM pg_class WHERE relkind = 'm' ORDER BY oid::regclass::text COLLATE "C";
@@ -95,6 +96,7 @@ impl Picture {
     /// Cuts a data-only dump into tables; their rows are sorted, since only their set must be equal.
     fn take_data(&mut self, dump: &str) {
         let mut other = Vec::new();
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut lines = dump.lines();
         while let Some(line) = lines.next() {
             let Some(copy) = line.strip_prefix("COPY ").and_then(|rest| rest.strip_suffix(" FROM stdin;")) else {
@@ -107,12 +109,14 @@ impl Picture {
             let order = order_of(&columns);
             let mut rows: Vec<String> =
                 lines.by_ref().take_while(|row| *row != "\\.").map(|row| reorder(row, &order)).collect();
-            rows.sort();
             let mut columns = columns;
             columns.sort();
-            rows.insert(0, columns.join(" "));
-            self.parts.insert(format!("rows of {table}"), rows);
+            rows.push(format!("columns {}", columns.join(" ")));
+            // More than once for a table that pg_dump loads through its root: once for each partition.
+            tables.entry(format!("rows of {table}")).or_default().append(&mut rows);
         }
+        tables.values_mut().for_each(|rows| rows.sort());
+        self.parts.extend(tables);
         other.sort();
         self.parts.insert("sequences and large objects".to_owned(), other);
     }

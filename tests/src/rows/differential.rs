@@ -1,6 +1,9 @@
 //! Source and copy compared by PostgreSQL's own `pg_dump`, for every SQL file.
 
 mod extension;
+mod limits;
+#[cfg(test)]
+mod page;
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +56,34 @@ pub fn rows() -> RowResult<Vec<Row>> {
     rows.push(Row::new("D-config", title, Area::Differential, Locations::Both, |world| {
         Box::pin(extension::configuration_rows(world))
     }));
+    rows.extend(others());
     Ok(rows)
+}
+
+/// What no SQL file can make, or what a copy has otherwise on purpose.
+fn others() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    let area = Area::Differential;
+    vec![
+        Row::new("D-version", "extensions of another version, and of none, on the target", area, Folder, |world| {
+            Box::pin(extension::other_version(world))
+        }),
+        Row::new("D-gigabyte", "rows near the 1 GiB that COPY allows, and one beyond it", area, Folder, |world| {
+            Box::pin(limits::long_rows(world))
+        }),
+        Row::new("D-objects-gigabyte", "large objects of more than 1 GiB together", area, Folder, |world| {
+            Box::pin(limits::large_objects(world))
+        }),
+        Row::new("D-stale", "materialized views that cannot be computed again", area, Both, |world| {
+            Box::pin(limits::stale_matviews(world))
+        }),
+        Row::new("D-labels", "security labels of a provider the server does not have", area, Folder, |world| {
+            Box::pin(limits::labels(world))
+        }),
+        Row::new("D-detach", "a partition whose detaching was interrupted", area, Folder, |world| {
+            Box::pin(limits::pending_detach(world))
+        }),
+    ]
 }
 
 /// The row for one file.

@@ -1,5 +1,6 @@
 //! Killed at every step: the live database is never lost and never half-restored, and the next run mends what is left.
 
+mod data_only;
 mod dump;
 mod local;
 mod random;
@@ -53,6 +54,9 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("K-copy", "kill -9 at every step of a local copy", Area::Kill, Folder, |world| {
             Box::pin(local::copy(world))
+        }),
+        Row::new("K-data", "kill -9 at every step of putting rows into a live database", Area::Kill, Both, |world| {
+            Box::pin(data_only::every_step(world))
         }),
         Row::new("P9", "kill -9 at random times of dump and restore (seeded)", Area::Kill, Both, |world| {
             Box::pin(random::kills(world))

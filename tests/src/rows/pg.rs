@@ -3,6 +3,7 @@
 mod configuration;
 mod confirm;
 pub(super) mod damage;
+pub(super) mod data_only;
 mod filters;
 mod guard;
 mod guide;
@@ -21,6 +22,7 @@ mod standby;
 mod swap;
 mod tables;
 mod tools;
+mod versions;
 
 use crate::harness::{Area, Locations, Row};
 
@@ -46,6 +48,9 @@ fn basic() -> Vec<Row> {
         }),
         Row::new("P1", "pg_dump exits 1 at start, exits 1 half-way, is SIGKILLed", Area::Pg, Both, |world| {
             Box::pin(tools::dump_fails(world))
+        }),
+        Row::new("P2", "pg_dump and pg_restore of other versions than the server's", Area::Pg, Both, |world| {
+            Box::pin(versions::skew(world))
         }),
         Row::new("P3", "server restarts mid-dump", Area::Pg, Both, |world| Box::pin(server::restart_mid_dump(world)))
             .own_server(),
@@ -144,6 +149,16 @@ fn configured() -> Vec<Row> {
         Row::new("P-guide", "the guide's first night: every command and what it prints", Area::Pg, Folder, |world| {
             Box::pin(guide::first_night(world))
         }),
+        Row::new("P-json", "every document that --json prints, as the page about it says", Area::Pg, Folder, |world| {
+            Box::pin(guide::documents(world))
+        }),
+        Row::new(
+            "P-config-hooks",
+            "hooks of a named configuration run, and options add to them",
+            Area::Pg,
+            Both,
+            |world| Box::pin(configuration::hooks(world)),
+        ),
         Row::new("P-session", "application name and statement timeout reach the sessions", Area::Pg, Folder, |world| {
             Box::pin(configuration::sessions(world))
         }),
@@ -213,6 +228,13 @@ fn contents() -> Vec<Row> {
             Area::Pg,
             Both,
             |world| Box::pin(part::chosen(world)),
+        ),
+        Row::new(
+            "P-data",
+            "rows alone into a live schema: keys in circles, triggers, partitions; refusals change nothing",
+            Area::Pg,
+            Both,
+            |world| Box::pin(data_only::filled(world)),
         ),
         Row::new("P-role", "a role of the dump is missing on the server", Area::Pg, Folder, |world| {
             Box::pin(filters::missing_role(world))

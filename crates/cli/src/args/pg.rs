@@ -23,7 +23,7 @@ pub(crate) enum Pg {
     Verify(Verify),
     /// Restore a dump or a local database: over a live one through a temporary one and a swap, or into a new one
     Restore(Restore),
-    /// Copy a database on its server; it cannot be reached meanwhile
+    /// Copy a database on its server; it cannot be reached meanwhile, so a protected one is not copied
     Copy(Copy),
     /// Drop a local copy
     DropLocal(DropLocal),
@@ -239,6 +239,16 @@ pub(crate) struct Part {
     /// No rows, no values of sequences, no large objects
     #[arg(long)]
     pub(crate) schema_only: bool,
+    /// Nothing but rows and values of sequences, into the tables that the live database has: all in one transaction, or
+    /// nothing. No hook runs
+    #[arg(long, conflicts_with_all = ["schema_only", "reversible", "excluded"])]
+    pub(crate) data_only: bool,
+    /// With --data-only: remove the rows that the selected tables hold; without it these tables must be empty
+    #[arg(long, requires = "data_only")]
+    pub(crate) replace_rows: bool,
+    /// With --data-only: let the hooks of the configuration be, which otherwise stand against it
+    #[arg(long, requires = "data_only")]
+    pub(crate) no_hooks: bool,
     /// Tables that are not selected: made without rows (`keep-empty`), or not made, with all that cannot be without them
     /// (`drop`) [default: keep-empty]
     #[arg(long, value_name = "keep-empty|drop")]

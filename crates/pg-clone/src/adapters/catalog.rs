@@ -7,7 +7,7 @@ use tokio_postgres::GenericClient;
 use crate::detail::{Extension, ForeignKey, MatviewState, SequenceState, ServerInfo, TableKind};
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
-use crate::plan::{TableSource, dependency_order};
+use crate::plan::{TableSource, dependency_order, not_refreshable};
 
 /// Sequences asked in one statement: each costs a range-table entry.
 const SEQUENCE_BATCH: usize = 200;
@@ -185,8 +185,9 @@ pub(crate) async fn sequences(client: &impl GenericClient, excluded: &[u32]) -> 
     Ok(states)
 }
 
-/// Materialized views in an order in which they can be refreshed.
-pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<Vec<MatviewState>> {
+/// Materialized views in an order in which they can be refreshed, and those among them that hold rows and cannot be: the
+/// server refuses to read one without rows. `pg_dump` leaves both sorts unpopulated as well.
+pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<(Vec<MatviewState>, Vec<String>)> {
     let doing = "reading the materialized views";
     let rows = client
         .query(
@@ -223,7 +224,16 @@ pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<Vec<Matvie
         .collect();
     let oids: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
     let uses: Vec<(u32, u32)> = uses.iter().map(|row| (row.get(0), row.get(1))).collect();
-    Ok(dependency_order(&oids, &uses).iter().filter_map(|oid| states.remove(oid)).collect())
+    let populated = states.iter().map(|(oid, state)| (*oid, state.populated)).collect();
+    let mut stale = Vec::new();
+    for oid in not_refreshable(&populated, &uses) {
+        if let Some(state) = states.get_mut(&oid) {
+            state.populated = false;
+            stale.push(format!("{}.{}", state.schema, state.name));
+        }
+    }
+    let ordered = dependency_order(&oids, &uses).iter().filter_map(|oid| states.remove(oid)).collect();
+    Ok((ordered, stale))
 }
 
 /// Installed extensions.

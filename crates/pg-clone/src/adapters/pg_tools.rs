@@ -12,6 +12,9 @@ use crate::error::{PgError, PgResult};
 /// Most bytes kept of what a program prints on stderr: enough for thousands of messages; more is a flood.
 const STDERR_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// First major version with the parameter `transaction_timeout` (PostgreSQL 17 release notes).
+const TRANSACTION_TIMEOUT_MAJOR: u32 = 17;
+
 /// Lines of stderr shown in an error.
 const STDERR_LINES_SHOWN: usize = 8;
 
@@ -21,35 +24,40 @@ pub(crate) struct Tool {
     pub(crate) path: PathBuf,
     /// As it says: `pg_dump (PostgreSQL) 15.18 (Debian …)`.
     pub(crate) version: String,
+    /// Its major version.
+    pub(crate) major: u32,
+    /// That of the server it was chosen for.
+    pub(crate) server_major: u32,
 }
 
 impl Tool {
-    /// Finds `program` for a server of `server_major`: in `pg_bin` if given, else among the versioned installations
-    /// (Debian's wrappers on PATH cost a Perl start each), else on PATH. It must not be older than the server.
-    pub(crate) async fn find(program: &str, server_major: u32, pg_bin: Option<&Path>) -> PgResult<Self> {
-        let mut too_old = None;
-        for path in candidates(program, server_major, pg_bin) {
+    /// Finds `program`: in `pg_bin` if given, else among the versioned installations (Debian's wrappers on PATH cost a Perl
+    /// start each) and on PATH. Of several, the oldest that is new enough: the closer to the server, the less it sends that
+    /// the server does not know.
+    pub(crate) async fn find(program: &str, need: Need, pg_bin: Option<&Path>) -> PgResult<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        for path in candidates(program, need.server_major, pg_bin) {
             let Ok(output) = serverless(&path).arg("--version").output().await else {
                 continue;
             };
             let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            match major_version(&version) {
-                Some(major) if major >= server_major => return Ok(Self { path, version }),
-                Some(major) => too_old = Some((path, major)),
-                None => {}
+            let Some(major) = major_version(&version) else { continue };
+            found.push(Self { path, version, major, server_major: need.server_major });
+            if major == need.least() {
+                break; // nothing can be better
             }
         }
-        let help = format!(
-            "install the client programs of PostgreSQL {server_major} or newer, or point --pg-bin (LASTGOOD_PG_BIN) at \
-             their folder; nothing was changed"
-        );
-        Err(match too_old {
-            Some((path, major)) => PgError::ToolMissing {
-                what: format!("`{}` is of version {major} and the server of version {server_major}", path.display()),
-                help,
-            },
-            None => PgError::ToolMissing { what: format!("there is no `{program}` here"), help },
-        })
+        let majors: Vec<u32> = found.iter().map(|tool| tool.major).collect();
+        match choose(&majors, need.least()) {
+            Some(at) => Ok(found.swap_remove(at)),
+            None => Err(need.unmet(program, found.iter().max_by_key(|tool| tool.major))),
+        }
+    }
+
+    /// Whether it is a `pg_restore` that sets, in each of its sessions, a parameter that the server does not know. From 17 on
+    /// it switches `transaction_timeout` off without asking for the server's version (pgadmin-org/pgadmin4#8044).
+    pub(crate) fn sends_unknown_setting(&self) -> bool {
+        self.major >= TRANSACTION_TIMEOUT_MAJOR && self.server_major < TRANSACTION_TIMEOUT_MAJOR
     }
 
     /// Its version alone: `15.18 (Debian …)`.
@@ -78,6 +86,71 @@ impl Tool {
     pub(crate) fn failed(&self, status: ExitStatus, stderr: &str) -> PgError {
         PgError::Tool { program: self.path.display().to_string(), how: how_it_ended(status), help: last_lines(stderr) }
     }
+}
+
+/// What a program must be able to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    server_major: u32,
+    /// Major version of the `pg_dump` whose archive it is to read.
+    archive_major: Option<u32>,
+}
+
+impl Need {
+    /// To talk to a server: both programs refuse one that is newer than they are, or may miss what is new in it.
+    pub(crate) fn server(server_major: u32) -> Self {
+        Self { server_major, archive_major: None }
+    }
+
+    /// To read an archive as well, of a `pg_dump` that says this of itself.
+    pub(crate) fn reading(self, pg_dump_version: &str) -> Self {
+        Self { archive_major: major_version(pg_dump_version), ..self }
+    }
+
+    /// The oldest major version that will do.
+    fn least(self) -> u32 {
+        self.server_major.max(self.archive_major.map_or(0, oldest_reader))
+    }
+
+    /// The error when nothing new enough is there; `newest` is the best of what is.
+    fn unmet(self, program: &str, newest: Option<&Tool>) -> PgError {
+        let least = self.least();
+        let what = match (newest, self.archive_major) {
+            (None, _) => format!("there is no `{program}` here"),
+            (Some(tool), Some(archive)) if tool.major >= self.server_major => format!(
+                "`{}` is of version {} and cannot read the dump's archive, which `pg_dump` of version {archive} wrote",
+                tool.path.display(),
+                tool.major
+            ),
+            (Some(tool), _) => format!(
+                "`{}` is of version {} and the server of version {}",
+                tool.path.display(),
+                tool.major,
+                self.server_major
+            ),
+        };
+        let help = format!(
+            "install the client programs of PostgreSQL {least} or newer, or point --pg-bin (LASTGOOD_PG_BIN) at \
+             their folder; nothing was changed"
+        );
+        PgError::ToolMissing { what, help }
+    }
+}
+
+/// The oldest `pg_restore` that reads what `pg_dump` of this version writes. Archives have versions of their own: 1.14 since
+/// PostgreSQL 12, 1.15 in 16, 1.16 in 17 and 18 (`K_VERS_*` of `pg_backup_archiver.h`). Of what comes later nothing is known.
+fn oldest_reader(pg_dump_major: u32) -> u32 {
+    match pg_dump_major {
+        0..=15 => 12,
+        18 => 17,
+        other => other,
+    }
+}
+
+/// The one to take of programs of these versions: the oldest that is new enough, the first of equals.
+fn choose(majors: &[u32], least: u32) -> Option<usize> {
+    let fit = majors.iter().enumerate().filter(|(_, major)| **major >= least);
+    fit.min_by_key(|(at, major)| (**major, *at)).map(|(at, _)| at)
 }
 
 fn candidates(program: &str, server_major: u32, pg_bin: Option<&Path>) -> Vec<PathBuf> {
@@ -164,5 +237,44 @@ mod tests {
         ] {
             assert_eq!(major_version(text), major, "{text}");
         }
+    }
+
+    #[test]
+    fn the_oldest_that_is_new_enough_is_taken() {
+        for (majors, least, chosen) in [
+            (&[15, 16, 17][..], 16, Some(1)),
+            (&[17, 14, 16], 15, Some(2)),
+            (&[18, 17, 17], 15, Some(1)),
+            (&[14, 13], 15, None),
+            (&[], 15, None),
+        ] {
+            assert_eq!(choose(majors, least), chosen, "{majors:?} for {least}");
+        }
+    }
+
+    #[test]
+    fn an_archive_is_read_by_what_knows_its_layout() {
+        let least = |archive: &str| Need::server(15).reading(archive).least();
+        assert_eq!(["9.6.24", "14.2", "15.18 (Debian)"].map(least), [15, 15, 15]);
+        assert_eq!(["16.0", "17.5", "pg_dump (PostgreSQL) 18.1", "19beta1", "?"].map(least), [16, 17, 17, 19, 15]);
+        assert_eq!(Need::server(17).reading("15.1").least(), 17);
+    }
+
+    #[test]
+    fn a_refusal_names_both_versions_and_what_to_install() {
+        let tool = Tool { path: "/bin/pg_restore".into(), version: String::new(), major: 15, server_major: 15 };
+        let said = |need: Need, newest| match need.unmet("pg_restore", newest) {
+            PgError::ToolMissing { what, help } => format!("{what}; {help}"),
+            other => panic!("{other}"),
+        };
+        let archive = said(Need::server(15).reading("18.1"), Some(&tool));
+        assert!(archive.contains("of version 15 and cannot read") && archive.contains("version 18 wrote"), "{archive}");
+        assert!(archive.contains("PostgreSQL 17 or newer"), "{archive}");
+        let server = said(Need::server(17).reading("18.1"), Some(&tool));
+        assert!(server.contains("is of version 15 and the server of version 17"), "{server}");
+        assert!(said(Need::server(15), None).contains("there is no `pg_restore` here"));
+        assert!(!tool.sends_unknown_setting());
+        assert!(Tool { major: 17, ..tool.clone() }.sends_unknown_setting());
+        assert!(!Tool { major: 18, server_major: 17, ..tool }.sends_unknown_setting());
     }
 }

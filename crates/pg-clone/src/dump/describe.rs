@@ -11,6 +11,7 @@ use crate::detail::{DumpDetail, Extension, LargeObjects, MatviewState, RowData, 
 use crate::dump::leader::Leader;
 use crate::dump::worker::{Work, Written};
 use crate::error::PgResult;
+use crate::run::Run;
 use crate::settings::{self, DatabaseSettings};
 
 /// Everything the workers and the large objects' metadata gave.
@@ -26,19 +27,33 @@ pub(crate) struct Facts {
     roles: Vec<String>,
     sequences: Vec<SequenceState>,
     matviews: Vec<MatviewState>,
+    /// Materialized views that hold rows and will not in a copy.
+    stale: Vec<String>,
 }
 
 impl Facts {
     pub(crate) async fn read(leader: &Leader, options: &DumpOptions) -> PgResult<Self> {
         let session = &*leader.session;
         let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
+        let (matviews, stale) = catalog::matviews(session).await?;
         Ok(Self {
             database: settings::read(session, &options.database).await?,
             extensions: catalog::extensions(session).await?,
             roles: catalog::roles(session).await?,
             sequences: catalog::sequences(session, &excluded).await?,
-            matviews: catalog::matviews(session).await?,
+            matviews,
+            stale,
         })
+    }
+
+    /// Says what a copy will not have.
+    pub(crate) fn warn(&self, run: &Run) {
+        for view in &self.stale {
+            run.progress.warn(format!(
+                "the materialized view `{view}` reads one that is not populated, so it cannot be computed again: it will be \
+                 unpopulated in a copy, as with pg_dump; refresh what it reads and dump again to have it"
+            ));
+        }
     }
 }
 

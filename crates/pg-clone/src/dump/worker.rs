@@ -13,6 +13,7 @@ use crate::adapters::connection::{DrivenSession, Server};
 use crate::detail::RowData;
 use crate::dump::large_objects;
 use crate::dump::leader::SESSION_SETTINGS;
+use crate::dump::long_row;
 use crate::error::{PgError, PgResult};
 use crate::frame::{CompressedFrame, FrameEncoder};
 use crate::ident::{quote_ident, quote_literal};
@@ -47,7 +48,7 @@ pub(crate) struct Work {
 const LOCK_BATCH: usize = 100;
 
 /// Most tables that every worker locks before it begins; of more, the workers lock this many together. Each lock takes
-/// space in the server's lock table, which by default has room for little more than leader and `pg_dump` need for 10,000.
+/// space in the server's lock table, which by default has room for leader and `pg_dump` with 8,500 tables.
 const LOCKS_AHEAD_MAX: usize = 1_000;
 
 /// Frees what a worker locked for the units before: in a transaction, locks are kept but for those behind a savepoint that
@@ -191,7 +192,7 @@ impl Copier {
         let tables: Vec<&TableSource> = units.iter().map(|unit| &sources[unit.table]).collect();
         let failed = |at: usize, error| {
             let label = tables.get(at).map_or_else(String::new, |source| format!("{}.{}", source.schema, source.name));
-            PgError::sql(format!("copying the rows of `{label}`"), error)
+            long_row::explained(&label, PgError::sql(format!("copying the rows of `{label}`"), error))
         };
         self.lock(&format!("{LET_GO}; "), &tables).await?;
         let statements: Vec<String> =

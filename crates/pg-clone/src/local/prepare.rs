@@ -120,6 +120,7 @@ async fn look(server: &Server, source: &LocalSource, target: &str, purpose: Purp
         LocalSource::Named(name) => name.clone(),
         LocalSource::Copy(role) => the_copy(&found, target, *role)?.name,
     };
+    server.refuse_to_disturb(&source_name)?;
     let source_is = |database: &&LocalDatabase| database.name == source_name;
     let database = databases.iter().find(source_is).cloned();
     let database =

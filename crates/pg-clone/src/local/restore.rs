@@ -59,6 +59,7 @@ pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions
     options.check()?;
     let begun = std::time::Instant::now();
     server.refuse_if_guarded(&plan.target)?;
+    server.refuse_to_disturb(&plan.source.name)?;
     recover::recover(server, &run.progress).await?;
     plan.refuse_problems()?;
     plan.refuse_unconfirmed(options)?;

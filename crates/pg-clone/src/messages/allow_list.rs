@@ -37,6 +37,8 @@ pub enum Reason {
     ExcludedForeignKey,
     /// Tables whose foreign keys form a circle.
     CircularForeignKeys,
+    /// A parameter that `pg_restore` sets and the server is too old for.
+    UnknownSetting,
 }
 
 impl Reason {
@@ -137,6 +139,12 @@ pub const ALLOW_LIST: &[Rule] = &[
         of: "",
         why: "foreign keys are made after all rows are loaded",
     },
+    Rule {
+        reason: Reason::UnknownSetting,
+        says: "unrecognized configuration parameter \"transaction_timeout\"",
+        of: "SET transaction_timeout = 0;?$",
+        why: "a limit that is to be off, and that a server before 17 does not have",
+    },
 ];
 
 /// Roles of managed services: Amazon RDS and Aurora, Google Cloud SQL, Azure Database for PostgreSQL.
@@ -184,6 +192,7 @@ pub(super) fn reason(message: &Message, expectations: &Expectations) -> Option<R
             message.server_error().is_some_and(|error| compiled.says.is_match(error))
                 && (expectations.managed || !compiled.rule.reason.is_of_managed_server())
                 && match compiled.rule.reason {
+                    Reason::UnknownSetting => expectations.unknown_setting && of.is_match(command),
                     Reason::ManagedRole | Reason::OthersOwner => {
                         !message.is_cut && statements(command).all(|statement| of.is_match(statement))
                     }

@@ -137,7 +137,8 @@ fn after_program(line: &str) -> Option<&str> {
     line.strip_prefix("pg_restore: ").or_else(|| line.strip_prefix("pg_dump: "))
 }
 
-/// `while PROCESSING TOC:` and `from TOC entry 215; 1259 16385 TABLE t postgres`.
+/// `while INITIALIZING:`, `while PROCESSING TOC:` and `from TOC entry 215; 1259 16385 TABLE t postgres`.
 fn is_context(rest: &str) -> bool {
-    (rest.starts_with("while ") && rest.ends_with(" TOC:")) || rest.starts_with("from TOC entry ")
+    ["while INITIALIZING:", "while PROCESSING TOC:", "while FINALIZING:"].contains(&rest)
+        || rest.starts_with("from TOC entry ")
 }

@@ -137,6 +137,21 @@ fn what_is_no_message_is_fatal() {
 }
 
 #[test]
+fn a_setting_of_a_newer_pg_restore_is_harmless_only_on_an_older_server() {
+    let stderr = "pg_restore: while INITIALIZING:\n\
+        pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"\n\
+        Command was: SET transaction_timeout = 0;\n\n\
+        pg_restore: warning: errors ignored on restore: 1\n";
+    let newer = Expectations { unknown_setting: true, ..Expectations::default() };
+    let classified = classify(stderr, &newer);
+    assert!(classified.accepts(Some(1)));
+    assert_eq!(classified.harmless[0].reason, Reason::UnknownSetting);
+    assert!(!classify(stderr, &Expectations::default()).accepts(Some(1)));
+    let other = stderr.replace("transaction_timeout", "search_path");
+    assert!(!classify(&other, &newer).accepts(Some(1)));
+}
+
+#[test]
 fn a_flood_is_counted_and_not_kept() {
     let one = "pg_restore: error: could not execute query: ERROR:  relation \"x\" does not exist\nCommand was: SELECT 1;\n\n\n";
     let flood = one.repeat(50_000) + &"x".repeat(100_000) + "\n" + &"y\n".repeat(100_000);

@@ -46,11 +46,24 @@ pub(crate) async fn set_sequences(session: &Session, sequences: &[SequenceState]
     Ok(())
 }
 
+/// Where large objects go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Into {
+    /// A database that holds none yet, in transactions of their own.
+    NewDatabase,
+    /// A live database, within the session's transaction; the live ones of the same numbers go if they are `replaced`.
+    Live {
+        /// Whether they go.
+        replaced: bool,
+    },
+}
+
 /// Creates the large objects, fills them, and gives them their owners, privileges and comments.
 pub(crate) async fn large_objects(
     load: &Load,
     session: &Session,
     objects: &LargeObjects,
+    into: Into,
     options: &RestoreOptions,
 ) -> PgResult<()> {
     let doing = "restoring the large objects";
@@ -64,6 +77,9 @@ pub(crate) async fn large_objects(
         .map_err(sql)?;
     let metadata = "COPY pg_temp.lastgood_lo FROM STDIN";
     copy_in(load, session, metadata, &objects.metadata.frames, doing).await?;
+    if let Into::Live { replaced } = into {
+        make_room(session, replaced).await?;
+    }
     let created = session
         .query_one("SELECT count(pg_catalog.lo_create(oid)) FROM pg_temp.lastgood_lo", &[])
         .await
@@ -74,15 +90,41 @@ pub(crate) async fn large_objects(
     }
     for frames in objects.slices.frames.chunk_by(|a, b| a.part == b.part && a.offset + a.length == b.offset) {
         for frames in frames.chunks(SLICE_FRAMES) {
-            session.batch_execute("BEGIN").await.map_err(sql)?;
+            let (begin, end) = match into {
+                Into::NewDatabase => ("BEGIN", "COMMIT"),
+                Into::Live { .. } => ("", "TRUNCATE pg_temp.lastgood_lo_slice"),
+            };
+            session.batch_execute(begin).await.map_err(sql)?;
             copy_in(load, session, "COPY pg_temp.lastgood_lo_slice FROM STDIN", frames, doing).await?;
-            session
-                .batch_execute("SELECT count(pg_catalog.lo_put(oid, at, bytes)) FROM pg_temp.lastgood_lo_slice; COMMIT")
-                .await
-                .map_err(sql)?;
+            let put = "SELECT count(pg_catalog.lo_put(oid, at, bytes)) FROM pg_temp.lastgood_lo_slice";
+            session.batch_execute(&format!("{put}; {end}")).await.map_err(sql)?;
         }
     }
     session.batch_execute(&attributes(options)).await.map_err(sql)
+}
+
+/// Removes the live large objects whose numbers those of the dump have, or refuses.
+async fn make_room(session: &Session, replaced: bool) -> PgResult<()> {
+    let taken = "FROM pg_temp.lastgood_lo l \
+        WHERE EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = l.oid)";
+    let sql = |error| PgError::sql("looking for large objects of the same numbers", error);
+    if replaced {
+        let unlink = format!("SELECT count(pg_catalog.lo_unlink(l.oid)) {taken}");
+        return session.batch_execute(&unlink).await.map_err(sql);
+    }
+    let row = session.query_one(&format!("SELECT count(*), min(l.oid) {taken}"), &[]).await.map_err(sql)?;
+    match row.get::<_, i64>(0) {
+        0 => Ok(()),
+        count => Err(PgError::Refused {
+            what: format!(
+                "{count} of the dump's large objects have numbers that are taken, the first is {}",
+                row.get::<_, Option<u32>>(1).unwrap_or_default()
+            ),
+            help: "replace them, and the rows of the selected tables, with --replace-rows, or leave large objects out \
+                   with --table or --schema; nothing was changed"
+                .to_owned(),
+        }),
+    }
 }
 
 /// Owners first: they are the grantors of what follows, and what they may do by themselves can be less than everything.
@@ -222,17 +264,23 @@ fn analyze_batch(tables: usize, jobs: usize) -> usize {
     (tables / (jobs.max(1) * ANALYZE_TURNS_MIN)).clamp(1, ANALYZE_BATCH_MAX)
 }
 
+/// Compares what the server took with what was dumped.
+pub(crate) fn verify_rows(tables: &[TableDump], loaded: &BTreeMap<usize, u64>) -> PgResult<()> {
+    refuse_differences(differences(tables, loaded))
+}
+
+fn differences(tables: &[TableDump], loaded: &BTreeMap<usize, u64>) -> Vec<String> {
+    let difference = |(at, table): (usize, &TableDump)| {
+        let rows = loaded.get(&at).copied().unwrap_or_default();
+        (rows != table.data.rows)
+            .then(|| format!("`{}.{}` has {rows} of {} rows", table.schema, table.name, table.data.rows))
+    };
+    tables.iter().enumerate().filter_map(difference).collect()
+}
+
 /// Compares what the server took with what was dumped, and looks for indexes that did not become valid.
 pub(crate) async fn verify(session: &Session, tables: &[TableDump], loaded: &BTreeMap<usize, u64>) -> PgResult<()> {
-    let mut differences: Vec<String> = tables
-        .iter()
-        .enumerate()
-        .filter_map(|(at, table)| {
-            let rows = loaded.get(&at).copied().unwrap_or_default();
-            (rows != table.data.rows)
-                .then(|| format!("`{}.{}` has {rows} of {} rows", table.schema, table.name, table.data.rows))
-        })
-        .collect();
+    let mut differences = differences(tables, loaded);
     let invalid = session
         .query(
             "SELECT i.indexrelid::regclass::text FROM pg_catalog.pg_index i \
@@ -242,6 +290,10 @@ pub(crate) async fn verify(session: &Session, tables: &[TableDump], loaded: &BTr
         .await
         .map_err(|error| PgError::sql("checking the indexes", error))?;
     differences.extend(invalid.iter().map(|row| format!("the index `{}` is not valid", row.get::<_, String>(0))));
+    refuse_differences(differences)
+}
+
+fn refuse_differences(mut differences: Vec<String>) -> PgResult<()> {
     if differences.is_empty() {
         return Ok(());
     }

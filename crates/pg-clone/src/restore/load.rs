@@ -20,7 +20,8 @@ use crate::error::{PgError, PgResult};
 use crate::frame_hash::FrameHash;
 use crate::ident::quote_ident;
 use crate::plan::{LoadUnit, load_units};
-use crate::restore::load_small::load_together;
+use crate::restore::load_small::{load_together, load_together_within};
+use crate::restore::reroute::Name;
 use crate::run::Run;
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
@@ -28,6 +29,9 @@ const FRAMES_AHEAD: usize = 1;
 
 /// Largest content of a frame we agree to unpack. A frame holds at least one row, and PostgreSQL's rows end at 1 GiB.
 const FRAME_CONTENT_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Most bytes of rows sent in one message: what nearly every frame holds, so that only long rows are cut.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Rows are loaded frozen (PostgreSQL manual, COPY, FREEZE) into tables at least this large: it saves them a rewrite by
 /// VACUUM, and needs a TRUNCATE that would cost thousands of tiny tables more than it gains.
@@ -42,6 +46,8 @@ pub(crate) struct Load {
     pub(crate) dump: String,
     pub(crate) parts: Vec<Part>,
     pub(crate) tables: Vec<TableDump>,
+    /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
+    pub(crate) detours: BTreeMap<usize, Name>,
     /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
     pub(crate) raw_encoding: bool,
     pub(crate) run: Run,
@@ -56,6 +62,11 @@ impl Load {
 
     pub(crate) fn damaged(&self, what: String) -> PgError {
         PgError::Integrity { dump: self.dump.clone(), what }
+    }
+
+    /// The `COPY` that takes a table's rows.
+    pub(crate) fn copy_statement(&self, table: usize, frozen: bool) -> String {
+        copy_statement(&self.tables[table], self.detours.get(&table), frozen)
     }
 
     /// Whether the server took as many rows as were dumped.
@@ -148,6 +159,27 @@ async fn load_whole(load: &Load, session: &Session, table: usize) -> PgResult<u6
     Ok(rows)
 }
 
+/// Loads all tables one after the other within the session's transaction, and removes nothing; returns the rows the server
+/// took, by table.
+pub(crate) async fn load_within(load: &Load, session: &Session) -> PgResult<BTreeMap<usize, u64>> {
+    let mut batches = load_batches(load.tables.iter().enumerate().map(|(at, table)| (at, &table.data)));
+    let mut loaded = BTreeMap::new();
+    while let Some(mut batch) = batches.pop() {
+        let rows = match batch.units.as_mut_slice() {
+            [unit] => {
+                // Rows loaded frozen would be seen by those whose snapshot is older than they are.
+                unit.whole_table = false;
+                vec![(unit.table, load_unit(load, session, unit).await?)]
+            }
+            _ => load_together_within(load, session, &batch).await?,
+        };
+        for (table, rows) in rows {
+            *loaded.entry(table).or_default() += rows;
+        }
+    }
+    Ok(loaded)
+}
+
 async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<(usize, u64)>> {
     let session = connect(&load.server, &load.database, load.raw_encoding).await?;
     let mut loaded = Vec::new();
@@ -180,12 +212,15 @@ async fn load_unit(load: &Load, session: &Session, unit: &LoadUnit) -> PgResult<
     let table = &load.tables[unit.table];
     let label = format!("{}.{}", table.schema, table.name);
     let doing = || format!("loading the rows of `{label}`");
-    let frozen = unit.whole_table && table.kind == TableKind::Table && unit.stored_bytes() >= FREEZE_STORED_BYTES_MIN;
+    let frozen = unit.whole_table
+        && table.kind == TableKind::Table
+        && unit.stored_bytes() >= FREEZE_STORED_BYTES_MIN
+        && !load.detours.contains_key(&unit.table);
     if frozen {
         let begin = format!("BEGIN; TRUNCATE ONLY {}", qualified(table));
         session.batch_execute(&begin).await.map_err(|error| PgError::sql(doing(), error))?;
     }
-    let rows = copy_in(load, session, &copy_statement(table, frozen), &unit.frames, &doing()).await?;
+    let rows = copy_in(load, session, &load.copy_statement(unit.table, frozen), &unit.frames, &doing()).await?;
     if frozen {
         session.batch_execute("COMMIT").await.map_err(|error| PgError::sql(doing(), error))?;
     }
@@ -197,12 +232,15 @@ fn qualified(table: &TableDump) -> String {
     format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name))
 }
 
-/// The `COPY` that takes a table's rows.
-pub(crate) fn copy_statement(table: &TableDump, frozen: bool) -> String {
+fn copy_statement(table: &TableDump, detour: Option<&Name>, frozen: bool) -> String {
+    let into = match detour {
+        Some((schema, name)) => format!("{}.{}", quote_ident(schema), quote_ident(name)),
+        None => qualified(table),
+    };
     let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
     let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
     let option = if frozen { " WITH (FREEZE)" } else { "" };
-    format!("COPY {}{columns} FROM STDIN{option}", qualified(table))
+    format!("COPY {into}{columns} FROM STDIN{option}")
 }
 
 /// Sends frames through one `COPY … FROM STDIN`; returns the rows the server counted.
@@ -224,7 +262,9 @@ pub(crate) async fn copy_in(
     let send = async {
         while let Some(rows) = content.recv().await {
             let bytes = Bytes::len(&rows) as u64;
-            sink.feed(rows).await.map_err(sql)?;
+            for message in messages(rows) {
+                sink.feed(message).await.map_err(sql)?;
+            }
             load.run.progress.event(Event::Advance { bytes, items: 0 });
         }
         Ok(())
@@ -232,6 +272,12 @@ pub(crate) async fn copy_in(
     // Dropping the unfinished sink makes the server fail the COPY: half a unit is never committed.
     tokio::try_join!(read, send)?;
     sink.as_mut().finish().await.map_err(sql)
+}
+
+/// The rows in messages of bearable size: the driver copies each once more, and the server takes none of 1 GiB. They may end
+/// anywhere in a row (PostgreSQL manual, "COPY Operations" of the protocol).
+pub(crate) fn messages(mut rows: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || (!rows.is_empty()).then(|| rows.split_to(rows.len().min(MESSAGE_BYTES_MAX))))
 }
 
 /// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.
@@ -280,4 +326,19 @@ pub(crate) fn unpack_now(stored: &[u8], frame: &Frame) -> Result<Bytes, String> 
         return Err(format!("{} bytes of content instead of {}", content.len(), frame.content_bytes));
     }
     Ok(Bytes::from(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_row_is_cut_and_nothing_of_it_is_lost() {
+        let row: Bytes = (0..MESSAGE_BYTES_MAX * 2 + 1).map(|at| (at % 251) as u8).collect();
+        let sent: Vec<Bytes> = messages(row.clone()).collect();
+        assert_eq!(sent.iter().map(Bytes::len).collect::<Vec<_>>(), [MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, 1]);
+        assert_eq!(sent.concat(), row);
+        assert_eq!(messages(Bytes::from_static(b"short\n")).count(), 1);
+        assert_eq!(messages(Bytes::new()).count(), 0);
+    }
 }

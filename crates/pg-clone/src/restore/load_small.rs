@@ -13,7 +13,7 @@ use crate::batch::LoadBatch;
 use crate::detail::Frame;
 use crate::error::{PgError, PgResult};
 use crate::plan::LoadUnit;
-use crate::restore::load::{Load, copy_statement, unpack_now};
+use crate::restore::load::{Load, messages, unpack_now};
 
 /// COPYs sent before an earlier one is known to have ended well. More would gain nothing: the server has enough to do.
 const COPIES_AHEAD: usize = 8;
@@ -23,8 +23,28 @@ pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBa
     let contents = read(load, batch).await?;
     let sql = |error| PgError::sql("loading small tables", error);
     session.batch_execute("BEGIN").await.map_err(sql)?;
-    let statements: Vec<String> =
-        batch.units.iter().map(|unit| copy_statement(&load.tables[unit.table], false)).collect();
+    let loaded = copy_all(load, session, batch, contents).await?;
+    session.batch_execute("COMMIT").await.map_err(sql)?;
+    Ok(loaded)
+}
+
+/// Loads a batch within the session's transaction; returns the rows the server took, by table.
+pub(crate) async fn load_together_within(
+    load: &Load,
+    session: &Session,
+    batch: &LoadBatch,
+) -> PgResult<Vec<(usize, u64)>> {
+    let contents = read(load, batch).await?;
+    copy_all(load, session, batch, contents).await
+}
+
+async fn copy_all(
+    load: &Load,
+    session: &Session,
+    batch: &LoadBatch,
+    contents: Vec<Bytes>,
+) -> PgResult<Vec<(usize, u64)>> {
+    let statements: Vec<String> = batch.units.iter().map(|unit| load.copy_statement(unit.table, false)).collect();
     let prepared = join_all(statements.iter().map(|statement| session.prepare(statement))).await;
     // In order: those behind the one that failed only say that the transaction is aborted.
     let prepared: Vec<Statement> = prepared
@@ -37,9 +57,7 @@ pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBa
     for ((statement, unit), rows) in prepared.iter().zip(&batch.units).zip(contents) {
         copies.push(copy(load, session, statement, unit, rows));
     }
-    let loaded = stream::iter(copies).buffered(COPIES_AHEAD).try_collect().await?;
-    session.batch_execute("COMMIT").await.map_err(sql)?;
-    Ok(loaded)
+    stream::iter(copies).buffered(COPIES_AHEAD).try_collect().await
 }
 
 fn doing(load: &Load, unit: &LoadUnit) -> String {
@@ -57,7 +75,9 @@ async fn copy(
     let sql = |error| PgError::sql(doing(load, unit), error);
     let bytes = rows.len() as u64;
     let mut sink = pin!(session.copy_in::<_, Bytes>(statement).await.map_err(sql)?);
-    sink.send(rows).await.map_err(sql)?;
+    for message in messages(rows) {
+        sink.feed(message).await.map_err(sql)?;
+    }
     let taken = sink.finish().await.map_err(sql)?;
     load.check_count(unit, taken)?;
     load.run.progress.event(Event::Advance { bytes, items: 0 });

@@ -14,6 +14,8 @@ use crate::list::{self, Found};
 use crate::local::{self, CopyChange, NAME_BYTES_MAX};
 use crate::messages::MANAGED_ROLES;
 use crate::recover;
+use crate::restore::data_only::{self, DataPlan};
+use crate::restore::extensions;
 use crate::restore::select;
 use crate::run::Run;
 use crate::selection::Chosen;
@@ -48,6 +50,9 @@ pub struct RestorePlan {
     /// The part of the dump that is restored, if not all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<Chosen>,
+    /// What is done to the live database, if only rows are put into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_only: Option<DataPlan>,
     /// What stands against it: empty when the restore can go on.
     pub problems: Vec<Problem>,
     #[serde(skip)]
@@ -99,16 +104,49 @@ impl RestorePlan {
     pub(crate) fn refuse_problems(&self) -> PgResult<()> {
         match self.problems.first() {
             None => Ok(()),
-            Some(problem) => Err(PgError::Refused {
-                what: format!("`{}` cannot be restored: {}", self.key, problem.what),
-                help: format!("{}; nothing was changed", problem.help),
-            }),
+            Some(problem) => Err(self.refusal(problem)),
         }
     }
 
-    /// Nobody's live database is replaced unless its name was typed.
+    /// The error that `problem` is.
+    pub(crate) fn refusal(&self, problem: &Problem) -> PgError {
+        PgError::Refused {
+            what: format!("`{}` cannot be restored: {}", self.key, problem.what),
+            help: format!("{}; nothing was changed", problem.help),
+        }
+    }
+
+    /// Whether only rows are put into a live database.
+    pub(crate) fn is_data_only(&self) -> bool {
+        self.part.as_ref().is_some_and(|part| part.data_only)
+    }
+
+    /// Whether a live database is changed, so that its name must be typed.
+    #[must_use]
+    pub fn changes_a_database(&self) -> bool {
+        self.replaces.is_some() || self.data_only.is_some()
+    }
+
+    /// Nobody's live database is replaced, or given rows, unless its name was typed.
     pub(crate) fn refuse_unconfirmed(&self, options: &RestoreOptions) -> PgResult<()> {
-        refuse_unconfirmed(&self.target, &self.server, self.replaces.as_ref(), options)
+        let Some(plan) = &self.data_only else {
+            return refuse_unconfirmed(&self.target, &self.server, self.replaces.as_ref(), options);
+        };
+        if options.confirm.as_deref() == Some(&self.target) {
+            return Ok(());
+        }
+        let emptied = plan.tables.iter().filter(|table| table.truncated).count();
+        let emptied = match emptied {
+            0 => String::new(),
+            tables => format!(", and removes what {tables} of them hold"),
+        };
+        Err(PgError::Confirm {
+            what: format!(
+                "this puts {} rows into {} tables of the live database `{}` on {}{emptied}",
+                self.rows, self.tables, self.target, self.server
+            ),
+            help: format!("confirm with --confirm-database {}; nothing was changed", self.target),
+        })
     }
 }
 
@@ -150,64 +188,28 @@ pub async fn prepare(
     run: &Run,
 ) -> PgResult<RestorePlan> {
     options.check()?;
-    run.or_cancelled(Box::pin(look(server, store, options))).await
+    run.or_cancelled(Box::pin(look(server, store, options, run))).await
 }
 
-async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) -> PgResult<RestorePlan> {
+async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, run: &Run) -> PgResult<RestorePlan> {
     let found = list::find(&**store, &options.wanted).await?;
     let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
     server.refuse_if_guarded(&target)?;
     let admin = server.connect_admin_for(&target).await?;
     let (server_major, is_standby) = major(&admin).await?;
     let replaces = replaced(&admin, &target).await?;
-    let mut plan = match found {
-        Found::Ours { key, mut manifest } => {
-            let part = match options.selection.is_partial() {
-                true => Some(select::narrow(&**store, &key, &mut manifest, &options.selection).await?),
-                false => None,
-            };
-            let rows = manifest.detail.tables.iter().map(|table| table.data.rows).sum();
-            let (stored_bytes, content_bytes) = bytes_to_read(&manifest, part.is_some());
-            let problems = problems(&admin, server_major, &manifest.detail, options).await?;
-            RestorePlan {
-                key,
-                created_at: manifest.created_at,
-                server: server.describe(),
-                server_major,
-                target,
-                replaces,
-                tables: manifest.detail.tables.len() as u64,
-                rows,
-                stored_bytes,
-                content_bytes,
-                hooks: options.hooks.plan(&RESTORE_POINTS),
-                copies: Vec::new(),
-                part,
-                problems,
-                source: Source::Ours(manifest),
-            }
-        }
-        Found::Legacy { key, object, created_at, bytes, .. } => RestorePlan {
-            key,
-            created_at,
-            server: server.describe(),
-            server_major,
-            target,
-            replaces,
-            tables: 0,
-            rows: 0,
-            stored_bytes: bytes,
-            content_bytes: bytes,
-            hooks: options.hooks.plan(&RESTORE_POINTS),
-            copies: Vec::new(),
-            part: None,
-            problems: partial_legacy(options),
-            source: Source::Legacy(object),
-        },
-    };
     let databases = recover::look(&admin).await?;
-    plan.copies = local::changes(&databases, &plan.target, options.reversible);
-    plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
+    let seen = Seen { admin, server_major, target, replaces };
+    let mut plan = match found {
+        Found::Ours { key, manifest } => ours(server, store, options, run, seen, key, manifest).await?,
+        Found::Legacy { key, object, created_at, bytes, .. } => {
+            legacy(server, options, seen, key, object, (created_at, bytes))
+        }
+    };
+    if !plan.is_data_only() {
+        plan.copies = local::changes(&databases, &plan.target, options.reversible);
+        plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
+    }
     if is_standby {
         plan.problems.insert(
             0,
@@ -220,6 +222,93 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions) ->
     Ok(plan)
 }
 
+/// What is known of the server whatever the dump is.
+struct Seen {
+    admin: Session,
+    server_major: u32,
+    target: String,
+    replaces: Option<Replaced>,
+}
+
+async fn ours(
+    server: &Server,
+    store: &SharedStore,
+    options: &RestoreOptions,
+    run: &Run,
+    seen: Seen,
+    key: String,
+    mut manifest: Box<backup_core::manifest::Manifest<DumpDetail>>,
+) -> PgResult<RestorePlan> {
+    let Seen { admin, server_major, target, mut replaces } = seen;
+    let part = match options.selection.is_partial() {
+        true => Some(select::narrow(&**store, &key, &mut manifest, &options.selection).await?),
+        false => None,
+    };
+    let (data_only, problems) = match (options.selection.data_only, replaces.is_some()) {
+        (false, _) => {
+            for told in extensions::versions(&admin, &manifest.detail.extensions).await? {
+                run.progress.warn(told);
+            }
+            (None, problems(&admin, server_major, &manifest.detail, options).await?)
+        }
+        (true, false) => (None, vec![data_only::no_database(&server.describe(), &target)]),
+        (true, true) => {
+            // It is not replaced: its rows are.
+            replaces = None;
+            let (plan, problems) = data_only::look(server, &target, &manifest.detail, options).await?;
+            (Some(plan), problems)
+        }
+    };
+    let rows = manifest.detail.tables.iter().map(|table| table.data.rows).sum();
+    let (stored_bytes, content_bytes) = bytes_to_read(&manifest, part.is_some());
+    Ok(RestorePlan {
+        key,
+        created_at: manifest.created_at,
+        server: server.describe(),
+        server_major,
+        target,
+        replaces,
+        tables: manifest.detail.tables.len() as u64,
+        rows,
+        stored_bytes,
+        content_bytes,
+        hooks: options.hooks.plan(&RESTORE_POINTS),
+        copies: Vec::new(),
+        part,
+        data_only,
+        problems,
+        source: Source::Ours(manifest),
+    })
+}
+
+fn legacy(
+    server: &Server,
+    options: &RestoreOptions,
+    seen: Seen,
+    key: String,
+    object: Key,
+    (created_at, bytes): (Timestamp, u64),
+) -> RestorePlan {
+    RestorePlan {
+        key,
+        created_at,
+        server: server.describe(),
+        server_major: seen.server_major,
+        target: seen.target,
+        replaces: seen.replaces,
+        tables: 0,
+        rows: 0,
+        stored_bytes: bytes,
+        content_bytes: bytes,
+        hooks: options.hooks.plan(&RESTORE_POINTS),
+        copies: Vec::new(),
+        part: None,
+        data_only: None,
+        problems: if options.selection.is_partial() { vec![data_only::legacy()] } else { Vec::new() },
+        source: Source::Legacy(object),
+    }
+}
+
 /// Stored bytes, and their content, of all of a dump or of what is left of it.
 fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_partial: bool) -> (u64, u64) {
     if !is_partial {
@@ -227,15 +316,6 @@ fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_part
     }
     let content_bytes = manifest.detail.tables.iter().map(|table| table.data.content_bytes).sum();
     (select::stored_bytes(manifest), content_bytes)
-}
-
-/// A single-file dump can only be restored as a whole.
-fn partial_legacy(options: &RestoreOptions) -> Vec<Problem> {
-    let problem = options.selection.is_partial().then(|| Problem {
-        what: "of a single-file dump of django-pgclone no part can be chosen".to_owned(),
-        help: "restore all of it with --into OTHER_NAME and take from there what you need".to_owned(),
-    });
-    problem.into_iter().collect()
 }
 
 /// The server would silently cut a longer name and hit another database.

@@ -111,6 +111,9 @@ impl SchemaArchive {
         command.arg("--use-list").arg(list.path());
         match section {
             Section::PreData => command.arg("--section=pre-data"),
+            // Its own count of errors tells whether one was overlooked, and with --jobs those of setting up a worker are not
+            // in it.
+            Section::PostData if self.tool.sends_unknown_setting() => command.arg("--section=post-data"),
             Section::PostData => command.args(["--section=post-data".to_owned(), format!("--jobs={}", options.jobs)]),
             Section::IndexesApart | Section::EventTriggers => command.arg("--section=post-data"),
         };
@@ -212,8 +215,15 @@ fn judge(
     said: &str,
     options: &RestoreOptions,
 ) -> PgResult<Vec<Harmless>> {
-    let classified = messages::classify(said, &Expectations { managed: options.managed, ..Expectations::default() });
+    let expectations = Expectations {
+        managed: options.managed,
+        unknown_setting: tool.sends_unknown_setting(),
+        ..Expectations::default()
+    };
+    let mut classified = messages::classify(said, &expectations);
     if classified.accepts(status.code()) {
+        // Told once, before anything was made.
+        classified.harmless.retain(|harmless| harmless.reason != Reason::UnknownSetting);
         return Ok(classified.harmless);
     }
     if classified.fatal.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::archive_toc::{self, tests::archive};
+use crate::detail::{MatviewState, SequenceState};
 use crate::test_dump::TestDump;
 
 fn entry(id: u32, kind: &str, name: &str, needs: &[u32]) -> Entry {
@@ -150,4 +151,27 @@ fn schemas_and_tables_add_up_and_schema_only_has_no_rows() {
     let chosen = choose(&only, &schema(), &detail()).unwrap();
     assert_eq!((chosen.rows.len(), chosen.left_out.len(), chosen.emptied.len()), (0, 0, 5));
     assert!(only.is_partial() && !Selection::default().is_partial());
+}
+
+#[test]
+fn rows_alone_set_the_sequences_of_their_tables_and_those_that_are_named() {
+    let mut detail = detail();
+    for name in ["a_id_seq", "free_seq", "of_an_extension"] {
+        let (schema, name) = ("public".to_owned(), name.to_owned());
+        detail.sequences.push(SequenceState { schema, name, last_value: 7, is_called: true });
+    }
+    let schema_entries = schema();
+    let (schema, name) = ("public".to_owned(), "mv".to_owned());
+    detail.matviews.push(MatviewState { schema, name, populated: true });
+    let left = |tables: &[&str], exclude: &[&str]| -> Vec<String> {
+        let selection = Selection { data_only: true, ..selection(tables, exclude, Excluded::KeepEmpty) };
+        let chosen = choose(&selection, &schema_entries, &detail).unwrap();
+        assert!(chosen.left_out.is_empty() && chosen.consequences.is_empty(), "definitions are nobody's business");
+        chosen.gone.into_iter().map(|(_, name)| name).collect()
+    };
+    assert_eq!(left(&[], &[]), ["mv"]);
+    assert_eq!(left(&["a"], &[]), ["free_seq", "mv", "of_an_extension"]);
+    assert_eq!(left(&["b", "free_seq"], &[]), ["a_id_seq", "mv", "of_an_extension"]);
+    assert_eq!(left(&["a_id_seq"], &[]), ["free_seq", "mv", "of_an_extension"]);
+    assert_eq!(left(&[], &["a"]), ["a_id_seq", "mv"], "its table keeps its rows, and goes on counting");
 }

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::ensure_eq;
 use crate::harness::{RowResult, World};
+use crate::{ensure, ensure_eq};
 
 fn write(world: &World, text: &str) -> RowResult {
     let path = world.folder().join("lastgood.toml");
@@ -48,6 +48,43 @@ pub(super) async fn takes_effect(world: &World) -> RowResult {
     let there = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     ensure_eq!(world.psql(&copy, there)?, "emptied kept", "tables of the copy");
     ensure_eq!(world.psql(&copy, "SELECT count(*) FROM emptied")?, "0", "rows of the emptied table");
+    Ok(())
+}
+
+/// Hooks of `[pg.configs.NAME]` run at dump and restore under that name, and those of the command line behind them.
+pub(super) async fn hooks(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    world.psql(&shop, "CREATE TABLE log (id serial PRIMARY KEY, what text, place text)")?;
+    let add = |what: &str| format!("INSERT INTO log (what, place) VALUES ('{what}', current_database())");
+    for what in ["a", "b", "d"] {
+        std::fs::write(world.folder().join(format!("{what}.sql")), add(what))?;
+    }
+    let psql = world.cluster().bin_dir().join("psql");
+    let command = format!("'{}' -XAtq -c \"{}\"", psql.display(), add("c"));
+    let hooks = format!("pre-dump = [{{ sql = \"a.sql\" }}]\npre-swap = [{{ command = '''{command}''' }}]");
+    write(world, &format!("[pg.configs.nightly]\n{hooks}\n"))?;
+    let logged = |database: &str| {
+        world.psql(database, "SELECT coalesce(string_agg(what || ':' || place, ' ' ORDER BY id), '') FROM log")
+    };
+
+    world.lastgood(["pg", "dump", &shop]).ok().await?;
+    ensure_eq!(logged(&shop)?, "", "hooks that ran under another configuration");
+    let dump = ["pg", "dump", &shop, "--config", "nightly", "--pre-dump-sql", "b.sql", "--json"];
+    let dumped = world.lastgood(dump).ok().await?.json_lines()?.pop().unwrap_or_default();
+    let key = dumped["key"].as_str().unwrap_or_default();
+    ensure_eq!(logged(&shop)?, format!("a:{shop} b:{shop}"), "hooks of the dump");
+
+    let (with, without) = (world.name("with"), world.name("without"));
+    let restore = ["pg", "restore", key, "--config", "nightly", "--into", &with, "--pre-swap-sql", "d.sql"];
+    let report = world.lastgood(restore).arg("--json").ok().await?.json()?;
+    ensure_eq!(report["hooks"].as_array().map(Vec::len), Some(2), "hooks in the report");
+    let places = world.psql(&with, "SELECT DISTINCT place FROM log WHERE what IN ('c', 'd')")?;
+    ensure!(places.starts_with("lastgood_") && !places.contains('\n'), "hooks before the swap ran on {places}");
+    let expected = format!("a:{shop} b:{shop} c:{places} d:{places}");
+    ensure_eq!(logged(&with)?, expected, "what the dump brought and the hooks of the restore");
+    world.lastgood(["pg", "restore", key, "--into", &without]).ok().await?;
+    ensure_eq!(logged(&without)?, format!("a:{shop} b:{shop}"), "a restore under another configuration");
+    ensure_eq!(logged(&shop)?, format!("a:{shop} b:{shop}"), "the source");
     Ok(())
 }
 

@@ -71,12 +71,13 @@ pub(super) async fn wins_over_everything(world: &World) -> RowResult {
     let log = world.cluster().log().len();
     for (name, way) in ways(&shop) {
         set(world, &way)?;
-        let restores: [&[&str]; 5] = [
+        let restores: [&[&str]; 6] = [
             &[&shop, "--confirm-database", &shop, "--yes", "--force"],
             &[&key, "--confirm-database", &shop],
             &[&shop],
             &[&shop, "--into", &protected_copy],
             &[&shop, "-n"],
+            &[&key, "--data-only", "--replace-rows", "--confirm-database", &shop],
         ];
         for restore in restores {
             let mut command = world.lastgood(["pg", "restore"]);
@@ -112,8 +113,30 @@ pub(super) async fn wins_over_everything(world: &World) -> RowResult {
     for statement in ["CREATE DATABASE", "DROP DATABASE", "ALTER DATABASE"] {
         ensure!(!said.contains(statement), "the server was told to {statement}");
     }
+    protected_source(world, &shop, &key).await?;
     set(world, &Way { file: "[pg]\nprotected = [\"prod-*/*\", \"*/other\"]\n".into(), ..Way::default() })?;
     world.lastgood(["pg", "restore", &key, "--confirm-database", &shop]).ok().await?;
+    Ok(())
+}
+
+/// A protected database is not copied under its clients, and its dump is restored elsewhere.
+async fn protected_source(world: &World, shop: &str, key: &str) -> RowResult {
+    let free = world.name("free");
+    set(world, &Way { file: format!("[pg]\nprotected = [\"localhost/{shop}\"]\n"), ..Way::default() })?;
+    let client = world.connect(shop).await?;
+    let before = world.databases()?;
+    let from = format!(":{shop}");
+    for words in [["copy", shop, &free, "--yes"], ["restore", &from, "--into", &free]] {
+        let output = world.lastgood(["pg"]).args(words).fails(FORBIDDEN).await.within(&format!("{words:?}"))?;
+        output.says("pg::forbidden")?.says("disconnect the clients")?.says("--into")?;
+        world.lastgood(["pg"]).args(words).arg("-n").fails(FORBIDDEN).await.within(&format!("{words:?} -n"))?;
+    }
+    ensure_eq!(world.databases()?, before, "databases beside a protected one");
+    world.lastgood(["pg", "restore", key, "--into", &free]).ok().await?;
+    client.query_one("SELECT 1", &[]).await?;
+    set(world, &Way::default())?;
+    world.lastgood(["pg", "copy", shop, &free, "--yes", "--confirm-database", &free]).ok().await?;
+    ensure!(client.query_one("SELECT 1", &[]).await.is_err(), "the client of an unprotected source went on");
     Ok(())
 }
 

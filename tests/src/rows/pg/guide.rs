@@ -1,17 +1,21 @@
-//! The guide for newcomers, done to the letter.
+//! Pages whose commands are run: the guide for newcomers, done to the letter, and the documents of `--json`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use regex_lite::Regex;
+use serde_json::Value;
 use tokio::process::Command;
 
-use crate::ensure_eq;
 use crate::harness::failure::{Failure, Within as _};
 use crate::harness::{RowResult, World};
+use crate::{ensure, ensure_eq};
 
-const PAGE: &str = include_str!("../../../../docs/guides/postgres-start.md");
+const FIRST_NIGHT: &str = include_str!("../../../../docs/guides/postgres-start.md");
+
+const DOCUMENTS: &str = include_str!("../../../../docs/json.md");
 
 /// More than any of its commands needs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -38,9 +42,25 @@ enum Block<'p> {
     Command { line: &'p str, prints: String },
 }
 
+/// The guide: what is printed is what it says, but for times, sizes and versions.
 pub(super) async fn first_night(world: &World) -> RowResult {
+    done(world, FIRST_NIGHT, |text| Ok(comparable(text))).await
+}
+
+/// The page about `--json`: every document has the keys it shows, each with a value of that type, and no others.
+pub(super) async fn documents(world: &World) -> RowResult {
+    done(world, DOCUMENTS, |text| {
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+        let shapes: Vec<String> = documents.map(|document| Ok(shape(&document?))).collect::<RowResult<_>>()?;
+        Ok(shapes.join("\n"))
+    })
+    .await
+}
+
+/// Does what a page says, and compares what `comparable` makes of what is printed and what the page says of it.
+async fn done(world: &World, page: &str, comparable: impl Fn(&str) -> RowResult<String>) -> RowResult {
     let mut commands = 0;
-    for block in blocks(PAGE) {
+    for block in blocks(page) {
         match block {
             Block::File { name, text } => {
                 let path = world.folder().join(name);
@@ -51,12 +71,29 @@ pub(super) async fn first_night(world: &World) -> RowResult {
             Block::Command { line, prints } => {
                 commands += 1;
                 let printed = run(world, line).await.within(line)?;
-                ensure_eq!(comparable(&printed), comparable(&prints), "`{line}` printed:\n{printed}");
+                let [is, should] = [comparable(&printed).within(line)?, comparable(&prints).within(line)?];
+                ensure_eq!(is, should, "`{line}` printed:\n{printed}");
             }
         }
     }
-    crate::ensure!(commands > 10, "the guide has {commands} commands: they are not found in it");
+    ensure!(commands > 10, "the page has {commands} commands: they are not found in it");
     Ok(())
+}
+
+/// Keys and types of a document; of a list, those of its first entry.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "boolean".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "string".to_owned(),
+        Value::Array(entries) => format!("[{}]", entries.first().map(shape).unwrap_or_default()),
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().map(|(name, value)| (name, shape(value))).collect();
+            let fields = fields.into_iter().map(|(name, shape)| format!("{name}: {shape}"));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// What it prints, on both streams.
@@ -128,6 +165,12 @@ mod tests {
                 Block::Command { line: "two", prints: String::new() },
             ]
         );
+    }
+
+    #[test]
+    fn a_shape_has_every_key_once_whatever_their_order() {
+        let value = serde_json::json!({ "b": [{ "c": 1 }, {}], "a": null });
+        assert_eq!(shape(&value), "{a: null, b: [{c: number}]}");
     }
 
     #[test]

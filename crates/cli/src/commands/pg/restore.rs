@@ -65,14 +65,18 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResul
     let mut options = RestoreOptions::new(wanted);
     options.into.clone_from(&arguments.into);
     options.confirm.clone_from(&arguments.confirm_database);
-    options.reversible = arguments.reversible || settings.reversible();
+    // Of rows alone nothing is kept that a setting for every restore could mean.
+    options.reversible = arguments.reversible || (settings.reversible() && !arguments.part.data_only);
     options.no_owner = arguments.no_owner;
     options.no_acl = arguments.no_acl;
     options.keep_failed = arguments.keep_failed;
     options.force = arguments.force;
     options.managed = arguments.managed || settings.managed();
     options.pg_bin = settings.bin_dir();
-    options.hooks = settings.hooks();
+    if !arguments.part.no_hooks {
+        options.hooks = settings.hooks();
+    }
+    options.replace_rows = arguments.part.replace_rows;
     if let Some(jobs) = &settings.layer().jobs {
         options.jobs = jobs.value;
     }
@@ -87,6 +91,7 @@ fn selection(part: &Part) -> CliResult<Selection> {
         schemas: patterns(&part.schemas)?,
         exclude_tables: patterns(&part.exclude_tables)?,
         schema_only: part.schema_only,
+        data_only: part.data_only,
         excluded: part.excluded.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
     })
 }
@@ -95,8 +100,8 @@ fn whole_copies_only(copy: &str) -> PgError {
     PgError::Usage {
         what: format!("`{copy}` is a database on the server, of which no part can be chosen"),
         help:
-            "choose a part of a dump, or leave --table, --schema, --exclude-table and --schema-only out; nothing was \
-               changed"
+            "choose a part of a dump, or leave --table, --schema, --exclude-table, --schema-only and --data-only out; \
+               nothing was changed"
                 .to_owned(),
     }
 }
@@ -105,7 +110,7 @@ fn whole_copies_only(copy: &str) -> PgError {
 /// must have been given, and the restore itself refuses without it.
 async fn confirm(plan: &RestorePlan, options: &mut RestoreOptions, context: &Context) -> CliResult<()> {
     // What cannot be restored anyway needs no answer: the restore says why.
-    let asks = plan.replaces.is_some() && options.confirm.is_none() && plan.problems.is_empty();
+    let asks = plan.changes_a_database() && options.confirm.is_none() && plan.problems.is_empty();
     if !asks || !confirm::somebody_is_there() {
         return Ok(());
     }
@@ -113,7 +118,7 @@ async fn confirm(plan: &RestorePlan, options: &mut RestoreOptions, context: &Con
     let typed = confirm::ask("Type the database name to go on:", &context.run.cancel).await?;
     if typed != plan.target {
         return Err(CliError::Confirm {
-            what: format!("`{typed}` is not the name of the database that would be replaced"),
+            what: format!("`{typed}` is not the name of the database that would be changed"),
             help: format!("type `{}`, or restore beside it with `--into OTHER_NAME`; nothing was changed", plan.target),
         });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pg_clone::local::Effect;
 use pg_clone::recover::RecoverReport;
-use pg_clone::restore::{RestorePlan, RestoreReport};
+use pg_clone::restore::{DataPlan, Problem, RestorePlan, RestoreReport};
 use pg_clone::selection::{Chosen, Consequence, Fate};
 use pg_clone::state::Action;
 
@@ -14,6 +14,9 @@ use super::{facts, hook_facts, hooks_ran, seconds};
 use crate::render::units::{age, bytes, counted, duration};
 
 pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
+    if let Some(data) = &plan.data_only {
+        return data_plan(plan, data, now);
+    }
     let into = match &plan.replaces {
         Some(replaced) => format!(
             "{} on {}, replacing {}; {} will be disconnected",
@@ -48,10 +51,50 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
     if let Some(part) = &plan.part {
         text.push_str(&part_lines(plan, part));
     }
-    for problem in &plan.problems {
-        text.push_str(&format!("\n  against it: {}\n              {}", problem.what, problem.help));
-    }
+    text.push_str(&problem_lines(plan));
     text
+}
+
+fn problem_lines(plan: &RestorePlan) -> String {
+    let line = |problem: &Problem| format!("\n  against it: {}\n              {}", problem.what, problem.help);
+    plan.problems.iter().map(line).collect()
+}
+
+/// Rows alone: which tables get them, what goes for it, and what stays as it is.
+fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
+    let counts = format!(
+        "{} for {}, {}",
+        counted(plan.rows, "row", "rows"),
+        counted(plan.tables, "table", "tables"),
+        bytes(plan.content_bytes)
+    );
+    let mut text = format!(
+        "Will put rows of `{}` ({}, taken {}) into the live database\n{}\n  all in one transaction: on any error nothing is \
+         changed; meanwhile nobody else can use these tables",
+        plan.key,
+        bytes(plan.stored_bytes),
+        age(plan.created_at, now),
+        facts(&[("into", format!("{} on {}", plan.target, plan.server)), ("rows", counts)]),
+    );
+    let tables: Vec<String> =
+        data.tables.iter().map(|table| format!("{} ({})", table.table, counted(table.rows, "row", "rows"))).collect();
+    let holding = data.tables.iter().filter(|table| table.truncated).map(|table| table.table.clone());
+    let holding: Vec<String> = holding.collect();
+    let others = plan.part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
+    text.push_str(&listed("tables", &tables));
+    if data.replace_rows {
+        text.push_str(&listed("ROWS THAT ARE THERE ARE REMOVED first from", &holding));
+    }
+    text.push_str(&listed("in the dump, and not touched", others));
+    text.push_str(&listed("columns that get their defaults", &data.defaults));
+    text.push_str(&listed("sequences that get the dump's values", &data.sequences));
+    if data.large_objects > 0 {
+        text.push_str(&format!("\n  {}", counted(data.large_objects, "large object", "large objects")));
+    }
+    text.push_str(&listed("foreign keys that are checked in the end", &data.foreign_keys));
+    text.push_str(&listed("triggers that do not fire for these rows", &data.triggers));
+    text.push_str(&listed("materialized views that are NOT refreshed", &data.not_refreshed));
+    text + &problem_lines(plan)
 }
 
 /// What is not restored, and what that means for the rest.
@@ -104,7 +147,27 @@ fn listed(what: &str, names: &[String]) -> String {
     format!("\n  {what}: {}{more}", shown.join(", "))
 }
 
+fn data_report(report: &RestoreReport, data: &DataPlan) -> String {
+    let emptied = data.tables.iter().filter(|table| table.truncated).count() as u64;
+    let mut text = format!(
+        "put {} of `{}` into {} of `{}`, {}",
+        counted(report.rows, "row", "rows"),
+        report.key,
+        counted(report.tables, "table", "tables"),
+        report.database,
+        seconds(report.seconds)
+    );
+    if emptied > 0 {
+        text.push_str(&format!("; the rows that {} held are gone", counted(emptied, "table", "tables")));
+    }
+    text.push_str(&listed("not refreshed", &data.not_refreshed));
+    text
+}
+
 pub(crate) fn restore_report(report: &RestoreReport) -> String {
+    if let Some(data) = &report.data_only {
+        return data_report(report, data);
+    }
     let mut text = format!("restored `{}` into `{}`", report.key, report.database);
     if report.tables > 0 {
         let tables = counted(report.tables, "table", "tables");

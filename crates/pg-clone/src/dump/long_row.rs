@@ -1,0 +1,57 @@
+//! Rows too long for the server to hand over.
+//!
+//! COPY writes a row as one text, of which the server makes none of 1 GiB (`MaxAllocSize`), while a row can hold more: a
+//! `bytea` takes two digits for each of its bytes, a backslash or line end in `text` two characters. `pg_dump` fails on such a
+//! row too. What could be written can be read again: the same limit holds for the row that a server reads.
+
+use crate::error::PgError;
+
+/// SQLSTATE and words of the server's two ways to say so (`enlargeStringInfo` and `palloc`).
+const SAYINGS: [(&str, &str); 2] =
+    [("54000", "Cannot enlarge string buffer"), ("XX000", "invalid memory alloc request size")];
+
+/// Says which table has such a row and what to do, if that is what `error` is about.
+pub(crate) fn explained(table: &str, error: PgError) -> PgError {
+    let PgError::Sql { sqlstate, message, .. } = &error else { return error };
+    if !SAYINGS.iter().any(|(code, words)| sqlstate == code && message.contains(words)) {
+        return error;
+    }
+    PgError::Refused {
+        what: format!(
+            "a row of `{table}` takes 1 GiB or more as text, in which rows are copied, and the server cannot write it: \
+             {message}"
+        ),
+        help: format!(
+            "find it by pg_column_size and length of the wide columns (bytea counts twice) and split it or move the value to a \
+             large object, or leave the table's rows out with --exclude-table-data {table}; pg_dump cannot dump it either; \
+             nothing was published"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_about_the_length_is_explained() {
+        let sql = |sqlstate: &str, message: &str| PgError::Sql {
+            doing: "copying the rows of `s.t`".into(),
+            message: message.into(),
+            sqlstate: sqlstate.into(),
+        };
+        for (sqlstate, message) in [
+            ("XX000", "invalid memory alloc request size 1200000003"),
+            ("54000", "out of memory; Cannot enlarge string buffer containing 5 bytes by 9 more bytes."),
+        ] {
+            let error = explained("s.t", sql(sqlstate, message));
+            assert!(
+                matches!(&error, PgError::Refused { what, help } if what.contains("`s.t`") && help.contains("s.t")),
+                "{error}"
+            );
+        }
+        for (sqlstate, message) in [("XX000", "cache lookup failed"), ("53200", "out of memory")] {
+            assert!(matches!(explained("s.t", sql(sqlstate, message)), PgError::Sql { .. }));
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Rows alone, into the schema that a live database has: all of them in one transaction, or none.
+
+mod decide;
+mod statements;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backup_core::progress::Event;
+use backup_core::store::{SharedStore, StoreRead};
+
+use crate::adapters::connection::{Server, Session};
+use crate::adapters::target;
+use crate::config::RestoreOptions;
+use crate::detail::DumpDetail;
+use crate::error::{PgError, PgResult};
+use crate::recover;
+pub use crate::restore::data_only::decide::{DataPlan, DataTable};
+use crate::restore::load::{Load, connect, load_within};
+use crate::restore::{Problem, RestorePlan, RestoreReport, finish, reroute, select};
+use crate::run::Run;
+use crate::target_lock::TargetLock;
+
+/// How long to wait for a table that somebody uses. Whoever comes after us waits behind us: no longer than a dump waits.
+const LOCK_TIMEOUT_MS: u32 = 30_000;
+
+/// How long to wait for the server to say that it undid everything. It does so in any case once the connection is closed.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements sent at once.
+const STATEMENT_BATCH: usize = 500;
+
+/// Looks at the live database: what would be done, and what stands against it.
+pub(crate) async fn look(
+    server: &Server,
+    database: &str,
+    detail: &DumpDetail,
+    options: &RestoreOptions,
+) -> PgResult<(DataPlan, Vec<Problem>)> {
+    let session = connect(server, database, false).await?;
+    let target = target::read(&*session, detail).await?;
+    Ok(decide::decide(detail, &target, options.replace_rows))
+}
+
+/// What stands against it where there is no database to put rows into.
+pub(crate) fn no_database(server: &str, target: &str) -> Problem {
+    Problem {
+        what: format!("rows alone need a database that is there, and there is no `{target}` on {server}"),
+        help: "restore definitions and rows, without --data-only, or name another database with --into".to_owned(),
+    }
+}
+
+/// Puts the rows into the live database.
+///
+/// # Errors
+/// On every one of them the live database is as it was, but for a connection that is lost at the very end, of which the
+/// error says so.
+pub(crate) async fn restore(
+    server: &Server,
+    store: &SharedStore,
+    plan: &RestorePlan,
+    options: &RestoreOptions,
+    run: &Run,
+) -> PgResult<RestoreReport> {
+    let begun = Instant::now();
+    server.refuse_if_guarded(&plan.target)?;
+    recover::recover(server, &run.progress).await?;
+    plan.refuse_problems()?;
+    plan.refuse_unconfirmed(options)?;
+    let manifest = plan.manifest().ok_or_else(|| plan.refusal(&legacy()))?;
+    run.step("data_only.check", &plan.key);
+    let check = select::check_needed(&**store, &plan.key, manifest, options.jobs, &run.progress);
+    run.or_cancelled(check).await?;
+    run.step("data_only.lock", &plan.target);
+    let _lock = TargetLock::acquire(server, &plan.target).await?;
+    let raw_encoding = manifest.detail.database.encoding == "SQL_ASCII";
+    let session = connect(server, &plan.target, raw_encoding).await?;
+    let load = Load {
+        server: server.clone(),
+        database: plan.target.clone(),
+        store: Arc::clone(store) as Arc<dyn StoreRead>,
+        dump: plan.key.clone(),
+        parts: manifest.parts.clone(),
+        tables: manifest.detail.tables.clone(),
+        detours: reroute::read(&session, &manifest.detail.tables).await?,
+        raw_encoding,
+        run: run.clone(),
+    };
+    let filled = run.or_cancelled(Box::pin(fill(&session, &load, plan, &manifest.detail, options))).await;
+    let (done, rows) = match filled.and_then(|filled| run.last_chance_to_stop().map(|()| filled)) {
+        Ok(filled) => filled,
+        Err(error) => {
+            // Without it the server undoes everything too, as soon as it sees that we are gone.
+            let _ = tokio::time::timeout(ROLLBACK_TIMEOUT, session.batch_execute("ROLLBACK")).await;
+            return Err(undone(error));
+        }
+    };
+    run.step("data_only.commit", &plan.target);
+    session.batch_execute("COMMIT").await.map_err(|error| not_committed(&plan.target, error))?;
+    run.step("data_only.done", &plan.target);
+    Ok(RestoreReport {
+        key: plan.key.clone(),
+        database: plan.target.clone(),
+        tables: done.tables.len() as u64,
+        rows,
+        seconds: begun.elapsed().as_secs_f64(),
+        data_only: Some(done),
+        ..RestoreReport::default()
+    })
+}
+
+/// Of a single-file dump nobody knows where whose rows are.
+pub(crate) fn legacy() -> Problem {
+    Problem {
+        what: "of a single-file dump of django-pgclone no part can be chosen, nor its rows alone".to_owned(),
+        help: "restore all of it with --into OTHER_NAME and take from there what you need".to_owned(),
+    }
+}
+
+/// Everything but the COMMIT: returns what was done, and the rows that the server took.
+async fn fill(
+    session: &Session,
+    load: &Load,
+    plan: &RestorePlan,
+    detail: &DumpDetail,
+    options: &RestoreOptions,
+) -> PgResult<(DataPlan, u64)> {
+    let run = &load.run;
+    run.step("data_only.tables", &format!("{} tables", detail.tables.len()));
+    // As durable as everybody's: these rows are no copy that could be made again.
+    let begin = format!("RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}");
+    session.batch_execute(&begin).await.map_err(|error| PgError::sql("beginning the transaction", error))?;
+    execute(session, "locking the tables", statements::lock(&detail.tables)).await?;
+    // What the plan was made of may be another by now.
+    let target = target::read(&**session, detail).await?;
+    let (done, problems) = decide::decide(detail, &target, options.replace_rows);
+    if let Some(problem) = problems.first() {
+        return Err(plan.refusal(problem));
+    }
+    refuse_unchecked(session).await?;
+    let held = target.family();
+    let before = target::behaviour(&**session, &held).await?;
+    execute(session, "preparing the tables", statements::loosen(&target)).await?;
+    if options.replace_rows {
+        run.step("data_only.empty", &plan.target);
+        execute(session, "emptying the tables", statements::empty(&detail.tables, &target)).await?;
+    }
+    let rows = rows(session, load, detail, options).await?;
+    run.step("data_only.keys", &format!("{} foreign keys", done.foreign_keys.len()));
+    session
+        .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
+        .await
+        .map_err(|error| PgError::sql("checking the foreign keys", error))?;
+    execute(session, "putting triggers and foreign keys back", statements::tighten(&target)).await?;
+    if target::behaviour(&**session, &held).await? != before {
+        return Err(PgError::Refused {
+            what: format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
+            help: "this is unexpected: please report it; everything was rolled back, nothing was changed".to_owned(),
+        });
+    }
+    Ok((done, rows))
+}
+
+/// Somebody may have switched off all triggers of the database or of the role, and with them the foreign keys.
+async fn refuse_unchecked(session: &Session) -> PgResult<()> {
+    let row = session
+        .query_one("SELECT current_setting('session_replication_role')", &[])
+        .await
+        .map_err(|error| PgError::sql("looking whether foreign keys are checked", error))?;
+    if row.get::<_, &str>(0) != "replica" {
+        return Ok(());
+    }
+    Err(PgError::Refused {
+        what: "foreign keys are switched off for this session: `session_replication_role` is `replica`".to_owned(),
+        help: "reset it (ALTER DATABASE or ALTER ROLE … RESET session_replication_role); nothing was changed"
+            .to_owned(),
+    })
+}
+
+/// Rows, values of sequences, large objects.
+async fn rows(session: &Session, load: &Load, detail: &DumpDetail, options: &RestoreOptions) -> PgResult<u64> {
+    let run = &load.run;
+    run.step("data_only.rows", &format!("{} tables", detail.tables.len()));
+    let bytes = detail.tables.iter().map(|table| table.data.content_bytes).sum();
+    run.progress.event(Event::Total { bytes, items: detail.tables.len() as u64 });
+    let loaded: BTreeMap<usize, u64> = load_within(load, session).await?;
+    finish::verify_rows(&detail.tables, &loaded)?;
+    run.step("data_only.sequences", &format!("{} sequences", detail.sequences.len()));
+    execute(session, "setting the sequences", statements::renew(&detail.sequences)).await?;
+    finish::set_sequences(session, &detail.sequences).await?;
+    if let Some(objects) = &detail.large_objects {
+        run.step("data_only.large_objects", &format!("{} objects", objects.count));
+        let into = finish::Into::Live { replaced: options.replace_rows };
+        finish::large_objects(load, session, objects, into, options).await?;
+    }
+    Ok(loaded.values().sum())
+}
+
+async fn execute(session: &Session, doing: &str, statements: impl IntoIterator<Item = String>) -> PgResult<()> {
+    let statements: Vec<String> = statements.into_iter().collect();
+    for batch in statements.chunks(STATEMENT_BATCH) {
+        session.batch_execute(&batch.join("; ")).await.map_err(|error| PgError::sql(doing, error))?;
+    }
+    Ok(())
+}
+
+/// What the server refused, for somebody who wants to know what became of his database.
+fn undone(error: PgError) -> PgError {
+    /// SQLSTATE of `foreign_key_violation`.
+    const KEY_BROKEN: &str = "23503";
+    /// SQLSTATE of `lock_not_available`, as of a `lock_timeout`.
+    const LOCKED: &str = "55P03";
+    let PgError::Sql { doing, message, sqlstate } = error else { return error };
+    let help = match sqlstate.as_str() {
+        KEY_BROKEN => {
+            "select the table that it refers to as well (--table), or see to it that its rows are there".to_owned()
+        }
+        LOCKED => format!(
+            "another session has used it for {} s (see pg_stat_activity): run it again when that has ended",
+            LOCK_TIMEOUT_MS / 1_000
+        ),
+        _ => "the rows do not fit, or the role may not do that".to_owned(),
+    };
+    PgError::Refused {
+        what: format!("{doing} failed: {message}"),
+        help: format!("{help}; everything was rolled back, nothing was changed"),
+    }
+}
+
+/// A refused COMMIT changes nothing; whether a lost one did, nobody can tell from here.
+fn not_committed(database: &str, error: tokio_postgres::Error) -> PgError {
+    match PgError::sql("committing the rows", error) {
+        PgError::Lost { source, .. } => PgError::Refused {
+            what: format!("the connection was lost while the rows of `{database}` were committed: {source}"),
+            help: "either all of them are there or none: look into one of the tables, and if none are, run it again"
+                .to_owned(),
+        },
+        error => undone(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do_and_that_nothing_was_changed() {
+        let sql = |sqlstate: &str| PgError::Sql {
+            doing: "checking the foreign keys".to_owned(),
+            message: "it is broken".to_owned(),
+            sqlstate: sqlstate.to_owned(),
+        };
+        for (sqlstate, expected) in [("23503", "--table"), ("55P03", "30 s"), ("22P02", "do not fit")] {
+            let PgError::Refused { what, help } = undone(sql(sqlstate)) else { panic!("{sqlstate}") };
+            assert_eq!(what, "checking the foreign keys failed: it is broken");
+            assert!(help.contains(expected) && help.ends_with("nothing was changed"), "{help}");
+        }
+        assert!(matches!(undone(PgError::Interrupted), PgError::Interrupted));
+    }
+}

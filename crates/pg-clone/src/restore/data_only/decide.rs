@@ -1,0 +1,198 @@
+//! Whether a dump's rows fit into a live database, and what putting them there would do. Pure decisions.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::adapters::target::{Target, TargetKey, TargetTable};
+use crate::detail::{DumpDetail, TableDump};
+use crate::restore::Problem;
+
+/// Differences of the schemas listed in an error: more is another schema.
+const MISFITS_SHOWN: usize = 100;
+
+/// What putting a dump's rows into a live database would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DataPlan {
+    /// Whether rows that are there are removed.
+    pub replace_rows: bool,
+    /// Tables that get the dump's rows.
+    pub tables: Vec<DataTable>,
+    /// Columns that the live database has and the dump has not, as `schema.table.column`: they get their defaults.
+    pub defaults: Vec<String>,
+    /// Sequences that get the dump's values.
+    pub sequences: Vec<String>,
+    /// Large objects that are created.
+    pub large_objects: u64,
+    /// Foreign keys that are checked when all rows are there.
+    pub foreign_keys: Vec<String>,
+    /// Triggers that do not fire for these rows.
+    pub triggers: Vec<String>,
+    /// Materialized views that read these tables: they stay as they are.
+    pub not_refreshed: Vec<String>,
+}
+
+/// A table that gets a dump's rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DataTable {
+    /// `schema.table`.
+    pub table: String,
+    /// Rows it gets.
+    pub rows: u64,
+    /// Whether it holds rows now, which are removed first.
+    pub truncated: bool,
+}
+
+/// What would be done, and what stands against it.
+pub(super) fn decide(detail: &DumpDetail, target: &Target, replace_rows: bool) -> (DataPlan, Vec<Problem>) {
+    let tables: Vec<(&TableDump, &TargetTable)> = detail
+        .tables
+        .iter()
+        .zip(&target.tables)
+        .filter_map(|(dumped, there)| Some((dumped, there.as_ref()?)))
+        .collect();
+    let silent = emptied(target);
+    let plan = DataPlan {
+        replace_rows,
+        tables: tables
+            .iter()
+            .map(|(dumped, there)| DataTable {
+                table: label(dumped),
+                rows: dumped.data.rows,
+                truncated: there.holds_rows,
+            })
+            .collect(),
+        defaults: tables.iter().flat_map(|(dumped, there)| beyond(dumped, there)).collect(),
+        sequences: detail.sequences.iter().map(|state| format!("{}.{}", state.schema, state.name)).collect(),
+        large_objects: detail.large_objects.as_ref().map_or(0, |objects| objects.count),
+        foreign_keys: own_keys(target).map(key_label).collect(),
+        triggers: target
+            .triggers
+            .iter()
+            .filter(|trigger| silent.contains(&trigger.table_oid))
+            .map(|trigger| format!("{}.{}.{}", trigger.schema, trigger.table, trigger.name))
+            .collect(),
+        not_refreshed: target.matviews.clone(),
+    };
+    let problems = [misfits(detail, target), rows_in_the_way(&plan), keys_in_the_way(target, &plan)];
+    (plan, problems.into_iter().flatten().collect())
+}
+
+/// Tables that can only be emptied together with others: the selected ones, and the partitioned ones all of whose
+/// partitions are selected.
+pub(super) fn emptied(target: &Target) -> BTreeSet<u32> {
+    let mut emptied: BTreeSet<u32> = target.tables.iter().flatten().map(|table| table.oid).collect();
+    let whole = target.partitioned.iter().filter(|table| table.leaves.iter().all(|leaf| emptied.contains(leaf)));
+    let whole: Vec<u32> = whole.map(|table| table.oid).collect();
+    emptied.extend(whole);
+    emptied
+}
+
+/// Foreign keys that rows of these tables must keep.
+pub(super) fn own_keys(target: &Target) -> impl Iterator<Item = &TargetKey> {
+    let tables = target.family();
+    target.keys.iter().filter(move |key| tables.contains(&key.table_oid))
+}
+
+fn label(table: &TableDump) -> String {
+    format!("{}.{}", table.schema, table.name)
+}
+
+fn key_label(key: &TargetKey) -> String {
+    format!("{}.{}.{}", key.schema, key.table, key.name)
+}
+
+fn beyond(dumped: &TableDump, there: &TargetTable) -> Vec<String> {
+    let computed = |column: &&String| !there.generated.contains(column) && !dumped.columns.contains(column);
+    there.columns.iter().filter(computed).map(|column| format!("{}.{column}", label(dumped))).collect()
+}
+
+/// Where the schemas differ so that rows cannot be loaded: all of it at once, for whoever mends it.
+fn misfits(detail: &DumpDetail, target: &Target) -> Option<Problem> {
+    let mut said: Vec<String> = Vec::new();
+    for (dumped, there) in detail.tables.iter().zip(&target.tables) {
+        let name = label(dumped);
+        match there {
+            None => said.push(format!("there is no table `{name}`")),
+            Some(there) if there.kind != "r" => said.push(format!("`{name}` is {}", kind(&there.kind))),
+            Some(there) => said.extend(columns(dumped, there).into_iter().map(|what| format!("`{name}` {what}"))),
+        }
+    }
+    let missing = detail.sequences.iter().zip(&target.sequences).filter(|(_, there)| !**there);
+    said.extend(missing.map(|(state, _)| format!("there is no sequence `{}.{}`", state.schema, state.name)));
+    if said.is_empty() {
+        return None;
+    }
+    let more = said.len().saturating_sub(MISFITS_SHOWN);
+    said.truncate(MISFITS_SHOWN);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Some(Problem {
+        what: format!("its rows do not fit into the schema that is there: {}{more}", said.join("; ")),
+        help: "bring the schema to where it was when the dump was taken, choose other tables with --table and \
+               --exclude-table, or restore the whole dump with --into OTHER_NAME"
+            .to_owned(),
+    })
+}
+
+fn kind(relkind: &str) -> &'static str {
+    match relkind {
+        "p" => "a partitioned table there, whose partitions have other names",
+        "v" => "a view there",
+        "m" => "a materialized view there",
+        "f" => "a foreign table there",
+        "S" => "a sequence there",
+        _ => "no table there",
+    }
+}
+
+fn columns(dumped: &TableDump, there: &TargetTable) -> Vec<String> {
+    let listed = |columns: Vec<&String>| {
+        let names: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let missing = dumped.columns.iter().filter(|column| !there.columns.contains(column)).collect();
+    let generated = dumped.columns.iter().filter(|column| there.generated.contains(column)).collect();
+    // Nobody misses a value in no rows.
+    let gets_rows = dumped.data.rows > 0;
+    let required = there.required.iter().filter(|column| gets_rows && !dumped.columns.contains(column)).collect();
+    let mut said = Vec::new();
+    said.extend(listed(missing).map(|names| format!("has no column {names}")));
+    said.extend(listed(generated).map(|names| format!("computes its column {names}")));
+    said.extend(listed(required).map(|names| format!("wants a value in {names}, which the dump lacks")));
+    if gets_rows && dumped.columns.is_empty() && !there.columns.is_empty() {
+        said.push("has columns, and in the dump it has none".to_owned());
+    }
+    said
+}
+
+fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
+    let full: Vec<String> =
+        plan.tables.iter().filter(|table| table.truncated).map(|table| format!("`{}`", table.table)).collect();
+    (!full.is_empty() && !plan.replace_rows).then(|| Problem {
+        what: format!("there are rows already in {}", full.join(", ")),
+        help: "remove them in the same transaction with --replace-rows, or choose other tables".to_owned(),
+    })
+}
+
+/// `TRUNCATE` empties no table that another one may refer to, and never one that nobody named.
+fn keys_in_the_way(target: &Target, plan: &DataPlan) -> Option<Problem> {
+    if !plan.replace_rows || !plan.tables.iter().any(|table| table.truncated) {
+        return None;
+    }
+    let emptied = emptied(target);
+    let referenced = target.family();
+    let blocking = |key: &&TargetKey| referenced.contains(&key.referenced_oid) && !emptied.contains(&key.table_oid);
+    let said: Vec<String> = target
+        .keys
+        .iter()
+        .filter(blocking)
+        .map(|key| format!("`{}.{}` refers to `{}` by `{}`", key.schema, key.table, key.referenced, key.name))
+        .collect();
+    (!said.is_empty()).then(|| Problem {
+        what: format!("its tables cannot be emptied: {}", said.join("; ")),
+        help: "select the referring tables too, or empty the selected ones yourself".to_owned(),
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;

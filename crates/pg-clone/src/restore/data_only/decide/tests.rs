@@ -1,0 +1,117 @@
+//! Schemas that fit, and every way in which they do not.
+
+use super::*;
+use crate::adapters::target::Partitioned;
+use crate::detail::SequenceState;
+use crate::test_dump::TestDump;
+
+/// Tables of one column `a` and one row each.
+pub(in crate::restore::data_only) fn detail(tables: &[&str]) -> DumpDetail {
+    const ONE_ROW: &[&[&str]] = &[&["1"]];
+    let tables: Vec<(&str, &[&[&str]])> = tables.iter().map(|name| (*name, ONE_ROW)).collect();
+    TestDump::new("shop", "2026-01-01T00:00:00Z", &tables).manifest.detail
+}
+
+/// The table they go into.
+pub(in crate::restore::data_only) fn there(oid: u32) -> TargetTable {
+    TargetTable { oid, kind: "r".to_owned(), columns: vec!["a".to_owned()], ..TargetTable::default() }
+}
+
+fn key(name: &str, table_oid: u32, referenced_oid: u32) -> TargetKey {
+    TargetKey {
+        name: name.to_owned(),
+        table_oid,
+        schema: "public".to_owned(),
+        table: format!("t{table_oid}"),
+        referenced_oid,
+        referenced: format!("public.t{referenced_oid}"),
+        is_deferrable: false,
+    }
+}
+
+fn target(tables: Vec<Option<TargetTable>>) -> Target {
+    Target { tables, ..Target::default() }
+}
+
+fn said(detail: &DumpDetail, target: &Target, replace_rows: bool) -> Vec<String> {
+    decide(detail, target, replace_rows).1.into_iter().map(|problem| problem.what).collect()
+}
+
+#[test]
+fn columns_beyond_the_dump_get_their_defaults() {
+    let there = TargetTable {
+        columns: vec!["note".to_owned(), "a".to_owned(), "computed".to_owned()],
+        generated: vec!["computed".to_owned()],
+        ..there(1)
+    };
+    let (plan, problems) = decide(&detail(&["t"]), &target(vec![Some(there)]), false);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(plan.defaults, ["public.t.note"]);
+    assert_eq!(plan.tables, [DataTable { table: "public.t".to_owned(), rows: 1, truncated: false }]);
+}
+
+#[test]
+fn everything_that_does_not_fit_is_said_at_once() {
+    let mut detail = detail(&["gone", "view", "other", "computes", "wants"]);
+    let state = SequenceState { schema: "public".to_owned(), name: "s".to_owned(), last_value: 1, is_called: false };
+    detail.sequences.push(state);
+    let of = |columns: &[&str]| columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>();
+    let target = Target {
+        tables: vec![
+            None,
+            Some(TargetTable { kind: "v".to_owned(), ..there(2) }),
+            Some(TargetTable { columns: of(&["b"]), ..there(3) }),
+            Some(TargetTable { generated: of(&["a"]), ..there(4) }),
+            Some(TargetTable { columns: of(&["a", "b"]), required: of(&["b"]), ..there(5) }),
+        ],
+        sequences: vec![false],
+        ..Target::default()
+    };
+    assert_eq!(
+        said(&detail, &target, false),
+        [
+            "its rows do not fit into the schema that is there: there is no table `public.gone`; `public.view` is a view there; \
+          `public.other` has no column `a`; `public.computes` computes its column `a`; `public.wants` wants a value in `b`, \
+          which the dump lacks; there is no sequence `public.s`"
+        ]
+    );
+    for table in &mut detail.tables {
+        table.data.rows = 0;
+    }
+    assert!(!said(&detail, &target, false)[0].contains("wants"), "no rows lack no value");
+}
+
+#[test]
+fn rows_are_only_replaced_on_request_and_never_those_of_others() {
+    let full = || Some(TargetTable { holds_rows: true, ..there(1) });
+    let detail = detail(&["t1", "t2"]);
+    let mut target = target(vec![full(), Some(there(2))]);
+    assert_eq!(said(&detail, &target, false), ["there are rows already in `public.t1`"]);
+    assert!(said(&detail, &target, true).is_empty());
+    target.keys = vec![key("inside", 2, 1), key("from_outside", 3, 1), key("of_mine", 1, 4)];
+    assert_eq!(
+        said(&detail, &target, true),
+        ["its tables cannot be emptied: `public.t3` refers to `public.t1` by `from_outside`"]
+    );
+    let (plan, _) = decide(&detail, &target, true);
+    assert_eq!(plan.foreign_keys, ["public.t2.inside", "public.t1.of_mine"]);
+}
+
+#[test]
+fn a_partitioned_table_is_emptied_when_all_its_partitions_are_chosen() {
+    let full = |oid| Some(TargetTable { holds_rows: true, ..there(oid) });
+    let partitioned = |leaves: &[u32]| Partitioned { oid: 9, leaves: leaves.to_vec(), ..Partitioned::default() };
+    let detail = detail(&["p1", "p2"]);
+    let keys = vec![key("of_itself", 9, 9)];
+    let all = Target { partitioned: vec![partitioned(&[1, 2])], keys: keys.clone(), ..target(vec![full(1), full(2)]) };
+    assert_eq!(emptied(&all), BTreeSet::from([1, 2, 9]));
+    assert!(said(&detail, &all, true).is_empty());
+    let some = Target { partitioned: vec![partitioned(&[1, 2, 3])], keys, ..target(vec![full(1), full(2)]) };
+    assert_eq!(emptied(&some), BTreeSet::from([1, 2]));
+    assert_eq!(
+        said(&detail, &some, true),
+        ["its tables cannot be emptied: `public.t9` refers to `public.t9` by `of_itself`"]
+    );
+    let (plan, _) = decide(&detail, &some, true);
+    assert_eq!(plan.foreign_keys, ["public.t9.of_itself"], "a key of the partitioned table binds its partitions");
+}

@@ -1,0 +1,173 @@
+-- Objects that only a superuser makes, every kind that can have a comment, and default privileges in every form.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'acceptance owner') THEN CREATE ROLE "acceptance owner"; END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'acceptance_reader') THEN CREATE ROLE acceptance_reader LOGIN; END IF;
+END $$;
+CREATE SCHEMA obj;
+-- A type of its own with its functions, an array of it, a shell that never became one.
+CREATE TYPE obj.roman;
+CREATE FUNCTION obj.roman_in(cstring) RETURNS obj.roman LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION obj.roman_out(obj.roman) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE obj.roman (input = obj.roman_in, output = obj.roman_out, like = integer, category = 'N', default = '7', collatable = false);
+CREATE TYPE obj.shell;
+CREATE TABLE obj.romans (id integer PRIMARY KEY, r obj.roman, rs obj.roman[]);
+INSERT INTO obj.romans SELECT g, g::text::obj.roman, ARRAY[g::text::obj.roman, NULL] FROM generate_series(10, 30) g;
+INSERT INTO obj.romans (id, r) VALUES (100, NULL), (101, DEFAULT);
+CREATE FUNCTION obj.roman_lt(obj.roman, obj.roman) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4lt';
+CREATE FUNCTION obj.roman_le(obj.roman, obj.roman) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4le';
+CREATE FUNCTION obj.roman_eq(obj.roman, obj.roman) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4eq';
+CREATE FUNCTION obj.roman_ge(obj.roman, obj.roman) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4ge';
+CREATE FUNCTION obj.roman_gt(obj.roman, obj.roman) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4gt';
+CREATE FUNCTION obj.roman_cmp(obj.roman, obj.roman) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'btint4cmp';
+CREATE OPERATOR obj.< (leftarg = obj.roman, rightarg = obj.roman, function = obj.roman_lt, commutator = OPERATOR(obj.>), negator = OPERATOR(obj.>=));
+CREATE OPERATOR obj.> (leftarg = obj.roman, rightarg = obj.roman, function = obj.roman_gt, commutator = OPERATOR(obj.<), negator = OPERATOR(obj.<=));
+CREATE OPERATOR obj.<= (leftarg = obj.roman, rightarg = obj.roman, function = obj.roman_le, commutator = OPERATOR(obj.>=), negator = OPERATOR(obj.>));
+CREATE OPERATOR obj.>= (leftarg = obj.roman, rightarg = obj.roman, function = obj.roman_ge, commutator = OPERATOR(obj.<=), negator = OPERATOR(obj.<));
+CREATE OPERATOR obj.= (leftarg = obj.roman, rightarg = obj.roman, function = obj.roman_eq, commutator = OPERATOR(obj.=), merges, hashes);
+CREATE OPERATOR obj.!! (rightarg = obj.roman, function = obj.roman_out);
+CREATE OPERATOR CLASS obj.roman_ops DEFAULT FOR TYPE obj.roman USING btree AS OPERATOR 1 obj.<, OPERATOR 2 obj.<=, OPERATOR 3 obj.=, OPERATOR 4 obj.>=, OPERATOR 5 obj.>,
+    FUNCTION 1 obj.roman_cmp(obj.roman, obj.roman);
+ALTER OPERATOR FAMILY obj.roman_ops USING btree ADD FUNCTION 4 (obj.roman, obj.roman) btequalimage(oid);
+CREATE UNIQUE INDEX romans_r ON obj.romans (r);
+CREATE TYPE obj.roman_range AS RANGE (subtype = obj.roman, subtype_opclass = obj.roman_ops);
+CREATE CAST (obj.roman AS integer) WITHOUT FUNCTION AS IMPLICIT;
+CREATE AGGREGATE obj.smallest(obj.roman) (sfunc = int4smaller, stype = integer, sortop = OPERATOR(obj.<));
+CREATE AGGREGATE obj.at_rank(float8 ORDER BY anyelement) (sfunc = ordered_set_transition, stype = internal, finalfunc = percentile_disc_final, finalfunc_extra);
+CREATE AGGREGATE obj.moving(integer) (sfunc = int4pl, stype = integer, initcond = '0', msfunc = int4pl, minvfunc = int4mi, mstype = integer, minitcond = '0');
+
+-- A language, a transform, an access method, and a table stored by it.
+CREATE FUNCTION obj.handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
+CREATE FUNCTION obj.inline(internal) RETURNS void LANGUAGE c STRICT AS '$libdir/plpgsql', 'plpgsql_inline_handler';
+CREATE FUNCTION obj.validator(oid) RETURNS void LANGUAGE c STRICT AS '$libdir/plpgsql', 'plpgsql_validator';
+CREATE LANGUAGE "pl odd" HANDLER obj.handler INLINE obj.inline VALIDATOR obj.validator;
+CREATE TRUSTED LANGUAGE plsafe HANDLER obj.handler;
+CREATE FUNCTION obj.in_odd() RETURNS integer LANGUAGE "pl odd" AS 'BEGIN RETURN 1; END';
+CREATE TRANSFORM FOR integer LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal), TO SQL WITH FUNCTION int4recv(internal));
+CREATE FUNCTION obj.transformed(integer) RETURNS integer LANGUAGE sql TRANSFORM FOR TYPE integer AS 'SELECT 1';
+CREATE ACCESS METHOD heap_again TYPE TABLE HANDLER heap_tableam_handler;
+CREATE ACCESS METHOD btree_again TYPE INDEX HANDLER bthandler;
+CREATE TABLE obj.stored_again (id integer, t text) USING heap_again;
+INSERT INTO obj.stored_again SELECT g, 't' || g FROM generate_series(1, 30) g;
+CREATE MATERIALIZED VIEW obj.kept_again USING heap_again AS SELECT count(*) FROM obj.stored_again;
+
+-- Text search down to its parser; conversions, collations of both providers; domains over everything.
+CREATE TEXT SEARCH PARSER obj.parse (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype, headline = prsd_headline);
+CREATE TEXT SEARCH TEMPLATE obj.template (init = dsimple_init, lexize = dsimple_lexize);
+CREATE TEXT SEARCH DICTIONARY obj.dictionary (template = obj.template, stopwords = 'english', accept = 'false');
+CREATE TEXT SEARCH CONFIGURATION obj.search (parser = obj.parse);
+ALTER TEXT SEARCH CONFIGURATION obj.search ADD MAPPING FOR word, asciiword, url WITH obj.dictionary, simple;
+CREATE TABLE obj.searched (t text, v tsvector GENERATED ALWAYS AS (to_tsvector('obj.search', t)) STORED);
+INSERT INTO obj.searched (t) VALUES ('The quick brown fox, https://example.org/x'), (NULL), ('');
+CREATE INDEX searched_v ON obj.searched USING gin (v);
+CREATE CONVERSION obj.conversion FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE COLLATION obj.numeric_order (provider = icu, locale = 'en-u-kn-true');
+CREATE COLLATION obj.accents_alike (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+CREATE DOMAIN obj.code AS text COLLATE obj.numeric_order DEFAULT 'a1' CONSTRAINT shape CHECK (VALUE ~ '^[a-z][0-9]+$') CONSTRAINT short CHECK (length(VALUE) < 9);
+CREATE DOMAIN obj.codes AS obj.code[] NOT NULL CHECK (cardinality(VALUE) > 0);
+CREATE DOMAIN obj.pair AS obj.romans CHECK ((VALUE).id IS NOT NULL);
+CREATE DOMAIN obj.of_domain AS obj.code CHECK (VALUE <> 'z9');
+ALTER DOMAIN obj.of_domain ADD CONSTRAINT for_new_rows CHECK (VALUE <> 'a3') NOT VALID;
+CREATE TABLE obj.coded (c obj.code PRIMARY KEY, cs obj.codes, p obj.pair, o obj.of_domain, a text COLLATE obj.accents_alike UNIQUE);
+INSERT INTO obj.coded SELECT 'a' || g, ARRAY['b' || g, NULL], ROW(g, NULL, NULL)::obj.romans, 'o' || g, 'é' || g FROM generate_series(1, 30) g;
+
+-- Functions in every dress.
+CREATE FUNCTION obj.settings() RETURNS text LANGUAGE sql SET search_path TO obj, "$user", 'Odd, "schema"' SET datestyle TO 'German, YMD' SET work_mem TO '5MB'
+    SET app.custom TO 'it''s; \ "x"' RETURN current_setting('search_path');
+CREATE FUNCTION obj.expression(a integer = 1, b text = E'x\'y', VARIADIC c text[] = '{}') RETURNS text LANGUAGE sql RETURN a || b || c[1];
+CREATE FUNCTION obj.body(n integer) RETURNS TABLE (id integer, r obj.roman) LANGUAGE sql BEGIN ATOMIC SELECT x.id, x.r FROM obj.romans AS x WHERE x.id > n; SELECT 1, '1'::obj.roman; END;
+CREATE FUNCTION obj.reads_view() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM obj.kept_again; END;
+CREATE PROCEDURE obj.proc(IN a integer, OUT c obj.code, INOUT b text DEFAULT 'b') LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN c := 'c1'; END $$;
+CREATE FUNCTION obj.windowed(integer) RETURNS integer LANGUAGE internal WINDOW IMMUTABLE AS 'window_rank';
+CREATE FUNCTION obj.supported(integer) RETURNS integer LANGUAGE internal STRICT IMMUTABLE SUPPORT generate_series_int4_support AS 'int4inc';
+CREATE FUNCTION obj.in_default() RETURNS integer LANGUAGE sql AS 'SELECT 41 + 1';
+CREATE TABLE obj.calls (a integer DEFAULT obj.in_default(), b text DEFAULT obj.expression(2), c integer CHECK (obj.in_default() > c));
+INSERT INTO obj.calls (c) VALUES (1), (2);
+
+-- Comments on everything that can have one.
+COMMENT ON ACCESS METHOD heap_again IS 'access method';
+COMMENT ON CAST (obj.roman AS integer) IS 'cast';
+COMMENT ON COLLATION obj.numeric_order IS 'collation';
+COMMENT ON COLUMN obj.romans.r IS E'column\n-- \\.';
+COMMENT ON COLUMN obj.kept_again.count IS 'column of a materialized view';
+COMMENT ON CONSTRAINT shape ON DOMAIN obj.code IS 'constraint of a domain';
+COMMENT ON CONSTRAINT calls_c_check ON obj.calls IS 'check';
+COMMENT ON CONVERSION obj.conversion IS 'conversion';
+COMMENT ON DOMAIN obj.code IS 'domain';
+
+CREATE FOREIGN DATA WRAPPER bare OPTIONS (a 'x', "B c" 'it''s');
+CREATE SERVER nowhere FOREIGN DATA WRAPPER bare OPTIONS (host 'far.example');
+CREATE USER MAPPING FOR "acceptance owner" SERVER nowhere OPTIONS ("user" 'it''s', password '\ " =');
+CREATE FOREIGN TABLE obj.there (id integer OPTIONS (k 'v') NOT NULL, c obj.code DEFAULT 'z1', CHECK (id > 0)) SERVER nowhere OPTIONS (path '/x');
+CREATE VIEW obj.seen AS SELECT id FROM obj.romans;
+CREATE RULE ruled AS ON DELETE TO obj.seen DO INSTEAD NOTHING;
+CREATE SEQUENCE obj.numbers;
+CREATE STATISTICS obj.statistics ON id, t FROM obj.stored_again;
+CREATE TYPE obj.composite AS (a integer, "B b" obj.code);
+CREATE TYPE obj.label AS ENUM ('x');
+CREATE FUNCTION obj.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER triggered INSTEAD OF INSERT ON obj.seen FOR EACH ROW EXECUTE FUNCTION obj.nothing();
+CREATE POLICY allowed ON obj.calls USING (a > 0);
+CREATE PUBLICATION published FOR TABLE obj.calls;
+CREATE SUBSCRIPTION subscribed CONNECTION 'host=far.example' PUBLICATION p WITH (connect = false, slot_name = NONE, enabled = false);
+CREATE FUNCTION obj.on_event() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER evented ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION obj.on_event();
+SELECT lo_from_bytea(77, 'commented');
+COMMENT ON FOREIGN DATA WRAPPER bare IS 'wrapper';
+COMMENT ON SERVER nowhere IS 'server';
+COMMENT ON FOREIGN TABLE obj.there IS 'foreign table';
+COMMENT ON COLUMN obj.there.id IS 'column of a foreign table';
+COMMENT ON FUNCTION obj.expression(integer, text, text[]) IS 'function';
+COMMENT ON PROCEDURE obj.proc(integer, OUT obj.code, text) IS 'procedure';
+COMMENT ON AGGREGATE obj.at_rank(float8 ORDER BY anyelement) IS 'ordered-set aggregate';
+COMMENT ON INDEX obj.romans_r IS 'index';
+COMMENT ON LANGUAGE "pl odd" IS 'language';
+COMMENT ON LARGE OBJECT 77 IS 'large object';
+COMMENT ON MATERIALIZED VIEW obj.kept_again IS 'materialized view';
+COMMENT ON OPERATOR obj.< (obj.roman, obj.roman) IS 'operator';
+COMMENT ON OPERATOR obj.!! (NONE, obj.roman) IS 'prefix operator';
+COMMENT ON OPERATOR CLASS obj.roman_ops USING btree IS 'class';
+COMMENT ON OPERATOR FAMILY obj.roman_ops USING btree IS 'family';
+COMMENT ON POLICY allowed ON obj.calls IS 'policy';
+COMMENT ON PUBLICATION published IS 'publication';
+COMMENT ON RULE ruled ON obj.seen IS 'rule';
+COMMENT ON SCHEMA obj IS 'schema';
+COMMENT ON SEQUENCE obj.numbers IS 'sequence';
+COMMENT ON STATISTICS obj.statistics IS 'statistics';
+COMMENT ON SUBSCRIPTION subscribed IS 'subscription';
+COMMENT ON TABLE obj.romans IS '';
+COMMENT ON TEXT SEARCH CONFIGURATION obj.search IS 'configuration';
+COMMENT ON TEXT SEARCH DICTIONARY obj.dictionary IS 'dictionary';
+COMMENT ON TEXT SEARCH PARSER obj.parse IS 'parser';
+COMMENT ON TEXT SEARCH TEMPLATE obj.template IS 'template';
+COMMENT ON TRANSFORM FOR integer LANGUAGE sql IS 'transform';
+COMMENT ON TRIGGER triggered ON obj.seen IS 'trigger';
+COMMENT ON TYPE obj.roman IS 'type';
+COMMENT ON TYPE obj.composite IS 'composite';
+COMMENT ON COLUMN obj.composite."B b" IS 'column of a composite';
+COMMENT ON TYPE obj.label IS 'enum';
+COMMENT ON VIEW obj.seen IS 'view';
+COMMENT ON COLUMN obj.seen.id IS 'column of a view';
+COMMENT ON EVENT TRIGGER evented IS 'event trigger';
+COMMENT ON SCHEMA public IS 'public, commented';
+
+-- Default privileges: everywhere and in a schema, granted, revoked, for others, of every kind; and privileges on what is there.
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO acceptance_reader WITH GRANT OPTION;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE "acceptance owner" GRANT USAGE ON SEQUENCES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE "acceptance owner" IN SCHEMA obj GRANT ALL ON TABLES TO acceptance_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE "acceptance owner" IN SCHEMA obj GRANT EXECUTE ON ROUTINES TO acceptance_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE "acceptance owner" REVOKE USAGE ON TYPES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE acceptance_reader GRANT CREATE ON SCHEMAS TO "acceptance owner";
+GRANT USAGE ON FOREIGN DATA WRAPPER bare TO acceptance_reader;
+GRANT USAGE ON LANGUAGE plsafe TO acceptance_reader WITH GRANT OPTION;
+REVOKE USAGE ON TYPE obj.label FROM PUBLIC;
+REVOKE USAGE ON DOMAIN obj.code FROM PUBLIC;
+GRANT UPDATE (a), SELECT (b) ON obj.calls TO acceptance_reader WITH GRANT OPTION;
+REVOKE ALL ON obj.romans FROM CURRENT_USER;
+GRANT SELECT, USAGE ON SEQUENCE obj.numbers TO acceptance_reader;
+GRANT SELECT ON LARGE OBJECT 77 TO acceptance_reader;
+REVOKE EXECUTE ON PROCEDURE obj.proc FROM PUBLIC;
+GRANT SET ON PARAMETER work_mem TO acceptance_reader;
+ALTER TABLE obj.calls OWNER TO "acceptance owner";
+ALTER FOREIGN DATA WRAPPER bare OWNER TO CURRENT_USER;
+ALTER SCHEMA obj OWNER TO "acceptance owner";
