@@ -109,7 +109,11 @@ fn of_object(error: &ObjectError) -> Exit {
         ObjectError::Emptied { .. } => Exit::Confirmation,
         ObjectError::Usage { .. } => Exit::Usage,
         ObjectError::Interrupted => Exit::Interrupted,
-        // Record, Source, Changed, NoBackup, Conflict, Target, and whatever is added later.
+        // What the server said when it was connected to means what it means everywhere.
+        ObjectError::Source { source, .. } | ObjectError::Target { source, .. } => {
+            source.downcast_ref::<PgError>().map_or(Exit::Failed, of_pg)
+        }
+        // Record, Changed, NoBackup, Conflict, Uncertain, and whatever is added later.
         _ => Exit::Failed,
     }
 }

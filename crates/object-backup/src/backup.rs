@@ -117,6 +117,19 @@ pub struct Written {
     pub warning: Option<String>,
 }
 
+impl Written {
+    /// What was done, a line each, as gludb kept it in `backup_log`.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.types.iter().map(|found| format!("{} => {} records backed up", found.key, found.records)).collect();
+        lines.extend(self.failed.iter().map(|failed| format!("{} left out: {}", failed.key, failed.what)));
+        lines.push(format!("Sent {} [size={} bytes]", self.key, self.stored_bytes));
+        lines.push("Backup completed".to_owned());
+        lines
+    }
+}
+
 /// A backup, or why there was none to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "lowercase")]

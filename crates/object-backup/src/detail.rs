@@ -15,7 +15,7 @@ pub(crate) const ROLE_ARCHIVE: &str = "archive";
 /// What only this crate understands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppDetail {
-    /// Kind of source: `sqlite`, `ndjson`, `exec`, or what an application's own source says.
+    /// Kind of source: `sqlite`, `postgres`, `ndjson`, `exec`, or what an application's own source says.
     pub source_kind: String,
     /// The members of the tarball, in its order.
     pub types: Vec<TypeDetail>,

@@ -106,6 +106,15 @@ pub enum ObjectError {
         #[source]
         source: Cause,
     },
+    /// The connection broke at the very end.
+    #[error(
+        "the connection to `{what}` was lost while everything was to be made visible: it was restored wholly, or not at all"
+    )]
+    #[diagnostic(code("app::uncertain"), help("look which; `--on-conflict replace` restores again in both cases"))]
+    Uncertain {
+        /// The database.
+        what: String,
+    },
     /// The location failed.
     #[error(transparent)]
     #[diagnostic(transparent)]

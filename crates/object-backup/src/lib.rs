@@ -6,39 +6,38 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use backup_core::location::Location;
-//! use object_backup::{BackupOptions, BackupReport, NdjsonSource, NdjsonTarget, Registry, RestoreOptions, Run, Storable};
+//! use object_backup::{Backup, BackupReport, NdjsonSource, NdjsonTarget, RestoreOptions, Run, Storable, list, restore};
 //!
-//! struct User;
-//! impl Storable for User {
-//!     const TYPE: &'static str = "User";
-//!     const TABLE: &'static str = "users";
+//! #[derive(Storable)]
+//! #[storable(table = "users")]
+//! struct User {
+//!     id: String,
+//!     name: String,
 //! }
 //!
 //! # let folder = tempfile::tempdir()?;
-//! # let path = |name: &str| folder.path().join(name);
+//! # let path = |name: &str| folder.path().join(name).display().to_string();
 //! # std::fs::create_dir(path("records"))?;
-//! std::fs::write(path("records").join("User--users.json"), "{\"id\": \"1\", \"name\": \"Zoë\"}\n")?;
-//! let mut types = Registry::new();
-//! types.add::<User>()?;
-//!
+//! # std::fs::write(path("records/User--users.json"), "{\"id\": \"1\", \"name\": \"Zoë\"}\n")?;
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let store = Location::File(path("backups")).open_or_create().await?;
-//! let options = BackupOptions { types: types.wanted(), ..BackupOptions::new() };
+//! let mut backup = Backup::builder("nightly").location(path("backups")).build()?; // or s3://bucket/prefix
+//! backup.add::<User>()?; // or all types of a module: backup.add_module("myapp::model", Recurse::Yes)?
 //! let source = Arc::new(NdjsonSource::new(path("records")));
-//! let BackupReport::Written(written) = object_backup::backup(store.clone(), source, &options, &Run::silent()).await? else {
-//!     panic!("there is no younger backup")
-//! };
+//! let BackupReport::Written(written) = backup.run(source).await? else { panic!("there is no younger backup") };
 //! assert_eq!(written.records, 1);
 //!
-//! let latest = object_backup::list::find(&*store, "latest", None).await?;
+//! let store = backup.open().await?;
+//! let latest = list::find(&*store, "latest", Some("nightly")).await?;
 //! let target = Arc::new(NdjsonTarget::new(path("restored")));
-//! object_backup::restore(&store, &latest, target, &RestoreOptions::default(), &Run::silent()).await?;
-//! assert!(path("restored").join("User--users.json").exists());
+//! restore(&store, &latest, target, &RestoreOptions::default(), &Run::silent()).await?;
 //! # Ok::<(), object_backup::ObjectError>(())
 //! # })?;
+//! assert_eq!(std::fs::read(path("restored/User--users.json"))?, "{\"id\": \"1\", \"name\": \"Zoë\"}\n".as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! `examples/application.rs` is that as a whole program, with SQLite and a module of types; in `examples/own_source.rs` an
+//! application brings a database of its own.
 //!
 //! # What holds
 //! - A backup exists when its manifest exists, which is written last.
@@ -47,12 +46,16 @@
 //! - A restore reads and checks the whole tarball before it begins, and shows all of it or nothing.
 
 pub mod adapters;
+pub mod application;
 pub mod backup;
 pub mod backup_key;
 pub mod detail;
 pub mod error;
 pub mod list;
 pub mod plan;
+#[cfg(feature = "postgres")]
+pub mod ports;
+pub mod registry;
 pub mod restore;
 pub mod retain;
 pub mod run;
@@ -69,16 +72,22 @@ mod read;
 mod tar;
 
 pub use adapters::{CommandSource, NdjsonSource, NdjsonTarget};
+#[cfg(feature = "postgres")]
+pub use adapters::{PostgresSource, PostgresTarget};
 #[cfg(feature = "sqlite")]
 pub use adapters::{SqliteSource, SqliteTarget};
+pub use application::{Backup, BackupBuilder};
 pub use backup::{BackupOptions, BackupPlan, BackupReport, Written, backup, plan_backup};
 pub use backup_key::BackupKey;
 pub use detail::TypeDetail;
 pub use error::{ObjectError, ObjectResult};
-pub use plan::Wanted;
+#[cfg(feature = "derive")]
+pub use object_backup_derive::Storable;
+pub use plan::{Recurse, Wanted};
+pub use registry::Registry;
 pub use restore::{RestoreOptions, RestorePlan, Restored, restore};
 pub use run::Run;
 pub use source::{Source, View};
-pub use storable::{Registry, Storable, StorableType};
+pub use storable::{Storable, StorableType};
 pub use target::{OnConflict, Target};
 pub use type_key::TypeKey;

@@ -12,6 +12,25 @@ use crate::type_key::TypeKey;
 /// Most types of one backup: far beyond any application, and a bound for hostile tarballs.
 pub const TYPES_MAX: usize = 10_000;
 
+/// Whether the modules below a module are meant too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recurse {
+    /// All below it.
+    Yes,
+    /// Only the module itself.
+    No,
+}
+
+/// Whether what is declared in `module` is meant by the module `wanted`.
+#[must_use]
+pub(crate) fn in_module(module: &str, wanted: &str, recurse: Recurse) -> bool {
+    match module.strip_prefix(wanted) {
+        Some("") => true,
+        Some(rest) => recurse == Recurse::Yes && !wanted.is_empty() && rest.starts_with("::"),
+        None => false,
+    }
+}
+
 /// A type as users name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {

@@ -3,6 +3,7 @@
 mod cycle;
 mod damage;
 mod kill;
+mod postgres;
 
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
@@ -35,6 +36,9 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("A7", "SIGTERM amid a backup: 143, nothing left", Area::App, Both, |world| {
             Box::pin(kill::terminated(world))
+        }),
+        Row::new("A8", "PostgreSQL there and back, and into SQLite", Area::App, Both, |world| {
+            Box::pin(postgres::there_and_back(world))
         }),
         Row::new("O1", "the source fails after 40 % of its records", Area::App, Both, |world| {
             Box::pin(damage::failing_source(world))

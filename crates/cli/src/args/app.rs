@@ -29,7 +29,7 @@ pub(crate) enum App {
 /// Arguments of `app backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// Where the records are: sqlite:FILE, ndjson:DIR, or exec:'PROGRAM {type}', which prints them
+    /// Where the records are: sqlite:FILE, postgres:DATABASE, ndjson:DIR, or exec:'PROGRAM {type}', which prints them
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: String,
     /// Only this type, repeatable: its name, its table, or `Type--table`
@@ -103,7 +103,7 @@ pub(crate) struct Cat {
 pub(crate) struct Restore {
     #[command(flatten)]
     pub(crate) which: Which,
-    /// Where to: sqlite:FILE or ndjson:DIR, new or existing
+    /// Where to: sqlite:FILE, postgres:DATABASE or ndjson:DIR, new or existing (a database must exist)
     #[arg(long, value_name = "TARGET")]
     pub(crate) to: String,
     /// Only this type, repeatable: its name, its table, or `Type--table`

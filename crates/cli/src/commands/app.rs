@@ -2,6 +2,7 @@
 
 mod backup;
 mod cat;
+mod ends;
 mod ls;
 mod prune;
 mod restore;
@@ -10,13 +11,11 @@ mod verify;
 
 use std::sync::Arc;
 
-use object_backup::{
-    CommandSource, NdjsonSource, NdjsonTarget, Run, Source, SqliteSource, SqliteTarget, Target, Wanted,
-};
+use object_backup::{Run, Wanted};
 
 use crate::args::app::App;
 use crate::context::Context;
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 use crate::exit::Exit;
 
 /// Runs `command`. The futures hold whole pipelines, so that each is boxed.
@@ -39,30 +38,6 @@ fn surroundings(context: &Context) -> Run {
         progress: Arc::clone(&context.run.progress),
         cancel: context.run.cancel.clone(),
     }
-}
-
-fn source(text: &str) -> CliResult<Arc<dyn Source>> {
-    Ok(match text.split_once(':') {
-        Some(("sqlite", file)) if !file.is_empty() => Arc::new(SqliteSource::new(file)),
-        Some(("ndjson", folder)) if !folder.is_empty() => Arc::new(NdjsonSource::new(folder)),
-        Some(("exec", line)) => Arc::new(CommandSource::new(line)?),
-        _ => {
-            return Err(CliError::usage(
-                format!("`--source` cannot be `{text}`"),
-                "write sqlite:FILE, ndjson:DIR or exec:'PROGRAM {type}'",
-            ));
-        }
-    })
-}
-
-fn target(text: &str) -> CliResult<Arc<dyn Target>> {
-    Ok(match text.split_once(':') {
-        Some(("sqlite", file)) if !file.is_empty() => Arc::new(SqliteTarget::new(file)),
-        Some(("ndjson", folder)) if !folder.is_empty() => Arc::new(NdjsonTarget::new(folder)),
-        _ => {
-            return Err(CliError::usage(format!("`--to` cannot be `{text}`"), "write sqlite:FILE or ndjson:DIR"));
-        }
-    })
 }
 
 fn wanted(types: &[String]) -> Vec<Wanted> {

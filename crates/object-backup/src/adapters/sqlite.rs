@@ -8,22 +8,12 @@ use rusqlite::{Connection, OpenFlags};
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// The columns every table of gludb has.
-pub(super) const ID: &str = "id";
-/// The record's text.
-pub(super) const VALUE: &str = "value";
-
 /// Opens the file; it is never made.
 pub(super) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // No URIs: a file may be called `file:x?mode=rwc`.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     Ok(connection)
-}
-
-/// The name as an identifier, whatever is in it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// SQL for the text of the record's field `column`, given SQL for the record; null if there is none.
@@ -41,9 +31,4 @@ pub(super) fn can_name(column: &str) -> bool {
 pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
     statement.query_map([table], |row| row.get(0))?.collect()
-}
-
-/// Whether the column is another than those every table has.
-pub(super) fn is_index(column: &str) -> bool {
-    !column.eq_ignore_ascii_case(ID) && !column.eq_ignore_ascii_case(VALUE)
 }

@@ -6,7 +6,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use tokio_util::sync::CancellationToken;
 
-use super::sqlite::{self, field, quoted};
+use super::sql::{self, quoted};
+use super::sqlite::{self, field};
 use crate::detail::Column;
 use crate::error::{ObjectError, ObjectResult};
 use crate::source::{Available, Size, Source, Take, View};
@@ -61,7 +62,7 @@ impl Reading {
         let form = |name: String| {
             let columns = sqlite::columns(&self.connection, &name)?;
             let has = |wanted: &str| columns.iter().any(|column| column.eq_ignore_ascii_case(wanted));
-            Ok((name, has(sqlite::ID) && has(sqlite::VALUE)))
+            Ok((name, has(sql::ID) && has(sql::VALUE)))
         };
         names.into_iter().map(form).collect()
     }
@@ -69,7 +70,7 @@ impl Reading {
     /// Of each column whether it holds, in every row, the text of the record's field of that name.
     fn derived(&self, table: &str, columns: &[String]) -> rusqlite::Result<Vec<bool>> {
         let differs = columns.iter().map(|column| match sqlite::can_name(column) {
-            true => format!("total(CAST({} AS TEXT) IS NOT {})", quoted(column), field(column, sqlite::VALUE)),
+            true => format!("total(CAST({} AS TEXT) IS NOT {})", quoted(column), field(column, sql::VALUE)),
             false => "total(1) + 1.0".to_owned(),
         });
         let differs: Vec<String> = differs.collect();
@@ -132,7 +133,7 @@ impl View for Reading {
     fn columns(&mut self, key: &TypeKey) -> ObjectResult<Vec<Column>> {
         let described = || {
             let names = sqlite::columns(&self.connection, &key.table)?;
-            let names: Vec<String> = names.into_iter().filter(|name| sqlite::is_index(name)).collect();
+            let names: Vec<String> = names.into_iter().filter(|name| sql::is_index(name)).collect();
             if names.is_empty() {
                 return Ok(Vec::new());
             }

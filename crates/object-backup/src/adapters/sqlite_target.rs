@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempPath;
 
-use super::sqlite::{self, field, quoted};
+use super::sql::{self, quoted};
+use super::sqlite::{self, field};
 use crate::detail::Column;
 use crate::error::{ObjectError, ObjectResult};
 use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
@@ -91,7 +92,7 @@ impl Table {
             columns = restoring.columns.iter().map(|column| column.name.clone()).collect();
         }
         let unknown = |name: &String| restoring.columns.iter().any(|column| column.name == *name && !column.derived);
-        columns.retain(|name| sqlite::is_index(name) && sqlite::can_name(name) && !unknown(name));
+        columns.retain(|name| sql::is_index(name) && sqlite::can_name(name) && !unknown(name));
         let names: String = columns.iter().map(|column| format!(", {}", quoted(column))).collect();
         let values: String = columns.iter().map(|column| format!(", {}", field(column, "?2"))).collect();
         let set: String =

@@ -3,5 +3,6 @@
 mod cycle;
 mod gludb;
 mod hostile;
+mod postgres;
 mod tools;
 mod world;

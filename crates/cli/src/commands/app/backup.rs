@@ -5,7 +5,8 @@ use object_backup::{BackupOptions, BackupPlan, BackupReport, backup, plan_backup
 
 use crate::args::app::Backup;
 use crate::args::retention::duration;
-use crate::commands::app::{source, surroundings, wanted};
+use crate::commands::app::ends::source;
+use crate::commands::app::{surroundings, wanted};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -13,7 +14,7 @@ use crate::render::app::{backup_plan, written};
 use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
-    let from = source(&arguments.source)?;
+    let from = source(&arguments.source, context)?;
     let options = options(arguments)?;
     if arguments.dry_run.dry_run {
         let store = context.open_or_pretend().await?;

@@ -4,14 +4,15 @@ use object_backup::list::{self, State};
 use object_backup::restore::{RestoreOptions, RestorePlan, plan_restore};
 
 use crate::args::app::Restore;
-use crate::commands::app::{surroundings, target, wanted};
+use crate::commands::app::ends::target;
+use crate::commands::app::{surroundings, wanted};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
 use crate::render::app::{restore_plan, restored};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
-    let into = target(&arguments.to)?;
+    let into = target(&arguments.to, context)?;
     let options = RestoreOptions { types: wanted(&arguments.types), on_conflict: arguments.on_conflict };
     let store = context.open().await?;
     let name = arguments.which.name.as_deref();
