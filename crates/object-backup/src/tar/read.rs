@@ -202,3 +202,125 @@ fn tail(input: &mut impl Read, file: &str) -> ObjectResult<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tar::write;
+
+    /// Keeps what it is given.
+    #[derive(Default)]
+    struct Kept(Vec<(TypeKey, Vec<u8>)>);
+
+    impl Sink for Kept {
+        fn begin(&mut self, key: &TypeKey) -> ObjectResult<()> {
+            self.0.push((key.clone(), Vec::new()));
+            Ok(())
+        }
+
+        fn record(&mut self, _key: &TypeKey, _id: &str, text: &[u8]) -> ObjectResult<()> {
+            let (_, content) = self.0.last_mut().unwrap();
+            content.extend_from_slice(text);
+            content.push(b'\n');
+            Ok(())
+        }
+
+        fn end(&mut self, _key: &TypeKey) -> ObjectResult<()> {
+            Ok(())
+        }
+    }
+
+    fn tarball() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let long = format!("{}--long.json", "T".repeat(120));
+        for (name, content) in
+            [("User--users.json", "{\"id\": 1}\n{\"id\": \"2\"}\n"), ("E--e.json", ""), (&long, "{\"id\": 3}\n")]
+        {
+            bytes.extend(write::member_header(name, content.len() as u64));
+            bytes.extend(content.as_bytes());
+            bytes.extend(vec![0; padding(content.len() as u64)]);
+        }
+        bytes.extend(write::END);
+        bytes
+    }
+
+    fn read_back(content: &[u8]) -> ObjectResult<(Summary, Kept)> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        let mut kept = Kept::default();
+        let summary = read(&encoder.finish().unwrap()[..], "x", 1 << 20, &mut kept)?;
+        Ok((summary, kept))
+    }
+
+    /// Whatever is read is what the summary says, in safe names and whole records; anything else is an error.
+    fn holds_together(content: &[u8]) {
+        match read_back(content) {
+            Ok((summary, kept)) => {
+                assert_eq!(summary.content_sha256, Sha256Digest::of(content));
+                assert_eq!(summary.types.len(), kept.0.len());
+                for (found, (key, text)) in summary.types.iter().zip(&kept.0) {
+                    assert_eq!(
+                        (&found.key, found.bytes, found.sha256),
+                        (key, text.len() as u64, Sha256Digest::of(text))
+                    );
+                    assert_eq!(TypeKey::of_member(&key.member()).as_ref(), Some(key));
+                }
+            }
+            Err(error) => assert!(error.is_damage(), "{error}"),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (summary, _) = read_back(&tarball()).unwrap();
+        assert_eq!(summary.types.iter().map(|found| found.records).collect::<Vec<_>>(), [2, 0, 1]);
+        holds_together(&tarball());
+    }
+
+    proptest! {
+        #[test]
+        fn o4_a_tarball_changed_anywhere_is_read_as_it_is_or_refused(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            cut in proptest::option::of(any::<prop::sample::Index>()),
+            twice in proptest::option::of(0_usize..8),
+        ) {
+            let mut content = tarball();
+            for (at, byte) in changes {
+                let at = at.index(content.len());
+                content[at] = byte;
+            }
+            if let Some(block) = twice {
+                let block = content[block * 512..(block + 1) * 512].to_vec();
+                content.splice(512..512, block);
+            }
+            if let Some(cut) = cut {
+                content.truncate(cut.index(content.len()));
+            }
+            holds_together(&content);
+        }
+
+        #[test]
+        fn o4_headers_with_right_checksums_and_any_fields_are_read_or_refused(
+            fields in proptest::collection::vec((0_usize..512, any::<u8>()), 0..24),
+        ) {
+            let mut content = tarball();
+            for (at, byte) in fields {
+                content[at] = byte;
+            }
+            let sum: u32 = content[..512].iter().enumerate()
+                .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
+            content[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            holds_together(&content);
+        }
+
+        #[test]
+        fn o4_any_bytes_end_in_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..2048)) {
+            let mut kept = Kept::default();
+            prop_assert!(read(&bytes[..], "x", 1 << 20, &mut kept).is_err());
+        }
+    }
+}

@@ -13,7 +13,7 @@ const KEY: &str = "Backup_UTC_2026-11-21T03_13_45.696797.tar.gz";
 const RECORD: &[u8] = b"{\"id\": \"1\"}\n";
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -88,6 +88,33 @@ fn tarballs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("not a tarball", vec![7; 4096], "checksum"),
         ("nothing", Vec::new(), "too early"),
     ]
+}
+
+/// The same tarballs as files, for other readers and for fuzzers.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/corrupt");
+
+/// Set to write the corpus anew.
+const WRITE_CORPUS: &str = "LASTGOOD_WRITE_CORPUS";
+
+#[tokio::test]
+async fn o4_the_corpus_of_hostile_tarballs_is_refused() {
+    let wanted: std::collections::BTreeMap<String, Vec<u8>> = tarballs()
+        .into_iter()
+        .map(|(name, tarball, _)| (format!("{}.tar.gz", name.replace([' ', ','], "-").replace("--", "-")), tarball))
+        .collect();
+    if std::env::var_os(WRITE_CORPUS).is_some() {
+        std::fs::create_dir_all(CORPUS).unwrap();
+        wanted.iter().for_each(|(file, tarball)| std::fs::write(format!("{CORPUS}/{file}"), gzip(tarball)).unwrap());
+    }
+    let world = World::new().await;
+    let files = crate::world::read_folder(std::path::Path::new(CORPUS));
+    assert_eq!(files.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>(), "{WRITE_CORPUS}=1 writes it anew");
+    for (file, bytes) in files {
+        let mut content = Vec::new();
+        std::io::copy(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut content).unwrap();
+        assert!(content == wanted[&file], "`{file}` is another; {WRITE_CORPUS}=1 writes it anew");
+        refusal(&world, bytes).await;
+    }
 }
 
 async fn refusal(world: &World, bytes: Vec<u8>) -> String {
