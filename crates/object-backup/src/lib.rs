@@ -51,6 +51,7 @@ pub mod backup;
 pub mod backup_key;
 pub mod detail;
 pub mod error;
+pub mod lifecycle;
 pub mod list;
 pub mod plan;
 #[cfg(feature = "postgres")]

@@ -1,6 +1,6 @@
 //! What is there: every tarball with its manifest, or the reason why it counts for nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backup_core::FormatError;
 use backup_core::catalogue;
@@ -64,9 +64,13 @@ pub async fn list(store: &dyn StoreRead, name: Option<&str>) -> ObjectResult<Vec
         sizes.extend(BackupKey::of_object(&object.key).map(|key| (key, object.bytes)));
     }
     let mut entries = Vec::new();
-    for found in catalogue::list(store, &folder).await? {
+    for found in with_pointed(store, catalogue::list(store, &folder).await?, name).await? {
         let Some(key) = BackupKey::of_manifest(&found.key) else { continue };
-        let bytes = sizes.remove(&key);
+        let bytes = match sizes.remove(&key) {
+            // A listing may lag behind; asked by name, a store knows what it has.
+            None => size(store, &key).await?,
+            listed => listed,
+        };
         entries.push(published(key, &found.key, found.manifest, bytes));
     }
     entries.extend(sizes.into_iter().map(|(key, bytes)| unvouched(key, State::Unpublished, bytes)));
@@ -79,6 +83,31 @@ pub async fn list(store: &dyn StoreRead, name: Option<&str>) -> ObjectResult<Vec
     }
     entries.sort_by(|a, b| (&a.key.name, a.time, &a.key).cmp(&(&b.key.name, b.time, &b.key)));
     Ok(entries)
+}
+
+/// Adds what the pointers name and the listing, which may lag, does not show.
+async fn with_pointed(
+    store: &dyn StoreRead,
+    mut listed: Vec<catalogue::Entry>,
+    name: Option<&str>,
+) -> ObjectResult<Vec<catalogue::Entry>> {
+    let names = listed.iter().filter_map(|found| BackupKey::of_manifest(&found.key)?.name);
+    let names: BTreeSet<String> = names.chain(name.map(str::to_owned)).collect();
+    for name in names {
+        let Some((key, manifest)) = catalogue::pointed(store, &backup_key::pointer(&name)?).await? else { continue };
+        if !listed.iter().any(|found| found.key == key) {
+            listed.push(catalogue::Entry { key, manifest: Ok(manifest) });
+        }
+    }
+    Ok(listed)
+}
+
+async fn size(store: &dyn StoreRead, key: &BackupKey) -> ObjectResult<Option<u64>> {
+    match store.head(&key.object()?).await {
+        Ok(found) => Ok(Some(found.bytes)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn published(key: BackupKey, at: &Key, manifest: Result<Manifest, FormatError>, bytes: Option<u64>) -> Entry {
@@ -134,11 +163,7 @@ pub async fn find(store: &dyn StoreRead, which: &str, name: Option<&str>) -> Obj
     } else {
         BackupKey::parse(which).ok_or_else(missing)?
     };
-    let bytes = match store.head(&key.object()?).await {
-        Ok(found) => Some(found.bytes),
-        Err(error) if error.is_not_found() => None,
-        Err(error) => return Err(error.into()),
-    };
+    let bytes = size(store, &key).await?;
     if key.name.is_none() {
         return Ok(unvouched(key, State::Foreign, bytes.ok_or_else(missing)?));
     }

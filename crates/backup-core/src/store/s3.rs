@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod failure;
+mod lifecycle;
 mod listing;
 mod upload;
 mod write;

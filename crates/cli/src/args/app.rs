@@ -1,6 +1,6 @@
 //! Arguments of `lastgood app`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use object_backup::OnConflict;
 
 use crate::args::DryRun;
@@ -24,6 +24,8 @@ pub(crate) enum App {
     Restore(Restore),
     /// Delete the backups that no rule keeps, and what interrupted runs left
     Prune(Prune),
+    /// Let the bucket itself expire backups, or move them to Glacier
+    Lifecycle(Lifecycle),
 }
 
 /// Arguments of `app backup`.
@@ -132,4 +134,46 @@ pub(crate) struct Prune {
     pub(crate) dry_run: DryRun,
     #[command(flatten)]
     pub(crate) keep: Keep,
+}
+
+/// Arguments of `app lifecycle`.
+#[derive(Debug, Args)]
+pub(crate) struct Lifecycle {
+    /// The backups called so
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Delete them after so long, such as 30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expire_after: Option<String>,
+    /// Move them to a cold class after so long, such as 60d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) glacier_after: Option<String>,
+    /// The cold class
+    #[arg(long, value_name = "CLASS", value_enum, default_value_t = Class::Glacier)]
+    pub(crate) class: Class,
+    #[command(flatten)]
+    pub(crate) what: PrintOrApply,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+}
+
+/// Cold classes of S3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Class {
+    /// Read after minutes to hours
+    Glacier,
+    /// Read after half a day or two
+    DeepArchive,
+}
+
+/// What becomes of the rules.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct PrintOrApply {
+    /// Print them as `aws s3api put-bucket-lifecycle-configuration` takes them; asks nobody
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Set them; rules of others stay
+    #[arg(long)]
+    pub(crate) apply: bool,
 }

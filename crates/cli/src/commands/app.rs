@@ -3,6 +3,7 @@
 mod backup;
 mod cat;
 mod ends;
+mod lifecycle;
 mod ls;
 mod prune;
 mod restore;
@@ -28,6 +29,7 @@ pub(super) async fn run(command: App, context: &Context) -> CliResult<Exit> {
         App::Cat(arguments) => Box::pin(cat::run(&arguments, context)).await,
         App::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
         App::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
+        App::Lifecycle(arguments) => Box::pin(lifecycle::run(&arguments, context)).await,
     }
 }
 

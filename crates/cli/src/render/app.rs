@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use backup_core::key::Key;
+use backup_core::lifecycle::{LifecycleAction, LifecycleChange, LifecycleRule};
 use backup_core::manifest::Outcome;
 use backup_core::prune::PruneOutcome;
 use backup_core::retention::{Action, Decision};
@@ -237,4 +238,47 @@ pub(crate) fn pruned(report: &Pruned) -> String {
         String::new()
     };
     format!("deleted {removed} and freed {}{uploads}", units::bytes(report.freed_bytes))
+}
+
+/// Rules of a bucket, and what setting them changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct LifecycleReport {
+    pub(crate) bucket: String,
+    pub(crate) rules: Vec<LifecycleRule>,
+    pub(crate) change: LifecycleChange,
+    pub(crate) dry_run: bool,
+}
+
+pub(crate) fn lifecycle(report: &LifecycleReport) -> String {
+    let days = |days: u32| units::counted(u64::from(days), "day", "days");
+    let mut lines: Vec<String> = report
+        .rules
+        .iter()
+        .map(|rule| match rule.action {
+            LifecycleAction::Expire { after_days } => format!("expire   {}  after {}", rule.folder, days(after_days)),
+            LifecycleAction::Freeze { after_days, class, over_bytes } => format!(
+                "freeze   {}  to {} after {}, what is larger than {}",
+                rule.folder,
+                class.as_str(),
+                days(after_days),
+                units::bytes(over_bytes)
+            ),
+            LifecycleAction::GiveUpUploads { after_days } => {
+                format!("give up  {}  uploads without an end after {}", rule.folder, days(after_days))
+            }
+        })
+        .collect();
+    let LifecycleChange { added, replaced, removed, kept } = report.change;
+    let others = units::counted(kept as u64, "rule of others stays", "rules of others stay");
+    lines.push(match (report.change.is_none(), report.dry_run) {
+        (true, _) => format!("the bucket `{}` has these rules already", report.bucket),
+        (false, true) => {
+            format!("would add {added}, replace {replaced}, remove {removed}; {others}\nNothing was changed (dry run)")
+        }
+        (false, false) => format!(
+            "set in the bucket `{}`: {added} added, {replaced} replaced, {removed} removed; {others}",
+            report.bucket
+        ),
+    });
+    lines.join("\n")
 }
