@@ -3,7 +3,11 @@
 mod cycle;
 mod damage;
 mod kill;
+mod lifecycle;
 mod postgres;
+mod publish;
+mod requests;
+mod secrets;
 
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
@@ -17,7 +21,7 @@ const USERS: &str = "{\"id\": \"1\", \"name\": \"Zoë\"}\n{\"id\": \"2\", \"name
 #[must_use]
 pub fn rows() -> Vec<Row> {
     use Locations::{Both, Folder};
-    vec![
+    let mut rows = vec![
         Row::new("A1", "backup, ls, show, verify, cat, restore, prune of records", Area::App, Both, |world| {
             Box::pin(cycle::whole(world))
         }),
@@ -40,6 +44,9 @@ pub fn rows() -> Vec<Row> {
         Row::new("A8", "PostgreSQL there and back, and into SQLite", Area::App, Both, |world| {
             Box::pin(postgres::there_and_back(world))
         }),
+        Row::new("A9", "lifecycle rules: printed, set, those of others kept", Area::App, Both, |world| {
+            Box::pin(lifecycle::rules(world))
+        }),
         Row::new("O1", "the source fails after 40 % of its records", Area::App, Both, |world| {
             Box::pin(damage::failing_source(world))
         }),
@@ -51,6 +58,43 @@ pub fn rows() -> Vec<Row> {
             Box::pin(damage::hostile(world))
         }),
         Row::new("O5", "the same records twice: one digest", Area::App, Both, |world| Box::pin(cycle::same(world))),
+    ];
+    rows.extend(at_the_location());
+    rows
+}
+
+/// What row C1 to C17 of the core ask, of this kind of backup. C1, C2, C5, C6 and C16 are in A3, A6 and A7.
+fn at_the_location() -> Vec<Row> {
+    use Locations::{Both, Folder, S3};
+    vec![
+        Row::new("C1-app", "the connection lost amid a body: sent again", Area::App, S3, |world| {
+            Box::pin(requests::dropped_half_way(world))
+        }),
+        Row::new("C3-app", "answers to successful creates lost", Area::App, S3, |world| {
+            Box::pin(publish::lost_response(world))
+        }),
+        Row::new("C4-app", "two writers publish one key: one wins, both named", Area::App, Both, |world| {
+            Box::pin(publish::two_writers(world))
+        }),
+        Row::new("C7-app", "manifest edited; unknown field of this format tolerated", Area::App, Both, |world| {
+            Box::pin(publish::edited_manifest(world))
+        }),
+        Row::new("C8-app", "manifest or location of a newer format", Area::App, Both, |world| {
+            Box::pin(publish::newer_format(world))
+        }),
+        Row::new("C9-app", "503 SlowDown five times, then ok", Area::App, S3, |world| {
+            Box::pin(requests::slow_down(world))
+        }),
+        Row::new("C10-app", "403 on put: no retry, the IAM action named", Area::App, S3, |world| {
+            Box::pin(requests::denied(world))
+        }),
+        Row::new("C11-app", "listing omits the newest", Area::App, S3, |world| {
+            Box::pin(publish::lagging_listing(world))
+        }),
+        Row::new("C12-app", "disk full while writing", Area::App, Folder, |world| Box::pin(requests::full_disk(world))),
+        Row::new("C17-app", "random secrets through every failure: seen nowhere", Area::App, Both, |world| {
+            Box::pin(secrets::nowhere(world))
+        }),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 pub(super) mod craft;
 mod damage;
-mod folder;
+pub(super) mod folder;
 mod keys;
 mod publish;
 mod requests;

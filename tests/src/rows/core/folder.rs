@@ -15,10 +15,10 @@ const DISK_MIB: u32 = 8;
 const BULK_MIB: u32 = 16;
 
 /// A small file system, unmounted on drop.
-struct Disk(PathBuf);
+pub(in crate::rows) struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(at: &Path) -> RowResult<Self> {
+    pub(in crate::rows) fn mount(at: &Path) -> RowResult<Self> {
         fs::create_dir_all(at)?;
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={DISK_MIB}m,mode=700"), "tmpfs"]).arg(at);
