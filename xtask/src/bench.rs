@@ -9,29 +9,42 @@ use crate::workspace::{Outcome, Profile, Workspace};
 /// The peer of `bench pgclone` and what it needs, as PyPI has them.
 const PGCLONE: [&str; 3] = ["django-pgclone==3.8.0", "Django==5.2.*", "psycopg2-binary==2.9.*"];
 
+/// The peer of `bench object`, and what of its backends it needs.
+const GLUDB: [&str; 3] = ["gludb==0.2.0", "boto==2.49.0", "json-delta==2.0.2"];
+
 /// Sets up, builds for release, and becomes the benchmark.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     setup::run(workspace)?;
     workspace.build(Profile::Release)?;
     let mut args = args.to_vec();
     let names_python = args.iter().any(|argument| argument.starts_with("--python"));
-    if args.first().is_some_and(|what| what == "pgclone") && !names_python {
-        args.extend(["--python".to_owned(), pgclone(workspace)?]);
+    let asks_for_help = args.iter().any(|argument| argument == "--help" || argument == "-h");
+    if !names_python && !asks_for_help {
+        let python = match args.first().map(String::as_str) {
+            Some("pgclone") => Some(python_with(workspace, "pgclone", &PGCLONE)?),
+            Some("object") => Some(python_with(workspace, "gludb", &GLUDB)?),
+            _ => None,
+        };
+        args.extend(python.into_iter().flat_map(|python| ["--python".to_owned(), python]));
     }
     workspace.become_acceptance(Profile::Release, "bench", &args)
 }
 
-/// A virtual environment with django-pgclone, made once.
-fn pgclone(workspace: &Workspace) -> Outcome<String> {
+/// The Python of a virtual environment called `name` that has `packages`, made once.
+fn python_with(workspace: &Workspace, name: &str, packages: &[&str]) -> Outcome<String> {
     let shell = &workspace.shell;
-    let folder = workspace.target.join("peers").join("pgclone");
+    let folder = workspace.target.join("peers").join(name);
     let python = folder.join("bin").join("python");
-    if !folder.join("bin").join("django-admin").exists() {
-        say(&format!("setup: django-pgclone from PyPI, into `{}`", folder.display()));
+    // Written last: an installation that was interrupted is made again.
+    let complete = folder.join("complete");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&complete).ok().as_ref() != Some(&wanted) {
+        say(&format!("setup: {} from PyPI, into `{}`", packages.join(", "), folder.display()));
         cmd!(shell, "python3 -m venv {folder}")
             .run()
             .map_err(|error| format!("{error}; on Debian: sudo apt-get install -y python3-venv"))?;
-        cmd!(shell, "{python} -m pip install --quiet --disable-pip-version-check {PGCLONE...}").run()?;
+        cmd!(shell, "{python} -m pip install --quiet --disable-pip-version-check {packages...}").run()?;
+        std::fs::write(&complete, wanted)?;
     }
     Ok(python.display().to_string())
 }

@@ -5,15 +5,15 @@ use std::fs;
 use crate::server::Server;
 
 /// Machine, versions, date and command, as a Markdown list.
-pub(crate) fn description(server: &Server, lastgood: &str) -> String {
+pub(crate) fn description(server: Option<&Server>, lastgood: &str) -> String {
     let args = as_typed(std::env::args().skip(1));
+    let server = server.map(|server| format!("- PostgreSQL: {}\n", server.version())).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!(
-        "- machine: {}, {cores} cores, {} GiB of memory, Linux {}\n- PostgreSQL: {}\n- lastgood: {lastgood}\n- date: {}\n- command: `cargo xtask bench {}`\n",
+        "- machine: {}, {cores} cores, {} GiB of memory, Linux {}\n{server}- lastgood: {lastgood}\n- date: {}\n- command: `cargo xtask bench {}`\n",
         processor(),
         memory_gib(),
         rustix::system::uname().release().to_string_lossy(),
-        server.version(),
         jiff::Timestamp::now().strftime("%Y-%m-%d"),
         args.join(" "),
     )

@@ -53,7 +53,8 @@ pub(crate) fn run(python: &str, scale: f64, write: Option<&PathBuf>) -> Outcome 
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
     data::shop(&context.server, scale)?;
     let peer = Peer::set_up(python, &context)?;
-    let about = format!("{}- peer: django-pgclone {}\n", machine::description(&context.server, &version), peer.version);
+    let about =
+        format!("{}- peer: django-pgclone {}\n", machine::description(Some(&context.server), &version), peer.version);
     let arena = Arena { context, peer };
     let mut lines = Vec::new();
     for (what, case) in cases::ALL {
