@@ -1,8 +1,6 @@
 //! Speed and memory against the peers, on the binary users run.
 
-use xshell::cmd;
-
-use crate::printer::say;
+use crate::python::python_with;
 use crate::setup;
 use crate::workspace::{Outcome, Profile, Workspace};
 
@@ -25,26 +23,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
             Some("object") => Some(python_with(workspace, "gludb", &GLUDB)?),
             _ => None,
         };
-        args.extend(python.into_iter().flat_map(|python| ["--python".to_owned(), python]));
+        args.extend(python.into_iter().flat_map(|python| ["--python".to_owned(), python.display().to_string()]));
     }
     workspace.become_acceptance(Profile::Release, "bench", &args)
-}
-
-/// The Python of a virtual environment called `name` that has `packages`, made once.
-fn python_with(workspace: &Workspace, name: &str, packages: &[&str]) -> Outcome<String> {
-    let shell = &workspace.shell;
-    let folder = workspace.target.join("peers").join(name);
-    let python = folder.join("bin").join("python");
-    // Written last: an installation that was interrupted is made again.
-    let complete = folder.join("complete");
-    let wanted = packages.join("\n");
-    if std::fs::read_to_string(&complete).ok().as_ref() != Some(&wanted) {
-        say(&format!("setup: {} from PyPI, into `{}`", packages.join(", "), folder.display()));
-        cmd!(shell, "python3 -m venv {folder}")
-            .run()
-            .map_err(|error| format!("{error}; on Debian: sudo apt-get install -y python3-venv"))?;
-        cmd!(shell, "{python} -m pip install --quiet --disable-pip-version-check {packages...}").run()?;
-        std::fs::write(&complete, wanted)?;
-    }
-    Ok(python.display().to_string())
 }

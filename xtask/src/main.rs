@@ -6,6 +6,7 @@ mod dist;
 mod docs;
 mod e2e;
 mod printer;
+mod python;
 mod setup;
 mod test;
 mod tidy;
@@ -24,6 +25,7 @@ cargo xtask COMMAND
   setup                                           check for the programs the others need; install them where allowed
   tidy                                            arrows between crates, file and function lengths, banned words
   e2e   [--only AREA] [--sql FILE] [--keep]       acceptance rows, or one SQL file there and back, on the built binary
+        [--ministack]                             with an S3 server from PyPI that others wrote
   bench pg [--scale S] [--rounds N] [--only JOB]  speed and memory against the peers, in turn, on this machine
   bench object [--records N] [--rounds N]         the same of records of applications, against gludb and sqlite3
   docs  [--check]                                 write the generated pages of docs/reference, or check them

@@ -2,6 +2,7 @@
 
 mod cycle;
 mod damage;
+mod elsewhere;
 mod kill;
 mod lifecycle;
 mod postgres;
@@ -60,6 +61,12 @@ pub fn rows() -> Vec<Row> {
         Row::new("O5", "the same records twice: one digest", Area::App, Both, |world| Box::pin(cycle::same(world))),
     ];
     rows.extend(at_the_location());
+    // Only where the server is: it comes from PyPI, and who has no network still runs everything else.
+    if std::env::var_os(elsewhere::PROGRAM).is_some() {
+        rows.push(Row::new("A10", "there and back on ministack, a server of others", Area::App, Folder, |world| {
+            Box::pin(elsewhere::there_and_back(world))
+        }));
+    }
     rows
 }
 
