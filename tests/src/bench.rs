@@ -8,6 +8,7 @@ mod dump;
 mod machine;
 mod measure;
 mod memory;
+mod object;
 mod peer;
 mod pgclone;
 mod process;
@@ -49,6 +50,8 @@ enum What {
     Pgclone(PgcloneArgs),
     /// Stores in memory: DictDB beside us
     Dict(dict::Args),
+    /// Records of an application: backup, restore, memory
+    Object(ObjectArgs),
     /// The peer's upload: standard input to one object
     #[command(hide = true)]
     Upload { url: String },
@@ -84,6 +87,28 @@ struct PgcloneArgs {
     /// Size of the data of the timed cases; 1 is about 800 MB
     #[arg(long, default_value_t = 0.25, value_parser = scale)]
     scale: f64,
+    /// Write the table, with machine and date, to this file
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ObjectArgs {
+    /// A Python that has gludb
+    #[arg(long, default_value = "python3")]
+    python: String,
+    /// Records that we back up and restore
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    records: u64,
+    /// Records that gludb backs up: it holds them all in memory
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    peer_records: u64,
+    /// Mebibytes of records for the measurement of memory
+    #[arg(long, default_value_t = 10_240, value_parser = clap::value_parser!(u64).range(1..))]
+    memory_mib: u64,
+    /// Runs of each contender; medians are compared
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
     /// Write the table, with machine and date, to this file
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -126,6 +151,7 @@ pub fn main() -> ExitCode {
         What::Pg(args) => pg(&args),
         What::Pgclone(args) => pgclone::run(&args.python, args.scale, args.write.as_ref()),
         What::Dict(args) => dict::run(&args),
+        What::Object(args) => object::run(&args),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
         What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),
     };

@@ -1,5 +1,6 @@
 //! The rows of the acceptance table, by area.
 
+pub mod app;
 pub mod core;
 pub mod dict;
 pub mod differential;
@@ -18,6 +19,7 @@ pub fn all() -> RowResult<Vec<Row>> {
     rows.extend(self::core::rows());
     rows.extend(retention::rows());
     rows.extend(dict::rows());
+    rows.extend(app::rows());
     rows.extend(differential::rows()?);
     rows.extend(kill::rows());
     Ok(rows)

@@ -17,8 +17,14 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     workspace.build(Profile::Release)?;
     let mut args = args.to_vec();
     let names_python = args.iter().any(|argument| argument.starts_with("--python"));
-    if args.first().is_some_and(|what| what == "pgclone") && !names_python {
-        args.extend(["--python".to_owned(), peers::python(workspace, &peers::PGCLONE)?]);
+    let asks_for_help = args.iter().any(|argument| argument == "--help" || argument == "-h");
+    let peer = match args.first().map(String::as_str) {
+        Some("pgclone") => Some(&peers::PGCLONE),
+        Some("object") => Some(&peers::GLUDB),
+        _ => None,
+    };
+    if let Some(peer) = peer.filter(|_| !names_python && !asks_for_help) {
+        args.extend(["--python".to_owned(), peers::python(workspace, peer)?]);
     }
     workspace.become_acceptance(Profile::Release, "bench", &args)
 }

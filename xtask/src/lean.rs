@@ -38,7 +38,9 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         let drawn = cmd!(shell, "cargo tree -p {name} --no-default-features --edges normal --locked").quiet().read()?;
         let lines = drawn.lines().collect::<BTreeSet<_>>().len();
         if lines > most {
-            return Err(format!("the tree of {name} without default features has {lines} lines, more than {most}").into());
+            return Err(
+                format!("the tree of {name} without default features has {lines} lines, more than {most}").into()
+            );
         }
         say(&format!("{name} without default features: {count} packages beside it"));
         cmd!(shell, "cargo clippy -p {name} --no-default-features --locked -- -D warnings").run()?;

@@ -28,6 +28,7 @@ cargo xtask COMMAND
   e2e   [--only AREA] [--sql FILE] [--keep]       acceptance rows, or one SQL file there and back, on the built binary
   bench pg [--scale S] [--rounds N] [--only JOB]  speed and memory against the peers, in turn, on this machine
   bench dict [--scale S] [--rounds N] [--only JOB]  stores in memory, beside DictDB
+  bench object [--records N] [--rounds N]         the same of records of applications, against gludb and sqlite3
   docs  [--check]                                 write the generated pages of docs/reference, or check them
   dist                                            release binary, man pages and completions into target/dist";
 

@@ -34,6 +34,18 @@ pub(crate) const DICTDB: Peer = Peer {
     pip: &["--no-deps", "--ignore-requires-python", "dctdb==1.11.0"],
 };
 
+/// gludb, and what of its backends it needs.
+pub(crate) const GLUDB: Peer = Peer {
+    name: "gludb",
+    folder: "gludb",
+    module: "gludb",
+    pip: &["gludb==0.2.0", "boto==2.49.0", "json-delta==2.0.2"],
+};
+
+/// An S3 server that others wrote.
+pub(crate) const MINISTACK: Peer =
+    Peer { name: "ministack", folder: "ministack", module: "ministack", pip: &["ministack==1.5.33"] };
+
 /// A Python that has `peer`.
 pub(crate) fn python(workspace: &Workspace, peer: &Peer) -> Outcome<String> {
     let shell = &workspace.shell;

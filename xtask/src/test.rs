@@ -6,7 +6,7 @@ use xshell::cmd;
 
 use crate::printer::say;
 use crate::workspace::{Outcome, Profile, Workspace};
-use crate::{bench, docs, lean, peers, setup, tidy};
+use crate::{bench, docs, e2e, lean, peers, setup, tidy};
 
 /// One step: what it is called and what it does.
 type Step = (&'static str, fn(&Workspace) -> Outcome);
@@ -68,7 +68,7 @@ fn rustdoc(workspace: &Workspace) -> Outcome {
 }
 
 fn e2e(workspace: &Workspace) -> Outcome {
-    acceptance(workspace, "e2e", &[])
+    ended("e2e", e2e::command(workspace, &[])?)
 }
 
 /// Only that it works: a busy machine must not fail the run, so no time is looked at.
@@ -81,6 +81,10 @@ fn benchmarks(workspace: &Workspace) -> Outcome {
 
 fn acceptance(workspace: &Workspace, name: &str, args: &[&str]) -> Outcome {
     let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-    let status = workspace.acceptance(Profile::Dev, name, &args)?.status()?;
+    ended(name, workspace.acceptance(Profile::Dev, name, &args)?)
+}
+
+fn ended(name: &str, mut command: Command) -> Outcome {
+    let status = command.status()?;
     if status.success() { Ok(()) } else { Err(format!("`{name}` ended with {status}").into()) }
 }

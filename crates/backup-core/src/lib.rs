@@ -11,6 +11,7 @@ pub mod digest;
 pub mod document;
 pub mod error;
 pub mod key;
+pub mod lifecycle;
 pub mod location;
 pub mod manifest;
 pub mod pipeline;

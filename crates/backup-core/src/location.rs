@@ -1,5 +1,6 @@
 //! Where backups are kept, as users write it: `s3://bucket/prefix`, a path, `file:///path`, `mem:`.
 
+mod credentials;
 mod exposure;
 mod parse;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use credentials::Credentials;
 pub use exposure::Exposure;
 
 use crate::error::StoreError;
@@ -49,7 +51,7 @@ impl Location {
     /// [`StoreError::NoLocation`] if the folder does not exist; what the store says when it cannot be set up.
     pub async fn open(&self) -> Result<SharedStore, StoreError> {
         match self {
-            Self::S3 { bucket, prefix } => open_s3(bucket, prefix).await,
+            Self::S3 { bucket, prefix } => open_s3(bucket, prefix, None).await,
             Self::File(path) => Ok(with_retries(FsStore::open(path)?)),
             Self::Memory => Ok(with_retries(MemoryStore::new())),
         }
@@ -66,6 +68,20 @@ impl Location {
         }
     }
 
+    /// As [`Location::open_or_create`], with credentials of the program's own; endpoint and region come from the
+    /// environment all the same.
+    ///
+    /// # Errors
+    /// As [`Location::open_or_create`]; [`StoreError::Invalid`] for a location that takes no credentials.
+    pub async fn open_as(&self, credentials: &Credentials) -> Result<SharedStore, StoreError> {
+        match self {
+            Self::S3 { bucket, prefix } => open_s3(bucket, prefix, Some(credentials)).await,
+            Self::File(_) | Self::Memory => {
+                Err(StoreError::Invalid { what: format!("`{self}` takes no credentials: only `s3://…` does") })
+            }
+        }
+    }
+
     /// Whether other users of this machine can read the folder; always `None` for what is no folder.
     #[must_use]
     pub fn exposure(&self) -> Option<Exposure> {
@@ -77,12 +93,16 @@ impl Location {
 }
 
 #[cfg(feature = "s3")]
-async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> {
-    Ok(with_retries(crate::store::s3::S3Store::connect(bucket, prefix).await?))
+async fn open_s3(bucket: &str, prefix: &str, given: Option<&Credentials>) -> Result<SharedStore, StoreError> {
+    use crate::store::s3::S3Store;
+    Ok(with_retries(match given {
+        Some(given) => S3Store::connect_as(given, bucket, prefix).await?,
+        None => S3Store::connect(bucket, prefix).await?,
+    }))
 }
 
 #[cfg(not(feature = "s3"))]
-async fn open_s3(bucket: &str, prefix: &str) -> Result<SharedStore, StoreError> {
+async fn open_s3(bucket: &str, prefix: &str, _given: Option<&Credentials>) -> Result<SharedStore, StoreError> {
     Err(StoreError::Unsuitable {
         what: format!("this build cannot open `s3://{bucket}/{prefix}`: it has no S3 client"),
         help: "build backup-core with its feature `s3`, or name a folder".to_owned(),

@@ -1,5 +1,6 @@
 //! What can be typed. What it means is decided in `commands`, where a refusal can be worded without repeating secrets.
 
+pub(crate) mod app;
 pub(crate) mod config;
 pub(crate) mod dict;
 pub(crate) mod hooks;
@@ -85,6 +86,9 @@ pub(crate) enum Command {
     /// Restore and look after backups of in-memory stores, Python's DictDB included
     #[command(subcommand)]
     Dict(dict::Dict),
+    /// Back up and restore an application's records, one tarball a backup
+    #[command(subcommand)]
+    App(app::App),
     /// Make the location if it is missing, and prove that it publishes atomically
     Init,
     /// Show the settings that count

@@ -1,5 +1,6 @@
 //! One file per command: what was typed becomes what is meant, a library does it, `render` words the result.
 
+mod app;
 mod completions;
 mod config;
 mod dict;
@@ -20,6 +21,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> CliResult<Exit> 
     match command {
         Command::Pg(command) => Box::pin(pg::run(command, context)).await,
         Command::Dict(command) => Box::pin(dict::run(command, context)).await,
+        Command::App(command) => Box::pin(app::run(command, context)).await,
         Command::Init => Box::pin(init::run(context)).await,
         Command::Config(command) => config::run(&command, context),
         Command::Doctor(arguments) => Box::pin(doctor::run(&arguments, context)).await,

@@ -2,6 +2,7 @@
 
 use backup_core::{CoreError, FormatError, StoreError};
 use dictstore_backup::DictError;
+use object_backup::ObjectError;
 use pg_clone::error::PgError;
 
 /// Result of a command.
@@ -18,6 +19,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Dict(#[from] DictError),
+    /// A backup, check or restore of an application's records failed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Object(#[from] ObjectError),
     /// The location failed.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -3,6 +3,7 @@
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
 use dictstore_backup::DictError;
+use object_backup::ObjectError;
 use pg_clone::error::PgError;
 
 use crate::error::CliError;
@@ -63,6 +64,7 @@ pub(crate) fn of(error: &CliError) -> Exit {
     match error {
         CliError::Pg(error) => of_pg(error),
         CliError::Dict(error) => of_dict(error.inner()),
+        CliError::Object(error) => of_object(error),
         CliError::Core(error) => of_core(error),
         CliError::Usage { .. } => Exit::Usage,
         CliError::Confirm { .. } => Exit::Confirmation,
@@ -95,6 +97,23 @@ fn of_dict(error: &DictError) -> Exit {
         DictError::Damaged { .. } | DictError::Refused { .. } | DictError::Gap { .. } => Exit::Integrity,
         DictError::Usage { .. } => Exit::Usage,
         // NoBackup, Encode, Io, Schema, and whatever is added later.
+        _ => Exit::Failed,
+    }
+}
+
+fn of_object(error: &ObjectError) -> Exit {
+    match error {
+        ObjectError::Core(error) => of_core(error),
+        ObjectError::Damaged { .. } | ObjectError::Refused { .. } => Exit::Integrity,
+        ObjectError::Command { .. } => Exit::Tool,
+        ObjectError::Emptied { .. } => Exit::Confirmation,
+        ObjectError::Usage { .. } => Exit::Usage,
+        ObjectError::Interrupted => Exit::Interrupted,
+        // What the server said when it was connected to means what it means everywhere.
+        ObjectError::Source { source, .. } | ObjectError::Target { source, .. } => {
+            source.downcast_ref::<PgError>().map_or(Exit::Failed, of_pg)
+        }
+        // Record, Changed, NoBackup, Conflict, Uncertain, and whatever is added later.
         _ => Exit::Failed,
     }
 }

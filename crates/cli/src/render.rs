@@ -1,5 +1,6 @@
 //! Words for people and documents for programs; nothing else in this crate writes to a terminal.
 
+pub(crate) mod app;
 pub(crate) mod dict;
 pub(crate) mod error;
 pub(crate) mod pg;

@@ -97,7 +97,7 @@ impl Context {
         commands: Vec<Command>,
         made: &Path,
     ) -> Outcome<Measurement> {
-        let mut run = measure::run(commands, &self.server, None).map_err(|error| format!("{name}: {error}"))?;
+        let mut run = measure::run(commands, Some(&self.server), None).map_err(|error| format!("{name}: {error}"))?;
         run.output_bytes = measure::size_bytes(made);
         report::show(round, name, &run);
         Ok(run)
@@ -114,7 +114,7 @@ impl Context {
     ) -> Outcome<Measurement> {
         let private = tempfile::tempdir_in(self.work.path())?;
         command.current_dir(private.path()).env("TMPDIR", private.path()).env("HOME", private.path());
-        let run = measure::run(vec![command], &self.server, Some(private.path()));
+        let run = measure::run(vec![command], Some(&self.server), Some(private.path()));
         let mut run = run.map_err(|error| format!("{name}: {error}"))?;
         run.output_bytes = made();
         report::show(round, name, &run);

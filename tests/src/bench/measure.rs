@@ -37,12 +37,15 @@ pub(crate) struct Measurement {
 
 /// Runs `commands`, each reading what the one before writes; every one must succeed. `watched` is a folder whose largest
 /// size during the run counts as disk use.
-pub(crate) fn run(commands: Vec<Command>, server: &Server, watched: Option<&Path>) -> Outcome<Measurement> {
-    server.sql("postgres", "CHECKPOINT")?;
+pub(crate) fn run(commands: Vec<Command>, server: Option<&Server>, watched: Option<&Path>) -> Outcome<Measurement> {
+    let server_cpu_s = || server.map_or(0.0, |server| process::tree_cpu_s(server.postmaster()));
+    if let Some(server) = server {
+        server.sql("postgres", "CHECKPOINT")?;
+    }
     // Nobody pays for writing back what an earlier run left in memory.
     rustix::fs::sync();
     let cpu_before = process::children_cpu_s();
-    let server_before = process::tree_cpu_s(server.postmaster());
+    let server_before = server_cpu_s();
     let begin = Instant::now();
     let children = start(commands)?;
     let sampler = Sampler::start(children.iter().map(|(_, child, _)| child.id()).collect(), watched);
@@ -61,7 +64,7 @@ pub(crate) fn run(commands: Vec<Command>, server: &Server, watched: Option<&Path
     Ok(Measurement {
         wall_s,
         client_cpu_s: process::children_cpu_s() - cpu_before,
-        server_cpu_s: process::tree_cpu_s(server.postmaster()) - server_before,
+        server_cpu_s: server_cpu_s() - server_before,
         peak_bytes,
         disk_bytes,
         output_bytes: 0,

@@ -24,7 +24,7 @@ const COPY: &str = "memory_copy";
 /// Dumps and restores, once each: a peak does not depend on how busy the machine is.
 pub(crate) fn run(context: &Context) -> Outcome<Vec<Row>> {
     data::large(&context.server, LARGE_BYTES * context.scale.min(1.0))?;
-    let slow = S3::start(context, SLOW_DELAY_MS)?;
+    let slow = S3::start(context.path(&format!("s3-{}", SLOW_DELAY_MS)), SLOW_DELAY_MS)?;
     let mut seen = Vec::new();
     let mut disk_bytes = 0;
     for database in [SHOP, LARGE] {

@@ -1,11 +1,11 @@
 //! The S3 peer of a benchmark: strict, on this machine, its objects in a folder so that they take no memory.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use backup_testkit::s3_server::{BUCKET, PeerOptions, S3Peer};
 
-use super::context::Context;
 use crate::Outcome;
 
 /// A running peer, empty at first.
@@ -16,11 +16,10 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
-    /// Starts a peer that adds `delay_ms` to every request.
-    pub(crate) fn start(context: &Context, delay_ms: u64) -> Outcome<Self> {
+    /// Starts a peer that keeps its objects in the folder `data` and adds `delay_ms` to every request.
+    pub(crate) fn start(data: PathBuf, delay_ms: u64) -> Outcome<Self> {
         let latency = Duration::from_millis(delay_ms);
-        let data = Some(context.path(&format!("s3-{delay_ms}")));
-        Ok(Self { peer: S3Peer::start(PeerOptions { data, latency, ..PeerOptions::default() })?, latency })
+        Ok(Self { peer: S3Peer::start(PeerOptions { data: Some(data), latency, ..PeerOptions::default() })?, latency })
     }
 
     /// Location of a folder in its bucket.

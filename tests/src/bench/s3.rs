@@ -20,7 +20,7 @@ const SELF: &str = "/proc/self/exe";
 
 /// Runs both in turn.
 pub(crate) fn run(context: &Context) -> Outcome<Vec<Row>> {
-    let s3 = S3::start(context, DELAY_MS)?;
+    let s3 = S3::start(context.path(&format!("s3-{}", DELAY_MS)), DELAY_MS)?;
     let tables = check::tables(&context.server, SHOP)?;
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     for round in 0..context.rounds {
@@ -74,7 +74,7 @@ fn pg_dump(context: &Context, s3: &S3, round: usize, tables: usize) -> Outcome<M
     s3.point(&mut upload);
     let name = "pg_dump -Fc | upload";
     let mut run =
-        measure::run(vec![dump, upload], &context.server, None).map_err(|error| format!("{name}: {error}"))?;
+        measure::run(vec![dump, upload], Some(&context.server), None).map_err(|error| format!("{name}: {error}"))?;
     run.output_bytes = s3.stored_bytes();
     report::show(round, name, &run);
     let fetched = context.path("fetched.dump");

@@ -122,7 +122,7 @@ fn restores(context: &Context) -> Outcome<Row> {
 
 /// Once: a number of requests is no matter of luck.
 fn requests(context: &Context, count: usize) -> Outcome<Vec<Row>> {
-    let s3 = S3::start(context, 0)?;
+    let s3 = S3::start(context.path(&format!("s3-{}", 0)), 0)?;
     let location = s3.url("tables");
     let mut dump = context.dump(TABLES, &location);
     s3.point(&mut dump);

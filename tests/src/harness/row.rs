@@ -22,6 +22,8 @@ pub enum Area {
     Differential,
     /// Backups of stores in memory.
     Dict,
+    /// Records of applications.
+    App,
     /// Arguments, output, exit codes.
     Cli,
 }
@@ -37,6 +39,7 @@ impl Area {
             Self::Kill => "kill",
             Self::Differential => "differential",
             Self::Dict => "dict",
+            Self::App => "app",
             Self::Cli => "cli",
         }
     }

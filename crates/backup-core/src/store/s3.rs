@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod failure;
+mod lifecycle;
 mod listing;
 mod upload;
 mod write;
@@ -25,6 +26,7 @@ use super::{
 };
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::location::Credentials;
 
 /// Most keys of one `DeleteObjects` (AWS, "Deleting multiple objects").
 const DELETE_KEYS_MAX: usize = 1_000;
@@ -51,7 +53,16 @@ impl S3Store {
     /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
     pub async fn connect(bucket: &str, prefix: &str) -> StoreResult<Self> {
         let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket).await, place })))
+        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket, None).await, place })))
+    }
+
+    /// As [`S3Store::connect`], with credentials of the program's own.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
+    pub async fn connect_as(credentials: &Credentials, bucket: &str, prefix: &str) -> StoreResult<Self> {
+        let place = Place::new(bucket, prefix)?;
+        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket, Some(credentials)).await, place })))
     }
 
     /// As [`S3Store::connect`], from a server named by the program and not by the environment.

@@ -262,6 +262,32 @@ impl S3 for Api {
         list::list_objects(&self.0, request)
     }
 
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        request: S3Request<GetBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+        let rules = self.0.within(&request.input.bucket, |bucket| {
+            bucket.lifecycle.clone().ok_or_else(|| s3_error!(NoSuchLifecycleConfiguration))
+        })?;
+        ok(GetBucketLifecycleConfigurationOutput { rules: Some(rules), ..Default::default() })
+    }
+
+    async fn put_bucket_lifecycle_configuration(
+        &self,
+        request: S3Request<PutBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<PutBucketLifecycleConfigurationOutput>> {
+        let rules = request.input.lifecycle_configuration.map(|configuration| configuration.rules).unwrap_or_default();
+        let ids: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule.id.clone()).collect();
+        if rules.is_empty() || ids.len() < rules.len() {
+            return Err(s3_error!(MalformedXML, "a configuration has rules, each with an id of its own"));
+        }
+        self.0.within(&request.input.bucket, |bucket| {
+            bucket.lifecycle = Some(rules);
+            Ok(())
+        })?;
+        ok(PutBucketLifecycleConfigurationOutput::default())
+    }
+
     async fn list_multipart_uploads(
         &self,
         request: S3Request<ListMultipartUploadsInput>,

@@ -28,6 +28,8 @@ pub(super) struct Backend {
 pub(super) struct Bucket {
     pub(super) objects: BTreeMap<String, Object>,
     pub(super) uploads: BTreeMap<String, Upload>,
+    /// Kept and told again; nothing ages here.
+    pub(super) lifecycle: Option<Vec<s3s::dto::LifecycleRule>>,
 }
 
 #[derive(Clone, Debug)]

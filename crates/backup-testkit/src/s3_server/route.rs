@@ -17,6 +17,8 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Route {
     let query: Vec<(String, String)> = uri.query().unwrap_or_default().split('&').map(pair).collect();
     let has = |name: &str| query.iter().any(|(own, _)| own == name);
     let op = match (method.as_str(), key.is_empty()) {
+        ("GET", true) if has("lifecycle") => "GetBucketLifecycleConfiguration",
+        ("PUT", true) if has("lifecycle") => "PutBucketLifecycleConfiguration",
         ("GET", true) if has("uploads") => "ListMultipartUploads",
         ("GET", true) if has("list-type") => "ListObjectsV2",
         ("POST", true) if has("delete") => "DeleteObjects",
@@ -79,6 +81,8 @@ mod tests {
             (Method::GET, "/b?uploads", "ListMultipartUploads", ""),
             (Method::POST, "/b?delete", "DeleteObjects", ""),
             (Method::HEAD, "/b/x", "HeadObject", "x"),
+            (Method::PUT, "/b?lifecycle", "PutBucketLifecycleConfiguration", ""),
+            (Method::PUT, "/b", "CreateBucket", ""),
         ] {
             let found = route(&method, &uri.parse().unwrap());
             assert_eq!(found, Route { op, key: key.to_owned() }, "{method} {uri}");

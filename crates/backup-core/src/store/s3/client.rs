@@ -8,6 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{
     BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    SharedCredentialsProvider,
 };
 
 use crate::secret::Secret;
@@ -41,30 +42,38 @@ pub struct Endpoint {
     pub secret_access_key: Secret,
 }
 
-pub(super) async fn from_environment(bucket: &str) -> Client {
+/// Everything from the environment, but for `given` credentials.
+pub(super) async fn from_environment(bucket: &str, given: Option<&crate::location::Credentials>) -> Client {
     let region = RegionProviderChain::default_provider().or_else(REGION_FALLBACK);
     let shared = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
     let foreign = shared.endpoint_url().is_some()
         || ENDPOINT_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|url| !url.is_empty()));
     // A dot in the bucket's name breaks the certificate of `bucket.endpoint`.
     let path_style = foreign || bucket.contains('.');
-    Client::from_conf(ours(Builder::from(&shared)).force_path_style(path_style).build())
+    let mut config = Builder::from(&shared);
+    if let Some(given) = given {
+        config.set_credentials_provider(Some(SharedCredentialsProvider::new(static_credentials(
+            given.access_key_id.expose(),
+            &given.secret_access_key,
+            given.session_token.as_ref(),
+        ))));
+    }
+    Client::from_conf(ours(config).force_path_style(path_style).build())
 }
 
 pub(super) fn of_endpoint(endpoint: &Endpoint) -> Client {
-    let credentials = Credentials::new(
-        endpoint.access_key_id.clone(),
-        endpoint.secret_access_key.expose().to_owned(),
-        None,
-        None,
-        "lastgood",
-    );
+    let credentials = static_credentials(&endpoint.access_key_id, &endpoint.secret_access_key, None);
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(&endpoint.url)
         .region(Region::new(endpoint.region.clone()))
         .credentials_provider(credentials);
     Client::from_conf(ours(config).force_path_style(true).build())
+}
+
+fn static_credentials(id: &str, secret: &Secret, token: Option<&Secret>) -> Credentials {
+    let token = token.map(|token| token.expose().to_owned());
+    Credentials::new(id, secret.expose(), token, None, "lastgood")
 }
 
 /// What is ours whatever the environment says.

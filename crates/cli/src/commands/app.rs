@@ -1,0 +1,47 @@
+//! `lastgood app`: which command it is, and what they share.
+
+mod backup;
+mod cat;
+mod ends;
+mod lifecycle;
+mod ls;
+mod prune;
+mod restore;
+mod show;
+mod verify;
+
+use std::sync::Arc;
+
+use object_backup::{Run, Wanted};
+
+use crate::args::app::App;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+
+/// Runs `command`. The futures hold whole pipelines, so that each is boxed.
+pub(super) async fn run(command: App, context: &Context) -> CliResult<Exit> {
+    match command {
+        App::Backup(arguments) => Box::pin(backup::run(&arguments, context)).await,
+        App::Ls(arguments) => Box::pin(ls::run(&arguments, context)).await,
+        App::Show(arguments) => Box::pin(show::run(&arguments, context)).await,
+        App::Verify(arguments) => Box::pin(verify::run(&arguments, context)).await,
+        App::Cat(arguments) => Box::pin(cat::run(&arguments, context)).await,
+        App::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
+        App::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
+        App::Lifecycle(arguments) => Box::pin(lifecycle::run(&arguments, context)).await,
+    }
+}
+
+/// The surroundings as the library takes them.
+fn surroundings(context: &Context) -> Run {
+    Run {
+        clock: Arc::clone(&context.run.clock),
+        progress: Arc::clone(&context.run.progress),
+        cancel: context.run.cancel.clone(),
+    }
+}
+
+fn wanted(types: &[String]) -> Vec<Wanted> {
+    types.iter().map(|text| Wanted::parse(text)).collect()
+}

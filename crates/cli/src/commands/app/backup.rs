@@ -1,0 +1,58 @@
+//! `lastgood app backup`.
+
+use backup_core::manifest::Outcome;
+use object_backup::{BackupOptions, BackupPlan, BackupReport, backup, plan_backup};
+
+use crate::args::app::Backup;
+use crate::args::retention::duration;
+use crate::commands::app::ends::source;
+use crate::commands::app::{surroundings, wanted};
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::app::{backup_plan, written};
+use crate::render::units::counted;
+
+pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
+    let from = source(&arguments.source, context)?;
+    let options = options(arguments)?;
+    if arguments.dry_run.dry_run {
+        let store = context.open_or_pretend().await?;
+        let now = context.run.clock.now();
+        let plan = context.or_cancelled(async { Ok(plan_backup(&*store, from, &options, now).await?) }).await?;
+        let words = |plan: &BackupPlan| format!("{}\nNothing was changed (dry run)", backup_plan(plan));
+        context.printer.result(&plan, words)?;
+        return Ok(Exit::Ok);
+    }
+    let store = context.open_or_create().await?;
+    // Not dropped at a signal: it gives its upload up by itself.
+    let report = Box::pin(backup(store, from, &options, &surroundings(context))).await?;
+    if let BackupReport::Written(done) = &report {
+        if let Some(warning) = &done.warning {
+            context.printer.warn(warning);
+        }
+        for failed in &done.failed {
+            context.printer.warn(&format!("`{}` was left out: {}", failed.key, failed.what));
+        }
+    }
+    context.printer.result(&report, written)?;
+    match &report {
+        BackupReport::Written(done) if done.outcome == Outcome::Partial => Err(CliError::Partial {
+            what: format!("{} could not be read", counted(done.failed.len() as u64, "type", "types")),
+            help: "this backup is partial: it can be restored and does not count as the last good one".to_owned(),
+        }),
+        _ => Ok(Exit::Ok),
+    }
+}
+
+fn options(arguments: &Backup) -> CliResult<BackupOptions> {
+    let min_age = arguments.min_age.as_deref().map(|text| duration("--min-age", text)).transpose()?;
+    Ok(BackupOptions {
+        name: arguments.name.clone(),
+        types: wanted(&arguments.types),
+        allow_partial: arguments.allow_partial,
+        allow_empty: arguments.allow_empty,
+        min_age,
+        tags: arguments.tag.clone(),
+    })
+}

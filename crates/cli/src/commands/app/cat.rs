@@ -1,0 +1,45 @@
+//! `lastgood app cat`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use object_backup::{ObjectError, ObjectResult, Wanted, list, restore};
+
+use crate::args::app::Cat;
+use crate::commands::app::surroundings;
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::printer::Printer;
+
+/// Bytes printed at a time.
+const PRINT_BYTES: usize = 64 * 1024;
+
+pub(super) async fn run(arguments: &Cat, context: &Context) -> CliResult<Exit> {
+    let store = context.open().await?;
+    let name = arguments.name.as_deref();
+    let entry = context.or_cancelled(async { Ok(list::find(&*store, &arguments.key, name).await?) }).await?;
+    let gathered = Arc::new(Mutex::new(Vec::with_capacity(PRINT_BYTES)));
+    let take = {
+        let (gathered, printer) = (Arc::clone(&gathered), Arc::clone(&context.printer));
+        move |line: &[u8]| {
+            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+            gathered.extend_from_slice(line);
+            gathered.push(b'\n');
+            if gathered.len() >= PRINT_BYTES { print(&printer, &mut gathered) } else { Ok(()) }
+        }
+    };
+    let run = surroundings(context);
+    Box::pin(restore::cat(&store, &entry, &Wanted::parse(&arguments.wanted), Box::new(take), &run)).await?;
+    print(&context.printer, &mut gathered.lock().unwrap_or_else(PoisonError::into_inner))?;
+    Ok(Exit::Ok)
+}
+
+fn print(printer: &Printer, gathered: &mut Vec<u8>) -> ObjectResult<()> {
+    let printed = printer.bytes(gathered).map_err(|error| ObjectError::Target {
+        action: "write",
+        what: "standard output".to_owned(),
+        source: error.into(),
+    });
+    gathered.clear();
+    printed
+}

@@ -1,0 +1,75 @@
+//! Where records come from and go to, as they are typed.
+
+use std::sync::Arc;
+
+use backup_core::error::Cause;
+use backup_core::secret::redact_url;
+use futures::future::BoxFuture;
+use object_backup::ports::{Connect, Connection};
+use object_backup::{
+    CommandSource, NdjsonSource, NdjsonTarget, PostgresSource, PostgresTarget, Source, SqliteSource, SqliteTarget,
+    Target,
+};
+use pg_clone::Server;
+
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+
+pub(super) fn source(text: &str, context: &Context) -> CliResult<Arc<dyn Source>> {
+    Ok(match text.split_once(':') {
+        Some(("sqlite", file)) if !file.is_empty() => Arc::new(SqliteSource::new(file)),
+        Some(("ndjson", folder)) if !folder.is_empty() => Arc::new(NdjsonSource::new(folder)),
+        Some(("postgres" | "postgresql", rest)) => Arc::new(PostgresSource::new(database(text, rest, context)?)),
+        Some(("exec", line)) => Arc::new(CommandSource::new(line)?),
+        _ => {
+            return Err(CliError::usage(
+                format!("`--source` cannot be `{}`", redact_url(text)),
+                "write sqlite:FILE, postgres:DATABASE, ndjson:DIR or exec:'PROGRAM {type}'",
+            ));
+        }
+    })
+}
+
+pub(super) fn target(text: &str, context: &Context) -> CliResult<Arc<dyn Target>> {
+    Ok(match text.split_once(':') {
+        Some(("sqlite", file)) if !file.is_empty() => Arc::new(SqliteTarget::new(file)),
+        Some(("ndjson", folder)) if !folder.is_empty() => Arc::new(NdjsonTarget::new(folder)),
+        Some(("postgres" | "postgresql", rest)) => Arc::new(PostgresTarget::new(database(text, rest, context)?)),
+        _ => {
+            return Err(CliError::usage(
+                format!("`--to` cannot be `{}`", redact_url(text)),
+                "write sqlite:FILE, postgres:DATABASE or ndjson:DIR",
+            ));
+        }
+    })
+}
+
+/// The database that `text` means: a whole URL, or what follows `postgres:` as `lastgood pg dump` takes it.
+fn database(text: &str, rest: &str, context: &Context) -> CliResult<Arc<dyn Connect>> {
+    let named = if rest.starts_with("//") { text } else { rest };
+    let (server, database) = context.server((!named.is_empty()).then_some(named))?;
+    let database = database.ok_or_else(|| {
+        CliError::usage("no database is named", "write postgres:DATABASE, or set PGDATABASE or LASTGOOD_PG_URL")
+    })?;
+    Ok(Arc::new(Login { server, database }))
+}
+
+/// Connects as every other command does: environment, password files, verified TLS.
+#[derive(Debug)]
+struct Login {
+    server: Server,
+    database: String,
+}
+
+impl Connect for Login {
+    fn describe(&self) -> String {
+        self.database.clone()
+    }
+
+    fn connect(&self) -> BoxFuture<'_, Result<Connection, Cause>> {
+        Box::pin(async {
+            let session: Connection = Box::new(self.server.connect(&self.database).await?);
+            Ok(session)
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! `lastgood app lifecycle`.
+
+use backup_core::lifecycle::ColdClass;
+use backup_core::location::Location;
+use backup_core::store::s3::S3Store;
+use object_backup::lifecycle::{LifecycleOptions, folder, rules, warnings};
+use serde_json::json;
+
+use crate::args::app::{Class, Lifecycle};
+use crate::args::retention::duration;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::app::{LifecycleReport, lifecycle};
+
+pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<Exit> {
+    let options = options(arguments)?;
+    let rules = rules(&options)?;
+    let location = context.location()?;
+    let Location::S3 { bucket, prefix } = &location else {
+        return Err(CliError::usage(
+            format!("`{location}` is no bucket: only S3 has lifecycle rules"),
+            "name a bucket with `-r s3://bucket/prefix`; elsewhere `lastgood app prune` keeps by age",
+        ));
+    };
+    for warning in warnings(&options) {
+        context.printer.warn(&warning);
+    }
+    if arguments.what.print {
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let documents: Vec<_> = rules.iter().map(|rule| rule.document(&prefix)).collect();
+        let document = json!({ "Rules": documents });
+        context.printer.result(&document, |document| format!("{document:#}"))?;
+        return Ok(Exit::Ok);
+    }
+    let (store, folder) = (S3Store::connect(bucket, prefix).await?, folder(&options.name)?);
+    let change = if arguments.dry_run.dry_run {
+        context.or_cancelled(async { Ok(store.plan_lifecycle(&folder, &rules).await?) }).await?
+    } else {
+        store.set_lifecycle(&folder, &rules).await?
+    };
+    let report = LifecycleReport { bucket: bucket.clone(), rules, change, dry_run: arguments.dry_run.dry_run };
+    context.printer.result(&report, lifecycle)?;
+    Ok(Exit::Ok)
+}
+
+fn options(arguments: &Lifecycle) -> CliResult<LifecycleOptions> {
+    Ok(LifecycleOptions {
+        name: arguments.name.clone(),
+        expire_after_days: days("--expire-after", arguments.expire_after.as_deref())?,
+        freeze_after_days: days("--glacier-after", arguments.glacier_after.as_deref())?,
+        class: match arguments.class {
+            Class::Glacier => ColdClass::Glacier,
+            Class::DeepArchive => ColdClass::DeepArchive,
+        },
+    })
+}
+
+/// Whole days: S3 counts no others.
+fn days(flag: &str, text: Option<&str>) -> CliResult<Option<u32>> {
+    let Some(text) = text else { return Ok(None) };
+    let seconds = duration(flag, text)?.as_secs();
+    match u32::try_from(seconds / 86_400) {
+        Ok(days) if seconds % 86_400 == 0 => Ok(Some(days)),
+        _ => Err(CliError::usage(format!("`{flag} {text}` is no number of whole days"), "write it as `30d`")),
+    }
+}

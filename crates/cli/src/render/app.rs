@@ -1,0 +1,284 @@
+//! Backups of an application's records in words.
+
+use std::collections::BTreeMap;
+
+use backup_core::key::Key;
+use backup_core::lifecycle::{LifecycleAction, LifecycleChange, LifecycleRule};
+use backup_core::manifest::Outcome;
+use backup_core::prune::PruneOutcome;
+use backup_core::retention::{Action, Decision};
+use jiff::{SignedDuration, Timestamp};
+use object_backup::detail::AppDetail;
+use object_backup::list::{Entry, State};
+use object_backup::retain::RetainPlan;
+use object_backup::verify::Verified;
+use object_backup::{BackupKey, BackupPlan, BackupReport, RestorePlan, Restored};
+use serde::Serialize;
+
+use crate::render::table::{Align, Column, table};
+use crate::render::units;
+
+const COLUMNS: [Column; 6] = [
+    Column("KEY", Align::Left),
+    Column("AGE", Align::Left),
+    Column("SEQ", Align::Right),
+    Column("RECORDS", Align::Right),
+    Column("STORED", Align::Right),
+    Column("STATE", Align::Left),
+];
+
+pub(crate) fn listing(backups: &[Entry], now: Timestamp) -> String {
+    if backups.is_empty() {
+        return String::new();
+    }
+    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), units::count);
+    table(
+        &COLUMNS,
+        backups.iter().map(|backup| {
+            vec![
+                backup.key.to_string(),
+                backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
+                number(backup.sequence),
+                number(backup.records),
+                units::bytes(backup.bytes),
+                state(&backup.state),
+            ]
+        }),
+    )
+}
+
+fn state(state: &State) -> String {
+    match state {
+        State::Good => "good".to_owned(),
+        State::Partial => "PARTIAL".to_owned(),
+        State::Damaged(why) => format!("DAMAGED: {why}"),
+        State::Unpublished => "unpublished: no backup".to_owned(),
+        State::Foreign => "gludb's, unchecked".to_owned(),
+    }
+}
+
+fn records(count: u64) -> String {
+    units::counted(count, "record", "records")
+}
+
+pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
+    if let (Some(newest), Some(age_s)) = (&plan.newest, plan.skipped_age_s) {
+        return format!("would skip: `{newest}` is {} old", age(age_s));
+    }
+    let mut lines: Vec<String> = plan.types.iter().map(|key| format!("back up  {key}")).collect();
+    lines.push(match &plan.newest {
+        Some(newest) => format!("into `{}`, after `{newest}`", plan.name),
+        None => format!("into `{}`, the first one", plan.name),
+    });
+    lines.join("\n")
+}
+
+fn age(seconds: i64) -> String {
+    units::duration(SignedDuration::from_secs(seconds).unsigned_abs())
+}
+
+pub(crate) fn written(report: &BackupReport) -> String {
+    let done = match report {
+        BackupReport::Skipped { newest, age_s } => {
+            return format!("skipped: `{newest}` is {} old", age(*age_s));
+        }
+        BackupReport::Written(done) => done,
+    };
+    let mut lines: Vec<String> =
+        done.types.iter().map(|found| format!("{}  {}", found.key, records(found.records))).collect();
+    let (content, stored) = (units::bytes(done.content_bytes), units::bytes(done.stored_bytes));
+    let partial = if done.outcome == Outcome::Partial { " (partial)" } else { "" };
+    lines.push(format!("published `{}`{partial}: {}, {content} → {stored}", done.key, records(done.records)));
+    lines.join("\n")
+}
+
+/// A backup and what its manifest says.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown {
+    #[serde(flatten)]
+    entry: Entry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<AppDetail>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
+}
+
+impl Shown {
+    pub(crate) fn of(entry: Entry) -> Self {
+        let detail = entry.manifest.as_ref().map(|manifest| manifest.detail.clone());
+        let tags = entry.manifest.as_ref().map(|manifest| manifest.tags.clone()).unwrap_or_default();
+        Self { entry, detail, tags }
+    }
+}
+
+pub(crate) fn shown(shown: &Shown) -> String {
+    let backup = &shown.entry;
+    let mut lines = vec![format!("{}  {}", backup.key, state(&backup.state))];
+    lines.extend(backup.time.map(|time| format!("  taken    {} UTC", units::time(time))));
+    lines.push(format!("  stored   {}", units::bytes(backup.bytes)));
+    lines.extend(backup.sequence.map(|sequence| format!("  sequence {sequence}")));
+    if !shown.tags.is_empty() {
+        lines.push(format!("  tags     {}", shown.tags.join(", ")));
+    }
+    let Some(detail) = &shown.detail else {
+        lines.push("  no manifest: `lastgood app verify` reads what is in it".to_owned());
+        return lines.join("\n");
+    };
+    lines.push(format!("  source   {}", detail.source_kind));
+    for found in &detail.types {
+        lines.push(format!("  {}  {}, {}", found.key, records(found.records), units::bytes(found.bytes)));
+    }
+    lines.extend(detail.failed.iter().map(|failed| format!("  {}  MISSING: {}", failed.key, failed.what)));
+    lines.join("\n")
+}
+
+pub(crate) fn verified(answers: &[Verified]) -> String {
+    let line = |answer: &Verified| match &answer.broken {
+        None => format!("ok    {}  {}, {}", answer.key, records(answer.records), state(&answer.state)),
+        Some(why) => format!("FAIL  {}  {why}", answer.key),
+    };
+    answers.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
+    let mut lines: Vec<String> = plan
+        .types
+        .iter()
+        .map(|restoring| format!("restore  {}  {}", restoring.key, records(restoring.records)))
+        .collect();
+    lines.push(format!("from `{}` into `{}`; what is there already: {}", plan.key, plan.target, plan.on_conflict));
+    lines.join("\n")
+}
+
+pub(crate) fn restored(done: &Restored) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for found in &done.loaded {
+        let mut words = vec![records(found.loaded.inserted)];
+        let others = [(found.loaded.replaced, "replaced"), (found.loaded.skipped, "left as they were")];
+        words.extend(
+            others
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{} {what}", units::count(*count))),
+        );
+        lines.push(format!("{}  {}", found.key, words.join(", ")));
+    }
+    lines.push(format!("restored `{}` into `{}`", done.plan.key, done.plan.target));
+    lines.join("\n")
+}
+
+/// What a prune will do.
+#[derive(Debug, Serialize)]
+pub(crate) struct PrunePlan {
+    decisions: Vec<Decision>,
+    abandoned: Vec<String>,
+    uploads: Vec<String>,
+}
+
+impl PrunePlan {
+    pub(crate) fn of(plan: &RetainPlan) -> Self {
+        Self {
+            decisions: plan.retention.decisions.clone(),
+            abandoned: plan.incomplete.abandoned.iter().map(|found| name(&found.manifest)).collect(),
+            uploads: plan.incomplete.uploads.iter().map(|upload| upload.key.to_string()).collect(),
+        }
+    }
+}
+
+/// The backup as users know it, from the key of its manifest.
+fn name(manifest: &Key) -> String {
+    BackupKey::of_manifest(manifest).map_or_else(|| manifest.to_string(), |key| key.to_string())
+}
+
+pub(crate) fn prune_plan(plan: &PrunePlan) -> String {
+    let decided = plan.decisions.iter().map(|decision| {
+        let action = match decision.action {
+            Action::Keep => "keep  ",
+            Action::Delete => "delete",
+        };
+        let key = Key::new(decision.id.clone()).map_or_else(|_| decision.id.clone(), |key| name(&key));
+        format!("{action}  {key}  ({})", decision.reasons.join("; "))
+    });
+    let abandoned = plan.abandoned.iter().map(|key| format!("delete  {key}  (never published)"));
+    let uploads = plan.uploads.iter().map(|key| format!("give up {key}  (an upload without an end)"));
+    decided.chain(abandoned).chain(uploads).collect::<Vec<_>>().join("\n")
+}
+
+/// What a prune did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Pruned {
+    pub(crate) removed: Vec<String>,
+    pub(crate) kept_back: Vec<String>,
+    pub(crate) objects: u64,
+    pub(crate) uploads: u64,
+    pub(crate) freed_bytes: u64,
+    pub(crate) failures: BTreeMap<String, String>,
+}
+
+impl Pruned {
+    pub(crate) fn of(outcome: &PruneOutcome) -> Self {
+        let names = |keys: &[Key]| keys.iter().map(name).collect();
+        let failures = outcome.failures.iter().map(|failure| (failure.key.to_string(), failure.error.to_string()));
+        Self {
+            removed: names(&outcome.removed),
+            kept_back: names(&outcome.kept_back),
+            objects: outcome.objects,
+            uploads: outcome.uploads,
+            freed_bytes: outcome.freed_bytes,
+            failures: failures.collect(),
+        }
+    }
+}
+
+pub(crate) fn pruned(report: &Pruned) -> String {
+    let removed = units::counted(report.removed.len() as u64, "backup", "backups");
+    let uploads = if report.uploads > 0 {
+        format!(", gave up {}", units::counted(report.uploads, "upload", "uploads"))
+    } else {
+        String::new()
+    };
+    format!("deleted {removed} and freed {}{uploads}", units::bytes(report.freed_bytes))
+}
+
+/// Rules of a bucket, and what setting them changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct LifecycleReport {
+    pub(crate) bucket: String,
+    pub(crate) rules: Vec<LifecycleRule>,
+    pub(crate) change: LifecycleChange,
+    pub(crate) dry_run: bool,
+}
+
+pub(crate) fn lifecycle(report: &LifecycleReport) -> String {
+    let days = |days: u32| units::counted(u64::from(days), "day", "days");
+    let mut lines: Vec<String> = report
+        .rules
+        .iter()
+        .map(|rule| match rule.action {
+            LifecycleAction::Expire { after_days } => format!("expire   {}  after {}", rule.folder, days(after_days)),
+            LifecycleAction::Freeze { after_days, class, over_bytes } => format!(
+                "freeze   {}  to {} after {}, what is larger than {}",
+                rule.folder,
+                class.as_str(),
+                days(after_days),
+                units::bytes(over_bytes)
+            ),
+            LifecycleAction::GiveUpUploads { after_days } => {
+                format!("give up  {}  uploads without an end after {}", rule.folder, days(after_days))
+            }
+        })
+        .collect();
+    let LifecycleChange { added, replaced, removed, kept } = report.change;
+    let others = units::counted(kept as u64, "rule of others stays", "rules of others stay");
+    lines.push(match (report.change.is_none(), report.dry_run) {
+        (true, _) => format!("the bucket `{}` has these rules already", report.bucket),
+        (false, true) => {
+            format!("would add {added}, replace {replaced}, remove {removed}; {others}\nNothing was changed (dry run)")
+        }
+        (false, false) => format!(
+            "set in the bucket `{}`: {added} added, {replaced} replaced, {removed} removed; {others}",
+            report.bucket
+        ),
+    });
+    lines.join("\n")
+}

@@ -1,0 +1,32 @@
+//! Sources and targets of the world: folders of files, SQLite, PostgreSQL, programs.
+
+mod command;
+mod lines;
+mod ndjson_source;
+mod ndjson_target;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_source;
+#[cfg(feature = "postgres")]
+mod postgres_target;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_source;
+#[cfg(feature = "sqlite")]
+mod sqlite_target;
+
+pub use command::CommandSource;
+pub use ndjson_source::NdjsonSource;
+pub use ndjson_target::NdjsonTarget;
+#[cfg(feature = "postgres")]
+pub use postgres_source::PostgresSource;
+#[cfg(feature = "postgres")]
+pub use postgres_target::PostgresTarget;
+#[cfg(feature = "sqlite")]
+pub use sqlite_source::SqliteSource;
+#[cfg(feature = "sqlite")]
+pub use sqlite_target::SqliteTarget;

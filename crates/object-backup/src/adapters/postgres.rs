@@ -1,0 +1,79 @@
+//! What source and target of PostgreSQL share.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio_postgres::{Client, Error};
+use tokio_util::sync::CancellationToken;
+
+use super::sql::quoted;
+use crate::error::{ObjectError, ObjectResult};
+use crate::ports::{Connect, Connection};
+
+/// A connection used from a thread that may block.
+pub(super) struct Link {
+    connection: Connection,
+    runtime: Handle,
+    cancel: CancellationToken,
+    /// The database, for messages.
+    pub(super) name: String,
+}
+
+impl Link {
+    /// Connects, unless `cancel` comes first.
+    pub(super) fn open(
+        to: &Arc<dyn Connect>,
+        cancel: &CancellationToken,
+        failed: impl Fn(backup_core::error::Cause) -> ObjectError,
+    ) -> ObjectResult<Self> {
+        let runtime = Handle::try_current().map_err(|error| failed(error.into()))?;
+        let opened = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(ObjectError::Interrupted),
+                opened = to.connect() => opened.map_err(&failed),
+            }
+        });
+        Ok(Self { connection: opened?, runtime, cancel: cancel.clone(), name: to.describe() })
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.connection
+    }
+
+    /// Waits for `work`, unless the run is cancelled first; then the outer error says so.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> ObjectResult<T> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => Err(ObjectError::Interrupted),
+                done = work => Ok(done),
+            }
+        })
+    }
+
+    /// The columns of `table`, in order, with their types as SQL names them; none if there is no such table.
+    pub(super) fn columns(&self, table: &str) -> ObjectResult<Result<Vec<(String, String)>, Error>> {
+        let query = "SELECT attname, format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute \
+            WHERE attrelid = pg_catalog.to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+        let rows = self.wait(self.client().query(query, &[&quoted(table)]))?;
+        Ok(rows.map(|rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
+    }
+}
+
+/// SQL for the text of the record's field `column`, given SQL for the record.
+pub(super) fn field(column: &str, record: &str) -> String {
+    format!("({record}::json ->> {})", literal(column))
+}
+
+/// The text as SQL has it, whatever is in it and whatever the server's settings.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// The server's own words: message, detail and where, which the driver's error keeps apart.
+pub(super) fn said(error: Error) -> backup_core::error::Cause {
+    let Some(db) = error.as_db_error() else { return error.into() };
+    let parts = [Some(db.message()), db.detail(), db.where_()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ").replace('\n', ", ").into()
+}

@@ -1,0 +1,16 @@
+//! What all databases in gludb's form share: a table a type, with `id`, `value` and columns for indexes.
+
+/// The column every table has.
+pub(super) const ID: &str = "id";
+/// The record's text.
+pub(super) const VALUE: &str = "value";
+
+/// The name as an identifier, whatever is in it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Whether the column is another than those every table has.
+pub(super) fn is_index(column: &str) -> bool {
+    !column.eq_ignore_ascii_case(ID) && !column.eq_ignore_ascii_case(VALUE)
+}

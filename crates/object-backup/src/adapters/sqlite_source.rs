@@ -1,0 +1,149 @@
+//! A SQLite database in gludb's form: a table a type, with `id`, `value` (the record's JSON) and columns for indexes.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+use tokio_util::sync::CancellationToken;
+
+use super::sql::{self, quoted};
+use super::sqlite::{self, field};
+use crate::detail::Column;
+use crate::error::{ObjectError, ObjectResult};
+use crate::source::{Available, Size, Source, Take, View};
+use crate::type_key::TypeKey;
+
+/// A database to back up.
+#[derive(Clone, Debug)]
+pub struct SqliteSource {
+    path: PathBuf,
+}
+
+impl SqliteSource {
+    /// The database in the file `path`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+impl Source for SqliteSource {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn open(&self, _cancel: &CancellationToken) -> ObjectResult<Box<dyn View>> {
+        let opened = sqlite::open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
+            // The transaction sees one moment from its first read on, whoever writes meanwhile.
+            connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
+            Ok(connection)
+        });
+        let connection = opened.map_err(|error| ObjectError::source("open", self.path.display(), error))?;
+        Ok(Box::new(Reading { connection, path: self.path.clone() }))
+    }
+}
+
+/// An open read transaction.
+struct Reading {
+    connection: Connection,
+    path: PathBuf,
+}
+
+fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> ObjectError {
+    move |error| ObjectError::source("read", path.display(), error)
+}
+
+impl Reading {
+    /// Every table of the application's, and whether it has gludb's form.
+    fn tables(&self) -> rusqlite::Result<Vec<(String, bool)>> {
+        let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+        let mut statement = self.connection.prepare(names)?;
+        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let form = |name: String| {
+            let columns = sqlite::columns(&self.connection, &name)?;
+            let has = |wanted: &str| columns.iter().any(|column| column.eq_ignore_ascii_case(wanted));
+            Ok((name, has(sql::ID) && has(sql::VALUE)))
+        };
+        names.into_iter().map(form).collect()
+    }
+
+    /// Of each column whether it holds, in every row, the text of the record's field of that name.
+    fn derived(&self, table: &str, columns: &[String]) -> rusqlite::Result<Vec<bool>> {
+        let differs = columns.iter().map(|column| match sqlite::can_name(column) {
+            true => format!("total(CAST({} AS TEXT) IS NOT {})", quoted(column), field(column, sql::VALUE)),
+            false => "total(1) + 1.0".to_owned(),
+        });
+        let differs: Vec<String> = differs.collect();
+        let query = format!("SELECT {} FROM {}", differs.join(", "), quoted(table));
+        self.connection
+            .query_row(&query, [], |row| (0..columns.len()).map(|at| Ok(row.get::<_, f64>(at)? == 0.0)).collect())
+    }
+
+    fn rows(&self, table: &str, take: &mut Take<'_>) -> rusqlite::Result<ObjectResult<()>> {
+        let query = |order: &str| format!("SELECT id, value FROM {} ORDER BY {order}", quoted(table));
+        // Tables without row numbers are kept in the order of their keys.
+        let mut statement = match self.connection.prepare(&query("rowid")) {
+            Ok(statement) => statement,
+            Err(_) => self.connection.prepare(&query("id"))?,
+        };
+        let mut rows = statement.query([])?;
+        let mut position = 0_u64;
+        while let Some(row) = rows.next()? {
+            position += 1;
+            let id = match row.get_ref(0)? {
+                ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                ValueRef::Integer(number) => number.to_string(),
+                _ => String::new(),
+            };
+            let (ValueRef::Text(text) | ValueRef::Blob(text)) = row.get_ref(1)? else {
+                let record = if id.is_empty() { format!("record {position}") } else { format!("the record `{id}`") };
+                let what = "its `value` is no text".to_owned();
+                return Ok(Err(ObjectError::Record { member: table.to_owned(), record, what }));
+            };
+            if let Err(error) = take(Some(&id), text) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl View for Reading {
+    fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
+        let tables = self.tables().map_err(failed(&self.path))?;
+        let ours = tables.into_iter().filter(|(_, ours)| *ours);
+        Ok(Some(ours.map(|(table, _)| Available { type_name: None, table }).collect()))
+    }
+
+    fn left_out(&mut self) -> ObjectResult<Vec<String>> {
+        let tables = self.tables().map_err(failed(&self.path))?;
+        let others = tables.into_iter().filter(|(_, ours)| !ours);
+        Ok(others.map(|(table, _)| format!("the table `{table}` has no `id` and `value`: it is left out")).collect())
+    }
+
+    fn size(&mut self, key: &TypeKey) -> ObjectResult<Option<Size>> {
+        let query = "SELECT count(*), coalesce(sum(length(CAST(value AS BLOB)) + 1), 0) FROM";
+        let counted = self.connection.query_row(&format!("{query} {}", quoted(&key.table)), [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        });
+        let (records, bytes) = counted.map_err(failed(&self.path))?;
+        Ok(Some(Size { records: records.unsigned_abs(), bytes: bytes.unsigned_abs() }))
+    }
+
+    fn columns(&mut self, key: &TypeKey) -> ObjectResult<Vec<Column>> {
+        let described = || {
+            let names = sqlite::columns(&self.connection, &key.table)?;
+            let names: Vec<String> = names.into_iter().filter(|name| sql::is_index(name)).collect();
+            if names.is_empty() {
+                return Ok(Vec::new());
+            }
+            let derived = self.derived(&key.table, &names)?;
+            Ok(names.into_iter().zip(derived).map(|(name, derived)| Column { name, derived }).collect())
+        };
+        described().map_err(failed(&self.path))
+    }
+
+    fn read(&mut self, key: &TypeKey, take: &mut Take<'_>) -> ObjectResult<()> {
+        self.rows(&key.table, take).map_err(failed(&self.path))?
+    }
+}

@@ -1,0 +1,203 @@
+//! What an application uses: a named backup of its types, to one location.
+
+use std::sync::Arc;
+
+use backup_core::location::{Credentials, Location};
+use backup_core::store::SharedStore;
+use jiff::SignedDuration;
+
+use crate::backup::{BackupOptions, BackupReport, backup};
+use crate::backup_key;
+use crate::error::{ObjectError, ObjectResult};
+use crate::plan::Recurse;
+use crate::registry::Registry;
+use crate::run::Run;
+use crate::source::Source;
+use crate::storable::Storable;
+
+/// A backup of chosen types, to be run as often as wanted.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    options: BackupOptions,
+    location: Location,
+    credentials: Option<Credentials>,
+    surroundings: Run,
+    types: Registry,
+}
+
+impl Backup {
+    /// A backup called `name`, to [`Location::default_local`] unless told otherwise.
+    #[must_use]
+    pub fn builder(name: &str) -> BackupBuilder {
+        BackupBuilder {
+            options: BackupOptions { name: name.to_owned(), ..BackupOptions::new() },
+            location: None,
+            credentials: None,
+            surroundings: Run::silent(),
+        }
+    }
+
+    /// Adds `T` and all its bases; returns how many were new. Adding twice is harmless.
+    ///
+    /// # Errors
+    /// As [`Registry::add`].
+    pub fn add<T: Storable>(&mut self) -> ObjectResult<usize> {
+        self.types.add::<T>()
+    }
+
+    /// Adds `T` without its bases; returns how many were new.
+    ///
+    /// # Errors
+    /// As [`Registry::add`].
+    pub fn add_only<T: Storable>(&mut self) -> ObjectResult<usize> {
+        self.types.add_only::<T>()
+    }
+
+    /// Adds every registered type of the module `path`, each with its bases; returns how many were new.
+    ///
+    /// # Errors
+    /// As [`Registry::add_module`].
+    pub fn add_module(&mut self, path: &str, recurse: Recurse) -> ObjectResult<usize> {
+        self.types.add_module(path, recurse)
+    }
+
+    /// As [`Backup::add_module`], without bases.
+    ///
+    /// # Errors
+    /// As [`Registry::add_module`].
+    pub fn add_module_only(&mut self, path: &str, recurse: Recurse) -> ObjectResult<usize> {
+        self.types.add_module_only(path, recurse)
+    }
+
+    /// The types added so far.
+    #[must_use]
+    pub fn types(&self) -> &Registry {
+        &self.types
+    }
+
+    /// Opens the location, for [`crate::list`], [`crate::restore()`] and the others.
+    ///
+    /// # Errors
+    /// What the store says: a bucket must exist already.
+    pub async fn open(&self) -> ObjectResult<SharedStore> {
+        Ok(match &self.credentials {
+            Some(credentials) => self.location.open_as(credentials).await?,
+            None => self.location.open_or_create().await?,
+        })
+    }
+
+    /// Backs the added types up from `source`.
+    ///
+    /// # Errors
+    /// [`ObjectError::Usage`] if no type was added; as [`backup()`].
+    pub async fn run(&self, source: Arc<dyn Source>) -> ObjectResult<BackupReport> {
+        if self.types.is_empty() {
+            let help = "call `add` or `add_module` first; the function `backup` takes all types a source has";
+            return Err(ObjectError::usage(format!("no type was added to the backup `{}`", self.options.name), help));
+        }
+        let options = BackupOptions { types: self.types.wanted(), ..self.options.clone() };
+        Box::pin(backup(self.open().await?, source, &options, &self.surroundings)).await
+    }
+}
+
+/// Says what a [`Backup`] is called and where it goes.
+#[derive(Clone, Debug)]
+pub struct BackupBuilder {
+    options: BackupOptions,
+    location: Option<String>,
+    credentials: Option<Credentials>,
+    surroundings: Run,
+}
+
+impl BackupBuilder {
+    /// `s3://bucket/prefix`, or a folder.
+    #[must_use]
+    pub fn location(mut self, location: impl Into<String>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
+
+    /// The key for the bucket; else it comes from the usual AWS environment and profile. Never shown.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Does nothing if the newest good backup is younger.
+    #[must_use]
+    pub fn min_age(mut self, least: SignedDuration) -> Self {
+        self.options.min_age = Some(least);
+        self
+    }
+
+    /// Leaves out types that cannot be read. The backup is then partial.
+    #[must_use]
+    pub fn allow_partial(mut self) -> Self {
+        self.options.allow_partial = true;
+        self
+    }
+
+    /// Publishes even if types that had records have none any more.
+    #[must_use]
+    pub fn allow_empty(mut self) -> Self {
+        self.options.allow_empty = true;
+        self
+    }
+
+    /// Adds a label; retention can keep by it.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.options.tags.push(tag.into());
+        self
+    }
+
+    /// The clock, who is told what happens, and who can stop it.
+    #[must_use]
+    pub fn surroundings(mut self, run: Run) -> Self {
+        self.surroundings = run;
+        self
+    }
+
+    /// Checks name and location. Nothing is opened.
+    ///
+    /// # Errors
+    /// [`ObjectError::Usage`] for a name that cannot be used; what is wrong with the location.
+    pub fn build(self) -> ObjectResult<Backup> {
+        backup_key::folder(&self.options.name)?;
+        let location = self.location.as_deref().map_or_else(|| Ok(Location::default_local()), str::parse)?;
+        if self.credentials.is_some() && !matches!(location, Location::S3 { .. }) {
+            return Err(ObjectError::usage(
+                format!("`{location}` takes no credentials"),
+                "leave them out, or name a bucket such as `s3://bucket/prefix`",
+            ));
+        }
+        let Self { options, credentials, surroundings, .. } = self;
+        Ok(Backup { options, location, credentials, surroundings, types: Registry::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c17_a_key_is_never_shown() {
+        let key = || Credentials::new("AKIAEXAMPLE", "hunter2");
+        let built = Backup::builder("nightly").location("s3://bucket/prefix").credentials(key()).build().unwrap();
+        let shown = format!("{built:?} {:?}", Backup::builder("x").credentials(key()));
+        assert!(!shown.contains("AKIA") && !shown.contains("hunter"), "{shown}");
+        let refused = Backup::builder("nightly").location("/backups").credentials(key()).build().unwrap_err();
+        assert_eq!(refused.to_string(), "`/backups` takes no credentials");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_meant_is_refused() {
+        assert!(Backup::builder("../x").build().is_err());
+        assert!(Backup::builder("x").location("ftp://x").build().is_err());
+        let empty = Backup::builder("x").location("mem:").build().unwrap();
+        let source = Arc::new(crate::NdjsonSource::new("/does/not/exist"));
+        let error = empty.run(source).await.unwrap_err();
+        assert!(error.to_string().contains("no type was added"), "{error}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Where a backup is: `app/<name>/Backup_UTC_<time>.tar.gz`, its manifest beside it; gludb's own lie at the root.
+
+use std::fmt;
+
+use backup_core::StoreError;
+use backup_core::key::Key;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ObjectError, ObjectResult};
+
+/// Everything of this crate in a location.
+pub const FOLDER: &str = "app/";
+
+/// The name of a backup unless it is given another: gludb's.
+pub const DEFAULT_NAME: &str = "backup";
+
+const PREFIX: &str = "Backup_UTC_";
+const SUFFIX: &str = ".tar.gz";
+const MANIFEST: &str = ".manifest.json";
+
+/// Where a tarball is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct BackupKey {
+    /// What the backup is called; `None` for one that gludb wrote.
+    pub name: Option<String>,
+    file: String,
+}
+
+impl BackupKey {
+    /// The key of a backup called `name` made at `time`. The fraction is always there, so that keys sort by time.
+    ///
+    /// # Errors
+    /// [`ObjectError::Usage`] for a name that cannot be used.
+    pub fn new(name: &str, time: Timestamp) -> ObjectResult<Self> {
+        check_name(name)?;
+        let time = time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H_%M_%S.%6f").to_string();
+        Ok(Self { name: Some(name.to_owned()), file: format!("{PREFIX}{time}{SUFFIX}") })
+    }
+
+    /// Reads `name/Backup_….tar.gz`, or `Backup_….tar.gz` of gludb.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, file) = match text.split_once('/') {
+            Some((name, file)) => (Some(name), file),
+            None => (None, text),
+        };
+        let named = name.is_none_or(|name| check_name(name).is_ok());
+        // gludb's names have the same form; but for the fraction, which it leaves out when it is zero.
+        let ours = file.starts_with(PREFIX) && file.ends_with(SUFFIX) && !file.contains('/');
+        (named && ours && Key::new(file).is_ok()).then(|| Self { name: name.map(str::to_owned), file: file.to_owned() })
+    }
+
+    /// The tarball whose manifest `key` is.
+    #[must_use]
+    pub fn of_manifest(key: &Key) -> Option<Self> {
+        Self::of_object(&Key::new(key.as_str().strip_suffix(MANIFEST)?).ok()?)
+    }
+
+    /// The tarball at `key`.
+    #[must_use]
+    pub fn of_object(key: &Key) -> Option<Self> {
+        match key.as_str().strip_prefix(FOLDER) {
+            Some(rest) => Self::parse(rest).filter(|key| key.name.is_some()),
+            None => Self::parse(key.as_str()).filter(|key| key.name.is_none()),
+        }
+    }
+
+    /// Where the tarball is.
+    ///
+    /// # Errors
+    /// If it is too long.
+    pub fn object(&self) -> Result<Key, StoreError> {
+        match self.name {
+            Some(_) => Key::new(format!("{FOLDER}{self}")),
+            None => Key::new(self.file.clone()),
+        }
+    }
+
+    /// Where its manifest is.
+    ///
+    /// # Errors
+    /// If it is too long.
+    pub fn manifest(&self) -> Result<Key, StoreError> {
+        Key::new(format!("{}{MANIFEST}", self.object()?))
+    }
+
+    /// The time in the name.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        let text = self.file.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+        let (date, time) = text.split_once('T')?;
+        format!("{date}T{}Z", time.replace('_', ":")).parse().ok()
+    }
+}
+
+/// The folder of the backups called `name`.
+pub(crate) fn folder(name: &str) -> ObjectResult<String> {
+    check_name(name)?;
+    Ok(format!("{FOLDER}{name}/"))
+}
+
+/// The hint at the newest good one.
+pub(crate) fn pointer(name: &str) -> ObjectResult<Key> {
+    Ok(Key::new(format!("{}latest.json", folder(name)?))?)
+}
+
+/// A name is one folder, and is typed in commands.
+fn check_name(name: &str) -> ObjectResult<()> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let reserved = name == "latest" || name.starts_with(PREFIX);
+    if !name.is_empty() && name.len() <= 100 && name.chars().all(plain) && !name.starts_with(['.', '-']) && !reserved {
+        return Ok(());
+    }
+    Err(ObjectError::usage(
+        format!("a backup cannot be called `{name}`"),
+        "use up to 100 letters, digits, `-`, `_` and `.`, such as `nightly`",
+    ))
+}
+
+impl fmt::Display for BackupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name}/{}", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}
+
+impl From<BackupKey> for String {
+    fn from(key: BackupKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl TryFrom<String> for BackupKey {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is no backup's key"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_by_time_and_are_read_back() {
+        let at = |text: &str| BackupKey::new("nightly", text.parse().unwrap()).unwrap();
+        let (whole, later) = (at("2026-11-21T03:13:45Z"), at("2026-11-21T03:13:45.6967979Z"));
+        assert_eq!(whole.to_string(), "nightly/Backup_UTC_2026-11-21T03_13_45.000000.tar.gz");
+        assert!(whole.to_string() < later.to_string());
+        assert_eq!(later.time().unwrap().to_string(), "2026-11-21T03:13:45.696797Z");
+        assert_eq!(BackupKey::parse(&later.to_string()), Some(later.clone()));
+        assert_eq!(BackupKey::of_manifest(&later.manifest().unwrap()), Some(later));
+    }
+
+    #[test]
+    fn gludbs_keys_are_known() {
+        let key = BackupKey::parse("Backup_UTC_2026-11-21T03_06_08.tar.gz").unwrap();
+        assert_eq!(key.time().unwrap().to_string(), "2026-11-21T03:06:08Z");
+        assert_eq!(BackupKey::of_object(&key.object().unwrap()), Some(key));
+    }
+
+    #[test]
+    fn what_is_elsewhere_is_none() {
+        for text in
+            ["x", "a/b/Backup_UTC_x.tar.gz", "../Backup_UTC_x.tar.gz", "Backup_UTC_x.tar", ".x/Backup_UTC_x.tar.gz"]
+        {
+            assert_eq!(BackupKey::parse(text), None, "{text}");
+        }
+        assert!(BackupKey::new("latest", Timestamp::UNIX_EPOCH).is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! Turns one view of a source into a tarball, on one thread and in bounded memory.
+//!
+//! A member's size stands before its content. What a view cannot tell is found by reading a type twice; what fits
+//! [`SPOOL_BYTES`] is read once.
+
+use backup_core::digest::{Sha256Digest, Sha256Hasher};
+use backup_core::progress::{Event, Progress};
+use tokio::sync::mpsc;
+
+use crate::detail::{FailedType, TypeDetail};
+use crate::error::{ObjectError, ObjectResult};
+use crate::json;
+use crate::source::{Size, View};
+use crate::tar::read::RECORD_BYTES_MAX;
+use crate::tar::{padding, write};
+use crate::type_key::TypeKey;
+
+/// Bytes of a type kept while its end is not known.
+const SPOOL_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of tarball compressed as one gzip member. Fixed: what is stored must not depend on the machine. At this size the
+/// members cost less than one part in a thousand.
+pub(crate) const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// Progress is told after so many bytes.
+const TELL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What was encoded.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) types: Vec<TypeDetail>,
+    pub(crate) failed: Vec<FailedType>,
+    pub(crate) content_bytes: u64,
+    pub(crate) content_sha256: Sha256Digest,
+}
+
+/// Encodes `types` of `view` and sends the tarball in blocks. With `allow_partial` types that cannot be read are left out.
+///
+/// # Errors
+/// What the source says; [`ObjectError::Record`], [`ObjectError::Changed`]; [`ObjectError::Interrupted`] when nobody
+/// takes the blocks any more.
+pub(crate) fn encode(
+    view: &mut dyn View,
+    types: &[TypeKey],
+    allow_partial: bool,
+    blocks: mpsc::Sender<Vec<u8>>,
+    progress: &dyn Progress,
+) -> ObjectResult<Encoded> {
+    let mut out =
+        Blocks { blocks, filling: Vec::with_capacity(BLOCK_BYTES), bytes: 0, hasher: Sha256Hasher::default() };
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for key in types {
+        progress.step("app.type", &key.to_string());
+        match member(view, key, allow_partial, &mut out, progress)? {
+            Ok(detail) => done.push(detail),
+            Err(error) => failed.push(FailedType { key: key.clone(), what: said(&error) }),
+        }
+        progress.event(Event::Advance { bytes: 0, items: 1 });
+    }
+    out.write(&write::END)?;
+    let (content_bytes, content_sha256) = out.finish()?;
+    Ok(Encoded { types: done, failed, content_bytes, content_sha256 })
+}
+
+/// The error with what caused it: manifests have no chain.
+fn said(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", said(cause)),
+        None => error.to_string(),
+    }
+}
+
+/// One member; inside, the error of a type that may be left out, of which nothing was written.
+fn member(
+    view: &mut dyn View,
+    key: &TypeKey,
+    allow_partial: bool,
+    out: &mut Blocks,
+    progress: &dyn Progress,
+) -> ObjectResult<Result<TypeDetail, ObjectError>> {
+    match first_reading(view, key, allow_partial) {
+        Err(error) if allow_partial => Ok(Err(error)),
+        Err(error) => Err(error),
+        Ok((size, spool, columns)) => {
+            out.write(&write::member_header(&key.member(), size.bytes))?;
+            let mut content =
+                Content { key, out, progress, size, seen: Size::default(), told: 0, hasher: Sha256Hasher::default() };
+            match spool {
+                Some(spool) => content.spooled(&spool, size.records)?,
+                None => view.read(key, &mut |id, record| content.record(id, record))?,
+            }
+            let mut detail = content.finish()?;
+            detail.columns = columns;
+            Ok(Ok(detail))
+        }
+    }
+}
+
+type FirstReading = (Size, Option<Vec<u8>>, Vec<crate::detail::Column>);
+
+/// The size, and the content too if it is small. With `whole` everything is read and checked in any case.
+fn first_reading(view: &mut dyn View, key: &TypeKey, whole: bool) -> ObjectResult<FirstReading> {
+    let columns = view.columns(key)?;
+    if !whole && let Some(size) = view.size(key)? {
+        return Ok((size, None, columns));
+    }
+    let mut size = Size::default();
+    let mut spool = Some(Vec::new());
+    view.read(key, &mut |id, record| {
+        check(key, size.records, id, record)?;
+        size.records += 1;
+        size.bytes += record.len() as u64 + 1;
+        match &mut spool {
+            Some(kept) if kept.len() + record.len() < SPOOL_BYTES => line(record, |part| kept.extend_from_slice(part)),
+            _ => spool = None,
+        }
+        Ok(())
+    })?;
+    Ok((size, spool, columns))
+}
+
+/// Refuses what could not be restored.
+fn check(key: &TypeKey, before: u64, known: Option<&str>, record: &[u8]) -> ObjectResult<()> {
+    let fault = |name: String, what: String| Err(ObjectError::Record { member: key.to_string(), record: name, what });
+    let position = || format!("record {}", before + 1);
+    if record.len() > RECORD_BYTES_MAX {
+        return fault(position(), format!("it has {} bytes and may have {RECORD_BYTES_MAX}", record.len()));
+    }
+    match json::record_id(record) {
+        Ok(id) => match known.filter(|known| *known != id) {
+            None => Ok(()),
+            Some(known) => fault(format!("the record `{known}`"), format!("its text has the id `{id}`")),
+        },
+        Err(wrong) => {
+            let id = wrong.id.or_else(|| known.map(str::to_owned));
+            let name = id.map_or_else(position, |id| format!("the record `{id}`"));
+            fault(name, format!("{} at byte {}", wrong.what, wrong.at))
+        }
+    }
+}
+
+/// The record as one line. Its line breaks are blanks between tokens, where one blank is as good as another.
+fn line(record: &[u8], mut take: impl FnMut(&[u8])) {
+    if memchr::memchr2(b'\n', b'\r', record).is_none() {
+        take(record);
+    } else {
+        let flat: Vec<u8> =
+            record.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
+        take(&flat);
+    }
+    take(b"\n");
+}
+
+/// The content of one member on its way out.
+struct Content<'a> {
+    key: &'a TypeKey,
+    out: &'a mut Blocks,
+    progress: &'a dyn Progress,
+    size: Size,
+    seen: Size,
+    told: u64,
+    hasher: Sha256Hasher,
+}
+
+impl Content<'_> {
+    fn record(&mut self, id: Option<&str>, record: &[u8]) -> ObjectResult<()> {
+        check(self.key, self.seen.records, id, record)?;
+        self.seen.records += 1;
+        self.seen.bytes += record.len() as u64 + 1;
+        if self.seen.bytes > self.size.bytes {
+            return Err(self.changed());
+        }
+        let mut written = Ok(());
+        line(record, |part| {
+            self.hasher.update(part);
+            written = std::mem::replace(&mut written, Ok(())).and_then(|()| self.out.write(part));
+        });
+        written?;
+        self.tell(TELL_BYTES);
+        Ok(())
+    }
+
+    fn spooled(&mut self, content: &[u8], records: u64) -> ObjectResult<()> {
+        self.hasher.update(content);
+        self.seen = Size { records, bytes: content.len() as u64 };
+        self.out.write(content)
+    }
+
+    fn tell(&mut self, least: u64) {
+        let bytes = self.seen.bytes - self.told;
+        if bytes >= least {
+            self.told = self.seen.bytes;
+            self.progress.event(Event::Advance { bytes, items: 0 });
+        }
+    }
+
+    fn changed(&self) -> ObjectError {
+        ObjectError::Changed { what: self.key.to_string() }
+    }
+
+    fn finish(mut self) -> ObjectResult<TypeDetail> {
+        if self.seen != self.size {
+            return Err(self.changed());
+        }
+        self.tell(1);
+        self.out.write(&[0; crate::tar::BLOCK_BYTES][..padding(self.size.bytes)])?;
+        Ok(TypeDetail {
+            key: self.key.clone(),
+            records: self.size.records,
+            bytes: self.size.bytes,
+            sha256: self.hasher.finish(),
+            columns: Vec::new(),
+        })
+    }
+}
+
+/// Cuts the tarball into blocks, and hashes it.
+struct Blocks {
+    blocks: mpsc::Sender<Vec<u8>>,
+    filling: Vec<u8>,
+    bytes: u64,
+    hasher: Sha256Hasher,
+}
+
+impl Blocks {
+    fn write(&mut self, mut bytes: &[u8]) -> ObjectResult<()> {
+        self.bytes += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let (fits, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.filling.len()));
+            self.filling.extend_from_slice(fits);
+            bytes = rest;
+            if self.filling.len() == BLOCK_BYTES {
+                self.send(Vec::with_capacity(BLOCK_BYTES))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, next: Vec<u8>) -> ObjectResult<()> {
+        let block = std::mem::replace(&mut self.filling, next);
+        self.hasher.update(&block);
+        self.blocks.blocking_send(block).map_err(|_| ObjectError::Interrupted)
+    }
+
+    fn finish(mut self) -> ObjectResult<(u64, Sha256Digest)> {
+        if !self.filling.is_empty() {
+            self.send(Vec::new())?;
+        }
+        Ok((self.bytes, self.hasher.finish()))
+    }
+}

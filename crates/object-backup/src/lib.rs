@@ -1,0 +1,94 @@
+//! An application's records into one deterministic tarball in a folder or in S3, and back.
+//!
+//! The tarball is the one gludb wrote: `Backup_UTC_<time>.tar.gz`, in it one file `<Type>--<table>.json` a type, one JSON
+//! object a line. `tar xzf` opens it, and gludb's own are read.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use object_backup::{Backup, BackupReport, NdjsonSource, NdjsonTarget, RestoreOptions, Run, Storable, list, restore};
+//!
+//! #[derive(Storable)]
+//! #[storable(table = "users")]
+//! struct User {
+//!     id: String,
+//!     name: String,
+//! }
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = |name: &str| folder.path().join(name).display().to_string();
+//! # std::fs::create_dir(path("records"))?;
+//! # std::fs::write(path("records/User--users.json"), "{\"id\": \"1\", \"name\": \"Zoë\"}\n")?;
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let mut backup = Backup::builder("nightly").location(path("backups")).build()?; // or s3://bucket/prefix
+//! backup.add::<User>()?; // or all types of a module: backup.add_module("myapp::model", Recurse::Yes)?
+//! let source = Arc::new(NdjsonSource::new(path("records")));
+//! let BackupReport::Written(written) = backup.run(source).await? else { panic!("there is no younger backup") };
+//! assert_eq!(written.records, 1);
+//!
+//! let store = backup.open().await?;
+//! let latest = list::find(&*store, "latest", Some("nightly")).await?;
+//! let target = Arc::new(NdjsonTarget::new(path("restored")));
+//! restore(&store, &latest, target, &RestoreOptions::default(), &Run::silent()).await?;
+//! # Ok::<(), object_backup::ObjectError>(())
+//! # })?;
+//! assert_eq!(std::fs::read(path("restored/User--users.json"))?, "{\"id\": \"1\", \"name\": \"Zoë\"}\n".as_bytes());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/application.rs` is that as a whole program, with SQLite and a module of types; in `examples/own_source.rs` an
+//! application brings a database of its own.
+//!
+//! # What holds
+//! - A backup exists when its manifest exists, which is written last.
+//! - The source is read within one view and is not changed; the same records give the same tarball.
+//! - Nothing is written to a local disk on the way, and memory is bounded whatever the size.
+//! - A restore reads and checks the whole tarball before it begins, and shows all of it or nothing.
+
+pub mod adapters;
+pub mod application;
+pub mod backup;
+pub mod backup_key;
+pub mod detail;
+pub mod error;
+pub mod lifecycle;
+pub mod list;
+pub mod plan;
+#[cfg(feature = "postgres")]
+pub mod ports;
+pub mod registry;
+pub mod restore;
+pub mod retain;
+pub mod run;
+pub mod source;
+pub mod storable;
+pub mod target;
+pub mod type_key;
+pub mod verify;
+
+mod encode;
+mod gzip;
+mod json;
+mod read;
+mod tar;
+
+pub use adapters::{CommandSource, NdjsonSource, NdjsonTarget};
+#[cfg(feature = "postgres")]
+pub use adapters::{PostgresSource, PostgresTarget};
+#[cfg(feature = "sqlite")]
+pub use adapters::{SqliteSource, SqliteTarget};
+pub use application::{Backup, BackupBuilder};
+pub use backup::{BackupOptions, BackupPlan, BackupReport, Written, backup, plan_backup};
+pub use backup_key::BackupKey;
+pub use detail::TypeDetail;
+pub use error::{ObjectError, ObjectResult};
+#[cfg(feature = "derive")]
+pub use object_backup_derive::Storable;
+pub use plan::{Recurse, Wanted};
+pub use registry::Registry;
+pub use restore::{RestoreOptions, RestorePlan, Restored, restore};
+pub use run::Run;
+pub use source::{Source, View};
+pub use storable::{Storable, StorableType};
+pub use target::{OnConflict, Target};
+pub use type_key::TypeKey;

@@ -1,0 +1,191 @@
+//! Restores a backup: all of it is read and checked first, then read again into the target, then shown.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use backup_core::store::SharedStore;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::backup_key::BackupKey;
+use crate::error::{ObjectError, ObjectResult};
+use crate::list::{Entry, State};
+use crate::plan::{self, Wanted};
+use crate::read::read_into;
+use crate::run::Run;
+use crate::source::Available;
+use crate::tar::read::{Nowhere, Sink, Summary};
+use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
+use crate::type_key::TypeKey;
+
+/// What to restore, and how.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreOptions {
+    /// The types; all there are if empty.
+    pub types: Vec<Wanted>,
+    /// What becomes of records that are there already.
+    pub on_conflict: OnConflict,
+}
+
+/// What a restore will do, or did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RestorePlan {
+    /// The backup.
+    pub key: BackupKey,
+    /// When the records were like this.
+    pub time: Option<Timestamp>,
+    /// What the backup counts for.
+    #[serde(flatten)]
+    pub state: State,
+    /// The target.
+    pub target: String,
+    /// What becomes of records that are there already.
+    pub on_conflict: OnConflict,
+    /// The types.
+    pub types: Vec<Restoring>,
+}
+
+/// What a restore did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Restored {
+    /// What was planned.
+    #[serde(flatten)]
+    pub plan: RestorePlan,
+    /// What became of the records, by type.
+    pub loaded: Vec<LoadedType>,
+}
+
+/// What became of the records of one type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoadedType {
+    /// Which.
+    #[serde(flatten)]
+    pub key: TypeKey,
+    /// How many.
+    #[serde(flatten)]
+    pub loaded: Loaded,
+}
+
+/// Reads and checks all of `entry`, and says what would be restored. Touches no target.
+///
+/// # Errors
+/// [`ObjectError::Damaged`] and [`ObjectError::Refused`]; [`ObjectError::Usage`] for a type that is not there; what the
+/// store says.
+pub async fn plan_restore(
+    store: &SharedStore,
+    entry: &Entry,
+    target: &dyn Target,
+    options: &RestoreOptions,
+    run: &Run,
+) -> ObjectResult<RestorePlan> {
+    run.progress.step("app.check", &entry.key.to_string());
+    let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
+    Ok(RestorePlan {
+        key: entry.key.clone(),
+        time: entry.time,
+        state: entry.state.clone(),
+        target: target.describe(),
+        on_conflict: options.on_conflict,
+        types: restoring(entry, &summary, &options.types)?,
+    })
+}
+
+fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResult<Vec<Restoring>> {
+    let available: Vec<Available> = summary
+        .types
+        .iter()
+        .map(|found| Available { type_name: Some(found.key.type_name.clone()), table: found.key.table.clone() })
+        .collect();
+    let chosen: BTreeSet<TypeKey> = plan::select(Some(&available), wanted)?.into_iter().collect();
+    // Columns are only in the manifest.
+    let described = entry.manifest.as_ref().map_or(&summary.types, |manifest| &manifest.detail.types);
+    let chosen = described.iter().filter(|found| chosen.contains(&found.key));
+    Ok(chosen
+        .map(|found| Restoring { key: found.key.clone(), records: found.records, columns: found.columns.clone() })
+        .collect())
+}
+
+/// Restores `entry` into `target`: everything or nothing.
+///
+/// # Errors
+/// As [`plan_restore`]; [`ObjectError::Conflict`]; why the target cannot be written. Then nothing was restored.
+pub async fn restore(
+    store: &SharedStore,
+    entry: &Entry,
+    target: Arc<dyn Target>,
+    options: &RestoreOptions,
+    run: &Run,
+) -> ObjectResult<Restored> {
+    let plan = plan_restore(store, entry, &*target, options, run).await?;
+    run.progress.step("app.load", &plan.target);
+    let (types, on_conflict) = (plan.types.clone(), plan.on_conflict);
+    let begun = tokio::task::spawn_blocking(move || target.begin(&types, on_conflict));
+    let load = begun.await.map_err(|error| ObjectError::panicked(&error))??;
+    let chosen = plan.types.iter().map(|restoring| restoring.key.clone()).collect();
+    let sink = Loading { load, chosen, loaded: Vec::new() };
+    let (_, sink) = read_into(store, entry, sink, &run.cancel).await?;
+    run.progress.step("app.commit", &plan.target);
+    let loaded = sink.loaded;
+    let committed = tokio::task::spawn_blocking(move || sink.load.commit());
+    committed.await.map_err(|error| ObjectError::panicked(&error))??;
+    Ok(Restored { plan, loaded })
+}
+
+/// Passes the chosen types on.
+struct Loading {
+    load: Box<dyn Load>,
+    chosen: BTreeSet<TypeKey>,
+    loaded: Vec<LoadedType>,
+}
+
+impl Sink for Loading {
+    fn begin(&mut self, _key: &TypeKey) -> ObjectResult<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, key: &TypeKey, id: &str, text: &[u8]) -> ObjectResult<()> {
+        if self.chosen.contains(key) { self.load.record(key, id, text) } else { Ok(()) }
+    }
+
+    fn end(&mut self, key: &TypeKey) -> ObjectResult<()> {
+        if self.chosen.contains(key) {
+            let loaded = self.load.end(key)?;
+            self.loaded.push(LoadedType { key: key.clone(), loaded });
+        }
+        Ok(())
+    }
+}
+
+/// Takes the text of one record, on a thread that may block.
+pub type Print = Box<dyn FnMut(&[u8]) -> ObjectResult<()> + Send>;
+
+/// Gives the lines of one type to `take`, after all of the backup was read and checked.
+///
+/// # Errors
+/// As [`plan_restore`]; what `take` says.
+pub async fn cat(store: &SharedStore, entry: &Entry, wanted: &Wanted, take: Print, run: &Run) -> ObjectResult<u64> {
+    let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
+    let types = restoring(entry, &summary, std::slice::from_ref(wanted))?;
+    let chosen = types.iter().map(|restoring| restoring.key.clone()).collect();
+    read_into(store, entry, Printing { take, chosen }, &run.cancel).await?;
+    Ok(types.iter().map(|restoring| restoring.records).sum())
+}
+
+struct Printing {
+    take: Print,
+    chosen: BTreeSet<TypeKey>,
+}
+
+impl Sink for Printing {
+    fn begin(&mut self, _key: &TypeKey) -> ObjectResult<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, key: &TypeKey, _id: &str, text: &[u8]) -> ObjectResult<()> {
+        if self.chosen.contains(key) { (self.take)(text) } else { Ok(()) }
+    }
+
+    fn end(&mut self, _key: &TypeKey) -> ObjectResult<()> {
+        Ok(())
+    }
+}

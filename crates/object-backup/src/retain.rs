@@ -1,0 +1,88 @@
+//! Which backups go and which stay, and what interrupted runs left.
+
+use backup_core::clock::Clock;
+use backup_core::progress::Progress;
+use backup_core::prune::{self, GRACE, IncompletePlan, PruneOutcome, PrunePlan};
+use backup_core::retention::{self, Policy, RetentionPlan};
+use backup_core::store::Store;
+use backup_core::{catalogue, key::Key};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::backup_key::{self, BackupKey, FOLDER};
+use crate::error::ObjectResult;
+
+/// What to keep.
+#[derive(Clone, Debug)]
+pub struct RetainOptions {
+    /// The rules; `None` deletes no backup.
+    pub policy: Option<Policy>,
+    /// Only backups called so.
+    pub name: Option<String>,
+    /// How long what has no manifest must have been left alone to go too.
+    pub grace: SignedDuration,
+}
+
+impl RetainOptions {
+    /// By `policy`, with the usual grace.
+    #[must_use]
+    pub fn new(policy: Option<Policy>) -> Self {
+        Self { policy, name: None, grace: GRACE }
+    }
+}
+
+/// What retention decided, and what goes for it.
+#[derive(Debug)]
+pub struct RetainPlan {
+    /// A decision for every backup, by the key of its manifest.
+    pub retention: RetentionPlan,
+    /// What will be removed.
+    pub removals: PrunePlan,
+    /// What interrupted runs left.
+    pub incomplete: IncompletePlan,
+    scope: String,
+}
+
+/// Decides at `now`. gludb's own tarballs are not its business: they stay.
+///
+/// # Errors
+/// For a policy without a rule; what the store says.
+pub async fn plan(store: &dyn Store, options: &RetainOptions, now: Timestamp) -> ObjectResult<RetainPlan> {
+    let scope = options.name.as_deref().map_or_else(|| Ok(FOLDER.to_owned()), backup_key::folder)?;
+    let entries = catalogue::list(store, &scope).await?;
+    let retention = match &options.policy {
+        Some(policy) => retention::plan(&prune::candidates(&entries), policy, now)?,
+        None => RetentionPlan::default(),
+    };
+    let removals = PrunePlan::new(&entries, &retention)?;
+    let incomplete = prune::incomplete(store, &scope, manifest_of, now, options.grace).await?;
+    Ok(RetainPlan { retention, removals, incomplete, scope })
+}
+
+/// The manifest of the backup that an object belongs to.
+fn manifest_of(key: &Key) -> Option<Key> {
+    let backup = BackupKey::of_object(key).or_else(|| {
+        let stem = key.as_str().rsplit_once(".tar.gz.").map(|(stem, _)| format!("{stem}.tar.gz"))?;
+        BackupKey::of_object(&Key::new(stem).ok()?)
+    })?;
+    backup.name.is_some().then(|| backup.manifest().ok()).flatten()
+}
+
+/// Removes what `plan` says. What could not be deleted is in the outcome; running it again goes on.
+///
+/// # Errors
+/// What the store says when it cannot be looked at.
+pub async fn apply(
+    store: &dyn Store,
+    plan: &RetainPlan,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> ObjectResult<PruneOutcome> {
+    let mut outcome = prune::apply(store, &plan.removals, &plan.scope, clock, progress).await?;
+    let cleared = prune::clear(store, &plan.incomplete, &plan.scope, progress).await?;
+    outcome.removed.extend(cleared.removed);
+    outcome.objects += cleared.objects;
+    outcome.uploads += cleared.uploads;
+    outcome.freed_bytes += cleared.freed_bytes;
+    outcome.failures.extend(cleared.failures);
+    Ok(outcome)
+}

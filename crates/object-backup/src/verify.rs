@@ -1,0 +1,47 @@
+//! Reads backups to their last byte and says which are whole.
+
+use backup_core::store::SharedStore;
+use serde::Serialize;
+
+use crate::backup_key::BackupKey;
+use crate::error::ObjectResult;
+use crate::list::{Entry, State};
+use crate::read::read_into;
+use crate::run::Run;
+use crate::tar::read::Nowhere;
+
+/// What was found out about one backup.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verified {
+    /// Which.
+    pub key: BackupKey,
+    /// What it counts for.
+    #[serde(flatten)]
+    pub state: State,
+    /// Records found.
+    pub records: u64,
+    /// Why it cannot be restored; `None` if it can.
+    pub broken: Option<String>,
+}
+
+/// Reads `entry` wholly: digests, every header, every record. One without a manifest can only be found well-formed.
+///
+/// # Errors
+/// What the store says when it cannot be read at all. That a backup is damaged is no error but the answer.
+pub async fn verify(store: &SharedStore, entry: &Entry, run: &Run) -> ObjectResult<Verified> {
+    run.progress.step("app.verify", &entry.key.to_string());
+    let answer = |records, broken| Verified { key: entry.key.clone(), state: entry.state.clone(), records, broken };
+    let unusable = match &entry.state {
+        State::Damaged(what) => Some(what.clone()),
+        State::Unpublished => Some("it has no manifest: an interrupted run left it".to_owned()),
+        State::Good | State::Partial | State::Foreign => None,
+    };
+    if unusable.is_some() {
+        return Ok(answer(0, unusable));
+    }
+    match read_into(store, entry, Nowhere, &run.cancel).await {
+        Ok((summary, _)) => Ok(answer(summary.types.iter().map(|detail| detail.records).sum(), None)),
+        Err(error) if error.is_damage() => Ok(answer(0, Some(error.to_string()))),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,82 @@
+//! What the tests share: a location in a folder, and reading what was restored.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use backup_core::key::Key;
+use backup_core::location::Location;
+use backup_core::store::{PutMode, PutOptions, SharedStore};
+use object_backup::{
+    BackupOptions, BackupReport, NdjsonTarget, ObjectResult, RestoreOptions, Restored, Run, Source, Target, Written,
+    list,
+};
+
+/// A location, and a folder for everything else.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) store: SharedStore,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Location::File(folder.path().join("location")).open_or_create().await.unwrap();
+        Self { folder, store }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A folder of records.
+    pub(crate) fn records(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(&path).unwrap();
+        for (file, content) in files {
+            std::fs::write(path.join(file), content).unwrap();
+        }
+        path
+    }
+
+    /// Puts an object where gludb puts its tarballs.
+    pub(crate) async fn plant(&self, key: &str, bytes: Vec<u8>) {
+        let key = Key::new(key).unwrap();
+        self.store.put(&key, bytes.into(), &PutOptions::new(PutMode::Replace)).await.unwrap();
+    }
+
+    pub(crate) async fn try_backup(&self, source: impl Source, options: &BackupOptions) -> ObjectResult<BackupReport> {
+        object_backup::backup(self.store.clone(), Arc::new(source), options, &Run::silent()).await
+    }
+
+    pub(crate) async fn backup(&self, source: impl Source) -> Written {
+        match self.try_backup(source, &BackupOptions::new()).await.unwrap() {
+            BackupReport::Written(written) => *written,
+            skipped => panic!("{skipped:?}"),
+        }
+    }
+
+    pub(crate) async fn restore(
+        &self,
+        key: &str,
+        target: impl Target,
+        options: &RestoreOptions,
+    ) -> ObjectResult<Restored> {
+        let entry = list::find(&*self.store, key, None).await?;
+        object_backup::restore(&self.store, &entry, Arc::new(target), options, &Run::silent()).await
+    }
+
+    /// The files a backup restores to.
+    pub(crate) async fn files(&self, key: &str, into: &str) -> BTreeMap<String, Vec<u8>> {
+        let path = self.path(into);
+        self.restore(key, NdjsonTarget::new(&path), &RestoreOptions::default()).await.unwrap();
+        read_folder(&path)
+    }
+}
+
+/// What is in a folder, by name.
+pub(crate) fn read_folder(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
+}
