@@ -119,8 +119,9 @@ impl LifecycleAction {
         format!("lastgood {verb} {folder}")
     }
 
-    /// The ids of all rules of ours for `folder`, of whatever action.
-    pub(crate) fn ids(folder: &str) -> [String; 3] {
+    /// The ids of all rules of ours for `folder`, of whatever action, the location's prefix included.
+    #[must_use]
+    pub fn ids(folder: &str) -> [String; 3] {
         ["expire", "freeze", "uploads"].map(|verb| format!("lastgood {verb} {folder}"))
     }
 }
