@@ -9,7 +9,7 @@ use crate::workspace::{Outcome, Workspace};
 
 /// Crates that must be usable alone, and the most packages each may compile beside itself without default features: what
 /// the build of an application bears without noticing.
-const LIGHT: [(&str, usize); 2] = [("backup-core", 60), ("dictstore-backup", 60)];
+const LIGHT: [(&str, usize); 3] = [("backup-core", 60), ("dictstore-backup", 60), ("object-backup", 120)];
 
 /// What would make them heavy: an SDK, and C that needs a compiler of its own.
 const HEAVY: [&str; 4] = ["aws-", "zstd-sys", "openssl-sys", "ring"];

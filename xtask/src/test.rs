@@ -1,5 +1,6 @@
 //! Everything CI runs, in order, each step timed.
 
+use std::process::Command;
 use std::time::Instant;
 
 use xshell::cmd;
