@@ -60,6 +60,8 @@ fn needs() -> Vec<Need> {
         Need { what: "PostgreSQL server programs", package: "postgresql", found: server },
         Need { what: "PostgreSQL contrib modules", package: "postgresql-contrib", found: contrib },
         Need { what: "zstd, a peer of the benchmark", package: "zstd", found: on_path("zstd") },
+        Need { what: "sqlite3, a peer of the benchmark", package: "sqlite3", found: on_path("sqlite3") },
+        Need { what: "Python with its venv, for peers from PyPI", package: "python3-venv", found: python() },
         Need { what: "C compiler", package: "build-essential", found: on_path("cc") },
     ]
 }
@@ -82,6 +84,13 @@ fn postgres() -> Option<(u32, PathBuf)> {
             (whole && major >= POSTGRES_MAJOR_MIN).then_some((major, bin))
         })
         .max()
+}
+
+/// A Python that can make virtual environments: Debian packs that apart.
+fn python() -> Option<String> {
+    let python = on_path("python3")?;
+    let looked = std::process::Command::new(&python).args(["-c", "import ensurepip, venv"]).output().ok()?;
+    looked.status.success().then_some(python)
 }
 
 fn on_path(program: &str) -> Option<String> {
