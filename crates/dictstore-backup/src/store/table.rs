@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::rows::{Row, Rows};
 use crate::error::{DictError, DictResult};
@@ -133,22 +134,55 @@ impl Table {
     /// Adds a row whose key is known to be free.
     pub(crate) fn add(&mut self, key: Key, record: Record, generation: u64) {
         let hash = self.hash(&key);
-        self.add_hashed(hash, key, record, generation);
+        let slot = self.rows.push(Arc::new(Row { generation, key, record })) as u32;
+        self.index.insert_unique(spread(hash), Place { slot, hash }, |place| place.spread());
+        self.touched(slot, generation);
     }
 
     /// Adds a row unless its key is taken: then the key comes back.
     pub(crate) fn add_new(&mut self, key: Key, record: Record, generation: u64) -> Result<(), Key> {
         let hash = self.hash(&key);
-        if self.find(hash, &key).is_some() {
-            return Err(key);
-        }
-        self.add_hashed(hash, key, record, generation);
+        let (rows, slot) = (&self.rows, self.rows.slots() as u32);
+        let is_it =
+            |place: &Place| place.hash == hash && rows.get(place.slot as usize).is_some_and(|row| row.key == key);
+        match self.index.entry(spread(hash), is_it, |place| place.spread()) {
+            Entry::Occupied(_) => return Err(key),
+            Entry::Vacant(place) => place.insert(Place { slot, hash }),
+        };
+        self.rows.push(Arc::new(Row { generation, key, record }));
+        self.touched(slot, generation);
         Ok(())
     }
 
-    fn add_hashed(&mut self, hash: u32, key: Key, record: Record, generation: u64) {
-        let slot = self.rows.push(Arc::new(Row { generation, key, record })) as u32;
-        self.index.insert_unique(spread(hash), Place { slot, hash }, |place| place.spread());
+    /// Adds rows that are no changes; whether all their keys were free. If not, not all of them were added.
+    ///
+    /// Faster than one by one: the processor waits for several places of the index at once where nothing lies between.
+    pub(crate) fn add_all_new(&mut self, given: impl ExactSizeIterator<Item = (Key, Record)>) -> bool {
+        let first = self.rows.slots() as u32;
+        let mut hashes = Vec::with_capacity(given.len());
+        for (key, record) in given {
+            self.count(&key);
+            hashes.push(self.hash(&key));
+            self.rows.push(Arc::new(Row { generation: 0, key, record }));
+        }
+        self.reserve(hashes.len());
+        let rows = &self.rows;
+        hashes.into_iter().zip(first..).all(|(hash, slot)| {
+            let same = |place: &Place| {
+                let row = |slot: u32| rows.get(slot as usize).map(|row| &row.key);
+                place.hash == hash && row(place.slot) == row(slot)
+            };
+            match self.index.entry(spread(hash), same, |place| place.spread()) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(place) => {
+                    place.insert(Place { slot, hash });
+                    true
+                }
+            }
+        })
+    }
+
+    fn touched(&mut self, slot: u32, generation: u64) {
         if generation > 0 {
             self.open(generation).touched.push(slot);
         }
@@ -159,8 +193,8 @@ impl Table {
         let Some(row) = self.rows.get(slot) else { return };
         let (key, noted) = (row.key.clone(), row.generation == generation);
         self.rows.replace(slot, Some(Arc::new(Row { generation, key, record })));
-        if generation > 0 && !noted {
-            self.open(generation).touched.push(slot as u32);
+        if !noted {
+            self.touched(slot as u32, generation);
         }
     }
 

@@ -27,7 +27,9 @@ impl Key {
     /// # Errors
     /// The value.
     pub fn new(value: Value) -> Result<Self, Value> {
-        if canonical(&value).is_some() { Ok(Self(value)) } else { Err(value) }
+        // Nearly every key is one of these two.
+        let plain = matches!(value, Value::Int(_) | Value::Text(_));
+        if plain || canonical(&value).is_some() { Ok(Self(value)) } else { Err(value) }
     }
 
     /// The value as it was given.

@@ -3,14 +3,15 @@
 mod class;
 mod container;
 mod cursor;
+mod plain;
 mod records;
 mod scalar;
 
 pub(super) use self::class::Class;
 use self::cursor::Cursor;
-pub(super) use self::records::Built;
+pub(super) use self::records::{Ahead, Built, ahead};
 use super::opcode as op;
-use crate::value::{Text, Value};
+use crate::value::{Record, Text, Value};
 
 /// Place of an object in the graph.
 pub(super) type Id = u32;
@@ -26,7 +27,9 @@ pub(super) enum Slot {
 #[derive(Clone, Debug)]
 pub(super) enum Object {
     List(Vec<Slot>),
-    /// A dictionary of names and scalars.
+    /// A dictionary of names and scalars that was set at once.
+    Record(Record),
+    /// Another dictionary of names and scalars, where a name may stand twice.
     Fields(Vec<(Text, Value)>),
     /// Any other dictionary.
     Dict(Vec<(Slot, Slot)>),
@@ -70,8 +73,12 @@ pub(super) struct Machine<'b> {
     stack: Vec<Slot>,
     marks: Vec<usize>,
     memo: Vec<Option<Slot>>,
-    /// Rows of records, if any are to be built.
-    built: Option<Built>,
+    /// The memo speaks of none of the entries from here on.
+    remembered: usize,
+    /// Fields of the last record: the next is likely to have as many.
+    fields: usize,
+    /// Where records become rows, if they are to.
+    ahead: Option<Ahead>,
 }
 
 /// What a file was made of.
@@ -80,13 +87,13 @@ pub(super) struct Graph {
     /// What was left on the stack.
     pub(super) root: Slot,
     pub(super) entries: Vec<Entry>,
-    pub(super) built: Built,
 }
 
 impl<'b> Machine<'b> {
-    pub(super) fn new(bytes: &'b [u8], strict: bool, build: bool) -> Self {
+    pub(super) fn new(bytes: &'b [u8], strict: bool, ahead: Option<Ahead>) -> Self {
         let (entries, stack, marks, memo) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { cursor: Cursor { bytes, at: 0 }, strict, entries, stack, marks, memo, built: build.then(Built::new) }
+        let (remembered, fields) = (0, 0);
+        Self { cursor: Cursor { bytes, at: 0 }, strict, entries, stack, marks, memo, remembered, fields, ahead }
     }
 
     /// Runs to the end.
@@ -95,7 +102,7 @@ impl<'b> Machine<'b> {
             let code = self.cursor.byte()?;
             if code == op::STOP {
                 let root = self.pop()?;
-                return Ok(Graph { root, entries: self.entries, built: self.built.unwrap_or_default() });
+                return Ok(Graph { root, entries: self.entries });
             }
             self.step(code)?;
         }
@@ -172,7 +179,11 @@ impl<'b> Machine<'b> {
         if place >= self.memo.len() {
             self.memo.resize(place + 1, None);
         }
-        self.memo[place] = Some(self.top()?.clone());
+        let top = self.top()?.clone();
+        if let Slot::Object(id) = top {
+            self.remembered = self.remembered.max(id as usize + 1);
+        }
+        self.memo[place] = Some(top);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! From the graph of a pickle file to tables.
 
-use super::machine::{Built, Class, Entry, Fault, Graph, Id, Machine, Object, Slot};
+use super::machine::{Built, Class, Entry, Fault, Graph, Id, Machine, Object, Slot, ahead};
 use crate::error::{DictError, DictResult};
 use crate::format::full::LoadedTable;
 use crate::json::read::DEPTH_MAX;
@@ -13,6 +13,9 @@ const VALUES_PER_BYTE: usize = 16;
 /// Values made at most from the smallest file.
 const VALUES_MIN: usize = 10_000;
 
+/// A file from which on a thread is begun to make rows beside: below, it costs what it saves.
+const BESIDE_BYTES_MIN: usize = 256 * 1024;
+
 type Made<T> = Result<T, Fault>;
 
 /// Reads a pickle file; `strict` admits only what DictDB's own loader admits.
@@ -20,9 +23,10 @@ type Made<T> = Result<T, Fault>;
 /// # Errors
 /// [`DictError::Damaged`], [`DictError::Refused`], naming `file`.
 pub(crate) fn decode(file: &str, bytes: &[u8], strict: bool) -> DictResult<Vec<LoadedTable>> {
-    let read = |build| Machine::new(bytes, strict, build).run().and_then(|graph| tables(bytes, graph));
-    let loaded = match read(true) {
-        Err(Fault::Again) => read(false),
+    let loaded = match with_rows(bytes, strict) {
+        Err(Fault::Again) => {
+            Machine::new(bytes, strict, None).run().and_then(|graph| tables(bytes, graph, Built::new()))
+        }
         loaded => loaded,
     };
     loaded.map_err(|fault| match fault {
@@ -34,9 +38,26 @@ pub(crate) fn decode(file: &str, bytes: &[u8], strict: bool) -> DictResult<Vec<L
     })
 }
 
-fn tables(bytes: &[u8], graph: Graph) -> Made<Vec<LoadedTable>> {
+/// Reads a file and makes rows of its records meanwhile.
+fn with_rows(bytes: &[u8], strict: bool) -> Made<Vec<LoadedTable>> {
+    if bytes.len() < BESIDE_BYTES_MIN {
+        return Err(Fault::Again);
+    }
+    let (ahead, build) = ahead();
+    let (graph, built) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("lastgood-dict-rows".to_owned());
+        // Without a thread to be had it is read without one.
+        let thread = thread.spawn_scoped(scope, || build.run()).map_err(|_| Fault::Again)?;
+        let graph = Machine::new(bytes, strict, Some(ahead)).run();
+        let built = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((graph?, built.ok_or(Fault::Again)?))
+    })?;
+    tables(bytes, graph, built)
+}
+
+fn tables(bytes: &[u8], graph: Graph, built: Built) -> Made<Vec<LoadedTable>> {
     let left = bytes.len().saturating_mul(VALUES_PER_BYTE).max(VALUES_MIN);
-    Reader { entries: graph.entries, left, built: graph.built }.database(&graph.root)
+    Reader { entries: graph.entries, left, built }.database(&graph.root)
 }
 
 struct Reader {
@@ -77,7 +98,7 @@ impl Reader {
     fn dict(&mut self, slot: &Slot) -> Made<Option<Vec<(Slot, Slot)>>> {
         let Slot::Object(id) = slot else { return Ok(None) };
         match &self.entries[*id as usize].object {
-            Object::Fields(_) | Object::Dict(_) => Ok(Some(self.take(*id)?.into_pairs())),
+            Object::Record(_) | Object::Fields(_) | Object::Dict(_) => Ok(Some(self.take(*id)?.into_pairs())),
             _ => Ok(None),
         }
     }
@@ -88,6 +109,7 @@ impl Reader {
         let size = match &entry.object {
             Object::List(items) | Object::Set(items) => items.len(),
             Object::Tuple(items) | Object::FrozenSet(items) => items.len(),
+            Object::Record(record) => record.len(),
             Object::Fields(fields) => fields.len(),
             Object::Dict(pairs) => pairs.len(),
             Object::Rows => return Err(Fault::Again),
@@ -136,10 +158,10 @@ impl Reader {
 
     fn record(&mut self, slot: Slot) -> Made<Option<Record>> {
         if let Slot::Object(id) = slot
-            && let Object::Fields(_) = self.entries[id as usize].object
+            && matches!(self.entries[id as usize].object, Object::Record(_))
+            && let Object::Record(record) = self.take(id)?
         {
-            let Object::Fields(fields) = self.take(id)? else { return Ok(None) };
-            return Ok(Some(Record::from_fields(fields)));
+            return Ok(Some(record));
         }
         match self.value(slot, 0)? {
             Value::Dict(record) => Ok(Some(*record)),
@@ -174,6 +196,7 @@ impl Reader {
             Object::Tuple(items) => Value::Tuple(self.values(items.into(), depth)?),
             Object::Set(items) => Value::Set(self.values(items, depth)?),
             Object::FrozenSet(items) => Value::FrozenSet(self.values(items.into(), depth)?),
+            Object::Record(record) => record.into(),
             Object::Fields(fields) => Record::from_fields(fields).into(),
             Object::Dict(pairs) => self.pairs(pairs, depth)?,
             Object::Class(_) | Object::Instance(..) => return refused("a class or object stands where a value should"),

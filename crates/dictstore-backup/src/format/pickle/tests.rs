@@ -160,3 +160,42 @@ fn a_large_file_is_the_same_however_it_is_read() {
     let error = crate::load::Loader::full("f", tables, None, crate::Semantics::Exact).unwrap_err();
     assert!(error.to_string().contains("two records"), "{error}");
 }
+
+#[test]
+fn a_record_that_stands_elsewhere_too_is_read_again_without_rows() {
+    let store = DictStore::new();
+    store.create_table("t", TableOptions::new()).unwrap();
+    let records = |number: i64| Record::new().with("id", number).with("v", "x".repeat(250));
+    store.insert_many("t", (0..2_000).map(records).collect()).unwrap();
+    let mut bytes = written(&store);
+    let built = |bytes: &[u8]| {
+        let tables = decode("f", bytes, true).unwrap();
+        let built = tables[0].built.is_some();
+        let loader = crate::load::Loader::full("f", tables, None, crate::Semantics::Exact).unwrap();
+        assert!(crate::diff::diff(&store, &loader.finish(None).0).is_empty());
+        built
+    };
+    assert!(built(&bytes));
+    // Remembers one record, at a place behind all that are used.
+    let record = bytes.windows(2).enumerate().filter(|(_, window)| window == b"}(").nth(700).unwrap().0;
+    bytes.splice(record + 1..=record, *b"q\xf0");
+    assert!(built(&bytes));
+    // And has it stand where the table's counter was, which is not read.
+    let counter = bytes.windows(8).rposition(|window| window == b"_next_pk").unwrap() + 8;
+    bytes.splice(counter..bytes.iter().rposition(|byte| *byte == b'u').unwrap(), *b"h\xf0");
+    let end = &bytes[counter..];
+    assert!(end.starts_with(b"h\xf0ub"), "{end:?}");
+    assert!(!built(&bytes));
+}
+
+#[test]
+fn a_dictionary_set_in_several_steps_is_whole() {
+    let field = |bytes: &[u8]| decode("f", &around(bytes), true).unwrap()[0].records[0].1.get("v").cloned();
+    let record = |fields: &[(&str, i64)]| Some(Value::from(fields.iter().copied().collect::<Record>()));
+    let (a, b, c) = (&b"\x8c\x01aK\x01"[..], &b"\x8c\x01bK\x02"[..], &b"\x8c\x01aK\x03"[..]);
+    assert_eq!(field(&[b"}(", a, b"u(", b, c, b"u"].concat()), record(&[("a", 3), ("b", 2)]));
+    assert_eq!(field(&[b"}\x94(", a, b, b"u", c, b"s"].concat()), record(&[("a", 3), ("b", 2)]));
+    assert_eq!(field(&[b"}(", c, b, a, b"u"].concat()), record(&[("a", 1), ("b", 2)]));
+    assert_eq!(field(b"}(u"), record(&[]));
+    assert!(refusal(&around(b"}(\x8c\x01au")).contains("without a value"));
+}

@@ -1,7 +1,7 @@
 //! Lists, tuples, sets and dictionaries.
 
 use super::super::opcode as op;
-use super::{Machine, Object, Slot, Step};
+use super::{Id, Machine, Object, Slot, Step};
 use crate::value::{Text, Value};
 
 impl Machine<'_> {
@@ -25,7 +25,11 @@ impl Machine<'_> {
     pub(super) fn container(&mut self, code: u8) -> Step {
         match code {
             op::EMPTY_LIST => self.push(Object::List(Vec::new())),
-            op::EMPTY_DICT => self.push(Object::Fields(Vec::new())),
+            op::EMPTY_DICT => {
+                let id = self.entries.len() as Id;
+                self.push(Object::Fields(Vec::new()))?;
+                self.plain(id)
+            }
             op::EMPTY_SET => self.push(Object::Set(Vec::new())),
             op::LIST => {
                 let items = self.since_mark()?;
@@ -81,9 +85,11 @@ impl Machine<'_> {
         }
         let id = id as usize;
         let dict = std::mem::replace(&mut self.entries[id].object, Object::Taken);
-        if !matches!(dict, Object::Fields(_) | Object::Dict(_)) {
-            return self.cursor.damaged("a dictionary was expected");
-        }
+        let dict = match dict {
+            Object::Record(record) => Object::Fields(record.into_fields()),
+            Object::Fields(_) | Object::Dict(_) => dict,
+            _ => return self.cursor.damaged("a dictionary was expected"),
+        };
         self.entries[id].object = self.with_items(dict, begin)?;
         Ok(())
     }
@@ -97,7 +103,6 @@ impl Machine<'_> {
         let plain = given.chunks_exact(2).all(|pair| matches!(pair, [Slot::Value(Value::Text(_)), Slot::Value(_)]));
         let mut given = self.stack.drain(begin..);
         Ok(match dict {
-            // What nearly every record is: built once, as it will be.
             Object::Fields(mut fields) if plain => {
                 fields.reserve_exact(given.len() / 2);
                 while let (Some(Slot::Value(Value::Text(name))), Some(Slot::Value(value))) =
@@ -123,6 +128,7 @@ impl Object {
     pub(in super::super) fn into_pairs(self) -> Vec<(Slot, Slot)> {
         let slots = |(name, value): (Text, Value)| (Slot::Value(Value::Text(name)), Slot::Value(value));
         match self {
+            Self::Record(record) => record.into_fields().into_iter().map(slots).collect(),
             Self::Fields(fields) => fields.into_iter().map(slots).collect(),
             Self::Dict(pairs) => pairs,
             _ => Vec::new(),

@@ -14,6 +14,11 @@ impl<'b> Cursor<'b> {
         Err(Fault::Damaged(format!("{what} at byte {}", self.at)))
     }
 
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
     pub(super) fn byte(&mut self) -> Step<u8> {
         match self.bytes.get(self.at) {
             Some(byte) => {
@@ -24,6 +29,7 @@ impl<'b> Cursor<'b> {
         }
     }
 
+    #[inline]
     pub(super) fn take(&mut self, length: usize) -> Step<&'b [u8]> {
         match self.at.checked_add(length).and_then(|end| self.bytes.get(self.at..end)) {
             Some(bytes) => {

@@ -7,6 +7,7 @@ use crate::value::{BigInt, Text, Value};
 
 impl Cursor<'_> {
     /// The value that `code` stands before.
+    #[inline]
     pub(super) fn scalar(&mut self, code: u8) -> Step<Value> {
         Ok(match code {
             op::NONE => Value::Null,
