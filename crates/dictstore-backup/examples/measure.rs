@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -102,28 +103,49 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// How a writer is timed.
+#[derive(Clone, Copy)]
+enum Clock {
+    /// All that passes.
+    Wall,
+    /// Without the time in which it could have run and no processor was free.
+    WithoutQueue,
+}
+
+/// Time that this thread has waited for a processor; proc(5), `/proc/[pid]/schedstat`.
+fn queued(schedstat: &File) -> Duration {
+    let mut text = [0; 96];
+    let length = schedstat.read_at(&mut text, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&text[..length]);
+    Duration::from_nanos(text.split_ascii_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0))
+}
+
 /// Writes until told to stop; how much it wrote, and the longest single write in seconds.
-fn write(store: &DictStore, rows: i64, stop: &AtomicBool) -> (u64, f64) {
+fn write(store: &DictStore, rows: i64, stop: &AtomicBool, clock: Clock) -> Outcome<(u64, f64)> {
     let (mut count, mut longest) = (0_u64, Duration::ZERO);
+    let schedstat = File::open("/proc/thread-self/schedstat")?;
+    let waited = || if matches!(clock, Clock::Wall) { Duration::ZERO } else { queued(&schedstat) };
     while !stop.load(Ordering::Relaxed) {
         let id = (count.wrapping_mul(7_919) % rows.unsigned_abs()).cast_signed();
+        let before = waited();
         let begin = Instant::now();
         let written = store.upsert(TABLE, Record::new().with("id", id).with("age", 1), OnConflict::Update);
-        longest = longest.max(begin.elapsed());
+        let wall = begin.elapsed();
+        longest = longest.max(wall.saturating_sub(waited().saturating_sub(before)));
         count += u64::from(written.is_ok());
     }
-    (count, longest.as_secs_f64())
+    Ok((count, longest.as_secs_f64()))
 }
 
 /// Writes meanwhile: rate per second, longest write, and what `work` gives.
-fn beside<T>(store: &DictStore, rows: i64, work: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, f64, T)> {
+fn beside<T>(store: &DictStore, rows: i64, clock: Clock, work: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, f64, T)> {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let begin = Instant::now();
-        let writer = scope.spawn(|| write(store, rows, &stop));
+        let writer = scope.spawn(|| write(store, rows, &stop, clock).map_err(|error| error.to_string()));
         let result = work();
         stop.store(true, Ordering::Relaxed);
-        let (count, longest) = writer.join().map_err(|_| "the writer panicked")?;
+        let (count, longest) = writer.join().map_err(|_| "the writer panicked")??;
         Ok((count as f64 / begin.elapsed().as_secs_f64(), longest, result?))
     })
 }
@@ -135,11 +157,12 @@ fn stall(rows: i64, folder: &str) -> Outcome<Value> {
         std::thread::sleep(IDLE);
         Ok(())
     };
-    let (idle_rate, idle_longest, ()) = beside(store, rows, idle)?;
-    let (rate, longest, _) = beside(store, rows, || Ok(backups.backup_full()?))?;
+    let (idle_rate, idle_longest, ()) = beside(store, rows, Clock::Wall, idle)?;
+    let (rate, longest, _) = beside(store, rows, Clock::Wall, || Ok(backups.backup_full()?))?;
+    let (_, unqueued, _) = beside(store, rows, Clock::WithoutQueue, || Ok(backups.backup_full()?))?;
     let held_s = store.longest_held().as_secs_f64();
     Ok(json!({
-        "held_s": held_s, "longest_s": longest, "idle_longest_s": idle_longest, "rate": rate, "idle_rate": idle_rate,
+        "held_s": held_s, "longest_s": longest, "unqueued_s": unqueued, "idle_longest_s": idle_longest, "rate": rate, "idle_rate": idle_rate,
     }))
 }
 

@@ -106,16 +106,26 @@ fn writers(arena: &Arena) -> Outcome<Vec<Row>> {
     let blocked = Row {
         job: "longest time the store is held during a full".to_owned(),
         against: "DictDB, longest write".to_owned(),
-        ours: format!(
-            "{}; longest single write {}, idle {}",
-            ms(held),
-            ms(longest),
-            ms(figure(&ours, "idle_longest_s"))
-        ),
+        ours: ms(held),
         peer: ms(theirs),
         outcome: format!("{:.0} × shorter", theirs / held),
         target: format!("≤ {:.0} ms", BLOCKED_S_MAX * 1e3),
         met: held <= BLOCKED_S_MAX,
+    };
+    let unqueued = figure(&ours, "unqueued_s");
+    let write = Row {
+        job: "longest single write of one writer during a full".to_owned(),
+        against: "DictDB, longest write".to_owned(),
+        ours: format!(
+            "{} beside waiting for a processor; wall {}, idle {}",
+            ms(unqueued),
+            ms(longest),
+            ms(figure(&ours, "idle_longest_s"))
+        ),
+        peer: ms(theirs),
+        outcome: format!("{:.0} × shorter", theirs / unqueued),
+        target: format!("≤ {:.0} ms", BLOCKED_S_MAX * 1e3),
+        met: unqueued <= BLOCKED_S_MAX,
     };
     let speed = Row {
         job: "one writer during a full".to_owned(),
@@ -126,7 +136,7 @@ fn writers(arena: &Arena) -> Outcome<Vec<Row>> {
         target: format!("≥ {WRITERS_SHARE_MIN} ×"),
         met: rate / idle >= WRITERS_SHARE_MIN,
     };
-    Ok(vec![blocked, speed])
+    Ok(vec![blocked, write, speed])
 }
 
 fn memory(arena: &Arena) -> Outcome<Vec<Row>> {
