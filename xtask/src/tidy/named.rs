@@ -1,7 +1,10 @@
 //! Tests that a page names: each is one that exists, so that the page's word can fail.
 
 /// Pages with tables whose last column names tests, each with where its tests are.
-const PAGES: [(&str, [&str; 2]); 1] = [("docs/guides/dictstore.md", ["crates/dictstore-backup/", "tests/src/rows/"])];
+const PAGES: [(&str, [&str; 2]); 2] = [
+    ("docs/guides/dictstore.md", ["crates/dictstore-backup/", "tests/src/rows/"]),
+    ("docs/guides/objects.md", ["crates/object-backup/", "tests/src/rows/"]),
+];
 
 /// The title of such a column.
 const TITLE: &str = "test";
