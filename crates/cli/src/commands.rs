@@ -8,6 +8,7 @@ mod doctor;
 mod init;
 mod man;
 mod pg;
+mod prune;
 mod reference;
 mod version;
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use object_backup::OnConflict;
 
 use crate::args::DryRun;
-use crate::args::retention::Keep;
+use crate::args::retention::{Keep, Unfinished};
 
 /// Commands about an application's records.
 #[derive(Debug, Subcommand)]
@@ -124,12 +124,8 @@ pub(crate) struct Prune {
     /// Only backups called so
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Without a keep rule: delete nothing but what interrupted runs left. With one that goes anyway
-    #[arg(long)]
-    pub(crate) incomplete: bool,
-    /// How long something unfinished must have been left alone; longer than any backup takes [default: 24h]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) grace: Option<String>,
+    #[command(flatten)]
+    pub(crate) unfinished: Unfinished,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use dictstore_backup::Format;
 
 use crate::args::DryRun;
-use crate::args::retention::Keep;
+use crate::args::retention::{Keep, Unfinished};
 
 /// Commands about backups of in-memory stores.
 #[derive(Debug, Subcommand)]
@@ -137,12 +137,8 @@ pub(crate) struct Convert {
 pub(crate) struct Prune {
     #[command(flatten)]
     pub(crate) place: Where,
-    /// Without a keep rule: delete nothing but what interrupted runs left. With one that goes anyway
-    #[arg(long)]
-    pub(crate) incomplete: bool,
-    /// How long something unfinished must have been left alone; longer than any backup takes [default: 24h]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) grace: Option<String>,
+    #[command(flatten)]
+    pub(crate) unfinished: Unfinished,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
     #[command(flatten)]

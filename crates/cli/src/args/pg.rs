@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::args::DryRun;
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
-use crate::args::retention::Keep;
+use crate::args::retention::{Keep, Unfinished};
 use crate::env;
 
 /// Commands about PostgreSQL.
@@ -269,12 +269,8 @@ pub(crate) struct Recover {
 pub(crate) struct Prune {
     /// Only dumps of this database
     pub(crate) database: Option<String>,
-    /// Without a keep rule: delete nothing but what interrupted runs left. With one that goes anyway
-    #[arg(long)]
-    pub(crate) incomplete: bool,
-    /// How long something unfinished must have been left alone; longer than any dump takes [default: 24h]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) grace: Option<String>,
+    #[command(flatten)]
+    pub(crate) unfinished: Unfinished,
     /// Hold the rules against single-file dumps of django-pgclone, too
     #[arg(long)]
     pub(crate) include_legacy: bool,

@@ -1,10 +1,32 @@
 //! The keep rules, as typed and as retention takes them.
 
+use backup_core::prune::GRACE;
 use backup_core::retention::{Logarithmic, Period, Policy, Rule};
 use clap::Args;
 use jiff::{SignedDuration, Span};
 
 use crate::error::{CliError, CliResult};
+
+/// What interrupted runs left.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Unfinished {
+    /// Without a keep rule: delete nothing but what interrupted runs left. With one that goes anyway
+    #[arg(long)]
+    pub(crate) incomplete: bool,
+    /// How long something unfinished must have been left alone; longer than any backup takes [default: 24h]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) grace: Option<String>,
+}
+
+impl Unfinished {
+    /// How long something unfinished is left alone.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] for what is no time.
+    pub(crate) fn grace(&self) -> CliResult<SignedDuration> {
+        self.grace.as_ref().map_or(Ok(GRACE), |grace| duration("--grace", grace))
+    }
+}
 
 /// What to keep; rules are OR-ed.
 #[derive(Clone, Debug, Default, Args)]
