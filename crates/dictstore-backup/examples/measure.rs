@@ -103,50 +103,71 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// How a writer is timed.
-#[derive(Clone, Copy)]
-enum Clock {
-    /// All that passes.
-    Wall,
-    /// Without the time in which it could have run and no processor was free.
-    WithoutQueue,
-}
-
 /// Time that this thread has waited for a processor; proc(5), `/proc/[pid]/schedstat`.
-fn queued(schedstat: &File) -> Duration {
+fn queued(schedstat: &File) -> Outcome<Duration> {
     let mut text = [0; 96];
-    let length = schedstat.read_at(&mut text, 0).unwrap_or(0);
-    let text = String::from_utf8_lossy(&text[..length]);
-    Duration::from_nanos(text.split_ascii_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0))
+    let length = schedstat.read_at(&mut text, 0)?;
+    let text = std::str::from_utf8(&text[..length])?;
+    let waited = text.split_ascii_whitespace().nth(1).ok_or("the kernel does not tell how long threads waited")?;
+    Ok(Duration::from_nanos(waited.parse()?))
 }
 
-/// Writes until told to stop; how much it wrote, and the longest single write in seconds.
-fn write(store: &DictStore, rows: i64, stop: &AtomicBool, clock: Clock) -> Outcome<(u64, f64)> {
-    let (mut count, mut longest) = (0_u64, Duration::ZERO);
-    let schedstat = File::open("/proc/thread-self/schedstat")?;
-    let waited = || if matches!(clock, Clock::Wall) { Duration::ZERO } else { queued(&schedstat) };
+fn put(store: &DictStore, rows: i64, count: u64) -> Outcome {
+    let id = (count.wrapping_mul(7_919) % rows.unsigned_abs()).cast_signed();
+    store.upsert(TABLE, Record::new().with("id", id).with("age", 1), OnConflict::Update)?;
+    Ok(())
+}
+
+/// Writes until told to stop; how much a second.
+fn rate(store: &DictStore, rows: i64, stop: &AtomicBool) -> Outcome<f64> {
+    let (mut count, begin) = (0, Instant::now());
     while !stop.load(Ordering::Relaxed) {
-        let id = (count.wrapping_mul(7_919) % rows.unsigned_abs()).cast_signed();
-        let before = waited();
-        let begin = Instant::now();
-        let written = store.upsert(TABLE, Record::new().with("id", id).with("age", 1), OnConflict::Update);
-        let wall = begin.elapsed();
-        longest = longest.max(wall.saturating_sub(waited().saturating_sub(before)));
-        count += u64::from(written.is_ok());
+        put(store, rows, count)?;
+        count += 1;
     }
-    Ok((count, longest.as_secs_f64()))
+    Ok(count as f64 / begin.elapsed().as_secs_f64())
 }
 
-/// Writes meanwhile: rate per second, longest write, and what `work` gives.
-fn beside<T>(store: &DictStore, rows: i64, clock: Clock, work: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, f64, T)> {
+/// The longest of many writes.
+#[derive(Default)]
+struct Longest {
+    /// By the clock on the wall.
+    wall: Duration,
+    /// Of the same write, the time in which it could have run and no processor was free.
+    queued: Duration,
+    /// The longest without such time, which may be of another write.
+    unqueued: Duration,
+}
+
+/// Writes until told to stop, and times each.
+fn longest(store: &DictStore, rows: i64, stop: &AtomicBool) -> Outcome<Longest> {
+    let schedstat = File::open("/proc/thread-self/schedstat")?;
+    let (mut count, mut longest) = (0, Longest::default());
+    while !stop.load(Ordering::Relaxed) {
+        let before = queued(&schedstat)?;
+        let begin = Instant::now();
+        put(store, rows, count)?;
+        let wall = begin.elapsed();
+        let queued = queued(&schedstat)?.saturating_sub(before);
+        if wall > longest.wall {
+            (longest.wall, longest.queued) = (wall, queued);
+        }
+        longest.unqueued = longest.unqueued.max(wall.saturating_sub(queued));
+        count += 1;
+    }
+    Ok(longest)
+}
+
+/// Runs `write` on a thread of its own for as long as `work` takes; what it gives.
+fn beside<T: Send>(write: impl FnOnce(&AtomicBool) -> Outcome<T> + Send, work: impl FnOnce() -> Outcome) -> Outcome<T> {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let begin = Instant::now();
-        let writer = scope.spawn(|| write(store, rows, &stop, clock).map_err(|error| error.to_string()));
-        let result = work();
+        let writer = scope.spawn(|| write(&stop).map_err(|error| error.to_string()));
+        let worked = work();
         stop.store(true, Ordering::Relaxed);
-        let (count, longest) = writer.join().map_err(|_| "the writer panicked")??;
-        Ok((count as f64 / begin.elapsed().as_secs_f64(), longest, result?))
+        let written = writer.join().map_err(|_| "the writer panicked")??;
+        worked?;
+        Ok(written)
     })
 }
 
@@ -157,12 +178,20 @@ fn stall(rows: i64, folder: &str) -> Outcome<Value> {
         std::thread::sleep(IDLE);
         Ok(())
     };
-    let (idle_rate, idle_longest, ()) = beside(store, rows, Clock::Wall, idle)?;
-    let (rate, longest, _) = beside(store, rows, Clock::Wall, || Ok(backups.backup_full()?))?;
-    let (_, unqueued, _) = beside(store, rows, Clock::WithoutQueue, || Ok(backups.backup_full()?))?;
-    let held_s = store.longest_held().as_secs_f64();
+    let full = || backups.backup_full().map(drop).map_err(Into::into);
+    let idle_longest = beside(|stop| longest(store, rows, stop), idle)?;
+    let longest = beside(|stop| longest(store, rows, stop), full)?;
+    // Apart from the longest, since asking the kernel before and after each write takes longer than writing.
+    let idle_rate = beside(|stop| rate(store, rows, stop), idle)?;
+    let rate = beside(|stop| rate(store, rows, stop), full)?;
     Ok(json!({
-        "held_s": held_s, "longest_s": longest, "unqueued_s": unqueued, "idle_longest_s": idle_longest, "rate": rate, "idle_rate": idle_rate,
+        "held_s": store.longest_held().as_secs_f64(),
+        "longest_s": longest.wall.as_secs_f64(),
+        "longest_queued_s": longest.queued.as_secs_f64(),
+        "unqueued_s": longest.unqueued.as_secs_f64(),
+        "idle_longest_s": idle_longest.wall.as_secs_f64(),
+        "rate": rate,
+        "idle_rate": idle_rate,
     }))
 }
 

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 
 use self::builder::Settings;
-pub use self::builder::{Builder, INTERVAL_DEFAULT, MAX_DELTAS_BEFORE_FULL_DEFAULT, MIN_INTERVAL_DEFAULT, Place};
+pub use self::builder::{
+    Builder, INTERVAL_DEFAULT, MAX_DELTAS_BEFORE_FULL_DEFAULT, MIN_INTERVAL_DEFAULT, NICENESS_DEFAULT, Place,
+};
 use self::worker::Worker;
 use crate::backup::Written;
 use crate::error::{DictError, DictResult};

@@ -1,6 +1,7 @@
 //! The store: tables of records in memory, shared between threads, with snapshots that stop nobody.
 
 mod cut;
+mod notes;
 mod rows;
 mod table;
 

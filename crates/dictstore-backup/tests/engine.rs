@@ -1,5 +1,6 @@
 //! Backups by themselves: what is written when, what survives failures, and what a restart finds.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,7 @@ use backup_core::retention::{Policy, Rule};
 use backup_core::store::fs::FsStore;
 use backup_core::store::{SharedStore, Verb, fault};
 use dictstore_backup::folder::{self, State};
-use dictstore_backup::source::Cut as _;
+use dictstore_backup::source::{Changes, Cut, Source, TableHead};
 use dictstore_backup::{
     BackupKind, Backups, Builder, DictError, DictStore, FieldType, Format, Key, Record, RestoreTo, Schema,
     TableOptions, Value, leftovers, restore,
@@ -366,6 +367,80 @@ fn a_restore_goes_to_a_time_or_a_sequence_number() {
         assert_eq!(to(RestoreTo::Sequence(sequence)), expected);
         assert_eq!(to(RestoreTo::Time(time)), expected);
     }
+}
+
+/// A store that notes at which niceness it is asked for a cut, and at which for its rows.
+#[derive(Clone, Debug)]
+struct Asked(DictStore, Arc<Mutex<Vec<(&'static str, i64)>>>);
+
+impl Asked {
+    fn note(&self, what: &'static str) {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // Of what follows the name, which may hold anything, the seventeenth field; proc(5).
+        let niceness = stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap();
+        self.1.lock().unwrap().push((what, niceness));
+    }
+}
+
+impl Source for Asked {
+    fn cut(&self) -> Box<dyn Cut> {
+        self.note("cut");
+        Box::new(AskedCut(self.clone(), self.0.snapshot()))
+    }
+
+    fn changed_since(&self, since: u64) -> bool {
+        Source::changed_since(&self.0, since)
+    }
+
+    fn forget(&self, until: u64) {
+        self.note("forget");
+        self.0.forget(until);
+    }
+}
+
+struct AskedCut(Asked, dictstore_backup::Snapshot);
+
+impl Cut for AskedCut {
+    fn generation(&self) -> u64 {
+        self.1.generation()
+    }
+
+    fn tables(&self) -> Vec<TableHead> {
+        self.1.tables()
+    }
+
+    fn rows(&self, table: usize, each: &mut dyn FnMut(&Key, &Record) -> ControlFlow<()>) {
+        self.0.note("rows");
+        self.1.rows(table, each);
+    }
+
+    fn changes(&self, since: u64) -> Option<Changes> {
+        self.1.changes(since)
+    }
+}
+
+impl Drop for AskedCut {
+    fn drop(&mut self) {
+        self.0.note("freed");
+    }
+}
+
+#[test]
+fn encoding_steps_back_and_what_holds_the_lock_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for (niceness, expected) in [(None, 19), (Some(7), 7), (Some(0), 0)] {
+        let asked = Asked(store(), Arc::default());
+        let builder = Backups::builder(asked.clone(), folder.path()).interval(HOUR);
+        let builder = niceness.into_iter().fold(builder, Builder::niceness);
+        builder.start().unwrap().backup_full().unwrap();
+        let noted = asked.1.lock().unwrap().clone();
+        asked.note("here");
+        let here = asked.1.lock().unwrap().last().unwrap().1;
+        let expected = here.max(expected);
+        assert_eq!(noted, [("cut", here), ("rows", expected), ("freed", expected), ("forget", here)]);
+    }
+    let refused = backups(&store(), folder.path()).niceness(20).start().unwrap_err();
+    assert!(refused.to_string().contains("20"), "{refused}");
 }
 
 #[test]

@@ -25,6 +25,12 @@ pub const MIN_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 /// Deltas before a full backup, unless said otherwise.
 pub const MAX_DELTAS_BEFORE_FULL_DEFAULT: u64 = 10;
 
+/// Niceness of the threads that write backups, unless said otherwise: whoever serves requests goes first.
+pub const NICENESS_DEFAULT: u8 = NICENESS_MAX;
+
+/// The lowest priority there is; setpriority(2).
+const NICENESS_MAX: u8 = 19;
+
 /// Name of what is backed up, unless said otherwise.
 const NAME_DEFAULT: &str = "dictstore";
 
@@ -88,6 +94,7 @@ pub(super) struct Settings {
     pub(super) incremental: bool,
     pub(super) max_deltas_before_full: u64,
     pub(super) keep: Option<Policy>,
+    pub(super) niceness: u8,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) progress: SharedProgress,
 }
@@ -116,6 +123,7 @@ impl Builder {
             incremental: false,
             max_deltas_before_full: MAX_DELTAS_BEFORE_FULL_DEFAULT,
             keep: None,
+            niceness: NICENESS_DEFAULT,
             clock: Arc::new(SystemClock),
             progress: Arc::new(Silent),
         };
@@ -172,6 +180,15 @@ impl Builder {
         self
     }
 
+    /// How far the threads that encode and write step back behind the service's own, from 0, not at all, to 19;
+    /// [`NICENESS_DEFAULT`] without it. It only counts while there are more threads to run than processors: on one that
+    /// is always busy, 19 leaves a backup a sixtieth of a processor and 10 a tenth (sched(7)).
+    #[must_use]
+    pub fn niceness(mut self, niceness: u8) -> Self {
+        self.settings.niceness = niceness;
+        self
+    }
+
     /// Name of what is backed up, in manifests.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -200,6 +217,11 @@ impl Builder {
     pub fn start(self) -> DictResult<Backups> {
         if self.settings.interval.is_zero() {
             return Err(DictError::Usage { what: "the interval must be more than zero".to_owned() });
+        }
+        if self.settings.niceness > NICENESS_MAX {
+            let what =
+                format!("the niceness {} is more than {NICENESS_MAX}, the lowest priority", self.settings.niceness);
+            return Err(DictError::Usage { what });
         }
         Backups::start(self.settings, self.on_failure)
     }

@@ -34,7 +34,12 @@ impl Worker {
         failures: &Sender<(Arc<DictError>, u64)>,
         ready: &SyncSender<DictResult<()>>,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread);
+        let niceness = settings.niceness;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_start(move || step_back(niceness))
+            .build()
+            .map_err(no_thread);
         let opened = runtime.and_then(|runtime| {
             let worker = runtime.block_on(Self::open(settings, shared, failures.clone()))?;
             Ok((runtime, worker))
@@ -130,7 +135,7 @@ impl Worker {
         if !changed && wanted != Wanted::Full {
             return Ok(None);
         }
-        let cut: Arc<dyn Cut> = source.cut().into();
+        let cut = source.cut();
         let generation = cut.generation();
         let written = match self.delta_of(&*cut, wanted) {
             Some(changes) if changes.is_empty() => None,
@@ -167,5 +172,16 @@ impl Worker {
         if let Err(error) = pruned.await {
             self.settings.progress.warn(format!("older backups could not be deleted: {error}"));
         }
+    }
+}
+
+/// Lets the service's own threads go first: on Linux a niceness is a thread's own (setpriority(2), Notes).
+///
+/// Only for threads that encode, hash and write. Whoever holds the store's lock must not have to wait for a processor.
+fn step_back(niceness: u8) {
+    let own = rustix::process::getpriority_process(None).unwrap_or(0);
+    if own < niceness.into() {
+        // Where it is refused the backup is as quick, and writers wait longer.
+        let _ = rustix::process::setpriority_process(None, niceness.into());
     }
 }

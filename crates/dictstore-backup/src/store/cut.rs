@@ -99,7 +99,7 @@ impl Frozen {
             }
         }
         let mut deletes = Vec::new();
-        for key in segments().flat_map(|segment| &segment.deleted) {
+        for key in segments().flat_map(|segment| segment.deleted.iter()) {
             // Also keeps a key that was deleted twice from being listed twice.
             if written.insert(key) {
                 deletes.push(key.clone());

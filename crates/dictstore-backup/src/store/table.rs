@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use super::notes::Notes;
 use super::rows::{Row, Rows};
 use crate::error::{DictError, DictResult};
 use crate::schema::Schema;
@@ -19,9 +20,9 @@ const COMPACT_SLOTS_MIN: usize = 1_024;
 pub(crate) struct Segment {
     pub(crate) generation: u64,
     /// Slots of rows inserted or replaced.
-    pub(crate) touched: Vec<u32>,
+    pub(crate) touched: Notes<u32>,
     /// Keys of rows deleted.
-    pub(crate) deleted: Vec<Key>,
+    pub(crate) deleted: Notes<Key>,
 }
 
 /// Where a row is, with the hash of its key: an index that grows need not visit the rows, which are all over the memory.
@@ -134,7 +135,7 @@ impl Table {
     /// Adds a row whose key is known to be free.
     pub(crate) fn add(&mut self, key: Key, record: Record, generation: u64) {
         let hash = self.hash(&key);
-        let slot = self.rows.push(Arc::new(Row { generation, key, record })) as u32;
+        let slot = self.rows.push(Arc::new(Row { generation, key, record: record.fitted() })) as u32;
         self.index.insert_unique(spread(hash), Place { slot, hash }, |place| place.spread());
         self.touched(slot, generation);
     }
@@ -192,7 +193,7 @@ impl Table {
     pub(crate) fn put(&mut self, slot: usize, record: Record, generation: u64) {
         let Some(row) = self.rows.get(slot) else { return };
         let (key, noted) = (row.key.clone(), row.generation == generation);
-        self.rows.replace(slot, Some(Arc::new(Row { generation, key, record })));
+        self.rows.replace(slot, Some(Arc::new(Row { generation, key, record: record.fitted() })));
         if !noted {
             self.touched(slot as u32, generation);
         }

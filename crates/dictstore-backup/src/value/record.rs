@@ -95,6 +95,16 @@ impl Record {
         }
     }
 
+    /// The same in memory of just its size, so that every record that is put in its place takes what it gave back.
+    pub(crate) fn fitted(mut self) -> Self {
+        if self.fields.capacity() > self.fields.len() {
+            let mut fields = Vec::with_capacity(self.fields.len());
+            fields.append(&mut self.fields);
+            self.fields = fields;
+        }
+        self
+    }
+
     /// The fields in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Text, &Value)> {
         self.fields.iter().map(|(name, value)| (name, value))

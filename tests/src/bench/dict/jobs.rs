@@ -118,20 +118,19 @@ fn writers(arena: &Arena) -> Outcome<Vec<Row>> {
         target: format!("≤ {:.0} ms", BLOCKED_S_MAX * 1e3),
         met: held <= BLOCKED_S_MAX,
     };
-    let unqueued = figure(&ours, "unqueued_s");
     let write = Row {
         job: "longest single write of one writer during a full".to_owned(),
         against: "DictDB, longest write".to_owned(),
         ours: format!(
-            "{} beside waiting for a processor; wall {}, idle {}",
-            ms(unqueued),
+            "{} (idle {}); beside waiting for a processor {}",
             ms(longest),
-            ms(figure(&ours, "idle_longest_s"))
+            ms(figure(&ours, "idle_longest_s")),
+            ms(figure(&ours, "unqueued_s"))
         ),
         peer: ms(theirs),
-        outcome: format!("{:.0} × shorter", theirs / unqueued),
+        outcome: format!("{:.0} × shorter", theirs / longest),
         target: format!("≤ {:.0} ms", BLOCKED_S_MAX * 1e3),
-        met: unqueued <= BLOCKED_S_MAX,
+        met: longest <= BLOCKED_S_MAX,
     };
     let speed = Row {
         job: "one writer during a full".to_owned(),
