@@ -182,7 +182,7 @@ impl Builder {
 
     /// How far the threads that encode and write step back behind the service's own, from 0, not at all, to 19;
     /// [`NICENESS_DEFAULT`] without it. It only counts while there are more threads to run than processors: on one that
-    /// is always busy, 19 leaves a backup a sixtieth of a processor and 10 a tenth (sched(7)).
+    /// is always busy, 19 leaves a backup a sixtieth of a processor and 10 a tenth (sched(7)). Linux only.
     #[must_use]
     pub fn niceness(mut self, niceness: u8) -> Self {
         self.settings.niceness = niceness;

@@ -175,12 +175,13 @@ impl Worker {
     }
 }
 
-/// Lets the service's own threads go first: on Linux a niceness is a thread's own (setpriority(2), Notes).
+/// Lets the service's own threads go first. On Linux a niceness is a thread's own (setpriority(2), Notes); elsewhere it
+/// is the whole process's, which is not ours to make slow.
 ///
 /// Only for threads that encode, hash and write. Whoever holds the store's lock must not have to wait for a processor.
 fn step_back(niceness: u8) {
     let own = rustix::process::getpriority_process(None).unwrap_or(0);
-    if own < niceness.into() {
+    if cfg!(target_os = "linux") && own < niceness.into() {
         // Where it is refused the backup is as quick, and writers wait longer.
         let _ = rustix::process::setpriority_process(None, niceness.into());
     }
