@@ -5,6 +5,7 @@ mod detail;
 pub(crate) mod full;
 mod name;
 pub(crate) mod pickle;
+pub(crate) mod rows;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,17 +1,17 @@
 //! DictDB's full JSON, byte for byte.
 
+mod read;
+
 use std::ops::ControlFlow;
 
-use indexmap::IndexMap;
-
+pub(crate) use self::read::decode;
 use crate::error::{DictError, DictResult};
-use crate::json::read::{self, Read, Reader};
 use crate::json::write::text;
 use crate::json::write::{self, Unspeakable};
-use crate::schema::{FieldType, Schema};
+use crate::schema::Schema;
 use crate::source::{Cut, TableHead};
 use crate::store::Table;
-use crate::value::{Key, Record, Text, Value};
+use crate::value::{Key, Record, Text};
 
 /// Bytes handed on at a time: enough that the hand-over costs nothing, little enough to hold several.
 pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
@@ -111,99 +111,5 @@ pub(crate) fn unspeakable(table: &Text, key: &Key, Unspeakable(what): Unspeakabl
     }
 }
 
-/// Reads a full JSON file. Records are built as they come: a tree of the whole document would be as large again.
-///
-/// # Errors
-/// [`DictError::Damaged`] naming `file`.
-pub(crate) fn decode(file: &str, bytes: &[u8]) -> DictResult<Vec<LoadedTable>> {
-    let damaged = |what: String| DictError::Damaged { file: file.to_owned(), what };
-    let mut tables = None;
-    let read = read::document_of(bytes, |reader| {
-        if !reader.stands(b'{') {
-            reader.value()?;
-            return reader.misfit("it is no object");
-        }
-        reader.members(|reader, name| {
-            // As in Python the last of several members of one name counts.
-            if name == "tables" && reader.stands(b'{') {
-                let mut found = IndexMap::new();
-                reader.members(|reader, name| {
-                    let table = table(reader, name.clone())?;
-                    found.insert(name, table);
-                    Ok(())
-                })?;
-                tables = Some(found);
-                return Ok(());
-            }
-            reader.value()?;
-            if name == "tables" {
-                reader.misfit("its `tables` are no object, so that it is no full backup")
-            } else {
-                Ok(())
-            }
-        })
-    });
-    read.map_err(|fault| damaged(fault.to_string()))?;
-    let tables = tables.ok_or_else(|| damaged("it has no `tables`, so that it is no full backup".to_owned()))?;
-    Ok(tables.into_values().collect())
-}
-
-fn table(reader: &mut Reader<'_>, name: Text) -> Read<LoadedTable> {
-    if !reader.stands(b'{') {
-        reader.value()?;
-        return reader.misfit(format!("the table `{name}` is no object"));
-    }
-    let (mut primary_key, mut schema, mut records) = (None, None, None);
-    reader.members(|reader, member| {
-        match member.as_str() {
-            Some("primary_key") => match reader.value()? {
-                Value::Text(field) => primary_key = Some(field),
-                _ => return reader.misfit(format!("the primary key of the table `{name}` is no text")),
-            },
-            Some("schema") => {
-                schema = Some(match reader.value()? {
-                    Value::Null => None,
-                    Value::Dict(fields) => Some(self::schema(*fields).or_else(|what| reader.misfit(what))?),
-                    _ => return reader.misfit(format!("the schema of the table `{name}` is no object")),
-                });
-            }
-            Some("records") => records = Some(self::records(reader, &name)?),
-            _ => drop(reader.value()?),
-        }
-        Ok(())
-    })?;
-    let missing = |field: &str| format!("the table `{name}` has no `{field}`");
-    match (primary_key, schema, records) {
-        (None, ..) => reader.misfit(missing("primary_key")),
-        (_, None, _) => reader.misfit(missing("schema")),
-        (.., None) => reader.misfit(missing("records")),
-        (Some(primary_key), Some(schema), Some(records)) => {
-            Ok(LoadedTable { name, primary_key, schema, records, built: None })
-        }
-    }
-}
-
-fn records(reader: &mut Reader<'_>, table: &Text) -> Read<Vec<(Option<Key>, Record)>> {
-    if !reader.stands(b'[') {
-        reader.value()?;
-        return reader.misfit(format!("the records of the table `{table}` are no list"));
-    }
-    let mut records = Vec::new();
-    reader.items(|reader| {
-        if !reader.stands(b'{') {
-            reader.value()?;
-            return reader.misfit(format!("a record of the table `{table}` is no object"));
-        }
-        records.push((None, reader.record()?));
-        Ok(())
-    })?;
-    Ok(records)
-}
-
-fn schema(fields: Record) -> Result<Schema, String> {
-    let fields = fields.into_fields().into_iter().map(|(name, kind)| {
-        let kind = kind.as_str().unwrap_or_default().parse::<FieldType>()?;
-        Ok((name, kind))
-    });
-    fields.collect()
-}
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,12 @@ mod scalar;
 
 pub(super) use self::class::Class;
 use self::cursor::Cursor;
-pub(super) use self::records::{Ahead, Built, ahead};
 use super::opcode as op;
+use crate::format::rows::{Ahead, Place};
 use crate::value::{Record, Text, Value};
 
 /// Place of an object in the graph.
-pub(super) type Id = u32;
+pub(super) type Id = Place;
 
 /// What stands on the stack and in containers: scalars themselves, and the places of everything else.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! From the graph of a pickle file to tables.
 
-use super::machine::{Built, Class, Entry, Fault, Graph, Id, Machine, Object, Slot, ahead};
+use super::machine::{Class, Entry, Fault, Graph, Id, Machine, Object, Slot};
 use crate::error::{DictError, DictResult};
 use crate::format::full::LoadedTable;
+use crate::format::rows::{Built, beside};
 use crate::json::read::DEPTH_MAX;
 use crate::schema::Schema;
 use crate::value::{Key, Record, Text, Value};
@@ -12,9 +13,6 @@ const VALUES_PER_BYTE: usize = 16;
 
 /// Values made at most from the smallest file.
 const VALUES_MIN: usize = 10_000;
-
-/// A file from which on a thread is begun to make rows beside: below, it costs what it saves.
-const BESIDE_BYTES_MIN: usize = 256 * 1024;
 
 type Made<T> = Result<T, Fault>;
 
@@ -40,18 +38,8 @@ pub(crate) fn decode(file: &str, bytes: &[u8], strict: bool) -> DictResult<Vec<L
 
 /// Reads a file and makes rows of its records meanwhile.
 fn with_rows(bytes: &[u8], strict: bool) -> Made<Vec<LoadedTable>> {
-    if bytes.len() < BESIDE_BYTES_MIN {
-        return Err(Fault::Again);
-    }
-    let (ahead, build) = ahead();
-    let (graph, built) = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("lastgood-dict-rows".to_owned());
-        // Without a thread to be had it is read without one.
-        let thread = thread.spawn_scoped(scope, || build.run()).map_err(|_| Fault::Again)?;
-        let graph = Machine::new(bytes, strict, Some(ahead)).run();
-        let built = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((graph?, built.ok_or(Fault::Again)?))
-    })?;
+    let read = beside(bytes.len(), |ahead| Machine::new(bytes, strict, Some(ahead)).run())?;
+    let (graph, built) = read.ok_or(Fault::Again)?;
     tables(bytes, graph, built)
 }
 

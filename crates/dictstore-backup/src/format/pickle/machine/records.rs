@@ -1,62 +1,8 @@
-//! Records become rows while the file is read, on a thread beside the one that reads: making rows of them takes as long as
-//! reading them.
-
-use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+//! Records of a table are handed on to become rows, as soon as they are known to be some.
 
 use super::{Fault, Id, Machine, Object, Slot, Step};
-use crate::store::Table;
+use crate::format::rows::BATCH;
 use crate::value::{Key, Record};
-
-/// A dictionary that is given so many dictionaries at once holds records: Python, like us, sets a thousand at a time.
-const BATCH: usize = 1_000;
-
-/// Batches that wait to become rows: enough that neither side waits for a short while of the other's, and a megabyte or two.
-const BATCHES_WAITING: usize = 8;
-
-/// The rows of dictionaries that hold records.
-pub(in super::super) type Built = HashMap<Id, Table>;
-
-/// Records of one dictionary.
-struct Batch {
-    dict: Id,
-    records: Vec<(Key, Record)>,
-}
-
-/// Where the one that reads puts records.
-pub(in super::super) struct Ahead {
-    batches: SyncSender<Batch>,
-    /// Room for the next ones.
-    spent: Receiver<Vec<(Key, Record)>>,
-}
-
-/// Makes rows of them.
-pub(in super::super) struct Build {
-    batches: Receiver<Batch>,
-    spent: Sender<Vec<(Key, Record)>>,
-}
-
-/// The two sides.
-pub(in super::super) fn ahead() -> (Ahead, Build) {
-    let ((batches, to_build), (back, spent)) = (sync_channel(BATCHES_WAITING), channel());
-    (Ahead { batches, spent }, Build { batches: to_build, spent: back })
-}
-
-impl Build {
-    /// Makes rows of records until no more come; nothing if some cannot be rows.
-    pub(in super::super) fn run(self) -> Option<Built> {
-        let mut built = Built::new();
-        while let Ok(Batch { dict, mut records }) = self.batches.recv() {
-            let table = built.entry(dict).or_insert_with(|| Table::new("".into(), None));
-            if !table.add_all_new(records.drain(..)) {
-                return None;
-            }
-            // Whoever reads may have come to the end.
-            let _ = self.spent.send(records);
-        }
-        Some(built)
-    }
-}
 
 impl Machine<'_> {
     /// Sends ahead what lies on the stack from `begin`, to be set in the dictionary `dict`, if it is records; whether it was.
@@ -79,7 +25,7 @@ impl Machine<'_> {
             }
             _ => return Ok(false),
         }
-        let mut records = ahead.spent.try_recv().unwrap_or_else(|_| Vec::with_capacity(given.len() / 2));
+        let mut records = ahead.room();
         let mut given = self.stack.drain(begin..);
         while let (Some(Slot::Value(key)), Some(Slot::Object(id))) = (given.next(), given.next()) {
             let record = match std::mem::replace(&mut self.entries[id as usize].object, Object::Taken) {
@@ -95,7 +41,6 @@ impl Machine<'_> {
         while self.entries.len() > self.remembered
             && self.entries.pop_if(|entry| matches!(entry.object, Object::Taken)).is_some()
         {}
-        ahead.batches.send(Batch { dict, records }).map_err(|_| Fault::Again)?;
-        Ok(true)
+        if ahead.send(dict, records) { Ok(true) } else { Err(Fault::Again) }
     }
 }
