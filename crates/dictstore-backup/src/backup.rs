@@ -114,13 +114,13 @@ impl BackupWriter {
     ///
     /// # Errors
     /// [`DictError::Encode`]; what the store says. Then nothing was published.
-    pub(crate) async fn full(&mut self, cut: Box<dyn Cut>, format: Format) -> DictResult<Written> {
+    pub(crate) async fn full(&mut self, cut: Arc<dyn Cut>, format: Format) -> DictResult<Written> {
         let started = self.clock.now();
         let name = self.name(BackupKind::Full, format, started);
         self.progress.step("dict.full", &name.to_string());
-        let tables: Vec<TableDetail> = cut.tables().iter().map(TableDetail::of).collect();
-        let stored = write_full(self.store.clone(), name.key()?, cut, format).await?;
+        let stored = write_full(self.store.clone(), name.key()?, Arc::clone(&cut), format).await?;
         let id = Uuid::now_v7();
+        let tables: Vec<TableDetail> = cut.tables().iter().map(TableDetail::of).collect();
         let records = tables.iter().map(|table| table.records).sum();
         let detail = DictDetail {
             backup: BackupKind::Full,
@@ -271,7 +271,7 @@ fn part(key: Key, stored: Stored) -> Part {
 }
 
 /// Encodes on a thread of its own and writes as the chunks come.
-async fn write_full(store: SharedStore, key: Key, cut: Box<dyn Cut>, format: Format) -> DictResult<Stored> {
+async fn write_full(store: SharedStore, key: Key, cut: Arc<dyn Cut>, format: Format) -> DictResult<Stored> {
     let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_AHEAD);
     let encoder = tokio::task::spawn_blocking(move || {
         let mut emit = |chunk| match sender.blocking_send(chunk) {

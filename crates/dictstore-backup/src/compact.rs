@@ -52,6 +52,6 @@ pub async fn compact(
     let source = entries.iter().rev().find_map(|entry| entry.manifest.as_ref()).map(|manifest| manifest.source.clone());
     let source = source.unwrap_or_else(|| "dictstore".to_owned());
     let mut writer = BackupWriter::open(store.clone(), source, clock, progress).await?;
-    let written = writer.full(Box::new(restored.store.snapshot()), format).await?;
+    let written = writer.full(Arc::new(restored.store.snapshot()), format).await?;
     Ok(Compacted { restored, written: Some(written) })
 }

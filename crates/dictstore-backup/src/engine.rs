@@ -1,5 +1,6 @@
 //! Backups by themselves: every so often, after changes, on demand, and once more at the end.
 
+mod background;
 mod builder;
 mod schedule;
 mod worker;

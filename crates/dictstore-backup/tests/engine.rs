@@ -369,16 +369,22 @@ fn a_restore_goes_to_a_time_or_a_sequence_number() {
     }
 }
 
-/// A store that notes at which niceness it is asked for a cut, and at which for its rows.
+/// What is asked of a store, at which niceness, and how many processors whoever asks may use.
+type Asking = (&'static str, i64, u32);
+
+/// A store that notes what is asked of it.
 #[derive(Clone, Debug)]
-struct Asked(DictStore, Arc<Mutex<Vec<(&'static str, i64)>>>);
+struct Asked(DictStore, Arc<Mutex<Vec<Asking>>>);
 
 impl Asked {
     fn note(&self, what: &'static str) {
-        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let own = |file| std::fs::read_to_string(format!("/proc/thread-self/{file}")).unwrap();
         // Of what follows the name, which may hold anything, the seventeenth field; proc(5).
-        let niceness = stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap();
-        self.1.lock().unwrap().push((what, niceness));
+        let niceness = own("stat").rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap();
+        let status = own("status");
+        let processors = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed:")).unwrap();
+        let processors = processors.chars().filter_map(|digit| digit.to_digit(16)).map(u32::count_ones).sum();
+        self.1.lock().unwrap().push((what, niceness, processors));
     }
 }
 
@@ -430,14 +436,17 @@ fn encoding_steps_back_and_what_holds_the_lock_does_not() {
     let folder = tempfile::tempdir().unwrap();
     for (niceness, expected) in [(None, 19), (Some(7), 7), (Some(0), 0)] {
         let asked = Asked(store(), Arc::default());
+        asked.note("here");
         let builder = Backups::builder(asked.clone(), folder.path()).interval(HOUR);
         let builder = niceness.into_iter().fold(builder, Builder::niceness);
         builder.start().unwrap().backup_full().unwrap();
         let noted = asked.1.lock().unwrap().clone();
-        asked.note("here");
-        let here = asked.1.lock().unwrap().last().unwrap().1;
-        let expected = here.max(expected);
-        assert_eq!(noted, [("cut", here), ("rows", expected), ("freed", expected), ("forget", here)]);
+        let (_, here, all) = noted[0];
+        let (nice, some) = if niceness == Some(0) { (here, all) } else { (here.max(expected), (all - 1).max(1)) };
+        assert_eq!(
+            noted[1..],
+            [("cut", here, all), ("rows", nice, some), ("freed", nice, some), ("forget", here, all)]
+        );
     }
     let refused = backups(&store(), folder.path()).niceness(20).start().unwrap_err();
     assert!(refused.to_string().contains("20"), "{refused}");

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
+use super::background::Background;
 use super::builder::Settings;
 use super::schedule::Schedule;
 use super::{Request, Shared, Wanted};
@@ -22,6 +23,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     failures: Sender<(Arc<DictError>, u64)>,
     writer: BackupWriter,
+    background: Background,
     /// Generation of the newest backup of this store; none before the first.
     backed_up: Option<u64>,
 }
@@ -34,14 +36,14 @@ impl Worker {
         failures: &Sender<(Arc<DictError>, u64)>,
         ready: &SyncSender<DictResult<()>>,
     ) {
-        let niceness = settings.niceness;
+        let background = Background::new(settings.niceness);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .on_thread_start(move || step_back(niceness))
+            .on_thread_start(move || background.enter())
             .build()
             .map_err(no_thread);
         let opened = runtime.and_then(|runtime| {
-            let worker = runtime.block_on(Self::open(settings, shared, failures.clone()))?;
+            let worker = runtime.block_on(Self::open(settings, shared, failures.clone(), background))?;
             Ok((runtime, worker))
         });
         match opened {
@@ -60,6 +62,7 @@ impl Worker {
         settings: Settings,
         shared: Arc<Shared>,
         failures: Sender<(Arc<DictError>, u64)>,
+        background: Background,
     ) -> DictResult<Self> {
         let store = settings.place.open().await?;
         let (clock, progress) = (Arc::clone(&settings.clock), Arc::clone(&settings.progress));
@@ -70,7 +73,7 @@ impl Worker {
             writer.head = None;
         }
         shared.deltas_since_full.store(writer.head.map_or(0, |head| head.deltas), Ordering::Release);
-        Ok(Self { settings, shared, failures, writer, backed_up: base.map(|base| base.generation) })
+        Ok(Self { settings, shared, failures, writer, background, backed_up: base.map(|base| base.generation) })
     }
 
     fn serve(&mut self, runtime: &Runtime, requests: &Receiver<Request>) {
@@ -100,7 +103,7 @@ impl Worker {
     fn attempt(&mut self, runtime: &Runtime, wanted: Wanted, schedule: &mut Schedule) -> DictResult<Option<Written>> {
         // Before the cut: a change reported from here on is for the next one.
         let notified = self.shared.notified.swap(false, Ordering::AcqRel);
-        let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.backup(wanted))));
+        let result = catch_unwind(AssertUnwindSafe(|| self.backup(runtime, wanted)));
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -129,25 +132,43 @@ impl Worker {
         }
     }
 
-    async fn backup(&mut self, wanted: Wanted) -> DictResult<Option<Written>> {
+    fn backup(&mut self, runtime: &Runtime, wanted: Wanted) -> DictResult<Option<Written>> {
         let source = Arc::clone(&self.settings.source);
         let changed = self.backed_up.is_none_or(|since| source.changed_since(since));
         if !changed && wanted != Wanted::Full {
             return Ok(None);
         }
-        let cut = source.cut();
+        let cut: Arc<dyn Cut> = source.cut().into();
         let generation = cut.generation();
         let written = match self.delta_of(&*cut, wanted) {
             Some(changes) if changes.is_empty() => None,
-            Some(changes) => Some(self.writer.delta(&changes).await?),
-            None => Some(self.writer.full(cut, self.settings.format).await?),
+            Some(changes) => Some(runtime.block_on(self.writer.delta(&changes))?),
+            None => Some(self.full(runtime, cut)?),
         };
         self.backed_up = Some(generation);
         source.forget(generation);
         if written.as_ref().is_some_and(|written| written.kind == BackupKind::Full) {
-            self.prune().await;
+            runtime.block_on(self.prune());
         }
         Ok(written)
+    }
+
+    /// Writes everything, on a thread that steps back: this one is needed for what holds the store, so that no writer waits
+    /// for somebody who waits for a processor, and could not return. Threads begun meanwhile are born as nice as it is.
+    fn full(&mut self, runtime: &Runtime, cut: Arc<dyn Cut>) -> DictResult<Written> {
+        let (writer, format, background) = (&mut self.writer, self.settings.format, self.background);
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("lastgood-dict-full".to_owned());
+            let written = thread.spawn_scoped(scope, move || {
+                background.enter();
+                let written = runtime.block_on(writer.full(Arc::clone(&cut), format));
+                // Last: whoever frees keeps writers from memory for moments, and must not have to wait for a processor
+                // behind the others then.
+                drop(cut);
+                written
+            });
+            written.map_err(no_thread)?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     /// The changes, if a delta is what is due.
@@ -172,17 +193,5 @@ impl Worker {
         if let Err(error) = pruned.await {
             self.settings.progress.warn(format!("older backups could not be deleted: {error}"));
         }
-    }
-}
-
-/// Lets the service's own threads go first. On Linux a niceness is a thread's own (setpriority(2), Notes); elsewhere it
-/// is the whole process's, which is not ours to make slow.
-///
-/// Only for threads that encode, hash and write. Whoever holds the store's lock must not have to wait for a processor.
-fn step_back(niceness: u8) {
-    let own = rustix::process::getpriority_process(None).unwrap_or(0);
-    if cfg!(target_os = "linux") && own < niceness.into() {
-        // Where it is refused the backup is as quick, and writers wait longer.
-        let _ = rustix::process::setpriority_process(None, niceness.into());
     }
 }
