@@ -1,9 +1,10 @@
 //! Tests that a page names: each is one that exists, so that the page's word can fail.
 
 /// Pages with tables whose last column names tests, each with where its tests are.
-const PAGES: [(&str, [&str; 2]); 2] = [
+const PAGES: [(&str, [&str; 2]); 3] = [
     ("docs/guides/dictstore.md", ["crates/dictstore-backup/", "tests/src/rows/"]),
     ("docs/guides/objects.md", ["crates/object-backup/", "tests/src/rows/"]),
+    ("docs/guides/postgres.md", ["crates/pg-clone/", "tests/src/"]),
 ];
 
 /// The title of such a column.
@@ -43,8 +44,12 @@ impl Named {
         faults
     }
 
-    /// A function, or a row of the acceptance run.
+    /// A function, a row of the acceptance run, or a benchmark.
     fn exists(&self, name: &str) -> bool {
+        if let Some(bench) = name.strip_prefix("bench ") {
+            let homes = [format!("tests/src/bench/{bench}.rs"), format!("tests/src/bench/{bench}/")];
+            return self.sources.iter().any(|(path, _)| homes.iter().any(|home| path.starts_with(home)));
+        }
         let is_row = name.starts_with(|c: char| c.is_ascii_uppercase());
         let pattern = if is_row { format!("\"{name}\",") } else { format!("fn {name}(") };
         self.sources.iter().any(|(_, text)| text.contains(&pattern))
@@ -90,6 +95,17 @@ mod tests {
         for row in ["| x | |", "| x | `it_hold` |", "| x | `elsewhere` |", "| x | `it_holds`, `D2` |", "| x | t6 |"] {
             assert_eq!(faults(&format!("| a | test |\n|---|---|\n{row}\n")).len(), 1, "{row}");
         }
+    }
+
+    #[test]
+    fn a_benchmark_may_show_it() {
+        let mut named = Named::default();
+        named.see("tests/src/bench/pg/jobs.rs", "");
+        named.see(
+            "docs/guides/postgres.md",
+            "| a | test |\n|---|---|\n| x | `bench pg`: size |\n| y | `bench dict` |\n",
+        );
+        assert_eq!(named.faults(), ["docs/guides/postgres.md:4: there is no test `bench dict`"]);
     }
 
     #[test]

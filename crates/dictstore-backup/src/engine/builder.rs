@@ -180,7 +180,7 @@ impl Builder {
         self
     }
 
-    /// How far the threads that encode and write full backups step back behind the service's own, from 1 to 19;
+    /// How far the threads that encode and write backups step back behind the service's own, from 1 to 19;
     /// [`NICENESS_DEFAULT`] without it. It only counts while there are more threads to run than processors: on one that
     /// is always busy, 19 leaves a backup a sixtieth of a processor and 10 a tenth (sched(7)). They also leave one of
     /// several processors to the service alone. 0 is not to step back at all.
