@@ -1,0 +1,106 @@
+//! What is dumped: the locked tables, the snapshot, the program that dumps the schema; and what a dump of it would do.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked};
+use super::schema;
+use crate::adapters::catalog::{self, Relation};
+use crate::adapters::connection::Server;
+use crate::adapters::pg_tools::{Need, Tool};
+use crate::config::DumpOptions;
+use crate::dump_key::DumpKey;
+use crate::error::PgResult;
+use crate::hook::{DUMP_POINTS, PlannedHook};
+use crate::plan::dump_units;
+use crate::run::Run;
+
+/// What a dump would do: what `--dry-run` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct DumpPlan {
+    /// The key it would get, but for the moment it is taken at.
+    pub key: String,
+    /// The database.
+    pub database: String,
+    /// The server, without secrets.
+    pub server: String,
+    /// The server's version.
+    pub server_version: String,
+    /// The `pg_dump` it would run.
+    pub pg_dump: String,
+    /// Tables whose rows it would copy.
+    pub tables: u64,
+    /// Bytes of those tables on the server.
+    pub table_bytes: u64,
+    /// Pieces of work they are cut into.
+    pub units: u64,
+    /// Large objects.
+    pub large_objects: u64,
+    /// Workers.
+    pub jobs: usize,
+    /// Tables left out altogether.
+    pub excluded: Vec<String>,
+    /// Tables whose rows are left out.
+    pub emptied: Vec<String>,
+    /// What would run before, in order.
+    pub hooks: Vec<PlannedHook>,
+}
+
+/// The locked source and the program that dumps its schema.
+pub(super) struct Source<S> {
+    pub(super) leader: Leader,
+    pub(super) tool: Tool,
+    pub(super) large_objects: Vec<u32>,
+    /// What `begin` made of the dump of the schema.
+    pub(super) schema: S,
+}
+
+impl<S> Source<S> {
+    pub(super) async fn open(
+        server: &Server,
+        options: &DumpOptions,
+        run: &Run,
+        begin: impl Fn(schema::Request) -> S,
+    ) -> PgResult<Self> {
+        for _ in 0..LOCK_ATTEMPTS_MAX {
+            let locked = Locked::begin(server, options, run).await?;
+            let major = locked.server.major();
+            let tool = Tool::find("pg_dump", Need::server(major), options.pg_bin.as_deref()).await?;
+            let reader =
+                Tool::find("pg_restore", Need::server(major).reading(&tool.version), options.pg_bin.as_deref()).await?;
+            // Before we know what the tables are like: with thousands of them both take seconds.
+            let schema = begin(schema::Request {
+                tool: tool.clone(),
+                reader,
+                server: server.clone(),
+                database: options.database.clone(),
+                snapshot: locked.snapshot.clone(),
+                excluded: locked.selection.excluded.iter().map(Relation::qualified).collect(),
+            });
+            if let Some(leader) = locked.describe(run).await? {
+                let large_objects = catalog::large_objects(&*leader.session).await?;
+                return Ok(Self { leader, tool, large_objects, schema });
+            }
+        }
+        Err(leader::changing(options))
+    }
+
+    pub(super) fn plan(&self, server: &Server, options: &DumpOptions, now: Timestamp) -> DumpPlan {
+        let sources = &self.leader.sources;
+        DumpPlan {
+            key: DumpKey::new(&options.database, now, &options.config).to_string(),
+            database: options.database.clone(),
+            server: server.describe(),
+            server_version: self.leader.server.version.clone(),
+            pg_dump: format!("{} ({})", self.tool.path.display(), self.tool.release()),
+            tables: sources.len() as u64,
+            table_bytes: sources.iter().map(|source| source.table_bytes).sum(),
+            units: dump_units(sources, self.leader.server.major()).len() as u64,
+            large_objects: self.large_objects.len() as u64,
+            jobs: options.jobs,
+            excluded: self.leader.selection.filters.excluded.clone(),
+            emptied: self.leader.selection.filters.emptied.clone(),
+            hooks: options.hooks.plan(&DUMP_POINTS),
+        }
+    }
+}

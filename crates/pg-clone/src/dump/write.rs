@@ -1,0 +1,203 @@
+//! Copies everything in parallel, and publishes the manifest last.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use backup_core::manifest::{FORMAT, Kind, MANIFEST_NAME, Manifest, Outcome, Part, Tool as Writer};
+use backup_core::pipeline::UploadBudget;
+use backup_core::progress::Event;
+use backup_core::store::{SharedStore, StoreWrite};
+use backup_core::{FormatError, catalogue};
+use jiff::Timestamp;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::describe::{Copied, Facts, counts, describe};
+use super::leader::Leader;
+use super::source::Source;
+use super::worker::{self, Work, Written};
+use super::{large_objects, schema};
+use crate::adapters::connection::Server;
+use crate::batch::dump_batches;
+use crate::config::DumpOptions;
+use crate::detail::DumpDetail;
+use crate::dump_key::DumpKey;
+use crate::error::{PgError, PgResult};
+use crate::pack::PackSpace;
+use crate::plan::dump_units;
+use crate::run::Run;
+use crate::settings;
+
+/// Writes one dump of `source`; the manifest and its size.
+#[allow(clippy::too_many_arguments)] // each is something only the caller knows
+pub(super) async fn write(
+    server: &Server,
+    store: &SharedStore,
+    options: &DumpOptions,
+    run: &Run,
+    source: Source<schema::Running>,
+    key: &DumpKey,
+    sequence: u64,
+    started_at: Timestamp,
+) -> PgResult<(Manifest, u64)> {
+    let created_at = run.clock.now();
+    let folder = key.folder()?;
+    let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
+    let budget = UploadBudget::default();
+    let Source { leader, tool, large_objects, schema } = source;
+    announce(&leader, &large_objects, run);
+
+    // If one of both fails the other is stopped: it may have hours to go.
+    let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
+    let schema_budget = budget.clone();
+    let encoding = settings::read(&leader.session, &options.database).await?.encoding;
+    let tables = dump_units(&leader.sources, leader.server.major());
+    let batches = dump_batches(&tables);
+    let pieces = batches.len() + large_objects.len().div_ceil(large_objects::BATCH);
+    let work = Arc::new(Work {
+        server: server.clone(),
+        database: options.database.clone(),
+        snapshot: leader.snapshot.clone(),
+        sources: leader.sources.clone(),
+        tables,
+        batches,
+        large_objects,
+        workers: options.jobs.min(pieces.max(1)),
+        locked: Barrier::new(options.jobs.min(pieces.max(1))),
+        packs: PackSpace::new(Arc::clone(&writer), folder.clone(), budget),
+        compression_level: options.compression_level,
+        raw_encoding: encoding == "SQL_ASCII",
+        next: AtomicUsize::new(0),
+        run: both.clone(),
+    });
+    let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);
+    let rows = copy_rows(Arc::clone(&work), &both);
+    let facts = both.or_cancelled(Facts::read(&leader, options));
+    let (schema, rows, facts) = tokio::join!(stopping(&both, schema), stopping(&both, rows), stopping(&both, facts));
+    let (schema, rows, facts) = first_failure(schema, rows, facts)?;
+    run.step("dump.catalogue", &options.database);
+    facts.warn(run);
+    let (detail, parts) = describe(&leader, &tool, &work, facts, schema, rows);
+    leader.still_holds().await?;
+
+    run.step("dump.manifest", MANIFEST_NAME);
+    run.last_chance_to_stop()?;
+    let manifest = manifest(options, key, &detail, parts, sequence, [started_at, created_at])?;
+    let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
+    if let Some(fault) = published.pointer_fault {
+        run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
+    }
+    Ok((manifest, published.manifest_bytes))
+}
+
+fn manifest(
+    options: &DumpOptions,
+    key: &DumpKey,
+    detail: &DumpDetail,
+    parts: Vec<Part>,
+    sequence: u64,
+    [started_at, created_at]: [Timestamp; 2],
+) -> PgResult<Manifest> {
+    Ok(Manifest {
+        format: FORMAT,
+        id: Uuid::now_v7(),
+        kind: Kind::Pg,
+        source: options.database.clone(),
+        config: options.config.clone(),
+        created_at,
+        started_at,
+        tool: Writer::current(),
+        parent: None,
+        sequence,
+        outcome: Outcome::Good,
+        counts: counts(detail, &parts),
+        parts,
+        tags: options.tags.clone(),
+        encryption: None,
+        detail: serde_json::to_value(detail)
+            .map_err(|error| FormatError::Invalid { key: key.to_string(), what: error.to_string() })?,
+        unknown: serde_json::Map::new(),
+    })
+}
+
+/// All three, or the failure that stopped the others: they say less than it does.
+fn first_failure<A, B, C>(a: PgResult<A>, b: PgResult<B>, c: PgResult<C>) -> PgResult<(A, B, C)> {
+    match (a, b, c) {
+        (Ok(a), Ok(b), Ok(c)) => Ok((a, b, c)),
+        (a, b, c) => {
+            let failures = [a.err(), b.err(), c.err()].into_iter().flatten();
+            Err(failures.min_by_key(|error| matches!(error, PgError::Interrupted)).unwrap_or(PgError::Interrupted))
+        }
+    }
+}
+
+/// Cancels `run` when `work` fails.
+async fn stopping<T>(run: &Run, work: impl Future<Output = PgResult<T>>) -> PgResult<T> {
+    let done = work.await;
+    if done.is_err() {
+        run.cancel.cancel();
+    }
+    done
+}
+
+fn announce(leader: &Leader, large_objects: &[u32], run: &Run) {
+    let bytes = leader.sources.iter().map(|source| source.table_bytes).sum();
+    let items = dump_units(&leader.sources, leader.server.major()).len() + large_objects.len().div_ceil(1_000);
+    run.progress.event(Event::Total { bytes, items: items as u64 });
+    if leader.server.in_recovery {
+        run.progress.warn(
+            "this is a standby: rows of unlogged tables are not there, and long copies may be cancelled by recovery \
+             (see max_standby_streaming_delay)"
+                .to_owned(),
+        );
+    }
+}
+
+async fn copy_rows(work: Arc<Work>, run: &Run) -> PgResult<Copied> {
+    run.step("dump.data", &format!("{} units", work.tables.len()));
+    let mut workers = JoinSet::new();
+    for _ in 0..work.workers {
+        workers.spawn(worker::work(Arc::clone(&work)));
+    }
+    let mut all = gather(&mut workers, run).await?;
+    let metadata = if work.large_objects.is_empty() {
+        None
+    } else {
+        run.step("dump.large_objects", &format!("{} objects", work.large_objects.len()));
+        let (rows, packs) = worker::copy_metadata(&work).await?;
+        all.packs.extend(packs);
+        Some(rows)
+    };
+    Ok(Copied { written: all, metadata })
+}
+
+/// Waits for all workers. The first failure stops the others, which are waited for all the same: what they have on its
+/// way must have arrived before anybody clears away.
+async fn gather(workers: &mut JoinSet<PgResult<Written>>, run: &Run) -> PgResult<Written> {
+    let mut all = Ok(Written::default());
+    while let Some(written) = workers.join_next().await {
+        match (written.unwrap_or_else(|error| Err(worker_died(&error))), &mut all) {
+            (Ok(written), Ok(all)) => {
+                all.tables.extend(written.tables);
+                all.slices.extend(written.slices);
+                all.packs.extend(written.packs);
+            }
+            (Err(error), Ok(_)) => {
+                run.cancel.cancel();
+                all = Err(error);
+            }
+            // A worker that was stopped says less than the one that failed.
+            (Err(error), Err(PgError::Interrupted)) => all = Err(error),
+            (_, Err(_)) => {}
+        }
+    }
+    all
+}
+
+fn worker_died(error: &tokio::task::JoinError) -> PgError {
+    PgError::Refused {
+        what: format!("a worker died: {error}"),
+        help: "this is unexpected: please report it; nothing was published".to_owned(),
+    }
+}
