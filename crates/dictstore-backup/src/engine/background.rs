@@ -16,12 +16,12 @@ pub(super) struct Background {
 impl Background {
     /// Of a process whose threads may run where this one may. A niceness of 0 is not to step back at all.
     pub(super) fn new(niceness: u8) -> Self {
-        let processors = thread::sched_getaffinity(None).ok().filter(|processors| processors.count() > 1);
-        let processors = processors.map(|mut processors| {
-            let last = (0..CpuSet::MAX_CPU).rev().find(|number| processors.is_set(*number));
-            last.into_iter().for_each(|number| processors.unset(number));
-            processors
-        });
+        let mut processors = thread::sched_getaffinity(None).ok().filter(|all| all.count() > 1);
+        if let Some(all) = &mut processors
+            && let Some(last) = (0..CpuSet::MAX_CPU).rev().find(|number| all.is_set(*number))
+        {
+            all.unset(last);
+        }
         Self { niceness, processors }
     }
 

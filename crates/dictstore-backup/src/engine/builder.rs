@@ -182,7 +182,7 @@ impl Builder {
 
     /// How far the threads that encode and write backups step back behind the service's own, from 1 to 19;
     /// [`NICENESS_DEFAULT`] without it. It only counts while there are more threads to run than processors: on one that
-    /// is always busy, 19 leaves a backup a sixtieth of a processor and 10 a tenth (sched(7)). They also leave one of
+    /// is always busy, 19 leaves a backup a seventieth of a processor and 10 a tenth (sched(7)). They also leave one of
     /// several processors to the service alone. 0 is not to step back at all.
     #[must_use]
     pub fn niceness(mut self, niceness: u8) -> Self {
@@ -220,8 +220,10 @@ impl Builder {
             return Err(DictError::Usage { what: "the interval must be more than zero".to_owned() });
         }
         if self.settings.niceness > NICENESS_MAX {
-            let what =
-                format!("the niceness {} is more than {NICENESS_MAX}, the lowest priority", self.settings.niceness);
+            let what = format!(
+                "the niceness {} is more than {NICENESS_MAX}, the lowest priority: give 0 to {NICENESS_MAX}",
+                self.settings.niceness
+            );
             return Err(DictError::Usage { what });
         }
         Backups::start(self.settings, self.on_failure)

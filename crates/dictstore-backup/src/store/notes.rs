@@ -1,6 +1,6 @@
-//! A list that grows without ever being moved: one push never pays for a million before it.
+//! A list whose entries are never moved: one push does not pay for a million before it.
 
-/// Entries of a piece: a kilobyte of slots, which allocators hand out without looking around.
+/// Entries of a piece: a kilobyte of slots, which allocators hand out without looking around. The first piece grows to it.
 const PIECE: usize = 256;
 
 /// Entries in the order in which they came.
@@ -20,7 +20,8 @@ impl<T> Notes<T> {
         match self.pieces.last_mut().filter(|piece| piece.len() < PIECE) {
             Some(piece) => piece.push(entry),
             None => {
-                let mut piece = Vec::with_capacity(PIECE);
+                // Most tables are hardly changed between two backups.
+                let mut piece = if self.pieces.is_empty() { Vec::new() } else { Vec::with_capacity(PIECE) };
                 piece.push(entry);
                 self.pieces.push(piece);
             }
