@@ -7,6 +7,7 @@ pub mod differential;
 pub mod kill;
 pub mod pg;
 pub mod retention;
+pub mod truth;
 
 use crate::harness::{Row, RowResult};
 
@@ -18,6 +19,7 @@ pub fn all() -> RowResult<Vec<Row>> {
     let mut rows = pg::rows();
     rows.extend(self::core::rows());
     rows.extend(retention::rows());
+    rows.extend(truth::rows());
     rows.extend(dict::rows());
     rows.extend(app::rows());
     rows.extend(differential::rows()?);

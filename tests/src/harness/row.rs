@@ -26,6 +26,8 @@ pub enum Area {
     App,
     /// Arguments, output, exit codes.
     Cli,
+    /// Wrong data that was once said to be right.
+    Truth,
 }
 
 impl Area {
@@ -41,6 +43,7 @@ impl Area {
             Self::Dict => "dict",
             Self::App => "app",
             Self::Cli => "cli",
+            Self::Truth => "truth",
         }
     }
 }

@@ -1,0 +1,36 @@
+//! What once ended well and gave wrong, missing or foreign data: rows W1 to W12.
+
+mod complete;
+mod enum_hash;
+mod links;
+mod listing;
+mod location;
+mod nothing;
+mod plan;
+mod server;
+mod source;
+mod sqlite;
+mod standby;
+
+use crate::harness::Row;
+
+/// The rows.
+#[must_use]
+pub fn rows() -> Vec<Row> {
+    [
+        complete::rows(),
+        source::rows(),
+        nothing::rows(),
+        enum_hash::rows(),
+        standby::rows(),
+        sqlite::rows(),
+        listing::rows(),
+        links::rows(),
+        server::rows(),
+        location::rows(),
+        plan::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
