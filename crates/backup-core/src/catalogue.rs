@@ -43,14 +43,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The manifest if it can be used and its backup is whole.
+    /// The manifest if it can be used and its backup has everything that was asked for.
     #[must_use]
     pub fn good(&self) -> Option<&Manifest> {
         self.manifest.as_ref().ok().filter(|manifest| manifest.outcome == Outcome::Good)
     }
+
+    /// The manifest if it can be used and its backup has everything of its source.
+    #[must_use]
+    pub fn complete(&self) -> Option<&Manifest> {
+        self.manifest.as_ref().ok().filter(|manifest| manifest.is_complete())
+    }
 }
 
-/// The name of the newest good backup of a folder, so that a listing that lags cannot hide it. Only a hint: it is never
+/// The name of the newest complete backup of a folder, so that a listing that lags cannot hide it. Only a hint: it is never
 /// trusted without reading the manifest it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Pointer {
@@ -108,21 +114,20 @@ pub async fn read(store: &dyn StoreRead, key: &Key) -> Result<Manifest, CoreErro
     Ok(Manifest::from_bytes(key, &bytes)?)
 }
 
-/// The newest good one of `entries`, by [`order`].
-#[must_use]
-pub fn newest_good(entries: &[Entry]) -> Option<&Entry> {
-    entries.iter().max_by_key(|entry| entry.good().map(order)).filter(|entry| entry.good().is_some())
-}
-
-/// The newest good backup below `prefix`: the newest of those listed and the one `pointer` names.
+/// The newest backup below `prefix` that `wanted` takes: of those listed and the one `pointer` names.
 ///
 /// # Errors
 /// What the store says.
-pub async fn latest(store: &dyn StoreRead, prefix: &str, pointer: &Key) -> StoreResult<Option<(Key, Manifest)>> {
-    let pointed = pointed(store, pointer).await?;
+pub async fn newest(
+    store: &dyn StoreRead,
+    prefix: &str,
+    pointer: &Key,
+    wanted: impl Fn(&Manifest) -> bool + Sync,
+) -> StoreResult<Option<(Key, Manifest)>> {
+    let pointed = pointed(store, pointer).await?.filter(|(_, manifest)| wanted(manifest));
     let listed = stream(store, prefix).try_filter_map(async |entry| {
         Ok(match entry.manifest {
-            Ok(manifest) if manifest.outcome == Outcome::Good => Some((entry.key, manifest)),
+            Ok(manifest) if wanted(&manifest) => Some((entry.key, manifest)),
             _ => None,
         })
     });
@@ -148,7 +153,8 @@ pub async fn next_sequence(store: &dyn StoreRead, prefix: &str, pointer: &Key) -
     Ok(highest.saturating_add(1))
 }
 
-/// The good backup `pointer` names, so that a listing that lags cannot hide the newest; `None` if it is gone or damaged.
+/// The backup `pointer` names, so that a listing that lags cannot hide the newest; `None` if it is gone or damaged. Earlier
+/// versions moved the pointer to backups with something left out, too.
 ///
 /// # Errors
 /// What the store says.
@@ -157,7 +163,7 @@ pub async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option
         return Ok(None);
     };
     match read(store, &pointer.manifest).await {
-        Ok(manifest) if manifest.outcome == Outcome::Good => Ok(Some((pointer.manifest, manifest))),
+        Ok(manifest) => Ok(Some((pointer.manifest, manifest))),
         Err(CoreError::Store(error)) if !error.is_not_found() => Err(error),
         // Pruned since, or damaged: the listing shows the latter.
         _ => Ok(None),

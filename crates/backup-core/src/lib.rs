@@ -20,6 +20,7 @@ pub mod progress;
 pub mod prune;
 pub mod retention;
 pub mod secret;
+pub mod source;
 pub mod store;
 
 pub use error::{CoreError, FormatError, StoreError};

@@ -17,6 +17,7 @@ pub use uuid::Uuid;
 use crate::digest::Sha256Digest;
 use crate::error::FormatError;
 use crate::key::Key;
+use crate::source::Identity;
 
 /// The newest major format this version reads, and the one it writes.
 pub const FORMAT: u64 = 1;
@@ -133,6 +134,9 @@ pub struct Manifest<D = Value> {
     pub kind: Kind,
     /// What was backed up, such as the database's name. Retention never mixes sources.
     pub source: String,
+    /// Which server, file or folder that name was looked up in; absent in manifests of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub identity: Option<Identity>,
     /// Name of the configuration it was made with.
     pub config: String,
     /// When the source was as the backup has it.
@@ -146,8 +150,11 @@ pub struct Manifest<D = Value> {
     pub parent: Option<Uuid>,
     /// Position among the backups of its source, from 1; orders them even when clocks step back.
     pub sequence: u64,
-    /// Whether it is whole.
+    /// Whether everything that was asked for could be read.
     pub outcome: Outcome,
+    /// Whether nothing was left out on request; absent in manifests of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub complete: Option<bool>,
     /// What it consists of.
     pub parts: Vec<Part>,
     /// Totals by name: `tables`, `rows`, `bytes`.
@@ -166,6 +173,13 @@ pub struct Manifest<D = Value> {
 }
 
 impl<D> Manifest<D> {
+    /// Whether it holds everything of its source: all could be read, and nothing was left out on request. Only such a
+    /// backup is ever the last good one.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.outcome == Outcome::Good && self.complete != Some(false)
+    }
+
     /// Bytes the backup occupies, shared parts counted in full.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
@@ -205,6 +219,7 @@ impl<D> Manifest<D> {
             id: self.id,
             kind: self.kind,
             source: self.source,
+            identity: self.identity,
             config: self.config,
             created_at: self.created_at,
             started_at: self.started_at,
@@ -212,6 +227,7 @@ impl<D> Manifest<D> {
             parent: self.parent,
             sequence: self.sequence,
             outcome: self.outcome,
+            complete: self.complete,
             parts: self.parts,
             counts: self.counts,
             tags: self.tags,

@@ -1,9 +1,11 @@
 //! Which backups to keep and which to delete: one pure function for every kind.
 //!
 //! # Rules
-//! Rules are OR-ed: what one rule keeps is kept, with the reason. Groups (one per source) never mix. Whatever the rules:
+//! Rules are OR-ed: what one rule keeps is kept, with the reason. Groups (see
+//! [`crate::source::group`]) never mix. Whatever the rules:
 //!
 //! - Only **good** backups count: those that are whole and whose needs are all there and good. Others cover nothing.
+//! - Groups never hold both complete backups and such with something left out on request: neither counts for the other.
 //! - The **last good** backup of a group is kept; so is the newest by time where clocks and sequences disagree.
 //! - A backup that is not good goes when a newer good one of its group exists, and stays otherwise: it may be all there is.
 //! - A backup dated after `now` is kept, flagged and not counted.
@@ -43,6 +45,9 @@ pub struct Candidate {
     pub sequence: u64,
     /// Whether it is whole and can be restored as far as is known.
     pub good: bool,
+    /// Whether nothing was left out of it on request. Only words follow from it: [`crate::source::group`] keeps those with
+    /// something left out in groups of their own.
+    pub complete: bool,
     /// Labels.
     pub tags: Vec<String>,
     /// Ids of backups without which this one cannot be restored.
@@ -63,6 +68,7 @@ impl Candidate {
             time,
             sequence,
             good: true,
+            complete: true,
             tags: Vec::new(),
             needs: Vec::new(),
             set: None,

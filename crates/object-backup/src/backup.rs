@@ -227,7 +227,7 @@ struct Newest {
 
 async fn newest(store: &dyn StoreRead, name: &str) -> ObjectResult<Option<Newest>> {
     let (folder, pointer) = (backup_key::folder(name)?, backup_key::pointer(name)?);
-    let Some((key, manifest)) = catalogue::latest(store, &folder, &pointer).await? else { return Ok(None) };
+    let Some((key, manifest)) = catalogue::newest(store, &folder, &pointer, Manifest::is_complete).await? else { return Ok(None) };
     let time = manifest.created_at;
     let Some(backup) = BackupKey::of_manifest(&key) else { return Ok(None) };
     let manifest = crate::list::typed(&key, manifest)?;
@@ -347,6 +347,7 @@ fn manifest(
         id: Uuid::now_v7(),
         kind: Kind::App,
         source: options.name.clone(),
+        identity: None,
         config: "default".to_owned(),
         created_at: key.time().unwrap_or(started_at),
         started_at,
@@ -354,6 +355,7 @@ fn manifest(
         parent: None,
         sequence,
         outcome: if encoded.failed.is_empty() { Outcome::Good } else { Outcome::Partial },
+        complete: Some(true),
         parts: vec![Part {
             key: key.object()?,
             role: ROLE_ARCHIVE.to_owned(),

@@ -6,7 +6,7 @@ use super::{MANIFEST_BYTES_MAX, Pointer, order, read_pointer};
 use crate::document;
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
-use crate::manifest::{FORMAT, Manifest, Outcome};
+use crate::manifest::{FORMAT, Manifest};
 use crate::store::{PutMode, PutOptions, StoreWrite};
 
 /// A backup came into being.
@@ -18,8 +18,8 @@ pub struct Published {
     pub pointer_fault: Option<StoreError>,
 }
 
-/// Publishes `manifest` as `key`, after everything it refers to was stored; then moves `pointer` to it if it is good and
-/// newer than what the pointer names.
+/// Publishes `manifest` as `key`, after everything it refers to was stored; then moves `pointer` to it if it is
+/// complete and newer than what the pointer names.
 ///
 /// Publishing the same bytes twice is one publication, so that a lost answer does no harm.
 ///
@@ -48,9 +48,9 @@ pub async fn publish(
         }
         Err(error) => return Err(error.while_writing().into()),
     }
-    let pointer_fault = match manifest.outcome {
-        Outcome::Good => move_pointer(store, pointer, key, manifest).await.err(),
-        Outcome::Partial => None,
+    let pointer_fault = match manifest.is_complete() {
+        true => move_pointer(store, pointer, key, manifest).await.err(),
+        false => None,
     };
     Ok(Published { manifest_bytes: bytes.len() as u64, pointer_fault })
 }

@@ -19,6 +19,7 @@ fn manifest(sequence: u64, second: i64) -> Manifest {
         id: Uuid::from_u128(u128::from(sequence) << 64 | u128::from(second.unsigned_abs())),
         kind: Kind::Pg,
         source: "shop".to_owned(),
+        identity: None,
         config: "nightly".to_owned(),
         created_at: Timestamp::from_second(second).unwrap(),
         started_at: Timestamp::from_second(second).unwrap(),
@@ -26,6 +27,7 @@ fn manifest(sequence: u64, second: i64) -> Manifest {
         parent: None,
         sequence,
         outcome: Outcome::Good,
+        complete: None,
         parts: Vec::new(),
         counts: std::collections::BTreeMap::new(),
         tags: Vec::new(),
@@ -112,8 +114,7 @@ async fn a_damaged_manifest_is_shown_with_what_is_wrong() {
     assert!(entries[0].manifest.is_ok());
     assert!(matches!(entries[1].manifest, Err(FormatError::Invalid { .. })));
     assert!(matches!(entries[2].manifest, Err(FormatError::Newer { found: 9, .. })));
-    assert_eq!(newest_good(&entries).unwrap().key, backup_key("a"));
-    assert!(newest_good(&entries[1..]).is_none());
+    assert!(entries[0].complete().is_some() && entries[1].complete().is_none());
 }
 
 #[tokio::test]
@@ -154,7 +155,7 @@ async fn c11_a_listing_that_omits_the_newest_does_no_harm() {
     }
     let lagging = LaggingListing { inner: store, hidden: "new" };
     assert_eq!(list(&lagging, "pg/shop/").await.unwrap().len(), 2, "the listing really omits it");
-    let (key, newest) = latest(&lagging, "pg/shop/", &pointer()).await.unwrap().unwrap();
+    let (key, newest) = newest(&lagging, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap();
     assert_eq!((key, newest.sequence), (backup_key("new"), 3));
     assert_eq!(next_sequence(&lagging, "pg/shop/", &pointer()).await.unwrap(), 4);
 }
@@ -164,7 +165,7 @@ async fn c13_the_sequence_orders_before_the_clock() {
     let store = MemoryStore::new();
     publish(&store, &backup_key("ahead"), &manifest(1, 7_200), &pointer()).await.unwrap();
     publish(&store, &backup_key("corrected"), &manifest(2, 60), &pointer()).await.unwrap();
-    let (key, _) = latest(&store, "pg/shop/", &pointer()).await.unwrap().unwrap();
+    let (key, _) = newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap();
     assert_eq!(key, backup_key("corrected"));
 }
 
@@ -176,14 +177,14 @@ async fn the_pointer_is_only_a_hint() {
     let at = read_pointer(&store, &pointer()).await.unwrap().unwrap();
     assert_eq!(at.manifest, backup_key("a"), "a slower, older run does not set it back");
 
-    let newest = async || latest(&store, "pg/shop/", &pointer()).await.unwrap().map(|(key, _)| key);
+    let found = async || newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().map(|(key, _)| key);
     for nonsense in [&b"not json"[..], br#"{"format":1}"#, br#"{"format":1,"manifest":"../x","sequence":1}"#] {
         write(&store, "pg/shop/latest.json", nonsense).await;
-        assert_eq!(newest().await, Some(backup_key("a")));
+        assert_eq!(found().await, Some(backup_key("a")));
     }
     let gone = br#"{"format":1,"manifest":"pg/shop/gone.dump/manifest.json","sequence":9,"created_at":"2026-01-01T00:00:00Z"}"#;
     write(&store, "pg/shop/latest.json", gone).await;
-    assert_eq!(newest().await, Some(backup_key("a")));
+    assert_eq!(found().await, Some(backup_key("a")));
 }
 
 #[tokio::test]
@@ -191,11 +192,13 @@ async fn partial_backups_are_listed_and_never_latest() {
     let store = MemoryStore::new();
     let partial = Manifest { outcome: Outcome::Partial, ..manifest(5, 50) };
     publish(&store, &backup_key("p"), &partial, &pointer()).await.unwrap();
-    assert_eq!(latest(&store, "pg/shop/", &pointer()).await.unwrap(), None);
+    let left_out = Manifest { complete: Some(false), ..manifest(6, 60) };
+    publish(&store, &backup_key("q"), &left_out, &pointer()).await.unwrap();
+    assert_eq!(newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap(), None);
     assert!(read_pointer(&store, &pointer()).await.unwrap().is_none());
     publish(&store, &backup_key("a"), &manifest(1, 10), &pointer()).await.unwrap();
-    assert_eq!(latest(&store, "pg/shop/", &pointer()).await.unwrap().unwrap().0, backup_key("a"));
-    assert_eq!(list(&store, "pg/").await.unwrap().len(), 2);
+    assert_eq!(newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap().0, backup_key("a"));
+    assert_eq!(list(&store, "pg/").await.unwrap().len(), 3);
 }
 
 #[tokio::test]

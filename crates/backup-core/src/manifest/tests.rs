@@ -29,6 +29,7 @@ fn manifest() -> Manifest {
         id: Uuid::from_u128(7),
         kind: Kind::Pg,
         source: "shop".to_owned(),
+        identity: None,
         config: "nightly".to_owned(),
         created_at: "2026-11-21T03:00:04.123456Z".parse().unwrap(),
         started_at: "2026-11-21T03:00:00Z".parse().unwrap(),
@@ -36,6 +37,7 @@ fn manifest() -> Manifest {
         parent: None,
         sequence: 3,
         outcome: Outcome::Good,
+        complete: None,
         parts: vec![part()],
         counts: BTreeMap::from([("rows".to_owned(), 12), ("tables".to_owned(), 2)]),
         tags: Vec::new(),
@@ -208,10 +210,12 @@ prop_compose! {
     ) -> Manifest {
         Manifest {
             source,
+            identity: None,
             created_at: Timestamp::new(second, nanosecond).unwrap_or(Timestamp::UNIX_EPOCH),
             parent: parent.map(Uuid::from_u128),
             sequence,
             outcome: if good { Outcome::Good } else { Outcome::Partial },
+            complete: None,
             parts,
             counts,
             tags,

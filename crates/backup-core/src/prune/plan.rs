@@ -11,6 +11,7 @@ use crate::error::FormatError;
 use crate::key::Key;
 use crate::manifest::{Manifest, Outcome};
 use crate::retention::{Candidate, RetentionPlan};
+use crate::source;
 
 /// What will be removed, backup by backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -39,18 +40,19 @@ pub struct Removal {
     pub needs: Vec<Key>,
 }
 
-/// The usable ones of `entries`, for [`crate::retention::plan`]: the manifest's key as id, kind and source as group.
+/// The usable ones of `entries`, for [`crate::retention::plan`]: the manifest's key as id, [`source::group`] as group.
 #[must_use]
 pub fn candidates(entries: &[Entry]) -> Vec<Candidate> {
     let keys = keys_by_id(entries);
     usable(entries)
         .map(|(key, manifest)| Candidate {
             good: manifest.outcome == Outcome::Good,
+            complete: manifest.complete != Some(false),
             tags: manifest.tags.clone(),
             needs: manifest.parent.map(|parent| name_of(&keys, parent)).into_iter().collect(),
             ..Candidate::new(
                 key.as_str(),
-                format!("{}/{}", format!("{:?}", manifest.kind).to_lowercase(), manifest.source),
+                source::group(manifest),
                 manifest.created_at,
                 manifest.sequence,
             )

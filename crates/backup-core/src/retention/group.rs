@@ -28,7 +28,8 @@ pub(super) fn decide(candidates: &[&Candidate], policy: &Policy, now: Timestamp)
             }
         }
         if let Some(last_good) = last_good {
-            reasons[last_good].push("last good".to_owned());
+            let why = if candidates[last_good].complete { "last good" } else { "last partial" };
+            reasons[last_good].push(why.to_owned());
         }
         if let Some(&newest) = group.counted.last()
             && Some(newest) != last_good
