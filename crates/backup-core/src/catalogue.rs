@@ -144,11 +144,26 @@ pub async fn newest(
 /// # Errors
 /// What the store says.
 pub async fn next_sequence(store: &dyn StoreRead, prefix: &str, pointer: &Key) -> StoreResult<u64> {
+    next_sequence_seeing(store, prefix, pointer, drop).await
+}
+
+/// [`next_sequence`], with every entry given to `see`, so that whoever wants to know more need not list again.
+///
+/// # Errors
+/// What the store says.
+pub async fn next_sequence_seeing(
+    store: &dyn StoreRead,
+    prefix: &str,
+    pointer: &Key,
+    mut see: impl FnMut(Entry) + Send,
+) -> StoreResult<u64> {
     let pointed = read_pointer(store, pointer).await?.map_or(0, |pointer| pointer.sequence);
     let mut entries = Box::pin(stream(store, prefix));
     let mut highest = pointed;
     while let Some(entry) = entries.next().await {
-        highest = highest.max(entry?.manifest.map_or(0, |manifest| manifest.sequence));
+        let entry = entry?;
+        highest = highest.max(entry.manifest.as_ref().map_or(0, |manifest| manifest.sequence));
+        see(entry);
     }
     Ok(highest.saturating_add(1))
 }

@@ -29,10 +29,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether `text` names this source: its id, or the host it was reached by.
+    /// Whether `text` names this source: its id, or the host it was reached by, with or without the port.
     #[must_use]
     pub fn is_named(&self, text: &str) -> bool {
-        self.id == text || self.host == text
+        self.id == text || self.host == text || self.host.rsplit_once(':').is_some_and(|(host, _)| host == text)
     }
 }
 

@@ -87,6 +87,11 @@ impl Config {
         Ok(Self { document, profile, elsewhere, environment, flags })
     }
 
+    /// Whether the file has the configuration `config`.
+    pub(crate) fn defines(&self, config: &str) -> bool {
+        self.document.defines(self.profile.as_deref(), config)
+    }
+
     /// What counts for the configuration `config`, or for commands that have none.
     ///
     /// # Errors

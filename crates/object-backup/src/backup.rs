@@ -227,7 +227,9 @@ struct Newest {
 
 async fn newest(store: &dyn StoreRead, name: &str) -> ObjectResult<Option<Newest>> {
     let (folder, pointer) = (backup_key::folder(name)?, backup_key::pointer(name)?);
-    let Some((key, manifest)) = catalogue::newest(store, &folder, &pointer, Manifest::is_complete).await? else { return Ok(None) };
+    let Some((key, manifest)) = catalogue::newest(store, &folder, &pointer, Manifest::is_complete).await? else {
+        return Ok(None);
+    };
     let time = manifest.created_at;
     let Some(backup) = BackupKey::of_manifest(&key) else { return Ok(None) };
     let manifest = crate::list::typed(&key, manifest)?;

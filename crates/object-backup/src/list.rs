@@ -158,7 +158,9 @@ pub async fn find(store: &dyn StoreRead, which: &str, name: Option<&str>) -> Obj
     let missing = || ObjectError::NoBackup { which: which.to_owned(), location: store.describe() };
     let key = if which == "latest" {
         let name = name.unwrap_or(DEFAULT_NAME);
-        let newest = catalogue::newest(store, &backup_key::folder(name)?, &backup_key::pointer(name)?, Manifest::is_complete).await?;
+        let newest =
+            catalogue::newest(store, &backup_key::folder(name)?, &backup_key::pointer(name)?, Manifest::is_complete)
+                .await?;
         newest.and_then(|(key, _)| BackupKey::of_manifest(&key)).ok_or_else(missing)?
     } else {
         BackupKey::parse(which).ok_or_else(missing)?

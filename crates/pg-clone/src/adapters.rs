@@ -2,6 +2,7 @@
 
 pub(crate) mod archive_file;
 pub(crate) mod catalog;
+pub(crate) mod cluster;
 pub mod connection;
 pub(crate) mod conninfo;
 pub(crate) mod hook_process;

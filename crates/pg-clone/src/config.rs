@@ -37,6 +37,10 @@ pub struct DumpOptions {
     pub pg_bin: Option<PathBuf>,
     /// Labels for retention.
     pub tags: Vec<String>,
+    /// Publishes a dump of a database without tables and large objects, too.
+    pub allow_empty: bool,
+    /// Refuses to publish if rows or bytes fell by more than so many percent since the complete dump before.
+    pub max_shrink: Option<u8>,
     /// What runs before it; only hooks of [`Point::PreDump`](crate::hook::Point::PreDump) count.
     pub hooks: Hooks,
 }
@@ -56,6 +60,8 @@ impl DumpOptions {
             lock_timeout: Duration::from_secs(30),
             pg_bin: None,
             tags: Vec::new(),
+            allow_empty: false,
+            max_shrink: None,
             hooks: Hooks::default(),
         }
     }
@@ -75,8 +81,15 @@ impl DumpOptions {
 /// How a dump is to be restored.
 #[derive(Clone, Debug)]
 pub struct RestoreOptions {
-    /// What to restore: a dump's key, or a database for its latest good dump.
+    /// What to restore: a dump's key, or a database for its latest complete dump.
     pub wanted: String,
+    /// The cluster the dump must be of, by its id or its host; otherwise the one that is restored on, or the only one there
+    /// are dumps of.
+    pub cluster: Option<String>,
+    /// The configuration the dump must be of.
+    pub config: Option<String>,
+    /// Take a dump of any configuration if none was made with this one: it is one for restores only.
+    pub config_for_restores: bool,
     /// The database to restore into; otherwise the one that was dumped.
     pub into: Option<String>,
     /// Workers, each with its own connection.
@@ -113,6 +126,9 @@ impl RestoreOptions {
     pub fn new(wanted: impl Into<String>) -> Self {
         Self {
             wanted: wanted.into(),
+            cluster: None,
+            config: None,
+            config_for_restores: false,
             into: None,
             jobs: jobs_default(),
             confirm: None,

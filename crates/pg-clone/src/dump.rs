@@ -4,6 +4,7 @@ mod describe;
 mod large_objects;
 mod leader;
 mod long_row;
+mod place;
 mod readable;
 mod report;
 mod schema;
@@ -14,15 +15,17 @@ mod write;
 use std::sync::Arc;
 
 use backup_core::key::Key;
-use backup_core::manifest::{MANIFEST_NAME, Manifest};
-use backup_core::store::{SharedStore, StoreRead, StoreWrite};
-use backup_core::{catalogue, probe};
+use backup_core::manifest::MANIFEST_NAME;
+use backup_core::probe;
+use backup_core::source::Identity;
+use backup_core::store::{SharedStore, StoreWrite};
 use jiff::Timestamp;
 
+use self::place::Place;
 pub use self::report::DumpReport;
 pub use self::source::DumpPlan;
 use self::source::Source;
-use self::write::write;
+use self::write::{Written, write};
 use crate::adapters::connection::Server;
 pub use crate::config::DumpOptions;
 use crate::dump_key::DumpKey;
@@ -40,8 +43,9 @@ const ATTEMPTS_MAX: usize = 8;
 /// As [`dump`], but for the store.
 pub async fn plan(server: &Server, _store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<DumpPlan> {
     options.check()?;
+    let identity = run.or_cancelled(server.identity(&options.database)).await?;
     let source = run.or_cancelled(Source::open(server, options, run, drop)).await?;
-    Ok(source.plan(server, options, run.clock.now()))
+    Ok(source.plan(server, identity, options, run.clock.now()))
 }
 
 /// Dumps a database into `store`.
@@ -64,9 +68,10 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
         run.progress.warn(format!("what a killed restore left could not be mended: {error}"));
     }
     let hooks = run_hooks(server, options, run).await?;
+    let identity = run.or_cancelled(server.identity(&options.database)).await?;
     let mut attempt = 1;
-    let (key, (manifest, manifest_bytes)) = loop {
-        match Box::pin(try_once(server, store, options, run, started_at)).await {
+    let (key, written) = loop {
+        match Box::pin(try_once(server, &identity, store, options, run, started_at)).await {
             // Letting go of everything lets the other session have its lock, and we come after it.
             Err(error @ PgError::LockRace { .. }) if attempt < ATTEMPTS_MAX => {
                 attempt += 1;
@@ -77,7 +82,7 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     };
     run.step("dump.published", &key.to_string());
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(DumpReport::of(&key, &manifest, manifest_bytes, seconds, hooks))
+    Ok(DumpReport::of(&key, &identity, written, seconds, hooks))
 }
 
 /// Before any lock and the snapshot: the dump holds what they did, and none of them waits for us.
@@ -96,11 +101,12 @@ async fn run_hooks(server: &Server, options: &DumpOptions, run: &Run) -> PgResul
 /// One dump, begun once; what a failed one wrote is removed.
 async fn try_once(
     server: &Server,
+    identity: &Identity,
     store: &SharedStore,
     options: &DumpOptions,
     run: &Run,
     started_at: Timestamp,
-) -> PgResult<(DumpKey, (Manifest, u64))> {
+) -> PgResult<(DumpKey, Written)> {
     let source = run
         .or_cancelled(Source::open(server, options, run, |request| {
             run.step("dump.schema", &request.tool.version);
@@ -108,45 +114,18 @@ async fn try_once(
         }))
         .await
         .map_err(leader::explained)?;
-    let (key, sequence) = run.or_cancelled(next_key(store, options, run)).await?;
+    let place = run.or_cancelled(Place::next(store, options, identity, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
     // still upload can appear after the clearing away.
-    let written = Box::pin(write(server, store, options, run, source, &key, sequence, started_at)).await;
+    let written = Box::pin(write(server, identity, store, options, run, source, &place, started_at)).await;
     let written = written.map_err(leader::explained);
     // After a lost answer the manifest may exist: its parts must stay.
     if let Err(error) = &written
         && !matches!(error, PgError::Store(store) if store.is_ambiguous())
     {
-        clear_away(store, &key.folder()?).await;
+        clear_away(store, &place.key.folder()?).await;
     }
-    Ok((key, written?))
-}
-
-/// The next dump's key and sequence number. The key's time never goes back: a clock that did would otherwise make an
-/// older dump the latest.
-async fn next_key(store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<(DumpKey, u64)> {
-    let now = run.clock.now();
-    let database = DumpKey::database_folder(&options.database)?;
-    let children = store.list_children(&format!("{database}/")).await?;
-    let newest = children
-        .iter()
-        .filter_map(|child| DumpKey::parse_folder_name(&options.database, child.trim_end_matches('/')))
-        .map(|key| key.timestamp)
-        .max();
-    let timestamp = match newest {
-        Some(newest) if newest >= now => {
-            run.progress.warn(format!(
-                "the clock is behind the newest dump of `{}` ({newest}): this dump is ordered after it all the same",
-                options.database
-            ));
-            newest + jiff::SignedDuration::from_micros(1)
-        }
-        _ => now,
-    };
-    let key = DumpKey::new(&options.database, timestamp, &options.config);
-    let reader: Arc<dyn StoreRead> = Arc::clone(store) as Arc<dyn StoreRead>;
-    let sequence = catalogue::next_sequence(&*reader, &format!("{database}/"), &key.pointer()?).await?;
-    Ok((key, sequence))
+    Ok((place.key, written?))
 }
 
 /// Removes what a failed dump wrote. Best effort: a store that lets us write may not let us delete, and `lastgood pg

@@ -34,6 +34,7 @@
 pub mod adapters;
 mod archive_toc;
 mod batch;
+mod completeness;
 pub mod config;
 pub mod detail;
 pub mod dump;

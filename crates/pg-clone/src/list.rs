@@ -1,5 +1,6 @@
 //! What dumps there are, and which one somebody means.
 
+mod filter;
 mod find;
 
 use std::collections::BTreeSet;
@@ -7,15 +8,18 @@ use std::collections::BTreeSet;
 use backup_core::catalogue::{self, Entry};
 use backup_core::error::{CoreError, FormatError};
 use backup_core::key::Key;
-use backup_core::manifest::{Kind, Manifest, Outcome};
+use backup_core::manifest::{Kind, Manifest};
+use backup_core::source::Identity;
 use backup_core::store::StoreRead;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use find::{Found, find};
+pub use filter::Filter;
+pub use find::{Found, Wanted, find};
 
+use crate::completeness::settle;
 use crate::detail::DumpDetail;
 use crate::dump_key::{DumpKey, POINTER_NAME, ROOT, decode};
 use crate::error::PgResult;
@@ -33,7 +37,7 @@ const CLAIM_BYTES_MAX: u64 = 1024;
 pub enum State {
     /// Everything is in it.
     Good,
-    /// Some of the source could not be read.
+    /// Something was left out on request, or could not be read: never the last good one.
     Partial,
     /// Its manifest cannot be used.
     Damaged,
@@ -52,6 +56,9 @@ pub struct Listed {
     pub database: String,
     /// The configuration it was made with.
     pub config: String,
+    /// The cluster it is of; absent where the dump does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Identity>,
     /// When the source was as the dump has it.
     pub time: Timestamp,
     /// Bytes it occupies.
@@ -78,11 +85,12 @@ pub struct Listed {
     order: DumpKey,
 }
 
-/// The dumps of `database`, or of all, the newest last. Runs that never published a manifest are not dumps.
+/// The dumps that `filter` takes, the newest last. Runs that never published a manifest are not dumps.
 ///
 /// # Errors
 /// What the store says. A manifest that cannot be used is listed, not an error.
-pub async fn list(store: &dyn StoreRead, database: Option<&str>) -> PgResult<Vec<Listed>> {
+pub async fn list(store: &dyn StoreRead, filter: &Filter) -> PgResult<Vec<Listed>> {
+    let database = filter.database.as_deref();
     let folder = folder_of(database)?;
     let ours = entries(store, &folder).try_filter_map(async |entry| Ok(listed(&entry)));
     let mut dumps: Vec<Listed> = ours.try_collect().await?;
@@ -90,6 +98,7 @@ pub async fn list(store: &dyn StoreRead, database: Option<&str>) -> PgResult<Vec
     let legacy = legacy::list(store).await?;
     let wanted = |dump: &LegacyDump| database.is_none_or(|database| dump.key.database == database);
     dumps.extend(legacy.into_iter().filter(wanted).map(listed_legacy));
+    dumps.retain(|dump| filter.takes(&dump.database, &dump.config, dump.cluster.as_ref()));
     dumps.sort_by(|left, right| left.order.cmp(&right.order));
     Ok(dumps)
 }
@@ -108,7 +117,8 @@ async fn add_pointed(store: &dyn StoreRead, database: Option<&str>, dumps: &mut 
         let Some((manifest_key, manifest)) = pointed else { continue };
         let Some(key) = DumpKey::of_manifest(&manifest_key) else { continue };
         let missing = !dumps.iter().any(|dump| dump.order == key);
-        dumps.extend(listed(&(key, Entry { key: manifest_key, manifest: Ok(manifest) })).filter(|_| missing));
+        let entry = Entry { key: manifest_key, manifest: Ok(settle(manifest)) };
+        dumps.extend(listed(&(key, entry)).filter(|_| missing));
     }
     Ok(())
 }
@@ -168,7 +178,10 @@ fn entries<'a>(
     folder: &'a str,
 ) -> impl Stream<Item = PgResult<(DumpKey, Entry)>> + Unpin + 'a {
     Box::pin(catalogue::stream(store, folder).filter_map(async |entry| match entry {
-        Ok(entry) => DumpKey::of_manifest(&entry.key).map(|key| Ok((key, entry))),
+        Ok(Entry { key: at, manifest }) => {
+            let key = DumpKey::of_manifest(&at)?;
+            Some(Ok((key, Entry { key: at, manifest: manifest.map(settle) })))
+        }
         Err(error) => Some(Err(error.into())),
     }))
 }
@@ -178,6 +191,7 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
         key: key.to_string(),
         database: key.database.clone(),
         config: key.config.clone(),
+        cluster: None,
         time: key.timestamp,
         stored_bytes: None,
         content_bytes: None,
@@ -206,10 +220,8 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
         content_bytes: Some(manifest.content_bytes()),
         tables: manifest.counts.get("tables").copied(),
         rows: manifest.counts.get("rows").copied(),
-        state: match manifest.outcome {
-            Outcome::Good => State::Good,
-            Outcome::Partial => State::Partial,
-        },
+        state: if manifest.is_complete() { State::Good } else { State::Partial },
+        cluster: manifest.identity.clone(),
         fault: None,
         tags: manifest.tags.clone(),
         key: key.to_string(),
@@ -224,6 +236,7 @@ fn listed_legacy(dump: LegacyDump) -> Listed {
         key: dump.key.to_string(),
         database: dump.key.database.clone(),
         config: dump.key.config.clone(),
+        cluster: None,
         time: dump.key.timestamp,
         stored_bytes: Some(dump.bytes),
         content_bytes: None,
@@ -265,26 +278,15 @@ pub(crate) fn typed(key: &Key, manifest: Manifest<Value>) -> Result<Manifest<Dum
     if let Some(what) = misplaced(key, &manifest) {
         return Err(invalid(what).into());
     }
-    let detail = serde_json::from_value(manifest.detail).map_err(|error| invalid(error.to_string()))?;
-    Ok(Manifest {
-        format: manifest.format,
-        id: manifest.id,
-        kind: manifest.kind,
-        source: manifest.source,
-        config: manifest.config,
-        created_at: manifest.created_at,
-        started_at: manifest.started_at,
-        tool: manifest.tool,
-        parent: manifest.parent,
-        sequence: manifest.sequence,
-        outcome: manifest.outcome,
-        parts: manifest.parts,
-        counts: manifest.counts,
-        tags: manifest.tags,
-        encryption: manifest.encryption,
-        detail,
-        unknown: manifest.unknown,
-    })
+    let mut manifest = settle(manifest);
+    let detail = std::mem::take(&mut manifest.detail);
+    let detail = serde_json::from_value(detail).map_err(|error| invalid(error.to_string()))?;
+    Ok(manifest.with_detail(detail))
+}
+
+/// The manifest if it is that of a dump and lies where it belongs.
+pub(crate) fn usable(key: &Key, manifest: Manifest<Value>) -> Option<Manifest<Value>> {
+    (manifest.kind == Kind::Pg && misplaced(key, &manifest).is_none()).then_some(manifest)
 }
 
 #[cfg(test)]

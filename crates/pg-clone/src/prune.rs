@@ -11,14 +11,17 @@ use backup_core::error::{FormatError, StoreError};
 use backup_core::key::Key;
 use backup_core::prune::{self as core, GRACE, IncompletePlan, PruneOutcome};
 use backup_core::retention::{self, Action, Candidate, Decision, Policy};
+use backup_core::source::Identity;
 use backup_core::store::{Store, StoreRead};
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::completeness::settle;
 use crate::dump_key::{DumpKey, KeyForm, ROOT};
 use crate::error::PgResult;
 use crate::legacy::{self, LegacyDump};
+use crate::list::Filter;
 use crate::run::Run;
 
 /// Segment of a key that is the folder of a dump: `pg/shop/….dump/…`.
@@ -27,8 +30,8 @@ const FOLDER_DEPTH: usize = 3;
 /// What is to be pruned.
 #[derive(Clone, Debug)]
 pub struct PruneOptions {
-    /// Only dumps of this database.
-    pub database: Option<String>,
+    /// Which dumps are decided about; all, unless something narrows them.
+    pub filter: Filter,
     /// What to keep; without a policy only what interrupted runs left is cleared away.
     pub policy: Option<Policy>,
     /// Whether the policy also holds for single-file dumps of django-pgclone.
@@ -47,11 +50,11 @@ impl PruneOptions {
     /// Clears away what interrupted runs left, and nothing else.
     #[must_use]
     pub fn incomplete() -> Self {
-        Self { database: None, policy: None, include_legacy: false, grace: GRACE }
+        Self { filter: Filter::default(), policy: None, include_legacy: false, grace: GRACE }
     }
 
-    fn wants(&self, database: &str) -> bool {
-        self.database.as_deref().is_none_or(|wanted| wanted == database)
+    fn wants(&self, row: &Pruned) -> bool {
+        self.filter.takes(&row.database, &row.config, row.cluster.as_ref())
     }
 }
 
@@ -85,12 +88,19 @@ pub struct Pruned {
     pub key: String,
     /// The database.
     pub database: String,
+    /// The configuration it was made with.
+    pub config: String,
+    /// The cluster it is of; absent where the dump does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Identity>,
     /// When the source was as the dump has it.
     pub time: Timestamp,
     /// Bytes it occupies.
     pub stored_bytes: u64,
-    /// Whether it is whole.
+    /// Whether everything that was asked for could be read.
     pub good: bool,
+    /// Whether nothing was left out on request either.
+    pub complete: bool,
     /// Keep or delete.
     pub action: Action,
     /// Why.
@@ -201,11 +211,11 @@ async fn plan_dumps(
     let entries = entries(store).await?;
     let mut candidates = core::candidates(&entries);
     let mut rows: HashMap<String, Pruned> = entries.iter().filter_map(row).collect();
-    candidates.retain(|candidate| rows.get(&candidate.id).is_some_and(|row| options.wants(&row.database)));
+    candidates.retain(|candidate| rows.get(&candidate.id).is_some_and(|row| options.wants(row)));
     plan.untouched.extend(entries.iter().filter_map(|entry| unusable(entry, options)));
 
     let legacy = legacy::list(store).await?;
-    for dump in legacy.into_iter().filter(|dump| options.wants(&dump.key.database)) {
+    for dump in legacy.into_iter().filter(|dump| options.wants(&legacy_row(dump))) {
         if options.include_legacy {
             candidates.push(legacy_candidate(&dump));
             rows.insert(dump.object.to_string(), legacy_row(&dump));
@@ -287,12 +297,12 @@ impl PruneReport {
 
 impl PruneOptions {
     fn wants_key(&self, manifest: &Key) -> bool {
-        DumpKey::of_manifest(manifest).is_none_or(|key| self.wants(&key.database))
+        DumpKey::of_manifest(manifest).is_none_or(|key| self.filter.takes_database(&key.database))
     }
 
     /// Whether the upload belongs to a dump of the database, or to its pointer.
     fn wants_upload(&self, key: &Key) -> bool {
-        let Some(database) = &self.database else { return true };
+        let Some(database) = &self.filter.database else { return true };
         DumpKey::database_folder(database).is_ok_and(|folder| key.as_str().starts_with(&format!("{folder}/")))
     }
 }
@@ -306,11 +316,13 @@ fn scope() -> String {
 async fn entries(store: &dyn StoreRead) -> PgResult<Vec<Entry>> {
     let scope = scope();
     let mut entries: Vec<Entry> = catalogue::stream(store, &scope)
-        .map_ok(|mut entry| {
-            if let Ok(manifest) = &mut entry.manifest {
+        .map_ok(|entry| {
+            let manifest = entry.manifest.map(|manifest| {
+                let mut manifest = settle(manifest);
                 manifest.detail = serde_json::Value::Null;
-            }
-            entry
+                manifest
+            });
+            Entry { manifest, ..entry }
         })
         .try_collect()
         .await?;
@@ -326,9 +338,12 @@ fn row(entry: &Entry) -> Option<(String, Pruned)> {
         Pruned {
             key: key.to_string(),
             database: key.database,
+            config: key.config,
+            cluster: manifest.identity.clone(),
             time: manifest.created_at,
             stored_bytes: manifest.stored_bytes(),
             good: entry.good().is_some(),
+            complete: entry.complete().is_some(),
             action: Action::Keep,
             reasons: Vec::new(),
             future: false,
@@ -355,9 +370,12 @@ fn legacy_row(dump: &LegacyDump) -> Pruned {
     Pruned {
         key: dump.key.to_string(),
         database: dump.key.database.clone(),
+        config: dump.key.config.clone(),
+        cluster: None,
         time: dump.key.timestamp,
         stored_bytes: dump.bytes,
         good: dump.bytes > 0,
+        complete: dump.bytes > 0,
         action: Action::Keep,
         reasons: Vec::new(),
         future: false,

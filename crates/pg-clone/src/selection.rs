@@ -147,6 +147,7 @@ pub struct Chosen {
 pub(crate) fn choose(selection: &Selection, entries: &[Entry], detail: &DumpDetail) -> PgResult<Chosen> {
     let graph = Graph::new(entries);
     refuse_unmatched(selection, &graph, &detail.tables)?;
+    refuse_without_rows(selection, &graph, detail)?;
     let selected = graph.selected(selection);
     let mut chosen = Chosen {
         excluded: selection.excluded,
@@ -216,6 +217,29 @@ fn refuse_unmatched(selection: &Selection, graph: &Graph<'_>, tables: &[TableDum
                 .to_owned(),
         }),
     }
+}
+
+/// Whoever names a table means its rows. Where the dump was made without them, nothing would come back and nobody be told.
+fn refuse_without_rows(selection: &Selection, graph: &Graph<'_>, detail: &DumpDetail) -> PgResult<()> {
+    if selection.schema_only || !selection.only_some() {
+        return Ok(());
+    }
+    let emptied: BTreeSet<&str> = detail.filters.emptied.iter().map(String::as_str).collect();
+    let labelled = graph.tables.iter().map(|((schema, name), id)| (format!("{schema}.{name}"), *schema, *name, *id));
+    let selected = graph.selected(selection);
+    let (without, with): (Vec<_>, Vec<_>) =
+        labelled.filter(|(.., id)| selected.contains(id)).partition(|(label, ..)| emptied.contains(label.as_str()));
+    let named = without.iter().find(|(_, schema, name, _)| {
+        selection.tables.iter().any(|pattern| pattern.matches(schema, name, *schema == VISIBLE_SCHEMA))
+    });
+    let Some((label, ..)) = named.or_else(|| without.first().filter(|_| with.is_empty())) else { return Ok(()) };
+    Err(PgError::Refused {
+        what: format!("the rows of `{label}` were left out of this dump"),
+        help:
+            "choose a dump that has them (`lastgood pg ls` shows which are complete), or restore the definition alone \
+               with --schema-only; nothing was changed"
+                .to_owned(),
+    })
 }
 
 /// Sequences and materialized views that only rows do not touch. A sequence that belongs to a table without new rows stays

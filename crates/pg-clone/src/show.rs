@@ -2,6 +2,7 @@
 
 use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Outcome, Part, Tool};
+use backup_core::source::Identity;
 use backup_core::store::StoreRead;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -38,8 +39,13 @@ pub struct ShownDump {
     pub database: String,
     /// The configuration it was made with.
     pub config: String,
-    /// Whether everything is in it.
+    /// The cluster it is of; absent where the dump does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Identity>,
+    /// Whether everything that was asked for could be read.
     pub outcome: Outcome,
+    /// Whether nothing was left out on request either. Only a complete dump is ever the last good one.
+    pub complete: bool,
     /// When the source was as the dump has it.
     pub created_at: Timestamp,
     /// When the run began.
@@ -149,9 +155,9 @@ pub struct ShownFile {
 ///
 /// # Errors
 /// As [`list::find`].
-pub async fn show(store: &dyn StoreRead, wanted: &str) -> PgResult<Shown> {
+pub async fn show(store: &dyn StoreRead, wanted: impl Into<list::Wanted<'_>>) -> PgResult<Shown> {
     match list::find(store, wanted).await? {
-        Found::Ours { key, manifest } => Ok(Shown::Dump(Box::new(shown(key, *manifest)))),
+        Found::Ours { key, manifest, .. } => Ok(Shown::Dump(Box::new(shown(key, *manifest)))),
         Found::Legacy { key, database, object, created_at, bytes } => {
             let (header, fault) = match legacy::open(store, &object).await {
                 Ok(archive) => (Some(archive.header), None),
@@ -166,6 +172,7 @@ pub async fn show(store: &dyn StoreRead, wanted: &str) -> PgResult<Shown> {
 
 fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
     let (stored_bytes, content_bytes) = (manifest.stored_bytes(), manifest.content_bytes());
+    let complete = manifest.is_complete();
     let detail = manifest.detail;
     let tables = detail.tables.into_iter().map(|table| ShownTable {
         data: ShownRows::of(&table.data),
@@ -180,6 +187,8 @@ fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
         id: manifest.id,
         database: manifest.source,
         config: manifest.config,
+        complete,
+        cluster: manifest.identity,
         outcome: manifest.outcome,
         created_at: manifest.created_at,
         started_at: manifest.started_at,

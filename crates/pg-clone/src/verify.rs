@@ -129,14 +129,15 @@ impl VerifyReport {
 /// error: see [`VerifyReport::into_result`].
 pub async fn verify(
     store: &dyn StoreRead,
-    wanted: &str,
+    wanted: impl Into<list::Wanted<'_>>,
     read: ReadAmount,
     jobs: usize,
     run: &Run,
 ) -> PgResult<VerifyReport> {
+    let wanted = wanted.into();
     run.or_cancelled(async {
         match list::find(store, wanted).await? {
-            Found::Ours { key, manifest } => {
+            Found::Ours { key, manifest, .. } => {
                 run.step("verify.read", &key);
                 let mut report = check(store, key, &manifest, read, jobs, &run.progress).await?;
                 damage::name_other_dumps(store, &mut report.damage).await?;

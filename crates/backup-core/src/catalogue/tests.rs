@@ -177,7 +177,8 @@ async fn the_pointer_is_only_a_hint() {
     let at = read_pointer(&store, &pointer()).await.unwrap().unwrap();
     assert_eq!(at.manifest, backup_key("a"), "a slower, older run does not set it back");
 
-    let found = async || newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().map(|(key, _)| key);
+    let found =
+        async || newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().map(|(key, _)| key);
     for nonsense in [&b"not json"[..], br#"{"format":1}"#, br#"{"format":1,"manifest":"../x","sequence":1}"#] {
         write(&store, "pg/shop/latest.json", nonsense).await;
         assert_eq!(found().await, Some(backup_key("a")));
@@ -197,7 +198,10 @@ async fn partial_backups_are_listed_and_never_latest() {
     assert_eq!(newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap(), None);
     assert!(read_pointer(&store, &pointer()).await.unwrap().is_none());
     publish(&store, &backup_key("a"), &manifest(1, 10), &pointer()).await.unwrap();
-    assert_eq!(newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap().0, backup_key("a"));
+    assert_eq!(
+        newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap().0,
+        backup_key("a")
+    );
     assert_eq!(list(&store, "pg/").await.unwrap().len(), 3);
 }
 

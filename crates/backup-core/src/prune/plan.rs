@@ -50,12 +50,7 @@ pub fn candidates(entries: &[Entry]) -> Vec<Candidate> {
             complete: manifest.complete != Some(false),
             tags: manifest.tags.clone(),
             needs: manifest.parent.map(|parent| name_of(&keys, parent)).into_iter().collect(),
-            ..Candidate::new(
-                key.as_str(),
-                source::group(manifest),
-                manifest.created_at,
-                manifest.sequence,
-            )
+            ..Candidate::new(key.as_str(), source::group(manifest), manifest.created_at, manifest.sequence)
         })
         .collect()
 }

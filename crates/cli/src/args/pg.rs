@@ -78,6 +78,13 @@ pub(crate) struct Dump {
     /// Label for `prune --keep-tag`, repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
+    /// Dump a database that has no tables, too
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    /// Publish nothing if rows or bytes fell by more than so many percent since the last complete dump; a fall by more
+    /// than 50 % is told without it
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) max_shrink: Option<u8>,
     #[command(flatten)]
     pub(crate) hooks: DumpHooks,
     #[command(flatten)]
@@ -86,11 +93,25 @@ pub(crate) struct Dump {
     pub(crate) dry_run: DryRun,
 }
 
+/// Which cluster a dump was taken from.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OfCluster {
+    /// Only dumps of this cluster: its host or id as `pg ls` and `pg show` print them, or `unknown` for those that do not
+    /// say
+    #[arg(long, value_name = "HOST|ID")]
+    pub(crate) cluster: Option<String>,
+}
+
 /// Arguments of `pg ls`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// Only dumps of this database
     pub(crate) database: Option<String>,
+    /// Only dumps of this configuration
+    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    pub(crate) config: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfCluster,
     /// Print the names of the databases that have dumps, and nothing else
     #[arg(long)]
     pub(crate) only_db_names: bool,
@@ -102,15 +123,19 @@ pub(crate) struct Ls {
 /// Arguments of `pg show`.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The dump's key, a database for its latest good dump, or DATABASE~1 for the one before
+    /// The dump's key, a database for its latest complete dump, or DATABASE~1 for the one before
     pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) of: OfCluster,
 }
 
 /// Arguments of `pg verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The dump's key, a database for its latest good dump, or DATABASE~1 for the one before
+    /// The dump's key, a database for its latest complete dump, or DATABASE~1 for the one before
     pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) of: OfCluster,
     /// Read everything (`all`) or the n-th of t shares (`n/t`) and compare with the hashes; without it only presence and
     /// size are compared
     #[arg(long, value_name = "all|n/t")]
@@ -120,16 +145,19 @@ pub(crate) struct Verify {
 /// Arguments of `pg restore`.
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// The dump's key, a database (or its URL without password) for its latest good dump, or DATABASE~1 for the one
+    /// The dump's key, a database (or its URL without password) for its latest complete dump, or DATABASE~1 for the one
     /// before; or :previous, :current (:pre, :post) or :NAME for a local database
     #[arg(value_name = "KEY|DATABASE|:LOCAL")]
     pub(crate) wanted: String,
     /// Database to restore into [default: the one that was dumped]
     #[arg(long, value_name = "DATABASE")]
     pub(crate) into: Option<String>,
-    /// `[pg.configs.NAME]` of the configuration file whose settings count
-    #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
-    pub(crate) config: String,
+    /// Only dumps of this configuration; it may be one that leaves something out. Its settings in the configuration file
+    /// (`[pg.configs.NAME]`) are used, too
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfCluster,
     /// Confirm that the live database of this name is replaced
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
@@ -181,7 +209,7 @@ pub(crate) struct HooksTest {
     /// Database, connection string or URL of the server; the hooks are told that it is about this database [default:
     /// from the environment]
     pub(crate) database: Option<String>,
-    /// Make the scratch database of this dump, or of the latest good one of a database, as a restore would [default: an
+    /// Make the scratch database of this dump, or of the latest complete one of a database, as a restore would [default: an
     /// empty one]
     #[arg(long, value_name = "KEY|DATABASE")]
     pub(crate) from: Option<String>,
@@ -269,6 +297,11 @@ pub(crate) struct Recover {
 pub(crate) struct Prune {
     /// Only dumps of this database
     pub(crate) database: Option<String>,
+    /// Only dumps of this configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfCluster,
     #[command(flatten)]
     pub(crate) unfinished: Unfinished,
     /// Hold the rules against single-file dumps of django-pgclone, too

@@ -12,7 +12,9 @@ mod restore;
 mod show;
 mod verify;
 
-use crate::args::pg::{Hooks, Limits, Pg, Tools};
+use pg_clone::list::Wanted;
+
+use crate::args::pg::{Hooks, Limits, OfCluster, Pg, Tools};
 use crate::args::retention::timeout;
 use crate::config::{Layer, Set};
 use crate::context::Context;
@@ -65,4 +67,9 @@ fn named(database: Option<&str>, context: &Context) -> CliResult<Option<String>>
         // Only the database of the argument itself: one from the environment would hide the others.
         Some(text) => Ok(context.server(Some(text))?.1),
     }
+}
+
+/// The dump that somebody who is connected to no server means.
+fn wanted<'a>(text: &'a str, of: &'a OfCluster) -> Wanted<'a> {
+    Wanted { cluster: of.cluster.as_deref(), ..Wanted::from(text) }
 }

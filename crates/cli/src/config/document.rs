@@ -83,6 +83,11 @@ impl Document {
         }
         Ok(all)
     }
+
+    /// Whether the file has the configuration `config`.
+    pub(crate) fn defines(&self, profile: Option<&str>, config: &str) -> bool {
+        self.sections(profile).is_ok_and(|sections| sections.iter().any(|section| section.configs.contains_key(config)))
+    }
 }
 
 fn missing(table: &str, name: &str, names: &[&str]) -> CliError {

@@ -14,7 +14,7 @@ pub(crate) use hooks::hook_trial;
 pub(crate) use list::listing;
 pub(crate) use local::{drop_plan, drop_report, local_listing, local_plan, local_report};
 pub(crate) use prune::{prune_plan, prune_report};
-pub(crate) use restore::{recover_report, recover_step, restore_plan, restore_report};
+pub(crate) use restore::{recover_report, recover_step, restore_notes, restore_plan, restore_report};
 pub(crate) use show::shown;
 pub(crate) use verify::verify_report;
 

@@ -126,6 +126,15 @@ impl Server {
         self.candidates().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
+    /// Host and port as they mean something elsewhere: this machine's own name where no network lies between.
+    pub(crate) fn host_for_people(&self) -> String {
+        let Some(address) = self.candidates().first() else { return String::new() };
+        match address.is_local() {
+            true => format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port),
+            false => address.to_string(),
+        }
+    }
+
     /// The password this server would be sent, to be kept out of every text.
     #[must_use]
     pub fn known_secret(&self) -> Option<&Secret> {

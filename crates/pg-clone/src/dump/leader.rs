@@ -52,6 +52,16 @@ pub(crate) struct Selection {
     pub(crate) with_rows: BTreeSet<u32>,
     /// Patterns that matched nothing.
     pub(crate) unmatched: Vec<String>,
+    /// Whether a table or the rows of one are left out on request. Rows of unlogged tables are not there on a standby,
+    /// whatever is asked for.
+    pub(crate) leaves_out: bool,
+}
+
+impl Selection {
+    /// Whether the database has no table of its own.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.iter().chain(&self.excluded).all(|relation| relation.extension.is_some())
+    }
 }
 
 /// Locks and a snapshot, not yet known to belong together.
@@ -169,12 +179,15 @@ fn select(relations: &[Relation], options: &DumpOptions, in_recovery: bool) -> S
         }
         if hits(&options.exclude_table, relation) {
             selection.filters.excluded.push(relation.label());
+            selection.leaves_out = true;
             selection.excluded.push(relation.clone());
             continue;
         }
         selection.kept.push(relation.clone());
-        let unreadable = relation.unlogged && (in_recovery || !options.unlogged);
-        if hits(&options.exclude_table_data, relation) || unreadable {
+        let unreadable = relation.unlogged && in_recovery;
+        let on_request = hits(&options.exclude_table_data, relation) || (relation.unlogged && !options.unlogged);
+        selection.leaves_out |= on_request;
+        if on_request || unreadable {
             selection.filters.emptied.push(relation.label());
         } else if !relation.partitioned {
             selection.with_rows.insert(relation.oid);

@@ -1,9 +1,10 @@
 //! What a dump did.
 
-use backup_core::manifest::Manifest;
+use backup_core::source::{Fall, Identity};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::write::Written;
 use crate::dump_key::DumpKey;
 use crate::hook::HookReport;
 
@@ -14,6 +15,16 @@ pub struct DumpReport {
     pub key: String,
     /// Its identity.
     pub id: Uuid,
+    /// The cluster it is of.
+    pub cluster: Identity,
+    /// Whether nothing was left out on request. Only a complete dump is ever the last good one.
+    pub complete: bool,
+    /// What was left out, a line each, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// By how much less it holds than the complete dump before, if that is worth telling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fall: Option<Fall>,
     /// Tables whose rows it holds.
     pub tables: u64,
     /// Rows.
@@ -33,15 +44,20 @@ pub struct DumpReport {
 impl DumpReport {
     pub(super) fn of(
         key: &DumpKey,
-        manifest: &Manifest,
-        manifest_bytes: u64,
+        cluster: &Identity,
+        written: Written,
         seconds: f64,
         hooks: Vec<HookReport>,
     ) -> Self {
+        let Written { manifest, manifest_bytes, detail, fall } = written;
         let count = |name: &str| manifest.counts.get(name).copied().unwrap_or_default();
         Self {
             key: key.to_string(),
             id: manifest.id,
+            cluster: cluster.clone(),
+            complete: manifest.is_complete(),
+            missing: detail.filters.missing(),
+            fall,
             tables: count("tables"),
             rows: count("rows"),
             large_objects: count("large_objects"),

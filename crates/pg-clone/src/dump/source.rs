@@ -1,5 +1,6 @@
 //! What is dumped: the locked tables, the snapshot, the program that dumps the schema; and what a dump of it would do.
 
+use backup_core::source::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::config::DumpOptions;
 use crate::dump_key::DumpKey;
-use crate::error::PgResult;
+use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, PlannedHook};
 use crate::plan::dump_units;
 use crate::run::Run;
@@ -24,6 +25,8 @@ pub struct DumpPlan {
     pub database: String,
     /// The server, without secrets.
     pub server: String,
+    /// Which cluster that is.
+    pub cluster: Identity,
     /// The server's version.
     pub server_version: String,
     /// The `pg_dump` it would run.
@@ -38,6 +41,8 @@ pub struct DumpPlan {
     pub large_objects: u64,
     /// Workers.
     pub jobs: usize,
+    /// Whether nothing is left out on request. Only a complete dump is ever the last good one.
+    pub complete: bool,
     /// Tables left out altogether.
     pub excluded: Vec<String>,
     /// Tables whose rows are left out.
@@ -79,18 +84,22 @@ impl<S> Source<S> {
             });
             if let Some(leader) = locked.describe(run).await? {
                 let large_objects = catalog::large_objects(&*leader.session).await?;
+                if !options.allow_empty && large_objects.is_empty() && leader.selection.is_empty() {
+                    return Err(nothing_there(server, options));
+                }
                 return Ok(Self { leader, tool, large_objects, schema });
             }
         }
         Err(leader::changing(options))
     }
 
-    pub(super) fn plan(&self, server: &Server, options: &DumpOptions, now: Timestamp) -> DumpPlan {
+    pub(super) fn plan(&self, server: &Server, cluster: Identity, options: &DumpOptions, now: Timestamp) -> DumpPlan {
         let sources = &self.leader.sources;
         DumpPlan {
             key: DumpKey::new(&options.database, now, &options.config).to_string(),
             database: options.database.clone(),
             server: server.describe(),
+            cluster,
             server_version: self.leader.server.version.clone(),
             pg_dump: format!("{} ({})", self.tool.path.display(), self.tool.release()),
             tables: sources.len() as u64,
@@ -98,9 +107,18 @@ impl<S> Source<S> {
             units: dump_units(sources, self.leader.server.major()).len() as u64,
             large_objects: self.large_objects.len() as u64,
             jobs: options.jobs,
+            complete: !self.leader.selection.leaves_out,
             excluded: self.leader.selection.filters.excluded.clone(),
             emptied: self.leader.selection.filters.emptied.clone(),
             hooks: options.hooks.plan(&DUMP_POINTS),
         }
+    }
+}
+
+/// A database without tables is most often the wrong one, or one that somebody emptied.
+fn nothing_there(server: &Server, options: &DumpOptions) -> PgError {
+    PgError::Confirm {
+        what: format!("`{}` on {} has no tables and no large objects", options.database, server.describe()),
+        help: "nothing was written. If it is the database you mean, dump it with --allow-empty".to_owned(),
     }
 }

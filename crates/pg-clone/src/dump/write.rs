@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use backup_core::manifest::{FORMAT, Kind, MANIFEST_NAME, Manifest, Outcome, Part, Tool as Writer};
 use backup_core::pipeline::UploadBudget;
 use backup_core::progress::Event;
+use backup_core::source::{Fall, Identity, Size};
 use backup_core::store::{SharedStore, StoreWrite};
 use backup_core::{FormatError, catalogue};
 use jiff::Timestamp;
@@ -15,33 +16,43 @@ use uuid::Uuid;
 
 use super::describe::{Copied, Facts, counts, describe};
 use super::leader::Leader;
+use super::place::{Place, judge};
 use super::source::Source;
-use super::worker::{self, Work, Written};
+use super::worker::{self, Work};
 use super::{large_objects, schema};
 use crate::adapters::connection::Server;
 use crate::batch::dump_batches;
 use crate::config::DumpOptions;
 use crate::detail::DumpDetail;
-use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
 use crate::pack::PackSpace;
 use crate::plan::dump_units;
 use crate::run::Run;
 use crate::settings;
 
-/// Writes one dump of `source`; the manifest and its size.
+/// What was written, and published.
+pub(super) struct Written {
+    pub(super) manifest: Manifest,
+    pub(super) manifest_bytes: u64,
+    pub(super) detail: DumpDetail,
+    /// By how much less it holds than the complete dump before, if that is worth telling.
+    pub(super) fall: Option<Fall>,
+}
+
+/// Writes one dump of `source`.
 #[allow(clippy::too_many_arguments)] // each is something only the caller knows
 pub(super) async fn write(
     server: &Server,
+    identity: &Identity,
     store: &SharedStore,
     options: &DumpOptions,
     run: &Run,
     source: Source<schema::Running>,
-    key: &DumpKey,
-    sequence: u64,
+    place: &Place,
     started_at: Timestamp,
-) -> PgResult<(Manifest, u64)> {
+) -> PgResult<Written> {
     let created_at = run.clock.now();
+    let key = &place.key;
     let folder = key.folder()?;
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
     let budget = UploadBudget::default();
@@ -83,20 +94,27 @@ pub(super) async fn write(
 
     run.step("dump.manifest", MANIFEST_NAME);
     run.last_chance_to_stop()?;
-    let manifest = manifest(options, key, &detail, parts, sequence, [started_at, created_at])?;
+    let complete = !leader.selection.leaves_out;
+    let manifest = Manifest {
+        identity: Some(identity.clone()),
+        complete: Some(complete),
+        ..manifest(options, place, &detail, parts, [started_at, created_at])?
+    };
+    let rows = manifest.counts.get("rows").copied().unwrap_or_default();
+    let size = Size { rows, bytes: manifest.content_bytes() };
+    let fall = judge(place.fall(size).filter(|_| complete), options, run)?;
     let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
     if let Some(fault) = published.pointer_fault {
         run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
     }
-    Ok((manifest, published.manifest_bytes))
+    Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall })
 }
 
 fn manifest(
     options: &DumpOptions,
-    key: &DumpKey,
+    place: &Place,
     detail: &DumpDetail,
     parts: Vec<Part>,
-    sequence: u64,
     [started_at, created_at]: [Timestamp; 2],
 ) -> PgResult<Manifest> {
     Ok(Manifest {
@@ -110,15 +128,15 @@ fn manifest(
         started_at,
         tool: Writer::current(),
         parent: None,
-        sequence,
+        sequence: place.sequence,
         outcome: Outcome::Good,
-        complete: Some(true),
+        complete: None,
         counts: counts(detail, &parts),
         parts,
         tags: options.tags.clone(),
         encryption: None,
         detail: serde_json::to_value(detail)
-            .map_err(|error| FormatError::Invalid { key: key.to_string(), what: error.to_string() })?,
+            .map_err(|error| FormatError::Invalid { key: place.key.to_string(), what: error.to_string() })?,
         unknown: serde_json::Map::new(),
     })
 }
@@ -176,8 +194,8 @@ async fn copy_rows(work: Arc<Work>, run: &Run) -> PgResult<Copied> {
 
 /// Waits for all workers. The first failure stops the others, which are waited for all the same: what they have on its
 /// way must have arrived before anybody clears away.
-async fn gather(workers: &mut JoinSet<PgResult<Written>>, run: &Run) -> PgResult<Written> {
-    let mut all = Ok(Written::default());
+async fn gather(workers: &mut JoinSet<PgResult<worker::Written>>, run: &Run) -> PgResult<worker::Written> {
+    let mut all = Ok(worker::Written::default());
     while let Some(written) = workers.join_next().await {
         match (written.unwrap_or_else(|error| Err(worker_died(&error))), &mut all) {
             (Ok(written), Ok(all)) => {

@@ -1,13 +1,17 @@
 //! Finds the dump that a key, a database's name or the beginning of a key means.
 
-use backup_core::catalogue;
+use std::collections::BTreeSet;
+
+use backup_core::catalogue::{self, Entry};
 use backup_core::key::Key;
-use backup_core::manifest::{Manifest, Outcome};
+use backup_core::manifest::Manifest;
+use backup_core::source::{self, Choice, Chosen, Identity, Known, Wish};
 use backup_core::store::StoreRead;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 
-use super::{entries, folder_of, read_manifest, typed};
+use super::{Filter, entries, folder_of, read_manifest, usable};
+use crate::completeness::settle;
 use crate::detail::DumpDetail;
 use crate::dump_key::{DumpKey, POINTER_NAME, ROOT};
 use crate::error::{PgError, PgResult};
@@ -15,6 +19,37 @@ use crate::legacy::{self, LegacyDump};
 
 /// Candidates named when a key's beginning means several dumps.
 const CANDIDATES_SHOWN: usize = 8;
+
+/// A dump as somebody asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// A key, the beginning of one, a database, or `DATABASE~2`.
+    pub text: &'a str,
+    /// Only of this cluster: its id, its host, or [`source::UNKNOWN`].
+    pub cluster: Option<&'a str>,
+    /// The cluster somebody is connected to: its own dumps come first.
+    pub here: Option<&'a Identity>,
+    /// Only of this configuration.
+    pub config: Option<&'a str>,
+    /// Of any configuration if none was made with that one.
+    pub config_may_be_missing: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn wish(&self) -> Wish<'a> {
+        match (self.cluster, self.here) {
+            (Some(text), _) => Wish::Named(text),
+            (None, Some(here)) => Wish::Here(here),
+            (None, None) => Wish::Any,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Wanted<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, cluster: None, here: None, config: None, config_may_be_missing: false }
+    }
+}
 
 /// The dump that was meant.
 #[derive(Clone, Debug)]
@@ -25,6 +60,8 @@ pub enum Found {
         key: String,
         /// Its manifest.
         manifest: Box<Manifest<DumpDetail>>,
+        /// Newer dumps that were passed over, since something is left out of them or they are damaged; the newest first.
+        passed_over: Vec<String>,
     },
     /// A single-file dump of django-pgclone.
     Legacy {
@@ -75,21 +112,25 @@ impl From<LegacyDump> for Found {
 /// Finds what `wanted` means, tried in this order:
 ///
 /// 1. a dump's whole key, whatever its state;
-/// 2. a database: its newest good dump, or where it has none of ours, its newest single-file dump;
-/// 3. `DATABASE~2`: as many good dumps before that one, single-file dumps counting after all of ours;
+/// 2. a database: its newest complete dump of the cluster and configuration that are meant (see
+///    [`backup_core::source`]), or where it has none of ours, its newest single-file dump;
+/// 3. `DATABASE~2`: as many complete dumps before that one, single-file dumps counting after all of ours;
 /// 4. the beginning of a key, if it means one dump only.
 ///
 /// # Errors
 /// [`PgError::NoDump`], or [`PgError::Store`] with `Invalid` for what cannot be a key at all; [`PgError::Refused`] if the
-/// database has dumps and none is good; [`PgError::Usage`] naming the candidates if a beginning means several;
+/// database has dumps and none is complete; [`PgError::Usage`] naming the candidates if a beginning means several, or if
+/// several clusters have dumps of the database and none is named;
 /// [`PgError::Format`] if the dump's manifest cannot be used.
-pub async fn find(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
+pub async fn find(store: &dyn StoreRead, wanted: impl Into<Wanted<'_>>) -> PgResult<Found> {
+    let asked = wanted.into();
+    let wanted = asked.text;
     if let Some(found) = by_key(store, wanted).await? {
         return Ok(found);
     }
     let mut refusal = None;
     for (database, back) in database_and_back(wanted) {
-        match by_database(store, database, back).await? {
+        match by_database(store, &asked, database, back).await? {
             ByDatabase::Found(found) => return Ok(*found),
             ByDatabase::NoneGood(error) => refusal = refusal.or(Some(error)),
             ByDatabase::Unknown => {}
@@ -115,7 +156,10 @@ async fn by_key(store: &dyn StoreRead, wanted: &str) -> PgResult<Option<Found>> 
     let wanted = wanted.trim_end_matches('/');
     for key in DumpKey::parse(wanted).into_iter().chain(plain()) {
         match read_manifest(store, &key).await {
-            Ok(manifest) => return Ok(Some(Found::Ours { key: key.to_string(), manifest: Box::new(manifest) })),
+            Ok(manifest) => {
+                let (key, manifest) = (key.to_string(), Box::new(manifest));
+                return Ok(Some(Found::Ours { key, manifest, passed_over: Vec::new() }));
+            }
             Err(PgError::Store(error)) if error.is_not_found() => {}
             Err(error) => return Err(error),
         }
@@ -142,58 +186,141 @@ enum ByDatabase {
     Unknown,
 }
 
-async fn by_database(store: &dyn StoreRead, database: &str, back: usize) -> PgResult<ByDatabase> {
+async fn by_database(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str, back: usize) -> PgResult<ByDatabase> {
     // What cannot be a folder's name is no database; the key or its beginning may still mean something.
     let Ok(folder) = DumpKey::database_folder(database) else { return Ok(ByDatabase::Unknown) };
-    if back == 0 {
-        // By the pointer as well: a listing that lags must not hide the newest.
-        let pointer = folder.join(POINTER_NAME)?;
-        if let Some((key, manifest)) = catalogue::latest(store, &format!("{folder}/"), &pointer).await? {
-            let manifest = Box::new(typed(&key, manifest)?);
-            let key = DumpKey::of_manifest(&key).map_or_else(|| key.to_string(), |key| key.to_string());
-            return Ok(ByDatabase::Found(Box::new(Found::Ours { key, manifest })));
-        }
+    let ours = OfDatabase::read(store, database, &folder.join(POINTER_NAME)?).await?;
+    let choice = Choice { wish: wanted.wish(), config: wanted.config, back };
+    let mut chosen = source::choose(&ours.known, &choice);
+    if chosen == Chosen::NoSuchConfig && wanted.config_may_be_missing {
+        chosen = source::choose(&ours.known, &Choice { config: None, ..choice });
     }
-    let (good, other) = ours(store, database).await?;
-    if let Some(key) = good.iter().rev().nth(back) {
-        let manifest = Box::new(read_manifest(store, key).await?);
-        return Ok(ByDatabase::Found(Box::new(Found::Ours { key: key.to_string(), manifest })));
-    }
-    let mut legacy = legacy::list(store).await?;
-    legacy.retain(|dump| dump.key.database == database && dump.bytes > 0);
-    let found = legacy.len();
-    if let Some(dump) = legacy.into_iter().rev().nth(back.saturating_sub(good.len())) {
+    let eligible = match chosen {
+        Chosen::One { at, passed_over } => return ours.found(store, at, &passed_over).await,
+        Chosen::Nothing => 0,
+        Chosen::NotEnough { eligible, .. } => eligible,
+        refused => return Ok(ByDatabase::NoneGood(ours.refusal(database, wanted, &refused))),
+    };
+    let legacy = legacy_of(store, wanted, database).await?;
+    let found = eligible + legacy.len();
+    if let Some(dump) = legacy.into_iter().rev().nth(back.saturating_sub(eligible)) {
         return Ok(ByDatabase::Found(Box::new(dump.into())));
     }
-    if good.len() + found > 0 {
-        return Ok(ByDatabase::NoneGood(PgError::Refused {
-            what: format!("`{database}` has only {} dumps to go back to in {}", good.len() + found, store.describe()),
-            help: format!("`lastgood pg ls {database}` shows them"),
-        }));
+    let others = ours.known.len() - eligible + ours.unusable.len();
+    if found + others == 0 {
+        return Ok(ByDatabase::Unknown);
     }
-    if other > 0 {
-        return Ok(ByDatabase::NoneGood(PgError::Refused {
-            what: format!("`{database}` has no good dump in {}: {other} are partial or damaged", store.describe()),
-            help: format!("`lastgood pg ls {database}` shows them; a partial one can be restored by its whole key"),
-        }));
-    }
-    Ok(ByDatabase::Unknown)
+    Ok(ByDatabase::NoneGood(not_enough(store, database, found, others)))
 }
 
-/// The good dumps of ours, by [`catalogue::order`], and how many others there are.
-async fn ours(store: &dyn StoreRead, database: &str) -> PgResult<(Vec<DumpKey>, usize)> {
-    let mut good = Vec::new();
-    let mut other = 0;
-    let folder = folder_of(Some(database))?;
-    let mut found = entries(store, &folder);
-    while let Some((key, entry)) = found.try_next().await? {
-        match &entry.manifest {
-            Ok(manifest) if manifest.outcome == Outcome::Good => good.push((catalogue::order(manifest), key)),
-            _ => other += 1,
-        }
+/// Single-file dumps of the database; they do not say which cluster they are of.
+async fn legacy_of(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str) -> PgResult<Vec<LegacyDump>> {
+    let mut legacy = legacy::list(store).await?;
+    let filter = Filter {
+        database: Some(database.to_owned()),
+        config: wanted.config.map(str::to_owned),
+        cluster: wanted.cluster.map(str::to_owned),
+    };
+    legacy.retain(|dump| dump.bytes > 0 && filter.takes(&dump.key.database, &dump.key.config, None));
+    Ok(legacy)
+}
+
+fn not_enough(store: &dyn StoreRead, database: &str, found: usize, others: usize) -> PgError {
+    let location = store.describe();
+    if found > 0 {
+        return PgError::Refused {
+            what: format!("`{database}` has only {found} complete dumps to go back to in {location}"),
+            help: format!("`lastgood pg ls {database}` shows them"),
+        };
     }
-    good.sort();
-    Ok((good.into_iter().map(|(_, key)| key).collect(), other))
+    PgError::Refused {
+        what: format!("`{database}` has no complete dump in {location}: {others} are partial or damaged"),
+        help: format!(
+            "`lastgood pg ls {database}` shows them; a partial one is restored by its whole key, or by --config with its \
+             configuration"
+        ),
+    }
+}
+
+/// All dumps of one database.
+struct OfDatabase {
+    keys: Vec<DumpKey>,
+    known: Vec<Known>,
+    /// Those whose manifest cannot be used.
+    unusable: Vec<DumpKey>,
+}
+
+impl OfDatabase {
+    async fn read(store: &dyn StoreRead, database: &str, pointer: &Key) -> PgResult<Self> {
+        let (mut keys, mut known, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
+        let mut add = |key: DumpKey, entry: Entry| match entry.manifest.ok().and_then(|it| usable(&entry.key, it)) {
+            Some(manifest) => {
+                known.push(Known::of(&manifest));
+                keys.push(key);
+            }
+            None => unusable.push(key),
+        };
+        // By the pointer as well: a listing that lags must not hide the newest.
+        let pointed = catalogue::pointed(store, pointer).await?;
+        let pointed = pointed.and_then(|(key, manifest)| Some((DumpKey::of_manifest(&key)?, key, settle(manifest))));
+        let pointed_key = pointed.as_ref().map(|(key, ..)| key.clone());
+        if let Some((key, at, manifest)) = pointed {
+            add(key, Entry { key: at, manifest: Ok(manifest) });
+        }
+        let folder = folder_of(Some(database))?;
+        let mut found = entries(store, &folder);
+        while let Some((key, entry)) = found.try_next().await? {
+            if Some(&key) != pointed_key.as_ref() {
+                add(key, entry);
+            }
+        }
+        Ok(Self { keys, known, unusable })
+    }
+
+    async fn found(&self, store: &dyn StoreRead, at: usize, passed_over: &[usize]) -> PgResult<ByDatabase> {
+        let key = &self.keys[at];
+        let manifest = Box::new(read_manifest(store, key).await?);
+        // A damaged one has no sequence to go by.
+        let newer = self.unusable.iter().filter(|other| other.timestamp > key.timestamp);
+        let mut passed_over: Vec<&DumpKey> = passed_over.iter().map(|&at| &self.keys[at]).chain(newer).collect();
+        passed_over.sort();
+        let passed_over = passed_over.into_iter().rev().map(ToString::to_string).collect();
+        Ok(ByDatabase::Found(Box::new(Found::Ours { key: key.to_string(), manifest, passed_over })))
+    }
+
+    fn refusal(&self, database: &str, wanted: &Wanted<'_>, chosen: &Chosen) -> PgError {
+        let (what, help) = match chosen {
+            Chosen::Ambiguous(newest) => {
+                let each = newest.iter().map(|&at| format!("{} (newest `{}`)", self.cluster(at), self.keys[at]));
+                let each: Vec<String> = each.collect();
+                (
+                    format!("dumps of `{database}` are of {} clusters: {}", each.len(), each.join(", ")),
+                    "say which with --cluster HOST or ID, or give a dump's key".to_owned(),
+                )
+            }
+            Chosen::NoSuchSource => (
+                format!("no dump of `{database}` is of the cluster `{}`", wanted.cluster.unwrap_or_default()),
+                format!("there are dumps of {}", self.distinct(|at| self.cluster(at))),
+            ),
+            _ => (
+                format!(
+                    "no dump of `{database}` was made with the configuration `{}`",
+                    wanted.config.unwrap_or_default()
+                ),
+                format!("there are dumps of {}", self.distinct(|at| format!("`{}`", self.known[at].config))),
+            ),
+        };
+        PgError::Usage { what, help: format!("{help}; nothing was changed") }
+    }
+
+    fn cluster(&self, at: usize) -> String {
+        self.known[at].identity.as_ref().map_or_else(|| source::UNKNOWN.to_owned(), ToString::to_string)
+    }
+
+    fn distinct(&self, name: impl Fn(usize) -> String) -> String {
+        let names: BTreeSet<String> = (0..self.known.len()).map(name).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    }
 }
 
 async fn by_beginning(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
@@ -215,7 +342,7 @@ async fn by_beginning(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
             (_, Some(dump)) => Ok(dump.into()),
             (key, None) => {
                 let manifest = Box::new(read_manifest(store, &key).await?);
-                Ok(Found::Ours { key: key.to_string(), manifest })
+                Ok(Found::Ours { key: key.to_string(), manifest, passed_over: Vec::new() })
             }
         },
         count => Err(ambiguous(wanted, count, &keys)),
@@ -230,6 +357,6 @@ fn ambiguous(wanted: &str, count: usize, keys: &[(DumpKey, Option<LegacyDump>)])
     }
     PgError::Usage {
         what: format!("`{wanted}` may mean {count} dumps: {}", candidates.join(", ")),
-        help: "give more of the key, or only the database's name for its newest good dump".to_owned(),
+        help: "give more of the key, or only the database's name for its newest complete dump".to_owned(),
     }
 }

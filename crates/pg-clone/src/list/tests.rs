@@ -42,14 +42,14 @@ async fn refused(store: &MemoryStore, wanted: &str) -> PgError {
 #[tokio::test]
 async fn dumps_are_listed_newest_last_with_what_is_in_them() {
     let (store, keys) = store().await;
-    let listed = list(&store, None).await.unwrap();
+    let listed = list(&store, &Filter::default()).await.unwrap();
     assert_eq!(listed.iter().map(|dump| dump.key.clone()).collect::<Vec<_>>(), keys);
     assert_eq!(states(&listed), [State::Good, State::Good, State::Good, State::Partial, State::Good]);
     assert_eq!((listed[0].tables, listed[0].rows, &*listed[0].config), (Some(2), Some(5), "nightly"));
     assert!(listed[0].stored_bytes > Some(0) && listed[0].content_bytes > Some(0));
-    let weird = list(&store, Some("we/ird 100%")).await.unwrap();
+    let weird = list(&store, &Filter::of("we/ird 100%")).await.unwrap();
     assert_eq!((weird.len(), &*weird[0].database), (1, "we/ird 100%"));
-    assert_eq!(list(&store, Some("nothing")).await.unwrap(), []);
+    assert_eq!(list(&store, &Filter::of("nothing")).await.unwrap(), []);
     assert_eq!(database_names(&store).await.unwrap(), ["shop", "we/ird 100%"]);
 }
 
@@ -57,7 +57,7 @@ async fn dumps_are_listed_newest_last_with_what_is_in_them() {
 async fn c2_interrupted_runs_are_not_listed() {
     let store = MemoryStore::new();
     TestDump::new("shop", "2026-11-01T03:00:00Z", SHOP).store_objects(&store).await;
-    assert_eq!(list(&store, None).await.unwrap(), []);
+    assert_eq!(list(&store, &Filter::default()).await.unwrap(), []);
     assert_eq!(database_names(&store).await.unwrap(), Vec::<String>::new());
     assert!(matches!(refused(&store, "shop").await, PgError::NoDump { .. }));
 }
@@ -72,7 +72,7 @@ async fn c7_c8_unusable_manifests_are_listed_with_their_fault_and_never_the_late
     overwrite(&store, &manifest, text.replace("nightly", "hourly!")).await;
     put(&store, "pg/shop/2026-11-07-03-00-00-000000.nightly.dump/manifest.json", b"{\"format\":2}").await;
 
-    let listed = list(&store, Some("shop")).await.unwrap();
+    let listed = list(&store, &Filter::of("shop")).await.unwrap();
     assert_eq!(states(&listed)[4..], [State::Damaged, State::Newer]);
     assert!(listed[4].fault.as_ref().unwrap().contains("does not have the digest"));
     assert!(listed[5].fault.as_ref().unwrap().contains("format 2"));
@@ -133,7 +133,7 @@ async fn single_file_dumps_are_listed_and_found_after_ours() {
     put(&store, "web/old/none/2021-01-01-00-00-00-000000.dump", b"PGDMP").await;
     put(&store, "web/old/none/2022-01-01-00-00-00-000000.dump", b"").await;
 
-    let listed = list(&store, Some("shop")).await.unwrap();
+    let listed = list(&store, &Filter::of("shop")).await.unwrap();
     assert_eq!((states(&listed)[4], listed[4].stored_bytes), (State::Unchecked, Some(5)));
     assert_eq!(found(&store, "shop").await, keys[2], "ours are checked, that one is not");
     assert_eq!(found(&store, "shop~3").await, "shop/2026_11_09_03_00_00_000000.default.dump");
@@ -169,6 +169,6 @@ async fn a_manifest_of_another_dump_is_no_dump() {
     let manifest = |key: &str| DumpKey::parse(key).unwrap().manifest().unwrap();
     let foreign = backup_core::pipeline::read_all(&store, &manifest(&blog), 1 << 20).await.unwrap();
     overwrite(&store, &manifest(&shop), foreign).await;
-    assert_eq!(states(&list(&store, Some("shop")).await.unwrap()), [State::Damaged]);
+    assert_eq!(states(&list(&store, &Filter::of("shop")).await.unwrap()), [State::Damaged]);
     assert!(matches!(refused(&store, &shop).await, PgError::Format(FormatError::Invalid { .. })));
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::error::PgError;
-use crate::list;
+use crate::list::{self, Filter};
 use crate::test_dump::{SHOP, TestDump, overwrite};
 
 fn at(text: &str) -> Timestamp {
@@ -20,7 +20,7 @@ fn last(count: u32) -> PruneOptions {
 }
 
 fn of(database: &str, options: PruneOptions) -> PruneOptions {
-    PruneOptions { database: Some(database.to_owned()), ..options }
+    PruneOptions { filter: Filter::of(database), ..options }
 }
 
 async fn publish(store: &MemoryStore, database: &str, day: u64) -> String {
@@ -38,7 +38,7 @@ async fn planned(store: &MemoryStore, options: &PruneOptions) -> PrunePlan {
 }
 
 async fn keys(store: &MemoryStore) -> Vec<String> {
-    list::list(store, None).await.unwrap().into_iter().map(|dump| dump.key).collect()
+    list::list(store, &Filter::default()).await.unwrap().into_iter().map(|dump| dump.key).collect()
 }
 
 async fn objects(store: &MemoryStore, prefix: &str) -> Vec<String> {
@@ -79,8 +79,8 @@ async fn one_database_alone_is_pruned_when_asked() {
     let plan = planned(&store, &of("shop", last(1))).await;
     assert!(plan.dumps.iter().all(|dump| dump.database == "shop"));
     apply(&store, &plan, &Run::silent()).await.unwrap();
-    assert_eq!(list::list(&store, Some("shop")).await.unwrap().len(), 1);
-    assert_eq!(list::list(&store, Some("blog")).await.unwrap().len(), 3);
+    assert_eq!(list::list(&store, &Filter::of("shop")).await.unwrap().len(), 1);
+    assert_eq!(list::list(&store, &Filter::of("blog")).await.unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Finds the dump, looks at the target, and says what a restore would do; changes nothing.
 
 use backup_core::key::Key;
+use backup_core::source::Identity;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
 use crate::hook::{PlannedHook, RESTORE_POINTS};
-use crate::list::{self, Found};
+use crate::list::{self, Found, Wanted};
 use crate::local::{self, CopyChange, NAME_BYTES_MAX};
 use crate::messages::MANAGED_ROLES;
 use crate::recover;
@@ -27,6 +28,20 @@ pub struct RestorePlan {
     pub key: String,
     /// When the source was as the dump has it.
     pub created_at: Timestamp,
+    /// The cluster the dump is of; absent where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Identity>,
+    /// Whether that is the cluster to restore on; absent where the dump does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_cluster: Option<bool>,
+    /// Whether nothing was left out of the dump.
+    pub complete: bool,
+    /// What was left out of it, a line each, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Newer dumps that were passed over, since something is left out of them or they are damaged; the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<String>,
     /// The server to restore on, without secrets.
     pub server: String,
     /// Its major version.
@@ -192,16 +207,32 @@ pub async fn prepare(
 }
 
 async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, run: &Run) -> PgResult<RestorePlan> {
-    let found = list::find(&**store, &options.wanted).await?;
+    let mut admin = server.connect_admin().await?;
+    let here = server.identity_by(&admin).await?;
+    let wanted = Wanted {
+        text: &options.wanted,
+        cluster: options.cluster.as_deref(),
+        here: Some(&here),
+        config: options.config.as_deref(),
+        config_may_be_missing: options.config_for_restores,
+    };
+    let found = list::find(&**store, wanted).await?;
     let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
     server.refuse_if_guarded(&target)?;
-    let admin = server.connect_admin_for(&target).await?;
+    if target == "postgres" {
+        // The session that is open may be in the very database that is to be renamed.
+        admin = server.connect_admin_for(&target).await?;
+    }
     let (server_major, is_standby) = major(&admin).await?;
     let replaces = replaced(&admin, &target).await?;
     let databases = recover::look(&admin).await?;
     let seen = Seen { admin, server_major, target, replaces };
     let mut plan = match found {
-        Found::Ours { key, manifest } => ours(server, store, options, run, seen, key, manifest).await?,
+        Found::Ours { key, manifest, passed_over } => {
+            let same = manifest.identity.as_ref().map(|of| of.id == here.id);
+            let plan = ours(server, store, options, run, seen, key, manifest).await?;
+            RestorePlan { passed_over, same_cluster: same, ..plan }
+        }
         Found::Legacy { key, object, created_at, bytes, .. } => {
             legacy(server, options, seen, key, object, (created_at, bytes))
         }
@@ -264,6 +295,11 @@ async fn ours(
     Ok(RestorePlan {
         key,
         created_at: manifest.created_at,
+        cluster: manifest.identity.clone(),
+        same_cluster: None,
+        complete: manifest.is_complete(),
+        missing: manifest.detail.filters.missing(),
+        passed_over: Vec::new(),
         server: server.describe(),
         server_major,
         target,
@@ -292,6 +328,11 @@ fn legacy(
     RestorePlan {
         key,
         created_at,
+        cluster: None,
+        same_cluster: None,
+        complete: true,
+        missing: Vec::new(),
+        passed_over: Vec::new(),
         server: server.describe(),
         server_major: seen.server_major,
         target: seen.target,

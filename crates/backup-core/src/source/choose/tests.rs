@@ -89,7 +89,10 @@ fn backups_that_do_not_say_are_a_source_of_their_own() {
 fn dumps() -> impl Strategy<Value = Vec<Known>> {
     let dump = (0..6u64, prop::sample::select(vec!["", "1", "2"]), prop::sample::select(vec!["a", "b"]));
     let dump = (dump, prop::sample::select(vec!['c', 'p', 'f']));
-    prop::collection::vec(dump.prop_map(|((sequence, source, config), state)| known(sequence, source, config, state)), 0..10)
+    prop::collection::vec(
+        dump.prop_map(|((sequence, source, config), state)| known(sequence, source, config, state)),
+        0..10,
+    )
 }
 
 proptest! {

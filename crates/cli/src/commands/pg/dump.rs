@@ -54,6 +54,8 @@ fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<
     options.exclude_table = patterns(&layer.exclude_table)?;
     options.exclude_table_data = patterns(&layer.exclude_table_data)?;
     options.tags.clone_from(&arguments.tag);
+    options.allow_empty = arguments.allow_empty;
+    options.max_shrink = arguments.max_shrink;
     options.pg_bin = settings.bin_dir();
     options.hooks = settings.hooks();
     if let Some(jobs) = &layer.jobs {

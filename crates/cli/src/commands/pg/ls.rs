@@ -1,6 +1,6 @@
 //! `lastgood pg ls`.
 
-use pg_clone::list;
+use pg_clone::list::{self, Filter};
 
 use crate::args::pg::Ls;
 use crate::commands::pg::named;
@@ -22,7 +22,9 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
         context.printer.result(&names, |names| names.join("\n"))?;
         return Ok(Exit::Ok);
     }
-    let dumps = context.or_cancelled(async { Ok(list::list(&*store, database.as_deref()).await?) }).await?;
+    let filter =
+        Filter { database: database.clone(), config: arguments.config.clone(), cluster: arguments.of.cluster.clone() };
+    let dumps = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
     if dumps.is_empty() {
         let of = database.map_or(String::new(), |database| format!(" of `{database}`"));
         context.printer.note(&format!("there are no dumps{of} in {}", store.describe()));

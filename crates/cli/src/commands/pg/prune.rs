@@ -2,6 +2,7 @@
 
 use backup_core::retention::RetentionError;
 use pg_clone::PgError;
+use pg_clone::list::Filter;
 use pg_clone::prune::{self, PruneOptions, PrunePlan};
 
 use crate::args::pg::Prune;
@@ -41,7 +42,7 @@ fn options(arguments: &Prune, database: Option<String>) -> CliResult<PruneOption
         (true, false) => return Err(PgError::from(RetentionError::NoRule).into()),
         (false, _) => PruneOptions::new(policy),
     };
-    options.database = database;
+    options.filter = Filter { database, config: arguments.config.clone(), cluster: arguments.of.cluster.clone() };
     options.include_legacy = arguments.include_legacy;
     options.grace = arguments.unfinished.grace()?;
     Ok(options)

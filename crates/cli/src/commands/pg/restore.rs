@@ -1,6 +1,7 @@
 //! `lastgood pg restore`.
 
 use pg_clone::PgError;
+use pg_clone::config::CONFIG_DEFAULT;
 use pg_clone::dump_key::DumpKey;
 use pg_clone::local::LocalSource;
 use pg_clone::pattern::TablePattern;
@@ -14,14 +15,15 @@ use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
-use crate::render::pg::{restore_plan, restore_report};
+use crate::render::pg::{restore_notes, restore_plan, restore_report};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     let flags = Layer {
         jobs: arguments.jobs.map(|jobs| Set::flag("--jobs", jobs)),
         ..shared_flags(&arguments.tools, &arguments.limits)?
     };
-    let context = &context.with(&arguments.config, flags)?;
+    let configuration = arguments.config.as_deref().unwrap_or(CONFIG_DEFAULT);
+    let context = &context.with(configuration, flags)?;
     if let Some(source) = LocalSource::parse(&arguments.wanted) {
         let mut options = options(arguments, &context.settings, arguments.wanted.clone())?;
         if options.selection.is_partial() {
@@ -39,6 +41,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         }
     };
     let mut options = options(arguments, &context.settings, wanted)?;
+    options.config_for_restores = arguments.config.as_deref().is_some_and(|config| context.config.defines(config));
     arguments.hooks.add_to(&mut options.hooks)?;
     let store = context.open().await?;
     let mut plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
@@ -48,6 +51,9 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan, now));
         context.printer.result(&plan, words)?;
         return Ok(Exit::Ok);
+    }
+    for note in restore_notes(&plan) {
+        context.printer.warn(&note);
     }
     confirm(&plan, &mut options, context).await?;
     let report = Box::pin(restore::restore(&server, &store, &plan, &options, &context.run)).await?;
@@ -64,6 +70,8 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
 fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResult<RestoreOptions> {
     let mut options = RestoreOptions::new(wanted);
     options.into.clone_from(&arguments.into);
+    options.config.clone_from(&arguments.config);
+    options.cluster.clone_from(&arguments.of.cluster);
     options.confirm.clone_from(&arguments.confirm_database);
     // Of rows alone nothing is kept that a setting for every restore could mean.
     options.reversible = arguments.reversible || (settings.reversible() && !arguments.part.data_only);

@@ -3,6 +3,7 @@
 use pg_clone::show;
 
 use crate::args::pg::Show;
+use crate::commands::pg::wanted;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -10,7 +11,8 @@ use crate::render::pg::shown;
 
 pub(super) async fn run(arguments: &Show, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let dump = context.or_cancelled(async { Ok(show::show(&*store, &arguments.key).await?) }).await?;
+    let dump =
+        context.or_cancelled(async { Ok(show::show(&*store, wanted(&arguments.key, &arguments.of)).await?) }).await?;
     let now = context.run.clock.now();
     context.printer.result(&dump, |dump| shown(dump, now))?;
     Ok(Exit::Ok)

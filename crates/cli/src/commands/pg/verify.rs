@@ -3,6 +3,7 @@
 use pg_clone::verify::{self, ReadAmount};
 
 use crate::args::pg::Verify;
+use crate::commands::pg::wanted;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -14,7 +15,8 @@ const JOBS: usize = 4;
 pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
     let read = arguments.read.as_deref().map_or(Ok(ReadAmount::Structure), str::parse)?;
     let store = context.open().await?;
-    let report = Box::pin(verify::verify(&*store, &arguments.key, read, JOBS, &context.run)).await?;
+    let report =
+        Box::pin(verify::verify(&*store, wanted(&arguments.key, &arguments.of), read, JOBS, &context.run)).await?;
     context.printer.result(&report, verify_report)?;
     report.into_result()?;
     Ok(Exit::Ok)

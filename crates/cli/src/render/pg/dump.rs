@@ -12,11 +12,15 @@ pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
     }
     let mut lines = vec![
         ("from", format!("{} on {}, PostgreSQL {}", plan.database, plan.server, plan.server_version)),
+        ("cluster", plan.cluster.to_string()),
         ("copied", copied),
         ("with", format!("{}, {}", counted(plan.jobs as u64, "job", "jobs"), plan.pg_dump)),
         ("without rows", plan.emptied.join(", ")),
         ("left out", plan.excluded.join(", ")),
     ];
+    if !plan.complete {
+        lines.push(("state", "partial: never the last good one".to_owned()));
+    }
     lines.extend(hook_facts(&plan.hooks));
     format!("Would dump `{}`\n{}\nNothing was written (dry run)", plan.key, facts(&lines))
 }
@@ -35,11 +39,16 @@ pub(crate) fn dump_report(report: &DumpReport) -> String {
         text.push_str(&format!(", {}", counted(report.large_objects, "large object", "large objects")));
     }
     text.push_str(&hooks_ran(&report.hooks));
+    if !report.complete {
+        text.push_str(&format!("\npartial, so never the last good dump; {}", report.missing.join("; ")));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use backup_core::source::Identity;
+
     use super::*;
 
     #[test]
@@ -47,6 +56,10 @@ mod tests {
         let report: DumpReport = DumpReport {
             key: "shop/2026-11-21-03-00-04-123456.nightly.dump".into(),
             id: "01936f2e-0000-7000-8000-000000000000".parse().unwrap(),
+            cluster: Identity { id: "postgresql:7305118472310922021".into(), host: "db1:5432".into() },
+            complete: true,
+            missing: Vec::new(),
+            fall: None,
             tables: 214,
             rows: 1_234_567,
             large_objects: 1,

@@ -6,9 +6,10 @@ use pg_clone::list::{Listed, State};
 use crate::render::table::{Align, Column, table};
 use crate::render::units;
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column("KEY", Align::Left),
     Column("AGE", Align::Left),
+    Column("FROM", Align::Left),
     Column("TABLES", Align::Right),
     Column("ROWS", Align::Right),
     Column("STORED", Align::Right),
@@ -26,6 +27,7 @@ pub(crate) fn listing(dumps: &[Listed], now: Timestamp) -> String {
             vec![
                 dump.key.clone(),
                 units::age(dump.time, now),
+                dump.cluster.as_ref().map_or_else(unknown, |cluster| cluster.host.clone()),
                 dump.tables.map_or_else(unknown, units::count),
                 dump.rows.map_or_else(unknown, units::count),
                 dump.stored_bytes.map_or_else(unknown, units::bytes),

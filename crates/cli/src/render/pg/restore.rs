@@ -48,11 +48,34 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
     for line in copy_changes(&plan.copies, now) {
         text.push_str(&format!("\n  {line}"));
     }
+    for note in restore_notes(plan) {
+        text.push_str(&format!("\n  {note}"));
+    }
     if let Some(part) = &plan.part {
         text.push_str(&part_lines(plan, part));
     }
     text.push_str(&problem_lines(plan));
     text
+}
+
+/// What somebody should know of the dump before it replaces anything, a line each.
+pub(crate) fn restore_notes(plan: &RestorePlan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (Some(cluster), Some(false)) = (&plan.cluster, plan.same_cluster) {
+        notes.push(format!("the dump is of another cluster, {cluster}"));
+    }
+    if !plan.complete {
+        notes.push(format!("THE DUMP IS NOT COMPLETE; {}", plan.missing.join("; ")));
+    }
+    if let Some(newest) = plan.passed_over.first() {
+        let count = plan.passed_over.len() as u64;
+        notes.push(format!(
+            "{} passed over, since something is left out or damaged: `{newest}`{}",
+            counted(count, "newer dump is", "newer dumps are"),
+            if count > 1 { " and older ones" } else { "" },
+        ));
+    }
+    notes
 }
 
 fn problem_lines(plan: &RestorePlan) -> String {
@@ -94,6 +117,9 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
     text.push_str(&listed("foreign keys that are checked in the end", &data.foreign_keys));
     text.push_str(&listed("triggers that do not fire for these rows", &data.triggers));
     text.push_str(&listed("materialized views that are NOT refreshed", &data.not_refreshed));
+    for note in restore_notes(plan) {
+        text.push_str(&format!("\n  {note}"));
+    }
     text + &problem_lines(plan)
 }
 

@@ -42,17 +42,19 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
             bytes(objects.data.stored_bytes)
         )
     });
-    let outcome = match dump.outcome {
-        Outcome::Good => "good",
-        Outcome::Partial => "partial: some of the source could not be read",
+    let outcome = match (dump.outcome, dump.complete) {
+        (Outcome::Partial, _) => "partial: some of the source could not be read",
+        (Outcome::Good, true) => "good: complete",
+        (Outcome::Good, false) => "partial: something was left out on request; never the last good one",
     };
+    let cluster = dump.cluster.as_ref().map_or_else(|| "unknown cluster".to_owned(), ToString::to_string);
     let taken = format!("{} UTC, {}", time(dump.created_at), age(dump.created_at, now));
     let settings = &dump.settings;
     let head = facts(&[
         ("id", dump.id.to_string()),
         ("state", outcome.to_owned()),
         ("taken", taken),
-        ("from", format!("PostgreSQL {}", dump.server.version)),
+        ("from", format!("{cluster}, PostgreSQL {}", dump.server.version)),
         ("by", format!("{} {}, {}", dump.tool.name, dump.tool.version, dump.pg_dump_version)),
         ("tags", dump.tags.join(", ")),
         ("size", format!("{} → {}", bytes(dump.content_bytes), bytes(dump.stored_bytes))),

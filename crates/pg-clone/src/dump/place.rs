@@ -1,0 +1,107 @@
+//! Where a dump goes in the order of its source's: its key, its sequence number, and the complete dump before it.
+
+use std::sync::Arc;
+
+use backup_core::catalogue::{self, Entry};
+use backup_core::source::{Fall, Identity, Size, fall};
+use backup_core::store::{SharedStore, StoreRead};
+
+use crate::completeness::settle;
+use crate::config::DumpOptions;
+use crate::dump_key::DumpKey;
+use crate::error::{PgError, PgResult};
+use crate::list;
+use crate::run::Run;
+
+/// The place of a dump that is about to be made.
+pub(super) struct Place {
+    pub(super) key: DumpKey,
+    pub(super) sequence: u64,
+    previous: Option<Previous>,
+}
+
+/// The newest complete dump of the same database in the same cluster.
+struct Previous {
+    key: DumpKey,
+    order: (u64, jiff::Timestamp),
+    size: Size,
+}
+
+impl Place {
+    /// The next place. The key's time never goes back: a clock that did would otherwise make an older dump the latest.
+    pub(super) async fn next(
+        store: &SharedStore,
+        options: &DumpOptions,
+        identity: &Identity,
+        run: &Run,
+    ) -> PgResult<Self> {
+        let now = run.clock.now();
+        let database = DumpKey::database_folder(&options.database)?;
+        let children = store.list_children(&format!("{database}/")).await?;
+        let newest = children
+            .iter()
+            .filter_map(|child| DumpKey::parse_folder_name(&options.database, child.trim_end_matches('/')))
+            .map(|key| key.timestamp)
+            .max();
+        let timestamp = match newest {
+            Some(newest) if newest >= now => {
+                run.progress.warn(format!(
+                    "the clock is behind the newest dump of `{}` ({newest}): this dump is ordered after it all the same",
+                    options.database
+                ));
+                newest + jiff::SignedDuration::from_micros(1)
+            }
+            _ => now,
+        };
+        let key = DumpKey::new(&options.database, timestamp, &options.config);
+        let reader: Arc<dyn StoreRead> = Arc::clone(store) as Arc<dyn StoreRead>;
+        let mut previous: Option<Previous> = None;
+        let see = |entry: Entry| {
+            let found = Previous::of(entry, identity);
+            if found.as_ref().map(|found| found.order) > previous.as_ref().map(|previous| previous.order) {
+                previous = found;
+            }
+        };
+        let folder = format!("{database}/");
+        let sequence = catalogue::next_sequence_seeing(&*reader, &folder, &key.pointer()?, see).await?;
+        Ok(Self { key, sequence, previous })
+    }
+
+    /// By how much a complete dump of this size holds less than the one before.
+    pub(super) fn fall(&self, now: Size) -> Option<Fall> {
+        let previous = self.previous.as_ref()?;
+        fall(&previous.key.to_string(), previous.size, now)
+    }
+}
+
+impl Previous {
+    fn of(entry: Entry, identity: &Identity) -> Option<Self> {
+        let key = DumpKey::of_manifest(&entry.key)?;
+        let manifest = settle(list::usable(&entry.key, entry.manifest.ok()?)?);
+        let same = manifest.identity.as_ref().is_some_and(|other| other.id == identity.id);
+        if !same || !manifest.is_complete() {
+            return None;
+        }
+        let rows = manifest.counts.get("rows").copied().unwrap_or_default();
+        let size = Size { rows, bytes: manifest.content_bytes() };
+        Some(Self { key, order: catalogue::order(&manifest), size })
+    }
+}
+
+/// Tells of a fall that is worth it, and refuses one that is more than `options` allow.
+pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgResult<Option<Fall>> {
+    let Some(fall) = fall else { return Ok(None) };
+    if let Some(limit) = options.max_shrink.filter(|limit| fall.exceeds(*limit)) {
+        return Err(PgError::Confirm {
+            what: format!("{fall}; that is more than --max-shrink {limit} allows"),
+            help: "nothing was published. Look whether rows are missing; if it is as it should be, dump once without \
+                   --max-shrink"
+                .to_owned(),
+        });
+    }
+    if !fall.is_told() {
+        return Ok(None);
+    }
+    run.progress.warn(format!("{fall}; look whether rows are missing before older dumps are pruned"));
+    Ok(Some(fall))
+}

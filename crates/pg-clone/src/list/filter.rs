@@ -1,0 +1,37 @@
+//! Which dumps of a location are meant.
+
+use backup_core::source::{Identity, UNKNOWN};
+
+/// Which dumps of a location are meant: all, unless something narrows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only dumps of this database.
+    pub database: Option<String>,
+    /// Only dumps of this configuration.
+    pub config: Option<String>,
+    /// Only dumps of this cluster: its id, its host, or [`UNKNOWN`] for dumps that do not say.
+    pub cluster: Option<String>,
+}
+
+impl Filter {
+    /// Only dumps of `database`.
+    #[must_use]
+    pub fn of(database: impl Into<String>) -> Self {
+        Self { database: Some(database.into()), ..Self::default() }
+    }
+
+    /// Whether dumps of `database` are meant.
+    #[must_use]
+    pub fn takes_database(&self, database: &str) -> bool {
+        self.database.as_deref().is_none_or(|wanted| wanted == database)
+    }
+
+    /// Whether a dump of this database, configuration and cluster is meant.
+    #[must_use]
+    pub fn takes(&self, database: &str, config: &str, cluster: Option<&Identity>) -> bool {
+        let of_cluster = |wanted: &str| cluster.map_or(wanted == UNKNOWN, |cluster| cluster.is_named(wanted));
+        self.takes_database(database)
+            && self.config.as_deref().is_none_or(|wanted| wanted == config)
+            && self.cluster.as_deref().is_none_or(of_cluster)
+    }
+}
