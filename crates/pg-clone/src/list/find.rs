@@ -229,12 +229,12 @@ fn not_enough(store: &dyn StoreRead, database: &str, found: usize, others: usize
     let location = store.describe();
     if found > 0 {
         return PgError::Refused {
-            what: format!("`{database}` has only {found} complete dumps to go back to in {location}"),
+            what: format!("`{database}` has no more than {found} complete to go back to in {location}"),
             help: format!("`lastgood pg ls {database}` shows them"),
         };
     }
     PgError::Refused {
-        what: format!("`{database}` has no complete dump in {location}: {others} are partial or damaged"),
+        what: format!("`{database}` has no complete dump in {location}, and {others} that are partial or damaged"),
         help: format!(
             "`lastgood pg ls {database}` shows them; a partial one is restored by its whole key, or by --config with its \
              configuration"

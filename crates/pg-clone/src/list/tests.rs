@@ -1,5 +1,6 @@
 //! Tests of listing and finding dumps, on a store in memory.
 
+use backup_core::manifest::Outcome;
 use backup_core::store::memory::MemoryStore;
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
 use bytes::Bytes;
@@ -98,7 +99,7 @@ async fn dumps_are_found_by_database_count_key_and_beginning() {
     let error = refused(&store, "shop/2026-11").await.to_string();
     assert!(error.contains("may mean 4 dumps") && keys[..4].iter().all(|key| error.contains(key)), "{error}");
     let error = refused(&store, "shop~3").await.to_string();
-    assert!(error.contains("has only 3 dumps"), "{error}");
+    assert!(error.contains("has no more than 3 complete"), "{error}");
     for nothing in ["", "nothing", "shop/2026-12", "shop/2026-11-09-03-00-00-000000.nightly.dump", "~1"] {
         assert!(matches!(refused(&store, nothing).await, PgError::NoDump { .. }), "{nothing}");
     }
@@ -122,7 +123,7 @@ async fn a_database_without_a_good_dump_says_so() {
     let partial = TestDump::new("shop", "2026-11-04T03:00:00Z", SHOP).with_outcome(Outcome::Partial);
     partial.publish(&store).await;
     let error = refused(&store, "shop").await.to_string();
-    assert_eq!(error, "`shop` has no good dump in mem:: 1 are partial or damaged");
+    assert_eq!(error, "`shop` has no complete dump in mem:, and 1 that are partial or damaged");
 }
 
 #[tokio::test]
@@ -147,7 +148,7 @@ async fn single_file_dumps_are_listed_and_found_after_ours() {
     let Found::Legacy { object, bytes, .. } = &by_key else { panic!("{by_key:?}") };
     assert_eq!((object.as_str(), *bytes), ("pg/old/2020-01-01-00-00-00-000000.default.dump", 5));
     assert_eq!(found(&store, "web/old/none/2021").await, "web/old/none/2021-01-01-00-00-00-000000.dump");
-    let empty = list(&store, Some("old")).await.unwrap().pop().unwrap();
+    let empty = list(&store, &Filter::of("old")).await.unwrap().pop().unwrap();
     assert_eq!(empty.state, State::Damaged);
     assert_eq!(database_names(&store).await.unwrap(), ["old", "shop", "we/ird 100%"]);
 }

@@ -1,5 +1,7 @@
 //! Tests of pruning dumps, on a store in memory.
 
+mod survival;
+
 use backup_core::manifest::Outcome;
 use backup_core::retention::{Period, RetentionError, Rule};
 use backup_core::store::memory::MemoryStore;

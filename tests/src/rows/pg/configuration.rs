@@ -44,7 +44,7 @@ pub(super) async fn takes_effect(world: &World) -> RowResult {
     let typed =
         ["pg", "dump", &shop, "--config", "nightly", "--exclude-table", "typed", "--exclude-table", "typed_too"];
     world.lastgood(typed).env("PGHOST", "").env("PGPORT", "").env("PGUSER", "").ok().await?;
-    world.lastgood(["pg", "restore", &shop, "--into", &copy]).ok().await?;
+    world.lastgood(["pg", "restore", &shop, "--config", "nightly", "--into", &copy]).ok().await?;
     let there = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     ensure_eq!(world.psql(&copy, there)?, "emptied kept", "tables of the copy");
     ensure_eq!(world.psql(&copy, "SELECT count(*) FROM emptied")?, "0", "rows of the emptied table");
@@ -94,7 +94,7 @@ pub(super) async fn sessions(world: &World) -> RowResult {
     // What the restore's own session sees when it fills it.
     world.psql(&shop, "CREATE MATERIALIZED VIEW who AS SELECT current_setting('application_name') AS name, current_setting('statement_timeout') AS timeout")?;
     write(world, "[pg]\napplication-name = \"from the file\"\nstatement-timeout = \"5m\"\n")?;
-    world.lastgood(["pg", "dump", &shop]).ok().await?;
+    world.lastgood(["pg", "dump", &shop, "--allow-empty"]).ok().await?;
     let restored = async |name: &str, variables: &[(&str, &str)], options: &[&str]| -> RowResult<String> {
         let copy = world.name(name);
         let command = options.iter().fold(world.lastgood(["pg", "restore", &shop, "--into", &copy]), |c, o| c.arg(*o));

@@ -21,13 +21,14 @@ const DOCUMENTS: &str = include_str!("../../../../docs/json.md");
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// What differs from run to run and machine to machine, and what stands for it in a comparison.
-const VARIES: [(&str, &str); 9] = [
+const VARIES: [(&str, &str); 10] = [
     (r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-\d{6}", "TIME"),
     (r"\d{4}-\d\d-\d\d", "DATE"),
     (r"\d{4}-W\d\d", "WEEK"),
     (r"\d[\d.,]* (B|KiB|MiB|ms|s|min)\b", "MUCH"),
     (r"(just now|MUCH ago)", "AGE"),
-    (r"\b(127\.0\.0\.1|localhost):\d+", "SERVER"),
+    (r"postgresql:\d+", "CLUSTER"),
+    (r"\b([A-Za-z][A-Za-z0-9.-]*|127\.0\.0\.1):\d{4,5}\b", "SERVER"),
     (r"/\S+/bin/pg_(dump|restore)", "PROGRAM"),
     (r"\b\d+\.\d+( \(Debian [^)]*\))?", "VERSION"),
     (r"\d jobs", "JOBS"),
