@@ -5,6 +5,7 @@ mod context;
 mod data;
 mod dict;
 mod dump;
+mod listing;
 mod machine;
 mod measure;
 mod memory;
@@ -52,6 +53,8 @@ enum What {
     Dict(dict::Args),
     /// Records of an application: backup, restore, memory
     Object(ObjectArgs),
+    /// Listings and pruning of many dumps: this build beside another
+    Listing(listing::Args),
     /// The peer's upload: standard input to one object
     #[command(hide = true)]
     Upload { url: String },
@@ -152,6 +155,7 @@ pub fn main() -> ExitCode {
         What::Pgclone(args) => pgclone::run(&args.python, args.scale, args.write.as_ref()),
         What::Dict(args) => dict::run(&args),
         What::Object(args) => object::run(&args),
+        What::Listing(args) => listing::run(&args),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
         What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),
     };

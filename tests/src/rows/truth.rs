@@ -1,6 +1,7 @@
 //! What once ended well and gave wrong, missing or foreign data: rows W1 to W12.
 
 mod complete;
+mod earlier;
 mod enum_hash;
 mod links;
 mod listing;
@@ -19,6 +20,7 @@ use crate::harness::Row;
 pub fn rows() -> Vec<Row> {
     [
         complete::rows(),
+        earlier::rows(),
         source::rows(),
         nothing::rows(),
         enum_hash::rows(),

@@ -113,7 +113,7 @@ impl World {
     }
 
     async fn prune(&mut self, keep: u32, calendar: bool, filter: Filter) {
-        let rule = if calendar { Rule::Calendar(Period::Day, keep) } else { Rule::Last(keep) };
+        let rule = if calendar { Rule::Calendar(Period::Daily, keep) } else { Rule::Last(keep) };
         let options = PruneOptions { filter, ..PruneOptions::new(Policy::new(vec![rule])) };
         let plan = plan(&self.store, &options, self.now).await.unwrap();
         let report = apply(&self.store, &plan, &Run::silent()).await.unwrap();
