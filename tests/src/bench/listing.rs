@@ -86,7 +86,10 @@ fn once(binary: &Path, arguments: &[&str], location: &Path, folder: &Path) -> Ou
 /// A location of so many dumps, three a day, of two configurations.
 fn fill(location: &Path, dumps: u32) -> Outcome {
     std::fs::create_dir_all(location)?;
-    std::fs::write(location.join("lastgood.json"), br#"{"format":1,"created_at":"2020-01-01T00:00:00Z","atomic":true}"#)?;
+    std::fs::write(
+        location.join("lastgood.json"),
+        br#"{"format":1,"created_at":"2020-01-01T00:00:00Z","atomic":true}"#,
+    )?;
     let begin: Timestamp = "2020-01-01T00:00:00Z".parse()?;
     for number in 0..dumps {
         let time = begin + SignedDuration::from_hours(8 * i64::from(number));
