@@ -43,7 +43,13 @@ DBBACKUP_CLEANUP_KEEP = 2
 PYTHON
 export PYTHONPATH="$work/project" DJANGO_SETTINGS_MODULE=settings
 admin() { "$python" -m django "$@" || changed "django-admin $1 ended with $?"; }
-query() { "$python" -c 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*[r[0] for s in sys.argv[2:] for r in c.execute(s)]); c.commit()' "$@"; }
+query() {
+    "$python" -c '
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+print(*[row[0] for statement in sys.argv[2:] for row in database.execute(statement)])
+database.commit()' "$@"
+}
 
 for database in shop workshop; do
     query "$work/$database.db" "create table item (name)" "insert into item values ('of $database')" > "$work/out"

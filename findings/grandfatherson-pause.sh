@@ -18,7 +18,8 @@ trap 'exit 130' INT TERM
 untried() { echo "NOT TRIED: $*" >&2; exit 2; }
 
 python3 -m venv "$work/venv" || untried "python3 -m venv failed"
-"$work/venv/bin/pip" install -q setuptools==65.5.0 GrandFatherSon==1.3 || untried "the package could not be installed"
+"$work/venv/bin/pip" install -q setuptools==65.5.0 wheel==0.45.1 || untried "setuptools could not be installed"
+"$work/venv/bin/pip" install -q --no-build-isolation GrandFatherSon==1.3 || untried "the package could not be installed"
 
 "$work/venv/bin/python" - <<'PYTHON'
 import sys

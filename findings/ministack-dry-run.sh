@@ -19,7 +19,8 @@ trap 'exit 130' INT TERM
 untried() { echo "NOT TRIED: $*" >&2; exit 2; }
 
 python3 -m venv "$work/venv" || untried "python3 -m venv failed"
-"$work/venv/bin/pip" install -q ministack==1.5.33 boto3==1.43.106 'moto[ec2]==5.2.5' || untried "the packages could not be installed"
+"$work/venv/bin/pip" install -q ministack==1.5.33 boto3==1.43.106 'moto[ec2]==5.2.5' \
+    || untried "the packages could not be installed"
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cd "$work"

