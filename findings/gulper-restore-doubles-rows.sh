@@ -67,7 +67,6 @@ database:
 CONFIG
 
 createdb shop
-createdb postgres 2> /dev/null || :
 psql -q -d shop -c "create table log as select generate_series(1, 100) as entry" \
     -c "create table orders (id int primary key, state text)" -c "insert into orders values (1, 'good')"
 gulper() { "$work/venv/bin/gulper" --config gulper.yaml "$@" || changed "gulper $1 ended with $?"; }
