@@ -7,6 +7,7 @@ pub mod failure;
 pub mod place;
 pub mod row;
 pub mod sample;
+pub mod standby;
 pub mod stub;
 pub mod world;
 
@@ -15,4 +16,5 @@ pub use self::disk::SmallDisk;
 pub use self::failure::{Failure, RowResult};
 pub use self::place::{Object, Place};
 pub use self::row::{Area, Locations, Row, Where};
+pub use self::standby::Standby;
 pub use self::world::World;

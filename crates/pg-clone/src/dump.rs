@@ -8,6 +8,7 @@ mod place;
 mod readable;
 mod report;
 mod schema;
+mod sharing;
 mod source;
 mod worker;
 mod write;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 use self::place::Place;
 pub use self::report::DumpReport;
 pub use self::source::DumpPlan;
+use self::schema::{NoSchema, Running};
 use self::source::Source;
 use self::write::{Written, write};
 use crate::adapters::connection::Server;
@@ -44,7 +46,7 @@ const ATTEMPTS_MAX: usize = 8;
 pub async fn plan(server: &Server, _store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<DumpPlan> {
     options.check()?;
     let identity = run.or_cancelled(server.identity(&options.database)).await?;
-    let source = run.or_cancelled(Source::open(server, options, run, drop)).await?;
+    let source = run.or_cancelled(Source::<NoSchema>::open(server, options, run)).await?;
     Ok(source.plan(server, identity, options, run.clock.now()))
 }
 
@@ -73,7 +75,7 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     let (key, written) = loop {
         match Box::pin(try_once(server, &identity, store, options, run, started_at)).await {
             // Letting go of everything lets the other session have its lock, and we come after it.
-            Err(error @ PgError::LockRace { .. }) if attempt < ATTEMPTS_MAX => {
+            Err(error @ (PgError::LockRace { .. } | PgError::SchemaRace)) if attempt < ATTEMPTS_MAX => {
                 attempt += 1;
                 run.progress.warn(format!("{error}: the dump lets it through and begins again"));
             }
@@ -107,13 +109,8 @@ async fn try_once(
     run: &Run,
     started_at: Timestamp,
 ) -> PgResult<(DumpKey, Written)> {
-    let source = run
-        .or_cancelled(Source::open(server, options, run, |request| {
-            run.step("dump.schema", &request.tool.version);
-            request.start()
-        }))
-        .await
-        .map_err(leader::explained)?;
+    let opened = run.or_cancelled(Source::<Running>::open(server, options, run)).await;
+    let source = opened.map_err(leader::explained)?;
     let place = run.or_cancelled(Place::next(store, options, identity, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
     // still upload can appear after the clearing away.

@@ -151,6 +151,10 @@ pub enum PgError {
         /// The table, as far as it is known.
         table: String,
     },
+    /// The schema changed around a snapshot that `pg_dump` could not share.
+    #[error("the schema changed while it was dumped")]
+    #[diagnostic(code("pg::schema_race"), help("run the dump again after the migration; nothing was published"))]
+    SchemaRace,
     /// Something we will not do as things are.
     #[error("{what}")]
     #[diagnostic(code("pg::refused"))]
@@ -253,7 +257,11 @@ impl PgError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Store(error) => error.is_permanent(),
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::Locked { .. } | Self::LockRace { .. } => false,
+            Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::Locked { .. }
+            | Self::LockRace { .. }
+            | Self::SchemaRace => false,
             _ => true,
         }
     }

@@ -212,8 +212,17 @@ pub(crate) fn serverless(program: &Path) -> Command {
 
 /// What `pg_restore --list` prints of an archive. The inner error is what it says of one it cannot read.
 pub(crate) async fn list_archive(pg_restore: &Tool, archive: &Path) -> std::io::Result<Result<String, String>> {
+    print_archive(pg_restore, "--list", archive).await
+}
+
+/// The statements that restoring an archive would run, printed by `pg_restore`; errors as of [`list_archive`].
+pub(crate) async fn archive_script(pg_restore: &Tool, archive: &Path) -> std::io::Result<Result<String, String>> {
+    print_archive(pg_restore, "--file=-", archive).await
+}
+
+async fn print_archive(pg_restore: &Tool, how: &str, archive: &Path) -> std::io::Result<Result<String, String>> {
     let mut command = serverless(&pg_restore.path);
-    command.arg("--list").arg(archive);
+    command.arg(how).arg(archive);
     let output = command.output().await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(last_lines(&text(&output.stderr))) })

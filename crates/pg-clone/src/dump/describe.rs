@@ -33,7 +33,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     pub(crate) async fn read(leader: &Leader, options: &DumpOptions) -> PgResult<Self> {
-        let session = &*leader.session;
+        let session = &**leader.session;
         let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
         let (matviews, stale) = catalog::matviews(session).await?;
         Ok(Self {

@@ -4,12 +4,14 @@
 //! seen as an empty table, because TRUNCATE is not MVCC-safe (PostgreSQL manual, "Caveats" of MVCC; postgres.md 3.2).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::{Server, Session};
 use crate::config::DumpOptions;
 use crate::detail::{Filters, ForeignKey, ServerInfo};
 use crate::dump::readable;
+use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
 use crate::error::{PgError, PgResult};
 use crate::pattern::TablePattern;
 use crate::plan::TableSource;
@@ -29,11 +31,11 @@ pub(crate) const SESSION_SETTINGS: &str = "SET datestyle = ISO; SET intervalstyl
     SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; \
     SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
 
-/// A transaction with the locks and the exported snapshot.
+/// A transaction with the locks and the snapshot.
 #[derive(Debug)]
 pub(crate) struct Leader {
-    pub(crate) session: Session,
-    pub(crate) snapshot: String,
+    pub(crate) session: Arc<Session>,
+    pub(crate) snapshot: Snapshot,
     pub(crate) server: ServerInfo,
     pub(crate) sources: Vec<TableSource>,
     pub(crate) selection: Selection,
@@ -64,11 +66,10 @@ impl Selection {
     }
 }
 
-/// Locks and a snapshot, not yet known to belong together.
+/// Locks, and no snapshot yet.
 #[derive(Debug)]
 pub(crate) struct Locked {
     session: Session,
-    pub(crate) snapshot: String,
     pub(crate) server: ServerInfo,
     pub(crate) selection: Selection,
     listed: Vec<Relation>,
@@ -83,7 +84,10 @@ impl Locked {
             reset_search_path(&session).await?;
             let info = catalog::server_info(&*session).await?;
             let listed = catalog::relations(&*session).await?;
+            let selection = select(&listed, options, info.in_recovery);
             prepare(&session).await?;
+            // Not in the transaction, whose first query would take its snapshot: before the locks.
+            readable::check(&*session, &selection).await?;
             session
                 .batch_execute(&format!(
                     "SET lock_timeout = {timeout_ms}; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -91,29 +95,45 @@ impl Locked {
                 .await
                 .map_err(|error| PgError::sql("beginning the dump's transaction", error))?;
             run.step("dump.lock", &options.database);
-            let selection = select(&listed, options, info.in_recovery);
-            readable::check(&*session, &selection).await?;
             if !lock(&session, &selection.kept, server).await? {
                 rollback(&session).await?;
                 continue;
             }
-            run.step("dump.snapshot", &options.database);
-            let snapshot = export_snapshot(&session).await?;
-            return Ok(Self { session, snapshot, server: info, selection, listed });
+            return Ok(Self { session, server: info, selection, listed });
         }
         Err(changing(options))
     }
 
+    /// Whether other sessions may see the snapshot. What the server was before the snapshot is what counts: a standby that
+    /// is promoted now may still take it in recovery.
+    pub(crate) fn may_share(&self) -> Result<(), OneSession> {
+        may_share_snapshot(self.server.version_num, self.server.in_recovery)
+    }
+
+    /// Takes the snapshot, and exports it where others may import it.
+    pub(crate) async fn take_snapshot(&self, run: &Run, options: &DumpOptions) -> PgResult<Snapshot> {
+        run.step("dump.snapshot", &options.database);
+        match self.may_share() {
+            Ok(()) => export_snapshot(&self.session).await.map(Snapshot::Exported),
+            Err(reason) => {
+                // The first statement that reads takes it.
+                let taken = self.session.batch_execute("SELECT 1").await;
+                taken.map_err(|error| PgError::sql("taking the snapshot", error))?;
+                Ok(Snapshot::Kept(reason))
+            }
+        }
+    }
+
     /// Looks whether the snapshot shows the very tables that were locked, and reads what they are like; nothing when they
     /// changed between the two, and all has to be begun again.
-    pub(crate) async fn describe(self, run: &Run) -> PgResult<Option<Leader>> {
+    pub(crate) async fn describe(self, snapshot: Snapshot, run: &Run) -> PgResult<Option<Leader>> {
         if !unchanged(&self.session, &self.listed).await? {
             return Ok(None);
         }
         for pattern in &self.selection.unmatched {
             run.progress.warn(format!("no table matches `{pattern}`: nothing is excluded by it"));
         }
-        Leader::describe(self.session, self.snapshot, self.selection).await.map(Some)
+        Leader::describe(self.session, snapshot, self.selection).await.map(Some)
     }
 }
 
@@ -126,7 +146,7 @@ pub(crate) fn changing(options: &DumpOptions) -> PgError {
 }
 
 impl Leader {
-    async fn describe(session: Session, snapshot: String, selection: Selection) -> PgResult<Self> {
+    async fn describe(session: Session, snapshot: Snapshot, selection: Selection) -> PgResult<Self> {
         let server = catalog::server_info(&*session).await?;
         let with_rows: Vec<&Relation> =
             selection.kept.iter().filter(|relation| selection.with_rows.contains(&relation.oid)).collect();
@@ -139,7 +159,16 @@ impl Leader {
                 help: format!("keep the table's definition with --exclude-table-data {table} instead"),
             });
         }
+        let session = Arc::new(session);
         Ok(Self { session, snapshot, server, sources, selection, excluded_foreign_keys })
+    }
+
+    /// Why no other session reads rows, if that is so.
+    pub(crate) fn one_session(&self) -> Option<OneSession> {
+        match self.snapshot {
+            Snapshot::Kept(reason) => Some(reason),
+            Snapshot::Exported(_) => None,
+        }
     }
 
     /// Whether the transaction, and with it every lock, still stands. Without it a table may have been truncated unseen.

@@ -37,6 +37,9 @@ pub struct DumpReport {
     pub stored_bytes: u64,
     /// Seconds it took.
     pub seconds: f64,
+    /// Why one session copied all rows, whatever was asked for, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_session: Option<String>,
     /// What ran before, in order.
     pub hooks: Vec<HookReport>,
 }
@@ -49,7 +52,7 @@ impl DumpReport {
         seconds: f64,
         hooks: Vec<HookReport>,
     ) -> Self {
-        let Written { manifest, manifest_bytes, detail, fall } = written;
+        let Written { manifest, manifest_bytes, detail, fall, one_session } = written;
         let count = |name: &str| manifest.counts.get(name).copied().unwrap_or_default();
         Self {
             key: key.to_string(),
@@ -64,6 +67,7 @@ impl DumpReport {
             content_bytes: manifest.content_bytes(),
             stored_bytes: manifest.stored_bytes() + manifest_bytes,
             seconds,
+            one_session: one_session.map(|reason| reason.to_string()),
             hooks,
         }
     }

@@ -1,5 +1,9 @@
 //! The schema archive: `pg_dump -Fc --schema-only` on the dump's snapshot, straight into the store.
+//!
+//! Where the snapshot may not be imported, `pg_dump` takes one of its own, later than the rows'. What it says is the schema
+//! of the rows' moment if it says the same of a moment before: see `docs/decisions/0017-one-session-on-a-standby.md`.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::{ChildEnvironment, Server};
-use crate::adapters::pg_tools::{Tool, list_archive, read_stderr};
+use crate::adapters::pg_tools::{Tool, archive_script, list_archive, read_stderr};
 use crate::detail::ROLE_SCHEMA;
 use crate::error::{PgError, PgResult};
 use crate::run::Run;
@@ -37,15 +41,77 @@ pub(crate) struct Request {
     pub(crate) reader: Tool,
     pub(crate) server: Server,
     pub(crate) database: String,
-    pub(crate) snapshot: String,
     /// Quoted names of the tables left out.
     pub(crate) excluded: Vec<String>,
+}
+
+/// Which moment's schema is dumped.
+#[derive(Clone, Debug)]
+pub(crate) enum Moment {
+    /// That of an exported snapshot.
+    Snapshot(String),
+    /// Now; it must be the same as this one, of a moment before the rows'.
+    SameAs(Script),
+}
+
+/// A schema as SQL: equal for equal schemas, however `pg_dump` numbered what it found.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Script(String);
+
+impl Script {
+    fn of(printed: &str) -> Self {
+        // Newer programs bracket a script with a word that is another each time.
+        let lines = printed.lines().filter(|line| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "));
+        Self(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Script({} bytes)", self.0.len())
+    }
+}
+
+/// What becomes of the schema of a source that is being locked.
+pub(crate) trait SchemaDump: Sized {
+    /// The schema as it is now, before a snapshot that no other session will see.
+    async fn before(request: &Request, run: &Run) -> PgResult<Script>;
+
+    /// Goes on once the snapshot is taken.
+    fn start(request: Request, moment: Moment, run: &Run) -> Self;
+}
+
+/// No schema is dumped.
+#[derive(Debug)]
+pub(crate) struct NoSchema;
+
+impl SchemaDump for NoSchema {
+    async fn before(_: &Request, _: &Run) -> PgResult<Script> {
+        Ok(Script::default())
+    }
+
+    fn start(_: Request, _: Moment, _: &Run) -> Self {
+        Self
+    }
 }
 
 /// A `pg_dump` at work; it is ended when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     archive: AbortOnDropHandle<PgResult<Vec<u8>>>,
+}
+
+impl SchemaDump for Running {
+    async fn before(request: &Request, run: &Run) -> PgResult<Script> {
+        run.step("dump.schema_before", &request.tool.version);
+        request.script(&request.dump(None).await?).await
+    }
+
+    /// Starts `pg_dump`. It mostly waits for the catalogue's many small answers, so the earlier the better.
+    fn start(request: Request, moment: Moment, run: &Run) -> Self {
+        run.step("dump.schema", &request.tool.version);
+        Self { archive: AbortOnDropHandle::new(tokio::spawn(async move { request.dump_of(&moment).await })) }
+    }
 }
 
 impl Running {
@@ -89,17 +155,30 @@ impl Running {
 }
 
 impl Request {
-    /// Starts `pg_dump`. It mostly waits for the catalogue's many small answers, so the earlier the better.
-    pub(crate) fn start(self) -> Running {
-        Running { archive: AbortOnDropHandle::new(tokio::spawn(async move { self.dump().await })) }
+    async fn dump_of(&self, moment: &Moment) -> PgResult<Vec<u8>> {
+        match moment {
+            Moment::Snapshot(name) => self.dump(Some(name)).await,
+            Moment::SameAs(before) => {
+                let archive = self.dump(None).await?;
+                if self.script(&archive).await? == *before { Ok(archive) } else { Err(PgError::SchemaRace) }
+            }
+        }
+    }
+
+    /// What an archive would do.
+    async fn script(&self, archive: &[u8]) -> PgResult<Script> {
+        let failed = |error| read_failed(&self.reader, &error);
+        let file = ArchiveFile::new(archive).map_err(failed)?;
+        let printed = archive_script(&self.reader, file.path()).await.map_err(failed)?;
+        printed.map(|printed| Script::of(&printed)).map_err(|said| unreadable(&self.tool, &said))
     }
 
     /// Runs `pg_dump` and returns what it wrote, once that can be read again.
-    async fn dump(&self) -> PgResult<Vec<u8>> {
+    async fn dump(&self, snapshot: Option<&str>) -> PgResult<Vec<u8>> {
         let tool = &self.tool;
         // Holds the file with the password for as long as the program runs.
         let environment = self.server.child_environment(&self.database)?;
-        let mut child = tool.spawn(&mut self.command(&environment))?;
+        let mut child = tool.spawn(&mut self.command(&environment, snapshot))?;
         let stderr = tokio::spawn(read_stderr(child.stderr.take()));
         let mut archive = Vec::new();
         if let Some(stdout) = child.stdout.take() {
@@ -119,10 +198,12 @@ impl Request {
         Ok(archive)
     }
 
-    fn command(&self, environment: &ChildEnvironment) -> Command {
+    fn command(&self, environment: &ChildEnvironment, snapshot: Option<&str>) -> Command {
         let mut command = self.tool.command(environment);
         command.args(["--format=custom", "--compress=0", "--schema-only"]);
-        command.arg(format!("--snapshot={}", self.snapshot));
+        if let Some(snapshot) = snapshot {
+            command.arg(format!("--snapshot={snapshot}"));
+        }
         command.arg(format!("--lock-wait-timeout={}", LOCK_WAIT.as_millis()));
         for table in &self.excluded {
             command.arg(format!("--exclude-table={table}"));
@@ -136,13 +217,17 @@ impl Request {
 async fn check(tool: &Tool, reader: &Tool, archive: &[u8]) -> PgResult<()> {
     let file = ArchiveFile::new(archive).map_err(|error| read_failed(reader, &error))?;
     let listed = list_archive(reader, file.path()).await.map_err(|error| read_failed(reader, &error))?;
-    listed.map(drop).map_err(|said| PgError::Tool {
+    listed.map(drop).map_err(|said| unreadable(tool, &said))
+}
+
+fn unreadable(tool: &Tool, said: &str) -> PgError {
+    PgError::Tool {
         program: tool.path.display().to_string(),
         how: "ended well and wrote no archive that can be read".to_owned(),
         help: format!(
             "check that --pg-bin (LASTGOOD_PG_BIN) holds PostgreSQL's own programs; nothing was published. pg_restore: {said}"
         ),
-    })
+    }
 }
 
 /// What `pg_dump` says when it gives up waiting for a lock.
@@ -171,6 +256,14 @@ fn read_failed(tool: &Tool, error: &std::io::Error) -> PgError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_differ_by_what_they_do_and_not_by_their_brackets() {
+        let script = |word: &str, body: &str| Script::of(&format!("\\restrict {word}\n{body}\n\\unrestrict {word}\n"));
+        let table = "CREATE TABLE public.t (a integer);";
+        assert_eq!(script("x1", table), script("y2", table));
+        assert_ne!(script("x1", table), script("x1", "CREATE TABLE public.t (a bigint);"));
+    }
 
     #[test]
     fn a_lock_that_pg_dump_did_not_get_is_told_from_other_failures() {

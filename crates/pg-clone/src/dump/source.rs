@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked};
-use super::schema;
+use super::schema::{self, Moment, SchemaDump, Script};
+use super::sharing::Snapshot;
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
@@ -41,6 +42,9 @@ pub struct DumpPlan {
     pub large_objects: u64,
     /// Workers.
     pub jobs: usize,
+    /// Why one session copies all rows, whatever was asked for, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_session: Option<String>,
     /// Whether nothing is left out on request. Only a complete dump is ever the last good one.
     pub complete: bool,
     /// Tables left out altogether.
@@ -56,34 +60,38 @@ pub(super) struct Source<S> {
     pub(super) leader: Leader,
     pub(super) tool: Tool,
     pub(super) large_objects: Vec<u32>,
-    /// What `begin` made of the dump of the schema.
+    /// The dump of the schema.
     pub(super) schema: S,
 }
 
-impl<S> Source<S> {
-    pub(super) async fn open(
-        server: &Server,
-        options: &DumpOptions,
-        run: &Run,
-        begin: impl Fn(schema::Request) -> S,
-    ) -> PgResult<Self> {
+impl<S: SchemaDump> Source<S> {
+    pub(super) async fn open(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
         for _ in 0..LOCK_ATTEMPTS_MAX {
             let locked = Locked::begin(server, options, run).await?;
             let major = locked.server.major();
             let tool = Tool::find("pg_dump", Need::server(major), options.pg_bin.as_deref()).await?;
             let reader =
                 Tool::find("pg_restore", Need::server(major).reading(&tool.version), options.pg_bin.as_deref()).await?;
-            // Before we know what the tables are like: with thousands of them both take seconds.
-            let schema = begin(schema::Request {
+            let request = schema::Request {
                 tool: tool.clone(),
                 reader,
                 server: server.clone(),
                 database: options.database.clone(),
-                snapshot: locked.snapshot.clone(),
                 excluded: locked.selection.excluded.iter().map(Relation::qualified).collect(),
-            });
-            if let Some(leader) = locked.describe(run).await? {
-                let large_objects = catalog::large_objects(&*leader.session).await?;
+            };
+            let before = match locked.may_share() {
+                Ok(()) => Script::default(),
+                Err(_) => S::before(&request, run).await?,
+            };
+            let snapshot = locked.take_snapshot(run, options).await?;
+            let moment = match &snapshot {
+                Snapshot::Exported(name) => Moment::Snapshot(name.clone()),
+                Snapshot::Kept(_) => Moment::SameAs(before),
+            };
+            // Before we know what the tables are like: with thousands of them both take seconds.
+            let schema = S::start(request, moment, run);
+            if let Some(leader) = locked.describe(snapshot, run).await? {
+                let large_objects = catalog::large_objects(&**leader.session).await?;
                 if !options.allow_empty && large_objects.is_empty() && leader.selection.is_empty() {
                     return Err(nothing_there(server, options));
                 }
@@ -106,7 +114,8 @@ impl<S> Source<S> {
             table_bytes: sources.iter().map(|source| source.table_bytes).sum(),
             units: dump_units(sources, self.leader.server.major()).len() as u64,
             large_objects: self.large_objects.len() as u64,
-            jobs: options.jobs,
+            jobs: self.leader.one_session().map_or(options.jobs, |_| 1),
+            one_session: self.leader.one_session().map(|reason| reason.to_string()),
             complete: !self.leader.selection.leaves_out,
             excluded: self.leader.selection.filters.excluded.clone(),
             emptied: self.leader.selection.filters.emptied.clone(),

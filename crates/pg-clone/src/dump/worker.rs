@@ -1,4 +1,5 @@
-//! A dump's workers: each imports the snapshot and copies units of work into packs of its own.
+//! A dump's workers: each imports the snapshot and copies units of work into packs of its own. Where it may not be
+//! imported there is one worker, and it reads by the session that took the snapshot.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,11 +10,12 @@ use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use tokio::sync::Barrier;
 
-use crate::adapters::connection::{DrivenSession, Server};
+use crate::adapters::connection::{DrivenSession, Server, Session};
 use crate::detail::RowData;
 use crate::dump::large_objects;
 use crate::dump::leader::SESSION_SETTINGS;
 use crate::dump::long_row;
+use crate::dump::sharing::Snapshot;
 use crate::error::{PgError, PgResult};
 use crate::frame::{CompressedFrame, FrameEncoder};
 use crate::ident::{quote_ident, quote_literal};
@@ -26,7 +28,9 @@ use crate::run::Run;
 pub(crate) struct Work {
     pub(crate) server: Server,
     pub(crate) database: String,
-    pub(crate) snapshot: String,
+    pub(crate) snapshot: Snapshot,
+    /// The session that took it.
+    pub(crate) leader: Arc<Session>,
     pub(crate) sources: Vec<TableSource>,
     pub(crate) tables: Vec<DumpUnit>,
     /// The units a worker takes at once.
@@ -139,25 +143,39 @@ pub(crate) async fn copy_metadata(work: &Work) -> PgResult<(RowData, Vec<(u32, P
 #[derive(Debug)]
 struct Copier {
     session: DrivenSession,
+    /// Whether it must lock what it reads: the leader's own session has all locks.
+    locks: bool,
     encoder: FrameEncoder,
     run: Run,
 }
 
 impl Copier {
     async fn connect(work: &Work) -> PgResult<Self> {
-        let mut session = work.server.connect_driven(&work.database).await?;
         let encoding = if work.raw_encoding { "; SET client_encoding = 'SQL_ASCII'" } else { "" };
-        let import = format!(
-            "{SESSION_SETTINGS}{encoding}; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
-            quote_literal(&work.snapshot)
-        );
-        session.batch_execute(&import).await.map_err(|error| PgError::sql("importing the dump's snapshot", error))?;
-        Ok(Self { session, encoder: FrameEncoder::new(work.compression_level)?, run: work.run.clone() })
+        let (mut session, begin) = match &work.snapshot {
+            Snapshot::Exported(name) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT";
+                (work.server.connect_driven(&work.database).await?, format!("; {begin} {}", quote_literal(name)))
+            }
+            Snapshot::Kept(_) => (DrivenSession::lent(Arc::clone(&work.leader)), String::new()),
+        };
+        let statements = format!("{SESSION_SETTINGS}{encoding}{begin}");
+        let doing = "importing the dump's snapshot";
+        session.batch_execute(&statements).await.map_err(|error| PgError::sql(doing, error))?;
+        Ok(Self {
+            session,
+            locks: matches!(work.snapshot, Snapshot::Exported(_)),
+            encoder: FrameEncoder::new(work.compression_level)?,
+            run: work.run.clone(),
+        })
     }
 
     /// Takes the locks of the largest tables at once. Later, behind somebody's waiting request for an exclusive lock, they
     /// could not be had any more, and a dump of hours would end there.
     async fn lock_ahead(&mut self, work: &Work) -> PgResult<()> {
+        if !self.locks {
+            return Ok(());
+        }
         let mut seen = BTreeSet::new();
         let largest = work.tables.iter().map(|unit| unit.table).filter(|table| seen.insert(*table));
         let largest: Vec<&TableSource> =
@@ -194,7 +212,9 @@ impl Copier {
             let label = tables.get(at).map_or_else(String::new, |source| format!("{}.{}", source.schema, source.name));
             long_row::explained(&label, PgError::sql(format!("copying the rows of `{label}`"), error))
         };
-        self.lock(&format!("{LET_GO}; "), &tables).await?;
+        if self.locks {
+            self.lock(&format!("{LET_GO}; "), &tables).await?;
+        }
         let statements: Vec<String> =
             units.iter().zip(&tables).map(|(unit, source)| copy_statement(source, unit)).collect();
         self.copy_all(&statements, packs, failed).await

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::describe::{Copied, Facts, counts, describe};
 use super::leader::Leader;
 use super::place::{Place, judge};
+use super::sharing::{OneSession, Snapshot};
 use super::source::Source;
 use super::worker::{self, Work};
 use super::{large_objects, schema};
@@ -37,6 +38,8 @@ pub(super) struct Written {
     pub(super) detail: DumpDetail,
     /// By how much less it holds than the complete dump before, if that is worth telling.
     pub(super) fall: Option<Fall>,
+    /// Why one session copied all rows, if that is so.
+    pub(super) one_session: Option<OneSession>,
 }
 
 /// Writes one dump of `source`.
@@ -63,29 +66,19 @@ pub(super) async fn write(
     let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
     let schema_budget = budget.clone();
     let encoding = settings::read(&leader.session, &options.database).await?.encoding;
-    let tables = dump_units(&leader.sources, leader.server.major());
-    let batches = dump_batches(&tables);
-    let pieces = batches.len() + large_objects.len().div_ceil(large_objects::BATCH);
-    let work = Arc::new(Work {
-        server: server.clone(),
-        database: options.database.clone(),
-        snapshot: leader.snapshot.clone(),
-        sources: leader.sources.clone(),
-        tables,
-        batches,
-        large_objects,
-        workers: options.jobs.min(pieces.max(1)),
-        locked: Barrier::new(options.jobs.min(pieces.max(1))),
-        packs: PackSpace::new(Arc::clone(&writer), folder.clone(), budget),
-        compression_level: options.compression_level,
-        raw_encoding: encoding == "SQL_ASCII",
-        next: AtomicUsize::new(0),
-        run: both.clone(),
-    });
+    let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget);
+    let work = share(server, options, &leader, large_objects, packs, encoding == "SQL_ASCII", &both);
     let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);
-    let rows = copy_rows(Arc::clone(&work), &both);
-    let facts = both.or_cancelled(Facts::read(&leader, options));
-    let (schema, rows, facts) = tokio::join!(stopping(&both, schema), stopping(&both, rows), stopping(&both, facts));
+    let rows = stopping(&both, copy_rows(Arc::clone(&work), &both));
+    let facts = stopping(&both, both.or_cancelled(Facts::read(&leader, options)));
+    let facts_and_rows = async {
+        match leader.snapshot {
+            Snapshot::Exported(_) => tokio::join!(facts, rows),
+            // One session does both. What it asked for second would wait for the end of a COPY.
+            Snapshot::Kept(_) => (facts.await, rows.await),
+        }
+    };
+    let (schema, (facts, rows)) = tokio::join!(stopping(&both, schema), facts_and_rows);
     let (schema, rows, facts) = first_failure(schema, rows, facts)?;
     run.step("dump.catalogue", &options.database);
     facts.warn(run);
@@ -107,7 +100,44 @@ pub(super) async fn write(
     if let Some(fault) = published.pointer_fault {
         run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
     }
-    Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall })
+    let one_session = leader.one_session();
+    Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall, one_session })
+}
+
+/// Cuts the rows into work, for as many as may see the snapshot.
+fn share(
+    server: &Server,
+    options: &DumpOptions,
+    leader: &Leader,
+    large_objects: Vec<u32>,
+    packs: PackSpace,
+    raw_encoding: bool,
+    run: &Run,
+) -> Arc<Work> {
+    let tables = dump_units(&leader.sources, leader.server.major());
+    let batches = dump_batches(&tables);
+    let pieces = batches.len() + large_objects.len().div_ceil(large_objects::BATCH);
+    let workers = match leader.snapshot {
+        Snapshot::Exported(_) => options.jobs.min(pieces.max(1)),
+        Snapshot::Kept(_) => 1,
+    };
+    Arc::new(Work {
+        server: server.clone(),
+        database: options.database.clone(),
+        snapshot: leader.snapshot.clone(),
+        leader: Arc::clone(&leader.session),
+        sources: leader.sources.clone(),
+        tables,
+        batches,
+        large_objects,
+        workers,
+        locked: Barrier::new(workers),
+        packs,
+        compression_level: options.compression_level,
+        raw_encoding,
+        next: AtomicUsize::new(0),
+        run: run.clone(),
+    })
 }
 
 fn manifest(

@@ -15,6 +15,7 @@ pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
         ("cluster", plan.cluster.to_string()),
         ("copied", copied),
         ("with", format!("{}, {}", counted(plan.jobs as u64, "job", "jobs"), plan.pg_dump)),
+        ("one session", plan.one_session.clone().unwrap_or_default()),
         ("without rows", plan.emptied.join(", ")),
         ("left out", plan.excluded.join(", ")),
     ];
@@ -37,6 +38,9 @@ pub(crate) fn dump_report(report: &DumpReport) -> String {
     );
     if report.large_objects > 0 {
         text.push_str(&format!(", {}", counted(report.large_objects, "large object", "large objects")));
+    }
+    if let Some(reason) = &report.one_session {
+        text.push_str(&format!("\n  one session copied all rows: {reason}"));
     }
     text.push_str(&hooks_ran(&report.hooks));
     if !report.complete {
@@ -66,12 +70,13 @@ mod tests {
             content_bytes: 412 << 20,
             stored_bytes: 96 << 20,
             seconds: 11.0,
+            one_session: None,
             hooks: Vec::new(),
         };
-        assert_eq!(
-            dump_report(&report),
-            "Published `shop/2026-11-21-03-00-04-123456.nightly.dump`  412 MiB → 96 MiB in 11 s, 214 tables, \
-             1,234,567 rows, 1 large object"
-        );
+        let line = "Published `shop/2026-11-21-03-00-04-123456.nightly.dump`  412 MiB → 96 MiB in 11 s, 214 tables, \
+             1,234,567 rows, 1 large object";
+        assert_eq!(dump_report(&report), line);
+        let alone = DumpReport { one_session: Some("this standby is old".into()), ..report };
+        assert_eq!(dump_report(&alone), format!("{line}\n  one session copied all rows: this standby is old"));
     }
 }

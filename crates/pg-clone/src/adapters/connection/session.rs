@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -108,12 +109,34 @@ pub(super) type RawSocket = Either<TcpStream, UnixStream>;
 /// A connection driven by whoever uses it, on the same task: a COPY of millions of rows wakes no other thread for each
 /// socket's worth of them.
 pub(crate) struct DrivenSession {
-    client: Client,
+    client: Driven,
     connection: Pin<Box<dyn Future<Output = ()> + Send>>,
     ended: bool,
 }
 
+/// Whose connection it is.
+enum Driven {
+    Own(Client),
+    Lent(Arc<Session>),
+}
+
+impl Deref for Driven {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        match self {
+            Self::Own(client) => client,
+            Self::Lent(session) => session,
+        }
+    }
+}
+
 impl DrivenSession {
+    /// A session that goes on being its owner's, who uses it no more for the time being. Its own task drives it.
+    pub(crate) fn lent(session: Arc<Session>) -> Self {
+        Self { client: Driven::Lent(session), connection: Box::pin(std::future::ready(())), ended: true }
+    }
+
     /// Logs in over a socket that is read in large pieces: the server sends 8 KiB at a time, and one system call for each
     /// would cost a dump a tenth of its time.
     pub(super) async fn open(address: Address, config: Config, mut tls: MakeRustlsConnect) -> Result<Self, Cause> {
@@ -124,7 +147,7 @@ impl DrivenSession {
         let settings = settings_of_version(connection.parameter("server_version"));
         // How a connection ends is told by the statement it ends under.
         let connection = Box::pin(async move { drop(connection.await) });
-        let mut session = Self { client, connection, ended: false };
+        let mut session = Self { client: Driven::Own(client), connection, ended: false };
         if !settings.is_empty() {
             session.batch_execute(settings).await?;
         }
@@ -148,7 +171,7 @@ impl DrivenSession {
     /// Starts several `COPY … TO STDOUT`: the next ones are asked for before the rows of one have arrived.
     pub(crate) fn copy_out_all<'a>(&'a mut self, statements: &'a [Statement]) -> CopyOuts<'a> {
         let Self { client, connection, ended } = self;
-        let client = &*client;
+        let client: &Client = client;
         let copies = futures::stream::iter(statements).map(move |statement| client.copy_out(statement));
         CopyOuts { copies: Box::pin(copies.buffered(COPIES_AHEAD)), rows: None, connection, ended }
     }
