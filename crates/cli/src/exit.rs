@@ -81,7 +81,7 @@ fn of_pg(error: &PgError) -> Exit {
         PgError::Retention(error) => of_retention(error),
         PgError::Unreachable { .. } | PgError::Lost { .. } => Exit::Unreachable,
         PgError::Tool { .. } | PgError::ToolMissing { .. } | PgError::Hook { .. } => Exit::Tool,
-        PgError::Integrity { .. } | PgError::Mismatch { .. } => Exit::Integrity,
+        PgError::Integrity { .. } | PgError::Mismatch { .. } | PgError::RowsDiffer { .. } => Exit::Integrity,
         PgError::Locked { .. } => Exit::Held,
         PgError::Confirm { .. } | PgError::Forbidden { .. } => Exit::Confirmation,
         PgError::Usage { .. } => Exit::Usage,

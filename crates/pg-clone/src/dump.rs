@@ -1,7 +1,7 @@
 //! The dump: lock, take the snapshot, copy everything in parallel, publish the manifest last.
 
 mod describe;
-mod large_objects;
+pub(crate) mod large_objects;
 mod leader;
 mod long_row;
 mod place;
@@ -24,7 +24,6 @@ use jiff::Timestamp;
 
 use self::place::Place;
 pub use self::report::DumpReport;
-pub use self::source::DumpPlan;
 use self::schema::{NoSchema, Running};
 use self::source::Source;
 use self::write::{Written, write};

@@ -116,6 +116,21 @@ pub enum PgError {
         /// The first differences.
         what: String,
     },
+    /// What would stand in a live database is not what was dumped.
+    #[error("the rows in `{database}` would differ from the dump: {what}")]
+    #[diagnostic(
+        code("pg::rows_differ"),
+        help(
+            "everything was rolled back, nothing was changed; restore the dump beside it with --into OTHER_NAME, without \
+             --data-only, to see its rows"
+        )
+    )]
+    RowsDiffer {
+        /// The live database.
+        database: String,
+        /// The first differences.
+        what: String,
+    },
     /// There is no such dump.
     #[error("there is no dump `{wanted}` in {location}")]
     #[diagnostic(code("pg::no_dump"), help("`lastgood pg ls` lists what there is"))]

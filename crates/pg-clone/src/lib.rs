@@ -36,6 +36,7 @@ mod archive_toc;
 mod batch;
 mod completeness;
 pub mod config;
+mod copy_out;
 pub mod detail;
 pub mod dump;
 pub mod dump_key;

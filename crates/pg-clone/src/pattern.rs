@@ -10,6 +10,7 @@ use std::str::FromStr;
 use regex_lite::{Regex, RegexBuilder};
 
 use crate::error::{PgError, PgResult};
+use crate::ident::quote_ident;
 
 /// Most bytes a compiled pattern may need: a repetition such as `(a{9999}){9999}` is refused, not expanded.
 const COMPILED_BYTES_MAX: usize = 1024 * 1024;
@@ -73,6 +74,19 @@ impl TablePattern {
         };
         schema_fits && self.name.is_match(name)
     }
+}
+
+/// The pattern that means this table and no other.
+#[must_use]
+pub fn exactly(schema: &str, name: &str) -> String {
+    let part = |text: &str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        match !text.is_empty() && text.chars().all(plain) {
+            true => text.to_owned(),
+            false => quote_ident(text),
+        }
+    };
+    format!("{}.{}", part(schema), part(name))
 }
 
 /// The patterns that mean none of `tables`, given as schema, name and visibility: probably a slip of the pen.
@@ -186,7 +200,21 @@ mod tests {
         assert_eq!(names, ["oders", "other.x"]);
     }
 
+    #[test]
+    fn a_pattern_can_mean_one_table_alone() {
+        assert_eq!(exactly("public", "moods_2"), "public.moods_2");
+        assert_eq!(exactly("Odd", r#"a".b*"#), r#""Odd"."a"".b*""#);
+    }
+
     proptest! {
+        #[test]
+        fn what_means_one_table_matches_it(schema in ".{1,8}", name in ".{1,8}") {
+            let pattern = TablePattern::parse(&exactly(&schema, &name)).unwrap();
+            prop_assert!(pattern.matches(&schema, &name, false));
+            let longer = format!("{name}x");
+            prop_assert!(!pattern.matches(&schema, &longer, true));
+        }
+
         #[test]
         fn a_quoted_name_means_itself_only(schema in "\\PC{1,20}", name in "\\PC{1,20}", other in "\\PC{1,20}") {
             let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));

@@ -9,6 +9,7 @@ mod load;
 mod load_small;
 mod owners;
 mod prepare;
+mod read_back;
 mod rehearse;
 mod reroute;
 mod select;
@@ -258,6 +259,12 @@ async fn build_ours(
 
     let session = load::connect(server, name, false).await?;
     let detours = reroute::read(&session, &detail.tables).await?;
+    warnings.extend(detours.torn.iter().map(|root| {
+        format!(
+            "the selected rows of `{root}` are in it, but not all in the partitions they came from: those are chosen by a hash \
+             that differs between databases"
+        )
+    }));
     run.step("restore.data", &format!("{} tables", detail.tables.len()));
     run.progress.event(Event::Total { bytes: manifest.content_bytes(), items: detail.tables.len() as u64 });
     let load = Arc::new(Load {
@@ -267,7 +274,7 @@ async fn build_ours(
         dump: plan.key.clone(),
         parts: manifest.parts.clone(),
         tables: detail.tables.clone(),
-        detours,
+        detours: detours.through,
         raw_encoding: detail.database.encoding == "SQL_ASCII",
         run: run.clone(),
     });

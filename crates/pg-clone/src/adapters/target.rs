@@ -1,6 +1,6 @@
 //! Reads the catalogue of a live database that is to take rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
@@ -11,6 +11,18 @@ use crate::ident::quote_ident;
 /// Tables looked into by one statement: each costs a range-table entry.
 const LOOK_BATCH: usize = 200;
 
+/// Whether rows of the partitioned table `above.relid` find their partition by a hash that may differ between databases.
+/// Polymorphic classes (`enum_ops`, `array_ops`, `record_ops`,
+/// `range_ops`) take pseudo-types; an expression's type is not looked for.
+pub(crate) const HASH_DIFFERS: &str = "EXISTS ( \
+    SELECT FROM pg_catalog.pg_partitioned_table h, \
+      unnest(h.partclass::oid[], h.partattrs::int2[]) AS k(class, attnum) \
+      JOIN pg_catalog.pg_opclass o ON o.oid = k.class JOIN pg_catalog.pg_type t ON t.oid = o.opcintype \
+    WHERE h.partrelid = above.relid AND h.partstrat = 'h' AND ( \
+      o.opcnamespace <> 'pg_catalog'::regnamespace OR t.typtype = 'p' OR o.opcname = 'aclitem_ops' \
+      OR (o.opcname = 'oid_ops' AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+        WHERE a.attrelid = h.partrelid AND a.attnum = k.attnum AND a.atttypid = 'oid'::regtype))))";
+
 /// What the live database has of a dump's tables and sequences, and what stands around them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -18,7 +30,7 @@ pub(crate) struct Target {
     pub(crate) tables: Vec<Option<TargetTable>>,
     /// By position among the dump's sequences: whether it is there.
     pub(crate) sequences: Vec<bool>,
-    /// Partitioned tables above them.
+    /// Partitioned tables above them, the topmost first.
     pub(crate) partitioned: Vec<Partitioned>,
     /// Foreign keys of them and to them, each once: those of a partitioned table stand for its partitions' too.
     pub(crate) keys: Vec<TargetKey>,
@@ -53,6 +65,10 @@ pub(crate) struct Partitioned {
     pub(crate) name: String,
     /// All tables below it that hold rows.
     pub(crate) leaves: Vec<u32>,
+    /// Their names, as `schema.table`.
+    pub(crate) leaf_names: Vec<String>,
+    /// Whether rows find their partition by a hash that differs between databases: they must go through this table.
+    pub(crate) hash_differs: bool,
 }
 
 /// A foreign key.
@@ -85,6 +101,24 @@ impl Target {
     pub(crate) fn family(&self) -> Vec<u32> {
         let tables = self.tables.iter().flatten().map(|table| table.oid);
         tables.chain(self.partitioned.iter().map(|table| table.oid)).collect()
+    }
+
+    /// For each table whose rows must go through another one, by position: which of [`Target::partitioned`] that is.
+    pub(crate) fn through(&self) -> BTreeMap<usize, usize> {
+        let mut above: BTreeMap<u32, usize> = BTreeMap::new();
+        for (at, table) in self.partitioned.iter().enumerate().filter(|(_, table)| table.hash_differs) {
+            for leaf in &table.leaves {
+                above.entry(*leaf).or_insert(at);
+            }
+        }
+        let tables = self.tables.iter().enumerate();
+        tables.filter_map(|(at, table)| Some((at, *above.get(&table.as_ref()?.oid)?))).collect()
+    }
+
+    /// [`Target::through`], by name.
+    pub(crate) fn detours(&self) -> BTreeMap<usize, (String, String)> {
+        let name = |at: usize| (self.partitioned[at].schema.clone(), self.partitioned[at].name.clone());
+        self.through().into_iter().map(|(table, above)| (table, name(above))).collect()
     }
 }
 
@@ -194,11 +228,19 @@ async fn sequences(client: &impl GenericClient, wanted: &[SequenceState]) -> PgR
 async fn partitioned(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<Partitioned>> {
     let rows = client
         .query(
-            "SELECT c.oid, n.nspname::text, c.relname::text, \
-               ARRAY(SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf) \
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.oid IN (SELECT a.relid::oid FROM unnest($1::oid[]) w(oid), \
-               LATERAL pg_catalog.pg_partition_ancestors(w.oid) a(relid) WHERE a.relid::oid <> w.oid) ORDER BY 2, 3",
+            &format!(
+                "SELECT c.oid, n.nspname::text, c.relname::text, \
+                   ARRAY(SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf ORDER BY 1), \
+                   ARRAY(SELECT ln.nspname || '.' || l.relname FROM pg_catalog.pg_partition_tree(c.oid) t \
+                     JOIN pg_catalog.pg_class l ON l.oid = t.relid \
+                     JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace WHERE t.isleaf ORDER BY t.relid::oid), \
+                   {HASH_DIFFERS} \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, \
+                   LATERAL (SELECT c.oid AS relid) above \
+                 WHERE c.oid IN (SELECT a.relid::oid FROM unnest($1::oid[]) w(oid), \
+                   LATERAL pg_catalog.pg_partition_ancestors(w.oid) a(relid) WHERE a.relid::oid <> w.oid) \
+                 ORDER BY (SELECT count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)), 2, 3"
+            ),
             &[&tables],
         )
         .await
@@ -208,6 +250,8 @@ async fn partitioned(client: &impl GenericClient, tables: &[u32]) -> PgResult<Ve
         schema: row.get(1),
         name: row.get(2),
         leaves: row.get(3),
+        leaf_names: row.get(4),
+        hash_differs: row.get(5),
     };
     Ok(rows.iter().map(table).collect())
 }

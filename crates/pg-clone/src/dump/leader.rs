@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::{Server, Session};
 use crate::config::DumpOptions;
+use crate::copy_out::SESSION_SETTINGS;
 use crate::detail::{Filters, ForeignKey, ServerInfo};
 use crate::dump::readable;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
@@ -23,13 +24,6 @@ const LOCK_BATCH: usize = 100;
 /// Times the list of tables may change under us before we give up: each is a DDL statement in the few milliseconds
 /// between listing and locking.
 pub(crate) const LOCK_ATTEMPTS_MAX: usize = 5;
-
-/// What every session of a dump sets, so that text forms do not depend on anybody's configuration and nothing is left
-/// out silently (`row_security=off` makes a policy an error instead of fewer rows).
-pub(crate) const SESSION_SETTINGS: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; \
-    SET bytea_output = hex; SET xmloption = content; SET synchronize_seqscans = off; SET row_security = off; \
-    SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; \
-    SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
 
 /// A transaction with the locks and the snapshot.
 #[derive(Debug)]

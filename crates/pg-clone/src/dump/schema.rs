@@ -61,7 +61,8 @@ pub(crate) struct Script(String);
 impl Script {
     fn of(printed: &str) -> Self {
         // Newer programs bracket a script with a word that is another each time.
-        let lines = printed.lines().filter(|line| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "));
+        let lines =
+            printed.lines().filter(|line| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "));
         Self(lines.collect::<Vec<_>>().join("\n"))
     }
 }

@@ -11,9 +11,9 @@ use backup_core::progress::Event;
 use tokio::sync::Barrier;
 
 use crate::adapters::connection::{DrivenSession, Server, Session};
+use crate::copy_out::{SESSION_SETTINGS, copy_out};
 use crate::detail::RowData;
 use crate::dump::large_objects;
-use crate::dump::leader::SESSION_SETTINGS;
 use crate::dump::long_row;
 use crate::dump::sharing::Snapshot;
 use crate::error::{PgError, PgResult};
@@ -270,11 +270,8 @@ fn qualified(source: &TableSource) -> String {
     format!("{}.{}", quote_ident(&source.schema), quote_ident(&source.name))
 }
 
-/// The `COPY` of one unit. Columns are named, so that a dropped or generated column cannot shift the others.
+/// The `COPY` of one unit.
 fn copy_statement(source: &TableSource, unit: &DumpUnit) -> String {
-    let table = qualified(source);
-    let columns: Vec<String> = source.columns.iter().map(|column| quote_ident(column)).collect();
-    let columns = columns.join(", ");
     let condition = match unit.range {
         None => source.condition.clone(),
         Some(range) => {
@@ -282,13 +279,7 @@ fn copy_statement(source: &TableSource, unit: &DumpUnit) -> String {
             range.to.map_or(from.clone(), |to| format!("{from} AND ctid < '({to},0)'::tid"))
         }
     };
-    if !condition.is_empty() {
-        return format!("COPY (SELECT {columns} FROM ONLY {table} {condition}) TO STDOUT");
-    }
-    if columns.is_empty() {
-        return format!("COPY {table} TO STDOUT");
-    }
-    format!("COPY {table} ({columns}) TO STDOUT")
+    copy_out(&qualified(source), &source.columns, &condition)
 }
 
 #[cfg(test)]

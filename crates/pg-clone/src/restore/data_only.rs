@@ -1,5 +1,6 @@
 //! Rows alone, into the schema that a live database has: all of them in one transaction, or none.
 
+mod compare;
 mod decide;
 mod statements;
 
@@ -13,12 +14,13 @@ use backup_core::store::{SharedStore, StoreRead};
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::target;
 use crate::config::RestoreOptions;
+use crate::copy_out::SESSION_SETTINGS;
 use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
 use crate::recover;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
 use crate::restore::load::{Load, connect, load_within};
-use crate::restore::{Problem, RestorePlan, RestoreReport, finish, reroute, select};
+use crate::restore::{Problem, RestorePlan, RestoreReport, finish, select};
 use crate::run::Run;
 use crate::target_lock::TargetLock;
 
@@ -37,10 +39,11 @@ pub(crate) async fn look(
     database: &str,
     detail: &DumpDetail,
     options: &RestoreOptions,
+    unselected: &[String],
 ) -> PgResult<(DataPlan, Vec<Problem>)> {
     let session = connect(server, database, false).await?;
     let target = target::read(&*session, detail).await?;
-    Ok(decide::decide(detail, &target, options.replace_rows))
+    Ok(decide::decide(detail, &target, options, unselected))
 }
 
 /// What stands against it where there is no database to put rows into.
@@ -76,24 +79,25 @@ pub(crate) async fn restore(
     let _lock = TargetLock::acquire(server, &plan.target).await?;
     let raw_encoding = manifest.detail.database.encoding == "SQL_ASCII";
     let session = connect(server, &plan.target, raw_encoding).await?;
-    let load = Load {
+    let mut load = Load {
         server: server.clone(),
         database: plan.target.clone(),
         store: Arc::clone(store) as Arc<dyn StoreRead>,
         dump: plan.key.clone(),
         parts: manifest.parts.clone(),
         tables: manifest.detail.tables.clone(),
-        detours: reroute::read(&session, &manifest.detail.tables).await?,
+        // Known once the tables are locked.
+        detours: BTreeMap::new(),
         raw_encoding,
         run: run.clone(),
     };
-    let filled = run.or_cancelled(Box::pin(fill(&session, &load, plan, &manifest.detail, options))).await;
+    let filled = run.or_cancelled(Box::pin(fill(&session, &mut load, plan, &manifest.detail, options))).await;
     let (done, rows) = match filled.and_then(|filled| run.last_chance_to_stop().map(|()| filled)) {
         Ok(filled) => filled,
         Err(error) => {
             // Without it the server undoes everything too, as soon as it sees that we are gone.
             let _ = tokio::time::timeout(ROLLBACK_TIMEOUT, session.batch_execute("ROLLBACK")).await;
-            return Err(undone(error));
+            return Err(undone(error, &plan.target));
         }
     };
     run.step("data_only.commit", &plan.target);
@@ -121,24 +125,29 @@ pub(crate) fn legacy() -> Problem {
 /// Everything but the COMMIT: returns what was done, and the rows that the server took.
 async fn fill(
     session: &Session,
-    load: &Load,
+    load: &mut Load,
     plan: &RestorePlan,
     detail: &DumpDetail,
     options: &RestoreOptions,
 ) -> PgResult<(DataPlan, u64)> {
-    let run = &load.run;
+    let run = &load.run.clone();
     run.step("data_only.tables", &format!("{} tables", detail.tables.len()));
-    // As durable as everybody's: these rows are no copy that could be made again.
-    let begin = format!("RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}");
+    // As durable as everybody's: these rows are no copy that could be made again. In the database's own time zone: what has
+    // none and goes into a column with one is meant so.
+    let begin = format!(
+        "{SESSION_SETTINGS}; RESET timezone; RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
+    );
     session.batch_execute(&begin).await.map_err(|error| PgError::sql("beginning the transaction", error))?;
     execute(session, "locking the tables", statements::lock(&detail.tables)).await?;
     // What the plan was made of may be another by now.
     let target = target::read(&**session, detail).await?;
-    let (done, problems) = decide::decide(detail, &target, options.replace_rows);
+    let unselected = plan.part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
+    let (done, problems) = decide::decide(detail, &target, options, unselected);
     if let Some(problem) = problems.first() {
         return Err(plan.refusal(problem));
     }
     refuse_unchecked(session).await?;
+    load.detours = target.detours();
     let held = target.family();
     let before = target::behaviour(&**session, &held).await?;
     execute(session, "preparing the tables", statements::loosen(&target)).await?;
@@ -158,6 +167,13 @@ async fn fill(
             what: format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
             help: "this is unexpected: please report it; everything was rolled back, nothing was changed".to_owned(),
         });
+    }
+    run.step("data_only.compare", &format!("{} tables", detail.tables.len()));
+    for table in compare::compare(session, load, &target).await? {
+        run.progress.warn(format!(
+            "`{table}` has the dump's rows, and prints some of their values differently than when they were dumped: by the \
+             types of its columns, the currency, or the time zone of then"
+        ));
     }
     Ok((done, rows))
 }
@@ -206,11 +222,14 @@ async fn execute(session: &Session, doing: &str, statements: impl IntoIterator<I
 }
 
 /// What the server refused, for somebody who wants to know what became of his database.
-fn undone(error: PgError) -> PgError {
+fn undone(error: PgError, database: &str) -> PgError {
     /// SQLSTATE of `foreign_key_violation`.
     const KEY_BROKEN: &str = "23503";
     /// SQLSTATE of `lock_not_available`, as of a `lock_timeout`.
     const LOCKED: &str = "55P03";
+    if let PgError::Mismatch { what } = error {
+        return PgError::RowsDiffer { database: database.to_owned(), what };
+    }
     let PgError::Sql { doing, message, sqlstate, .. } = error else { return error };
     let help = match sqlstate.as_str() {
         KEY_BROKEN => {
@@ -236,7 +255,7 @@ fn not_committed(database: &str, error: tokio_postgres::Error) -> PgError {
             help: "either all of them are there or none: look into one of the tables, and if none are, run it again"
                 .to_owned(),
         },
-        error => undone(error),
+        error => undone(error, database),
     }
 }
 
@@ -253,10 +272,21 @@ mod tests {
             help: None,
         };
         for (sqlstate, expected) in [("23503", "--table"), ("55P03", "30 s"), ("22P02", "do not fit")] {
-            let PgError::Refused { what, help } = undone(sql(sqlstate)) else { panic!("{sqlstate}") };
+            let PgError::Refused { what, help } = undone(sql(sqlstate), "shop") else { panic!("{sqlstate}") };
             assert_eq!(what, "checking the foreign keys failed: it is broken");
             assert!(help.contains(expected) && help.ends_with("nothing was changed"), "{help}");
         }
-        assert!(matches!(undone(PgError::Interrupted), PgError::Interrupted));
+        assert!(matches!(undone(PgError::Interrupted, "shop"), PgError::Interrupted));
+    }
+
+    #[test]
+    fn rows_that_differ_are_told_with_what_became_of_them() {
+        let error = undone(PgError::Mismatch { what: "`public.t` holds 60 rows, not 90".to_owned() }, "shop");
+        assert_eq!(
+            error.to_string(),
+            "the rows in `shop` would differ from the dump: `public.t` holds 60 rows, not 90"
+        );
+        let help = miette::Diagnostic::help(&error).map(|help| help.to_string()).unwrap_or_default();
+        assert!(help.contains("nothing was changed"), "{help}");
     }
 }

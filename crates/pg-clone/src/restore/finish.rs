@@ -11,6 +11,7 @@ use crate::detail::{LargeObjects, MatviewState, SequenceState, TableDump};
 use crate::error::{PgError, PgResult};
 use crate::ident::{quote_ident, quote_literal};
 use crate::restore::load::{Load, connect, copy_in};
+use crate::restore::read_back::check_large_objects;
 use crate::run::Run;
 
 /// Sequences set by one statement.
@@ -99,6 +100,9 @@ pub(crate) async fn large_objects(
             let put = "SELECT count(pg_catalog.lo_put(oid, at, bytes)) FROM pg_temp.lastgood_lo_slice";
             session.batch_execute(&format!("{put}; {end}")).await.map_err(sql)?;
         }
+    }
+    if let Into::Live { .. } = into {
+        check_large_objects(session, &objects.slices).await?;
     }
     session.batch_execute(&attributes(options)).await.map_err(sql)
 }
@@ -293,7 +297,7 @@ pub(crate) async fn verify(session: &Session, tables: &[TableDump], loaded: &BTr
     refuse_differences(differences)
 }
 
-fn refuse_differences(mut differences: Vec<String>) -> PgResult<()> {
+pub(crate) fn refuse_differences(mut differences: Vec<String>) -> PgResult<()> {
     if differences.is_empty() {
         return Ok(());
     }

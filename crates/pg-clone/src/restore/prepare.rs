@@ -286,7 +286,8 @@ async fn ours(
         (true, true) => {
             // It is not replaced: its rows are.
             replaces = None;
-            let (plan, problems) = data_only::look(server, &target, &manifest.detail, options).await?;
+            let unselected = part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
+            let (plan, problems) = data_only::look(server, &target, &manifest.detail, options, unselected).await?;
             (Some(plan), problems)
         }
     };

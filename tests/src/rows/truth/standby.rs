@@ -10,9 +10,13 @@ use crate::{ensure, ensure_eq};
 pub(super) fn rows() -> Vec<Row> {
     use Locations::Both;
     vec![
-        Row::new("W5", "a standby, and a transaction of many subtransactions on its primary", Area::Truth, Both, |world| {
-            Box::pin(one_moment(world))
-        }),
+        Row::new(
+            "W5",
+            "a standby, and a transaction of many subtransactions on its primary",
+            Area::Truth,
+            Both,
+            |world| Box::pin(one_moment(world)),
+        ),
         Row::new("W5-lasting", "a standby has all rows after it was dumped", Area::Truth, Both, |world| {
             Box::pin(nothing_lost(world))
         }),

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::adapters::target::{Target, TargetKey, TargetTable};
+use crate::adapters::target::{Partitioned, Target, TargetKey, TargetTable};
+use crate::config::RestoreOptions;
 use crate::detail::{DumpDetail, TableDump};
+use crate::pattern;
 use crate::restore::Problem;
 
 /// Differences of the schemas listed in an error: more is another schema.
@@ -43,8 +45,13 @@ pub struct DataTable {
     pub truncated: bool,
 }
 
-/// What would be done, and what stands against it.
-pub(super) fn decide(detail: &DumpDetail, target: &Target, replace_rows: bool) -> (DataPlan, Vec<Problem>) {
+/// What would be done, and what stands against it; `unselected` are the tables that the dump has beside those of `detail`.
+pub(super) fn decide(
+    detail: &DumpDetail,
+    target: &Target,
+    options: &RestoreOptions,
+    unselected: &[String],
+) -> (DataPlan, Vec<Problem>) {
     let tables: Vec<(&TableDump, &TargetTable)> = detail
         .tables
         .iter()
@@ -53,7 +60,7 @@ pub(super) fn decide(detail: &DumpDetail, target: &Target, replace_rows: bool) -
         .collect();
     let silent = emptied(target);
     let plan = DataPlan {
-        replace_rows,
+        replace_rows: options.replace_rows,
         tables: tables
             .iter()
             .map(|(dumped, there)| DataTable {
@@ -74,8 +81,67 @@ pub(super) fn decide(detail: &DumpDetail, target: &Target, replace_rows: bool) -
             .collect(),
         not_refreshed: target.matviews.clone(),
     };
-    let problems = [misfits(detail, target), rows_in_the_way(&plan), keys_in_the_way(target, &plan)];
-    (plan, problems.into_iter().flatten().collect())
+    let mut problems: Vec<Problem> = misfits(detail, target).into_iter().collect();
+    problems.extend(torn_apart(target, options, unselected));
+    problems.extend([rows_in_the_way(&plan), keys_in_the_way(target, &plan)].into_iter().flatten());
+    (plan, problems)
+}
+
+/// Partitions whose rows may come to lie in each other, and of which only some are selected: the others would get rows that
+/// nobody sent there, and lose none of theirs.
+fn torn_apart<'a>(
+    target: &'a Target,
+    options: &'a RestoreOptions,
+    unselected: &'a [String],
+) -> impl Iterator<Item = Problem> + 'a {
+    let selected: BTreeSet<u32> = target.tables.iter().flatten().map(|table| table.oid).collect();
+    let through: BTreeSet<usize> = target.through().into_values().collect();
+    through.into_iter().filter_map(move |at| {
+        let root = &target.partitioned[at];
+        let missing = root.leaves.iter().zip(&root.leaf_names).filter(|(leaf, _)| !selected.contains(leaf));
+        let missing: Vec<&String> = missing.map(|(_, name)| name).collect();
+        (!missing.is_empty()).then(|| together(root, &missing, options, unselected))
+    })
+}
+
+fn together(root: &Partitioned, missing: &[&String], options: &RestoreOptions, unselected: &[String]) -> Problem {
+    let listed = |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let lacking: Vec<&String> = missing.iter().copied().filter(|name| !unselected.contains(name)).collect();
+    let (which, help) = match lacking.is_empty() {
+        true => ("not selected", format!("select all of them: `{}`", command(root, options))),
+        false => (
+            "without rows in the dump",
+            "restore the dump beside it, with --into OTHER_NAME and without --data-only, and copy from there"
+                .to_owned(),
+        ),
+    };
+    Problem {
+        what: format!(
+            "the partitions of `{}.{}` can only be given rows together, for they are chosen by a hash that differs between \
+             databases; {which}: {}",
+            root.schema,
+            root.name,
+            listed(if lacking.is_empty() { missing } else { &lacking })
+        ),
+        help,
+    }
+}
+
+/// The command that selects all partitions of `root`.
+fn command(root: &Partitioned, options: &RestoreOptions) -> String {
+    let into = options.into.as_ref().map_or(String::new(), |into| format!(" --into {}", shell_word(into)));
+    let replace = if options.replace_rows { " --replace-rows" } else { "" };
+    let table = shell_word(&pattern::exactly(&root.schema, &root.name));
+    format!("lastgood pg restore {}{into} --data-only{replace} --table {table}", shell_word(&options.wanted))
+}
+
+/// As a shell takes it for one word.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Tables that can only be emptied together with others: the selected ones, and the partitioned ones all of whose

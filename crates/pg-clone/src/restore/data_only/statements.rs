@@ -115,7 +115,9 @@ mod tests {
             referenced: "public.a".to_owned(),
             is_deferrable,
         };
-        let p = Partitioned { oid: 20, schema: "public".to_owned(), name: "p".to_owned(), leaves: vec![2] };
+        let name = |name: &str| name.to_owned();
+        let p =
+            Partitioned { oid: 20, schema: name("public"), name: name("p"), leaves: vec![2], ..Partitioned::default() };
         Target {
             tables: vec![Some(there(1)), Some(there(2))],
             partitioned: vec![p],

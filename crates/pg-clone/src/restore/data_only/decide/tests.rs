@@ -33,8 +33,16 @@ fn target(tables: Vec<Option<TargetTable>>) -> Target {
     Target { tables, ..Target::default() }
 }
 
+fn options(replace_rows: bool) -> RestoreOptions {
+    RestoreOptions { replace_rows, ..RestoreOptions::new("shop") }
+}
+
+fn decided(detail: &DumpDetail, target: &Target, replace_rows: bool) -> (DataPlan, Vec<Problem>) {
+    decide(detail, target, &options(replace_rows), &[])
+}
+
 fn said(detail: &DumpDetail, target: &Target, replace_rows: bool) -> Vec<String> {
-    decide(detail, target, replace_rows).1.into_iter().map(|problem| problem.what).collect()
+    decided(detail, target, replace_rows).1.into_iter().map(|problem| problem.what).collect()
 }
 
 #[test]
@@ -44,7 +52,7 @@ fn columns_beyond_the_dump_get_their_defaults() {
         generated: vec!["computed".to_owned()],
         ..there(1)
     };
-    let (plan, problems) = decide(&detail(&["t"]), &target(vec![Some(there)]), false);
+    let (plan, problems) = decided(&detail(&["t"]), &target(vec![Some(there)]), false);
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(plan.defaults, ["public.t.note"]);
     assert_eq!(plan.tables, [DataTable { table: "public.t".to_owned(), rows: 1, truncated: false }]);
@@ -93,7 +101,7 @@ fn rows_are_only_replaced_on_request_and_never_those_of_others() {
         said(&detail, &target, true),
         ["its tables cannot be emptied: `public.t3` refers to `public.t1` by `from_outside`"]
     );
-    let (plan, _) = decide(&detail, &target, true);
+    let (plan, _) = decided(&detail, &target, true);
     assert_eq!(plan.foreign_keys, ["public.t2.inside", "public.t1.of_mine"]);
 }
 
@@ -112,6 +120,58 @@ fn a_partitioned_table_is_emptied_when_all_its_partitions_are_chosen() {
         said(&detail, &some, true),
         ["its tables cannot be emptied: `public.t9` refers to `public.t9` by `of_itself`"]
     );
-    let (plan, _) = decide(&detail, &some, true);
+    let (plan, _) = decided(&detail, &some, true);
     assert_eq!(plan.foreign_keys, ["public.t9.of_itself"], "a key of the partitioned table binds its partitions");
+}
+
+/// A table of three partitions 1, 2 and 3, the first two of which stand below a table of their own.
+fn moods(differ: [bool; 2]) -> Target {
+    let names = |leaves: &[u32]| leaves.iter().map(|leaf| format!("public.p{leaf}")).collect();
+    let partitioned = |oid, name: &str, leaves: &[u32], hash_differs| Partitioned {
+        oid,
+        schema: "public".to_owned(),
+        name: name.to_owned(),
+        leaves: leaves.to_vec(),
+        leaf_names: names(leaves),
+        hash_differs,
+    };
+    let all = partitioned(9, "Moods", &[1, 2, 3], differ[0]);
+    Target { partitioned: vec![all, partitioned(8, "some", &[1, 2], differ[1])], ..target(vec![Some(there(1))]) }
+}
+
+#[test]
+fn partitions_that_exchange_rows_are_given_them_together() {
+    let unselected = ["public.p2", "public.p3"].map(str::to_owned);
+    let problems = |differ, unselected: &[String], options: &RestoreOptions| {
+        decide(&detail(&["p1"]), &moods(differ), options, unselected).1
+    };
+    let [problem] = &problems([true, false], &unselected, &options(true))[..] else { panic!("not one problem") };
+    assert!(problem.what.contains("`public.Moods`"), "{}", problem.what);
+    assert!(problem.what.ends_with("not selected: `public.p2`, `public.p3`"), "{}", problem.what);
+    let command = "lastgood pg restore shop --data-only --replace-rows --table 'public.\"Moods\"'";
+    assert!(problem.help.contains(command), "{}", problem.help);
+    // Only below `some`: the third stands apart.
+    let elsewhere = RestoreOptions { into: Some("other shop".to_owned()), ..options(false) };
+    let [problem] = &problems([false, true], &unselected, &elsewhere)[..] else { panic!("not one problem") };
+    assert!(problem.what.ends_with("not selected: `public.p2`"), "{}", problem.what);
+    let command = "lastgood pg restore shop --into 'other shop' --data-only --table public.some";
+    assert!(problem.help.contains(command), "{}", problem.help);
+    assert!(problems([false, false], &unselected, &options(true)).is_empty());
+}
+
+#[test]
+fn a_partition_that_the_dump_lacks_is_told_from_one_that_was_not_selected() {
+    let unselected = ["public.p2".to_owned()];
+    let (_, problems) = decide(&detail(&["p1"]), &moods([true, true]), &options(true), &unselected);
+    let [problem] = &problems[..] else { panic!("{problems:?}") };
+    assert!(problem.what.ends_with("without rows in the dump: `public.p3`"), "{}", problem.what);
+    assert!(problem.help.contains("--into OTHER_NAME") && !problem.help.contains("--table"), "{}", problem.help);
+}
+
+#[test]
+fn rows_go_through_the_topmost_table_whose_hash_differs() {
+    let through = |differ| moods(differ).detours().into_values().map(|(_, name)| name).collect::<Vec<_>>();
+    assert_eq!(through([true, true]), ["Moods"]);
+    assert_eq!(through([false, true]), ["some"]);
+    assert!(through([false, false]).is_empty());
 }

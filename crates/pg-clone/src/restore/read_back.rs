@@ -1,0 +1,61 @@
+//! Rows read back as a dump reads them, to be compared with what was dumped.
+
+use std::pin::pin;
+
+use futures::TryStreamExt;
+
+use crate::adapters::connection::Session;
+use crate::detail::RowData;
+use crate::dump::large_objects::{BATCH, slices_statement};
+use crate::error::{PgError, PgResult};
+use crate::row_hash::{RowHash, RowHasher};
+
+/// How many rows, and their hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) rows: u64,
+    pub(crate) hash: RowHash,
+}
+
+impl Tally {
+    /// Of rows in a dump.
+    pub(crate) fn of<'a>(data: impl IntoIterator<Item = &'a RowData>) -> Self {
+        let mut all = Self::default();
+        for data in data {
+            all.add(Self { rows: data.rows, hash: data.row_hash });
+        }
+        all
+    }
+
+    fn add(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.hash.merge(&more.hash);
+    }
+}
+
+/// Reads all rows of a `COPY … TO STDOUT`.
+pub(crate) async fn read_back(session: &Session, statement: &str, doing: &str) -> PgResult<Tally> {
+    let sql = |error| PgError::sql(doing, error);
+    let mut rows = pin!(session.copy_out(statement).await.map_err(sql)?);
+    let mut hasher = RowHasher::default();
+    while let Some(text) = rows.try_next().await.map_err(sql)? {
+        hasher.update(&text);
+    }
+    let (hash, rows) = hasher.finish();
+    Ok(Tally { rows, hash })
+}
+
+/// Compares the contents of the large objects that `pg_temp.lastgood_lo` names with what was dumped.
+pub(crate) async fn check_large_objects(session: &Session, slices: &RowData) -> PgResult<()> {
+    let doing = "reading the large objects back";
+    let named = session.query("SELECT oid FROM pg_temp.lastgood_lo", &[]).await;
+    let oids: Vec<u32> = named.map_err(|error| PgError::sql(doing, error))?.iter().map(|row| row.get(0)).collect();
+    let mut there = Tally::default();
+    for batch in oids.chunks(BATCH) {
+        there.add(read_back(session, &slices_statement(batch), doing).await?);
+    }
+    match there == Tally::of([slices]) {
+        true => Ok(()),
+        false => Err(PgError::Mismatch { what: "large objects hold other bytes than were dumped".to_owned() }),
+    }
+}
