@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use self::place::Place;
 pub use self::report::DumpReport;
 use self::schema::{NoSchema, Running};
+pub use self::source::DumpPlan;
 use self::source::Source;
 use self::write::{Written, write};
 use crate::adapters::connection::Server;
