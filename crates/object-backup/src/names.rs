@@ -7,10 +7,10 @@ use crate::target::Restoring;
 use crate::type_key::TypeKey;
 
 /// The first two of `types` that the target would call the same, and what it would call them.
-pub(crate) fn shared<'a>(
-    types: &'a [Restoring],
+pub(crate) fn shared(
+    types: &[Restoring],
     called: impl Fn(&Restoring) -> String,
-) -> Option<(&'a TypeKey, &'a TypeKey, String)> {
+) -> Option<(&TypeKey, &TypeKey, String)> {
     let mut seen: BTreeMap<String, &TypeKey> = BTreeMap::new();
     types.iter().find_map(|restoring| {
         let name = called(restoring);
