@@ -18,7 +18,7 @@ use crate::store::DictStore;
 /// Writes everything in `cut` as the file `path`, which is replaced as one step when it is whole and durable.
 ///
 /// # Errors
-/// [`DictError::Encode`], [`DictError::Io`]; then the file is what it was.
+/// [`DictError::Encode`], [`DictError::Io`]; then the file is what it was, unless it was only the disk that failed at the very end.
 pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
     let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -35,8 +35,10 @@ pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
     if let Some(error) = fault.filter(|_| encoded.is_break()) {
         return Err(failed(error));
     }
+    // Opened before: a folder that may be written to and not be read is told while the file is what it was.
+    let folder = File::open(folder).map_err(failed)?;
     temporary.persist(path).map_err(failed)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).or_else(nothing_to_sync).map_err(failed)
+    folder.sync_all().or_else(nothing_to_sync).map_err(failed)
 }
 
 /// A file under a name of its own, readable by nobody else; removed when dropped.

@@ -1,11 +1,16 @@
 //! Sources and targets of the world: folders of files, SQLite, PostgreSQL, programs.
 
 mod command;
+mod folding;
 mod lines;
+mod ndjson_folder;
 mod ndjson_source;
 mod ndjson_target;
+mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_names;
 #[cfg(feature = "postgres")]
 mod postgres_source;
 #[cfg(feature = "postgres")]
@@ -15,7 +20,11 @@ mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
+mod sqlite_beside;
+#[cfg(feature = "sqlite")]
 mod sqlite_source;
+#[cfg(feature = "sqlite")]
+mod sqlite_tables;
 #[cfg(feature = "sqlite")]
 mod sqlite_target;
 

@@ -44,6 +44,21 @@ pub enum ObjectError {
         /// The file or type.
         what: String,
     },
+    /// A database whose last change was cut off, and that only a writer can mend.
+    #[error("a change of `{file}` was cut off, and `{journal}` says how to undo it; nothing was published")]
+    #[diagnostic(
+        code("app::unfinished"),
+        help(
+            "whoever may write to it undoes the change by opening it: start the application, or run \
+              `sqlite3 {file} .tables`, and back up again"
+        )
+    )]
+    Unfinished {
+        /// The database.
+        file: String,
+        /// The journal beside it.
+        journal: String,
+    },
     /// The program that prints records failed.
     #[error("`{command}` {what}; nothing was published")]
     #[diagnostic(code("app::command"))]
@@ -94,6 +109,33 @@ pub enum ObjectError {
         /// What is there.
         what: String,
     },
+    /// Names that a backup has apart and the target would not, or would change.
+    #[error("{what}; nothing was restored")]
+    #[diagnostic(code("app::names"))]
+    Names {
+        /// The names, and what would become of them.
+        what: String,
+        /// What to do instead.
+        #[help]
+        help: String,
+    },
+    /// What SQLite would apply to a database of that name lies there, and no database does.
+    #[error(
+        "`{file}` is missing or empty, but {found} there, which SQLite would apply to what is restored; nothing was restored"
+    )]
+    #[diagnostic(
+        code("app::leftovers"),
+        help(
+            "stop what may still use it, and move it away: to the database it belongs to, if that still exists, since it \
+              may hold its last changes. Then restore again; or restore to another name"
+        )
+    )]
+    Leftovers {
+        /// The database.
+        file: String,
+        /// The files beside it, in words.
+        found: String,
+    },
     /// The target cannot be written.
     #[error("cannot {action} `{what}`; nothing was restored")]
     #[diagnostic(code("app::target"))]
@@ -114,6 +156,16 @@ pub enum ObjectError {
     Uncertain {
         /// The database.
         what: String,
+    },
+    /// All of it is there, and the system could not promise that it stays.
+    #[error("`{what}` was restored wholly, and its folder could not be written to disk: a power cut may still take it")]
+    #[diagnostic(code("app::volatile"), help("look after the disk, then run `sync`"))]
+    Volatile {
+        /// The file or folder.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: Cause,
     },
     /// The location failed.
     #[error(transparent)]
@@ -183,6 +235,10 @@ impl ObjectError {
 
     pub(crate) fn target(action: &'static str, what: impl ToString, source: impl Into<Cause>) -> Self {
         Self::Target { action, what: what.to_string(), source: source.into() }
+    }
+
+    pub(crate) fn names(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Names { what: what.into(), help: help.into() }
     }
 
     pub(crate) fn damaged(file: &str, what: impl Into<String>) -> Self {

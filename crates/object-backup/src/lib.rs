@@ -69,6 +69,7 @@ pub mod verify;
 mod encode;
 mod gzip;
 mod json;
+mod names;
 mod read;
 mod tar;
 

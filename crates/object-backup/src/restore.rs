@@ -66,28 +66,32 @@ pub struct LoadedType {
     pub loaded: Loaded,
 }
 
-/// Reads and checks all of `entry`, and says what would be restored. Touches no target.
+/// Reads and checks all of `entry`, and says what would be restored. The target is looked at and not changed.
 ///
 /// # Errors
 /// [`ObjectError::Damaged`] and [`ObjectError::Refused`]; [`ObjectError::Usage`] for a type that is not there; what the
-/// store says.
+/// store says, and [`Target::check`].
 pub async fn plan_restore(
     store: &SharedStore,
     entry: &Entry,
-    target: &dyn Target,
+    target: Arc<dyn Target>,
     options: &RestoreOptions,
     run: &Run,
 ) -> ObjectResult<RestorePlan> {
     run.progress.step("app.check", &entry.key.to_string());
     let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
-    Ok(RestorePlan {
+    let plan = RestorePlan {
         key: entry.key.clone(),
         time: entry.time,
         state: entry.state.clone(),
         target: target.describe(),
         on_conflict: options.on_conflict,
         types: restoring(entry, &summary, &options.types)?,
-    })
+    };
+    let (types, on_conflict) = (plan.types.clone(), plan.on_conflict);
+    let checked = tokio::task::spawn_blocking(move || target.check(&types, on_conflict));
+    checked.await.map_err(|error| ObjectError::panicked(&error))??;
+    Ok(plan)
 }
 
 fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResult<Vec<Restoring>> {
@@ -116,7 +120,7 @@ pub async fn restore(
     options: &RestoreOptions,
     run: &Run,
 ) -> ObjectResult<Restored> {
-    let plan = plan_restore(store, entry, &*target, options, run).await?;
+    let plan = plan_restore(store, entry, Arc::clone(&target), options, run).await?;
     run.progress.step("app.load", &plan.target);
     let (types, on_conflict) = (plan.types.clone(), plan.on_conflict);
     let begun = tokio::task::spawn_blocking(move || target.begin(&types, on_conflict));

@@ -49,6 +49,15 @@ pub trait Target: fmt::Debug + Send + Sync + 'static {
     /// For people: what it is and where.
     fn describe(&self) -> String;
 
+    /// Says what [`Target::begin`] would refuse before it takes a record: names it cannot keep apart, what is in the way.
+    /// Changes nothing, and may block.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn check(&self, _types: &[Restoring], _on_conflict: OnConflict) -> ObjectResult<()> {
+        Ok(())
+    }
+
     /// Begins. Nothing may show before [`Load::commit`]; dropping what is returned undoes everything.
     ///
     /// # Errors

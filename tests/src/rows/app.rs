@@ -103,7 +103,7 @@ fn at_the_location() -> Vec<Row> {
 }
 
 /// A folder of records in the working directory of every command.
-fn records(world: &World, folder: &str, files: &[(&str, &str)]) -> RowResult {
+pub(in crate::rows) fn records(world: &World, folder: &str, files: &[(&str, &str)]) -> RowResult {
     let path = world.folder().join(folder);
     std::fs::create_dir_all(&path)?;
     for (file, content) in files {
@@ -113,12 +113,12 @@ fn records(world: &World, folder: &str, files: &[(&str, &str)]) -> RowResult {
 }
 
 /// The keys that `app ls` shows, oldest first.
-async fn keys(world: &World) -> RowResult<Vec<String>> {
+pub(in crate::rows) async fn keys(world: &World) -> RowResult<Vec<String>> {
     let listed = world.lastgood(["app", "ls", "--json"]).ok().await?.json()?;
     Ok(listed.as_array().into_iter().flatten().filter_map(|entry| Some(entry["key"].as_str()?.to_owned())).collect())
 }
 
 /// What is in a file of the working directory.
-fn read(world: &World, path: &str) -> RowResult<String> {
+pub(in crate::rows) fn read(world: &World, path: &str) -> RowResult<String> {
     Ok(String::from_utf8_lossy(&std::fs::read(world.folder().join(path))?).into_owned())
 }

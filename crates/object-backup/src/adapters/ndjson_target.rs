@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
+use super::folding;
+use super::ndjson_folder::{self, Decided, Files};
+use super::place::{Place, parent};
 use crate::error::{ObjectError, ObjectResult};
 use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
 use crate::type_key::TypeKey;
@@ -38,61 +41,55 @@ impl Target for NdjsonTarget {
         format!("ndjson:{}", self.folder.display())
     }
 
+    fn check(&self, types: &[Restoring], on_conflict: OnConflict) -> ObjectResult<()> {
+        self.looked_at(types, on_conflict).map(drop)
+    }
+
     fn begin(&self, types: &[Restoring], on_conflict: OnConflict) -> ObjectResult<Box<dyn Load>> {
+        let (folder, before, Decided { kept, skipped, replaced }) = self.looked_at(types, on_conflict)?;
+        let parent = parent(&folder);
+        let filling = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(failed("write", parent))?;
+        for name in &kept {
+            let file = folder.join(name);
+            fs::hard_link(&file, filling.path().join(name)).map_err(failed("keep", &file))?;
+        }
+        if before.is_some() {
+            let mode = fs::metadata(&folder).map_err(failed("read", &folder))?.permissions();
+            fs::set_permissions(filling.path(), mode).map_err(failed("write", filling.path()))?;
+        }
+        Ok(Box::new(Filling { filling, folder, before, replaced, skipped, current: None }))
+    }
+}
+
+impl NdjsonTarget {
+    /// The folder, its files if there is one, and what becomes of them; refuses what cannot be restored here.
+    fn looked_at(
+        &self,
+        types: &[Restoring],
+        on_conflict: OnConflict,
+    ) -> ObjectResult<(PathBuf, Option<Files>, Decided)> {
         let exists = fs::symlink_metadata(&self.folder).is_ok();
         let folder = if exists {
             self.folder.canonicalize().map_err(failed("open", &self.folder))?
         } else {
             self.folder.clone()
         };
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let filling = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(failed("write", parent))?;
-        let there = if exists { files(&folder)? } else { Vec::new() };
-        let (mut skipped, mut replaced) = (Vec::new(), Vec::new());
-        for file in &there {
-            let name = file.file_name().unwrap_or_default();
-            let written = types.iter().find(|restoring| name == restoring.key.member().as_str());
-            match (written, on_conflict) {
-                (Some(_), OnConflict::Fail) => {
-                    return Err(ObjectError::Conflict { what: format!("`{}` is there", file.display()) });
-                }
-                (Some(restoring), OnConflict::Replace) => {
-                    replaced.push(restoring.key.clone());
-                    continue;
-                }
-                (Some(restoring), OnConflict::Skip) => skipped.push(restoring.key.clone()),
-                (None, _) => {}
-            }
-            fs::hard_link(file, filling.path().join(name)).map_err(failed("keep", file))?;
+        Place::of(&folder)?;
+        folding::told_apart(parent(&folder), PREFIX, types)?;
+        if !exists {
+            return Ok((folder, None, Decided::default()));
         }
-        if exists {
-            let mode = fs::metadata(&folder).map_err(failed("read", &folder))?.permissions();
-            fs::set_permissions(filling.path(), mode).map_err(failed("write", filling.path()))?;
-        }
-        Ok(Box::new(Filling { filling, folder, exists, replaced, skipped, current: None }))
+        let files = ndjson_folder::files(&folder)?;
+        let decided = ndjson_folder::decide(&folder, &files, types, on_conflict)?;
+        Ok((folder, Some(files), decided))
     }
-}
-
-/// What is in a folder, which may be nothing but files: it is put in place as a whole.
-fn files(folder: &Path) -> ObjectResult<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
-        let entry = entry.map_err(failed("read", folder))?;
-        if !entry.file_type().map_err(failed("read", folder))?.is_file() {
-            return Err(ObjectError::usage(
-                format!("`{}` is no plain file; nothing was restored", entry.path().display()),
-                "restore into a folder that holds nothing else, or into a new one",
-            ));
-        }
-        files.push(entry.path());
-    }
-    Ok(files)
 }
 
 struct Filling {
     filling: TempDir,
     folder: PathBuf,
-    exists: bool,
+    /// What was in it; `None` if there was none.
+    before: Option<Files>,
     replaced: Vec<TypeKey>,
     skipped: Vec<TypeKey>,
     current: Option<(TypeKey, BufWriter<File>, u64)>,
@@ -138,18 +135,35 @@ impl Load for Filling {
     }
 
     fn commit(self: Box<Self>) -> ObjectResult<()> {
-        let Self { filling, folder, exists, .. } = *self;
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let synced = |path: &Path| File::open(path).and_then(|opened| opened.sync_all()).map_err(failed("write", path));
-        synced(filling.path())?;
+        let Self { filling, folder, before, .. } = *self;
+        let place = Place::of(&folder)?;
+        let sync = |path: &Path| File::open(path).and_then(|opened| opened.sync_all());
+        sync(filling.path()).map_err(failed("write", filling.path()))?;
         // Both are one step, and neither replaces what came there meanwhile.
-        let flags = if exists { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
-        renameat_with(CWD, filling.path(), CWD, &folder, flags)
-            .map_err(|error| failed("replace", &folder)(error.into()))?;
-        if !exists {
+        let flags = if before.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        let put = || renameat_with(CWD, filling.path(), CWD, &folder, flags);
+        put().map_err(|error| failed("replace", &folder)(error.into()))?;
+        let Some(before) = before else {
             drop(filling.keep());
+            return place.keep();
+        };
+        // What was there is in the temporary folder now and goes with it; nobody else finds it by its name any more. Looked at only
+        // here, nothing can have come after the look.
+        let what = match ndjson_folder::files(filling.path()) {
+            Ok(after) => match ndjson_folder::moved(&before, &after) {
+                None => return place.keep(),
+                Some(name) => format!("`{}`", name.display()),
+            },
+            Err(_) => "something that is no plain file".to_owned(),
+        };
+        let what = format!("{what} came or went while the restore ran");
+        match put() {
+            Ok(()) => Err(ObjectError::target("replace", folder.display(), what)),
+            // Neither is lost.
+            Err(_) => Err(ObjectError::usage(
+                format!("`{}` was restored, and {what}", folder.display()),
+                format!("what was there before is in `{}`", filling.keep().display()),
+            )),
         }
-        // Otherwise what was there goes with the temporary folder.
-        synced(parent)
     }
 }

@@ -1,12 +1,13 @@
 //! What source and target of PostgreSQL share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, Error};
 use tokio_util::sync::CancellationToken;
 
-use super::sql::quoted;
+use super::sql::{self, quoted};
 use crate::error::{ObjectError, ObjectResult};
 use crate::ports::{Connect, Connection};
 
@@ -52,6 +53,21 @@ impl Link {
         })
     }
 
+    /// `names` as the server calls them: cut where it cuts them, which is no matter of characters but of bytes in its encoding.
+    pub(super) fn called(&self, names: &[&str]) -> ObjectResult<Result<BTreeMap<String, String>, Error>> {
+        let query = "SELECT n, n::name::text FROM pg_catalog.unnest($1::text[]) n";
+        let rows = self.wait(self.client().query(query, &[&names]))?;
+        Ok(rows.map(|rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
+    }
+
+    /// `table` with its schema, as SQL has it, wherever the search path finds it.
+    pub(super) fn qualified(&self, table: &str) -> ObjectResult<Result<String, Error>> {
+        let query = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass($1)";
+        let row = self.wait(self.client().query_one(query, &[&quoted(table)]))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
     /// The columns of `table`, in order, with their types as SQL names them; none if there is no such table.
     pub(super) fn columns(&self, table: &str) -> ObjectResult<Result<Vec<(String, String)>, Error>> {
         let query = "SELECT attname, format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute \
@@ -59,6 +75,11 @@ impl Link {
         let rows = self.wait(self.client().query(query, &[&quoted(table)]))?;
         Ok(rows.map(|rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
     }
+}
+
+/// Whether the column is another than those every table has. Case counts.
+pub(super) fn is_index(column: &str) -> bool {
+    column != sql::ID && column != sql::VALUE
 }
 
 /// SQL for the text of the record's field `column`, given SQL for the record.

@@ -8,7 +8,7 @@ use tokio_postgres::binary_copy::BinaryCopyOutStream;
 use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
-use super::postgres::{Link, field, said};
+use super::postgres::{self, Link, field, said};
 use super::sql::{self, quoted};
 use crate::detail::Column;
 use crate::error::{ObjectError, ObjectResult};
@@ -119,7 +119,8 @@ impl View for Reading {
 
     fn columns(&mut self, key: &TypeKey) -> ObjectResult<Vec<Column>> {
         let columns = self.link.columns(&key.table)?.map_err(self.failed(&key.table))?;
-        let names: Vec<String> = columns.into_iter().map(|(name, _)| name).filter(|name| sql::is_index(name)).collect();
+        let names: Vec<String> =
+            columns.into_iter().map(|(name, _)| name).filter(|name| postgres::is_index(name)).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }

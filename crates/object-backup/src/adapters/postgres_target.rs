@@ -9,8 +9,9 @@ use futures::SinkExt;
 use tokio_postgres::{CopyInSink, Error};
 use tokio_util::sync::CancellationToken;
 
-use super::postgres::{Link, field, said};
-use super::sql::{self, quoted};
+use super::postgres::{self, Link, field, said};
+use super::postgres_names;
+use super::sql::quoted;
 use crate::error::{ObjectError, ObjectResult};
 use crate::ports::Connect;
 use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
@@ -44,10 +45,13 @@ impl Target for PostgresTarget {
         format!("postgres:{}", self.to.describe())
     }
 
+    fn check(&self, types: &[Restoring], _on_conflict: OnConflict) -> ObjectResult<()> {
+        postgres_names::kept(&self.open()?, types)
+    }
+
     fn begin(&self, types: &[Restoring], on_conflict: OnConflict) -> ObjectResult<Box<dyn Load>> {
-        let failed = |cause| ObjectError::target("connect to", self.to.describe(), cause);
-        // A restore that is dropped closes the connection, and the server forgets it.
-        let link = Link::open(&self.to, &CancellationToken::new(), failed)?;
+        let link = self.open()?;
+        postgres_names::kept(&link, types)?;
         let mut filling = Filling { link, on_conflict, tables: BTreeMap::new(), current: None };
         filling.run("", &format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))?;
         for restoring in types {
@@ -58,8 +62,18 @@ impl Target for PostgresTarget {
     }
 }
 
+impl PostgresTarget {
+    fn open(&self) -> ObjectResult<Link> {
+        let failed = |cause| ObjectError::target("connect to", self.to.describe(), cause);
+        // A restore that is dropped closes the connection, and the server forgets it.
+        Link::open(&self.to, &CancellationToken::new(), failed)
+    }
+}
+
 /// What of a record goes into the columns of one table.
 struct Table {
+    /// With its schema: while records arrive, a table called as theirs would be found first.
+    qualified: String,
     /// Columns filled from fields of the record, and the SQL that does.
     filled: Vec<(String, String)>,
 }
@@ -111,18 +125,21 @@ impl Filling {
             self.run(name, &format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))?;
         }
         let unknown = |name: &String| restoring.columns.iter().any(|column| column.name == *name && !column.derived);
-        columns.retain(|(name, _)| sql::is_index(name) && !unknown(name));
+        columns.retain(|(name, _)| postgres::is_index(name) && !unknown(name));
         let filled = columns.into_iter().map(|(name, kind)| {
             let value = format!("{}::{kind}", field(&name, "l.value"));
             (quoted(&name), value)
         });
-        Ok(Table { filled: filled.collect() })
+        let filled = filled.collect();
+        Ok(Table { qualified: self.link.qualified(name)?.map_err(self.failed(name))?, filled })
     }
 
     /// The way in for records of `key`, made when the first one comes.
     fn arriving(&mut self, key: &TypeKey) -> ObjectResult<&mut Arriving> {
         if self.current.as_ref().is_none_or(|arriving| arriving.key != *key) {
-            let table = quoted(&key.table);
+            let Some(Table { qualified: table, .. }) = self.tables.get(key) else {
+                return Err(ObjectError::Interrupted);
+            };
             let make = format!(
                 "CREATE TEMPORARY TABLE lastgood_arrivals ON COMMIT DROP AS SELECT id, value FROM {table} WITH NO DATA; \
                  ALTER TABLE {ARRIVALS} ADD n bigint GENERATED ALWAYS AS IDENTITY"
@@ -139,7 +156,7 @@ impl Filling {
     /// Moves what has arrived into its table.
     fn merge(&self, key: &TypeKey, arrived: u64) -> ObjectResult<Loaded> {
         let name = &key.table;
-        let table = quoted(name);
+        let Some(Table { qualified: table, filled }) = self.tables.get(key) else { return Ok(Loaded::default()) };
         let there = format!("EXISTS (SELECT FROM {table} t WHERE t.id = l.id)");
         if self.on_conflict == OnConflict::Fail {
             let twice = format!("EXISTS (SELECT FROM {ARRIVALS} o WHERE o.id = l.id AND o.n < l.n)");
@@ -151,7 +168,6 @@ impl Filling {
                 });
             }
         }
-        let filled = self.tables.get(key).map(|table| table.filled.as_slice()).unwrap_or_default();
         // Of two with one id `replace` takes the last and `skip` the first, as one after the other would.
         let order = if self.on_conflict == OnConflict::Replace { "DESC" } else { "ASC" };
         let one_each = format!("(SELECT DISTINCT ON (id) * FROM {ARRIVALS} ORDER BY id, n {order}) l");

@@ -9,8 +9,3 @@ pub(super) const VALUE: &str = "value";
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
-
-/// Whether the column is another than those every table has.
-pub(super) fn is_index(column: &str) -> bool {
-    !column.eq_ignore_ascii_case(ID) && !column.eq_ignore_ascii_case(VALUE)
-}

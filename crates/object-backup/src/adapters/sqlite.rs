@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::sql;
+
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -25,6 +27,11 @@ pub(super) fn field(column: &str, record: &str) -> String {
 /// Whether a JSON path can name the field.
 pub(super) fn can_name(column: &str) -> bool {
     !column.contains(['"', '\\'])
+}
+
+/// Whether the column is another than those every table has.
+pub(super) fn is_index(column: &str) -> bool {
+    !column.eq_ignore_ascii_case(sql::ID) && !column.eq_ignore_ascii_case(sql::VALUE)
 }
 
 /// The columns of `table`; none if there is no such table.

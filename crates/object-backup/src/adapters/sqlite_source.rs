@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sql::{self, quoted};
 use super::sqlite::{self, field};
+use super::sqlite_beside;
 use crate::detail::Column;
 use crate::error::{ObjectError, ObjectResult};
 use crate::source::{Available, Size, Source, Take, View};
@@ -33,20 +34,58 @@ impl Source for SqliteSource {
     }
 
     fn open(&self, _cancel: &CancellationToken) -> ObjectResult<Box<dyn View>> {
+        let traces = Traces::before(&self.path);
         let opened = sqlite::open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
             // The transaction sees one moment from its first read on, whoever writes meanwhile.
             connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
             Ok(connection)
         });
-        let connection = opened.map_err(|error| ObjectError::source("open", self.path.display(), error))?;
-        Ok(Box::new(Reading { connection, path: self.path.clone() }))
+        let connection = opened.map_err(|error| unreadable(&self.path, error))?;
+        Ok(Box::new(Reading { connection, path: self.path.clone(), _traces: traces }))
     }
+}
+
+/// Why the database cannot be opened.
+fn unreadable(path: &Path, error: rusqlite::Error) -> ObjectError {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    if code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK) {
+        let file = path.display().to_string();
+        return ObjectError::Unfinished { file, journal: sqlite_beside::journal(path).display().to_string() };
+    }
+    ObjectError::source("open", path.display(), error)
 }
 
 /// An open read transaction.
 struct Reading {
     connection: Connection,
     path: PathBuf,
+    /// After the connection: fields are dropped in their order.
+    _traces: Option<Traces>,
+}
+
+/// What reading a database in WAL mode leaves beside it where nothing was: an empty log and its index. A reader can make them and
+/// not take them away again, and whoever restores to that name one day would be refused for them.
+struct Traces {
+    path: PathBuf,
+}
+
+impl Traces {
+    /// To be called before the database is opened. `None` if there is a log already.
+    fn before(path: &Path) -> Option<Self> {
+        let absent = sqlite_beside::log_bytes(path).is_none();
+        absent.then(|| Self { path: path.to_owned() })
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        if sqlite_beside::log_bytes(&self.path) == Some(0) {
+            // SQLite itself takes both away when the last one who may write closes, and knows whether it is the last. Best effort:
+            // whoever may not write leaves them, and they change nothing.
+            let _taken_away = sqlite::open(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+                .and_then(|connection| connection.execute_batch("SELECT count(*) FROM sqlite_schema"));
+        }
+    }
 }
 
 fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> ObjectError {
@@ -133,7 +172,7 @@ impl View for Reading {
     fn columns(&mut self, key: &TypeKey) -> ObjectResult<Vec<Column>> {
         let described = || {
             let names = sqlite::columns(&self.connection, &key.table)?;
-            let names: Vec<String> = names.into_iter().filter(|name| sql::is_index(name)).collect();
+            let names: Vec<String> = names.into_iter().filter(|name| sqlite::is_index(name)).collect();
             if names.is_empty() {
                 return Ok(Vec::new());
             }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempPath;
 
-use super::sql::{self, quoted};
-use super::sqlite::{self, field};
-use crate::detail::Column;
+use super::place::{self, Place};
+use super::sqlite;
+use super::sqlite_beside::{self, Found};
+use super::sqlite_tables::{self, Table, told_apart};
 use crate::error::{ObjectError, ObjectResult};
 use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
 use crate::type_key::TypeKey;
@@ -41,20 +42,30 @@ impl Target for SqliteTarget {
         format!("sqlite:{}", self.path.display())
     }
 
+    fn check(&self, types: &[Restoring], _on_conflict: OnConflict) -> ObjectResult<()> {
+        told_apart(types)?;
+        match sqlite_beside::look(&self.path)? {
+            Found::Nothing => Place::of(&self.path).map(drop),
+            Found::File => Ok(()),
+        }
+    }
+
     fn begin(&self, types: &[Restoring], on_conflict: OnConflict) -> ObjectResult<Box<dyn Load>> {
+        told_apart(types)?;
         let failed = failed("write", &self.path);
-        let temporary = if self.path.exists() { None } else { Some(temporary(&self.path)?) };
+        let temporary = match sqlite_beside::look(&self.path)? {
+            Found::Nothing => Some(temporary(&self.path)?),
+            Found::File => None,
+        };
         let path = temporary.as_deref().unwrap_or(&self.path);
         let connection = sqlite::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(&failed)?;
         if temporary.is_some() {
-            // Nobody sees it before it is complete and synced, so that it needs no journal.
+            // Nobody sees it before it is complete and synced, so that it needs no journal. What might lie beside a name just made
+            // up SQLite deletes: the file is empty.
             connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;").map_err(&failed)?;
         }
         connection.execute_batch("BEGIN IMMEDIATE").map_err(&failed)?;
-        let mut tables = BTreeMap::new();
-        for restoring in types {
-            tables.insert(restoring.key.clone(), Table::prepare(&connection, restoring).map_err(&failed)?);
-        }
+        let tables = sqlite_tables::prepare(&connection, types).map_err(&failed)?;
         let path = self.path.clone();
         Ok(Box::new(Filling { connection, temporary, path, on_conflict, tables }))
     }
@@ -62,49 +73,10 @@ impl Target for SqliteTarget {
 
 /// An empty file beside `path`, for its owner alone.
 fn temporary(path: &Path) -> ObjectResult<TempPath> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = place::parent(path);
     let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(parent);
     file.map(tempfile::NamedTempFile::into_temp_path)
         .map_err(|error| ObjectError::target("write", parent.display(), error))
-}
-
-/// The statements of one table, and what they did.
-struct Table {
-    insert: String,
-    update: String,
-    loaded: Loaded,
-}
-
-impl Table {
-    /// Makes the table unless it is there, with the columns the source had.
-    fn prepare(connection: &Connection, restoring: &Restoring) -> rusqlite::Result<Self> {
-        let name = &restoring.key.table;
-        let table = quoted(name);
-        let mut columns = sqlite::columns(connection, name)?;
-        if columns.is_empty() {
-            let others = restoring.columns.iter().map(|column| format!(", {} text", quoted(&column.name)));
-            let others: String = others.collect();
-            connection.execute_batch(&format!("CREATE TABLE {table} (id text PRIMARY KEY, value text{others})"))?;
-            for Column { name: column, .. } in &restoring.columns {
-                let index = quoted(&format!("{name}_{column}_idx"));
-                connection.execute_batch(&format!("CREATE INDEX {index} ON {table} ({})", quoted(column)))?;
-            }
-            columns = restoring.columns.iter().map(|column| column.name.clone()).collect();
-        }
-        let unknown = |name: &String| restoring.columns.iter().any(|column| column.name == *name && !column.derived);
-        columns.retain(|name| sql::is_index(name) && sqlite::can_name(name) && !unknown(name));
-        let names: String = columns.iter().map(|column| format!(", {}", quoted(column))).collect();
-        let values: String = columns.iter().map(|column| format!(", {}", field(column, "?2"))).collect();
-        let set: String =
-            columns.iter().map(|column| format!(", {} = {}", quoted(column), field(column, "?2"))).collect();
-        Ok(Self {
-            insert: format!(
-                "INSERT INTO {table} (id, value{names}) VALUES (?1, ?2{values}) ON CONFLICT (id) DO NOTHING"
-            ),
-            update: format!("UPDATE {table} SET value = ?2{set} WHERE id = ?1"),
-            loaded: Loaded::default(),
-        })
-    }
 }
 
 struct Filling {
@@ -151,8 +123,10 @@ impl Load for Filling {
         let Some(temporary) = temporary else { return Ok(()) };
         let unwritten = |error| ObjectError::target("write", path.display(), error);
         File::open(&temporary).and_then(|file| file.sync_all()).map_err(unwritten)?;
+        let place = Place::of(&path)?;
+        // Filling it took its time: whoever has the database that is gone still open may have written beside its name.
+        sqlite_beside::unless_beside(&path)?;
         temporary.persist_noclobber(&path).map_err(|error| unwritten(error.error))?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent).and_then(|folder| folder.sync_all()).map_err(unwritten)
+        place.keep()
     }
 }

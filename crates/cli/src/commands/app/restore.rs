@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     }
     let run = surroundings(context);
     if arguments.dry_run.dry_run {
-        let plan = Box::pin(plan_restore(&store, &entry, &*into, &options, &run)).await?;
+        let plan = Box::pin(plan_restore(&store, &entry, into, &options, &run)).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
         return Ok(Exit::Ok);

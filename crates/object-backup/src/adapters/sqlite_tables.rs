@@ -1,0 +1,199 @@
+//! The tables of a SQLite target: whether their names are apart, how they are made, how records come into them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use super::sql::{self, quoted};
+use super::sqlite::{self, field};
+use crate::detail::Column;
+use crate::error::ObjectResult;
+use crate::names;
+use crate::target::{Loaded, Restoring};
+use crate::type_key::TypeKey;
+
+/// A name as SQLite compares it: without regard to the case of ASCII letters, and of no others.
+fn called(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// Refuses types of which two would be one table here, and tables of which two columns would be one.
+pub(super) fn told_apart(types: &[Restoring]) -> ObjectResult<()> {
+    if let Some((first, second, _)) = names::shared(types, |restoring| called(&restoring.key.table)) {
+        let why = if first.table == second.table { "" } else { ": SQLite does not tell upper from lower case" };
+        return Err(names::one_place(first, second, &format!("table `{}`", first.table), why));
+    }
+    for restoring in types {
+        let columns = restoring.columns.iter().map(|column| column.name.as_str());
+        if let Some((first, second)) = names::alike([sql::ID, sql::VALUE].into_iter().chain(columns), called) {
+            let what = format!("SQLite takes its columns `{first}` and `{second}` for one");
+            return Err(names::not_as_it_is(&restoring.key, &what));
+        }
+    }
+    Ok(())
+}
+
+/// The statements of one table, and what they did.
+pub(super) struct Table {
+    pub(super) insert: String,
+    pub(super) update: String,
+    pub(super) loaded: Loaded,
+}
+
+/// Makes the tables that are not there, with the columns and indexes the source had.
+pub(super) fn prepare(connection: &Connection, types: &[Restoring]) -> rusqlite::Result<BTreeMap<TypeKey, Table>> {
+    let mut taken = taken(connection)?;
+    taken.extend(types.iter().map(|restoring| called(&restoring.key.table)));
+    let mut tables = BTreeMap::new();
+    for restoring in types {
+        let name = &restoring.key.table;
+        let mut columns = sqlite::columns(connection, name)?;
+        if columns.is_empty() {
+            make(connection, restoring, &mut taken)?;
+            columns = restoring.columns.iter().map(|column| column.name.clone()).collect();
+        }
+        tables.insert(restoring.key.clone(), Table::new(name, &columns, &restoring.columns));
+    }
+    Ok(tables)
+}
+
+/// Every name there is: tables and indexes share one set of names.
+fn taken(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema")?;
+    statement.query_map([], |row| Ok(called(&row.get::<_, String>(0)?)))?.collect()
+}
+
+fn make(connection: &Connection, restoring: &Restoring, taken: &mut BTreeSet<String>) -> rusqlite::Result<()> {
+    let name = &restoring.key.table;
+    let table = quoted(name);
+    let others: String = restoring.columns.iter().map(|column| format!(", {} text", quoted(&column.name))).collect();
+    connection.execute_batch(&format!("CREATE TABLE {table} (id text PRIMARY KEY, value text{others})"))?;
+    for Column { name: column, .. } in &restoring.columns {
+        let index = quoted(&free(&format!("{name}_{column}_idx"), taken));
+        connection.execute_batch(&format!("CREATE INDEX {index} ON {table} ({})", quoted(column)))?;
+    }
+    Ok(())
+}
+
+/// `wanted`, or with a number behind it if that is taken: `a_b` with a column `c`, and `a` with `b_c`, want one name for their
+/// indexes, and nobody looks for an index by its name.
+fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2_usize..).map(|number| format!("{wanted}_{number}"));
+    let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+    // One of so many is not among them.
+    names.find(|name| taken.insert(called(name))).unwrap_or_default()
+}
+
+impl Table {
+    /// `there` are the columns of the table, `backed_up` those of the table the records come from.
+    fn new(name: &str, there: &[String], backed_up: &[Column]) -> Self {
+        let table = quoted(name);
+        let known = |name: &str| backed_up.iter().find(|column| called(&column.name) == called(name));
+        let filled: Vec<(String, String)> = there
+            .iter()
+            .filter(|name| sqlite::is_index(name) && known(name).is_none_or(|column| column.derived))
+            // The field has its name from the backup: in JSON case counts.
+            .map(|name| (name, known(name).map_or(name, |column| &column.name)))
+            .filter(|(_, field)| sqlite::can_name(field))
+            .map(|(name, column)| (quoted(name), field(column, "?2")))
+            .collect();
+        let names: String = filled.iter().map(|(column, _)| format!(", {column}")).collect();
+        let values: String = filled.iter().map(|(_, value)| format!(", {value}")).collect();
+        let set: String = filled.iter().map(|(column, value)| format!(", {column} = {value}")).collect();
+        Self {
+            insert: format!(
+                "INSERT INTO {table} (id, value{names}) VALUES (?1, ?2{values}) ON CONFLICT (id) DO NOTHING"
+            ),
+            update: format!("UPDATE {table} SET value = ?2{set} WHERE id = ?1"),
+            loaded: Loaded::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn restoring(key: &str, columns: &[&str]) -> Restoring {
+        let key = TypeKey::of_member(&format!("{key}.json")).unwrap();
+        let columns = columns.iter().map(|name| Column { name: (*name).to_owned(), derived: true }).collect();
+        Restoring { key, records: 1, columns }
+    }
+
+    fn refused(types: &[Restoring]) -> String {
+        told_apart(types).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn w7_names_that_sqlite_takes_for_one_are_refused_and_both_named() {
+        let of = |names: &[&str]| names.iter().map(|name| restoring(name, &[])).collect::<Vec<_>>();
+        let said = refused(&of(&["A--Users", "B--users"]));
+        assert!(said.contains("`A--Users` and `B--users` would share the table `Users`: SQLite does not"), "{said}");
+        let said = refused(&of(&["A--t", "B--t"]));
+        assert!(said.contains("`A--t` and `B--t` would share the table `t`; nothing was restored"), "{said}");
+        told_apart(&of(&["A--é", "B--É", "C--e", "D--e\u{301}"])).unwrap();
+        let said = refused(&[restoring("T--t", &["Name", "name"])]);
+        assert!(
+            said.contains("`T--t` cannot be restored here as it is: SQLite takes its columns `Name` and `name`"),
+            "{said}"
+        );
+        assert!(refused(&[restoring("T--t", &["ID"])]).contains("`id` and `ID`"));
+        told_apart(&[restoring("T--t", &["name", "näme"]), restoring("U--u", &["Name"])]).unwrap();
+    }
+
+    proptest! {
+        /// SQLite itself is asked.
+        #[test]
+        fn w7_what_is_told_apart_is_what_sqlite_tells_apart(
+            tables in proptest::collection::vec("[aAbB\"é É]{1,2}", 1..6),
+            columns in proptest::collection::vec("[iIdD_xX'é]{1,2}", 0..4),
+        ) {
+            let key = |(number, table): (usize, &String)| TypeKey::new(format!("T{number}"), table.clone()).unwrap();
+            let types: Vec<Restoring> = tables.iter().enumerate().map(key).map(|key| {
+                let columns = columns.iter().map(|name| Column { name: name.clone(), derived: true }).collect();
+                Restoring { key, records: 1, columns }
+            }).collect();
+            let connection = Connection::open_in_memory().unwrap();
+            let mut taken = BTreeSet::new();
+            let made = types.iter().try_for_each(|restoring| make(&connection, restoring, &mut taken));
+            prop_assert_eq!(told_apart(&types).is_ok(), made.is_ok(), "{:?}", made);
+        }
+    }
+
+    #[test]
+    fn w7_names_of_indexes_give_way() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE other (x); CREATE INDEX D_E_IDX ON other (x)").unwrap();
+        let types = [
+            restoring("1--a", &["b_c"]),
+            restoring("2--a_b", &["c"]),
+            restoring("3--d", &["e"]),
+            restoring("4--a_b_c_idx_2", &[]),
+        ];
+        prepare(&connection, &types).unwrap();
+        let mut statement = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1")
+            .unwrap();
+        let names: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(names, ["D_E_IDX", "a_b_c_idx", "a_b_c_idx_3", "d_e_idx_2"]);
+    }
+
+    #[test]
+    fn w7_a_column_of_other_case_is_filled_from_the_field_the_backup_names() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (id text PRIMARY KEY, value text, NAME text, Kept text)").unwrap();
+        let mut types = [restoring("T--t", &["name", "kept"])];
+        types[0].columns[1].derived = false;
+        let tables = prepare(&connection, &types).unwrap();
+        let table = &tables[&types[0].key];
+        let record = r#"{"id": "1", "name": "Zoë", "kept": "x"}"#;
+        connection.execute(&table.insert, ["1", record]).unwrap();
+        connection.execute("UPDATE t SET Kept = 'by the application', NAME = NULL", []).unwrap();
+        connection.execute(&table.update, ["1", record]).unwrap();
+        let row = connection
+            .query_row("SELECT NAME, Kept FROM t", [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+        assert_eq!(row.unwrap(), ("Zoë".to_owned(), "by the application".to_owned()));
+    }
+}
