@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::args::DryRun;
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
 use crate::args::retention::{Keep, Unfinished};
+use crate::args::{DryRun, Init};
 use crate::env;
 
 /// Commands about PostgreSQL.
@@ -78,6 +78,8 @@ pub(crate) struct Dump {
     /// Label for `prune --keep-tag`, repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) init: Init,
     #[command(flatten)]
     pub(crate) hooks: DumpHooks,
     #[command(flatten)]
