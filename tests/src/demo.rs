@@ -66,6 +66,7 @@ impl Demo {
         let before = check::fingerprint(&self.server, "shop")?;
 
         title("Dump it: parallel, one consistent snapshot, into ./.lastgood");
+        self.lastgood(&["init"], 0)?;
         self.lastgood(&["pg", "dump", "shop"], 0)?;
         let key = self.only_dump()?;
 

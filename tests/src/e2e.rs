@@ -113,7 +113,11 @@ impl Suite {
         let begun = Instant::now();
         let (result, world) = match self.world(row, location) {
             Ok(world) => {
-                let result = tokio::time::timeout(ROW_LIMIT, AssertUnwindSafe((row.run)(&world)).catch_unwind()).await;
+                let run = async {
+                    world.init().await?;
+                    (row.run)(&world).await
+                };
+                let result = tokio::time::timeout(ROW_LIMIT, AssertUnwindSafe(run).catch_unwind()).await;
                 let late = || Err(Failure::new(format!("it took longer than {} s", ROW_LIMIT.as_secs())));
                 let result = match result {
                     Ok(Ok(result)) => result,

@@ -48,10 +48,32 @@ pub enum StoreError {
         source: Cause,
     },
     /// The bucket or folder itself is missing.
-    #[error("there is no `{location}`")]
+    #[error("there is no {missing}")]
     NoLocation {
         /// The location, as the user wrote it.
         location: String,
+        /// What is missing of it: the folder, or the bucket.
+        missing: String,
+        /// The next thing to do.
+        help: String,
+    },
+    /// The bucket or folder is there, and nobody made it a location: see [`crate::location::Location::init`].
+    #[error("`{location}` is no location of backups: {what}")]
+    NotInitialized {
+        /// The location, as the user wrote it.
+        location: String,
+        /// What is there instead.
+        what: String,
+        /// The next thing to do.
+        help: String,
+    },
+    /// The bucket or folder holds something else, so that it is not made a location.
+    #[error("`{location}` is not made a location of backups: {what}")]
+    Occupied {
+        /// The location, as the user wrote it.
+        location: String,
+        /// What is there.
+        what: String,
         /// The next thing to do.
         help: String,
     },
@@ -134,6 +156,8 @@ impl StoreError {
             Self::PermissionDenied { .. } => "store::permission_denied",
             Self::Unauthenticated { .. } => "store::unauthenticated",
             Self::NoLocation { .. } => "store::no_location",
+            Self::NotInitialized { .. } => "store::not_initialized",
+            Self::Occupied { .. } => "store::occupied",
             Self::Busy { .. } => "store::busy",
             Self::Unreachable { .. } => "store::unreachable",
             Self::NoSpace { .. } => "store::no_space",
@@ -152,7 +176,9 @@ impl StoreError {
             Self::Unauthenticated { .. } => Some(
                 "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine",
             ),
-            Self::NoLocation { help, .. } => Some(help),
+            Self::NoLocation { help, .. } | Self::NotInitialized { help, .. } | Self::Occupied { help, .. } => {
+                Some(help)
+            }
             Self::NoSpace { .. } => Some("free space or choose another location with -r; nothing was published"),
             Self::Unsuitable { help, .. } => Some(help),
             _ => None,

@@ -1,16 +1,21 @@
 //! Where backups are kept, as users write it: `s3://bucket/prefix`, a path, `file:///path`, `mem:`.
 
+pub mod contents;
 mod credentials;
 mod exposure;
+mod init;
 mod parse;
+mod peers;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use contents::{Contents, Layout, Standing};
 pub use credentials::Credentials;
-pub use exposure::Exposure;
+pub use exposure::{Exposure, shell_word};
+pub use init::{Init, Initialized, init_store};
 
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
@@ -45,7 +50,8 @@ impl Location {
         Self::File(PathBuf::from(DEFAULT_FOLDER))
     }
 
-    /// Opens what is there, for reading and writing.
+    /// Opens the bucket or folder, for reading and writing. Whether it was made a location is not asked: readers ask by
+    /// [`contents::standing`], and whatever writes backups does so itself.
     ///
     /// # Errors
     /// [`StoreError::NoLocation`] if the folder does not exist; what the store says when it cannot be set up.
@@ -57,22 +63,11 @@ impl Location {
         }
     }
 
-    /// Opens it for a writer: a folder that does not exist is created, readable by its owner only.
+    /// As [`Location::open`], with credentials of the program's own; endpoint and region come from the environment all the
+    /// same.
     ///
     /// # Errors
-    /// What the store says when it cannot be set up.
-    pub async fn open_or_create(&self) -> Result<SharedStore, StoreError> {
-        match self {
-            Self::File(path) => Ok(with_retries(FsStore::create(path)?)),
-            Self::S3 { .. } | Self::Memory => self.open().await,
-        }
-    }
-
-    /// As [`Location::open_or_create`], with credentials of the program's own; endpoint and region come from the
-    /// environment all the same.
-    ///
-    /// # Errors
-    /// As [`Location::open_or_create`]; [`StoreError::Invalid`] for a location that takes no credentials.
+    /// As [`Location::open`]; [`StoreError::Invalid`] for a location that takes no credentials.
     pub async fn open_as(&self, credentials: &Credentials) -> Result<SharedStore, StoreError> {
         match self {
             Self::S3 { bucket, prefix } => open_s3(bucket, prefix, Some(credentials)).await,
@@ -143,15 +138,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_missing_folder_is_created_for_writers_only() {
+    async fn opening_makes_nothing() {
         let parent = tempfile::tempdir().unwrap();
         let location = Location::File(parent.path().join("backups"));
         let error = location.open().await.unwrap_err();
         assert!(matches!(error, StoreError::NoLocation { .. }), "{error}");
-
-        location.open_or_create().await.unwrap();
-        location.open().await.unwrap();
-        assert_eq!(location.exposure(), None, "created for its owner only");
+        assert!(!parent.path().join("backups").exists());
     }
 
     #[test]

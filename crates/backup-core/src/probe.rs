@@ -1,7 +1,8 @@
 //! Proves that a store publishes atomically before anything is written to it.
 //!
-//! The proof is a marker at the location's root. The first run creates it, tries to create it again and must be refused,
-//! and then notes in it that the store passed. Every later run reads the marker: one request.
+//! The proof is a marker at the location's root. Whoever makes the location creates it, tries to create it again and must
+//! be refused, and then notes in it that the store passed. Every later run reads the marker: one request. Where there is
+//! none, nothing is written: a name that was mistyped must not become a location.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -47,11 +48,36 @@ pub async fn check(store: &dyn StoreRead) -> Result<Option<Marker>, CoreError> {
     }
 }
 
-/// Makes sure that the store publishes atomically. For writers, before anything else is written.
+/// The marker of a location that is to be changed, by which the store is known to publish atomically. For writers, before
+/// anything else.
+///
+/// # Errors
+/// [`StoreError::NotInitialized`] if there is no marker; otherwise as [`init`].
+pub async fn require(store: &dyn StoreWrite) -> Result<Marker, CoreError> {
+    match check(store).await? {
+        Some(marker) if marker.atomic => Ok(marker),
+        // The first proof failed or was cut short.
+        Some(marker) => prove(store, &marker_key()?, &marker).await,
+        None => Err(unmarked(store).into()),
+    }
+}
+
+/// What it means that there is no marker.
+#[must_use]
+pub fn unmarked(store: &(impl StoreRead + ?Sized)) -> StoreError {
+    StoreError::NotInitialized {
+        location: store.describe(),
+        what: format!("it has no `{MARKER_KEY}`"),
+        help: "name another location with `-r`, or make this one with `lastgood init`; nothing was written".to_owned(),
+    }
+}
+
+/// Writes the marker where there is none, and makes sure that the store publishes atomically. Looks at nothing else:
+/// [`crate::location::Location::init`] does.
 ///
 /// # Errors
 /// [`StoreError::Unsuitable`] if it does not; otherwise as [`check`].
-pub async fn ensure(store: &dyn StoreWrite, clock: &dyn Clock) -> Result<Marker, CoreError> {
+pub async fn init(store: &dyn StoreWrite, clock: &dyn Clock) -> Result<Marker, CoreError> {
     let key = marker_key()?;
     let marker = match check(store).await? {
         Some(marker) if marker.atomic => return Ok(marker),

@@ -44,11 +44,44 @@ pub enum Action {
         /// Milliseconds.
         ms: u64,
     },
+    /// A listing in pages of so many entries, and what is wrong with them.
+    Listing {
+        /// Entries of a page.
+        entries: usize,
+        /// What is wrong.
+        fault: ListingFault,
+    },
     /// Another writer was first: this text is stored under the key, then the call is handled.
     RivalPut {
         /// The other writer's object.
         body: String,
     },
+}
+
+/// What is wrong with the pages of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ListingFault {
+    /// Nothing.
+    None,
+    /// Nothing either: before each page with entries comes an empty one with a token, as from S3 where it passed many
+    /// deleted objects.
+    EmptyFirst,
+    /// It ends after its first page and says that there is more.
+    Cut,
+    /// As [`ListingFault::Cut`], and does not even say that.
+    Unsaid,
+    /// Its first page is followed by itself, with the token of before.
+    Same,
+    /// Its first two pages follow each other in turn: tokens A, B, A, B.
+    Round,
+    /// Its first page is followed by itself, each time with another token.
+    Restarts,
+    /// It has nothing but empty pages, each with another token.
+    Empty,
+    /// It shows everything there is, whatever prefix was asked for.
+    Unasked,
 }
 
 /// One action and the calls it is done to.

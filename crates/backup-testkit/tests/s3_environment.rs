@@ -22,7 +22,7 @@ fn in_environment(name: &str, environment: &[(&str, String)]) {
 }
 
 async fn create() -> Result<(), StoreError> {
-    let store = "s3://backups/team".parse::<Location>()?.open_or_create().await?;
+    let store = "s3://backups/team".parse::<Location>()?.open().await?;
     let key = "x".parse()?;
     store.put(&key, bytes::Bytes::from_static(b"mine"), &PutOptions::new(PutMode::Create)).await
 }

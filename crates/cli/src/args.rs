@@ -76,6 +76,14 @@ pub(crate) struct DryRun {
     pub(crate) dry_run: bool,
 }
 
+/// `--init`, of what writes the first backup.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Init {
+    /// Make the location if it is not one yet, as `lastgood init` does
+    #[arg(long)]
+    pub(crate) init: bool,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // made once a run
@@ -89,8 +97,8 @@ pub(crate) enum Command {
     /// Back up and restore an application's records, one tarball a backup
     #[command(subcommand)]
     App(app::App),
-    /// Make the location if it is missing, and prove that it publishes atomically
-    Init,
+    /// Make the location, and prove that it publishes atomically; nothing else makes one
+    Init(DryRun),
     /// Show the settings that count
     #[command(subcommand)]
     Config(config::Config),

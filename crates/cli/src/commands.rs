@@ -23,7 +23,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> CliResult<Exit> 
         Command::Pg(command) => Box::pin(pg::run(command, context)).await,
         Command::Dict(command) => Box::pin(dict::run(command, context)).await,
         Command::App(command) => Box::pin(app::run(command, context)).await,
-        Command::Init => Box::pin(init::run(context)).await,
+        Command::Init(arguments) => Box::pin(init::run(arguments, context)).await,
         Command::Config(command) => config::run(&command, context),
         Command::Doctor(arguments) => Box::pin(doctor::run(&arguments, context)).await,
         Command::Completions { shell } => completions::run(shell, context),

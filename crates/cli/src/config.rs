@@ -19,7 +19,7 @@ use pg_clone::{Environment, Server};
 use crate::args::Global;
 use crate::config::document::Document;
 pub(crate) use crate::config::layer::Layer;
-pub(crate) use crate::config::origin::Set;
+pub(crate) use crate::config::origin::{Origin, Set};
 pub(crate) use crate::config::show::Shown;
 use crate::env;
 use crate::error::{CliError, CliResult};

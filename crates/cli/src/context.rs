@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use backup_core::location::Location;
-use backup_core::probe;
+use backup_core::location::contents::standing;
+use backup_core::location::{Init, Initialized, Location, Standing, shell_word};
+use backup_core::probe::{self, MARKER_KEY};
 use backup_core::store::SharedStore;
 use pg_clone::{Origin, Run, Server};
 
-use crate::args::Global;
+use crate::args::{self, Global};
 use crate::config::{Config, Layer, Settings};
 use crate::error::{CliError, CliResult};
+use crate::location::layouts;
 use crate::render::printer::Printer;
 
 /// What every command works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) printer: Arc<Printer>,
@@ -30,8 +32,7 @@ impl Context {
     /// [`CliError::Usage`] for a configuration the file does not have.
     pub(crate) fn with(&self, config: &str, flags: Layer) -> CliResult<Self> {
         let settings = self.config.settings(Some(config), flags)?;
-        let (global, printer, run) = (self.global.clone(), Arc::clone(&self.printer), self.run.clone());
-        Ok(Self { global, printer, run, config: self.config.clone(), settings })
+        Ok(Self { settings, ..self.clone() })
     }
 
     /// The location meant by `-r`, LASTGOOD_REPO, the configuration file or nothing.
@@ -42,30 +43,68 @@ impl Context {
         }
     }
 
-    /// Opens the location for a command that needs it to be there.
+    /// Opens the location for a command that only reads: what the originals wrote has no marker and is read all the same.
     pub(crate) async fn open(&self) -> CliResult<SharedStore> {
         let location = self.location()?;
         self.warn_if_exposed(&location);
         let store = location.open().await?;
-        // A newer layout must be refused before it is misread.
-        probe::check(&*store).await?;
+        match self.or_cancelled(async { Ok(standing(&*store, &layouts()).await?) }).await? {
+            Standing::Unmarked(layout) if layout.ours => self.printer.warn(&format!(
+                "`{location}` has {} and no `{MARKER_KEY}`: `lastgood init -r {}` writes it again",
+                layout.name,
+                shell_word(&location.to_string())
+            )),
+            Standing::Unclear => self.printer.warn(&format!(
+                "`{location}` has no `{MARKER_KEY}` and so much in it that not everything was looked at: \
+                 backups may be elsewhere"
+            )),
+            Standing::Made(_) | Standing::Unmarked(_) => {}
+        }
         Ok(store)
     }
 
-    /// Opens the location for a dump, which makes it if it is missing.
-    pub(crate) async fn open_or_create(&self) -> CliResult<SharedStore> {
+    /// Opens the location for a command that deletes or sets something in it: somebody must have made it one.
+    pub(crate) async fn open_to_change(&self) -> CliResult<SharedStore> {
         let location = self.location()?;
         self.warn_if_exposed(&location);
-        Ok(location.open_or_create().await?)
+        let store = location.open().await?;
+        match self.or_cancelled(async { Ok(probe::check(&*store).await?) }).await? {
+            Some(_) => Ok(store),
+            None => Err(probe::unmarked(&*store).into()),
+        }
     }
 
-    /// Opens the location for the dry run of a dump: a folder that is missing stays missing.
-    pub(crate) async fn open_or_pretend(&self) -> CliResult<SharedStore> {
+    /// Opens the location for a backup, which asks itself whether it is one, and makes it only if `--init` says so.
+    pub(crate) async fn open_to_write(&self, init: args::Init) -> CliResult<SharedStore> {
         let location = self.location()?;
-        match &location {
-            Location::File(path) if !path.exists() => Ok(Location::Memory.open().await?),
-            _ => self.open().await,
+        self.warn_if_exposed(&location);
+        if init.init { Ok(self.init().await?.store) } else { Ok(location.open().await?) }
+    }
+
+    /// Opens the location for the dry run of a backup, which ends as the run would. A folder that `--init` would make
+    /// stays missing: an empty store stands for it.
+    pub(crate) async fn open_to_plan(&self, init: args::Init) -> CliResult<SharedStore> {
+        if !init.init {
+            return self.open_to_change().await;
         }
+        self.warn_if_exposed(&self.location()?);
+        match self.before_init().await? {
+            Some(store) => Ok(store),
+            None => Ok(Location::Memory.open().await?),
+        }
+    }
+
+    /// Makes the location.
+    pub(crate) async fn init(&self) -> CliResult<Initialized> {
+        let (location, known) = (self.location()?, layouts());
+        let init = Init { clock: &*self.run.clock, ..Init::new(&known) };
+        self.or_cancelled(async { Ok(location.init(&init).await?) }).await
+    }
+
+    /// Refuses what [`Context::init`] refuses, and makes nothing.
+    pub(crate) async fn before_init(&self) -> CliResult<Option<SharedStore>> {
+        let (location, known) = (self.location()?, layouts());
+        self.or_cancelled(async { Ok(location.before_init(&Init::new(&known)).await?) }).await
     }
 
     fn warn_if_exposed(&self, location: &Location) {

@@ -52,7 +52,7 @@ const fn variable(group: Group, name: &'static str, meaning: &'static str) -> Va
 
 /// The list.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable(Group::Lastgood, REPO, "Location of the backups, as `-r` takes it. Default: `./.lastgood`."),
+    variable(Group::Lastgood, REPO, "Location of the backups, as `-r` takes it. Default: `./.lastgood`. `lastgood init` makes it."),
     variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as `--pg-bin` takes it."),
     variable(
         Group::Lastgood,

@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Failed = 1,
     Usage = 2,
     Partial = 3,
-    NoRepository = 10,
+    NoLocation = 10,
     Held = 11,
     Key = 12,
     Integrity = 13,
@@ -37,7 +37,7 @@ pub(crate) const TABLE: &[(Exit, &str)] = &[
     (Exit::Failed, "failed; the error says what is still safe"),
     (Exit::Usage, "the command line or a setting cannot be used"),
     (Exit::Partial, "done in part: the output names what is missing"),
-    (Exit::NoRepository, "there is no location of that name"),
+    (Exit::NoLocation, "there is no location of backups of that name, or something else is there"),
     (Exit::Held, "somebody else holds the lease or lock"),
     (Exit::Key, "the location does not accept the credentials or the key"),
     (Exit::Integrity, "what is stored or restored is not what was backed up"),
@@ -130,7 +130,9 @@ fn of_core(error: &CoreError) -> Exit {
 
 fn of_store(error: &StoreError) -> Exit {
     match error {
-        StoreError::NoLocation { .. } => Exit::NoRepository,
+        StoreError::NoLocation { .. } | StoreError::NotInitialized { .. } | StoreError::Occupied { .. } => {
+            Exit::NoLocation
+        }
         StoreError::Unauthenticated { .. } => Exit::Key,
         StoreError::Busy { .. } | StoreError::Unreachable { .. } => Exit::Unreachable,
         StoreError::Damaged { .. } => Exit::Integrity,

@@ -9,6 +9,7 @@ mod env;
 mod error;
 mod exit;
 mod faults;
+mod location;
 mod logging;
 mod render;
 mod run;

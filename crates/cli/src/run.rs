@@ -16,7 +16,7 @@ use crate::error::{CliError, CliResult};
 use crate::exit::{self, Exit};
 use crate::render::printer::Printer;
 use crate::render::{error, progress};
-use crate::{args, commands, env, faults, logging, secrets, signal};
+use crate::{args, commands, env, faults, location, logging, secrets, signal};
 
 /// Runs the command line; returns the code to end with.
 pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
@@ -60,7 +60,10 @@ async fn execute(cli: Cli, printer: Arc<Printer>) -> Exit {
         }
     };
     let result = match context(&cli, &printer, cancel) {
-        Ok(context) => Box::pin(commands::run(cli.command, &context)).await,
+        Ok(context) => match Box::pin(commands::run(cli.command, &context)).await {
+            Err(error) => Err(Box::pin(location::explained(error, &context)).await),
+            ended => ended,
+        },
         Err(error) => Err(error),
     };
     match result {

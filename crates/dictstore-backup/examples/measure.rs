@@ -59,7 +59,7 @@ fn format_of(text: Option<&String>) -> Outcome<Format> {
 
 fn full(rows: i64, folder: &str, format: Format) -> Outcome<Value> {
     let store = of(rows)?;
-    let backups = Backups::builder(store, folder).interval(NEVER).format(format).start()?;
+    let backups = Backups::builder(store, folder).init().interval(NEVER).format(format).start()?;
     let begin = Instant::now();
     let written = backups.backup_full()?.ok_or("no backup was written")?;
     let wall_s = begin.elapsed().as_secs_f64();
@@ -80,7 +80,7 @@ fn load(rows: i64, folder: &str) -> Outcome<Value> {
 /// The median time of a delta, and of writing as many bytes and asking for them to be durable.
 fn delta(rows: i64, folder: &str) -> Outcome<Value> {
     let store = of(rows)?;
-    let backups = Backups::builder(store.clone(), folder).interval(NEVER).incremental(true);
+    let backups = Backups::builder(store.clone(), folder).init().interval(NEVER).incremental(true);
     let backups = backups.max_deltas_before_full(u64::MAX).start()?;
     backups.backup_full()?;
     let (mut deltas, mut syncs, mut bytes) = (Vec::new(), Vec::new(), 0);
@@ -182,7 +182,7 @@ fn beside<T: Send>(write: impl FnOnce(&AtomicBool) -> Outcome<T> + Send, work: i
 
 fn stall(rows: i64, folder: &str) -> Outcome<Value> {
     let store = &of(rows)?;
-    let backups = Backups::builder(store.clone(), folder).interval(NEVER).start()?;
+    let backups = Backups::builder(store.clone(), folder).init().interval(NEVER).start()?;
     let idle = || {
         std::thread::sleep(IDLE);
         Ok(())
@@ -214,7 +214,7 @@ fn memory(name: &str) -> Outcome<u64> {
 fn peak(rows: i64, folder: &str) -> Outcome<Value> {
     let empty = memory("VmRSS:")?;
     let store = of(rows)?;
-    let backups = Backups::builder(store.clone(), folder).interval(NEVER).start()?;
+    let backups = Backups::builder(store.clone(), folder).init().interval(NEVER).start()?;
     // Once before: what a first backup sets up stays, and is not what a backup takes.
     let before = memory("VmRSS:")?;
     // Sets the high-water mark back to now; proc(5).

@@ -71,7 +71,7 @@ impl Cut for Frozen {
 fn main() -> Result<(), DictError> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "./data/counters".to_owned());
     let counters = Counters::default();
-    let backups = Backups::builder(counters.clone(), folder.as_str()).incremental(true).start()?;
+    let backups = Backups::builder(counters.clone(), folder.as_str()).init().incremental(true).start()?;
     for name in ["apples", "pears", "apples"] {
         counters.add(name);
     }

@@ -21,6 +21,7 @@ fn main() -> Result<(), DictError> {
         store.create_table("events", TableOptions::new().primary_key("event_id"))?;
     }
     let backups = Backups::builder(store.clone(), folder.as_str())
+        .init()
         .interval(Duration::from_secs(60))
         .min_interval(Duration::from_secs(10))
         .incremental(true)

@@ -85,14 +85,14 @@ impl BackupWriter {
     /// Looks at what is there and goes on after it.
     ///
     /// # Errors
-    /// What the store says; [`backup_core::StoreError::Unsuitable`] if it cannot create atomically.
+    /// What the store says; [`backup_core::StoreError::NotInitialized`] if nobody made it a location.
     pub(crate) async fn open(
         store: SharedStore,
         source: String,
         clock: Arc<dyn Clock>,
         progress: SharedProgress,
     ) -> DictResult<Self> {
-        probe::ensure(&*store, &*clock).await?;
+        probe::require(&*store).await?;
         let entries = folder::list(&*store).await?;
         mend(&*store, &entries).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);

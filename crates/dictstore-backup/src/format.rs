@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::detail::{BackupKind, DdlDetail, DictDetail, TableDetail};
 pub(crate) use self::detail::{ddl_of_detail, detail_of_ddl};
-pub use self::name::BackupName;
 pub(crate) use self::name::MANIFEST_FOLDER;
+pub use self::name::{BackupName, LAYOUTS};
 
 /// Format of a full backup. Deltas are always JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

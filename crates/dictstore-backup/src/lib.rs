@@ -9,6 +9,7 @@
 //! let store = DictStore::new();
 //! store.create_table("events", TableOptions::new().primary_key("event_id"))?;
 //! let backups = Backups::builder(store.clone(), folder.path())
+//!     .init()
 //!     .interval(Duration::from_secs(60))
 //!     .incremental(true)
 //!     .on_failure(|error, consecutive| eprintln!("{consecutive} failures: {error}"))

@@ -81,7 +81,7 @@ fn encoding_steps_back_and_what_holds_the_lock_does_not() {
     for (niceness, expected) in [(None, 19), (Some(7), 7), (Some(0), 0)] {
         let asked = Asked(store(), Arc::default());
         asked.note("here");
-        let builder = Backups::builder(asked.clone(), folder.path());
+        let builder = Backups::builder(asked.clone(), folder.path()).init();
         let builder = niceness.into_iter().fold(builder, Builder::niceness);
         builder.start().unwrap().backup_full().unwrap();
         let noted = asked.1.lock().unwrap().clone();
@@ -92,6 +92,6 @@ fn encoding_steps_back_and_what_holds_the_lock_does_not() {
             [("cut", here, all), ("rows", nice, some), ("freed", nice, some), ("forget", here, all)]
         );
     }
-    let refused = Backups::builder(store(), folder.path()).niceness(20).start().unwrap_err();
+    let refused = Backups::builder(store(), folder.path()).init().niceness(20).start().unwrap_err();
     assert!(refused.to_string().contains("20"), "{refused}");
 }

@@ -133,7 +133,7 @@ fn start(store: &DictStore, folder: &Path, key: Option<&str>) -> Backups {
     let harmed = fault::Faults::new(FsStore::create(folder).unwrap(), rules.into_iter().collect());
     let place: backup_core::store::SharedStore = Arc::new(harmed);
     let hour = Duration::from_secs(3_600);
-    let builder = Backups::builder(store.clone(), place).interval(hour).min_interval(hour);
+    let builder = Backups::builder(store.clone(), place).init().interval(hour).min_interval(hour);
     builder.incremental(true).max_deltas_before_full(4).start().unwrap()
 }
 

@@ -27,7 +27,7 @@ fn store() -> DictStore {
 }
 
 fn backups(store: &DictStore, folder: &Path) -> Builder {
-    Backups::builder(store.clone(), folder).interval(HOUR).incremental(true)
+    Backups::builder(store.clone(), folder).init().interval(HOUR).incremental(true)
 }
 
 fn put(store: &DictStore, text: &str) -> Key {
@@ -135,6 +135,7 @@ fn t6_failures_are_counted_and_told_and_no_change_is_lost() {
         let (folder, store) = (tempfile::tempdir().unwrap(), store());
         let (told, heard) = channel();
         let backups = Backups::builder(store.clone(), faulty(folder.path(), key, 3))
+            .init()
             .interval(HOUR)
             .min_interval(HOUR)
             .incremental(true)
@@ -162,6 +163,7 @@ fn t7_a_callback_may_panic_or_ask_for_a_backup() {
     let (handle, given): (std::sync::mpsc::Sender<Arc<Backups>>, _) = channel();
     let (told, heard) = channel();
     let backups = Backups::builder(store.clone(), faulty(folder.path(), "dictdb_backup", 1))
+        .init()
         .interval(HOUR)
         .min_interval(HOUR)
         .on_failure(move |_, _| {
@@ -373,7 +375,7 @@ fn backups_go_to_any_store() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let memory = runtime.block_on(Location::Memory.open()).unwrap();
     let store = store();
-    let backups = Backups::builder(store.clone(), memory.clone()).start().unwrap();
+    let backups = Backups::builder(store.clone(), memory.clone()).init().start().unwrap();
     backups.backup_now().unwrap();
     let restored = runtime.block_on(dictstore_backup::restore_from(&*memory, &Default::default())).unwrap();
     assert_eq!(picture(&restored.store), picture(&store));
@@ -382,7 +384,8 @@ fn backups_go_to_any_store() {
 #[test]
 fn periodic_backups_come_by_themselves() {
     let (folder, store) = (tempfile::tempdir().unwrap(), store());
-    let backups = Backups::builder(store.clone(), folder.path()).interval(Duration::from_millis(50)).start().unwrap();
+    let backups =
+        Backups::builder(store.clone(), folder.path()).init().interval(Duration::from_millis(50)).start().unwrap();
     while picture(&latest_or_empty(folder.path())) != picture(&store) {
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -29,7 +29,7 @@ fn put(store: &DictStore) {
 }
 
 fn backups(store: &DictStore, folder: &Path) -> Builder {
-    Backups::builder(store.clone(), folder).interval(HOUR).incremental(true)
+    Backups::builder(store.clone(), folder).init().interval(HOUR).incremental(true)
 }
 
 fn rows(folder: &Path) -> usize {
@@ -84,7 +84,7 @@ fn c12_a_full_disk_publishes_nothing_and_the_next_backup_has_everything() {
         let full = fault::Rule::new(fault::Harm::NoSpace).on(Verb::Put).where_key_contains(key).times(1);
         let disk = fault::Faults::new(FsStore::create(folder.path()).unwrap(), vec![full]);
         let disk: backup_core::store::SharedStore = Arc::new(disk);
-        let running = Backups::builder(store.clone(), disk).interval(HOUR).start().unwrap();
+        let running = Backups::builder(store.clone(), disk).init().interval(HOUR).start().unwrap();
         let error = running.backup_now().unwrap_err();
         assert!(error.to_string().contains("no space"), "{error}");
         let place = FsStore::open(folder.path()).unwrap();

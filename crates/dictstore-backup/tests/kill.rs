@@ -138,7 +138,7 @@ fn service() {
         store
     });
     let format = if seed.is_multiple_of(2) { Format::Json } else { Format::Pickle };
-    let backups = Backups::builder(store.clone(), folder.as_str()).interval(Duration::from_secs(3_600));
+    let backups = Backups::builder(store.clone(), folder.as_str()).init().interval(Duration::from_secs(3_600));
     let backups = backups.format(format).incremental(true).max_deltas_before_full(seed % 5);
     let backups = backups.keep(Policy::new(vec![Rule::Last(2)])).start().unwrap();
     for step in steps(&store) + 1.. {

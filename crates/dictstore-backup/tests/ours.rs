@@ -83,7 +83,7 @@ fn write() {
     let hour = Duration::from_secs(3_600);
     let store = DictStore::new();
     let start = |store: &DictStore, format| {
-        let backups = Backups::builder(store.clone(), ours()).interval(hour).incremental(true).format(format);
+        let backups = Backups::builder(store.clone(), ours()).init().interval(hour).incremental(true).format(format);
         backups.clock(Arc::<Minutes>::clone(&clock)).start().unwrap()
     };
     let json = start(&store, Format::Json);

@@ -119,7 +119,7 @@ fn expect_same(store: &DictStore, loaded: &DictStore) {
 fn python_loads_full_backups_of_both_formats() {
     for format in [Format::Json, Format::Pickle] {
         let (folder, store) = (tempfile::tempdir().unwrap(), store());
-        let backups = Backups::builder(store.clone(), folder.path()).format(format).start().unwrap();
+        let backups = Backups::builder(store.clone(), folder.path()).init().format(format).start().unwrap();
         let written = backups.backup_now().unwrap().unwrap();
         expect_same(&store, &python(folder.path(), &written.file, &[]));
     }
@@ -129,7 +129,8 @@ fn python_loads_full_backups_of_both_formats() {
 fn python_applies_our_deltas() {
     let (folder, store) = (tempfile::tempdir().unwrap(), store());
     let hour = Duration::from_secs(3_600);
-    let backups = Backups::builder(store.clone(), folder.path()).interval(hour).incremental(true).start().unwrap();
+    let backups =
+        Backups::builder(store.clone(), folder.path()).init().interval(hour).incremental(true).start().unwrap();
     let full = backups.backup_now().unwrap().unwrap().file;
     let mut deltas = Vec::new();
     for round in 1..=3 {

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: application DATABASE LOCATION FOLDER".into());
     };
 
-    let mut backup = Backup::builder("nightly").location(location).build()?;
+    let mut backup = Backup::builder("nightly").location(location).init().build()?;
     let customers = backup.add::<model::Customer>()?;
     let others = backup.add_module("application::model", Recurse::Yes)?;
     println!("{customers} types with the base of `Customer`, {others} more in its module");

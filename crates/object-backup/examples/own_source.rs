@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let note = Note { id: number.to_string(), text: format!("note {number}") };
         database.0.write().map_err(|_| "a writer panicked")?.insert(note.id.clone(), Arc::new(note));
     }
-    let mut backup = Backup::builder("notes").location(location).build()?;
+    let mut backup = Backup::builder("notes").location(location).init().build()?;
     backup.add::<Note>()?;
     if let BackupReport::Written(written) = backup.run(Arc::new(DatabaseSource(database))).await? {
         println!("{} records in `{}`", written.records, written.key);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backup_core::location::{Credentials, Location};
+use backup_core::location::{Credentials, Init, Location};
 use backup_core::store::SharedStore;
 use jiff::SignedDuration;
 
@@ -21,6 +21,7 @@ pub struct Backup {
     options: BackupOptions,
     location: Location,
     credentials: Option<Credentials>,
+    init: bool,
     surroundings: Run,
     types: Registry,
 }
@@ -33,6 +34,7 @@ impl Backup {
             options: BackupOptions { name: name.to_owned(), ..BackupOptions::new() },
             location: None,
             credentials: None,
+            init: false,
             surroundings: Run::silent(),
         }
     }
@@ -78,11 +80,16 @@ impl Backup {
     /// Opens the location, for [`crate::list`], [`crate::restore()`] and the others.
     ///
     /// # Errors
-    /// What the store says: a bucket must exist already.
+    /// What the store says: a bucket must exist already, and a folder unless [`BackupBuilder::init`] is asked for.
     pub async fn open(&self) -> ObjectResult<SharedStore> {
-        Ok(match &self.credentials {
+        let credentials = self.credentials.as_ref();
+        if self.init {
+            let init = Init { clock: &*self.surroundings.clock, credentials, ..Init::new(&backup_key::LAYOUTS) };
+            return Ok(self.location.init(&init).await?.store);
+        }
+        Ok(match credentials {
             Some(credentials) => self.location.open_as(credentials).await?,
-            None => self.location.open_or_create().await?,
+            None => self.location.open().await?,
         })
     }
 
@@ -106,6 +113,7 @@ pub struct BackupBuilder {
     options: BackupOptions,
     location: Option<String>,
     credentials: Option<Credentials>,
+    init: bool,
     surroundings: Run,
 }
 
@@ -121,6 +129,14 @@ impl BackupBuilder {
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// Makes the location at first use, as `lastgood init` does beforehand. Without it nothing is written where nobody made
+    /// a location: the name may have been mistyped.
+    #[must_use]
+    pub fn init(mut self) -> Self {
+        self.init = true;
         self
     }
 
@@ -172,8 +188,8 @@ impl BackupBuilder {
                 "leave them out, or name a bucket such as `s3://bucket/prefix`",
             ));
         }
-        let Self { options, credentials, surroundings, .. } = self;
-        Ok(Backup { options, location, credentials, surroundings, types: Registry::new() })
+        let Self { options, credentials, init, surroundings, .. } = self;
+        Ok(Backup { options, location, credentials, init, surroundings, types: Registry::new() })
     }
 }
 
@@ -189,6 +205,18 @@ mod tests {
         assert!(!shown.contains("AKIA") && !shown.contains("hunter"), "{shown}");
         let refused = Backup::builder("nightly").location("/backups").credentials(key()).build().unwrap_err();
         assert_eq!(refused.to_string(), "`/backups` takes no credentials");
+    }
+
+    #[tokio::test]
+    async fn a_location_is_made_only_if_that_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("backups");
+        let named = || Backup::builder("nightly").location(place.display().to_string());
+        assert!(named().build().unwrap().open().await.is_err());
+        assert!(!place.exists());
+        let store = named().init().build().unwrap().open().await.unwrap();
+        assert!(backup_core::probe::check(&*store).await.unwrap().is_some());
+        named().build().unwrap().open().await.unwrap();
     }
 
     #[tokio::test]

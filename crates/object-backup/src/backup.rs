@@ -170,7 +170,8 @@ pub async fn plan_backup(
 ///
 /// # Errors
 /// Why the source cannot be read or the store not be written; [`ObjectError::Record`] for a record that could not be
-/// restored; [`ObjectError::Changed`], [`ObjectError::Emptied`]. Then nothing was published.
+/// restored; [`ObjectError::Changed`], [`ObjectError::Emptied`]; [`backup_core::StoreError::NotInitialized`] if nobody made
+/// the location. Then nothing was published.
 pub async fn backup(
     store: SharedStore,
     source: Arc<dyn Source>,
@@ -178,7 +179,7 @@ pub async fn backup(
     run: &Run,
 ) -> ObjectResult<BackupReport> {
     let folder = backup_key::folder(&options.name)?;
-    probe::ensure(&*store, &*run.clock).await?;
+    probe::require(&*store).await?;
     let newest = newest(&*store, &options.name).await?;
     let started = run.clock.now();
     if let Some((newest, age)) = skipped(newest.as_ref(), options, started) {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use backup_core::StoreError;
 use backup_core::key::Key;
+use backup_core::location::Layout;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,25 @@ pub const DEFAULT_NAME: &str = "backup";
 const PREFIX: &str = "Backup_UTC_";
 const SUFFIX: &str = ".tar.gz";
 const MANIFEST: &str = ".manifest.json";
+const POINTER: &str = "latest.json";
+
+/// What of a location is backups of records: ours, and gludb's.
+pub const LAYOUTS: [Layout; 2] = [
+    Layout { name: "backups of lastgood", ours: true, holds: is_ours },
+    Layout {
+        name: "backups of gludb",
+        ours: false,
+        holds: |key| BackupKey::parse(key.as_str()).is_some_and(|key| key.name.is_none()),
+    },
+];
+
+/// `app/<name>/Backup_UTC_…`, whatever follows, and `app/<name>/latest.json`.
+fn is_ours(key: &Key) -> bool {
+    let Some((name, file)) = key.as_str().strip_prefix(FOLDER).and_then(|below| below.split_once('/')) else {
+        return false;
+    };
+    check_name(name).is_ok() && !file.contains('/') && (file == POINTER || file.starts_with(PREFIX))
+}
 
 /// Where a tarball is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -104,7 +124,7 @@ pub(crate) fn folder(name: &str) -> ObjectResult<String> {
 
 /// The hint at the newest good one.
 pub(crate) fn pointer(name: &str) -> ObjectResult<Key> {
-    Ok(Key::new(format!("{}latest.json", folder(name)?))?)
+    Ok(Key::new(format!("{}{POINTER}", folder(name)?))?)
 }
 
 /// A name is one folder, and is typed in commands.
@@ -163,6 +183,22 @@ mod tests {
         let key = BackupKey::parse("Backup_UTC_2026-11-21T03_06_08.tar.gz").unwrap();
         assert_eq!(key.time().unwrap().to_string(), "2026-11-21T03:06:08Z");
         assert_eq!(BackupKey::of_object(&key.object().unwrap()), Some(key));
+    }
+
+    #[test]
+    fn a_location_of_records_is_known_by_its_keys() {
+        let known = |text: &str| {
+            let key = Key::new(text).unwrap();
+            LAYOUTS.iter().find(|layout| (layout.holds)(&key)).map(|layout| layout.ours)
+        };
+        for file in ["x.tar.gz", "x.tar.gz.manifest.json", "x.tar.gz.deleted.json"] {
+            assert_eq!(known(&format!("app/nightly/{PREFIX}{file}")), Some(true), "{file}");
+        }
+        assert_eq!(known("app/nightly/latest.json"), Some(true));
+        assert_eq!(known("Backup_UTC_2026-11-21T03_06_08.tar.gz"), Some(false));
+        for other in ["app/main.py", "app/nightly/main.py", "app/nightly/deep/latest.json", "latest.json", "x.tar.gz"] {
+            assert_eq!(known(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@
 //! # std::fs::create_dir(path("records"))?;
 //! # std::fs::write(path("records/User--users.json"), "{\"id\": \"1\", \"name\": \"Zoë\"}\n")?;
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let mut backup = Backup::builder("nightly").location(path("backups")).build()?; // or s3://bucket/prefix
+//! let mut backup = Backup::builder("nightly").location(path("backups")).init().build()?; // or s3://bucket/prefix
 //! backup.add::<User>()?; // or all types of a module: backup.add_module("myapp::model", Recurse::Yes)?
 //! let source = Arc::new(NdjsonSource::new(path("records")));
 //! let BackupReport::Written(written) = backup.run(source).await? else { panic!("there is no younger backup") };

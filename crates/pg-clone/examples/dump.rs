@@ -4,8 +4,9 @@
 
 use std::error::Error;
 
-use backup_core::location::Location;
+use backup_core::location::{Init, Location};
 use pg_clone::dump::{DumpOptions, dump};
+use pg_clone::dump_key::LAYOUTS;
 use pg_clone::{Environment, Origin, Run, Server};
 
 #[tokio::main]
@@ -15,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: dump DATABASE LOCATION".into());
     };
     let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
-    let store = location.parse::<Location>()?.open_or_create().await?;
+    let store = location.parse::<Location>()?.init(&Init::new(&LAYOUTS)).await?.store;
 
     let report = dump(&server, &store, &DumpOptions::new(database), &Run::silent()).await?;
     #[allow(clippy::print_stdout)] // the key is this program's result

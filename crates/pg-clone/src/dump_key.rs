@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use backup_core::key::Key;
+use backup_core::location::Layout;
 use backup_core::manifest::MANIFEST_NAME;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -26,6 +27,21 @@ const SUFFIX: &str = ".dump";
 
 /// Characters of a timestamp: `2026-11-21-03-00-04-123456`.
 const TIMESTAMP_CHARS: usize = 26;
+
+/// What of a location is dumps: ours, and those of django-pgclone.
+pub const LAYOUTS: [Layout; 2] = [
+    Layout { name: "dumps of lastgood", ours: true, holds: is_ours },
+    Layout { name: "dumps of django-pgclone", ours: false, holds: |key| DumpKey::of_object(key).is_some() },
+];
+
+/// `pg/{database}/latest.json`, or below `pg/{database}/{dump}/`.
+fn is_ours(key: &Key) -> bool {
+    let mut segments = key.as_str().split('/');
+    let (root, database, name) = (segments.next(), segments.next().and_then(decode), segments.next());
+    let (Some(database), Some(name), below) = (database, name, segments.next()) else { return false };
+    let is_dump = || below.is_some() && DumpKey::parse_folder_name(&database, name).is_some();
+    root == Some(ROOT) && (name == POINTER_NAME || is_dump())
+}
 
 /// How a dump is stored and named.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

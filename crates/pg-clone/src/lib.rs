@@ -9,14 +9,15 @@
 //! # Dump and restore
 //!
 //! ```no_run
-//! use backup_core::location::Location;
+//! use backup_core::location::{Init, Location};
 //! use pg_clone::dump::{DumpOptions, dump};
+//! use pg_clone::dump_key::LAYOUTS;
 //! use pg_clone::restore::{RestoreOptions, prepare, restore};
 //! use pg_clone::{Environment, Origin, Run, Server};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
-//! let store = "./backups".parse::<Location>()?.open_or_create().await?;
+//! let store = "./backups".parse::<Location>()?.init(&Init::new(&LAYOUTS)).await?.store;
 //! let run = Run::silent();
 //!
 //! let report = dump(&server, &store, &DumpOptions::new("shop"), &run).await?;

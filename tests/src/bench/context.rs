@@ -48,9 +48,9 @@ impl Context {
         command
     }
 
-    /// `lastgood pg dump DATABASE` into `location`.
+    /// `lastgood pg dump DATABASE` into `location`, which is made where it is missing.
     pub(crate) fn dump(&self, database: &str, location: &str) -> Command {
-        self.with_jobs(self.lastgood(&["pg", "dump", database, "-r", location]))
+        self.with_jobs(self.lastgood(&["pg", "dump", database, "-r", location, "--init"]))
     }
 
     /// `lastgood pg restore DATABASE` from `location` into the new database `into`.

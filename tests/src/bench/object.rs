@@ -116,7 +116,7 @@ impl Bench<'_> {
 
     fn backup(&self, database: &str, location: &str) -> Command {
         let source = format!("sqlite:{}", self.path(database).display());
-        self.lastgood(&["app", "backup", "--source", &source, "-r", location])
+        self.lastgood(&["app", "backup", "--source", &source, "-r", location, "--init"])
     }
 
     fn verified(&self, mut verify: Command, records: u64) -> Outcome {

@@ -59,6 +59,7 @@ pub(crate) fn run(python: &str, scale: f64, write: Option<&PathBuf>) -> Outcome 
         peer.version
     );
     let arena = Arena { context, peer };
+    Ran::of(arena.ours(&["init"]))?.must()?;
     let mut lines = Vec::new();
     for (what, case) in cases::ALL {
         say(what);

@@ -21,7 +21,7 @@ const PART_BYTES: usize = 8 * 1024 * 1024;
 /// Uploads standard input to `url`, such as `s3://bucket/prefix/name`. One part is on its way while the next is read.
 pub(crate) async fn run(url: &str) -> Outcome {
     let (folder, name) = url.rsplit_once('/').ok_or("the URL has no name of an object")?;
-    let store = folder.parse::<Location>()?.open_or_create().await?;
+    let store = folder.parse::<Location>()?.open().await?;
     let upload = store.multipart(&Key::new(name)?, &PutOptions::new(PutMode::Replace)).await?;
     let upload: Arc<dyn Multipart> = upload.into();
     let mut hasher = Sha256Hasher::default();
@@ -60,7 +60,7 @@ fn read_part() -> std::io::Result<Bytes> {
 /// Fetches the object at `url` into `file`.
 pub(crate) async fn back(url: &str, file: &Path) -> Outcome {
     let (folder, name) = url.rsplit_once('/').ok_or("the URL has no name of an object")?;
-    let store = folder.parse::<Location>()?.open_or_create().await?;
+    let store = folder.parse::<Location>()?.open().await?;
     let mut body = store.get(&Key::new(name)?, None).await?;
     let mut file = tokio::fs::File::create(file).await?;
     while let Some(bytes) = body.try_next().await? {

@@ -47,6 +47,31 @@ impl World {
         Ok(Self { tag: slug(tag), location, cluster, place, folder, lastgood, transcript: Arc::default() })
     }
 
+    /// Makes the location, as a user does once.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub async fn init(&self) -> RowResult {
+        self.lastgood(["init", "--quiet"]).ok().await?;
+        if let Some(peer) = self.place.peer() {
+            // No call of the row's own.
+            peer.clear_log();
+        }
+        Ok(())
+    }
+
+    /// Takes the location away that every row is given: the folder, or every object of the peer.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn without_location(&self) -> RowResult {
+        match &self.place {
+            Place::Folder(path) => std::fs::remove_dir_all(path)?,
+            Place::S3 { peer, .. } => peer.reset(),
+        }
+        Ok(())
+    }
+
     /// `lastgood` with these arguments, about to be run.
     pub fn lastgood<I, A>(&self, args: I) -> Lastgood<'_>
     where

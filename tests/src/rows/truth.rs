@@ -15,6 +15,9 @@ mod standby;
 
 use crate::harness::Row;
 
+/// A chain of files that DictDB 1.11 itself wrote.
+const DICT_CHAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/dictstore-backup/tests/fixtures/chain");
+
 /// The rows.
 #[must_use]
 pub fn rows() -> Vec<Row> {

@@ -39,8 +39,10 @@ impl fmt::Display for Exposure {
     }
 }
 
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+/// `text` as one word of a command that can be pasted into a shell.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return text.to_owned();
     }
@@ -69,6 +71,7 @@ mod tests {
     #[test]
     fn the_remedy_can_be_pasted_into_a_shell() {
         assert_eq!(shell_word("/srv/backups"), "/srv/backups");
+        assert_eq!(shell_word("s3://acme-backups/prod"), "s3://acme-backups/prod");
         assert_eq!(shell_word("/srv/it's mine"), r"'/srv/it'\''s mine'");
         assert_eq!(shell_word("-rf"), "'./-rf'");
     }

@@ -80,10 +80,10 @@ fn key() -> Key {
 #[tokio::test]
 async fn the_first_run_proves_and_later_ones_ask_once() {
     let peer = Peer::default();
-    let first = ensure(&peer, &CLOCK).await.unwrap();
+    let first = init(&peer, &CLOCK).await.unwrap();
     assert_eq!(first, Marker { format: 1, created_at: Timestamp::UNIX_EPOCH, atomic: true });
     assert_eq!(peer.requests(), 4, "read, create, refused create, note");
-    assert_eq!(ensure(&peer, &CLOCK).await.unwrap(), first);
+    assert_eq!(init(&peer, &CLOCK).await.unwrap(), first);
     assert_eq!(peer.requests(), 1);
     assert_eq!(check(&peer).await.unwrap(), Some(first));
 }
@@ -92,7 +92,7 @@ async fn the_first_run_proves_and_later_ones_ask_once() {
 async fn c15_a_store_that_ignores_conditions_is_refused_every_time() {
     let peer = Peer::ignoring_conditions();
     for _ in 0..2 {
-        let error = ensure(&peer, &CLOCK).await.unwrap_err();
+        let error = init(&peer, &CLOCK).await.unwrap_err();
         assert!(error.to_string().contains("cannot publish atomically"), "{error}");
         assert!(matches!(error, CoreError::Store(StoreError::Unsuitable { .. })));
     }
@@ -103,11 +103,11 @@ async fn a_proof_cut_short_is_made_up_for() {
     let peer = Peer::ignoring_conditions();
     let half = Marker { format: 1, created_at: Timestamp::UNIX_EPOCH, atomic: false };
     put(&peer, &key(), &half, PutMode::Create).await.unwrap();
-    ensure(&peer, &CLOCK).await.unwrap_err();
+    init(&peer, &CLOCK).await.unwrap_err();
 
     let peer = Peer::default();
     put(&peer, &key(), &half, PutMode::Create).await.unwrap();
-    assert!(ensure(&peer, &CLOCK).await.unwrap().atomic);
+    assert!(init(&peer, &CLOCK).await.unwrap().atomic);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn c8_a_newer_layout_is_refused_even_if_nothing_else_parses() {
     let newer = br#"{"format":2,"created_at":{"era":"later"}}"#;
     peer.put(&key(), Bytes::from_static(newer), &PutOptions::new(PutMode::Create)).await.unwrap();
     peer.requests();
-    for error in [ensure(&peer, &CLOCK).await.unwrap_err(), check(&peer).await.map(drop).unwrap_err()] {
+    for error in [init(&peer, &CLOCK).await.unwrap_err(), check(&peer).await.map(drop).unwrap_err()] {
         assert!(matches!(error, CoreError::Format(FormatError::Newer { found: 2, supported: 1, .. })), "{error}");
     }
     assert_eq!(peer.requests(), 2, "nothing was written");
@@ -130,8 +130,30 @@ async fn readers_write_nothing_and_take_an_unmarked_location() {
 }
 
 #[tokio::test]
+async fn a_writer_makes_no_location() {
+    let peer = Peer::default();
+    let error = require(&peer).await.unwrap_err();
+    assert!(matches!(error, CoreError::Store(StoreError::NotInitialized { .. })), "{error}");
+    assert_eq!(peer.requests(), 1, "nothing was written");
+
+    let made = init(&peer, &CLOCK).await.unwrap();
+    peer.requests();
+    assert_eq!(require(&peer).await.unwrap(), made);
+    assert_eq!(peer.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_writer_makes_up_for_a_proof_cut_short() {
+    let half = Marker { format: 1, created_at: Timestamp::UNIX_EPOCH, atomic: false };
+    for (peer, passes) in [(Peer::ignoring_conditions(), false), (Peer::default(), true)] {
+        put(&peer, &key(), &half, PutMode::Create).await.unwrap();
+        assert_eq!(require(&peer).await.is_ok_and(|marker| marker.atomic), passes);
+    }
+}
+
+#[tokio::test]
 async fn two_first_runs_at_once_both_succeed() {
     let peer = Peer::default();
-    let (one, two) = tokio::join!(ensure(&peer, &CLOCK), ensure(&peer, &CLOCK));
+    let (one, two) = tokio::join!(init(&peer, &CLOCK), init(&peer, &CLOCK));
     assert!(one.unwrap().atomic && two.unwrap().atomic);
 }

@@ -58,14 +58,15 @@ impl FsStore {
     pub fn open(path: impl AsRef<Path>) -> StoreResult<Self> {
         let path = path.as_ref();
         let shown = path.display().to_string();
-        let missing = || StoreError::NoLocation {
+        let missing = |missing: String| StoreError::NoLocation {
             location: shown.clone(),
-            help: "name another location with `-r`; the first backup into a folder creates it".to_owned(),
+            missing,
+            help: "name another location with `-r`, or make this one with `lastgood init`".to_owned(),
         };
         let absolute = match path.canonicalize() {
             Ok(absolute) if absolute.is_dir() => absolute,
-            Ok(_) => return Err(missing()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+            Ok(_) => return Err(missing(format!("folder `{shown}`: it is a file"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(format!("folder `{shown}`"))),
             Err(error) => return Err(failed(&shown, "open", 0, error)),
         };
         Ok(Self { root: Arc::new(Root { path: absolute, shown }) })

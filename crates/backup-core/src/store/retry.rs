@@ -58,6 +58,10 @@ impl<S> Retry<S> {
     }
 }
 
+/// Times one listing is taken up again. Each key that arrives counts as progress, so that a server that fails after every
+/// page and then begins from the start would be asked for ever.
+const RESUMES_MAX: u32 = 1_000;
+
 /// Runs the expression, which may be evaluated several times, until it succeeds or trying again is of no use.
 macro_rules! again {
     ($self:expr, $attempt:expr) => {{
@@ -90,8 +94,8 @@ impl<S: StoreRead> StoreRead for Retry<S> {
     fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
         let (store, prefix) = (self.store.clone(), prefix.to_owned());
         let listing = store.list(&prefix, after);
-        let start = (listing, self.tries(), after.cloned());
-        let resumed = stream::try_unfold(start, move |(mut listing, mut tries, mut after)| {
+        let start = (listing, self.tries(), after.cloned(), 0);
+        let resumed = stream::try_unfold(start, move |(mut listing, mut tries, mut after, mut resumed)| {
             let (store, prefix) = (store.clone(), prefix.clone());
             async move {
                 loop {
@@ -100,9 +104,11 @@ impl<S: StoreRead> StoreRead for Retry<S> {
                         Ok(Some(meta)) => {
                             tries.progressed();
                             after = Some(meta.key.clone());
-                            return Ok(Some((meta, (listing, tries, after))));
+                            return Ok(Some((meta, (listing, tries, after, resumed))));
                         }
+                        Err(error) if resumed == RESUMES_MAX => return Err(error),
                         Err(error) => {
+                            resumed += 1;
                             tries.pause(error).await?;
                             listing = store.list(&prefix, after.as_ref());
                         }

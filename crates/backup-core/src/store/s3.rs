@@ -5,6 +5,7 @@ mod client;
 mod failure;
 mod lifecycle;
 mod listing;
+mod pages;
 mod upload;
 mod write;
 

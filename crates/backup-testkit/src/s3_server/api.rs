@@ -1,6 +1,7 @@
 //! The S3 operations, each a translation between the wire's types and the backend's.
 
 mod list;
+mod paging;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,6 +11,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::backend::{Attributes, Backend, Condition, ListedPart, Object};
 use super::body::{Receiver, Segment};
+use crate::faults::ListingFault;
 
 /// Marks a request whose conditions are to be ignored.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,13 @@ pub(super) struct IgnoreConditions;
 /// Marks a listing that lags behind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HideNewerThan(pub(super) std::time::Duration);
+
+/// Marks a listing in pages of so many entries with something wrong with them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paging {
+    pub(super) entries: usize,
+    pub(super) fault: ListingFault,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Api(pub(super) Arc<Backend>);

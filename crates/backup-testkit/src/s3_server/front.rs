@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-use super::api::{Api, HideNewerThan, IgnoreConditions};
+use super::api::{Api, HideNewerThan, IgnoreConditions, Paging};
 use super::backend::Backend;
 use super::log::{Entry, Log};
 use super::route::{Route, route};
@@ -95,6 +95,9 @@ impl Front {
             Some(Action::IgnoreConditions) => drop(request.extensions_mut().insert(IgnoreConditions)),
             Some(Action::HideNewerThan { ms }) => {
                 request.extensions_mut().insert(HideNewerThan(Duration::from_millis(*ms)));
+            }
+            Some(Action::Listing { entries, fault }) => {
+                request.extensions_mut().insert(Paging { entries: *entries, fault: *fault });
             }
             Some(Action::RivalPut { body }) => self.backend.store(key, body.clone().into()),
             _ => {}

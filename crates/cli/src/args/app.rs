@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand, ValueEnum};
 use object_backup::OnConflict;
 
-use crate::args::DryRun;
 use crate::args::retention::{Keep, Unfinished};
+use crate::args::{DryRun, Init};
 
 /// Commands about an application's records.
 #[derive(Debug, Subcommand)]
@@ -52,6 +52,8 @@ pub(crate) struct Backup {
     /// Label, repeatable; `app prune --keep-tag` keeps by it
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) init: Init,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }

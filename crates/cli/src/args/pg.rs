@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::args::DryRun;
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
 use crate::args::retention::{Keep, Unfinished};
+use crate::args::{DryRun, Init};
 use crate::env;
 
 /// Commands about PostgreSQL.
@@ -85,6 +85,8 @@ pub(crate) struct Dump {
     /// than 50 % is told without it
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) max_shrink: Option<u8>,
+    #[command(flatten)]
+    pub(crate) init: Init,
     #[command(flatten)]
     pub(crate) hooks: DumpHooks,
     #[command(flatten)]

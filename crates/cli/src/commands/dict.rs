@@ -10,12 +10,12 @@ mod show;
 mod verify;
 mod watch;
 
-use backup_core::probe;
 use backup_core::store::SharedStore;
 use dictstore_backup::{Note, RestoreOptions, RestoreTo, Semantics};
 use jiff::Timestamp;
 
 use crate::args::dict::{Dict, Point, Where};
+use crate::config::{Layer, Set};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -35,12 +35,15 @@ pub(super) async fn run(command: Dict, context: &Context) -> CliResult<Exit> {
     }
 }
 
-/// The location named as an argument, or else the one of `-r`.
+/// The surroundings with the location named as an argument, if one is: it counts before that of `-r`.
+fn at(place: &Where, context: &Context) -> CliResult<Context> {
+    let repo = place.location.as_ref().map(|text| Set::flag("LOCATION", text.clone()));
+    Ok(Context { settings: context.config.settings(None, Layer { repo, ..Layer::default() })?, ..context.clone() })
+}
+
+/// The location, for reading.
 async fn open(place: &Where, context: &Context) -> CliResult<SharedStore> {
-    let Some(location) = &place.location else { return context.open().await };
-    let store = location.parse::<backup_core::location::Location>()?.open().await?;
-    probe::check(&*store).await?;
-    Ok(store)
+    at(place, context)?.open().await
 }
 
 fn options(point: &Point) -> CliResult<RestoreOptions> {

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::env;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
+use crate::location::explained;
 use crate::render::error::{help, sentence};
 use crate::render::pg::recover_step;
 use crate::render::units::counted;
@@ -103,28 +104,26 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
 
 async fn location(findings: &mut Findings, context: &Context) {
     let Some(location) = findings.take(context.location()) else { return };
-    let Some(store) = findings.take(location.open().await.map_err(CliError::from)) else { return };
+    let Some(store) = take_explained(findings, location.open().await.map_err(CliError::from), context).await else {
+        return;
+    };
     if let Some(exposure) = location.exposure() {
         findings.warn(format!("other users can look into it (mode {:04o})", exposure.mode), exposure.remedy());
     }
-    let found = match probe::check(&*store).await {
-        // An earlier proof failed or was cut short: it is tried again, in the marker that is there anyway.
-        Ok(Some(marker)) if !marker.atomic => probe::ensure(&*store, &*context.run.clock).await.map(Some),
-        found => found,
-    };
-    match findings.take(found.map_err(CliError::from)) {
-        Some(Some(marker)) if marker.atomic => findings.ok(format!(
-            "`{}` is reachable (format {}) and refuses to create an object twice",
-            store.describe(),
-            marker.format
-        )),
-        Some(_) => findings.warn(
-            format!("`{}` is reachable, and whether it publishes atomically was never tried", store.describe()),
-            "`lastgood init` tries it, and so does the first dump",
-        ),
-        None => return,
-    }
+    // A proof that failed or was cut short is tried again, in the marker that is there anyway.
+    let found = probe::require(&*store).await.map_err(CliError::from);
+    let Some(marker) = take_explained(findings, found, context).await else { return };
+    let format = marker.format;
+    findings.ok(format!("`{}` is reachable (format {format}) and refuses to create an object twice", store.describe()));
     unfinished(findings, &store, context).await;
+}
+
+/// As [`Findings::take`], with what helps whoever named a location that is none.
+async fn take_explained<T>(findings: &mut Findings, result: CliResult<T>, context: &Context) -> Option<T> {
+    match result {
+        Err(error) => findings.take(Err(Box::pin(explained(error, context)).await)),
+        found => findings.take(found),
+    }
 }
 
 async fn unfinished(findings: &mut Findings, store: &SharedStore, context: &Context) {

@@ -1,8 +1,9 @@
 //! `lastgood init`.
 
-use backup_core::probe;
+use backup_core::probe::{self, LAYOUT_FORMAT};
 use serde::Serialize;
 
+use crate::args::DryRun;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -11,24 +12,49 @@ use crate::exit::Exit;
 struct Initialized {
     location: String,
     layout_format: u64,
-    created_at: jiff::Timestamp,
-    atomic: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<jiff::Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
+    created: bool,
 }
 
-pub(super) async fn run(context: &Context) -> CliResult<Exit> {
-    let store = context.open_or_create().await?;
-    let existed = context.or_cancelled(async { Ok(probe::check(&*store).await?) }).await?.is_some();
-    let marker = context.or_cancelled(async { Ok(probe::ensure(&*store, &*context.run.clock).await?) }).await?;
+pub(super) async fn run(arguments: DryRun, context: &Context) -> CliResult<Exit> {
+    if arguments.dry_run {
+        return plan(context).await;
+    }
+    let made = context.init().await?;
     let result = Initialized {
-        location: store.describe(),
-        layout_format: marker.format,
-        created_at: marker.created_at,
-        atomic: marker.atomic,
+        location: made.store.describe(),
+        layout_format: made.marker.format,
+        created_at: Some(made.marker.created_at),
+        atomic: Some(made.marker.atomic),
+        created: made.created,
     };
     context.printer.result(&result, |result| {
-        let what = if existed { "There is a repository" } else { "Created repository" };
-        format!("{what} at `{}` (format {}); it publishes atomically", result.location, result.layout_format)
+        let what = if result.created { "Created a location at" } else { "There is a location at" };
+        format!("{what} `{}` (format {}); it publishes atomically", result.location, result.layout_format)
     })?;
     context.printer.note("Next: `lastgood doctor`, then `lastgood pg dump DATABASE`");
+    Ok(Exit::Ok)
+}
+
+async fn plan(context: &Context) -> CliResult<Exit> {
+    let location = context.location()?.to_string();
+    let found = match context.before_init().await? {
+        Some(store) => context.or_cancelled(async { Ok(probe::check(&*store).await?) }).await?,
+        None => None,
+    };
+    let result = Initialized {
+        location,
+        layout_format: found.as_ref().map_or(LAYOUT_FORMAT, |marker| marker.format),
+        created_at: found.as_ref().map(|marker| marker.created_at),
+        atomic: found.as_ref().map(|marker| marker.atomic),
+        created: found.is_none(),
+    };
+    context.printer.result(&result, |result| {
+        let what = if result.created { "Would create a location at" } else { "There is a location at" };
+        format!("{what} `{}`\nNothing was changed (dry run)", result.location)
+    })?;
     Ok(Exit::Ok)
 }

@@ -137,7 +137,8 @@ fn without_a_repository_reading_ends_in_10() {
     for line in ["pg ls", "pg show shop", "pg verify shop", "pg prune --keep-last 1", "pg restore shop"] {
         let failed = run(folder.path(), line);
         assert_eq!((failed.code, failed.stdout.as_str()), (Some(10), ""), "{line}: {failed:?}");
-        assert!(failed.stderr.contains("error[store::no_location]: there is no `./.lastgood`"), "{failed:?}");
+        assert!(failed.stderr.contains("error[store::no_location]: there is no folder `./.lastgood`"), "{failed:?}");
+        assert!(failed.stderr.contains("`lastgood init -r ./.lastgood`"), "{failed:?}");
     }
     assert!(!folder.path().join(".lastgood").exists(), "reading creates nothing");
     let failed = run(folder.path(), "pg ls --json");

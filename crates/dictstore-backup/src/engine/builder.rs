@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::clock::{Clock, SystemClock};
-use backup_core::location::Location;
+use backup_core::location::{Init, Location, init_store};
 use backup_core::progress::{SharedProgress, Silent};
 use backup_core::retention::Policy;
 use backup_core::store::SharedStore;
@@ -37,7 +37,7 @@ const NAME_DEFAULT: &str = "dictstore";
 /// Where backups go.
 #[derive(Clone, Debug)]
 pub enum Place {
-    /// A location as users write it; a folder that does not exist is made.
+    /// A location as users write it.
     Location(String),
     /// An open store.
     Store(SharedStore),
@@ -74,11 +74,14 @@ impl From<SharedStore> for Place {
 }
 
 impl Place {
-    pub(super) async fn open(&self) -> DictResult<SharedStore> {
-        match self {
-            Self::Location(text) => Ok(text.parse::<Location>()?.open_or_create().await?),
-            Self::Store(store) => Ok(store.clone()),
-        }
+    /// Opens it, and makes it if `init` says how.
+    pub(super) async fn open(&self, init: Option<&Init<'_>>) -> DictResult<SharedStore> {
+        Ok(match (self, init) {
+            (Self::Location(text), Some(init)) => text.parse::<Location>()?.init(init).await?.store,
+            (Self::Location(text), None) => text.parse::<Location>()?.open().await?,
+            (Self::Store(store), Some(init)) => init_store(store, init).await?.store,
+            (Self::Store(store), None) => store.clone(),
+        })
     }
 }
 
@@ -87,6 +90,7 @@ impl Place {
 pub(super) struct Settings {
     pub(super) source: Arc<dyn Source>,
     pub(super) place: Place,
+    pub(super) init: bool,
     pub(super) name: String,
     pub(super) interval: Duration,
     pub(super) min_interval: Duration,
@@ -116,6 +120,7 @@ impl Builder {
         let settings = Settings {
             source,
             place,
+            init: false,
             name: NAME_DEFAULT.to_owned(),
             interval: INTERVAL_DEFAULT,
             min_interval: MIN_INTERVAL_DEFAULT,
@@ -128,6 +133,14 @@ impl Builder {
             progress: Arc::new(Silent),
         };
         Self { settings, on_failure: None }
+    }
+
+    /// Makes the location when it starts, as `lastgood init` does beforehand. Without it nothing is written where nobody
+    /// made a location: the name may have been mistyped.
+    #[must_use]
+    pub fn init(mut self) -> Self {
+        self.settings.init = true;
+        self
     }
 
     /// Time between periodic backups; [`INTERVAL_DEFAULT`] without it.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Instant;
 
+use backup_core::location::Init;
 use tokio::runtime::Runtime;
 
 use super::background::Background;
@@ -14,9 +15,10 @@ use super::schedule::Schedule;
 use super::{Request, Shared, Wanted};
 use crate::backup::{BackupWriter, Written};
 use crate::error::{DictError, DictResult};
+use crate::format::{BackupKind, LAYOUTS};
 use crate::restore::no_thread;
+use crate::retain;
 use crate::source::Cut;
-use crate::{format::BackupKind, retain};
 
 pub(super) struct Worker {
     settings: Settings,
@@ -64,7 +66,8 @@ impl Worker {
         failures: Sender<(Arc<DictError>, u64)>,
         background: Background,
     ) -> DictResult<Self> {
-        let store = settings.place.open().await?;
+        let init = Init { clock: &*settings.clock, ..Init::new(&LAYOUTS) };
+        let store = settings.place.open(settings.init.then_some(&init)).await?;
         let (clock, progress) = (Arc::clone(&settings.clock), Arc::clone(&settings.progress));
         let mut writer = BackupWriter::open(store, settings.name.clone(), clock, progress).await?;
         // Deltas go on only where this very store came from: on anything else they would be a mixture.

@@ -5,11 +5,30 @@ use std::fmt;
 use backup_core::StoreError;
 use backup_core::clock::Timestamp;
 use backup_core::key::Key;
+use backup_core::location::Layout;
 
 use super::{BackupKind, Format};
 
 /// Folder of the manifests, so that DictDB's own recipe (`glob("dictdb_backup_*.json")`) finds backups and nothing else.
 pub(crate) const MANIFEST_FOLDER: &str = "manifests/";
+
+/// How names of DictDB's files begin.
+const PREFIXES: [&str; 2] = ["dictdb_backup_", "dictdb_delta_"];
+
+/// What of a location is backups of stores in memory: ours, and DictDB's. A file that DictDB was killed over has another
+/// ending than a whole one.
+pub const LAYOUTS: [Layout; 2] = [
+    Layout {
+        name: "backups of lastgood",
+        ours: true,
+        holds: |key| key.as_str().strip_prefix(MANIFEST_FOLDER).is_some_and(is_dictdbs),
+    },
+    Layout { name: "backups of DictDB", ours: false, holds: |key| is_dictdbs(key.as_str()) },
+];
+
+fn is_dictdbs(file: &str) -> bool {
+    !file.contains('/') && PREFIXES.iter().any(|prefix| file.starts_with(prefix))
+}
 
 /// The name of a backup file. Names sort by kind, then time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +51,7 @@ impl BackupName {
             "pickle" => Format::Pickle,
             _ => return None,
         };
-        let (kind, time) = match (stem.strip_prefix("dictdb_backup_"), stem.strip_prefix("dictdb_delta_")) {
+        let (kind, time) = match (stem.strip_prefix(PREFIXES[0]), stem.strip_prefix(PREFIXES[1])) {
             (Some(time), _) => (BackupKind::Full, time),
             (_, Some(time)) if format == Format::Json => (BackupKind::Delta, time),
             _ => return None,
@@ -110,6 +129,20 @@ mod tests {
             "backup.json",
         ] {
             assert_eq!(BackupName::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_location_of_such_files_is_known_by_its_keys() {
+        let known = |text: &str| {
+            let key = Key::new(text).unwrap();
+            LAYOUTS.iter().find(|layout| (layout.holds)(&key)).map(|layout| layout.ours)
+        };
+        assert_eq!(known("manifests/dictdb_backup_1795230100_113698.json.manifest.json"), Some(true));
+        assert_eq!(known("dictdb_backup_1795230100_113698.json"), Some(false));
+        assert_eq!(known("dictdb_delta_1795230100_113698.json.tmp"), Some(false));
+        for other in ["manifests/deploy.yaml", "old/dictdb_backup_1795230100_113698.json", "data.json"] {
+            assert_eq!(known(other), None, "{other}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backup_core::key::Key;
-use backup_core::location::Location;
+use backup_core::location::{Init, Location};
 use backup_core::store::{PutMode, PutOptions, SharedStore};
 use object_backup::{
     BackupOptions, BackupReport, NdjsonTarget, ObjectResult, RestoreOptions, Restored, Run, Source, Target, Written,
@@ -22,7 +22,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Location::File(folder.path().join("location")).open_or_create().await.unwrap();
+        let store = Location::File(folder.path().join("location")).init(&Init::new(&[])).await.unwrap().store;
         Self { folder, store }
     }
 

@@ -13,6 +13,24 @@ fn object(text: &str) -> Option<DumpKey> {
 }
 
 #[test]
+fn a_location_of_dumps_is_known_by_its_keys() {
+    let known = |text: &str| {
+        let key = Key::new(text).unwrap();
+        LAYOUTS.iter().find(|layout| (layout.holds)(&key)).map(|layout| layout.ours)
+    };
+    let ours = DumpKey::new("we%ird", at("2026-11-21T03:00:04.123456Z"), "night ly");
+    for file in ["manifest.json", "schema.pgdump", "data/p00000.pack", "deleted.json"] {
+        assert_eq!(known(ours.folder().unwrap().join(file).unwrap().as_str()), Some(true), "{file}");
+    }
+    assert_eq!(known("pg/shop/latest.json"), Some(true));
+    assert_eq!(known("shop/2026_11_21_03_00_04_123456.default.dump"), Some(false));
+    assert_eq!(known("pg/prod/shop/default/2026-11-21-03-00-04-123456.dump"), Some(false));
+    for other in ["pg/main.go", "pg/shop/notes.txt", "pg/latest.json", "shop/backup.dump", "photos/1.jpg"] {
+        assert_eq!(known(other), None, "{other}");
+    }
+}
+
+#[test]
 fn our_keys_look_as_the_readme_says() {
     let key = DumpKey::new("shop", at("2026-11-21T03:00:04.123456789Z"), "nightly");
     assert_eq!(key.to_string(), "shop/2026-11-21-03-00-04-123456.nightly.dump");

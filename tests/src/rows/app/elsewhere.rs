@@ -72,7 +72,7 @@ pub(super) async fn there_and_back(world: &World) -> RowResult {
     let server = Ministack::start(world).await?;
     let run = |args: &[&str]| server.lastgood(world, args);
     records(world, "records", &[("users.json", USERS)])?;
-    run(&["app", "backup", "--source", "ndjson:records"]).ok().await?.says("published")?;
+    run(&["app", "backup", "--source", "ndjson:records", "--init"]).ok().await?.says("published")?;
     let script =
         "import os\nfor n in range(20):\n    print('{\"id\": %d, \"x\": \"%s\"}' % (n, os.urandom(1 << 20).hex()))";
     let bulk = Command::new("python3").args(["-c", script]).output()?.stdout;

@@ -19,7 +19,7 @@ pub(super) async fn rules(world: &World) -> RowResult {
 
     world.lastgood(daily).args(["--apply", "-n"]).ok().await?.says("would add 2")?;
     let calls = peer.log();
-    ensure!(calls.iter().all(|call| call.op == "GetBucketLifecycleConfiguration"), "a dry run did more than look");
+    ensure!(calls.iter().all(|call| call.op.starts_with("Get")), "a dry run did more than look");
     world.lastgood(daily).args(["--apply"]).ok().await?.says("2 added")?;
     let monthly = ["app", "lifecycle", "monthly", "--glacier-after", "60d", "--apply"];
     world.lastgood(monthly).ok().await?.says("to GLACIER after 60 days")?.says("2 rules of others stay")?;

@@ -39,12 +39,13 @@ pub(super) async fn lost_response(world: &World) -> RowResult {
     let peer = world.place().peer().ok_or_else(|| Failure::new("this row needs the S3 peer"))?;
     backup(world).await?;
     for (at, key) in [".manifest.json", "lastgood.json", "latest.json", ".tar.gz"].into_iter().enumerate() {
-        if key == "lastgood.json" {
-            world.place().remove(key).await?;
-        }
         peer.clear_log();
         let rule = |op: &str| Rule::new(Action::LoseResponse).on(op).where_key_contains(key).times(1);
         peer.faults([rule("PutObject"), rule("CompleteMultipartUpload")]);
+        if key == "lastgood.json" {
+            world.place().remove(key).await?;
+            world.lastgood(["init"]).ok().await?;
+        }
         backup(world).await.within(&format!("the answer about `{key}` lost"))?;
         peer.clear_faults();
         ensure!(peer.log().iter().any(|call| call.fault.is_some()), "no answer about `{key}` was lost");

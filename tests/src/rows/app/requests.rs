@@ -79,13 +79,15 @@ pub(super) async fn slow_down(world: &World) -> RowResult {
 pub(super) async fn denied(world: &World) -> RowResult {
     records(world, "records", &[("users.json", USERS)])?;
     let peer = peer(world)?;
+    world.without_location()?;
     for key in ["lastgood.json", ".tar.gz", ".manifest.json"] {
         peer.clear_log();
         let denied = |op: &str| {
             Rule::new(Action::Status { status: 403, code: "AccessDenied".to_owned() }).on(op).where_key_contains(key)
         };
         peer.faults([denied("PutObject"), denied("CreateMultipartUpload"), denied("UploadPart")]);
-        world.lastgood(BACKUP).fails(1).await?.says("`s3:PutObject`")?.says("arn:aws:s3:::")?;
+        let output = world.lastgood(BACKUP).args(["--init"]).fails(1).await?;
+        output.says("`s3:PutObject`")?.says("arn:aws:s3:::")?;
         peer.clear_faults();
         let mut tries: BTreeMap<(String, String), usize> = BTreeMap::new();
         for call in peer.log().into_iter().filter(|call| call.status == 403) {
@@ -95,6 +97,7 @@ pub(super) async fn denied(world: &World) -> RowResult {
             !tries.is_empty() && tries.values().all(|tries| *tries == 1),
             "what was refused was tried as {tries:?}"
         );
+        world.lastgood(["init"]).ok().await?;
         ensure!(!world.lastgood(["app", "ls"]).ok().await?.stdout.contains("good"), "a refused backup counts");
         ensure_eq!(peer.state().unfinished, 0, "unfinished uploads");
     }
@@ -105,6 +108,7 @@ pub(super) async fn denied(world: &World) -> RowResult {
 /// C12.
 pub(super) async fn full_disk(world: &World) -> RowResult {
     let disk = SmallDisk::mount(&world.folder().join("location"), DISK_MIB)?;
+    world.init().await?;
     records(world, "records", &[("bulk.json", USERS)])?;
     world.lastgood(BACKUP).ok().await?;
     let (before, kept) = (world.place().picture().await?, keys(world).await?);

@@ -16,6 +16,7 @@ const BULK_MIB: u32 = 16;
 pub(super) async fn full_disk(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let disk = SmallDisk::mount(&world.folder().join("location"), DISK_MIB)?;
+    world.init().await?;
     let kept = world.dump(&shop).await?;
     let before = world.place().picture().await?;
     world.add_bulk(&shop, BULK_MIB)?;
@@ -38,7 +39,6 @@ pub(super) async fn full_disk(world: &World) -> RowResult {
 pub(super) async fn open_to_others(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let location = world.folder().join("location");
-    fs::create_dir(&location)?;
     fs::set_permissions(&location, fs::Permissions::from_mode(0o755))?;
     let remedy = format!("chmod 700 {}", location.display());
     let output = world.lastgood(["pg", "dump", &shop, "--json"]).ok().await?.says(&remedy)?;

@@ -18,13 +18,14 @@ pub(super) async fn lost_response(world: &World) -> RowResult {
     // The manifest first, then everything else that a dump creates.
     let lost = ["manifest.json", "lastgood.json", "latest.json", "schema.pgdump", "/data/"];
     for (at, key) in lost.into_iter().enumerate() {
-        if key == "lastgood.json" {
-            world.place().remove(key).await?;
-        }
         peer.clear_log();
         // A pack is put in one request or completed from parts: either answer is lost.
         let rule = |op: &str| Rule::new(Action::LoseResponse).on(op).where_key_contains(key).times(1);
         peer.faults([rule("PutObject"), rule("CompleteMultipartUpload")]);
+        if key == "lastgood.json" {
+            world.place().remove(key).await?;
+            world.lastgood(["init"]).ok().await?;
+        }
         let dumped = world.dump(&shop).await.within(&format!("the answer about `{key}` lost"))?;
         peer.clear_faults();
         let harmed = peer.log().iter().filter(|call| call.fault.is_some()).count();
@@ -136,6 +137,7 @@ pub(super) async fn clock_ahead(world: &World) -> RowResult {
 pub(super) async fn unconditional_store(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let peer = world.place().peer().ok_or_else(|| Failure::new("this row needs the S3 peer"))?;
+    world.without_location()?;
     peer.faults([Rule::new(Action::IgnoreConditions)]);
     let refusal = "cannot publish atomically";
     world.lastgood(["init"]).fails(1).await?.says(refusal)?;

@@ -60,14 +60,16 @@ pub(super) async fn denied(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let peer = peer(world)?;
     // At the first object of a fresh location, then at those of a dump.
+    world.without_location()?;
     for key in ["lastgood.json", ".dump/", ".dump/manifest.json"] {
         peer.clear_log();
         let denied = |op: &str| Rule::new(status(403, "AccessDenied")).on(op).where_key_contains(key);
         peer.faults([denied("PutObject"), denied("CreateMultipartUpload"), denied("UploadPart")]);
-        let output = world.lastgood(["pg", "dump", &shop]).fails(1).await?;
+        let output = world.lastgood(["pg", "dump", &shop, "--init"]).fails(1).await?;
         output.says("`s3:PutObject`")?.says("arn:aws:s3:::")?;
         peer.clear_faults();
         refused_once(&peer.log())?;
+        world.init().await?;
         ensure_eq!(world.keys(&shop).await?, Vec::<String>::new(), "dumps after puts of `{key}` were denied");
         ensure_eq!(peer.state().unfinished, 0, "unfinished uploads");
     }

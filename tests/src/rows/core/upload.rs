@@ -26,8 +26,6 @@ pub(super) async fn interrupted_put(world: &World) -> RowResult {
     if let Some(peer) = world.place().peer() {
         dropped_half_way(world, peer, &shop).await?;
     }
-    // The first object of all has to be there already, or it is what the kill hits.
-    world.lastgood(["init"]).ok().await?;
     let before = world.keys(&shop).await?;
     let run = amid_upload(world, &shop).await?;
     run.signal(Signal::KILL)?;

@@ -116,6 +116,7 @@ impl Place {
         match (answer.status, answer.code.as_str()) {
             (_, "NoSuchBucket") => StoreError::NoLocation {
                 location: self.to_string(),
+                missing: format!("bucket `{}`", self.bucket),
                 help: format!("create the bucket `{}`, or name another location with `-r`", self.bucket),
             },
             (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")

@@ -6,7 +6,9 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::backend::{Backend, Bucket, Object as Stored};
-use super::{HideNewerThan, length, ok};
+use super::paging::{Said, asked, said};
+use super::{HideNewerThan, Paging, length, ok};
+use crate::faults::ListingFault;
 
 /// Most entries of a page, and most keys of a deletion (AWS, "ListObjectsV2", "DeleteObjects").
 const PAGE_MAX: usize = 1_000;
@@ -62,10 +64,18 @@ pub(super) fn list_objects(
     request: S3Request<ListObjectsV2Input>,
 ) -> S3Result<S3Response<ListObjectsV2Output>> {
     let lag = request.extensions.get::<HideNewerThan>().copied();
+    let paging = request.extensions.get::<Paging>().copied();
     let input = request.input;
-    let prefix = input.prefix.clone().unwrap_or_default();
-    let after = input.continuation_token.clone().or(input.start_after.clone()).unwrap_or_default();
+    let prefix = match paging {
+        Some(Paging { fault: ListingFault::Unasked, .. }) => String::new(),
+        _ => input.prefix.clone().unwrap_or_default(),
+    };
+    let asked = paging.map(|paging| asked(paging.fault, input.continuation_token.as_deref()));
+    let token = asked.as_ref().map(|asked| asked.after.clone()).filter(|after| !after.is_empty());
+    let token = if paging.is_some() { token } else { input.continuation_token.clone() };
+    let after = token.or(input.start_after.clone()).unwrap_or_default();
     let limit = input.max_keys.and_then(|keys| usize::try_from(keys).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
+    let limit = paging.map_or(limit, |paging| limit.min(paging.entries));
     backend.within(&input.bucket, |bucket| {
         let start = if after > prefix { &after } else { &prefix };
         let shown = |object: &Stored| lag.is_none_or(|HideNewerThan(age)| object.is_older_than(age));
@@ -75,15 +85,22 @@ pub(super) fn list_objects(
             .take_while(|(key, _)| key.starts_with(&prefix) || **key < prefix)
             .filter(|(_, object)| shown(object))
             .map(|(key, _)| key.as_str());
-        let page = page(keys, &prefix, input.delimiter.as_deref(), &after, limit);
+        let mut page = page(keys, &prefix, input.delimiter.as_deref(), &after, limit);
+        let mut said = Said { truncated: Some(page.next.is_some()), next: page.next.take() };
+        if let (Some(paging), Some(asked)) = (paging, &asked) {
+            said = self::said(paging.fault, asked, said.next);
+            if asked.empty {
+                page = Page::default();
+            }
+        }
         let contents = page.objects.iter().map(|key| entry(bucket, key)).collect::<Vec<_>>();
         let folders = page.folders.iter().map(|folder| CommonPrefix { prefix: Some(folder.clone()) });
         ok(ListObjectsV2Output {
             key_count: i32::try_from(page.objects.len() + page.folders.len()).ok(),
             common_prefixes: Some(folders.collect()),
             contents: Some(contents),
-            is_truncated: Some(page.next.is_some()),
-            next_continuation_token: page.next,
+            is_truncated: said.truncated,
+            next_continuation_token: said.next,
             name: Some(input.bucket.clone()),
             prefix: input.prefix.clone(),
             delimiter: input.delimiter.clone(),
@@ -108,10 +125,17 @@ pub(super) fn list_uploads(
     backend: &Backend,
     request: S3Request<ListMultipartUploadsInput>,
 ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+    let paging = request.extensions.get::<Paging>().copied();
     let input = request.input;
-    let prefix = input.prefix.unwrap_or_default();
-    let after = (input.key_marker.unwrap_or_default(), input.upload_id_marker.unwrap_or_default());
+    let prefix = match paging {
+        Some(Paging { fault: ListingFault::Unasked, .. }) => String::new(),
+        _ => input.prefix.unwrap_or_default(),
+    };
+    let asked = paging.map(|paging| asked(paging.fault, input.key_marker.as_deref()));
+    let key_marker = asked.as_ref().map_or(input.key_marker.unwrap_or_default(), |asked| asked.after.clone());
+    let after = (key_marker, input.upload_id_marker.unwrap_or_default());
     let limit = input.max_uploads.and_then(|most| usize::try_from(most).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
+    let limit = paging.map_or(limit, |paging| limit.min(paging.entries));
     backend.within(&input.bucket, |bucket| {
         let mut found: Vec<_> = bucket
             .uploads
@@ -124,6 +148,13 @@ pub(super) fn list_uploads(
         let more = found.len() > limit;
         found.truncate(limit);
         let last = found.last().filter(|_| more).map(|(place, _)| place.clone());
+        let mut said = Said { truncated: Some(more), next: last.as_ref().map(|(key, _)| key.clone()) };
+        if let (Some(paging), Some(asked)) = (paging, &asked) {
+            said = self::said(paging.fault, asked, said.next);
+            if asked.empty {
+                found.clear();
+            }
+        }
         let uploads = found.into_iter().map(|((key, id), started)| MultipartUpload {
             key: Some(key),
             upload_id: Some(id),
@@ -132,8 +163,8 @@ pub(super) fn list_uploads(
         });
         ok(ListMultipartUploadsOutput {
             uploads: Some(uploads.collect()),
-            is_truncated: Some(more),
-            next_key_marker: last.as_ref().map(|(key, _)| key.clone()),
+            is_truncated: said.truncated,
+            next_key_marker: said.next,
             next_upload_id_marker: last.map(|(_, id)| id),
             ..Default::default()
         })

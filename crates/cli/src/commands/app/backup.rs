@@ -17,14 +17,14 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
     let from = source(&arguments.source, context)?;
     let options = options(arguments)?;
     if arguments.dry_run.dry_run {
-        let store = context.open_or_pretend().await?;
+        let store = context.open_to_plan(arguments.init).await?;
         let now = context.run.clock.now();
         let plan = context.or_cancelled(async { Ok(plan_backup(&*store, from, &options, now).await?) }).await?;
         let words = |plan: &BackupPlan| format!("{}\nNothing was changed (dry run)", backup_plan(plan));
         context.printer.result(&plan, words)?;
         return Ok(Exit::Ok);
     }
-    let store = context.open_or_create().await?;
+    let store = context.open_to_write(arguments.init).await?;
     // Not dropped at a signal: it gives its upload up by itself.
     let report = Box::pin(backup(store, from, &options, &surroundings(context))).await?;
     if let BackupReport::Written(done) = &report {

@@ -33,6 +33,8 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
         context.printer.result(&document, |document| format!("{document:#}"))?;
         return Ok(Exit::Ok);
     }
+    // Rules for a prefix that was mistyped would expire what somebody else keeps there.
+    context.open_to_change().await?;
     let (store, folder) = (S3Store::connect(bucket, prefix).await?, folder(&options.name)?);
     let change = if arguments.dry_run.dry_run {
         context.or_cancelled(async { Ok(store.plan_lifecycle(&folder, &rules).await?) }).await?

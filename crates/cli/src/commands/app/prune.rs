@@ -11,7 +11,7 @@ use crate::render::app::{PrunePlan, Pruned, prune_plan, pruned};
 
 pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit> {
     let options = options(arguments)?;
-    let store = context.open().await?;
+    let store = context.open_to_change().await?;
     let now = context.run.clock.now();
     let plan = context.or_cancelled(async { Ok(retain::plan(&*store, &options, now).await?) }).await?;
     for warning in &plan.retention.warnings {

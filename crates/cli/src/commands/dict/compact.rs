@@ -6,14 +6,14 @@ use dictstore_backup::restore::plan_restore;
 use dictstore_backup::{RestoreOptions, RestorePlan, RestoreTo, compact};
 
 use crate::args::dict::Compact;
-use crate::commands::dict::{open, semantics, warn};
+use crate::commands::dict::{at, semantics, warn};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
 use crate::render::dict::{compacted, restore_plan};
 
 pub(super) async fn run(arguments: &Compact, context: &Context) -> CliResult<Exit> {
-    let store = open(&arguments.place, context).await?;
+    let store = at(&arguments.place, context)?.open_to_change().await?;
     let options = RestoreOptions { to: RestoreTo::Latest, semantics: semantics(arguments.dictdb_semantics) };
     if arguments.dry_run.dry_run {
         let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options.to).await?) }).await?;

@@ -6,7 +6,7 @@ use dictstore_backup::leftovers;
 use dictstore_backup::retain;
 
 use crate::args::dict::Prune;
-use crate::commands::dict::open;
+use crate::commands::dict::at;
 use crate::commands::prune::{agreed, ended};
 use crate::context::Context;
 use crate::error::CliResult;
@@ -17,7 +17,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     let policy = arguments.keep.policy()?;
     let grace = arguments.unfinished.grace()?;
     let only_incomplete = policy.rules.is_empty() && arguments.unfinished.incomplete;
-    let store = open(&arguments.place, context).await?;
+    let store = at(&arguments.place, context)?.open_to_change().await?;
     let now = context.run.clock.now();
     let planned = async {
         let retained = match only_incomplete {

@@ -19,12 +19,13 @@ pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> 
     let mut options = options(arguments, &context.settings, required(database)?)?;
     arguments.hooks.add_to(&mut options.hooks)?;
     if arguments.dry_run.dry_run {
-        let mut plan = Box::pin(dump::plan(&server, &context.open_or_pretend().await?, &options, &context.run)).await?;
+        let mut plan =
+            Box::pin(dump::plan(&server, &context.open_to_plan(arguments.init).await?, &options, &context.run)).await?;
         hooks::redact(&mut plan.hooks, context);
         context.printer.result(&plan, dump_plan)?;
         return Ok(Exit::Ok);
     }
-    let store = context.open_or_create().await?;
+    let store = context.open_to_write(arguments.init).await?;
     let report = Box::pin(dump::dump(&server, &store, &options, &context.run)).await?;
     context.printer.result(&report, dump_report)?;
     Ok(Exit::Ok)

@@ -15,7 +15,7 @@ use crate::render::pg::{prune_plan, prune_report};
 
 pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit> {
     let options = options(arguments, named(arguments.database.as_deref(), context)?)?;
-    let store = context.open().await?;
+    let store = context.open_to_change().await?;
     let now = context.run.clock.now();
     let plan = context.or_cancelled(async { Ok(Box::pin(prune::plan(&*store, &options, now)).await?) }).await?;
     for warning in &plan.warnings {

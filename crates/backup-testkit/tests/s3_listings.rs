@@ -1,0 +1,101 @@
+//! Listings of the S3 store that are cut, go round, or never end: errors, and never a short or an endless answer.
+
+use backup_core::StoreError;
+use backup_core::key::Key;
+use backup_core::secret::Secret;
+use backup_core::store::s3::{Endpoint, S3Store};
+use backup_core::store::{PutMode, PutOptions, StoreDelete as _, StoreRead as _, StoreWrite as _, list_all};
+use backup_testkit::faults::{Action, ListingFault, Rule};
+use backup_testkit::s3_server::{ACCESS_KEY_ID, BUCKET, PeerOptions, REGION, S3Peer, SECRET_ACCESS_KEY};
+use bytes::Bytes;
+
+const NAMES: [&str; 7] = ["a-b", "a/b", "a/c", "a0", "b", "c/d", "e"];
+
+/// Most requests after which a listing of seven entries must be known to be wrong.
+const REQUESTS_MAX: usize = 30;
+
+/// As above where only empty pages come: S3 itself sends some.
+const EMPTY_REQUESTS_MAX: usize = 1_100;
+
+async fn filled() -> (S3Peer, S3Store) {
+    let peer = S3Peer::start(PeerOptions::default()).expect("a peer starts");
+    let endpoint = Endpoint {
+        url: peer.endpoint().to_owned(),
+        region: REGION.to_owned(),
+        access_key_id: ACCESS_KEY_ID.to_owned(),
+        secret_access_key: Secret::new(SECRET_ACCESS_KEY),
+    };
+    let store = S3Store::connect_to(&endpoint, BUCKET, "team").expect("bucket and prefix are valid");
+    for name in NAMES {
+        let (key, options) = (Key::new(name).expect("a key"), PutOptions::new(PutMode::Create));
+        store.put(&key, Bytes::from_static(b"x"), &options).await.expect("it is stored");
+        // Left as a killed process leaves it.
+        std::mem::forget(store.multipart(&key, &options).await.expect("an upload begins"));
+    }
+    // Somebody else's.
+    peer.store("tea/cup", "x");
+    peer.store("teams/x", "x");
+    (peer, store)
+}
+
+/// What each kind of listing shows: objects, folders, unfinished uploads.
+async fn listed(store: &S3Store, kind: &str) -> Result<Vec<String>, StoreError> {
+    Ok(match kind {
+        "objects" => list_all(store, "").await?.into_iter().map(|object| object.key.to_string()).collect(),
+        "children" => store.list_children("").await?,
+        _ => store.unfinished("").await?.into_iter().map(|upload| upload.key.to_string()).collect(),
+    })
+}
+
+const KINDS: [&str; 3] = ["objects", "children", "uploads"];
+
+#[tokio::test]
+async fn pages_of_any_size_and_empty_ones_give_everything_once() {
+    let (peer, store) = filled().await;
+    for fault in [ListingFault::None, ListingFault::EmptyFirst] {
+        for entries in [1, 2, 3, 100] {
+            peer.clear_faults();
+            peer.faults([Rule::new(Action::Listing { entries, fault })]);
+            for kind in KINDS {
+                let expected = if kind == "children" { &["a-b", "a/", "a0", "b", "c/", "e"][..] } else { &NAMES };
+                assert_eq!(listed(&store, kind).await.unwrap(), expected, "{kind}, {fault:?}, {entries} a page");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn w8_a_listing_that_is_cut_or_never_ends_is_an_error() {
+    let (peer, store) = filled().await;
+    for (fault, said) in [
+        (ListingFault::Cut, "more and not where"),
+        (ListingFault::Unsaid, "does not say whether there is more"),
+        (ListingFault::Same, "begins again"),
+        (ListingFault::Round, "begins again"),
+        (ListingFault::Restarts, "begins again"),
+        (ListingFault::Empty, "were empty"),
+    ] {
+        peer.clear_faults();
+        peer.faults([Rule::new(Action::Listing { entries: 2, fault })]);
+        for kind in KINDS {
+            peer.clear_log();
+            let error = listed(&store, kind).await.unwrap_err();
+            assert!(matches!(error, StoreError::Unsuitable { .. }), "{kind}, {fault:?}: {error:?}");
+            assert!(error.to_string().contains(said), "{kind}, {fault:?}: {error}");
+            let most = if fault == ListingFault::Empty { EMPTY_REQUESTS_MAX } else { REQUESTS_MAX };
+            assert!(peer.log().len() <= most, "{kind}, {fault:?}: {} requests", peer.log().len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn w8_what_was_not_asked_for_is_an_error_and_no_upload_of_somebody_else_is_shown() {
+    let (peer, store) = filled().await;
+    peer.faults([Rule::new(Action::Listing { entries: 100, fault: ListingFault::Unasked })]);
+    for kind in ["objects", "children"] {
+        let error = listed(&store, kind).await.unwrap_err();
+        assert!(error.to_string().contains("`tea/cup`, for which nobody asked"), "{kind}: {error}");
+    }
+    let uploads = store.unfinished("a/").await.unwrap();
+    assert_eq!(uploads.iter().map(|upload| upload.key.as_str()).collect::<Vec<_>>(), ["a/b", "a/c"]);
+}
