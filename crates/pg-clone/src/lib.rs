@@ -47,6 +47,7 @@ pub mod hook;
 pub mod ident;
 pub mod inspect;
 pub mod legacy;
+pub mod libpq;
 pub mod list;
 pub mod local;
 pub mod messages;
@@ -70,5 +71,6 @@ mod test_dump;
 pub mod verify;
 
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
+pub use adapters::conninfo::is_plain_name;
 pub use error::{PgError, PgResult};
 pub use run::Run;

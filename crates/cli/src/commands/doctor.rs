@@ -82,9 +82,10 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
     let mut findings = Findings::default();
     let checks = async {
         location(&mut findings, context).await;
-        let named = arguments.database.is_some() || env::names_a_server() || context.settings.layer().url.is_some();
+        let said = arguments.database.is_some() || arguments.server.is_given();
+        let named = said || env::names_a_server() || context.settings.layer().url.is_some();
         let bin_dir = arguments.tools.pg_bin.clone().or_else(|| context.settings.bin_dir());
-        if named && let Some((server, database)) = findings.take(context.server(arguments.database.as_deref())) {
+        if named && let Some((server, database)) = findings.take(context.server_of(&arguments.server, arguments.database.as_deref())) {
             postgres(&mut findings, &server, database.as_deref(), bin_dir.as_deref()).await;
         } else if !named {
             findings.ok("no server was checked: name a database, or set PGHOST or LASTGOOD_PG_URL");

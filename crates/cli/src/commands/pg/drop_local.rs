@@ -11,7 +11,7 @@ use crate::render::pg::{drop_plan, drop_report};
 use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<Exit> {
-    let (server, _) = context.server(None)?;
+    let (server, _) = context.server_of(&arguments.server, None)?;
     let name = LocalSource::name(&arguments.name)?;
     let plan = Box::pin(local::prepare_drop(&server, &name, &context.run)).await?;
     let now = context.run.clock.now();

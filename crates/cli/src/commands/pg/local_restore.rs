@@ -18,7 +18,7 @@ pub(super) async fn run(
     options: RestoreOptions,
     context: &Context,
 ) -> CliResult<Exit> {
-    let (server, database) = context.server(None)?;
+    let (server, database) = context.server_of(&arguments.server.without_dbname(), None)?;
     let target = match &arguments.into {
         Some(target) => target.clone(),
         None => required(database).map_err(|_| {
