@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(get(&parsed, "host"), "/tmp");
         assert!(parse_conninfo("dbname='open").is_err());
         assert_eq!(get(&parse_target("service = x").unwrap(), "service"), "x");
-        assert!(parse_conninfo("host=h servicefile=x").unwrap_err().to_string().contains("`servicefile`"));
+        assert!(parse_conninfo("host=h services=x").unwrap_err().to_string().contains("`services`"));
         assert!(is_conninfo("dbname=x") && !is_conninfo("a=b"));
     }
 

@@ -42,9 +42,12 @@ pub(crate) fn lookup(service: &str, places: &Places) -> PgResult<Parameters> {
         }
         looked.push(format!("`{}`", path.display()));
     }
-    let looked = if looked.is_empty() { "there is no service file".to_owned() } else { looked.join(", ") };
+    let looked = match looked.as_slice() {
+        [] => "and there is no service file".to_owned(),
+        looked => format!("looked in {}", looked.join(", ")),
+    };
     Err(PgError::Usage {
-        what: format!("there is no service `{service}` (PGSERVICE, `service=`): looked in {looked}"),
+        what: format!("there is no service `{service}` (`service`, PGSERVICE): {looked}"),
         help: "name the file in PGSERVICEFILE, or its folder in PGSYSCONFDIR; nothing was done".to_owned(),
     })
 }
@@ -104,7 +107,7 @@ fn section(text: &str, service: &str) -> Result<Option<Parameters>, String> {
         }
         let (key, value) = line.split_once('=').ok_or_else(|| format!("has no `=` in line {number}"))?;
         match key {
-            "service" => return Err(format!("names a service within a service in line {number}")),
+            "service" | "servicefile" => return Err(format!("names a service within a service in line {number}")),
             key if !libpq::is_keyword(key) => return Err(format!("has no parameter of libpq's in line {number}")),
             key => parameters.entry(key.to_owned()).or_insert_with(|| value.to_owned()),
         };
@@ -118,7 +121,7 @@ mod tests {
 
     const FILE: &str = "# services\nhost=nowhere\n\n[other]\nhost=h1\n[prod]\n  host=h2  \nport=5433\n# a comment\n\
         password=a=b c\nhost=h3\n[prod]\nuser=late\n[nested]\nservice=prod\n[ldap]\nldap://h/x?y?one?z\n\
-        [odd]\nnonsense\n[new]\nservicefile=x\n";
+        [odd]\nnonsense\n[new]\nservices=x\n";
 
     fn of(service: &str) -> Result<Option<Parameters>, String> {
         section(FILE, service)

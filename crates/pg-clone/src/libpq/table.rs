@@ -104,6 +104,12 @@ pub const SETTINGS: &[Setting] = &[
     row("scram_server_key", "", refused(&[]), NO_SCRAM_KEY),
     row("service", "PGSERVICE", HONOURED, "section of a service file; one that is not there is an error"),
     row(
+        "servicefile",
+        "PGSERVICEFILE",
+        HONOURED,
+        "the service file; default: `~/.pg_service.conf`. The parameter is one of PostgreSQL 19",
+    ),
+    row(
         "target_session_attrs",
         "PGTARGETSESSIONATTRS",
         HONOURED,
@@ -114,7 +120,6 @@ pub const SETTINGS: &[Setting] = &[
     row("oauth_client_id", "", refused(&[]), NO_OAUTH),
     row("oauth_client_secret", "", refused(&[]), NO_OAUTH),
     row("oauth_scope", "", refused(&[]), NO_OAUTH),
-    alone("PGSERVICEFILE", HONOURED, "the service file; default: `~/.pg_service.conf`"),
     alone("PGSYSCONFDIR", HONOURED, "folder of `pg_service.conf`, for services that are not in the file above"),
     alone("PGDATESTYLE", IGNORED, "a dump's text must not depend on it: sessions use ISO"),
     alone("PGTZ", IGNORED, "a dump's text must not depend on it"),

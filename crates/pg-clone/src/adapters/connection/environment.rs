@@ -84,10 +84,10 @@ impl Environment {
         self.options.iter().filter(|(_, value)| !value.is_empty())
     }
 
-    /// What libpq's variables say, but for the service.
+    /// What libpq's variables say, but for the service and its file.
     pub(super) fn parameters(&self) -> Parameters {
         libpq::variables()
-            .filter(|(_, keyword)| *keyword != "service")
+            .filter(|(_, keyword)| !["service", "servicefile"].contains(keyword))
             .filter_map(|(variable, keyword)| Some((keyword.to_owned(), self.get(variable)?.to_owned())))
             .collect()
     }

@@ -132,9 +132,13 @@ fn take_service(
     otherwise: Option<&str>,
     environment: &Environment,
 ) -> PgResult<bool> {
+    let mut places = environment.service_places();
+    if let Some(file) = parameters.remove("servicefile").filter(|path| !path.is_empty()) {
+        places.named = Some(PathBuf::from(file));
+    }
     let named = parameters.remove("service").filter(|name| !name.is_empty());
     let Some(service) = named.as_deref().or(otherwise) else { return Ok(false) };
-    fill(parameters, service::lookup(service, &environment.service_places())?);
+    fill(parameters, service::lookup(service, &places)?);
     Ok(true)
 }
 
@@ -256,6 +260,8 @@ mod tests {
         assert_eq!(with(None, &[("PGSERVICE", "prod"), ("PGHOST", "h1"), ("PGPORT", "1")]).unwrap(), prod);
         assert_eq!(with(Some("service=prod"), &[("PGSERVICE", "nowhere")]).unwrap(), prod);
         assert_eq!(with(None, &[("LASTGOOD_PG_URL", "service=prod")]).unwrap(), prod);
+        let elsewhere = format!("service=prod servicefile={file}");
+        assert_eq!(with(Some(&elsewhere), &[("PGSERVICEFILE", "/nonexistent")]).unwrap(), prod);
         assert_eq!(with(Some("postgres:///d3?service=prod"), &[]).unwrap().0, "u5@h5:5/d3");
         assert_eq!(with(Some("d3"), &[("PGSERVICE", "bare")]).unwrap().0, "u6@h9:9/d3");
         assert_eq!(with(Some("host=h3 service=prod"), &[]).unwrap().0, "u5@h3:5/d5");
