@@ -9,5 +9,6 @@ pub(crate) mod hook_process;
 pub(crate) mod passfile;
 pub(crate) mod pg_tools;
 pub(crate) mod service;
+pub(crate) mod standing;
 pub(crate) mod target;
 pub(crate) mod tls;

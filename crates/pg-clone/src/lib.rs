@@ -62,6 +62,7 @@ pub mod run;
 pub mod selection;
 pub mod settings;
 pub mod show;
+mod standing;
 pub mod state;
 pub mod swap;
 pub mod target_lock;

@@ -22,5 +22,8 @@ pub(super) async fn run(arguments: &Recover, context: &Context) -> CliResult<Exi
         Box::pin(recover::recover(&server, &context.run.progress)).await?
     };
     context.printer.result(&report, |report| recover_report(report, dry_run))?;
+    if dry_run {
+        Box::pin(recover::check(&server, &report)).await?;
+    }
     Ok(Exit::Ok)
 }

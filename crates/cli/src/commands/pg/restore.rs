@@ -15,7 +15,7 @@ use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
-use crate::render::pg::{restore_notes, restore_plan, restore_report};
+use crate::render::pg::{needs_confirmation, restore_notes, restore_plan, restore_report};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     let flags = Layer {
@@ -49,8 +49,12 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
     if arguments.dry_run.dry_run {
-        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan, now));
+        let needed = needs_confirmation(plan.changes_a_database(), &plan.target, options.confirm.as_deref());
+        let words =
+            |plan: &RestorePlan| format!("{}{needed}\nNothing was changed (dry run)", restore_plan(plan, now));
         context.printer.result(&plan, words)?;
+        // The plan is shown whatever stands against it; the end is the run's.
+        Box::pin(restore::check(&server, &store, &plan, &options, &context.run)).await?;
         return Ok(Exit::Ok);
     }
     for note in restore_notes(&plan) {
