@@ -25,7 +25,7 @@ pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standi
             "SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, pg_has_role(d.datdba, 'USAGE'), \
                d.datistemplate, (SELECT count(*) FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname), \
                (SELECT count(*) FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid) \
-             FROM pg_catalog.pg_database d WHERE d.datname = ANY ($1)",
+             FROM pg_catalog.pg_database d WHERE d.datname::text = ANY ($1::text[])",
             &[&databases],
         )
         .await

@@ -385,7 +385,7 @@ async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {
                 THEN pg_catalog.pg_database_size(d.oid) ELSE 0 END, \
                (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
                 WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()) \
-             FROM pg_catalog.pg_database d WHERE d.datname = $1",
+             FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
             &[&target],
         )
         .await
