@@ -3,9 +3,11 @@
 pub(crate) mod app;
 pub(crate) mod config;
 pub(crate) mod dict;
+pub(crate) mod help;
 pub(crate) mod hooks;
 pub(crate) mod pg;
 pub(crate) mod retention;
+pub(crate) mod server;
 
 use std::path::PathBuf;
 
@@ -134,6 +136,8 @@ pub(crate) struct Doctor {
     pub(crate) database: Option<String>,
     #[command(flatten)]
     pub(crate) tools: pg::Tools,
+    #[command(flatten)]
+    pub(crate) server: server::ServerArgs,
 }
 
 /// The whole command line as clap knows it, for completions, manual pages and the reference.

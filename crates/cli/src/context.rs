@@ -6,8 +6,9 @@ use backup_core::location::contents::standing;
 use backup_core::location::{Init, Initialized, Location, Standing, shell_word};
 use backup_core::probe::{self, MARKER_KEY};
 use backup_core::store::SharedStore;
-use pg_clone::{Origin, Run, Server};
+use pg_clone::{Environment, Origin, Run, Server};
 
+use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
 use crate::config::{Config, Layer, Settings};
 use crate::error::{CliError, CliResult};
@@ -124,7 +125,19 @@ impl Context {
 
     /// The server, and the database if one is named by `target`, the environment or the configuration file.
     pub(crate) fn server(&self, target: Option<&str>) -> CliResult<(Server, Option<String>)> {
-        let (server, database) = Server::resolve(target, Origin::CommandLine, &self.settings.environment()?)?;
+        self.resolve(target, &self.settings.environment()?)
+    }
+
+    /// [`Context::server`] with what the options of a command line say; `argument` is what `-d` may stand for.
+    pub(crate) fn server_of(&self, args: &ServerArgs, argument: Option<&str>) -> CliResult<(Server, Option<String>)> {
+        let target = args.target(argument)?;
+        let mut environment = self.settings.environment()?;
+        args.apply(&mut environment);
+        self.resolve(target, &environment)
+    }
+
+    fn resolve(&self, target: Option<&str>, environment: &Environment) -> CliResult<(Server, Option<String>)> {
+        let (server, database) = Server::resolve(target, Origin::CommandLine, environment)?;
         let server = self.settings.limit(server)?;
         if let Some(secret) = server.known_secret() {
             self.printer.redactor().register(secret);

@@ -1,4 +1,5 @@
-//! Every environment variable lastgood reads, once: the code takes the names from here, and so does the documentation.
+//! Every environment variable lastgood reads, once, but for libpq's, which `pg_clone::libpq` has: the code takes the names
+//! from here, and so does the documentation.
 
 /// A variable and what it does.
 pub(crate) struct Variable {
@@ -52,7 +53,11 @@ const fn variable(group: Group, name: &'static str, meaning: &'static str) -> Va
 
 /// The list.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable(Group::Lastgood, REPO, "Location of the backups, as `-r` takes it. Default: `./.lastgood`. `lastgood init` makes it."),
+    variable(
+        Group::Lastgood,
+        REPO,
+        "Location of the backups, as `-r` takes it. Default: `./.lastgood`. `lastgood init` makes it.",
+    ),
     variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as `--pg-bin` takes it."),
     variable(
         Group::Lastgood,
@@ -76,27 +81,13 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         Group::Postgres,
         "LASTGOOD_PG_URL",
-        "Connection URL of the server; may hold a password. Used before `DATABASE_URL`.",
+        "Connection URL or string of the server; may hold a password. Used before `DATABASE_URL`.",
     ),
-    variable(Group::Postgres, "DATABASE_URL", "Connection URL of the server, where `LASTGOOD_PG_URL` is not set."),
-    variable(Group::Postgres, "PGHOST", "Host name, address or socket folder."),
-    variable(Group::Postgres, "PGPORT", "Port. Default: 5432."),
-    variable(Group::Postgres, "PGUSER", "User."),
-    variable(Group::Postgres, "PGDATABASE", "Database, where no DATABASE is given."),
     variable(
         Group::Postgres,
-        "PGPASSWORD",
-        "Password. A password file is better: other users may see a process's environment.",
+        "DATABASE_URL",
+        "Connection URL of the server, where `LASTGOOD_PG_URL` is not set; parameters of an application's framework are passed over. A URL of another kind of database is refused.",
     ),
-    variable(Group::Postgres, "PGPASSFILE", "Password file. Default: `~/.pgpass`. Must not be readable by others."),
-    variable(
-        Group::Postgres,
-        "PGSSLMODE",
-        "`disable`, `prefer`, `require`, `verify-ca` or `verify-full`, as libpq takes it.",
-    ),
-    variable(Group::Postgres, "PGAPPNAME", "Name of our sessions in `pg_stat_activity`. Default: `lastgood`."),
-    variable(Group::Postgres, "PGCONNECT_TIMEOUT", "Seconds to wait for a connection. Default: 15; 0 means for ever."),
-    variable(Group::Postgres, "PGSSLROOTCERT", "Certificate authority that signed the server's certificate."),
     variable(Group::Aws, "AWS_PROFILE", "Profile of the AWS configuration files."),
     variable(Group::Aws, "AWS_REGION", "Region of the bucket."),
     variable(Group::Aws, "AWS_ACCESS_KEY_ID", "Access key."),
@@ -124,7 +115,8 @@ pub(crate) fn value(name: &str) -> Option<String> {
 
 /// Whether the environment says which server is meant.
 pub(crate) fn names_a_server() -> bool {
-    PG_URLS.iter().chain(&["PGHOST", "PGDATABASE"]).any(|name| value(name).is_some())
+    const PLACES: [&str; 5] = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE", "PGDATABASE"];
+    PG_URLS.iter().chain(&PLACES).any(|name| value(name).is_some())
 }
 
 #[cfg(test)]
@@ -136,8 +128,10 @@ mod tests {
         for listed in VARIABLES {
             assert_eq!(VARIABLES.iter().filter(|other| other.name == listed.name).count(), 1, "{}", listed.name);
         }
+        let libpqs = |name: &str| pg_clone::libpq::SETTINGS.iter().any(|setting| setting.variable == Some(name));
         for name in SECRETS.iter().chain(PG_URLS) {
-            assert!(VARIABLES.iter().any(|listed| listed.name == *name), "{name}");
+            assert!(VARIABLES.iter().any(|listed| listed.name == *name) != libpqs(name), "{name}");
         }
+        assert!(!VARIABLES.iter().any(|listed| libpqs(listed.name)), "libpq's have a table of their own");
     }
 }

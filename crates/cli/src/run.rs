@@ -6,10 +6,11 @@ use std::sync::Arc;
 use anstream::ColorChoice;
 use backup_core::secret::Redactor;
 use clap::Parser;
+use clap::error::ErrorKind;
 use pg_clone::Run;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Cli, Color, Command};
+use crate::args::{Cli, Color, Command, help};
 use crate::config::{Config, Layer};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -26,9 +27,9 @@ pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
         secrets::register_url(&redactor, &argument.to_string_lossy());
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error, json, redactor).code(),
+        Err(error) => return refuse(&error, &arguments, json, redactor).code(),
     };
     match cli.global.color {
         Color::Auto => {}
@@ -95,9 +96,18 @@ fn context(cli: &Cli, printer: &Arc<Printer>, cancel: CancellationToken) -> CliR
 }
 
 /// What clap has to say: help and version are data, the rest is an error of the user's.
-fn refuse(error: &clap::Error, json: bool, redactor: Redactor) -> Exit {
+fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Redactor) -> Exit {
     let printer = Printer::new(json, false, redactor);
     if !error.use_stderr() {
+        if error.kind() == ErrorKind::DisplayHelp
+            && let Some(host) = help::mistaken_host(&args::command(), arguments)
+        {
+            let what = format!("`-h` prints help here and takes no value, and `{host}` stands behind it");
+            let remedy = "the commands of `lastgood pg` that connect take -h, -p and -U; elsewhere set PGHOST, or write a \
+                          URL. `--help` prints help; nothing was done";
+            error::report(&printer, &CliError::usage(what, remedy), Exit::Usage);
+            return Exit::Usage;
+        }
         let styled = error.render().ansi().to_string();
         return match printer.data(&styled) {
             Ok(()) => Exit::Ok,
@@ -108,9 +118,13 @@ fn refuse(error: &clap::Error, json: bool, redactor: Redactor) -> Exit {
         let text = error.render().to_string();
         let (message, rest) = text.trim_end().split_once("\n\n").unwrap_or((text.trim_end(), ""));
         let message = message.strip_prefix("error: ").unwrap_or(message);
-        error::report(&printer, &CliError::usage(message, rest), Exit::Usage);
+        let tip = if help::is_host_missing(error) { help::HOST_TIP } else { "" };
+        error::report(&printer, &CliError::usage(message, format!("{rest}\n{tip}")), Exit::Usage);
     } else {
         printer.stderr(&error.render().ansi().to_string());
+        if help::is_host_missing(error) {
+            printer.stderr(&format!("\n  tip: {}", help::HOST_TIP));
+        }
     }
     Exit::Usage
 }

@@ -21,7 +21,7 @@ use crate::store::DictStore;
 /// [`DictError::Encode`], [`DictError::Io`]; then the file is what it was, unless it was only the disk that failed at the very end.
 pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
     let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut temporary = Temporary::new(folder).map_err(failed)?;
     let mut fault = None;
     let mut emit = |chunk: Vec<u8>| match temporary.file.write_all(&chunk) {
@@ -39,6 +39,22 @@ pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
     let folder = File::open(folder).map_err(failed)?;
     temporary.persist(path).map_err(failed)?;
     folder.sync_all().or_else(nothing_to_sync).map_err(failed)
+}
+
+/// Finds out whether [`write`] could write `path`, with a file of another name that is removed again.
+///
+/// # Errors
+/// [`DictError::Io`], as [`write`].
+pub fn check_writable(path: &Path) -> DictResult<()> {
+    let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
+    if path.is_dir() {
+        return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    Temporary::new(folder_of(path)).map(drop).map_err(failed)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file under a name of its own, readable by nobody else; removed when dropped.

@@ -120,6 +120,40 @@ pub async fn restore(
     options: &RestoreOptions,
     run: &Run,
 ) -> ObjectResult<Restored> {
+    let (plan, sink) = fill(store, entry, target, options, run).await?;
+    run.progress.step("app.commit", &plan.target);
+    let loaded = sink.loaded;
+    let committed = tokio::task::spawn_blocking(move || sink.load.commit());
+    committed.await.map_err(|error| ObjectError::panicked(&error))??;
+    Ok(Restored { plan, loaded })
+}
+
+/// Does all that [`restore`] does but the last step, and undoes it: what cannot be restored is found out. Nobody sees
+/// anything of it; in a database it is a transaction that is rolled back.
+///
+/// # Errors
+/// As [`restore`].
+pub async fn rehearse(
+    store: &SharedStore,
+    entry: &Entry,
+    target: Arc<dyn Target>,
+    options: &RestoreOptions,
+    run: &Run,
+) -> ObjectResult<()> {
+    let (_, sink) = fill(store, entry, target, options, run).await?;
+    // Where it is undone may block.
+    let undone = tokio::task::spawn_blocking(move || drop(sink));
+    undone.await.map_err(|error| ObjectError::panicked(&error))
+}
+
+/// Everything but the commit.
+async fn fill(
+    store: &SharedStore,
+    entry: &Entry,
+    target: Arc<dyn Target>,
+    options: &RestoreOptions,
+    run: &Run,
+) -> ObjectResult<(RestorePlan, Loading)> {
     let plan = plan_restore(store, entry, Arc::clone(&target), options, run).await?;
     run.progress.step("app.load", &plan.target);
     let (types, on_conflict) = (plan.types.clone(), plan.on_conflict);
@@ -128,11 +162,7 @@ pub async fn restore(
     let chosen = plan.types.iter().map(|restoring| restoring.key.clone()).collect();
     let sink = Loading { load, chosen, loaded: Vec::new() };
     let (_, sink) = read_into(store, entry, sink, &run.cancel).await?;
-    run.progress.step("app.commit", &plan.target);
-    let loaded = sink.loaded;
-    let committed = tokio::task::spawn_blocking(move || sink.load.commit());
-    committed.await.map_err(|error| ObjectError::panicked(&error))??;
-    Ok(Restored { plan, loaded })
+    Ok((plan, sink))
 }
 
 /// Passes the chosen types on.

@@ -8,5 +8,7 @@ pub(crate) mod conninfo;
 pub(crate) mod hook_process;
 pub(crate) mod passfile;
 pub(crate) mod pg_tools;
+pub(crate) mod service;
+pub(crate) mod standing;
 pub(crate) mod target;
 pub(crate) mod tls;

@@ -28,6 +28,7 @@ use self::schema::{NoSchema, Running};
 pub use self::source::DumpPlan;
 use self::source::Source;
 use self::write::{Written, write};
+use crate::adapters::catalog;
 use crate::adapters::connection::Server;
 pub use crate::config::DumpOptions;
 use crate::dump_key::DumpKey;
@@ -48,6 +49,13 @@ pub async fn plan(server: &Server, _store: &SharedStore, options: &DumpOptions, 
     let identity = run.or_cancelled(server.identity(&options.database)).await?;
     let source = run.or_cancelled(Source::<NoSchema>::open(server, options, run)).await?;
     Ok(source.plan(server, identity, options, run.clock.now()))
+}
+
+/// Looks at everything that a dump would read, without locks and without a snapshot, and returns the number of its tables.
+pub(crate) async fn readable(server: &Server, options: &DumpOptions) -> PgResult<u64> {
+    let (session, selection) = leader::look(server, options).await?;
+    source::refuse_nothing(server, options, &selection, &catalog::large_objects(&*session).await?)?;
+    Ok(selection.with_rows.len() as u64)
 }
 
 /// Dumps a database into `store`.

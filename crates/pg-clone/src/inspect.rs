@@ -4,9 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::adapters;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
+use crate::dump::{self, DumpOptions};
 use crate::error::{PgError, PgResult};
+use crate::restore::Problem;
+use crate::standing::Undertaking;
 
 /// A server as it answers.
 #[derive(Clone, Debug, Serialize)]
@@ -57,6 +61,26 @@ pub async fn server(server: &Server, database: Option<&str>) -> PgResult<ServerF
         role: row.get(2),
         may_create_databases: row.get(3),
     })
+}
+
+/// Looks whether all of `database` may be read, as a dump of it would; returns how many tables it has.
+///
+/// # Errors
+/// What a dump refuses before it copies the first row: [`PgError::Refused`] naming what cannot be read,
+/// [`PgError::Confirm`] where there is nothing, connection errors.
+pub async fn dumpable(server: &Server, database: &str) -> PgResult<u64> {
+    Box::pin(dump::readable(server, &DumpOptions::new(database))).await
+}
+
+/// What would stand against a restore over `database`.
+///
+/// # Errors
+/// Connection errors.
+pub async fn restorable(server: &Server, database: &str) -> PgResult<Vec<Problem>> {
+    let admin = server.connect_admin_for(database).await?;
+    let standing = adapters::standing::read(&admin, &[database]).await?;
+    let over = Undertaking { target: database, replaces: true, source: None, force: false };
+    Ok(standing.problems(&server.describe(), over))
 }
 
 /// Finds `pg_dump` or `pg_restore` for a server of version `server_major`.

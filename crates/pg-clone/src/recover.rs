@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use backup_core::progress::SharedProgress;
 use serde::Serialize;
 
+use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
@@ -109,6 +110,20 @@ async fn pending(admin: &Session) -> PgResult<BTreeMap<u32, String>> {
     }
 }
 
+/// Refuses what [`recover`] would be refused by the server where `report` says what it would do; changes nothing.
+///
+/// # Errors
+/// [`PgError::Refused`], connection errors.
+pub async fn check(server: &Server, report: &RecoverReport) -> PgResult<()> {
+    let changes = |action: &&Action| !matches!(action, Action::Mention { .. });
+    let databases: Vec<&str> = report.actions.iter().filter(changes).map(database_of).collect();
+    if databases.is_empty() {
+        return Ok(());
+    }
+    let standing = adapters::standing::read(&*server.connect_admin().await?, &databases).await?;
+    databases.iter().try_for_each(|name| standing.refuse_change(&server.describe(), name))
+}
+
 async fn wait_for_lock(server: &Server, target: &str, number: u32) -> PgResult<Option<TargetLock>> {
     let deadline = Instant::now() + LINGER;
     loop {
@@ -208,7 +223,11 @@ fn drops(action: &Action) -> bool {
 
 /// What is said of a database that a guard keeps.
 fn left(action: &Action, error: &PgError) -> String {
-    let database = match action {
+    format!("a restore was killed, and what it left, `{}`, was kept: {error}", database_of(action))
+}
+
+fn database_of(action: &Action) -> &str {
+    match action {
         Action::DropCopy { database, .. }
         | Action::DropSuperseded { database, .. }
         | Action::DropDiscarded { database, .. }
@@ -217,8 +236,7 @@ fn left(action: &Action, error: &PgError) -> String {
         | Action::RenameBack { database, .. }
         | Action::StayPrevious { database, .. }
         | Action::Mention { database, .. } => database,
-    };
-    format!("a restore was killed, and what it left, `{database}`, was kept: {error}")
+    }
 }
 
 fn words(action: &Action) -> String {

@@ -1,5 +1,6 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
+mod check;
 mod data_only;
 mod extensions;
 mod finish;
@@ -31,6 +32,7 @@ use crate::hook::{HookFailure, HookReport, Point};
 use crate::legacy;
 use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
 use crate::recover;
+pub use crate::restore::check::check;
 pub use crate::restore::data_only::{DataPlan, DataTable};
 use crate::restore::finish::Analyzed;
 use crate::restore::load::Load;
@@ -100,7 +102,7 @@ pub async fn restore(
     recover::recover(server, &run.progress).await?;
     plan.refuse_problems()?;
     plan.refuse_unconfirmed(options)?;
-    let source = run.or_cancelled(Checked::open(store, plan, options, run)).await?;
+    let source = run.or_cancelled(Checked::open(store, plan, options, run, Reading::Everything)).await?;
     run.step("restore.lock", &plan.target);
     let lock = TargetLock::acquire(server, &plan.target).await?;
     run.step("restore.create", &plan.target);
@@ -153,14 +155,29 @@ pub async fn restore(
     }
 }
 
-/// A dump whose every stored byte has been read and found to be what was written.
+/// How much of a dump is looked at before it is restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Every stored byte.
+    Everything,
+    /// Whether all is there and as long as it was, and the archive of the schema.
+    Presence,
+}
+
+/// A dump whose stored bytes have been read, as far as was asked, and found to be what was written.
 enum Checked {
     Ours { manifest: Box<Manifest>, archive: SchemaArchive },
     Legacy { tool: Tool },
 }
 
 impl Checked {
-    async fn open(store: &SharedStore, plan: &RestorePlan, options: &RestoreOptions, run: &Run) -> PgResult<Self> {
+    async fn open(
+        store: &SharedStore,
+        plan: &RestorePlan,
+        options: &RestoreOptions,
+        run: &Run,
+        reading: Reading,
+    ) -> PgResult<Self> {
         run.step("restore.check", &plan.key);
         let need = Need::server(plan.server_major);
         let need = match plan.manifest() {
@@ -181,10 +198,14 @@ impl Checked {
         }
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
-            tools::check_stream(&tool, &**store, object).await?;
+            if reading == Reading::Everything {
+                tools::check_stream(&tool, &**store, object).await?;
+            }
             return Ok(Self::Legacy { tool });
         };
-        if plan.part.is_some() {
+        if reading == Reading::Presence {
+            verify::check_presence(&**store, manifest, plan.part.is_some()).await?;
+        } else if plan.part.is_some() {
             select::check_needed(&**store, &plan.key, manifest, options.jobs, &run.progress).await?;
         } else {
             verify::check_stored(&**store, manifest, options.jobs, &run.progress).await?;

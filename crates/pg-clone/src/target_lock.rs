@@ -102,6 +102,19 @@ pub(crate) async fn held_by_others(session: &Session) -> PgResult<Vec<u32>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// Refuses what another run is at work on.
+///
+/// # Errors
+/// [`PgError::Locked`], as [`TargetLock::acquire`]; connection errors.
+pub(crate) async fn refuse_if_held(server: &Server, target: &str) -> PgResult<()> {
+    let session = server.connect_admin_for(target).await?;
+    if !held_by_others(&session).await?.contains(&target_number(target)) {
+        return Ok(());
+    }
+    let holder = holder(&session, target_number(target)).await.unwrap_or_default();
+    Err(PgError::Locked { database: target.to_owned(), holder })
+}
+
 async fn holder(session: &Session, number: u32) -> Option<String> {
     let row = session
         .query_opt(

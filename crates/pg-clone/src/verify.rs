@@ -6,19 +6,20 @@ mod damage;
 mod part;
 mod scan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use backup_core::manifest::Manifest;
-use backup_core::progress::{Event, SharedProgress};
+use backup_core::progress::{Event, SharedProgress, Silent};
 use backup_core::store::StoreRead;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 pub use damage::{DAMAGE_KEPT_MAX, Damage};
 
-use crate::detail::{DumpDetail, RowData};
+use crate::detail::{DumpDetail, ROLE_SCHEMA, RowData};
 use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
 use crate::list::{self, Found};
@@ -170,6 +171,27 @@ pub async fn check_stored(
         while let Some(found) = parts.try_next().await? {
             damage.extend(found.damage);
         }
+    }
+    if damage.is_empty() { Ok(()) } else { Err(integrity(&name_of(manifest), &damage, damage.len() as u64)) }
+}
+
+/// Looks whether every object of a dump is there and as long as it was; of a `part` of it, those that its rows are in.
+///
+/// # Errors
+/// As [`check_stored`].
+pub(crate) async fn check_presence(store: &dyn StoreRead, manifest: &Manifest<DumpDetail>, part: bool) -> PgResult<()> {
+    let silent: SharedProgress = Arc::new(Silent);
+    let mut damage = Scan::new(store, manifest, &silent).structure().await?;
+    if part {
+        let used: BTreeSet<u32> = row_sets(&manifest.detail)
+            .iter()
+            .flat_map(|(_, data)| data.frames.iter().map(|frame| frame.part))
+            .collect();
+        let needed =
+            |at: usize, role: &str| role == ROLE_SCHEMA || u32::try_from(at).is_ok_and(|at| used.contains(&at));
+        let unneeded: Vec<_> =
+            manifest.parts.iter().enumerate().filter(|(at, part)| !needed(*at, &part.role)).collect();
+        damage.retain(|damage| !unneeded.iter().any(|(_, part)| part.key == damage.object));
     }
     if damage.is_empty() { Ok(()) } else { Err(integrity(&name_of(manifest), &damage, damage.len() as u64)) }
 }

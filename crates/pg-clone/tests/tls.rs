@@ -156,6 +156,80 @@ async fn channel_binding_is_required_where_it_is_asked_for() {
     assert!(matches!(connect("perhaps").await.unwrap_err(), PgError::Usage { .. }));
 }
 
+/// A server that wants another authentication than was asked for gets no password, whether over TLS or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_given_only_by_an_authentication_that_is_allowed() {
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    let port = cluster.port().to_string();
+    let connect = async |sslmode: &str, rule: &str| {
+        let pairs = [
+            ("PGHOST", cluster.host()),
+            ("PGPORT", port.as_str()),
+            ("PGUSER", cluster.superuser()),
+            ("PGPASSWORD", cluster.password()),
+            ("PGSSLMODE", sslmode),
+            ("PGREQUIREAUTH", rule),
+        ];
+        let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs))?;
+        let session = server.connect("postgres").await?;
+        Ok::<String, PgError>(session.query_one(IS_ENCRYPTED, &[]).await.unwrap().get(0))
+    };
+    for (sslmode, encrypted) in [("disable", "false"), ("prefer", "false"), ("require", "true")] {
+        if sslmode == "require" {
+            turn_on_tls(&cluster, &authority());
+        }
+        for rule in ["", "scram-sha-256", "!password,!md5", "md5,scram-sha-256"] {
+            assert_eq!(connect(sslmode, rule).await.unwrap(), encrypted, "{sslmode} {rule}");
+        }
+        for rule in ["password", "none", "!scram-sha-256", "gss"] {
+            let error = connect(sslmode, rule).await.unwrap_err();
+            assert!(
+                matches!(&error, PgError::Unreachable { help, .. } if help.contains("no password was sent")),
+                "{sslmode} {rule}: {error:?}"
+            );
+        }
+    }
+    assert!(!cluster.log().contains("password authentication failed"), "{}", cluster.log());
+}
+
+/// The user behind a socket, and whether the server takes writes, are asked before anything is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_as_it_was_asked_for_is_passed_over() {
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    let (port, socket) = (cluster.port().to_string(), cluster.socket_dir().display().to_string());
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let uid = cluster.server_uid().to_string();
+    let owner = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid)).unwrap().split(':').next().unwrap();
+    let connect = async |pairs: &[(&str, &str)]| {
+        let fixed = [("PGHOST", socket.as_str()), ("PGPORT", &port), ("PGUSER", cluster.superuser())];
+        let environment = Environment::from_pairs(fixed.into_iter().chain(pairs.iter().copied()));
+        let (server, _) = Server::resolve(None, Origin::Environment, &environment)?;
+        server.connect("postgres").await.map(drop)
+    };
+    connect(&[("PGREQUIREPEER", owner)]).await.unwrap();
+    let error = connect(&[("PGREQUIREPEER", "somebody")]).await.unwrap_err();
+    assert!(matches!(&error, PgError::Unreachable { source, .. } if source.to_string().contains("requirepeer")));
+    for (attributes, fits) in [
+        ("any", true),
+        ("read-write", true),
+        ("primary", true),
+        ("prefer-standby", true),
+        ("read-only", false),
+        ("standby", false),
+    ] {
+        let done = connect(&[("PGTARGETSESSIONATTRS", attributes)]).await;
+        assert_eq!(done.is_ok(), fits, "{attributes}: {done:?}");
+    }
+    cluster.psql("postgres", "ALTER SYSTEM SET default_transaction_read_only = on").unwrap();
+    cluster.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    while cluster.psql("postgres", "SHOW default_transaction_read_only").unwrap() != "on" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    connect(&[("PGTARGETSESSIONATTRS", "read-write")]).await.unwrap_err();
+    connect(&[("PGTARGETSESSIONATTRS", "read-only")]).await.unwrap();
+    connect(&[("PGTARGETSESSIONATTRS", "primary")]).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_password_it_says_where_to_put_one_and_does_not_ask() {
     let cluster = Cluster::shared();

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
 use crate::args::retention::{Keep, Unfinished};
+use crate::args::server::ServerArgs;
 use crate::args::{DryRun, Init};
 use crate::env;
 
@@ -92,6 +93,8 @@ pub(crate) struct Dump {
     #[command(flatten)]
     pub(crate) tools: Tools,
     #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
 
@@ -120,6 +123,8 @@ pub(crate) struct Ls {
     /// List the databases of the server instead: what each is for, from what, since when
     #[arg(long, conflicts_with = "only_db_names")]
     pub(crate) local: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 /// Arguments of `pg show`.
@@ -149,8 +154,8 @@ pub(crate) struct Verify {
 pub(crate) struct Restore {
     /// The dump's key, a database (or its URL without password) for its latest complete dump, or DATABASE~1 for the one
     /// before; or :previous, :current (:pre, :post) or :NAME for a local database
-    #[arg(value_name = "KEY|DATABASE|:LOCAL")]
-    pub(crate) wanted: String,
+    #[arg(value_name = "KEY|DATABASE|:LOCAL", required_unless_present = "dbname")]
+    pub(crate) wanted: Option<String>,
     /// Database to restore into [default: the one that was dumped]
     #[arg(long, value_name = "DATABASE")]
     pub(crate) into: Option<String>,
@@ -193,6 +198,8 @@ pub(crate) struct Restore {
     #[command(flatten)]
     pub(crate) tools: Tools,
     #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
 
@@ -222,6 +229,8 @@ pub(crate) struct HooksTest {
     pub(crate) hooks: AllHooks,
     #[command(flatten)]
     pub(crate) tools: Tools,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 /// Arguments of `pg copy`.
@@ -238,6 +247,8 @@ pub(crate) struct Copy {
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
 
@@ -249,6 +260,8 @@ pub(crate) struct DropLocal {
     /// Confirm that this database is dropped, although lastgood did not make it
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }
@@ -290,6 +303,8 @@ pub(crate) struct Part {
 pub(crate) struct Recover {
     /// Database, connection string or URL of the server [default: from the environment]
     pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }

@@ -7,6 +7,7 @@ use backup_core::probe;
 use backup_core::progress::{SharedProgress, Silent};
 use backup_core::store::SharedStore;
 use jiff::SignedDuration;
+use pg_clone::inspect::ServerFacts;
 use pg_clone::{Server, inspect, recover};
 use serde::Serialize;
 
@@ -83,9 +84,13 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
     let mut findings = Findings::default();
     let checks = async {
         location(&mut findings, context).await;
-        let named = arguments.database.is_some() || env::names_a_server() || context.settings.layer().url.is_some();
+        let said = arguments.database.is_some() || arguments.server.is_given();
+        let named = said || env::names_a_server() || context.settings.layer().url.is_some();
         let bin_dir = arguments.tools.pg_bin.clone().or_else(|| context.settings.bin_dir());
-        if named && let Some((server, database)) = findings.take(context.server(arguments.database.as_deref())) {
+        if named
+            && let Some((server, database)) =
+                findings.take(context.server_of(&arguments.server, arguments.database.as_deref()))
+        {
             postgres(&mut findings, &server, database.as_deref(), bin_dir.as_deref()).await;
         } else if !named {
             findings.ok("no server was checked: name a database, or set PGHOST or LASTGOOD_PG_URL");
@@ -140,16 +145,33 @@ async fn unfinished(findings: &mut Findings, store: &SharedStore, context: &Cont
     }
 }
 
+/// Whether the role may read what a dump reads, and do what a restore does. Whoever only dumps need not do the latter.
+async fn rights(findings: &mut Findings, server: &Server, facts: &ServerFacts, database: Option<&str>) {
+    let Some(database) = database else {
+        if !facts.may_create_databases {
+            findings.warn(
+                format!("`{}` may dump and not restore", facts.role),
+                format!("a restore creates a database beside the live one: `ALTER ROLE {} CREATEDB`", facts.role),
+            );
+        }
+        return;
+    };
+    let readable = Box::pin(inspect::dumpable(server, database)).await;
+    if let Some(tables) = findings.take(readable.map_err(CliError::from)) {
+        let tables = counted(tables, "table", "tables");
+        findings.ok(format!("`{}` may read all of `{database}` ({tables} with rows)", facts.role));
+    }
+    let against = Box::pin(inspect::restorable(server, database)).await;
+    for problem in findings.take(against.map_err(CliError::from)).unwrap_or_default() {
+        findings.warn(format!("nothing could be restored over `{database}`: {}", problem.what), problem.help);
+    }
+}
+
 async fn postgres(findings: &mut Findings, server: &Server, database: Option<&str>, bin_dir: Option<&Path>) {
     let asked = Box::pin(inspect::server(server, database)).await;
     let Some(facts) = findings.take(asked.map_err(CliError::from)) else { return };
     findings.ok(format!("{} is PostgreSQL {}, and we are `{}`", facts.server, facts.version, facts.role));
-    if !facts.may_create_databases {
-        findings.warn(
-            format!("`{}` may dump and not restore", facts.role),
-            format!("a restore creates a database beside the live one: `ALTER ROLE {} CREATEDB`", facts.role),
-        );
-    }
+    rights(findings, server, &facts, database).await;
     for name in ["pg_dump", "pg_restore"] {
         let found = inspect::program(name, facts.major, bin_dir).await;
         if let Some(program) = findings.take(found.map_err(CliError::from)) {

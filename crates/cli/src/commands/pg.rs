@@ -64,6 +64,8 @@ fn required(database: Option<String>) -> CliResult<String> {
 fn named(database: Option<&str>, context: &Context) -> CliResult<Option<String>> {
     match database {
         None => Ok(None),
+        // Nothing of the environment is asked that may be about other servers.
+        Some(text) if pg_clone::is_plain_name(text) => Ok(Some(text.to_owned())),
         // Only the database of the argument itself: one from the environment would hide the others.
         Some(text) => Ok(context.server(Some(text))?.1),
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Command;
+use pg_clone::libpq::{SETTINGS, Treatment};
 
 use crate::args;
 use crate::context::Context;
@@ -56,6 +57,36 @@ fn variables() -> String {
         for variable in VARIABLES.iter().filter(|variable| variable.group == group) {
             text.push_str(&format!("| `{}` | {} |\n", variable.name, variable.meaning));
         }
+        if group == Group::Postgres {
+            text.push_str(&libpq_settings());
+        }
+    }
+    text
+}
+
+/// The table of libpq's settings.
+fn libpq_settings() -> String {
+    let mut text = "\n### Settings of libpq\n\nAll of PostgreSQL 18, in connection strings, URLs, service files and as \
+                    variables. What is refused ends with exit code 2 before anything is done, unless its value stands in \
+                    the column. Of what says the same, the first counts: options and arguments, `LASTGOOD_PG_URL` or \
+                    `DATABASE_URL` (only where the former name no host), the service, the variables here, the \
+                    configuration file.\n\n| parameter | variable | here | |\n|---|---|---|---|\n"
+        .to_owned();
+    let code = |name: Option<&str>| name.map_or_else(String::new, |name| format!("`{name}`"));
+    for setting in SETTINGS {
+        let here = match setting.treatment {
+            Treatment::Honoured => "honoured".to_owned(),
+            Treatment::Ignored => "changes nothing".to_owned(),
+            Treatment::Refused { unless: [] } => "refused".to_owned(),
+            Treatment::Refused { unless } => {
+                format!(
+                    "refused, but for {}",
+                    unless.iter().map(|value| code(Some(value))).collect::<Vec<_>>().join(", ")
+                )
+            }
+        };
+        let (keyword, variable) = (code(setting.keyword), code(setting.variable));
+        text.push_str(&format!("| {keyword} | {variable} | {here} | {} |\n", setting.note));
     }
     text
 }

@@ -42,6 +42,14 @@ fn hooks_ran(hooks: &[HookReport]) -> String {
     }
 }
 
+/// What a dry run says of a confirmation that its run will want and that has not been given.
+pub(crate) fn needs_confirmation(wanted: bool, database: &str, given: Option<&str>) -> String {
+    match wanted && given.is_none() {
+        true => format!("\n  the run needs --confirm-database {database}"),
+        false => String::new(),
+    }
+}
+
 /// Lines of `name  value`, the values under each other; empty values are left out.
 fn facts(facts: &[(&str, String)]) -> String {
     let shown = || facts.iter().filter(|(_, value)| !value.is_empty());

@@ -2,12 +2,16 @@
 
 mod address;
 mod child;
+mod demands;
 mod environment;
 mod failure;
 mod resolve;
+mod server_options;
 mod session;
 mod settings;
+mod watch;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,22 +22,20 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_postgres::config;
 use tokio_postgres::error::DbError;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::Address;
 pub use crate::adapters::connection::child::ChildEnvironment;
 pub(crate) use crate::adapters::connection::child::without_secrets;
+use crate::adapters::connection::demands::{ChannelBinding, RequireAuth, SessionAttributes};
 pub use crate::adapters::connection::environment::Environment;
 pub(crate) use crate::adapters::connection::session::DrivenSession;
+use crate::adapters::connection::session::Opening;
 pub use crate::adapters::connection::session::Session;
 use crate::adapters::passfile::{self, Login};
 pub use crate::adapters::tls::SslMode;
-use crate::adapters::tls::connector;
+use crate::adapters::tls::{Roots, connector};
 use crate::error::{PgError, PgResult};
 use crate::guard::Guard;
-
-/// A dump leaves connections idle for long: without probes a firewall forgets them.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
 /// Where an argument came from. What stands on a command line can be read by every user of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,79 +46,37 @@ pub enum Origin {
     Environment,
 }
 
-/// A server and how to log in. Clones stay with the host the first of them reached: a run that came upon two servers
-/// would mix their databases.
+/// A server and how to log in. Clones stay with the host, and of a name's several addresses with the one, that the first of
+/// them reached: a run that came upon two servers would mix their databases.
 #[derive(Clone, Debug)]
 pub struct Server {
     addresses: Vec<Address>,
-    /// The address of the first connection, by its place.
-    chosen: Arc<OnceLock<usize>>,
+    /// Where the first connection led.
+    chosen: Arc<OnceLock<Reached>>,
     user: String,
     password: Option<Secret>,
     passfile: Option<PathBuf>,
     sslmode: Option<SslMode>,
-    root_certificates: Option<PathBuf>,
+    roots: Roots,
     connect_timeout: Option<Duration>,
     channel_binding: Option<ChannelBinding>,
     session_attributes: SessionAttributes,
+    require_auth: Option<RequireAuth>,
+    /// The user that the server behind a socket must run as.
+    require_peer: Option<String>,
+    /// Settings for every session, ours and those of programs.
+    options: Option<String>,
     application_name: String,
     /// How long any statement may take; zero for any time.
     statement_timeout: Duration,
     guard: Arc<Guard>,
 }
 
-/// Whether the password exchange is tied to the TLS connection (libpq's `channel_binding`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ChannelBinding {
-    Disable,
-    Prefer,
-    Require,
-}
-
-impl ChannelBinding {
-    fn parse(text: &str) -> PgResult<Self> {
-        match text {
-            "disable" => Ok(Self::Disable),
-            "prefer" => Ok(Self::Prefer),
-            "require" => Ok(Self::Require),
-            _ => Err(invalid("channel_binding", "is none of disable, prefer, require")),
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Disable => "disable",
-            Self::Prefer => "prefer",
-            Self::Require => "require",
-        }
-    }
-
-    fn driver(self) -> config::ChannelBinding {
-        match self {
-            Self::Disable => config::ChannelBinding::Disable,
-            Self::Prefer => config::ChannelBinding::Prefer,
-            Self::Require => config::ChannelBinding::Require,
-        }
-    }
-}
-
-/// Which of several hosts will do (libpq's `target_session_attrs`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SessionAttributes {
-    Any,
-    ReadWrite,
-    ReadOnly,
-}
-
-impl SessionAttributes {
-    fn parse(text: &str) -> PgResult<Self> {
-        match text {
-            "any" => Ok(Self::Any),
-            "read-write" | "primary" => Ok(Self::ReadWrite),
-            "read-only" | "standby" => Ok(Self::ReadOnly),
-            _ => Err(invalid("target_session_attrs", "is none of any, read-write, read-only, primary, standby")),
-        }
-    }
+/// One of the addresses, by its place, and what its name led to.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    at: usize,
+    ip: Option<IpAddr>,
 }
 
 impl Server {
@@ -146,19 +106,18 @@ impl Server {
     /// # Errors
     /// [`PgError::Unreachable`], [`PgError::NoDatabase`], or [`PgError::Usage`] for an unsafe password file.
     pub async fn connect(&self, database: &str) -> PgResult<Session> {
-        self.connect_any(database, |address, config, tls| Box::pin(Session::open(address, config, tls))).await
+        self.connect_any(database, |opening| Box::pin(Session::open(opening))).await
     }
 
     /// [`Server::connect`], with the server's notices.
     pub(crate) async fn connect_hearing(&self, database: &str, notices: mpsc::Sender<DbError>) -> PgResult<Session> {
-        let open =
-            |_, config, tls| -> BoxFuture<'static, _> { Box::pin(Session::open_hearing(config, tls, notices.clone())) };
+        let open = |opening| -> BoxFuture<'static, _> { Box::pin(Session::open_hearing(opening, notices.clone())) };
         self.connect_any(database, open).await
     }
 
     /// [`Server::connect`], for a session that its user drives.
     pub(crate) async fn connect_driven(&self, database: &str) -> PgResult<DrivenSession> {
-        self.connect_any(database, |address, config, tls| Box::pin(DrivenSession::open(address, config, tls))).await
+        self.connect_any(database, |opening| Box::pin(DrivenSession::open(opening))).await
     }
 
     /// Connects to a database from which others can be created and renamed: `postgres`, else `template1`.
@@ -186,70 +145,91 @@ impl Server {
     /// The addresses to try: all, or the one that answered first.
     fn candidates(&self) -> &[Address] {
         match self.chosen.get() {
-            Some(at) => &self.addresses[*at..=*at],
+            Some(reached) => &self.addresses[reached.at..=reached.at],
             None => &self.addresses,
         }
     }
 
+    /// Tries what may be meant in turn, and stays with the first that answers.
     async fn connect_any<T>(
         &self,
         database: &str,
-        open: impl Fn(Address, config::Config, MakeRustlsConnect) -> BoxFuture<'static, Result<T, Cause>>,
+        open: impl Fn(Opening) -> BoxFuture<'static, Result<T, Cause>>,
     ) -> PgResult<T> {
+        if let Some(reached) = self.chosen.get() {
+            // Found fit before; it may have become a primary since, and is the same server all the same.
+            return self.connect_to(*reached, SessionAttributes::Any, database, &open).await;
+        }
         let mut failed = None;
-        for address in self.candidates() {
-            let (config, tls) = self.prepare(address, database)?;
-            let opening = open(address.clone(), config, tls);
-            // Around all of it: a server that takes the connection and then says nothing must not be waited for.
-            let opened = match self.connect_timeout {
-                None => opening.await,
-                Some(timeout) => tokio::time::timeout(timeout, opening).await.unwrap_or_else(|late| Err(late.into())),
-            };
-            match opened.map_err(|error| self.not_opened(address, database, error)) {
-                Ok(opened) => {
-                    if let Some(at) = self.addresses.iter().position(|other| other == address) {
-                        let _ = self.chosen.set(at);
+        for attributes in self.session_attributes.rounds() {
+            for (at, address) in self.addresses.iter().enumerate() {
+                let ips = match self.in_time(async { Ok(address.ips().await?) }).await {
+                    Ok(ips) => ips,
+                    Err(error) => {
+                        failed = Some(self.not_opened(address, database, error));
+                        continue;
                     }
-                    return Ok(opened);
+                };
+                for ip in ips {
+                    let reached = Reached { at, ip };
+                    match self.connect_to(reached, attributes, database, &open).await {
+                        Ok(opened) => {
+                            // Only the first counts; nobody connects for the first time from two sides.
+                            let _ = self.chosen.set(reached);
+                            return Ok(opened);
+                        }
+                        Err(error) if failure::may_be_another(&error) => failed = Some(error),
+                        Err(error) => return Err(error),
+                    }
                 }
-                Err(error @ PgError::Unreachable { .. }) => failed = Some(error),
-                Err(error) => return Err(error),
             }
         }
         Err(failed.unwrap_or_else(|| invalid("host", "names no server")))
     }
 
-    fn prepare(&self, address: &Address, database: &str) -> PgResult<(config::Config, MakeRustlsConnect)> {
-        let mode = self.mode_for(address);
+    async fn connect_to<T>(
+        &self,
+        reached: Reached,
+        attributes: SessionAttributes,
+        database: &str,
+        open: &impl Fn(Opening) -> BoxFuture<'static, Result<T, Cause>>,
+    ) -> PgResult<T> {
+        let address = &self.addresses[reached.at];
+        let opening = Opening {
+            address: address.clone(),
+            ip: reached.ip,
+            config: self.login(address, database)?,
+            tls: connector(self.mode_for(address), self.roots.file())?,
+            attributes,
+            require_auth: self.require_auth.clone(),
+            require_peer: self.require_peer.clone(),
+        };
+        self.in_time(open(opening)).await.map_err(|error| self.not_opened(address, database, error))
+    }
+
+    /// Around all of it: a server that takes the connection and then says nothing must not be waited for.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+        match self.connect_timeout {
+            None => work.await,
+            Some(timeout) => tokio::time::timeout(timeout, work).await.unwrap_or_else(|late| Err(late.into())),
+        }
+    }
+
+    fn login(&self, address: &Address, database: &str) -> PgResult<config::Config> {
         let mut config = config::Config::new();
         config
-            .host(&address.host)
-            .port(address.port)
             .user(&self.user)
             .dbname(database)
             .application_name(&self.application_name)
             .options(self.session_options())
-            .ssl_mode(mode.driver())
-            .keepalives(true)
-            .keepalives_idle(KEEPALIVE_IDLE)
-            .target_session_attrs(match self.session_attributes {
-                SessionAttributes::Any => config::TargetSessionAttrs::Any,
-                SessionAttributes::ReadWrite => config::TargetSessionAttrs::ReadWrite,
-                SessionAttributes::ReadOnly => config::TargetSessionAttrs::ReadOnly,
-            });
-        if let Some(ip) = address.ip {
-            config.hostaddr(ip);
-        }
-        if let Some(timeout) = self.connect_timeout {
-            config.connect_timeout(timeout);
-        }
+            .ssl_mode(self.mode_for(address).driver());
         if let Some(binding) = self.channel_binding {
             config.channel_binding(binding.driver());
         }
         if let Some(password) = self.password_for(address, database)? {
             config.password(password.expose());
         }
-        Ok((config, connector(mode, self.root_certificates.as_deref())?))
+        Ok(config)
     }
 
     /// Verified by default wherever a network lies between.
@@ -257,8 +237,9 @@ impl Server {
         match self.sslmode {
             _ if address.is_socket() => SslMode::Disable,
             // As libpq: whoever names an authority wants it asked.
-            Some(SslMode::Require) if self.root_certificates.is_some() => SslMode::VerifyCa,
+            Some(SslMode::Require) if self.roots.file().is_some() => SslMode::VerifyCa,
             Some(mode) => mode,
+            None if self.roots == Roots::System => SslMode::VerifyFull,
             None if address.is_local() => SslMode::Prefer,
             None => SslMode::VerifyFull,
         }
@@ -291,7 +272,7 @@ fn not_that_database(error: &PgError) -> bool {
 fn invalid(name: &str, what: &str) -> PgError {
     PgError::Usage {
         what: format!("the connection parameter `{name}` {what}"),
-        help: "see PGHOST, PGPORT, PGUSER, PGSSLMODE and PGCONNECT_TIMEOUT in the PostgreSQL manual".to_owned(),
+        help: "its values stand in the PostgreSQL manual (libpq, \"Parameter Key Words\"); nothing was done".to_owned(),
     }
 }
 
@@ -324,6 +305,7 @@ mod tests {
         assert_eq!(asked("require", "/ca.pem"), SslMode::VerifyCa);
         assert_eq!(asked("verify-ca", ""), SslMode::VerifyCa);
         assert_eq!(asked("verify-full", "system"), SslMode::VerifyFull);
+        assert_eq!(mode(&[("PGHOST", "localhost"), ("PGSSLROOTCERT", "system")]), SslMode::VerifyFull);
     }
 
     #[tokio::test]

@@ -3,48 +3,92 @@
 use std::collections::BTreeMap;
 
 use crate::error::{PgError, PgResult};
+use crate::libpq;
 
 /// Parameters by libpq's names: `host`, `port`, `user`, `dbname`, `sslmode`…
 pub(crate) type Parameters = BTreeMap<String, String>;
 
-/// What a target on the command line is.
-pub(crate) fn is_url(text: &str) -> bool {
-    text.starts_with("postgres://") || text.starts_with("postgresql://")
+/// Schemes of URLs that mean PostgreSQL, alone or with a driver behind a `+`, as in `postgresql+psycopg://`.
+const SCHEMES: [&str; 3] = ["postgres", "postgresql", "postgis"];
+
+/// Words before a single colon by which other databases are named without `//`: `sqlite:shop.db`, `jdbc:mysql:…`.
+const FOREIGN: [&str; 6] = ["sqlite", "sqlite3", "mysql", "mariadb", "jdbc", "file"];
+
+/// Reads a target: a URL, a connection string, or a database's name.
+pub(crate) fn parse_target(text: &str) -> PgResult<Parameters> {
+    refuse_foreign(text, "the argument")?;
+    Ok(match text {
+        text if is_url(text) => parse_url(text)?,
+        text if is_conninfo(text) => parse_conninfo(text)?,
+        name => Parameters::from([("dbname".to_owned(), name.to_owned())]),
+    })
 }
 
-/// Whether `text` is a URL an application's framework takes for PostgreSQL's: `postgresql+psycopg://`, `postgis://`.
-pub(crate) fn is_application_url(text: &str) -> bool {
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.split('+').next().unwrap_or_default());
-    scheme.is_some_and(|scheme| ["postgres", "postgresql", "postgis"].contains(&scheme))
+/// Reads what must name a server: a URL or a connection string. `place` is where it stands, for people.
+pub(crate) fn parse_server(text: &str, place: &str) -> PgResult<Parameters> {
+    refuse_foreign(text, place)?;
+    match text {
+        text if is_url(text) => parse_url(text),
+        text if is_conninfo(text) => parse_conninfo(text),
+        _ => Err(invalid(&format!("{place} is neither a URL of PostgreSQL nor a connection string"))),
+    }
+}
+
+/// [`parse_server`] for a URL that is an application's too, and may hold parameters of its framework.
+pub(crate) fn parse_application(text: &str, place: &str) -> PgResult<Parameters> {
+    refuse_foreign(text, place)?;
+    if is_url(text) { parse_parts(text, Unknown::Ignored) } else { parse_server(text, place) }
+}
+
+/// Whether a target is the name of a database, and says nothing of a server.
+#[must_use]
+pub fn is_plain_name(target: &str) -> bool {
+    !is_url(target) && !is_conninfo(target) && foreign_scheme(target).is_none()
+}
+
+/// What stands before `://`.
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once("://")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
+    (scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(plain)).then_some(scheme)
+}
+
+fn is_postgres(scheme: &str) -> bool {
+    let base = scheme.split('+').next().unwrap_or_default();
+    SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(base))
+}
+
+fn is_url(text: &str) -> bool {
+    scheme(text).is_some_and(is_postgres)
+}
+
+/// The scheme of a URL that is not PostgreSQL's.
+fn foreign_scheme(text: &str) -> Option<&str> {
+    let before_colon = text.split_once(':').map(|(word, _)| word);
+    let without_slashes = before_colon.filter(|word| FOREIGN.iter().any(|known| known.eq_ignore_ascii_case(word)));
+    scheme(text).filter(|scheme| !is_postgres(scheme)).or(without_slashes)
+}
+
+/// Refuses a URL of something else by its scheme: taken for a name it would lead to another server.
+fn refuse_foreign(text: &str, place: &str) -> PgResult<()> {
+    let Some(scheme) = foreign_scheme(text) else { return Ok(()) };
+    Err(PgError::Usage {
+        what: format!("{place} is a URL of `{scheme}`, not of PostgreSQL"),
+        help:
+            "name the server with a URL such as `postgresql://user@host/NAME`, with -h, -p and -U, or with PGHOST; a \
+               database that is really called so is written `dbname='…'`. Nothing was done"
+                .to_owned(),
+    })
 }
 
 /// Whether `text` is a connection string: libpq takes any database name with `=` in it for one, and so a database of
 /// such a name must be given as `dbname='…'`. We are kinder: the word before `=` must be a parameter's.
-pub(crate) fn is_conninfo(text: &str) -> bool {
-    text.split_once('=').is_some_and(|(name, _)| KNOWN.contains(&name.trim()))
+fn is_conninfo(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, _)| libpq::is_keyword(name.trim()))
 }
 
-/// Parameters we understand; others are refused by name, not ignored.
-const KNOWN: [&str; 15] = [
-    "host",
-    "hostaddr",
-    "port",
-    "user",
-    "password",
-    "passfile",
-    "dbname",
-    "sslmode",
-    "sslrootcert",
-    "connect_timeout",
-    "application_name",
-    "fallback_application_name",
-    "client_encoding",
-    "channel_binding",
-    "target_session_attrs",
-];
-
 /// Parses `key=value key='quoted \' value'`.
-pub(crate) fn parse_conninfo(text: &str) -> PgResult<Parameters> {
+fn parse_conninfo(text: &str) -> PgResult<Parameters> {
     let mut parameters = Parameters::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
@@ -83,13 +127,8 @@ enum Unknown {
 
 /// Parses `postgresql://user:password@host:port,host2:port2/database?name=value`. Passwords may hold `/` and `@` when
 /// they are percent-encoded; a bare `@` belongs to the password up to the last one before the path.
-pub(crate) fn parse_url(text: &str) -> PgResult<Parameters> {
+fn parse_url(text: &str) -> PgResult<Parameters> {
     parse_parts(text, Unknown::Refused)
-}
-
-/// [`parse_url`] for a URL that is an application's too, and may hold parameters of its framework.
-pub(crate) fn parse_application_url(text: &str) -> PgResult<Parameters> {
-    parse_parts(text, Unknown::Ignored)
 }
 
 fn parse_parts(text: &str, unknown: Unknown) -> PgResult<Parameters> {
@@ -129,19 +168,22 @@ fn parse_parts(text: &str, unknown: Unknown) -> PgResult<Parameters> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decode(name)?;
-        if unknown == Unknown::Refused || KNOWN.contains(&name.as_str()) {
-            set(&mut parameters, &name, decode(value)?)?;
+        match name.as_str() {
+            // As libpq: what JDBC's URLs have.
+            "ssl" if value == "true" => set(&mut parameters, "sslmode", "require".to_owned())?,
+            // What libpq has is not the framework's alone, and refused if it cannot be done.
+            name if unknown == Unknown::Refused || libpq::is_keyword(name) => {
+                set(&mut parameters, name, decode(value)?)?;
+            }
+            _ => {}
         }
     }
     Ok(parameters)
 }
 
 fn set(parameters: &mut Parameters, name: &str, value: String) -> PgResult<()> {
-    if !KNOWN.contains(&name) {
-        return Err(PgError::Usage {
-            what: format!("the connection parameter `{name}` is not supported"),
-            help: format!("supported are {}", KNOWN.join(", ")),
-        });
+    if !libpq::is_keyword(name) {
+        return Err(libpq::unknown(name));
     }
     parameters.insert(name.to_owned(), value);
     Ok(())
@@ -210,11 +252,40 @@ mod tests {
     #[test]
     fn an_applications_url_may_hold_what_only_it_knows() {
         let text = "postgresql+psycopg://u:p@h/d?schema=public&sslmode=require&pgbouncer=true";
-        let parsed = parse_application_url(text).unwrap();
+        let parsed = parse_application(text, "DATABASE_URL").unwrap();
         assert_eq!((get(&parsed, "host"), get(&parsed, "sslmode")), ("h".to_owned(), "require".to_owned()));
-        assert!(parse_url(text).unwrap_err().to_string().contains("`schema`"));
-        assert!(is_application_url(text) && is_application_url("postgis://h/d"));
-        assert!(!is_application_url("mysql://h/d") && !is_application_url("postgres"));
+        assert!(parse_server(text, "X").unwrap_err().to_string().contains("`schema`"));
+        // What libpq knows is never passed over.
+        let parsed = parse_application("postgis://h/d?sslcrl=a.crl&ssl=true", "X").unwrap();
+        assert_eq!((get(&parsed, "sslcrl"), get(&parsed, "sslmode")), ("a.crl".to_owned(), "require".to_owned()));
+        assert!(
+            parse_application("shop", "DATABASE_URL").unwrap_err().to_string().starts_with("DATABASE_URL is neither")
+        );
+    }
+
+    #[test]
+    fn urls_of_others_are_refused_by_their_scheme_and_never_taken_for_a_name() {
+        for (text, scheme) in [
+            ("mysql://u:hush@h/d", "mysql"),
+            ("mysql+pymysql://u:hush@h/d", "mysql+pymysql"),
+            ("sqlite:///hush.db", "sqlite"),
+            ("SQLite:hush.db", "SQLite"),
+            ("jdbc:postgresql://h/d?password=hush", "jdbc"),
+            ("s3://hush/prefix", "s3"),
+        ] {
+            let said = [parse_target(text), parse_server(text, "X"), parse_application(text, "X")];
+            for error in said.map(|parsed| parsed.unwrap_err()) {
+                let said = format!("{error} {error:?}");
+                assert!(said.contains(&format!("a URL of `{scheme}`")) && !said.contains("hush"), "{said}");
+            }
+            assert!(!is_plain_name(text), "{text}");
+        }
+        for name in ["shop", "shop:prod", "://x", "1x://y", "postgres", "a=b"] {
+            assert_eq!(get(&parse_target(name).unwrap(), "dbname"), name);
+            assert!(is_plain_name(name), "{name}");
+        }
+        assert_eq!(get(&parse_target("dbname='sqlite:x'").unwrap(), "dbname"), "sqlite:x");
+        assert_eq!(get(&parse_target("POSTGRES://h/d").unwrap(), "host"), "h");
     }
 
     #[test]
@@ -223,7 +294,8 @@ mod tests {
         assert_eq!(get(&parsed, "dbname"), "it's a db");
         assert_eq!(get(&parsed, "host"), "/tmp");
         assert!(parse_conninfo("dbname='open").is_err());
-        assert!(parse_conninfo("service=x").unwrap_err().to_string().contains("`service`"));
+        assert_eq!(get(&parse_target("service = x").unwrap(), "service"), "x");
+        assert!(parse_conninfo("host=h services=x").unwrap_err().to_string().contains("`services`"));
         assert!(is_conninfo("dbname=x") && !is_conninfo("a=b"));
     }
 
@@ -239,6 +311,7 @@ mod tests {
         fn no_url_makes_it_panic(text in "\\PC{0,80}") {
             let _ = parse_url(&text);
             let _ = parse_conninfo(&text);
+            let _ = parse_target(&text);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! TLS to the server: verified by default wherever a network lies between.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -28,6 +28,27 @@ pub enum SslMode {
     VerifyCa,
     /// TLS with a certificate of a trusted authority for the host's name.
     VerifyFull,
+}
+
+/// Whose certificates are trusted (libpq's `sslrootcert`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Roots {
+    /// Nobody said; the system's.
+    Default,
+    /// The system's, on request: any name must be verified then.
+    System,
+    /// Those of a file.
+    File(PathBuf),
+}
+
+impl Roots {
+    /// The file, if it is one's own.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Default | Self::System => None,
+        }
+    }
 }
 
 impl FromStr for SslMode {

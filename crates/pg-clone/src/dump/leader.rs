@@ -131,6 +131,17 @@ impl Locked {
     }
 }
 
+/// What a dump would read and may, without locking it.
+pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<(Session, Selection)> {
+    let session = server.connect(&options.database).await?;
+    let info = catalog::server_info(&*session).await?;
+    let listed = catalog::relations(&*session).await?;
+    prepare(&session).await?;
+    let selection = select(&listed, options, info.in_recovery);
+    readable::check(&*session, &selection).await?;
+    Ok((session, selection))
+}
+
 /// The tables change all the time.
 pub(crate) fn changing(options: &DumpOptions) -> PgError {
     PgError::Refused {

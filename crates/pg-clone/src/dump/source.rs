@@ -4,7 +4,7 @@ use backup_core::source::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked};
+use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked, Selection};
 use super::schema::{self, Moment, SchemaDump, Script};
 use super::sharing::Snapshot;
 use crate::adapters::catalog::{self, Relation};
@@ -92,9 +92,7 @@ impl<S: SchemaDump> Source<S> {
             let schema = S::start(request, moment, run);
             if let Some(leader) = locked.describe(snapshot, run).await? {
                 let large_objects = catalog::large_objects(&**leader.session).await?;
-                if !options.allow_empty && large_objects.is_empty() && leader.selection.is_empty() {
-                    return Err(nothing_there(server, options));
-                }
+                refuse_nothing(server, options, &leader.selection, &large_objects)?;
                 return Ok(Self { leader, tool, large_objects, schema });
             }
         }
@@ -125,9 +123,17 @@ impl<S: SchemaDump> Source<S> {
 }
 
 /// A database without tables is most often the wrong one, or one that somebody emptied.
-fn nothing_there(server: &Server, options: &DumpOptions) -> PgError {
-    PgError::Confirm {
+pub(super) fn refuse_nothing(
+    server: &Server,
+    options: &DumpOptions,
+    selection: &Selection,
+    large_objects: &[u32],
+) -> PgResult<()> {
+    if options.allow_empty || !large_objects.is_empty() || !selection.is_empty() {
+        return Ok(());
+    }
+    Err(PgError::Confirm {
         what: format!("`{}` on {} has no tables and no large objects", options.database, server.describe()),
         help: "nothing was written. If it is the database you mean, dump it with --allow-empty".to_owned(),
-    }
+    })
 }

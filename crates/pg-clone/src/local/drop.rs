@@ -2,15 +2,13 @@
 
 use serde::Serialize;
 
+use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
 use crate::local::list::{self, LocalDatabase, Role};
 use crate::run::Run;
-use crate::target_lock::TargetLock;
+use crate::target_lock::{self, TargetLock};
 use crate::temporary::drop_database;
-
-/// The database everybody connects to first: nothing of ours, and nothing to drop.
-const MAINTENANCE: &str = "postgres";
 
 /// What would be dropped.
 #[derive(Clone, Debug, Serialize)]
@@ -38,11 +36,25 @@ pub async fn prepare_drop(server: &Server, name: &str, run: &Run) -> PgResult<Dr
     server.refuse_if_guarded(name)?;
     run.or_cancelled(async {
         let admin = server.connect_admin_for(name).await?;
+        let standing = adapters::standing::read(&admin, &[name]).await?;
+        standing.refuse_drop(&server.describe(), name)?;
         let plan = DropPlan { server: server.describe(), database: find(server, &admin, name).await? };
-        plan.refuse_others()?;
+        plan.refuse(server)?;
         Ok(plan)
     })
     .await
+}
+
+/// Refuses what [`drop_local`] of this plan would refuse, and changes nothing; but for what nobody has confirmed yet.
+///
+/// # Errors
+/// As [`drop_local`].
+pub async fn check_drop(server: &Server, plan: &DropPlan, confirm: Option<&str>, run: &Run) -> PgResult<()> {
+    plan.refuse(server)?;
+    if confirm.is_some() {
+        plan.refuse_unconfirmed(confirm)?;
+    }
+    run.or_cancelled(target_lock::refuse_if_held(server, plan.database.lock_name())).await
 }
 
 async fn find(server: &Server, admin: &Session, name: &str) -> PgResult<LocalDatabase> {
@@ -52,13 +64,12 @@ async fn find(server: &Server, admin: &Session, name: &str) -> PgResult<LocalDat
 }
 
 impl DropPlan {
-    fn refuse_others(&self) -> PgResult<()> {
+    /// What must not be dropped, and what belongs to a run.
+    fn refuse(&self, server: &Server) -> PgResult<()> {
         let name = &self.database.name;
-        if name == MAINTENANCE {
-            return Err(PgError::Refused {
-                what: format!("`{name}` is the database that programs connect to first"),
-                help: "drop it by hand if you must; nothing was changed".to_owned(),
-            });
+        // A copy is as protected as what it is a copy of.
+        for guarded in [name, self.database.lock_name()] {
+            server.refuse_if_guarded(guarded)?;
         }
         if self.database.role == Role::Temporary {
             return Err(PgError::Refused {
@@ -92,12 +103,8 @@ impl DropPlan {
 /// # Errors
 /// [`PgError::Confirm`] for a live database whose name was not confirmed, [`PgError::Locked`], what the server says.
 pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>, run: &Run) -> PgResult<DropReport> {
-    plan.refuse_others()?;
+    plan.refuse(server)?;
     let name = &plan.database.name;
-    // A copy is as protected as what it is a copy of.
-    for guarded in [name, plan.database.lock_name()] {
-        server.refuse_if_guarded(guarded)?;
-    }
     plan.refuse_unconfirmed(confirm)?;
     let lock = TargetLock::acquire(server, plan.database.lock_name()).await?;
     let admin = server.connect_admin_for(name).await?;

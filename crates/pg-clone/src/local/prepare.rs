@@ -2,16 +2,19 @@
 
 use serde::Serialize;
 
+use crate::adapters;
 use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
-use crate::hook::{Hooks, PlannedHook, Point};
+use crate::hook::{PlannedHook, Point};
 use crate::local::copies::Copies;
 use crate::local::list::{self, LocalDatabase, Role};
 use crate::local::name::{CopyRole, LocalSource};
 use crate::restore::{Problem, Replaced, name_problem, refuse_unconfirmed};
 use crate::run::Run;
+use crate::standing::Undertaking;
 use crate::state::Found;
+use crate::target_lock;
 
 /// What a local database is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -103,15 +106,38 @@ pub async fn prepare(
     source: &LocalSource,
     target: &str,
     purpose: Purpose,
-    hooks: &Hooks,
+    options: &RestoreOptions,
     run: &Run,
 ) -> PgResult<LocalPlan> {
-    let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose))).await?;
-    plan.hooks = hooks.plan(plan.points());
+    options.check()?;
+    let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
+    plan.hooks = options.hooks.plan(plan.points());
     Ok(plan)
 }
 
-async fn look(server: &Server, source: &LocalSource, target: &str, purpose: Purpose) -> PgResult<LocalPlan> {
+/// Refuses what [`restore`](crate::local::restore) of this plan would refuse before it makes anything, and changes nothing;
+/// but for what nobody has confirmed yet.
+///
+/// # Errors
+/// As [`restore`](crate::local::restore).
+pub async fn check(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<()> {
+    plan.refuse_problems()?;
+    if options.confirm.is_some() {
+        plan.refuse_unconfirmed(options)?;
+    }
+    for name in [plan.target.as_str(), plan.source.lock_name()] {
+        run.or_cancelled(target_lock::refuse_if_held(server, name)).await?;
+    }
+    Ok(())
+}
+
+async fn look(
+    server: &Server,
+    source: &LocalSource,
+    target: &str,
+    purpose: Purpose,
+    force: bool,
+) -> PgResult<LocalPlan> {
     server.refuse_if_guarded(target)?;
     let admin = server.connect_admin_for(target).await?;
     let databases = list::among(&admin).await?;
@@ -140,6 +166,9 @@ async fn look(server: &Server, source: &LocalSource, target: &str, purpose: Purp
     };
     plan.problems.extend(name_problem(target));
     plan.problems.extend(problem(&plan));
+    let standing = adapters::standing::read(&admin, &[target, &plan.source.name]).await?;
+    let undertaking = Undertaking { target, replaces: true, source: Some(&plan.source.name), force };
+    plan.problems.extend(standing.problems(&plan.server, undertaking));
     Ok(plan)
 }
 

@@ -12,7 +12,7 @@ use backup_core::progress::Event;
 use backup_core::store::{SharedStore, StoreRead};
 
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::target;
+use crate::adapters::{standing, target};
 use crate::config::RestoreOptions;
 use crate::copy_out::SESSION_SETTINGS;
 use crate::detail::DumpDetail;
@@ -42,8 +42,17 @@ pub(crate) async fn look(
     unselected: &[String],
 ) -> PgResult<(DataPlan, Vec<Problem>)> {
     let session = connect(server, database, false).await?;
+    refuse_unchecked(&session).await?;
     let target = target::read(&*session, detail).await?;
-    Ok(decide::decide(detail, &target, options, unselected))
+    let (plan, mut problems) = decide::decide(detail, &target, options, unselected);
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        detail.sequences.iter().map(|state| (state.schema.as_str(), state.name.as_str())).unzip();
+    let tables: Vec<u32> = target.tables.iter().flatten().map(|table| table.oid).collect();
+    let altered = statements::altered(&target);
+    let sequences = (schemas.as_slice(), names.as_slice());
+    let beyond = standing::out_of_reach(&session, &tables, &altered, sequences, options.replace_rows).await?;
+    problems.extend(decide::no_right(&beyond));
+    Ok((plan, problems))
 }
 
 /// What stands against it where there is no database to put rows into.

@@ -6,6 +6,7 @@ use backup_core::store::SharedStore;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
 use crate::detail::DumpDetail;
@@ -20,6 +21,7 @@ use crate::restore::extensions;
 use crate::restore::select;
 use crate::run::Run;
 use crate::selection::Chosen;
+use crate::standing::{Undertaking, locale_problem};
 
 /// What a restore would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -223,7 +225,8 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
         // The session that is open may be in the very database that is to be renamed.
         admin = server.connect_admin_for(&target).await?;
     }
-    let (server_major, is_standby) = major(&admin).await?;
+    let server_major = major(&admin).await?;
+    let standing = adapters::standing::read(&admin, &[&target]).await?;
     let replaces = replaced(&admin, &target).await?;
     let databases = recover::look(&admin).await?;
     let seen = Seen { admin, server_major, target, replaces };
@@ -241,15 +244,10 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
         plan.copies = local::changes(&databases, &plan.target, options.reversible);
         plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
     }
-    if is_standby {
-        plan.problems.insert(
-            0,
-            Problem { what: format!("{} is a standby", plan.server), help: "restore on its primary".to_owned() },
-        );
-    }
-    if let Some(problem) = name_problem(&plan.target) {
-        plan.problems.insert(0, problem);
-    }
+    let undertaking =
+        Undertaking { target: &plan.target, replaces: !plan.is_data_only(), source: None, force: options.force };
+    let first = name_problem(&plan.target).into_iter().chain(standing.problems(&plan.server, undertaking));
+    plan.problems.splice(0..0, first);
     Ok(plan)
 }
 
@@ -368,13 +366,13 @@ pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     })
 }
 
-/// The server's major version, and whether it is a standby.
-async fn major(admin: &Session) -> PgResult<(u32, bool)> {
+/// The server's major version.
+async fn major(admin: &Session) -> PgResult<u32> {
     let row = admin
-        .query_one("SELECT current_setting('server_version_num')::int / 10000, pg_catalog.pg_is_in_recovery()", &[])
+        .query_one("SELECT current_setting('server_version_num')::int / 10000", &[])
         .await
         .map_err(|error| PgError::sql("reading the server's version", error))?;
-    Ok((row.get::<_, i32>(0).unsigned_abs(), row.get(1)))
+    Ok(row.get::<_, i32>(0).unsigned_abs())
 }
 
 async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {
@@ -384,7 +382,7 @@ async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {
                 THEN pg_catalog.pg_database_size(d.oid) ELSE 0 END, \
                (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
                 WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()) \
-             FROM pg_catalog.pg_database d WHERE d.datname = $1",
+             FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
             &[&target],
         )
         .await
@@ -409,6 +407,8 @@ async fn problems(
             help: "restore on a server of the same or a newer version".to_owned(),
         });
     }
+    let locales = adapters::standing::locales(admin, &detail.database).await?;
+    problems.extend(locale_problem(&detail.database, &locales));
     let extensions: Vec<&str> = detail.extensions.iter().map(|extension| extension.name.as_str()).collect();
     let missing = missing(
         admin,

@@ -9,7 +9,7 @@ use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::hook::{DUMP_POINTS, Point, Trial, scratch_target};
 use crate::restore::hooks::Site;
-use crate::restore::{Checked, RestorePlan, build};
+use crate::restore::{Checked, Reading, RestorePlan, build};
 use crate::run::Run;
 use crate::target_lock::TargetLock;
 use crate::temporary::Temporary;
@@ -30,7 +30,7 @@ pub async fn rehearse(
     options.hooks.check(&DUMP_POINTS)?;
     let begun = Instant::now();
     plan.refuse_problems()?;
-    let source = run.or_cancelled(Checked::open(store, plan, options, run)).await?;
+    let source = run.or_cancelled(Checked::open(store, plan, options, run, Reading::Everything)).await?;
     run.step("hooks.create", &plan.target);
     let lock = run.or_cancelled(TargetLock::acquire(server, &scratch_target())).await?;
     let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;

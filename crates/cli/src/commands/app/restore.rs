@@ -22,9 +22,11 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     }
     let run = surroundings(context);
     if arguments.dry_run.dry_run {
-        let plan = Box::pin(plan_restore(&store, &entry, into, &options, &run)).await?;
+        let plan = Box::pin(plan_restore(&store, &entry, std::sync::Arc::clone(&into), &options, &run)).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
+        // The plan is shown whatever stands against it; the end is the run's.
+        Box::pin(object_backup::restore::rehearse(&store, &entry, into, &options, &run)).await?;
         return Ok(Exit::Ok);
     }
     // Not dropped at a signal: it gives up by itself, and a commit is not left in the middle.

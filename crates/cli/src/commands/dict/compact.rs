@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dictstore_backup::restore::plan_restore;
-use dictstore_backup::{RestoreOptions, RestorePlan, RestoreTo, compact};
+use dictstore_backup::{RestoreOptions, RestorePlan, RestoreTo, compact, restore_from};
 
 use crate::args::dict::Compact;
 use crate::commands::dict::{at, semantics, warn};
@@ -19,6 +19,8 @@ pub(super) async fn run(arguments: &Compact, context: &Context) -> CliResult<Exi
         let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options.to).await?) }).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
+        // The plan is shown whatever stands against it; the end is the run's, which reads all of it first.
+        drop(context.or_cancelled(async { Ok(Box::pin(restore_from(&*store, &options)).await?) }).await?);
         return Ok(Exit::Ok);
     }
     let (clock, progress) = (Arc::clone(&context.run.clock), Arc::clone(&context.run.progress));

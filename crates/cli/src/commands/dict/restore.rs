@@ -17,6 +17,9 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options.to).await?) }).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
+        // The plan is shown whatever stands against it; the end is the run's: all is read, and the file could be written.
+        drop(context.or_cancelled(async { Ok(Box::pin(restore_from(&*store, &options)).await?) }).await?);
+        arguments.to.as_deref().map_or(Ok(()), file::check_writable)?;
         return Ok(Exit::Ok);
     }
     let Some(path) = arguments.to.clone() else {

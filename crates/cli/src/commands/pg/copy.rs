@@ -10,7 +10,7 @@ use crate::error::CliResult;
 use crate::exit::Exit;
 
 pub(super) async fn run(arguments: &Copy, context: &Context) -> CliResult<Exit> {
-    let (server, _) = context.server(None)?;
+    let (server, _) = context.server_of(&arguments.server, None)?;
     let source = LocalSource::name(&arguments.source)?;
     let target = LocalSource::name(&arguments.target)?;
     let mut options = RestoreOptions::new(source.clone());

@@ -15,7 +15,7 @@ use crate::render::pg::{dump_plan, dump_report};
 
 pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> {
     let context = &context.with(&arguments.config, flags(arguments)?)?;
-    let (server, database) = context.server(arguments.database.as_deref())?;
+    let (server, database) = context.server_of(&arguments.server, arguments.database.as_deref())?;
     let mut options = options(arguments, &context.settings, required(database)?)?;
     arguments.hooks.add_to(&mut options.hooks)?;
     if arguments.dry_run.dry_run {

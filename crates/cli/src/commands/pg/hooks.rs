@@ -16,7 +16,7 @@ const TARGET_DEFAULT: &str = "postgres";
 
 pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<Exit> {
     let context = &context.with(&arguments.config, Layer::default())?;
-    let (server, database) = context.server(arguments.database.as_deref())?;
+    let (server, database) = context.server_of(&arguments.server, arguments.database.as_deref())?;
     let mut options = RestoreOptions::new(arguments.from.as_deref().unwrap_or_default());
     options.pg_bin = arguments.tools.pg_bin.clone().or_else(|| context.settings.bin_dir());
     options.hooks = context.settings.hooks();

@@ -10,7 +10,7 @@ use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
-use crate::render::pg::{local_plan, local_report};
+use crate::render::pg::{local_plan, local_report, needs_confirmation};
 
 pub(super) async fn run(
     source: &LocalSource,
@@ -18,7 +18,7 @@ pub(super) async fn run(
     options: RestoreOptions,
     context: &Context,
 ) -> CliResult<Exit> {
-    let (server, database) = context.server(None)?;
+    let (server, database) = context.server_of(&arguments.server.without_dbname(), None)?;
     let target = match &arguments.into {
         Some(target) => target.clone(),
         None => required(database).map_err(|_| {
@@ -41,13 +41,15 @@ pub(super) async fn execute(
     dry_run: bool,
     context: &Context,
 ) -> CliResult<Exit> {
-    let hooks = &options.hooks;
-    let mut plan = Box::pin(local::prepare(server, source, target, purpose, hooks, &context.run)).await?;
+    let mut plan = Box::pin(local::prepare(server, source, target, purpose, &options, &context.run)).await?;
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
     if dry_run {
-        let words = |plan: &LocalPlan| format!("{}\nNothing was changed (dry run)", local_plan(plan, now));
+        let needed = needs_confirmation(plan.replaces.is_some(), &plan.target, options.confirm.as_deref());
+        let words = |plan: &LocalPlan| format!("{}{needed}\nNothing was changed (dry run)", local_plan(plan, now));
         context.printer.result(&plan, words)?;
+        // The plan is shown whatever stands against it; the end is the run's.
+        Box::pin(local::check(server, &plan, &options, &context.run)).await?;
         return Ok(Exit::Ok);
     }
     confirm(&plan, &mut options, context).await?;

@@ -5,7 +5,7 @@ use pg_clone::list::{self, Filter};
 use crate::args::pg::Ls;
 use crate::commands::pg::named;
 use crate::context::Context;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::pg::{listing, local_listing};
 
@@ -13,7 +13,14 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     if arguments.local {
         return local(arguments, context).await;
     }
-    let database = named(arguments.database.as_deref(), context)?;
+    let server = &arguments.server;
+    if server.host.is_some() || server.port.is_some() || server.username.is_some() {
+        return Err(CliError::usage(
+            "`-h`, `-p` and `-U` name a server, and the dumps are in the location",
+            "add `--local` to list the databases of the server, or leave them out; nothing was done",
+        ));
+    }
+    let database = named(server.target(arguments.database.as_deref())?, context)?;
     let store = context.open().await?;
     let run = &context.run;
     if arguments.only_db_names {
@@ -41,8 +48,8 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
 
 /// The databases of the server; of one database only it and what was made from it.
 async fn local(arguments: &Ls, context: &Context) -> CliResult<Exit> {
-    let (server, database) = context.server(arguments.database.as_deref())?;
-    let wanted = database.filter(|_| arguments.database.is_some());
+    let (server, database) = context.server_of(&arguments.server, arguments.database.as_deref())?;
+    let wanted = database.filter(|_| arguments.database.is_some() || arguments.server.dbname.is_some());
     let mut databases = context.or_cancelled(async { Ok(pg_clone::local::list(&server).await?) }).await?;
     databases.retain(|it| {
         wanted.as_ref().is_none_or(|wanted| it.name == *wanted || it.of.as_deref() == Some(wanted.as_str()))

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::render::pg::recover_report;
 
 pub(super) async fn run(arguments: &Recover, context: &Context) -> CliResult<Exit> {
-    let (server, _) = context.server(arguments.database.as_deref())?;
+    let (server, _) = context.server_of(&arguments.server, arguments.database.as_deref())?;
     let dry_run = arguments.dry_run.dry_run;
     let report = if dry_run {
         // Its warnings speak of what was done, and nothing is.
@@ -22,5 +22,8 @@ pub(super) async fn run(arguments: &Recover, context: &Context) -> CliResult<Exi
         Box::pin(recover::recover(&server, &context.run.progress)).await?
     };
     context.printer.result(&report, |report| recover_report(report, dry_run))?;
+    if dry_run {
+        Box::pin(recover::check(&server, &report)).await?;
+    }
     Ok(Exit::Ok)
 }

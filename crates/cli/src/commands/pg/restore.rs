@@ -15,7 +15,7 @@ use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
-use crate::render::pg::{restore_notes, restore_plan, restore_report};
+use crate::render::pg::{needs_confirmation, restore_notes, restore_plan, restore_report};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     let flags = Layer {
@@ -24,8 +24,9 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     };
     let configuration = arguments.config.as_deref().unwrap_or(CONFIG_DEFAULT);
     let context = &context.with(configuration, flags)?;
-    if let Some(source) = LocalSource::parse(&arguments.wanted) {
-        let mut options = options(arguments, &context.settings, arguments.wanted.clone())?;
+    let named = arguments.server.target(arguments.wanted.as_deref())?.unwrap_or_default();
+    if let Some(source) = LocalSource::parse(named) {
+        let mut options = options(arguments, &context.settings, named.to_owned())?;
         if options.selection.is_partial() {
             return Err(whole_copies_only(&options.wanted).into());
         }
@@ -33,10 +34,10 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         return local_restore::run(&source, arguments, options, context).await;
     }
     // A key is no connection string, although a database of a name such as `host=x` makes it look like one.
-    let (server, wanted) = match DumpKey::parse(&arguments.wanted) {
-        Some(_) => (context.server(None)?.0, arguments.wanted.clone()),
+    let (server, wanted) = match DumpKey::parse(named) {
+        Some(_) => (context.server_of(&arguments.server.without_dbname(), None)?.0, named.to_owned()),
         None => {
-            let (server, database) = context.server(Some(&arguments.wanted))?;
+            let (server, database) = context.server_of(&arguments.server.without_dbname(), Some(named))?;
             (server, required(database)?)
         }
     };
@@ -48,8 +49,11 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
     if arguments.dry_run.dry_run {
-        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan, now));
+        let needed = needs_confirmation(plan.changes_a_database(), &plan.target, options.confirm.as_deref());
+        let words = |plan: &RestorePlan| format!("{}{needed}\nNothing was changed (dry run)", restore_plan(plan, now));
         context.printer.result(&plan, words)?;
+        // The plan is shown whatever stands against it; the end is the run's.
+        Box::pin(restore::check(&server, &store, &plan, &options, &context.run)).await?;
         return Ok(Exit::Ok);
     }
     for note in restore_notes(&plan) {

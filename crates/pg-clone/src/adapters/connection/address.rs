@@ -2,13 +2,18 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::either::Either;
 
+use crate::adapters::connection::environment::user_of;
 use crate::adapters::connection::invalid;
 use crate::adapters::connection::session::RawSocket;
 use crate::error::PgResult;
+
+/// A dump leaves connections idle for long: without probes a firewall forgets them.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
 /// PostgreSQL's port.
 const PORT_DEFAULT: u16 = 5432;
@@ -61,17 +66,40 @@ impl Address {
         self.is_socket() || ip.map_or(self.host == "localhost", |ip| ip.is_loopback())
     }
 
-    pub(super) async fn open(self) -> std::io::Result<RawSocket> {
+    /// Where the name leads: several addresses may be behind one, and several servers. A socket has none.
+    pub(super) async fn ips(&self) -> std::io::Result<Vec<Option<IpAddr>>> {
+        if self.is_socket() || self.ip.is_some() {
+            return Ok(vec![self.ip]);
+        }
+        let mut ips: Vec<Option<IpAddr>> = Vec::new();
+        for found in tokio::net::lookup_host((self.host.as_str(), self.port)).await? {
+            if !ips.contains(&Some(found.ip())) {
+                ips.push(Some(found.ip()));
+            }
+        }
+        if ips.is_empty() {
+            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address"));
+        }
+        Ok(ips)
+    }
+
+    /// Opens a connection to the socket, or to `ip`, where `peer` names the user that the server behind a socket must be.
+    pub(super) async fn open(&self, ip: Option<IpAddr>, peer: Option<&str>) -> std::io::Result<RawSocket> {
         if self.is_socket() {
             let path = Path::new(&self.host).join(format!(".s.PGSQL.{}", self.port));
-            return Ok(Either::Right(UnixStream::connect(path).await?));
+            let stream = UnixStream::connect(path).await?;
+            if let Some(peer) = peer {
+                refuse_other_peer(peer, stream.peer_cred()?.uid())?;
+            }
+            return Ok(Either::Right(stream));
         }
-        let stream = match self.ip {
+        let stream = match ip {
             Some(ip) => TcpStream::connect((ip, self.port)).await?,
-            None => TcpStream::connect((self.host, self.port)).await?,
+            None => TcpStream::connect((self.host.as_str(), self.port)).await?,
         };
         stream.set_nodelay(true)?;
         rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
+        rustix::net::sockopt::set_tcp_keepidle(&stream, KEEPALIVE_IDLE)?;
         Ok(Either::Left(stream))
     }
 }
@@ -80,6 +108,16 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }
+}
+
+/// libpq's `requirepeer`.
+fn refuse_other_peer(wanted: &str, uid: u32) -> std::io::Result<()> {
+    let name = user_of(uid).unwrap_or_else(|| uid.to_string());
+    if name == wanted {
+        return Ok(());
+    }
+    let what = format!("the server behind the socket runs as `{name}`, and requirepeer asks for `{wanted}`");
+    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, what))
 }
 
 fn parse_ip(text: &str) -> PgResult<Option<IpAddr>> {
@@ -127,6 +165,15 @@ mod tests {
         }
         let error = list("a", None, "hush").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_server_of_another_user_is_no_peer() {
+        let me = rustix::process::geteuid().as_raw();
+        let name = user_of(me).unwrap();
+        refuse_other_peer(&name, me).unwrap();
+        let error = refuse_other_peer("somebody", me).unwrap_err().to_string();
+        assert!(error.contains(&name) && error.contains("somebody"), "{error}");
     }
 
     #[test]

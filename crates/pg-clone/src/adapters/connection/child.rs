@@ -11,6 +11,7 @@ use crate::adapters::connection::address::Address;
 use crate::adapters::connection::{Server, invalid};
 use crate::adapters::tls::SslMode;
 use crate::error::{PgError, PgResult};
+use crate::libpq;
 
 /// Where Debian and its kin keep the certificates a libpq before 16 cannot find by itself.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -63,9 +64,9 @@ impl ChildEnvironment {
 fn hidden_from_hooks(name: &str) -> bool {
     const OURS: [&str; 5] =
         ["DATABASE_URL", "LASTGOOD_PG_URL", "LASTGOOD_CRASH_AT", "LASTGOOD_PAUSE_AT", "LASTGOOD_PAUSE_FILE"];
-    // libpq's names are PG and one word, but for one of them (PostgreSQL manual, "Environment Variables").
-    let libpqs = name.strip_prefix("PG").is_some_and(|rest| !rest.is_empty() && !rest.contains('_'));
-    libpqs || name == "PGCONNECT_TIMEOUT" || OURS.contains(&name)
+    // libpq's names are PG and one word: those of versions to come, too.
+    let looks_like_libpqs = name.strip_prefix("PG").is_some_and(|rest| !rest.is_empty() && !rest.contains('_'));
+    looks_like_libpqs || libpq::is_variable(name) || OURS.contains(&name)
 }
 
 /// `postgresql://user@host:port/database`. A folder stands there encoded, as libpq takes it.
@@ -93,6 +94,8 @@ impl Server {
     /// When the file cannot be written.
     pub fn child_environment(&self, database: &str) -> PgResult<ChildEnvironment> {
         let address = self.candidates().first().ok_or_else(|| invalid("host", "names no server"))?;
+        // Where we are connected, whatever the name would lead to when it is asked again.
+        let ip = self.chosen.get().and_then(|reached| reached.ip).or(address.ip);
         let mode = self.mode_for(address);
         let mut variables: Vec<(&'static str, OsString)> = vec![
             ("PGHOST", address.host.clone().into()),
@@ -102,14 +105,18 @@ impl Server {
             ("PGSSLMODE", mode.as_str().into()),
             ("PGAPPNAME", self.application_name.clone().into()),
             ("PGCONNECT_TIMEOUT", self.connect_timeout.map_or(0, |timeout| timeout.as_secs()).to_string().into()),
+            // We do not speak it; with a ticket at hand libpq would, and be somebody else than we are.
+            ("PGGSSENCMODE", "disable".into()),
         ];
-        if let Some(ip) = address.ip {
-            variables.push(("PGHOSTADDR", ip.to_string().into()));
-        }
-        if let Some(binding) = self.channel_binding {
-            variables.push(("PGCHANNELBINDING", binding.as_str().into()));
-        }
-        let roots = self.root_certificates.as_deref().or_else(|| Some(Path::new(SYSTEM_ROOTS)).filter(|p| p.exists()));
+        let asked = [
+            ("PGHOSTADDR", ip.map(|ip| ip.to_string())),
+            ("PGCHANNELBINDING", self.channel_binding.map(|binding| binding.as_str().to_owned())),
+            ("PGREQUIREAUTH", self.require_auth.as_ref().map(|rule| rule.as_str().to_owned())),
+            ("PGREQUIREPEER", self.require_peer.clone()),
+            ("PGOPTIONS", self.options.clone()),
+        ];
+        variables.extend(asked.into_iter().filter_map(|(name, value)| Some((name, value?.into()))));
+        let roots = self.roots.file().or_else(|| Some(Path::new(SYSTEM_ROOTS)).filter(|p| p.exists()));
         if let (SslMode::VerifyFull | SslMode::VerifyCa, Some(roots)) = (mode, roots) {
             variables.push(("PGSSLROOTCERT", roots.into()));
         }
@@ -143,7 +150,14 @@ mod tests {
     #[test]
     fn p12_a_child_gets_the_password_in_a_private_file_and_nothing_else_of_ours() {
         use std::os::unix::fs::PermissionsExt;
-        let pairs = [("PGHOST", "h"), ("PGUSER", "u"), ("PGPASSWORD", "a:b\\c@'d"), ("AWS_SECRET_ACCESS_KEY", "hush")];
+        let pairs = [
+            ("PGHOST", "h"),
+            ("PGUSER", "u"),
+            ("PGPASSWORD", "a:b\\c@'d"),
+            ("PGOPTIONS", "-c role=app"),
+            ("PGREQUIREAUTH", "scram-sha-256"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ];
         let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap();
         let environment = server.child_environment("a=b").unwrap();
         let mut command = Command::new("pg_dump");
@@ -153,6 +167,7 @@ mod tests {
             command.as_std().get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_owned()))).collect();
         assert_eq!(given["PGDATABASE"], "a=b");
         assert_eq!(given["PGSSLMODE"], "verify-full");
+        assert_eq!((&given["PGOPTIONS"], &given["PGREQUIREAUTH"]), (&"-c role=app".into(), &"scram-sha-256".into()));
         assert!(!given.contains_key("AWS_SECRET_ACCESS_KEY") && !given.contains_key("PGPASSWORD"), "{given:?}");
         let path = std::path::PathBuf::from(&given["PGPASSFILE"]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "*:*:*:*:a\\:b\\\\c@'d\n");
@@ -180,7 +195,16 @@ mod tests {
 
     #[test]
     fn hooks_keep_what_is_not_about_the_database() {
-        for name in ["PGPASSWORD", "PGSERVICE", "PGOPTIONS", "PGCONNECT_TIMEOUT", "DATABASE_URL", "LASTGOOD_PG_URL"] {
+        for name in [
+            "PGPASSWORD",
+            "PGSERVICE",
+            "PGOPTIONS",
+            "PGREQUIREAUTH",
+            "PGLATER",
+            "PGCONNECT_TIMEOUT",
+            "DATABASE_URL",
+            "LASTGOOD_PG_URL",
+        ] {
             assert!(hidden_from_hooks(name), "{name}");
         }
         for name in ["PATH", "AWS_SECRET_ACCESS_KEY", "LASTGOOD_REPO", "DJANGO_SETTINGS_MODULE", "PG_COLOR", "PG"] {

@@ -3,25 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::adapters::conninfo::{Parameters, is_url, parse_conninfo, parse_url};
+use crate::adapters::conninfo::{Parameters, parse_server};
+use crate::adapters::service::Places;
 use crate::error::{PgError, PgResult};
-
-/// libpq's variables (PostgreSQL manual, "Environment Variables") and the parameters they stand for.
-pub(super) const LIBPQ: [(&str, &str); 13] = [
-    ("PGHOST", "host"),
-    ("PGHOSTADDR", "hostaddr"),
-    ("PGPORT", "port"),
-    ("PGUSER", "user"),
-    ("PGPASSWORD", "password"),
-    ("PGPASSFILE", "passfile"),
-    ("PGDATABASE", "dbname"),
-    ("PGSSLMODE", "sslmode"),
-    ("PGSSLROOTCERT", "sslrootcert"),
-    ("PGCONNECT_TIMEOUT", "connect_timeout"),
-    ("PGCHANNELBINDING", "channel_binding"),
-    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
-    ("PGAPPNAME", "application_name"),
-];
+use crate::libpq;
 
 /// Environment variables as a value, so that what reads them can be tested.
 #[derive(Clone, Default)]
@@ -29,6 +14,8 @@ pub struct Environment {
     variables: BTreeMap<String, String>,
     /// The name of the system's user we run as.
     user: Option<String>,
+    /// What options of a command line say.
+    options: Parameters,
     /// What counts where neither an argument nor a variable says anything.
     fallback: Parameters,
 }
@@ -40,21 +27,26 @@ impl Environment {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        Self { variables, user: user_name(&passwd, rustix::process::geteuid().as_raw()), fallback: Parameters::new() }
+        Self { variables, user: user_of(rustix::process::geteuid().as_raw()), ..Self::default() }
     }
 
     /// Just these variables.
     #[must_use]
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { variables, user: None, fallback: Parameters::new() }
+        Self { variables, ..Self::default() }
     }
 
     /// A variable's value; an empty one counts as absent, as in libpq.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Sets what an option of a command line says: a parameter by libpq's name, such as `host`. It counts more than every
+    /// variable; where the target itself says something else, nobody knows which is meant.
+    pub fn set_option(&mut self, parameter: &str, value: impl Into<String>) {
+        self.options.insert(parameter.to_owned(), value.into());
     }
 
     /// Sets what counts where neither an argument nor a variable says anything: a parameter by libpq's name, such as
@@ -68,7 +60,7 @@ impl Environment {
     /// # Errors
     /// [`PgError::Usage`] for what cannot be understood, and for a password: it is meant to stand in a file.
     pub fn set_fallback_url(&mut self, url: &str) -> PgResult<()> {
-        let parameters = if is_url(url) { parse_url(url)? } else { parse_conninfo(url)? };
+        let parameters = parse_server(url, "the configured URL")?;
         if parameters.contains_key("password") {
             return Err(PgError::Usage {
                 what: "a password does not belong into a configuration file".to_owned(),
@@ -87,11 +79,23 @@ impl Environment {
         self.fallback.iter().filter(|(name, _)| fits(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
+    /// What options say; an empty value says nothing, as for `psql`.
+    pub(super) fn options(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.options.iter().filter(|(_, value)| !value.is_empty())
+    }
+
+    /// What libpq's variables say, but for the service and its file.
     pub(super) fn parameters(&self) -> Parameters {
-        let pairs = LIBPQ
-            .iter()
-            .filter_map(|(variable, parameter)| Some(((*parameter).to_owned(), self.get(variable)?.to_owned())));
-        pairs.collect()
+        libpq::variables()
+            .filter(|(_, keyword)| !["service", "servicefile"].contains(keyword))
+            .filter_map(|(variable, keyword)| Some((keyword.to_owned(), self.get(variable)?.to_owned())))
+            .collect()
+    }
+
+    /// Where services are looked for.
+    pub(super) fn service_places(&self) -> Places {
+        let path = |name: &str| self.get(name).map(PathBuf::from);
+        Places { named: path("PGSERVICEFILE"), home: path("HOME"), system: path("PGSYSCONFDIR") }
     }
 
     /// Who we are to the server unless somebody says otherwise: as in libpq the system's user, whatever `$USER` says;
@@ -116,6 +120,11 @@ impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.variables.keys()).finish()
     }
+}
+
+/// The name of a user id, if the system's own file has it.
+pub(super) fn user_of(uid: u32) -> Option<String> {
+    user_name(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), uid)
 }
 
 /// The name of a user id, from the text of `/etc/passwd`.

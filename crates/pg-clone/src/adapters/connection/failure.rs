@@ -6,12 +6,19 @@ use backup_core::error::Cause;
 
 use crate::adapters::connection::Server;
 use crate::adapters::connection::address::Address;
-use crate::adapters::connection::session::Pooled;
+use crate::adapters::connection::session::{Pooled, Unfit};
+use crate::adapters::connection::watch::NotAllowed;
 use crate::error::{NO_CONNECTION, PgError};
 
 /// What to do about a pooler.
 const POOLED: &str = "a dump's locks and snapshot do not survive a pooler such as PgBouncer or RDS Proxy: connect to the \
                       server itself (its own PGHOST and PGPORT); nothing was changed";
+
+/// What to do where a server is not of the kind that was asked for.
+const UNFIT: &str = "name a host that is, or leave PGTARGETSESSIONATTRS out; nothing was done";
+
+/// What to do where a server asks for an authentication that was ruled out.
+const NOT_ALLOWED: &str = "no password was sent. Change pg_hba.conf on the server, or PGREQUIREAUTH";
 
 /// What to do where nobody answers.
 const NOT_THERE: &str = "check PGHOST and PGPORT, and that the server runs and takes connections";
@@ -22,7 +29,11 @@ impl Server {
         let error = match error.downcast::<tokio_postgres::Error>() {
             Ok(error) => error,
             Err(source) => {
-                let help = if source.is::<Pooled>() { POOLED } else { NOT_THERE };
+                let help = match &source {
+                    source if source.is::<Pooled>() => POOLED,
+                    source if source.is::<Unfit>() => UNFIT,
+                    _ => NOT_THERE,
+                };
                 return PgError::Unreachable {
                     server: format!("{address}, database `{database}`"),
                     help: help.to_owned(),
@@ -31,6 +42,10 @@ impl Server {
             }
         };
         let server = address.to_string();
+        if is_caused_by::<NotAllowed>(&*error) {
+            let help = NOT_ALLOWED.to_owned();
+            return PgError::Unreachable { server: format!("{server} as `{}`", self.user), help, source: error };
+        }
         match error.code().map(tokio_postgres::error::SqlState::code) {
             Some("3D000") => PgError::NoDatabase { database: database.to_owned(), server },
             // object_not_in_prerequisite_state: the database does not accept connections.
@@ -70,6 +85,35 @@ fn help(code: Option<&str>, text: &str) -> &'static str {
         }
         _ => NOT_THERE,
     }
+}
+
+/// Whether a `T` is among an error's causes.
+fn is_caused_by<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error shows the causes of what it wraps, and not that.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if error.is::<T>() || wrapped.is_some_and(|wrapped| wrapped.is::<T>()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Whether the next host may be tried: nobody answered here, or not the one that was asked for. As in libpq, a server
+/// that does not let us in ends the search: another one behind it would not be the one that was meant.
+pub(super) fn may_be_another(error: &PgError) -> bool {
+    let PgError::Unreachable { source, .. } = error else { return false };
+    let Some(error) = source.downcast_ref::<tokio_postgres::Error>() else { return !source.is::<Pooled>() };
+    // cannot_connect_now: it is starting up or shutting down.
+    !is_caused_by::<NotAllowed>(error) && error.code().is_none_or(|code| code.code() == "57P03") && !rejects_us(error)
+}
+
+/// Whether the driver gave up because it cannot log in here.
+fn rejects_us(error: &tokio_postgres::Error) -> bool {
+    let text = chain(error);
+    ["password missing", "authentication", "TLS"].iter().any(|word| text.contains(word))
 }
 
 /// An error's text with its causes'.

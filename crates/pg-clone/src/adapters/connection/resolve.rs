@@ -8,12 +8,15 @@ use std::time::Duration;
 use backup_core::secret::Secret;
 
 use crate::adapters::connection::address::Address;
-use crate::adapters::connection::{ChannelBinding, Environment, Origin, Server, SessionAttributes, invalid};
-use crate::adapters::conninfo::{
-    Parameters, is_application_url, is_conninfo, is_url, parse_application_url, parse_conninfo, parse_url,
-};
+use crate::adapters::connection::demands::{ChannelBinding, RequireAuth, SessionAttributes};
+use crate::adapters::connection::server_options;
+use crate::adapters::connection::{Environment, Origin, Server, invalid};
+use crate::adapters::conninfo::{Parameters, parse_application, parse_server, parse_target};
+use crate::adapters::service;
+use crate::adapters::tls::{Roots, SslMode};
 use crate::error::{PgError, PgResult};
 use crate::guard::Guard;
+use crate::libpq;
 
 /// Long enough for a distant server, short enough for a cron job to say something.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
@@ -23,24 +26,20 @@ const APPLICATION_NAME_DEFAULT: &str = "lastgood";
 
 impl Server {
     /// Finds out which server and database are meant. `target` is a database name, a connection string
-    /// (`host=… dbname=…`) or a URL. What it leaves open comes from LASTGOOD_PG_URL, or else DATABASE_URL, and then from
-    /// libpq's variables; but a target that names a host of its own gets nothing from a URL, whose password is meant for
-    /// another. Returns the database too, if one is named anywhere.
+    /// (`host=… dbname=…`) or a URL. What it and options leave open comes from LASTGOOD_PG_URL, or else DATABASE_URL, then
+    /// from the service that any of them or PGSERVICE names, then from libpq's variables, each as for `psql`; but a target
+    /// that names a host of its own gets nothing from a URL, whose password is meant for another. Returns the database
+    /// too, if one is named anywhere.
     ///
     /// # Errors
-    /// [`PgError::Usage`] for what cannot be understood, and for a password on the command line.
+    /// [`PgError::Usage`] for what cannot be understood or done, and for a password on the command line.
     pub fn resolve(
         target: Option<&str>,
         origin: Origin,
         environment: &Environment,
     ) -> PgResult<(Self, Option<String>)> {
-        let given = match target {
-            Some(text) if is_url(text) => parse_url(text)?,
-            Some(text) if is_conninfo(text) => parse_conninfo(text)?,
-            Some(name) => Parameters::from([("dbname".to_owned(), name.to_owned())]),
-            None => Parameters::new(),
-        };
-        if given.contains_key("password") && origin == Origin::CommandLine {
+        let mut parameters = target.map_or(Ok(Parameters::new()), parse_target)?;
+        if parameters.contains_key("password") && origin == Origin::CommandLine {
             return Err(PgError::Usage {
                 what: "a password on the command line can be read by every user of this machine".to_owned(),
                 help:
@@ -49,38 +48,49 @@ impl Server {
                         .to_owned(),
             });
         }
-        let names_host =
-            |parameters: &Parameters| ["host", "hostaddr"].iter().any(|name| parameters.contains_key(*name));
-        let mut stronger = environment.parameters();
-        if !names_host(&given) {
-            stronger.extend(environment_url(environment)?);
+        take_options(&mut parameters, environment)?;
+        if !names_host(&parameters) {
+            fill(&mut parameters, environment_url(environment)?);
         }
-        stronger.extend(given);
-        let mut parameters = environment.fallback(names_host(&stronger));
-        parameters.extend(stronger);
+        let served = take_service(&mut parameters, environment.get("PGSERVICE"), environment)?;
+        fill(&mut parameters, environment.parameters());
+        let mut fallback = environment.fallback(names_host(&parameters));
+        if !served {
+            take_service(&mut fallback, None, environment)?;
+        }
+        fill(&mut parameters, fallback);
+        libpq::refuse(&parameters)?;
         let database = parameters.get("dbname").filter(|name| !name.is_empty()).cloned();
         Ok((Self::from_parameters(&parameters, environment)?, database))
     }
 
     fn from_parameters(parameters: &Parameters, environment: &Environment) -> PgResult<Self> {
         let get = |name: &str| parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let sslmode: Option<SslMode> = get("sslmode").map(str::parse).transpose()?;
         let roots = match get("sslrootcert") {
-            Some("system") => None,
-            Some(path) => Some(PathBuf::from(path)),
-            None => environment.default_root_certificates(),
+            Some("system") => Roots::System,
+            Some(path) => Roots::File(PathBuf::from(path)),
+            None => environment.default_root_certificates().map_or(Roots::Default, Roots::File),
         };
+        if roots == Roots::System && sslmode.is_some_and(|mode| mode != SslMode::VerifyFull) {
+            // As libpq: anybody can get a certificate of one of those authorities, for another name.
+            return Err(invalid("sslmode", "must be verify-full with sslrootcert=system"));
+        }
         Ok(Self {
             addresses: Address::list(get("host"), get("hostaddr"), get("port").unwrap_or_default())?,
             chosen: Arc::new(OnceLock::new()),
             user: get("user").or_else(|| environment.user()).unwrap_or("postgres").to_owned(),
             password: get("password").map(Secret::new),
             passfile: get("passfile").map(PathBuf::from).or_else(|| environment.default_passfile()),
-            sslmode: get("sslmode").map(str::parse).transpose()?,
-            root_certificates: roots,
+            sslmode,
+            roots,
             connect_timeout: connect_timeout(get("connect_timeout"))?,
             channel_binding: get("channel_binding").map(ChannelBinding::parse).transpose()?,
             session_attributes: get("target_session_attrs")
                 .map_or(Ok(SessionAttributes::Any), SessionAttributes::parse)?,
+            require_auth: get("require_auth").map(RequireAuth::parse).transpose()?,
+            require_peer: get("requirepeer").map(ToOwned::to_owned),
+            options: get("options").map(server_options::check).transpose()?,
             application_name: get("application_name")
                 .or_else(|| get("fallback_application_name"))
                 .unwrap_or(APPLICATION_NAME_DEFAULT)
@@ -91,17 +101,50 @@ impl Server {
     }
 }
 
-/// What LASTGOOD_PG_URL says, or else DATABASE_URL. The latter is an application's: it may be of another kind of
-/// database, and hold parameters only the application's framework knows.
+/// Takes in what only `parameters` leaves open.
+fn fill(parameters: &mut Parameters, weaker: Parameters) {
+    for (name, value) in weaker {
+        parameters.entry(name).or_insert(value);
+    }
+}
+
+fn names_host(parameters: &Parameters) -> bool {
+    ["host", "hostaddr"].iter().any(|name| parameters.contains_key(*name))
+}
+
+/// Takes in what options say. `psql` lets a connection string win over them; we ask which is meant.
+fn take_options(parameters: &mut Parameters, environment: &Environment) -> PgResult<()> {
+    for (name, value) in environment.options() {
+        if parameters.get(name).is_some_and(|given| given != value) {
+            return Err(PgError::Usage {
+                what: format!("the options name one `{name}`, and the connection string another"),
+                help: "say it once; nothing was done".to_owned(),
+            });
+        }
+        parameters.insert(name.clone(), value.clone());
+    }
+    Ok(())
+}
+
+/// Takes in the settings of the service that is named there, or else of `otherwise`; says whether there was one.
+fn take_service(parameters: &mut Parameters, otherwise: Option<&str>, environment: &Environment) -> PgResult<bool> {
+    let mut places = environment.service_places();
+    if let Some(file) = parameters.remove("servicefile").filter(|path| !path.is_empty()) {
+        places.named = Some(PathBuf::from(file));
+    }
+    let named = parameters.remove("service").filter(|name| !name.is_empty());
+    let Some(service) = named.as_deref().or(otherwise) else { return Ok(false) };
+    fill(parameters, service::lookup(service, &places)?);
+    Ok(true)
+}
+
+/// What LASTGOOD_PG_URL says, or else DATABASE_URL. The latter is an application's, and may hold parameters only the
+/// application's framework knows; of another kind of database it is no reason to look elsewhere.
 fn environment_url(environment: &Environment) -> PgResult<Parameters> {
     if let Some(url) = environment.get("LASTGOOD_PG_URL") {
-        return if is_url(url) { parse_url(url) } else { parse_conninfo(url) };
+        return parse_server(url, "LASTGOOD_PG_URL");
     }
-    match environment.get("DATABASE_URL") {
-        Some(url) if is_application_url(url) => parse_application_url(url),
-        Some(text) if is_conninfo(text) => parse_conninfo(text),
-        _ => Ok(Parameters::new()),
-    }
+    environment.get("DATABASE_URL").map_or(Ok(Parameters::new()), |url| parse_application(url, "DATABASE_URL"))
 }
 
 /// As in libpq, none for zero and negative numbers.
@@ -158,12 +201,98 @@ mod tests {
     }
 
     #[test]
-    fn another_kind_of_database_url_is_none_of_our_business() {
-        let pairs = [("PGHOST", "h1"), ("DATABASE_URL", "mysql://u:p@h2/d2")];
-        assert_eq!(resolve(None, Origin::CommandLine, &pairs).unwrap().0.describe(), "h1:5432");
-        let ours = [("LASTGOOD_PG_URL", "mysql://u:hush@h2/d2")];
-        let error = resolve(None, Origin::CommandLine, &ours).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("hush"));
+    fn another_kind_of_database_url_is_refused_unless_a_server_is_named() {
+        for variable in ["DATABASE_URL", "LASTGOOD_PG_URL"] {
+            let pairs = [("PGHOST", "h1"), (variable, "mysql://u:hush@h2/d2")];
+            for target in [None, Some("shop"), Some("user=u3")] {
+                let error = resolve(target, Origin::CommandLine, &pairs).unwrap_err();
+                let said = format!("{error} {error:?}");
+                assert!(said.contains(&format!("{variable} is a URL of `mysql`")) && !said.contains("hush"), "{said}");
+            }
+            // Nobody reads it then.
+            assert_eq!(resolve(Some("host=h3"), Origin::CommandLine, &pairs).unwrap().0.describe(), "h3:5432");
+        }
+        assert!(resolve(Some("mysql://h/d"), Origin::CommandLine, &[]).is_err());
+    }
+
+    #[test]
+    fn options_count_most_and_must_not_contradict_the_target() {
+        let with = |target: Option<&str>, options: &[(&str, &str)]| {
+            let mut environment = Environment::from_pairs(PAIRS);
+            for (name, value) in options {
+                environment.set_option(name, *value);
+            }
+            let (server, database) = Server::resolve(target, Origin::CommandLine, &environment)?;
+            let login = format!("{}@{}", server.user, server.describe());
+            Ok::<_, PgError>((login, password(&server).is_some(), database))
+        };
+        let shop = Some("shop".to_owned());
+        // Nothing of the URL, which is about another host.
+        assert_eq!(with(Some("shop"), &[("host", "h3")]).unwrap(), ("u1@h3:1".to_owned(), false, shop.clone()));
+        let all = [("host", "h3"), ("port", "3"), ("user", "u3")];
+        assert_eq!(with(Some("shop"), &all).unwrap(), ("u3@h3:3".to_owned(), false, shop.clone()));
+        assert_eq!(with(Some("shop"), &[("port", "3")]).unwrap().0, "u2@h2:3");
+        assert_eq!(with(Some("shop"), &[("host", "")]).unwrap().0, "u2@h2:1");
+        assert_eq!(with(Some("postgres://h3/shop"), &all).unwrap().2, shop);
+        let error = with(Some("postgres://h4/shop"), &all).unwrap_err().to_string();
+        assert!(error.contains("one `host`"), "{error}");
+    }
+
+    #[test]
+    fn a_service_stands_between_what_is_said_and_the_variables() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("services");
+        std::fs::write(&file, "[prod]\nhost=h5\nport=5\nuser=u5\npassword=p5\ndbname=d5\n[bare]\nuser=u6\n").unwrap();
+        let file = file.to_str().unwrap();
+        let with = |target: Option<&str>, pairs: &[(&str, &str)]| {
+            let mut environment =
+                Environment::from_pairs(pairs.iter().copied().chain([("PGSERVICEFILE", file), ("PGUSER", "u1")]));
+            environment.set_fallback_url("postgres://u9@h9:9/d9").unwrap();
+            let (server, database) = Server::resolve(target, Origin::CommandLine, &environment)?;
+            let login = format!("{}@{}/{}", server.user, server.describe(), database.unwrap_or_default());
+            Ok::<_, PgError>((login, password(&server).map(ToOwned::to_owned)))
+        };
+        let prod = ("u5@h5:5/d5".to_owned(), Some("p5".to_owned()));
+        assert_eq!(with(None, &[("PGSERVICE", "prod"), ("PGHOST", "h1"), ("PGPORT", "1")]).unwrap(), prod);
+        assert_eq!(with(Some("service=prod"), &[("PGSERVICE", "nowhere")]).unwrap(), prod);
+        assert_eq!(with(None, &[("LASTGOOD_PG_URL", "service=prod")]).unwrap(), prod);
+        let elsewhere = format!("service=prod servicefile={file}");
+        assert_eq!(with(Some(&elsewhere), &[("PGSERVICEFILE", "/nonexistent")]).unwrap(), prod);
+        assert_eq!(with(Some("postgres:///d3?service=prod"), &[]).unwrap().0, "u5@h5:5/d3");
+        assert_eq!(with(Some("d3"), &[("PGSERVICE", "bare")]).unwrap().0, "u6@h9:9/d3");
+        assert_eq!(with(Some("host=h3 service=prod"), &[]).unwrap().0, "u5@h3:5/d5");
+        assert!(with(None, &[("PGSERVICE", "prdo")]).unwrap_err().to_string().contains("no service `prdo`"));
+        let mut environment = Environment::from_pairs([("PGSERVICEFILE", file)]);
+        environment.set_fallback_url("service=prod").unwrap();
+        let (server, _) = Server::resolve(None, Origin::CommandLine, &environment).unwrap();
+        assert_eq!(server.describe(), "h5:5");
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_wherever_it_is_said_unless_something_stronger_undoes_it() {
+        let gss = [("PGHOST", "h"), ("PGGSSENCMODE", "require")];
+        let error = resolve(None, Origin::CommandLine, &gss).unwrap_err().to_string();
+        assert!(error.contains("`gssencmode` (PGGSSENCMODE)"), "{error}");
+        resolve(Some("gssencmode=disable"), Origin::CommandLine, &gss).unwrap();
+        for target in ["postgres://h/d?sslcert=x", "host=h sslcert=x"] {
+            assert!(resolve(Some(target), Origin::CommandLine, &[]).is_err(), "{target}");
+        }
+        assert!(resolve(None, Origin::CommandLine, &[("DATABASE_URL", "postgres://h/d?sslkey=x&schema=y")]).is_err());
+        for harmless in [("PGCLIENTENCODING", "LATIN1"), ("PGTZ", "UTC"), ("PGGEQO", "off"), ("PGSSLSNI", "1")] {
+            resolve(None, Origin::CommandLine, &[harmless]).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_systems_authorities_are_only_trusted_for_a_name() {
+        let with = |mode: &'static str| {
+            resolve(Some("host=localhost sslrootcert=system"), Origin::CommandLine, &[("PGSSLMODE", mode)])
+        };
+        for weak in ["disable", "prefer", "require", "verify-ca"] {
+            assert!(with(weak).is_err(), "{weak}");
+        }
+        assert_eq!(with("").unwrap().0.roots, Roots::System);
+        with("verify-full").unwrap();
     }
 
     #[test]

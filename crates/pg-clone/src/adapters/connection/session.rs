@@ -1,6 +1,7 @@
 //! One connection and the task that drives it.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,12 +16,15 @@ use tokio::io::BufReader;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::DbError;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, Client, Config, CopyOutStream, Error, SimpleQueryMessage, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, CopyOutStream, Error, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::Address;
+use crate::adapters::connection::demands::{RequireAuth, SessionAttributes};
+use crate::adapters::connection::watch::{Watched, WatchedTls};
 use tokio_util::either::Either;
 
 /// How long a dropped connection may take to end by itself.
@@ -34,23 +38,45 @@ pub struct Session {
     connection: JoinHandle<()>,
 }
 
+/// What a connection is opened with.
+pub(super) struct Opening {
+    pub(super) address: Address,
+    pub(super) ip: Option<IpAddr>,
+    pub(super) config: Config,
+    pub(super) tls: MakeRustlsConnect,
+    pub(super) attributes: SessionAttributes,
+    pub(super) require_auth: Option<RequireAuth>,
+    pub(super) require_peer: Option<String>,
+}
+
+type Wire = Watched<BufReader<RawSocket>>;
+type TlsWire = Watched<<MakeRustlsConnect as MakeTlsConnect<Wire>>::Stream>;
+
+impl Opening {
+    /// Logs in over a socket that is read `read_bytes` at a time.
+    async fn log_in(&mut self, read_bytes: usize) -> Result<(Client, Connection<Wire, TlsWire>), Cause> {
+        let socket = self.address.open(self.ip, self.require_peer.as_deref()).await?;
+        let offers_tls = self.config.get_ssl_mode() != SslMode::Disable;
+        let rule = self.require_auth.take();
+        let wire = Watched::plain(BufReader::with_capacity(read_bytes, socket), rule.as_ref(), offers_tls);
+        let tls = MakeTlsConnect::<Wire>::make_tls_connect(&mut self.tls, &self.address.host)?;
+        Ok(self.config.connect_raw(wire, WatchedTls::new(tls, rule)).await?)
+    }
+}
+
 impl Session {
-    pub(super) async fn open(_address: Address, config: Config, tls: MakeRustlsConnect) -> Result<Self, Cause> {
-        let (client, connection) = config.connect(tls).await?;
+    pub(super) async fn open(mut opening: Opening) -> Result<Self, Cause> {
+        let (client, connection) = opening.log_in(MESSAGES_READ_BYTES).await?;
         let settings = settings_of_version(connection.parameter("server_version"));
         // How a connection ends is told by the statement it ends under.
         let connection = tokio::spawn(async move { drop(connection.await) });
-        Self::ready(client, connection, settings).await
+        Self::ready(client, connection, settings, opening.attributes).await
     }
 
     /// [`Session::open`], with what the server says beside its answers given to `notices`. While nobody takes them the
     /// connection stands still.
-    pub(super) async fn open_hearing(
-        config: Config,
-        tls: MakeRustlsConnect,
-        notices: mpsc::Sender<DbError>,
-    ) -> Result<Self, Cause> {
-        let (client, mut connection) = config.connect(tls).await?;
+    pub(super) async fn open_hearing(mut opening: Opening, notices: mpsc::Sender<DbError>) -> Result<Self, Cause> {
+        let (client, mut connection) = opening.log_in(MESSAGES_READ_BYTES).await?;
         let settings = settings_of_version(connection.parameter("server_version"));
         let connection = tokio::spawn(async move {
             while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
@@ -60,17 +86,31 @@ impl Session {
                 }
             }
         });
-        Self::ready(client, connection, settings).await
+        Self::ready(client, connection, settings, opening.attributes).await
     }
 
-    async fn ready(client: Client, connection: JoinHandle<()>, settings: &str) -> Result<Self, Cause> {
+    async fn ready(
+        client: Client,
+        connection: JoinHandle<()>,
+        settings: &str,
+        attributes: SessionAttributes,
+    ) -> Result<Self, Cause> {
         let session = Self { client, connection };
-        // One round trip for both.
-        let statements = format!("{settings}; SELECT pg_catalog.current_setting('{MARK}', true)");
+        // One round trip for all. What the server is like is asked before we set anything.
+        let statements = format!(
+            "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'), \
+               pg_catalog.current_setting('{MARK}', true); {settings}"
+        );
         let answers = session.client.simple_query(&statements).await?;
-        let marked =
-            |answer: &SimpleQueryMessage| matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("on"));
-        if !answers.iter().any(marked) {
+        let row = answers.iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let says = |at: usize, text: &str| row.is_some_and(|row| row.get(at) == Some(text));
+        if let Some(misfit) = attributes.misfit(says(0, "t"), says(1, "on")) {
+            return Err(Unfit(misfit).into());
+        }
+        if !says(2, "on") {
             return Err(Pooled.into());
         }
         Ok(session)
@@ -86,17 +126,26 @@ pub(super) const MARK: &str = "lastgood.direct";
 #[error("the startup options were dropped on the way: a connection pooler is in front of the server")]
 pub(super) struct Pooled;
 
-/// Timeouts that only newer servers know, and so cannot be startup options.
+/// The server is none of those that were asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unfit(&'static str);
+
+/// What cannot be a startup option: timeouts that only newer servers know; and writing by default, for whether a server
+/// does that by itself is asked first. A read-only default would stop a swap.
 fn settings_of_version(version: Option<&str>) -> &'static str {
     let major = version.and_then(|version| version.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok());
     match major.unwrap_or_default() {
-        17.. => "SET idle_session_timeout = 0; SET transaction_timeout = 0",
-        14.. => "SET idle_session_timeout = 0",
-        _ => "",
+        17.. => "SET default_transaction_read_only = off; SET idle_session_timeout = 0; SET transaction_timeout = 0",
+        14.. => "SET default_transaction_read_only = off; SET idle_session_timeout = 0",
+        _ => "SET default_transaction_read_only = off",
     }
 }
 
-/// Bytes read from a socket at once.
+/// Bytes read at once from the socket of an ordinary session.
+const MESSAGES_READ_BYTES: usize = 8 * 1024;
+
+/// Bytes read at once from the socket that a table's rows come from.
 const SOCKET_READ_BYTES: usize = 256 * 1024;
 
 /// Statements sent before the rows of an earlier one have arrived. More would gain nothing: a round trip takes less time
@@ -139,18 +188,13 @@ impl DrivenSession {
 
     /// Logs in over a socket that is read in large pieces: the server sends 8 KiB at a time, and one system call for each
     /// would cost a dump a tenth of its time.
-    pub(super) async fn open(address: Address, config: Config, mut tls: MakeRustlsConnect) -> Result<Self, Cause> {
-        let host = address.host.clone();
-        let socket = BufReader::with_capacity(SOCKET_READ_BYTES, address.open().await?);
-        let tls = MakeTlsConnect::<BufReader<RawSocket>>::make_tls_connect(&mut tls, &host)?;
-        let (client, connection) = config.connect_raw(socket, tls).await?;
+    pub(super) async fn open(mut opening: Opening) -> Result<Self, Cause> {
+        let (client, connection) = opening.log_in(SOCKET_READ_BYTES).await?;
         let settings = settings_of_version(connection.parameter("server_version"));
         // How a connection ends is told by the statement it ends under.
         let connection = Box::pin(async move { drop(connection.await) });
         let mut session = Self { client: Driven::Own(client), connection, ended: false };
-        if !settings.is_empty() {
-            session.batch_execute(settings).await?;
-        }
+        session.batch_execute(settings).await?;
         Ok(session)
     }
 

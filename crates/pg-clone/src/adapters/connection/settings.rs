@@ -8,9 +8,8 @@ use crate::adapters::connection::session::MARK;
 use crate::guard::Guard;
 
 /// What every session starts with, whatever is set for the role or the database: limits made for applications would end
-/// a dump or a restore, and a read-only default would stop a swap.
-const SESSION_OPTIONS: &str =
-    "-c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off";
+/// a dump or a restore.
+const SESSION_OPTIONS: &str = "-c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
 
 impl Server {
     /// Lets no statement of a dump or restore take longer than `limit`; zero, the default, is any time. The few
@@ -39,9 +38,11 @@ impl Server {
         self.statement_timeout.as_millis()
     }
 
-    /// Startup options of every session.
+    /// Startup options of every session: the user's, and then ours, for of two the server takes the last.
     pub(super) fn session_options(&self) -> String {
-        format!("-c statement_timeout={} {SESSION_OPTIONS} -c {MARK}=on", self.statement_timeout_ms())
+        let timeout_ms = self.statement_timeout_ms();
+        let ours = format!("-c statement_timeout={timeout_ms} {SESSION_OPTIONS} -c {MARK}=on");
+        self.options.as_ref().map_or_else(|| ours.clone(), |options| format!("{options} {ours}"))
     }
 
     /// Every name and address this server goes by, those of its other hosts too.

@@ -240,6 +240,15 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
     })
 }
 
+/// What the role may not write.
+pub(super) fn no_right(beyond: &[String]) -> Option<Problem> {
+    let names: Vec<String> = beyond.iter().map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| Problem {
+        what: format!("the role may not lock, fill and alter {}", names.join(", ")),
+        help: "connect as their owner, or choose other tables with --table and --exclude-table".to_owned(),
+    })
+}
+
 /// `TRUNCATE` empties no table that another one may refer to, and never one that nobody named.
 fn keys_in_the_way(target: &Target, plan: &DataPlan) -> Option<Problem> {
     if !plan.replace_rows || !plan.tables.iter().any(|table| table.truncated) {

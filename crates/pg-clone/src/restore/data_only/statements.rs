@@ -69,6 +69,13 @@ pub(super) fn tighten(target: &Target) -> Vec<String> {
     alter_keys(target, "NOT DEFERRABLE").chain(on).collect()
 }
 
+/// Tables that [`loosen`] and [`tighten`] alter, which only their owner may.
+pub(super) fn altered(target: &Target) -> Vec<u32> {
+    let held = emptied(target);
+    let keys = own_keys(target).filter(|key| !key.is_deferrable).map(|key| key.table_oid);
+    triggers(target, &held).map(|trigger| trigger.table_oid).chain(keys).collect()
+}
+
 /// Those that would fire: of the tables, and of partitioned ones that are emptied as a whole.
 fn triggers<'a>(target: &'a Target, held: &'a BTreeSet<u32>) -> impl Iterator<Item = &'a TargetTrigger> {
     target.triggers.iter().filter(|trigger| held.contains(&trigger.table_oid))
@@ -154,6 +161,12 @@ mod tests {
                 r#"ALTER TABLE ONLY "public"."p1" ENABLE REPLICA TRIGGER "p1_t""#,
             ]
         );
+    }
+
+    #[test]
+    fn whoever_alters_tables_must_own_them() {
+        assert_eq!(altered(&target()), [1, 2, 20, 20]);
+        assert_eq!(altered(&Target { triggers: Vec::new(), keys: Vec::new(), ..target() }), [0; 0]);
     }
 
     #[test]

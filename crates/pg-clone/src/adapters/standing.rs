@@ -1,0 +1,101 @@
+//! Asks a server what our role may do and what databases are there.
+
+use tokio_postgres::Client;
+
+use crate::error::{PgError, PgResult};
+use crate::settings::DatabaseSettings;
+use crate::standing::{Known, Locales, Standing};
+
+/// SQLSTATE of a locale that the system does not have: invalid_parameter_value.
+const NO_SUCH_LOCALE: &str = "22023";
+
+/// What the server says of us, and of those of `databases` that are there.
+pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standing> {
+    let sql = |error| PgError::sql("asking what the role may do", error);
+    let me = client
+        .query_one(
+            "SELECT current_user::text, me.rolsuper, me.rolcreatedb, pg_catalog.pg_is_in_recovery() \
+             FROM pg_catalog.pg_roles me WHERE me.rolname = current_user",
+            &[],
+        )
+        .await
+        .map_err(sql)?;
+    let rows = client
+        .query(
+            "SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, pg_has_role(d.datdba, 'USAGE'), \
+               d.datistemplate, (SELECT count(*) FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname), \
+               (SELECT count(*) FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid) \
+             FROM pg_catalog.pg_database d WHERE d.datname::text = ANY ($1::text[])",
+            &[&databases],
+        )
+        .await
+        .map_err(sql)?;
+    let known = |row: &tokio_postgres::Row| Known {
+        name: row.get(0),
+        owner: row.get(1),
+        is_ours: row.get(2),
+        is_template: row.get(3),
+        replication: (row.get::<_, i64>(4).unsigned_abs(), row.get::<_, i64>(5).unsigned_abs()),
+    };
+    Ok(Standing {
+        role: me.get(0),
+        is_superuser: me.get(1),
+        may_create: me.get(2),
+        is_standby: me.get(3),
+        databases: rows.iter().map(known).collect(),
+    })
+}
+
+/// Tables and sequences that the role may not lock, fill and, if they are to be `emptied`, empty; or that it does not own
+/// although it must, for sequences and the tables `owned` are altered. By name.
+pub(crate) async fn out_of_reach(
+    client: &Client,
+    tables: &[u32],
+    owned: &[u32],
+    sequences: (&[&str], &[&str]),
+    emptied: bool,
+) -> PgResult<Vec<String>> {
+    let rows = client
+        .query(
+            "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE NOT pg_has_role(c.relowner, 'USAGE') AND (c.oid = ANY ($2) \
+               OR c.oid = ANY ($1) AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT') \
+                 AND has_table_privilege(c.oid, CASE WHEN $5 THEN 'TRUNCATE' ELSE 'UPDATE, DELETE, TRUNCATE' END)) \
+               OR c.relkind = 'S' AND EXISTS (SELECT FROM unnest($3::text[], $4::text[]) w(schema, name) \
+                 WHERE c.relname = w.name::name AND n.nspname = w.schema::name)) \
+             ORDER BY 1",
+            &[&tables, &owned, &sequences.0, &sequences.1, &emptied],
+        )
+        .await
+        .map_err(|error| PgError::sql("asking what may be written", error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// What the server has of the encoding and locales of `settings`. Of its system's locales it tells by trying one: a
+/// category that has nothing to do with sorting takes the same names.
+pub(crate) async fn locales(client: &Client, settings: &DatabaseSettings) -> PgResult<Locales> {
+    let sql = |error| PgError::sql("asking for encodings and locales", error);
+    let row = client
+        .query_one(
+            "SELECT pg_catalog.pg_char_to_encoding($1::text::name) >= 0, \
+               EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i')",
+            &[&settings.encoding],
+        )
+        .await
+        .map_err(sql)?;
+    let mut locales = Locales { encoding: row.get(0), icu: row.get(1), missing: Vec::new() };
+    for name in [&settings.collate, &settings.ctype] {
+        if locales.missing.contains(name) {
+            continue;
+        }
+        match client.query_one("SELECT pg_catalog.set_config('lc_monetary', $1, true)", &[name]).await {
+            Ok(_) => {}
+            Err(error) if error.code().is_some_and(|code| code.code() == NO_SUCH_LOCALE) => {
+                locales.missing.push(name.clone());
+            }
+            Err(error) => return Err(sql(error)),
+        }
+    }
+    Ok(locales)
+}

@@ -1,0 +1,247 @@
+//! What our role may do on a server, and what is there of the databases it is about: asked before anything is made, by a
+//! plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] asks.
+
+use crate::error::{PgError, PgResult};
+use crate::restore::Problem;
+use crate::settings::DatabaseSettings;
+
+/// Databases that every server has for its own upkeep, and that programs connect to first.
+const MAINTENANCE: [&str; 3] = ["postgres", "template0", "template1"];
+
+/// What the server says of us and of some databases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The role we are.
+    pub(crate) role: String,
+    pub(crate) is_superuser: bool,
+    /// CREATEDB, which renaming takes as well.
+    pub(crate) may_create: bool,
+    /// In recovery, where nothing can be changed.
+    pub(crate) is_standby: bool,
+    pub(crate) databases: Vec<Known>,
+}
+
+/// A database that is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    pub(crate) owner: String,
+    /// Whether we have its owner's rights.
+    pub(crate) is_ours: bool,
+    pub(crate) is_template: bool,
+    /// Logical replication slots and subscriptions.
+    pub(crate) replication: (u64, u64),
+}
+
+/// What is to be done with databases.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undertaking<'a> {
+    /// The database that is made, renamed or filled; not there yet where it is new.
+    pub(crate) target: &'a str,
+    /// Whether the target is replaced or made, and not only filled.
+    pub(crate) replaces: bool,
+    /// A database of the server that is copied or renamed.
+    pub(crate) source: Option<&'a str>,
+    /// Whether replication that is bound to the target may break.
+    pub(crate) force: bool,
+}
+
+impl Standing {
+    fn known(&self, name: &str) -> Option<&Known> {
+        self.databases.iter().find(|known| known.name == name)
+    }
+
+    /// What stands against an undertaking.
+    pub(crate) fn problems(&self, server: &str, what: Undertaking<'_>) -> Vec<Problem> {
+        let problem = |what: String, help: &str| Problem { what, help: help.to_owned() };
+        let mut problems: Vec<Problem> = maintenance(what.target).into_iter().collect();
+        if self.is_standby {
+            problems.push(problem(format!("{server} is a standby"), "restore on its primary"));
+        }
+        if !what.replaces {
+            return problems;
+        }
+        if !self.may_create && !self.is_superuser {
+            problems.push(Problem {
+                what: format!("the role `{}` may not create databases", self.role),
+                help: format!("run `ALTER ROLE \"{}\" CREATEDB`, or connect as another role", self.role),
+            });
+        }
+        let involved = [Some(what.target), what.source].into_iter().flatten().filter_map(|name| self.known(name));
+        for known in involved.filter(|known| !known.is_ours) {
+            problems.push(Problem {
+                what: format!(
+                    "`{}` belongs to `{}`, and the role `{}` is no member of it",
+                    known.name, known.owner, self.role
+                ),
+                help: format!("run `GRANT \"{}\" TO \"{}\"`, or connect as its owner", known.owner, self.role),
+            });
+        }
+        let Some(target) = self.known(what.target) else { return problems };
+        if target.is_template && maintenance(what.target).is_none() {
+            problems.push(problem(format!("`{}` is a template database", target.name), "name another with --into"));
+        }
+        if target.replication != (0, 0) && !what.force {
+            let (slots, subscriptions) = target.replication;
+            problems.push(Problem {
+                what: format!(
+                    "logical replication is bound to `{}` ({slots} slots, {subscriptions} subscriptions)",
+                    target.name
+                ),
+                help: "drop the slots and subscriptions, or say --force".to_owned(),
+            });
+        }
+        problems
+    }
+
+    /// Why a database cannot be dropped, nothing if it can.
+    pub(crate) fn refuse_drop(&self, server: &str, name: &str) -> PgResult<()> {
+        let refused =
+            |what: String, help: &str| Err(PgError::Refused { what, help: format!("{help}; nothing was changed") });
+        if let Some(problem) = maintenance(name) {
+            return refused(problem.what, "drop it by hand if you must");
+        }
+        if self.known(name).is_some_and(|known| known.is_template) {
+            return refused(format!("`{name}` is a template database"), "drop it by hand if you must");
+        }
+        self.refuse_change(server, name)
+    }
+
+    /// Why a database cannot be renamed, opened or dropped, nothing if it can.
+    pub(crate) fn refuse_change(&self, server: &str, name: &str) -> PgResult<()> {
+        let (what, help) = match self.known(name) {
+            _ if self.is_standby => (format!("{server} is a standby"), "go to its primary"),
+            Some(known) if !known.is_ours => (
+                format!("`{name}` belongs to `{}`, and the role `{}` is no member of it", known.owner, self.role),
+                "connect as its owner",
+            ),
+            _ => return Ok(()),
+        };
+        Err(PgError::Refused { what, help: format!("{help}; nothing was changed") })
+    }
+}
+
+/// Restores and copies leave these alone, always: everybody's programs, ours among them, connect to them.
+fn maintenance(name: &str) -> Option<Problem> {
+    MAINTENANCE.contains(&name).then(|| Problem {
+        what: format!("`{name}` is a maintenance database, which programs connect to first"),
+        help: "name another with --into".to_owned(),
+    })
+}
+
+/// What a server has of encodings and locales.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Locales {
+    /// Whether it knows the encoding.
+    pub(crate) encoding: bool,
+    /// Locales of its system that are missing.
+    pub(crate) missing: Vec<String>,
+    /// Whether it was built with ICU.
+    pub(crate) icu: bool,
+}
+
+/// Why no database with these settings can be created.
+pub(crate) fn locale_problem(settings: &DatabaseSettings, there: &Locales) -> Option<Problem> {
+    let what = if !there.encoding {
+        format!("the server does not know the encoding {}", settings.encoding)
+    } else if settings.locale_provider.as_deref() == Some("i") && !there.icu {
+        "its locale is one of ICU, which the server was built without".to_owned()
+    } else if !there.missing.is_empty() {
+        let names: Vec<String> = there.missing.iter().map(|name| format!("`{name}`")).collect();
+        format!("the server's system has no locale {}", names.join(", "))
+    } else {
+        return None;
+    };
+    Some(Problem { what, help: "install it there, or restore on a server that has it".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing() -> Standing {
+        let known = |name: &str, is_ours| Known { name: name.into(), owner: "app".into(), is_ours, ..Known::default() };
+        Standing {
+            role: "keeper".into(),
+            may_create: true,
+            databases: vec![known("shop", true), known("theirs", false)],
+            ..Standing::default()
+        }
+    }
+
+    const UNDERTAKING: Undertaking<'static> =
+        Undertaking { target: "shop", replaces: true, source: None, force: false };
+
+    fn said(standing: &Standing, what: Undertaking<'_>) -> Vec<String> {
+        standing.problems("h:1", what).into_iter().map(|problem| problem.what).collect()
+    }
+
+    #[test]
+    fn nothing_stands_against_what_the_role_may_do() {
+        assert_eq!(said(&standing(), UNDERTAKING), [""; 0]);
+        assert_eq!(said(&standing(), Undertaking { target: "new", ..UNDERTAKING }), [""; 0]);
+        let superuser = Standing { is_superuser: true, may_create: false, ..standing() };
+        assert_eq!(said(&superuser, UNDERTAKING), [""; 0]);
+    }
+
+    #[test]
+    fn each_obstacle_is_named_with_its_remedy() {
+        let one = |standing: &Standing, what: Undertaking<'_>, expected: &str| {
+            let said = said(standing, what);
+            assert!(matches!(said.as_slice(), [only] if only.contains(expected)), "{said:?}, not {expected}");
+        };
+        for name in MAINTENANCE {
+            one(&standing(), Undertaking { target: name, ..UNDERTAKING }, "maintenance database");
+            one(&standing(), Undertaking { target: name, replaces: false, ..UNDERTAKING }, "maintenance database");
+        }
+        one(&Standing { is_standby: true, ..standing() }, UNDERTAKING, "standby");
+        one(&Standing { may_create: false, ..standing() }, UNDERTAKING, "`keeper` may not create databases");
+        one(&standing(), Undertaking { target: "theirs", ..UNDERTAKING }, "belongs to `app`");
+        one(&standing(), Undertaking { source: Some("theirs"), ..UNDERTAKING }, "`theirs` belongs to");
+        let mut bound = standing();
+        bound.databases[0].replication = (1, 0);
+        one(&bound, UNDERTAKING, "1 slots");
+        assert_eq!(said(&bound, Undertaking { force: true, ..UNDERTAKING }), [""; 0]);
+        let mut template = standing();
+        template.databases[0].is_template = true;
+        one(&template, UNDERTAKING, "is a template database");
+        // Rows alone take no right on databases.
+        let weak = Standing { may_create: false, ..standing() };
+        assert_eq!(said(&weak, Undertaking { target: "theirs", replaces: false, ..UNDERTAKING }), [""; 0]);
+    }
+
+    #[test]
+    fn only_what_may_be_dropped_is_dropped() {
+        standing().refuse_drop("h:1", "shop").unwrap();
+        standing().refuse_drop("h:1", "unknown").unwrap();
+        for name in ["postgres", "template1", "theirs"] {
+            assert!(matches!(standing().refuse_drop("h:1", name), Err(PgError::Refused { .. })), "{name}");
+        }
+        assert!(Standing { is_standby: true, ..standing() }.refuse_drop("h:1", "shop").is_err());
+    }
+
+    #[test]
+    fn a_locale_that_is_not_there_is_known_before() {
+        let settings = |provider: Option<&str>| DatabaseSettings {
+            owner: "o".into(),
+            grants: None,
+            connection_limit: -1,
+            parameters: Vec::new(),
+            comment: None,
+            encoding: "UTF8".into(),
+            collate: "xx_XX".into(),
+            ctype: "C".into(),
+            locale_provider: provider.map(ToOwned::to_owned),
+            icu_locale: None,
+            icu_rules: None,
+            tablespace: "pg_default".into(),
+            allow_connections: true,
+        };
+        let there = Locales { encoding: true, missing: Vec::new(), icu: false };
+        assert!(locale_problem(&settings(None), &there).is_none());
+        assert!(locale_problem(&settings(Some("i")), &there).unwrap().what.contains("ICU"));
+        let without = Locales { missing: vec!["xx_XX".into()], ..there.clone() };
+        assert!(locale_problem(&settings(None), &without).unwrap().what.contains("`xx_XX`"));
+        assert!(locale_problem(&settings(None), &Locales { encoding: false, ..there }).unwrap().what.contains("UTF8"));
+    }
+}
