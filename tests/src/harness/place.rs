@@ -186,8 +186,14 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Object>) -> RowResult {
             walk(root, &path, found)?;
             continue;
         }
+        let bytes = match fs::metadata(&path) {
+            Ok(about) => about.len(),
+            // What a run writes is renamed or removed while it is looked at.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error.into()),
+        };
         let key = path.strip_prefix(root)?.to_str().ok_or_else(|| Failure::new("a key that is not UTF-8"))?.to_owned();
-        found.push(Object { key, bytes: fs::metadata(&path)?.len() });
+        found.push(Object { key, bytes });
     }
     Ok(())
 }
