@@ -12,12 +12,13 @@ use crate::{ensure, ensure_eq};
 const COMMITTED: &str = "data_only.done";
 
 /// Steps that a load cannot be without.
-const EXPECTED: [&str; 7] = [
+const EXPECTED: [&str; 8] = [
     "data_only.tables",
     "data_only.empty",
     "data_only.rows",
     "data_only.sequences",
     "data_only.keys",
+    "data_only.compare",
     "data_only.commit",
     COMMITTED,
 ];
