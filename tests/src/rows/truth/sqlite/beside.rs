@@ -153,8 +153,10 @@ pub(super) async fn live(world: &World) -> RowResult {
     let application = Application::start(world).await?;
     let log = || Ok::<_, std::io::Error>(std::fs::metadata(world.folder().join("app.db-wal"))?.len());
     ensure!(log()? > 0, "the application has no log");
-    world.lastgood(RESTORE).args(["-n"]).ok().await?;
-    world.lastgood(RESTORE).fails(1).await?.says("`users` has a record `100` already")?;
+    for dry in [&["-n"][..], &[]] {
+        let restore = world.lastgood(RESTORE).args(dry.iter().copied());
+        restore.fails(1).await?.says("`users` has a record `100` already")?;
+    }
     ensure_eq!(restored(world)?.as_str(), "2000|0", "records after a conflict");
     world.lastgood(RESTORE).args(["--on-conflict", "replace"]).ok().await?.says("200 replaced")?;
     ensure_eq!(restored(world)?.as_str(), "2100|300", "records while the application runs");
