@@ -28,6 +28,9 @@ use crate::run::Run;
 use crate::source::{Source, View};
 use crate::type_key::TypeKey;
 
+/// Moments tried for a key: more than runs are killed while a clock is wrong.
+const MOMENTS_TRIED_MAX: usize = 100;
+
 /// What to back up, and how.
 #[derive(Clone, Debug)]
 pub struct BackupOptions {
@@ -219,7 +222,7 @@ pub async fn backup(
     if let Some(told) = place.first_of_its_source() {
         run.progress.warn(told);
     }
-    let key = BackupKey::new(&options.name, after(place.last, started))?;
+    let key = free_key(&*store, &options.name, after(place.last, started)).await?;
     let read = write(&store, view, options, &place, &key, run).await?;
     let manifest = manifest(&key, kind, options, started, &place, &read)?;
     let manifest_key = key.manifest()?;
@@ -261,6 +264,21 @@ async fn open(
         ObjectResult::Ok((view, identity))
     });
     opened.await.map_err(|error| ObjectError::panicked(&error))?
+}
+
+/// The key at `time`, or at the next moment of which there is none: a clock that stepped back may stand where a run that was
+/// killed, a backup that is damaged now, or another source was before.
+async fn free_key(store: &dyn StoreRead, name: &str, mut time: Timestamp) -> ObjectResult<BackupKey> {
+    for _ in 0..MOMENTS_TRIED_MAX {
+        let key = BackupKey::new(name, time)?;
+        match store.head(&key.object()?).await {
+            Err(error) if error.is_not_found() => return Ok(key),
+            Err(error) => return Err(error.into()),
+            Ok(_) => time = after(Some(time), time),
+        }
+    }
+    // Whoever has this one is told at the end, by the store that refuses to create it twice.
+    BackupKey::new(name, time)
 }
 
 /// A time after that of all others, even if the clock stepped back or stands still; in whole microseconds, as names are.
