@@ -1,4 +1,4 @@
-//! Where a backup comes from, and which backup of a source is meant: decisions, without I/O.
+//! Where a backup comes from, and which backup of a source is meant: decisions. Only [`host()`] asks the machine.
 //!
 //! Two servers may each have a database `shop`. What keeps them apart is the [`Identity`] in the manifest: backups of
 //! one name and two identities are two sources. They are never compared, never replace each other, and "the latest" never
@@ -6,6 +6,7 @@
 
 mod choose;
 mod fall;
+mod host;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use choose::{Choice, Chosen, Known, Wish, choose};
 pub use fall::{FALL_TOLD_PERCENT, Fall, Size, fall};
+pub use host::{HOST_VARIABLE, host};
 
 use crate::manifest::Manifest;
 
@@ -29,16 +31,30 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether `text` names this source: its id, or the host it was reached by, with or without the port.
+    /// The file or folder `path` of this machine; `kind` says what is in it, such as `sqlite`.
+    #[must_use]
+    pub fn of_path(kind: &str, path: &str) -> Self {
+        let host = format!("{}:{path}", host());
+        Self { id: format!("{kind}:{host}"), host }
+    }
+
+    /// Whether `text` names this source: its id, the host it was reached by, with or without what follows that (a port, a
+    /// database, a path), or the path alone.
     #[must_use]
     pub fn is_named(&self, text: &str) -> bool {
-        self.id == text || self.host == text || self.host.rsplit_once(':').is_some_and(|(host, _)| host == text)
+        let begins = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
+        let path = self.host.split_once(':').map_or("", |(_, path)| path);
+        !text.is_empty()
+            && (self.id == text
+                || self.host.strip_prefix(text).is_some_and(begins)
+                || (text.starts_with('/') && path == text))
     }
 }
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.host, self.id)
+        // Of files and folders the id says where they are.
+        if self.id.ends_with(&self.host) { f.write_str(&self.id) } else { write!(f, "{} ({})", self.host, self.id) }
     }
 }
 
@@ -52,4 +68,26 @@ pub fn group<D>(manifest: &Manifest<D>) -> String {
     let identity = manifest.identity.as_ref().map_or("", |identity| identity.id.as_str());
     let complete = if manifest.complete == Some(false) { "partial" } else { "complete" };
     [kind.as_str(), &manifest.source, identity, &manifest.config, complete].join(UNIT_SEPARATOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_named_by_its_id_its_host_or_its_path() {
+        let of = |host: &str| Identity { id: "kind:1".to_owned(), host: host.to_owned() };
+        let named = |host: &str, text: &str| of(host).is_named(text);
+        for text in ["kind:1", "db1", "db1:5432", "db1:5432/shop"] {
+            assert!(named("db1:5432/shop", text), "{text}");
+        }
+        for text in ["web1", "web1:/srv/app.db", "/srv/app.db", "web1:/srv"] {
+            assert!(named("web1:/srv/app.db", text), "{text}");
+        }
+        assert!(named("::1:5432", "::1"), "an address");
+        for text in ["", "db", "db1:54", "db1:5432/sh", "shop", "kind", "5432"] {
+            assert!(!named("db1:5432/shop", text), "{text}");
+        }
+        assert!(!named("web1:/srv/app.db", "/srv"), "a folder above");
+    }
 }

@@ -31,6 +31,7 @@ impl Group {
 }
 
 pub(crate) const REPO: &str = "LASTGOOD_REPO";
+pub(crate) const HOST: &str = backup_core::source::HOST_VARIABLE;
 pub(crate) const PG_BIN: &str = "LASTGOOD_PG_BIN";
 pub(crate) const CONFIG_FILE: &str = "LASTGOOD_CONFIG_FILE";
 pub(crate) const PROFILE: &str = "LASTGOOD_PROFILE";
@@ -57,6 +58,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         Group::Lastgood,
         REPO,
         "Location of the backups, as `-r` takes it. Default: `./.lastgood`. `lastgood init` makes it.",
+    ),
+    variable(
+        Group::Lastgood,
+        HOST,
+        "Name of this machine in backups of its files, folders and stores, instead of the one the system has. Backups of two names are never taken for each other: set it in containers, whose names change with every start.",
     ),
     variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as `--pg-bin` takes it."),
     variable(

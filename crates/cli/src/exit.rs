@@ -106,14 +106,14 @@ fn of_object(error: &ObjectError) -> Exit {
         ObjectError::Core(error) => of_core(error),
         ObjectError::Damaged { .. } | ObjectError::Refused { .. } => Exit::Integrity,
         ObjectError::Command { .. } => Exit::Tool,
-        ObjectError::Emptied { .. } => Exit::Confirmation,
+        ObjectError::Emptied { .. } | ObjectError::Nothing { .. } | ObjectError::Shrunk { .. } => Exit::Confirmation,
         ObjectError::Usage { .. } => Exit::Usage,
         ObjectError::Interrupted => Exit::Interrupted,
         // What the server said when it was connected to means what it means everywhere.
         ObjectError::Source { source, .. } | ObjectError::Target { source, .. } => {
             source.downcast_ref::<PgError>().map_or(Exit::Failed, of_pg)
         }
-        // Record, Changed, NoBackup, Conflict, Uncertain, and whatever is added later.
+        // Record, Changed, NoBackup, NotComplete, Conflict, Uncertain, and whatever is added later.
         _ => Exit::Failed,
     }
 }

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use object_backup::{Backup, BackupReport, NdjsonTarget, Recurse, RestoreOptions, Run, SqliteSource, list, restore};
+use object_backup::list::{self, Sought};
+use object_backup::{Backup, BackupReport, NdjsonTarget, Recurse, RestoreOptions, Run, SqliteSource, restore};
 
 mod model {
     use object_backup::Storable;
@@ -48,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let store = backup.open().await?;
-    let latest = list::find(&*store, "latest", Some("nightly")).await?;
+    let latest = list::find(&*store, Sought::latest("nightly")).await?;
     let target = Arc::new(NdjsonTarget::new(folder));
     let done = restore(&store, &latest, target, &RestoreOptions::default(), &Run::silent()).await?;
     for found in done.loaded {

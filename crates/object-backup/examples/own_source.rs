@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
+use backup_core::source::{self, Identity};
 use object_backup::source::{Available, Take};
 use object_backup::{Backup, BackupReport, ObjectError, ObjectResult, Source, Storable, TypeKey, View};
 use serde::Serialize;
@@ -42,6 +43,11 @@ impl Source for DatabaseSource {
 struct Moment(Notes);
 
 impl View for Moment {
+    fn identity(&mut self) -> ObjectResult<Option<Identity>> {
+        // There is one such database, whichever machine the application runs on.
+        Ok(Some(Identity { id: "notes:main".to_owned(), host: source::host() }))
+    }
+
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         Ok(Some(vec![Available { type_name: Some(Note::TYPE.to_owned()), table: Note::TABLE.to_owned() }]))
     }

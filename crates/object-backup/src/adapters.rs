@@ -3,12 +3,15 @@
 mod command;
 mod folding;
 mod lines;
+mod local;
 mod ndjson_folder;
 mod ndjson_source;
 mod ndjson_target;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_identity;
 #[cfg(feature = "postgres")]
 mod postgres_names;
 #[cfg(feature = "postgres")]

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::backup_key;
 use crate::error::{ObjectError, ObjectResult};
-use crate::plan::Recurse;
+use crate::plan::{Recurse, Types};
 use crate::registry::Registry;
 use crate::run::Run;
 use crate::source::Source;
@@ -93,7 +93,8 @@ impl Backup {
         })
     }
 
-    /// Backs the added types up from `source`.
+    /// Backs the added types up from `source`: they make up the application, so that the backup is complete, whatever else
+    /// the source holds.
     ///
     /// # Errors
     /// [`ObjectError::Usage`] if no type was added; as [`backup()`].
@@ -102,7 +103,7 @@ impl Backup {
             let help = "call `add` or `add_module` first; the function `backup` takes all types a source has";
             return Err(ObjectError::usage(format!("no type was added to the backup `{}`", self.options.name), help));
         }
-        let options = BackupOptions { types: self.types.wanted(), ..self.options.clone() };
+        let options = BackupOptions { types: Types::Application(self.types.wanted()), ..self.options.clone() };
         Box::pin(backup(self.open().await?, source, &options, &self.surroundings)).await
     }
 }
@@ -140,7 +141,7 @@ impl BackupBuilder {
         self
     }
 
-    /// Does nothing if the newest good backup is younger.
+    /// Does nothing if the newest complete backup of the same source is younger.
     #[must_use]
     pub fn min_age(mut self, least: SignedDuration) -> Self {
         self.options.min_age = Some(least);
@@ -154,10 +155,18 @@ impl BackupBuilder {
         self
     }
 
-    /// Publishes even if types that had records have none any more.
+    /// Publishes even if there is no record at all, or if types that had records have none any more.
     #[must_use]
     pub fn allow_empty(mut self) -> Self {
         self.options.allow_empty = true;
+        self
+    }
+
+    /// Publishes nothing if records or bytes fell by more than `percent` since the last complete backup of the same source.
+    /// A fall by more than half is told without it.
+    #[must_use]
+    pub fn max_shrink(mut self, percent: u8) -> Self {
+        self.options.max_shrink = Some(percent);
         self
     }
 

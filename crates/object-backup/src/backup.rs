@@ -1,56 +1,50 @@
 //! Backs a source up: one tarball, streamed, and its manifest last.
 
+mod judge;
+mod place;
+mod write;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use backup_core::catalogue;
 use backup_core::digest::Sha256Digest;
 use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
-use backup_core::pipeline::{ObjectWriter, Stored, UploadBudget};
 use backup_core::probe;
-use backup_core::store::{PutMode, PutOptions, SharedStore, StoreRead, StoreWrite};
-use futures::StreamExt;
+use backup_core::source::{Fall, Identity};
+use backup_core::store::{SharedStore, StoreRead};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::judge::Evidence;
+use self::place::Place;
+use self::write::{Read, write};
 use crate::backup_key::{self, BackupKey, DEFAULT_NAME};
 use crate::detail::{AppDetail, AppManifest, FailedType, ROLE_ARCHIVE, TypeDetail};
-use crate::encode::{Encoded, encode};
 use crate::error::{ObjectError, ObjectResult};
-use crate::gzip;
-use crate::plan::{self, Wanted};
+use crate::plan::{self, Types};
 use crate::run::Run;
-use crate::source::Source;
+use crate::source::{Source, View};
 use crate::type_key::TypeKey;
 
-/// Blocks encoded ahead of the compressors: reading and compressing overlap, and memory stays bounded.
-const BLOCKS_AHEAD: usize = 4;
-
-/// Size of the parts of an upload. Ten thousand of them are 156 GiB of compressed records.
-const PART_BYTES: usize = 16 * 1024 * 1024;
-
-/// Upload buffers of a run: three parts on their way and one being filled.
-const UPLOAD_BYTES: usize = 4 * PART_BYTES;
-
-/// How long a write may still take when the run is cancelled. Dropped at once, an upload the store is just making would
-/// have no name by which to give it up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Moments tried for a key: more than runs are killed while a clock is wrong.
+const MOMENTS_TRIED_MAX: usize = 100;
 
 /// What to back up, and how.
 #[derive(Clone, Debug)]
 pub struct BackupOptions {
     /// What the backup is called: the folder it lies in, and what retention keeps apart.
     pub name: String,
-    /// The types; all there are if empty.
-    pub types: Vec<Wanted>,
+    /// Which types.
+    pub types: Types,
     /// Leaves out types that cannot be read. The backup is then partial and never counts as the last good one.
     pub allow_partial: bool,
-    /// Publishes even if types that had records have none any more.
+    /// Publishes even if there is no record at all, or if types that had records have none any more.
     pub allow_empty: bool,
-    /// Does nothing if the newest good backup is younger.
+    /// Publishes nothing if records or bytes fell by more than so many percent since the last complete backup.
+    pub max_shrink: Option<u8>,
+    /// Does nothing if the newest complete backup of the same source is younger.
     pub min_age: Option<SignedDuration>,
     /// Labels; retention can keep by them.
     pub tags: Vec<String>,
@@ -62,9 +56,10 @@ impl BackupOptions {
     pub fn new() -> Self {
         Self {
             name: DEFAULT_NAME.to_owned(),
-            types: Vec::new(),
+            types: Types::All,
             allow_partial: false,
             allow_empty: false,
+            max_shrink: None,
             min_age: None,
             tags: Vec::new(),
         }
@@ -82,9 +77,17 @@ impl Default for BackupOptions {
 pub struct BackupPlan {
     /// What it is called.
     pub name: String,
+    /// What is backed up; absent if nothing can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
     /// The types, in order.
     pub types: Vec<TypeKey>,
-    /// The newest good backup there is.
+    /// Whether that is all there is.
+    pub complete: bool,
+    /// Types the source has that are left out on request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// The newest complete backup of the same source.
     pub newest: Option<BackupKey>,
     /// Set if that one is young enough for this time: how many seconds old it is.
     pub skipped_age_s: Option<i64>,
@@ -97,14 +100,25 @@ pub struct Written {
     pub key: BackupKey,
     /// Its identity.
     pub id: Uuid,
+    /// What was backed up; absent if nothing can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
     /// Position among the backups of its name.
     pub sequence: u64,
-    /// Whether it is whole.
+    /// Whether everything that was asked for could be read.
     pub outcome: Outcome,
+    /// Whether nothing of the source was left out on request either: only then it is ever the last good one.
+    pub complete: bool,
     /// Records and bytes of each type, in the tarball's order.
     pub types: Vec<TypeDetail>,
-    /// Types left out, and why.
+    /// Types that could not be read, and why.
     pub failed: Vec<FailedType>,
+    /// Types the source has that were left out on request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// By how much it holds less than the complete backup before, if that is worth telling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fall: Option<Fall>,
     /// Records of all types.
     pub records: u64,
     /// Bytes before compression.
@@ -145,7 +159,8 @@ pub enum BackupReport {
     },
 }
 
-/// Says what [`backup`] would do. Reads the names of the types, and writes nothing.
+/// Says what [`backup`] would do, and refuses what it would refuse as far as that can be told without reading everything.
+/// Writes nothing. A source that cannot tell its types is not read at all.
 ///
 /// # Errors
 /// As [`backup`].
@@ -155,62 +170,112 @@ pub async fn plan_backup(
     options: &BackupOptions,
     now: Timestamp,
 ) -> ObjectResult<BackupPlan> {
-    let newest = newest(store, &options.name).await?;
-    let skipped = skipped(newest.as_ref(), options, now);
-    let wanted = options.types.clone();
-    let listed = tokio::task::spawn_blocking(move || {
-        plan::select(source.open(&CancellationToken::new())?.types()?.as_deref(), &wanted)
+    let (mut view, identity) = open(source, &CancellationToken::new()).await?;
+    let place = Place::look(store, &options.name, identity).await?;
+    let skipped = place.skipped(options, now);
+    let is_skipped = skipped.is_some();
+    let options = options.clone();
+    let planned = tokio::task::spawn_blocking(move || {
+        let available = view.types()?;
+        let types = plan::select("the source", available.as_deref(), options.types.wanted())?;
+        let left_out = plan::left_out(available.as_deref(), &options.types, &types);
+        if available.is_some() && !is_skipped {
+            let evidence = Evidence::of_plan(&mut *view, &types, left_out.is_empty(), options.allow_partial)?;
+            judge::refuse_nothing(&evidence, &place, &options)?;
+        }
+        ObjectResult::Ok((place, types, left_out))
     });
-    let types = listed.await.map_err(|error| ObjectError::panicked(&error))??;
-    let skipped_age_s = skipped.as_ref().map(|(_, age)| age.as_secs());
-    Ok(BackupPlan { name: options.name.clone(), types, newest: newest.map(|newest| newest.key), skipped_age_s })
+    let (place, types, left_out) = planned.await.map_err(|error| ObjectError::panicked(&error))??;
+    Ok(BackupPlan {
+        name: place.name,
+        source: place.identity,
+        types,
+        complete: left_out.is_empty(),
+        left_out,
+        newest: place.newest.map(|newest| newest.key),
+        skipped_age_s: skipped.map(|(_, age)| age.as_secs()),
+    })
 }
 
 /// Backs `source` up into `store`. Nothing is visible before everything is stored; the source is not changed.
 ///
 /// # Errors
 /// Why the source cannot be read or the store not be written; [`ObjectError::Record`] for a record that could not be
-/// restored; [`ObjectError::Changed`], [`ObjectError::Emptied`]; [`backup_core::StoreError::NotInitialized`] if nobody made
-/// the location. Then nothing was published.
+/// restored; [`ObjectError::Changed`], [`ObjectError::Nothing`], [`ObjectError::Emptied`], [`ObjectError::Shrunk`];
+/// [`backup_core::StoreError::NotInitialized`] if nobody made the location. Then nothing was published.
 pub async fn backup(
     store: SharedStore,
     source: Arc<dyn Source>,
     options: &BackupOptions,
     run: &Run,
 ) -> ObjectResult<BackupReport> {
-    let folder = backup_key::folder(&options.name)?;
+    backup_key::folder(&options.name)?;
     probe::require(&*store).await?;
-    let newest = newest(&*store, &options.name).await?;
     let started = run.clock.now();
-    if let Some((newest, age)) = skipped(newest.as_ref(), options, started) {
+    run.progress.step("app.read", source.kind());
+    let kind = source.kind().to_owned();
+    let (view, identity) = open(source, &run.cancel).await?;
+    let place = Place::look(&*store, &options.name, identity).await?;
+    if let Some((newest, age)) = place.skipped(options, started) {
         return Ok(BackupReport::Skipped { newest, age_s: age.as_secs() });
     }
-    let pointer = backup_key::pointer(&options.name)?;
-    let sequence = catalogue::next_sequence(&*store, &folder, &pointer).await?;
-    let time = after(newest.as_ref().map(|newest| newest.time), started);
-    let key = BackupKey::new(&options.name, time)?;
-    let (encoded, stored) = write(&store, source.clone(), options, newest.as_ref(), &key, run).await?;
-    let manifest = manifest(&key, &*source, options, started, sequence, encoded, stored)?;
+    if let Some(told) = place.first_of_its_source() {
+        run.progress.warn(told);
+    }
+    let key = free_key(&*store, &options.name, after(place.last, started)).await?;
+    let read = write(&store, view, options, &place, &key, run).await?;
+    let manifest = manifest(&key, kind, options, started, &place, &read)?;
     let manifest_key = key.manifest()?;
     run.progress.step("app.manifest", manifest_key.as_str());
     let detail =
         serde_json::to_value(&manifest.detail).map_err(|error| ObjectError::Panicked { what: error.to_string() })?;
+    let pointer = backup_key::pointer(&options.name)?;
     let published = catalogue::publish(&*store, &manifest_key, &manifest.clone().with_detail(detail), &pointer).await?;
     run.progress.step("app.published", manifest_key.as_str());
     let warning = published.pointer_fault.map(|error| error.to_string());
     Ok(BackupReport::Written(Box::new(Written {
         key,
         id: manifest.id,
-        sequence,
+        sequence: manifest.sequence,
         outcome: manifest.outcome,
+        complete: manifest.is_complete(),
         records: manifest.detail.types.iter().map(|detail| detail.records).sum(),
         content_bytes: manifest.content_bytes(),
-        stored_bytes: stored.bytes,
-        stored_sha256: stored.sha256,
+        stored_bytes: read.stored.bytes,
+        stored_sha256: read.stored.sha256,
+        source: manifest.identity,
         types: manifest.detail.types,
         failed: manifest.detail.failed,
+        left_out: manifest.detail.left_out,
+        fall: read.fall,
         warning,
     })))
+}
+
+/// Opens a view, and asks it which source it is of: the very one that is read, whatever a name leads to later.
+async fn open(source: Arc<dyn Source>, cancel: &CancellationToken) -> ObjectResult<(Box<dyn View>, Option<Identity>)> {
+    let cancel = cancel.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let mut view = source.open(&cancel)?;
+        let identity = view.identity()?;
+        ObjectResult::Ok((view, identity))
+    });
+    opened.await.map_err(|error| ObjectError::panicked(&error))?
+}
+
+/// The key at `time`, or at the next moment of which there is none: a clock that stepped back may stand where a run that was
+/// killed, a backup that is damaged now, or another source was before.
+async fn free_key(store: &dyn StoreRead, name: &str, mut time: Timestamp) -> ObjectResult<BackupKey> {
+    for _ in 0..MOMENTS_TRIED_MAX {
+        let key = BackupKey::new(name, time)?;
+        match store.head(&key.object()?).await {
+            Err(error) if error.is_not_found() => return Ok(key),
+            Err(error) => return Err(error.into()),
+            Ok(_) => time = after(Some(time), time),
+        }
+    }
+    // Whoever has this one is told at the end, by the store that refuses to create it twice.
+    BackupKey::new(name, time)
 }
 
 /// A time after that of all others, even if the clock stepped back or stands still; in whole microseconds, as names are.
@@ -219,146 +284,34 @@ fn after(newest: Option<Timestamp>, now: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or(now)
 }
 
-/// The newest good backup.
-struct Newest {
-    key: BackupKey,
-    time: Timestamp,
-    detail: AppDetail,
-}
-
-async fn newest(store: &dyn StoreRead, name: &str) -> ObjectResult<Option<Newest>> {
-    let (folder, pointer) = (backup_key::folder(name)?, backup_key::pointer(name)?);
-    let Some((key, manifest)) = catalogue::newest(store, &folder, &pointer, Manifest::is_complete).await? else {
-        return Ok(None);
-    };
-    let time = manifest.created_at;
-    let Some(backup) = BackupKey::of_manifest(&key) else { return Ok(None) };
-    let manifest = crate::list::typed(&key, manifest)?;
-    Ok(Some(Newest { key: backup, time, detail: manifest.detail }))
-}
-
-fn skipped(newest: Option<&Newest>, options: &BackupOptions, now: Timestamp) -> Option<(BackupKey, SignedDuration)> {
-    let newest = newest?;
-    Some((newest.key.clone(), plan::too_young(newest.time, now, options.min_age?)?))
-}
-
-/// Compresses the blocks and writes them, until they end or the run is cancelled.
-async fn upload(blocks: mpsc::Receiver<Vec<u8>>, writer: &mut ObjectWriter, run: &Run) -> ObjectResult<()> {
-    let mut members = Box::pin(gzip::members(blocks));
-    loop {
-        let member = tokio::select! {
-            biased;
-            () = run.cancel.cancelled() => return Err(ObjectError::Interrupted),
-            member = members.next() => member,
-        };
-        let Some(member) = member else { return Ok(()) };
-        let member = member.map_err(|error| ObjectError::source("compress", "the records", error))?;
-        let patience = async {
-            run.cancel.cancelled().await;
-            tokio::time::sleep(PATIENCE).await;
-        };
-        tokio::select! {
-            biased;
-            written = writer.write(member.into()) => written?,
-            () = patience => return Err(ObjectError::Interrupted),
-        }
-    }
-}
-
-/// Streams the tarball. It becomes visible only if the records that were there are still there.
-async fn write(
-    store: &SharedStore,
-    source: Arc<dyn Source>,
-    options: &BackupOptions,
-    newest: Option<&Newest>,
-    key: &BackupKey,
-    run: &Run,
-) -> ObjectResult<(Encoded, Stored)> {
-    let put = PutOptions { part_bytes: PART_BYTES, ..PutOptions::new(PutMode::Create) };
-    let writing: Arc<dyn StoreWrite> = store.clone();
-    let mut writer =
-        ObjectWriter::new(writing, key.object()?, put, UploadBudget::new(UPLOAD_BYTES)).with_parts_in_flight(3);
-    let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
-    run.progress.step("app.read", source.kind());
-    let encoder = tokio::task::spawn_blocking({
-        let (wanted, allow_partial) = (options.types.clone(), options.allow_partial);
-        let (progress, cancel) = (run.progress.clone(), run.cancel.clone());
-        move || {
-            let mut view = source.open(&cancel)?;
-            let types = plan::select(view.types()?.as_deref(), &wanted)?;
-            if wanted.is_empty() {
-                view.left_out()?.into_iter().for_each(|what| progress.warn(what));
-            }
-            progress.event(backup_core::progress::Event::Total { bytes: 0, items: types.len() as u64 });
-            encode(&mut *view, &types, allow_partial, sender, &*progress)
-        }
-    });
-    let uploaded = upload(blocks, &mut writer, run).await;
-    let finished = match uploaded {
-        Err(error) => Err(error),
-        Ok(()) if run.cancel.is_cancelled() => Err(ObjectError::Interrupted),
-        // The blocks have ended, so that the encoder has too.
-        Ok(()) => {
-            encoder.await.map_err(|error| ObjectError::panicked(&error)).flatten().and_then(|encoded| {
-                match newest.filter(|_| !options.allow_empty) {
-                    Some(newest) => unless_emptied(&newest.detail, encoded, options.types.is_empty()),
-                    None => Ok(encoded),
-                }
-            })
-        }
-    };
-    match finished {
-        Ok(encoded) => {
-            run.progress.step("app.finish", &key.to_string());
-            Ok((encoded, writer.finish().await?))
-        }
-        Err(error) => {
-            // The first error is the one to tell.
-            drop(writer.abort().await);
-            Err(error)
-        }
-    }
-}
-
-fn unless_emptied(before: &AppDetail, encoded: Encoded, complete: bool) -> ObjectResult<Encoded> {
-    // What could not be read is told as that.
-    let readable = |was: &&TypeDetail| !encoded.failed.iter().any(|failed| failed.key == was.key);
-    let types = before.types.iter().filter(readable).cloned().collect();
-    match plan::emptied(&AppDetail { types, ..before.clone() }, &encoded.types, complete) {
-        Some(types) => Err(ObjectError::Emptied { types }),
-        None => Ok(encoded),
-    }
-}
-
 fn manifest(
     key: &BackupKey,
-    source: &dyn Source,
+    source_kind: String,
     options: &BackupOptions,
     started_at: Timestamp,
-    sequence: u64,
-    encoded: Encoded,
-    stored: Stored,
+    place: &Place,
+    read: &Read,
 ) -> ObjectResult<AppManifest> {
-    let count = |of: fn(&TypeDetail) -> u64| encoded.types.iter().map(of).sum();
+    let Read { encoded, left_out, stored, size, .. } = read;
     let counts = [
         ("types".to_owned(), encoded.types.len() as u64),
-        ("records".to_owned(), count(|detail| detail.records)),
-        ("bytes".to_owned(), count(|detail| detail.bytes)),
+        ("records".to_owned(), size.rows),
+        ("bytes".to_owned(), size.bytes),
     ];
     Ok(Manifest {
         format: FORMAT,
         id: Uuid::now_v7(),
         kind: Kind::App,
         source: options.name.clone(),
-        identity: None,
+        identity: place.identity.clone(),
         config: "default".to_owned(),
         created_at: key.time().unwrap_or(started_at),
         started_at,
         tool: Tool::current(),
         parent: None,
-        sequence,
+        sequence: place.sequence,
         outcome: if encoded.failed.is_empty() { Outcome::Good } else { Outcome::Partial },
-        complete: Some(true),
+        complete: Some(left_out.is_empty()),
         parts: vec![Part {
             key: key.object()?,
             role: ROLE_ARCHIVE.to_owned(),
@@ -373,7 +326,12 @@ fn manifest(
         counts: counts.into(),
         tags: options.tags.clone(),
         encryption: None,
-        detail: AppDetail { source_kind: source.kind().to_owned(), types: encoded.types, failed: encoded.failed },
+        detail: AppDetail {
+            source_kind,
+            types: encoded.types.clone(),
+            failed: encoded.failed.clone(),
+            left_out: left_out.clone(),
+        },
         unknown: serde_json::Map::new(),
     })
 }

@@ -22,6 +22,22 @@ pub struct AppDetail {
     /// Types that could not be read: then the outcome is `partial`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failed: Vec<FailedType>,
+    /// Types the source had that were left out on request: then the backup is not complete. As users name them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left_out: Vec<String>,
+}
+
+impl AppDetail {
+    /// What a restore of this backup will not bring, a line each, for people.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let failed: Vec<String> = self.failed.iter().map(|failed| failed.key.to_string()).collect();
+        let named = |what: &str, types: &[String]| (!types.is_empty()).then(|| format!("{what} {}", types.join(", ")));
+        [named("left out on request:", &self.left_out), named("could not be read:", &failed)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
 }
 
 /// One member.

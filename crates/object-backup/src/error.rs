@@ -75,6 +75,40 @@ pub enum ObjectError {
         /// The types, with the records they had.
         types: String,
     },
+    /// There is nothing to back up, and nobody said that this is right.
+    #[error("{what}; nothing was published")]
+    #[diagnostic(
+        code("app::nothing"),
+        help("look whether it is the source you mean; if it is right to have nothing, say so with `--allow-empty`")
+    )]
+    Nothing {
+        /// The source, and what it does not have.
+        what: String,
+    },
+    /// The backup holds less than the one before, by more than is allowed.
+    #[error("{what}; nothing was published")]
+    #[diagnostic(
+        code("app::shrunk"),
+        help("look whether records are missing; if it is as it should be, back up once without `--max-shrink`")
+    )]
+    Shrunk {
+        /// By how much, and how much is allowed.
+        what: String,
+    },
+    /// There are backups, and none is complete.
+    #[error("`{name}` has no complete backup in `{location}`, and {others} that are partial or damaged")]
+    #[diagnostic(
+        code("app::not_complete"),
+        help("`lastgood app ls {name}` shows them; a partial one is restored by its whole key")
+    )]
+    NotComplete {
+        /// What the backups are called.
+        name: String,
+        /// Where.
+        location: String,
+        /// How many there are.
+        others: usize,
+    },
     /// There is no backup to read.
     #[error("there is no backup `{which}` in `{location}`")]
     #[diagnostic(code("app::no_backup"), help("`lastgood app ls` shows what there is"))]

@@ -6,7 +6,8 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use object_backup::{Backup, BackupReport, NdjsonSource, NdjsonTarget, RestoreOptions, Run, Storable, list, restore};
+//! use object_backup::list::{self, Sought};
+//! use object_backup::{Backup, BackupReport, NdjsonSource, NdjsonTarget, RestoreOptions, Run, Storable, restore};
 //!
 //! #[derive(Storable)]
 //! #[storable(table = "users")]
@@ -27,7 +28,7 @@
 //! assert_eq!(written.records, 1);
 //!
 //! let store = backup.open().await?;
-//! let latest = list::find(&*store, "latest", Some("nightly")).await?;
+//! let latest = list::find(&*store, Sought::latest("nightly")).await?;
 //! let target = Arc::new(NdjsonTarget::new(path("restored")));
 //! restore(&store, &latest, target, &RestoreOptions::default(), &Run::silent()).await?;
 //! # Ok::<(), object_backup::ObjectError>(())
@@ -41,6 +42,7 @@
 //!
 //! # What holds
 //! - A backup exists when its manifest exists, which is written last.
+//! - Only a complete backup of the same source is ever the last good one: [`backup_core::source`].
 //! - The source is read within one view and is not changed; the same records give the same tarball.
 //! - Nothing is written to a local disk on the way, and memory is bounded whatever the size.
 //! - A restore reads and checks the whole tarball before it begins, and shows all of it or nothing.
@@ -85,7 +87,7 @@ pub use detail::TypeDetail;
 pub use error::{ObjectError, ObjectResult};
 #[cfg(feature = "derive")]
 pub use object_backup_derive::Storable;
-pub use plan::{Recurse, Wanted};
+pub use plan::{Recurse, Types, Wanted};
 pub use registry::Registry;
 pub use restore::{RestoreOptions, RestorePlan, Restored, restore};
 pub use run::Run;

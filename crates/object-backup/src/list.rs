@@ -1,19 +1,24 @@
 //! What is there: every tarball with its manifest, or the reason why it counts for nothing.
 
+mod find;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use backup_core::FormatError;
 use backup_core::catalogue;
 use backup_core::key::Key;
-use backup_core::manifest::{Kind, Manifest, Outcome};
+use backup_core::manifest::{Kind, Manifest};
+use backup_core::source::{Identity, UNKNOWN};
 use backup_core::store::StoreRead;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::backup_key::{self, BackupKey, DEFAULT_NAME, FOLDER};
+pub use find::{Found, LATEST, Sought, find};
+
+use crate::backup_key::{self, BackupKey, FOLDER};
 use crate::detail::{AppDetail, AppManifest};
-use crate::error::{ObjectError, ObjectResult};
+use crate::error::ObjectResult;
 
 /// What a tarball counts for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,7 +26,7 @@ use crate::error::{ObjectError, ObjectResult};
 pub enum State {
     /// It has its manifest, and its size is the one the manifest says.
     Good,
-    /// As [`State::Good`], but types are missing that could not be read.
+    /// As [`State::Good`], but types are missing: left out on request, or unreadable. Never the last good one.
     Partial,
     /// Tarball or manifest is missing, changed or of a newer version.
     Damaged(String),
@@ -43,6 +48,9 @@ pub struct Entry {
     pub time: Option<Timestamp>,
     /// Its size.
     pub bytes: u64,
+    /// Which database, file or folder it is of, where a manifest says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
     /// Records in it, where a manifest says.
     pub records: Option<u64>,
     /// Position among the backups of its name.
@@ -52,12 +60,41 @@ pub struct Entry {
     pub manifest: Option<AppManifest>,
 }
 
-/// Everything in the location, by name and time; only that called `name` if one is given.
+/// Which backups of a location are meant: all, unless something narrows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only backups called so.
+    pub name: Option<String>,
+    /// Only backups of this source: its id, its host or path, or [`UNKNOWN`] for those that do not say.
+    pub source: Option<String>,
+}
+
+impl Filter {
+    /// Only backups called `name`.
+    #[must_use]
+    pub fn of(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), source: None }
+    }
+
+    /// Whether a backup of this source is meant.
+    #[must_use]
+    pub fn takes(&self, source: Option<&Identity>) -> bool {
+        let is = |wanted: &str| source.map_or(wanted == UNKNOWN, |source| source.is_named(wanted));
+        self.source.as_deref().is_none_or(is)
+    }
+
+    /// The folder of those that are meant.
+    pub(crate) fn folder(&self) -> ObjectResult<String> {
+        self.name.as_deref().map_or_else(|| Ok(FOLDER.to_owned()), backup_key::folder)
+    }
+}
+
+/// Everything in the location that `filter` takes, by name and time.
 ///
 /// # Errors
 /// What the store says.
-pub async fn list(store: &dyn StoreRead, name: Option<&str>) -> ObjectResult<Vec<Entry>> {
-    let folder = name.map_or_else(|| Ok(FOLDER.to_owned()), backup_key::folder)?;
+pub async fn list(store: &dyn StoreRead, filter: &Filter) -> ObjectResult<Vec<Entry>> {
+    let (folder, name) = (filter.folder()?, filter.name.as_deref());
     let mut sizes: BTreeMap<BackupKey, u64> = BTreeMap::new();
     let mut objects = store.list(&folder, None);
     while let Some(object) = objects.try_next().await? {
@@ -81,6 +118,7 @@ pub async fn list(store: &dyn StoreRead, name: Option<&str>) -> ObjectResult<Vec
             entries.push(unvouched(key, State::Foreign, bytes));
         }
     }
+    entries.retain(|entry| filter.takes(entry.source.as_ref()));
     entries.sort_by(|a, b| (&a.key.name, a.time, &a.key).cmp(&(&b.key.name, b.time, &b.key)));
     Ok(entries)
 }
@@ -119,7 +157,7 @@ fn published(key: BackupKey, at: &Key, manifest: Result<Manifest, FormatError>, 
     let state = match bytes {
         None => State::Damaged("the tarball is missing".to_owned()),
         Some(bytes) if bytes != expected => State::Damaged(format!("it has {bytes} bytes and should have {expected}")),
-        Some(_) if manifest.outcome == Outcome::Partial => State::Partial,
+        Some(_) if !manifest.is_complete() => State::Partial,
         Some(_) => State::Good,
     };
     Entry {
@@ -127,6 +165,7 @@ fn published(key: BackupKey, at: &Key, manifest: Result<Manifest, FormatError>, 
         state,
         time: Some(manifest.created_at),
         bytes: bytes.unwrap_or(0),
+        source: manifest.identity.clone(),
         records: manifest.counts.get("records").copied(),
         sequence: Some(manifest.sequence),
         manifest: Some(manifest),
@@ -135,7 +174,7 @@ fn published(key: BackupKey, at: &Key, manifest: Result<Manifest, FormatError>, 
 
 fn unvouched(key: BackupKey, state: State, bytes: u64) -> Entry {
     let time = key.time();
-    Entry { key, state, time, bytes, records: None, sequence: None, manifest: None }
+    Entry { key, state, time, bytes, source: None, records: None, sequence: None, manifest: None }
 }
 
 /// The manifest with its detail read.
@@ -147,37 +186,4 @@ pub(crate) fn typed(key: &Key, manifest: Manifest) -> Result<AppManifest, Format
     let detail: AppDetail =
         serde_json::from_value(manifest.detail.clone()).map_err(|error| invalid(error.to_string()))?;
     Ok(manifest.with_detail(detail))
-}
-
-/// The backup that `which` means: a key as [`list`] shows it, or `latest` for the newest good one called `name`, or else
-/// called [`DEFAULT_NAME`].
-///
-/// # Errors
-/// [`ObjectError::NoBackup`]; [`ObjectError::Damaged`] if tarball or manifest is gone or changed.
-pub async fn find(store: &dyn StoreRead, which: &str, name: Option<&str>) -> ObjectResult<Entry> {
-    let missing = || ObjectError::NoBackup { which: which.to_owned(), location: store.describe() };
-    let key = if which == "latest" {
-        let name = name.unwrap_or(DEFAULT_NAME);
-        let newest =
-            catalogue::newest(store, &backup_key::folder(name)?, &backup_key::pointer(name)?, Manifest::is_complete)
-                .await?;
-        newest.and_then(|(key, _)| BackupKey::of_manifest(&key)).ok_or_else(missing)?
-    } else {
-        BackupKey::parse(which).ok_or_else(missing)?
-    };
-    let bytes = size(store, &key).await?;
-    if key.name.is_none() {
-        return Ok(unvouched(key, State::Foreign, bytes.ok_or_else(missing)?));
-    }
-    let at = key.manifest()?;
-    let manifest = match catalogue::read(store, &at).await {
-        Ok(manifest) => manifest,
-        Err(backup_core::CoreError::Store(error)) if error.is_not_found() => return Err(missing()),
-        Err(error) => return Err(error.into()),
-    };
-    let entry = published(key, &at, Ok(manifest), bytes);
-    match &entry.state {
-        State::Damaged(what) => Err(ObjectError::damaged(&entry.key.to_string(), what.clone())),
-        _ => Ok(entry),
-    }
 }

@@ -1,10 +1,10 @@
-//! Decisions of a backup, without I/O: which types, under which name, and whether it may be published.
+//! Decisions of a backup, without I/O: which types, under which name, and what is left out.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::detail::{AppDetail, TypeDetail};
+use crate::detail::AppDetail;
 use crate::error::{ObjectError, ObjectResult};
 use crate::source::Available;
 use crate::type_key::TypeKey;
@@ -50,7 +50,7 @@ impl Wanted {
         }
     }
 
-    fn means(&self, available: &Available) -> bool {
+    pub(crate) fn means(&self, available: &Available) -> bool {
         match (&self.type_name, &available.type_name) {
             (Some(wanted), Some(there)) => available.table == self.name && wanted == there,
             (Some(_), None) => available.table == self.name,
@@ -71,12 +71,48 @@ impl From<TypeKey> for Wanted {
     }
 }
 
-/// The types to back up, in order: all there are, or those `wanted`.
+/// Which types of a source are backed up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Types {
+    /// All there are.
+    #[default]
+    All,
+    /// Those that an application says it has: whatever else the source holds is not the application's.
+    Application(Vec<Wanted>),
+    /// Some. Unless they turn out to be all there are, the backup is not complete, and never the last good one.
+    Only(Vec<Wanted>),
+}
+
+impl Types {
+    /// Those that are named; none means all there are.
+    #[must_use]
+    pub fn wanted(&self) -> &[Wanted] {
+        match self {
+            Self::All => &[],
+            Self::Application(wanted) | Self::Only(wanted) => wanted,
+        }
+    }
+}
+
+/// What of `available` is left out on request when `chosen` are backed up, as users name it. Nothing where the source cannot
+/// tell what it has: what is named is then all there is.
+#[must_use]
+pub fn left_out(available: Option<&[Available]>, types: &Types, chosen: &[TypeKey]) -> Vec<String> {
+    let (Types::Only(_), Some(available)) = (types, available) else { return Vec::new() };
+    let left = available.iter().filter(|there| !chosen.iter().any(|key| there.holds(key)));
+    left.map(|there| match &there.type_name {
+        Some(name) => format!("{name}--{}", there.table),
+        None => there.table.clone(),
+    })
+    .collect()
+}
+
+/// The types to take, in order: all there are `of` a source or a backup, which is called so, or those `wanted`.
 ///
 /// # Errors
 /// [`ObjectError::Usage`] for one that is not there, that several are called, or if the source cannot tell and none is
 /// wanted.
-pub fn select(available: Option<&[Available]>, wanted: &[Wanted]) -> ObjectResult<Vec<TypeKey>> {
+pub fn select(of: &str, available: Option<&[Available]>, wanted: &[Wanted]) -> ObjectResult<Vec<TypeKey>> {
     let keys: Vec<TypeKey> = match (available, wanted) {
         (None, []) => {
             return Err(ObjectError::usage("this source cannot tell its types", "name each with `--type`"));
@@ -86,7 +122,9 @@ pub fn select(available: Option<&[Available]>, wanted: &[Wanted]) -> ObjectResul
             .iter()
             .map(|there| TypeKey::new(there.type_name.as_ref().unwrap_or(&there.table), &there.table))
             .collect::<ObjectResult<_>>()?,
-        (Some(available), wanted) => wanted.iter().map(|wanted| one(available, wanted)).collect::<ObjectResult<_>>()?,
+        (Some(available), wanted) => {
+            wanted.iter().map(|wanted| one(of, available, wanted)).collect::<ObjectResult<_>>()?
+        }
     };
     if keys.len() > TYPES_MAX {
         return Err(ObjectError::usage(format!("there are more than {TYPES_MAX} types"), "name some with `--type`"));
@@ -102,7 +140,7 @@ pub fn select(available: Option<&[Available]>, wanted: &[Wanted]) -> ObjectResul
     Ok(keys.iter().filter(|key| seen.insert(*key)).cloned().collect())
 }
 
-fn one(available: &[Available], wanted: &Wanted) -> ObjectResult<TypeKey> {
+fn one(of: &str, available: &[Available], wanted: &Wanted) -> ObjectResult<TypeKey> {
     let found: Vec<&Available> = available.iter().filter(|there| wanted.means(there)).collect();
     let name = wanted.key(None)?;
     match found[..] {
@@ -110,7 +148,7 @@ fn one(available: &[Available], wanted: &Wanted) -> ObjectResult<TypeKey> {
         [] => {
             let there: Vec<&str> = available.iter().map(|there| there.table.as_str()).take(10).collect();
             let help = format!("there are {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") });
-            Err(ObjectError::usage(format!("the source has no type `{name}`"), help))
+            Err(ObjectError::usage(format!("{of} has no type `{name}`"), help))
         }
         _ => Err(ObjectError::usage(
             format!("several types are called `{}`", wanted.name),
@@ -119,15 +157,13 @@ fn one(available: &[Available], wanted: &Wanted) -> ObjectResult<TypeKey> {
     }
 }
 
-/// Types that had records and have none now, in words; `None` if all is well. With `complete` a type that is gone counts
-/// too: everything there is was to be backed up.
+/// Types that had records and have none now, or are gone, in words; `None` if all is well. What is `unreadable` is told as
+/// that.
 #[must_use]
-pub fn emptied(before: &AppDetail, now: &[TypeDetail], complete: bool) -> Option<String> {
-    let gone =
-        before.types.iter().filter(|was| was.records > 0).filter(|was| match now.iter().find(|is| is.key == was.key) {
-            Some(is) => is.records == 0,
-            None => complete,
-        });
+pub fn emptied(before: &AppDetail, now: &[(&TypeKey, u64)], unreadable: &[&TypeKey]) -> Option<String> {
+    let has_records = |key: &TypeKey| now.iter().any(|(is, records)| *is == key && *records > 0);
+    let gone = before.types.iter().filter(|was| was.records > 0 && !has_records(&was.key));
+    let gone = gone.filter(|was| !unreadable.contains(&&was.key));
     let gone: Vec<String> = gone.map(|was| format!("`{}` had {}", was.key, was.records)).collect();
     (!gone.is_empty()).then(|| gone.join(", "))
 }
@@ -144,6 +180,7 @@ mod tests {
     use backup_core::digest::Sha256Digest;
 
     use super::*;
+    use crate::detail::TypeDetail;
 
     fn there(type_name: Option<&str>, table: &str) -> Available {
         Available { type_name: type_name.map(str::to_owned), table: table.to_owned() }
@@ -151,7 +188,7 @@ mod tests {
 
     fn names(available: Option<&[Available]>, wanted: &[&str]) -> Result<Vec<String>, String> {
         let wanted: Vec<Wanted> = wanted.iter().map(|text| Wanted::parse(text)).collect();
-        let keys = select(available, &wanted).map_err(|error| error.to_string())?;
+        let keys = select("the source", available, &wanted).map_err(|error| error.to_string())?;
         Ok(keys.iter().map(ToString::to_string).collect())
     }
 
@@ -182,17 +219,38 @@ mod tests {
             sha256: Sha256Digest::of(b""),
             columns: Vec::new(),
         });
-        AppDetail { source_kind: "test".to_owned(), types: types.collect(), failed: Vec::new() }
+        AppDetail { source_kind: "test".to_owned(), types: types.collect(), failed: Vec::new(), left_out: Vec::new() }
     }
 
     #[test]
     fn o2_what_lost_all_its_records_is_named() {
         let before = detail(&[("a", 10_000), ("b", 0), ("c", 3)]);
-        let emptied = |types, complete| emptied(&before, &detail(types).types, complete);
-        assert_eq!(emptied(&[("a", 1), ("b", 0), ("c", 3)], true), None);
-        assert_eq!(emptied(&[("a", 0), ("b", 0), ("c", 3)], true).unwrap(), "`a--a` had 10000");
-        assert_eq!(emptied(&[("a", 1)], true).unwrap(), "`c--c` had 3");
-        assert_eq!(emptied(&[("a", 1)], false), None, "`c` was not asked for");
+        let emptied = |types: &[(&str, u64)], unreadable: &[&str]| {
+            let key = |name: &&str| TypeKey::new(*name, *name).unwrap();
+            let keys: Vec<TypeKey> = types.iter().map(|(name, _)| key(name)).collect();
+            let now: Vec<(&TypeKey, u64)> = keys.iter().zip(types.iter().map(|(_, records)| *records)).collect();
+            let unreadable: Vec<TypeKey> = unreadable.iter().map(key).collect();
+            super::emptied(&before, &now, &unreadable.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(emptied(&[("a", 1), ("b", 0), ("c", 3)], &[]), None);
+        assert_eq!(emptied(&[("a", 0), ("b", 0), ("c", 3)], &[]).unwrap(), "`a--a` had 10000");
+        assert_eq!(emptied(&[("a", 1)], &[]).unwrap(), "`c--c` had 3");
+        assert_eq!(emptied(&[("a", 1)], &["c"]), None, "`c` could not be read, which is told as that");
+    }
+
+    #[test]
+    fn what_is_left_out_on_request_is_named() {
+        let files = [there(Some("User"), "users"), there(Some("Order"), "orders"), there(None, "items")];
+        let left = |available, types: Types| {
+            let chosen = select("the source", available, types.wanted()).unwrap();
+            left_out(available, &types, &chosen)
+        };
+        let wanted = |names: &[&str]| names.iter().map(|name| Wanted::parse(name)).collect::<Vec<_>>();
+        assert_eq!(left(Some(&files), Types::All), Vec::<String>::new());
+        assert_eq!(left(Some(&files), Types::Only(wanted(&["User"]))), ["Order--orders", "items"]);
+        assert_eq!(left(Some(&files), Types::Only(wanted(&["User", "orders", "Item--items"]))), Vec::<String>::new());
+        assert_eq!(left(Some(&files), Types::Application(wanted(&["User"]))), Vec::<String>::new(), "not its own");
+        assert_eq!(left(None, Types::Only(wanted(&["User"]))), Vec::<String>::new(), "a program cannot tell");
     }
 
     #[test]

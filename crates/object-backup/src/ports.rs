@@ -1,13 +1,18 @@
 //! What this crate needs of the world and leaves to the application: a connection to its PostgreSQL server.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Deref;
 
+use backup_core::error::Cause;
+use backup_core::source;
 use futures::future::BoxFuture;
+use tokio_postgres::config::Host;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, Socket};
 
-use backup_core::error::Cause;
+/// Where servers listen unless told otherwise.
+const PORT_DEFAULT: u16 = 5432;
 
 /// An open connection; dropping it closes the connection.
 pub type Connection = Box<dyn Deref<Target = Client> + Send + Sync>;
@@ -16,6 +21,10 @@ pub type Connection = Box<dyn Deref<Target = Client> + Send + Sync>;
 pub trait Connect: fmt::Debug + Send + Sync + 'static {
     /// The database, for messages; never a secret.
     fn describe(&self) -> String;
+
+    /// Host and port of the server, for people, such as `db1:5432`; never a secret. Stands for the server where that cannot
+    /// tell which one it is.
+    fn host(&self) -> String;
 
     /// A new connection, whose driver runs by itself.
     ///
@@ -56,6 +65,15 @@ where
         self.config.get_dbname().or(self.config.get_user()).unwrap_or("postgres").to_owned()
     }
 
+    fn host(&self) -> String {
+        let port = self.config.get_ports().first().unwrap_or(&PORT_DEFAULT);
+        match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) if !is_this_machine(name) => format!("{name}:{port}"),
+            // No network lies between: the name by which others know it.
+            _ => format!("{}:{port}", source::host()),
+        }
+    }
+
     fn connect(&self) -> BoxFuture<'_, Result<Connection, Cause>> {
         Box::pin(async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
@@ -65,6 +83,10 @@ where
             Ok(connection)
         })
     }
+}
+
+fn is_this_machine(name: &str) -> bool {
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 struct Owned(Client);

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use backup_core::source::Identity;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::backup_key::BackupKey;
 use crate::error::{ObjectError, ObjectResult};
-use crate::list::{Entry, State};
+use crate::list::{Entry, Found, State};
 use crate::plan::{self, Wanted};
 use crate::read::read_into;
 use crate::run::Run;
@@ -25,6 +26,8 @@ pub struct RestoreOptions {
     pub types: Vec<Wanted>,
     /// What becomes of records that are there already.
     pub on_conflict: OnConflict,
+    /// The target as a source would be called, if that is known: the plan says whether the backup is of it.
+    pub here: Option<Identity>,
 }
 
 /// What a restore will do, or did.
@@ -37,6 +40,18 @@ pub struct RestorePlan {
     /// What the backup counts for.
     #[serde(flatten)]
     pub state: State,
+    /// Which database, file or folder it is of; absent where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
+    /// Whether that is the one restored into; absent where one of the two is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_source: Option<bool>,
+    /// What is not in it, a line each, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Newer ones that were passed over, since something is left out of them or they are damaged; the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<BackupKey>,
     /// The target.
     pub target: String,
     /// What becomes of records that are there already.
@@ -66,24 +81,29 @@ pub struct LoadedType {
     pub loaded: Loaded,
 }
 
-/// Reads and checks all of `entry`, and says what would be restored. The target is looked at and not changed.
+/// Reads and checks all of what was `found`, and says what would be restored. The target is looked at and not changed.
 ///
 /// # Errors
 /// [`ObjectError::Damaged`] and [`ObjectError::Refused`]; [`ObjectError::Usage`] for a type that is not there; what the
 /// store says, and [`Target::check`].
 pub async fn plan_restore(
     store: &SharedStore,
-    entry: &Entry,
+    found: &Found,
     target: Arc<dyn Target>,
     options: &RestoreOptions,
     run: &Run,
 ) -> ObjectResult<RestorePlan> {
+    let Found { entry, passed_over } = found;
     run.progress.step("app.check", &entry.key.to_string());
     let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
     let plan = RestorePlan {
         key: entry.key.clone(),
         time: entry.time,
         state: entry.state.clone(),
+        source: entry.source.clone(),
+        same_source: entry.source.as_ref().zip(options.here.as_ref()).map(|(of, here)| of.id == here.id),
+        missing: entry.manifest.as_ref().map(|manifest| manifest.detail.missing()).unwrap_or_default(),
+        passed_over: passed_over.clone(),
         target: target.describe(),
         on_conflict: options.on_conflict,
         types: restoring(entry, &summary, &options.types)?,
@@ -100,7 +120,11 @@ fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResul
         .iter()
         .map(|found| Available { type_name: Some(found.key.type_name.clone()), table: found.key.table.clone() })
         .collect();
-    let chosen: BTreeSet<TypeKey> = plan::select(Some(&available), wanted)?.into_iter().collect();
+    let of = match entry.state {
+        State::Partial => format!("`{}`, which is not complete,", entry.key),
+        _ => format!("`{}`", entry.key),
+    };
+    let chosen: BTreeSet<TypeKey> = plan::select(&of, Some(&available), wanted)?.into_iter().collect();
     // Columns are only in the manifest.
     let described = entry.manifest.as_ref().map_or(&summary.types, |manifest| &manifest.detail.types);
     let chosen = described.iter().filter(|found| chosen.contains(&found.key));
@@ -109,18 +133,18 @@ fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResul
         .collect())
 }
 
-/// Restores `entry` into `target`: everything or nothing.
+/// Restores what was `found` into `target`: everything or nothing.
 ///
 /// # Errors
 /// As [`plan_restore`]; [`ObjectError::Conflict`]; why the target cannot be written. Then nothing was restored.
 pub async fn restore(
     store: &SharedStore,
-    entry: &Entry,
+    found: &Found,
     target: Arc<dyn Target>,
     options: &RestoreOptions,
     run: &Run,
 ) -> ObjectResult<Restored> {
-    let (plan, sink) = fill(store, entry, target, options, run).await?;
+    let (plan, sink) = fill(store, found, target, options, run).await?;
     run.progress.step("app.commit", &plan.target);
     let loaded = sink.loaded;
     let committed = tokio::task::spawn_blocking(move || sink.load.commit());
@@ -135,12 +159,12 @@ pub async fn restore(
 /// As [`restore`].
 pub async fn rehearse(
     store: &SharedStore,
-    entry: &Entry,
+    found: &Found,
     target: Arc<dyn Target>,
     options: &RestoreOptions,
     run: &Run,
 ) -> ObjectResult<()> {
-    let (_, sink) = fill(store, entry, target, options, run).await?;
+    let (_, sink) = fill(store, found, target, options, run).await?;
     // Where it is undone may block.
     let undone = tokio::task::spawn_blocking(move || drop(sink));
     undone.await.map_err(|error| ObjectError::panicked(&error))
@@ -149,19 +173,19 @@ pub async fn rehearse(
 /// Everything but the commit.
 async fn fill(
     store: &SharedStore,
-    entry: &Entry,
+    found: &Found,
     target: Arc<dyn Target>,
     options: &RestoreOptions,
     run: &Run,
 ) -> ObjectResult<(RestorePlan, Loading)> {
-    let plan = plan_restore(store, entry, Arc::clone(&target), options, run).await?;
+    let plan = plan_restore(store, found, Arc::clone(&target), options, run).await?;
     run.progress.step("app.load", &plan.target);
     let (types, on_conflict) = (plan.types.clone(), plan.on_conflict);
     let begun = tokio::task::spawn_blocking(move || target.begin(&types, on_conflict));
     let load = begun.await.map_err(|error| ObjectError::panicked(&error))??;
     let chosen = plan.types.iter().map(|restoring| restoring.key.clone()).collect();
     let sink = Loading { load, chosen, loaded: Vec::new() };
-    let (_, sink) = read_into(store, entry, sink, &run.cancel).await?;
+    let (_, sink) = read_into(store, &found.entry, sink, &run.cancel).await?;
     Ok((plan, sink))
 }
 

@@ -1,5 +1,7 @@
 //! Which backups go and which stay, and what interrupted runs left.
 
+use std::collections::HashSet;
+
 use backup_core::clock::Clock;
 use backup_core::progress::Progress;
 use backup_core::prune::{self, GRACE, IncompletePlan, PruneOutcome, PrunePlan};
@@ -8,16 +10,17 @@ use backup_core::store::Store;
 use backup_core::{catalogue, key::Key};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::backup_key::{self, BackupKey, FOLDER};
+use crate::backup_key::BackupKey;
 use crate::error::ObjectResult;
+use crate::list::Filter;
 
 /// What to keep.
 #[derive(Clone, Debug)]
 pub struct RetainOptions {
     /// The rules; `None` deletes no backup.
     pub policy: Option<Policy>,
-    /// Only backups called so.
-    pub name: Option<String>,
+    /// Only these. What has no manifest does not say which source it is of: of that only the name counts.
+    pub filter: Filter,
     /// How long what has no manifest must have been left alone to go too.
     pub grace: SignedDuration,
 }
@@ -26,7 +29,7 @@ impl RetainOptions {
     /// By `policy`, with the usual grace.
     #[must_use]
     pub fn new(policy: Option<Policy>) -> Self {
-        Self { policy, name: None, grace: GRACE }
+        Self { policy, filter: Filter::default(), grace: GRACE }
     }
 }
 
@@ -42,15 +45,23 @@ pub struct RetainPlan {
     scope: String,
 }
 
-/// Decides at `now`. gludb's own tarballs are not its business: they stay.
+/// Decides at `now`, of each source by itself. gludb's own tarballs are not its business: they stay.
 ///
 /// # Errors
 /// For a policy without a rule; what the store says.
 pub async fn plan(store: &dyn Store, options: &RetainOptions, now: Timestamp) -> ObjectResult<RetainPlan> {
-    let scope = options.name.as_deref().map_or_else(|| Ok(FOLDER.to_owned()), backup_key::folder)?;
+    let scope = options.filter.folder()?;
     let entries = catalogue::list(store, &scope).await?;
     let retention = match &options.policy {
-        Some(policy) => retention::plan(&prune::candidates(&entries), policy, now)?,
+        Some(policy) => {
+            let mut candidates = prune::candidates(&entries);
+            let meant = |entry: &&catalogue::Entry| {
+                entry.manifest.as_ref().is_ok_and(|manifest| options.filter.takes(manifest.identity.as_ref()))
+            };
+            let meant: HashSet<&str> = entries.iter().filter(meant).map(|entry| entry.key.as_str()).collect();
+            candidates.retain(|candidate| meant.contains(candidate.id.as_str()));
+            retention::plan(&candidates, policy, now)?
+        }
         None => RetentionPlan::default(),
     };
     let removals = PrunePlan::new(&entries, &retention)?;
@@ -86,3 +97,6 @@ pub async fn apply(
     outcome.failures.extend(cleared.failures);
     Ok(outcome)
 }
+
+#[cfg(test)]
+mod tests;

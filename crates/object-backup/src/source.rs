@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use backup_core::source::Identity;
 use tokio_util::sync::CancellationToken;
 
 use crate::detail::Column;
-use crate::error::ObjectResult;
+use crate::error::{ObjectError, ObjectResult};
 use crate::type_key::TypeKey;
 
 /// Something records can be read from.
@@ -22,13 +23,25 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     fn open(&self, cancel: &CancellationToken) -> ObjectResult<Box<dyn View>>;
 }
 
-/// One moment of a source. It lives on one thread, and changes nothing.
+/// One moment of a source. One thread at a time uses it, and it changes nothing.
 pub trait View: Send {
+    /// Which database, file or folder this is, so that backups of two of one name are never mixed; `None` if nothing can
+    /// tell: then its backups are all of one source, and not compared with those of sources that can.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    fn identity(&mut self) -> ObjectResult<Option<Identity>>;
+
     /// The types there are, in the order in which they are to be backed up; `None` if the source cannot tell.
     ///
     /// # Errors
     /// Why it cannot be read.
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>>;
+
+    /// What a type looks like here, for whoever finds none: `table with the columns`…
+    fn form(&self) -> &'static str {
+        "type"
+    }
 
     /// What the source has and cannot give, in words: tables of another form.
     ///
@@ -45,6 +58,22 @@ pub trait View: Send {
     /// Why it cannot be read.
     fn size(&mut self, _key: &TypeKey) -> ObjectResult<Option<Size>> {
         Ok(None)
+    }
+
+    /// Whether `key` has no record at all. Asked for a plan only, which must not take long.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn is_empty(&mut self, key: &TypeKey) -> ObjectResult<bool> {
+        let mut empty = true;
+        let mut first = |_: Option<&str>, _: &[u8]| {
+            empty = false;
+            Err(ObjectError::Interrupted)
+        };
+        match self.read(key, &mut first) {
+            Err(error) if empty => Err(error),
+            _ => Ok(empty),
+        }
     }
 
     /// The columns of `key` beside `id` and `value`.

@@ -8,6 +8,7 @@ mod listing;
 mod location;
 mod nothing;
 mod plan;
+mod records;
 mod server;
 mod source;
 mod sqlite;
@@ -26,6 +27,7 @@ pub fn rows() -> Vec<Row> {
         earlier::rows(),
         source::rows(),
         nothing::rows(),
+        records::rows(),
         enum_hash::rows(),
         standby::rows(),
         sqlite::rows(),

@@ -44,6 +44,20 @@ impl Fall {
         self.exceeds(FALL_TOLD_PERCENT)
     }
 
+    /// In words, where `rows` are called so.
+    #[must_use]
+    pub fn told_in(&self, rows: &str) -> String {
+        let Self { previous, before, now, percent } = self;
+        let bytes = match before.bytes {
+            0 => String::new(),
+            bytes => format!(", {} bytes of content after {bytes}", now.bytes),
+        };
+        format!(
+            "this backup holds {percent} % less than `{previous}`: {} {rows} after {}{bytes}",
+            now.rows, before.rows
+        )
+    }
+
     /// Whether rows or bytes fell by more than `percent`.
     #[must_use]
     pub fn exceeds(&self, percent: u8) -> bool {
@@ -57,12 +71,7 @@ impl Fall {
 
 impl fmt::Display for Fall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { previous, before, now, percent } = self;
-        write!(
-            f,
-            "this backup holds {percent} % less than `{previous}`: {} rows after {}, {} bytes of content after {}",
-            now.rows, before.rows, now.bytes, before.bytes
-        )
+        f.write_str(&self.told_in("rows"))
     }
 }
 

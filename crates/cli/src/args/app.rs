@@ -34,21 +34,26 @@ pub(crate) struct Backup {
     /// Where the records are: sqlite:FILE, postgres:DATABASE, ndjson:DIR, or exec:'PROGRAM {type}', which prints them
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: String,
-    /// Only this type, repeatable: its name, its table, or `Type--table`
+    /// Only this type, repeatable: its name, its table, or `Type--table`. Unless that is all there is, the backup is partial
+    /// and never the last good one
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
     /// What the backup is called
     #[arg(long, value_name = "NAME", default_value = object_backup::backup_key::DEFAULT_NAME)]
     pub(crate) name: String,
-    /// Do nothing if the newest good backup is younger, such as 20h
+    /// Do nothing if the newest complete backup of this source is younger, such as 20h
     #[arg(long, value_name = "TIME")]
     pub(crate) min_age: Option<String>,
     /// Leave out types that cannot be read; such a backup is partial and never the last good one
     #[arg(long)]
     pub(crate) allow_partial: bool,
-    /// Publish even if types that had records have none any more
+    /// Publish even if there is no record at all, or if types that had records have none any more
     #[arg(long)]
     pub(crate) allow_empty: bool,
+    /// Publish nothing if records or bytes fell by more than so many percent since the last complete backup; a fall by more
+    /// than 50 % is told without it
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) max_shrink: Option<u8>,
     /// Label, repeatable; `app prune --keep-tag` keeps by it
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
@@ -58,12 +63,23 @@ pub(crate) struct Backup {
     pub(crate) dry_run: DryRun,
 }
 
+/// Which database, file or folder a backup is of.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OfSource {
+    /// Only backups of this source: its host, path or id as `app ls` and `app show` print them, or `unknown` for those that
+    /// do not say
+    #[arg(long, value_name = "HOST|ID")]
+    pub(crate) source: Option<String>,
+}
+
 /// Arguments of `app ls`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// Only backups called so
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfSource,
 }
 
 /// A backup.
@@ -72,9 +88,11 @@ pub(crate) struct Which {
     /// The backup's key as `app ls` shows it, or `latest`
     #[arg(value_name = "KEY", default_value = "latest")]
     pub(crate) key: String,
-    /// With `latest`: the newest good one called so [default: backup]
+    /// With `latest`: the newest complete one called so [default: backup]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfSource,
 }
 
 /// Arguments of `app verify`.
@@ -86,6 +104,8 @@ pub(crate) struct Verify {
     /// Only backups called so
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfSource,
 }
 
 /// Arguments of `app cat`.
@@ -97,9 +117,11 @@ pub(crate) struct Cat {
     /// The type: its name, its table, or `Type--table`
     #[arg(value_name = "TYPE")]
     pub(crate) wanted: String,
-    /// With `latest`: the newest good one called so [default: backup]
+    /// With `latest`: the newest complete one called so [default: backup]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfSource,
 }
 
 /// Arguments of `app restore`.
@@ -126,6 +148,8 @@ pub(crate) struct Prune {
     /// Only backups called so
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfSource,
     #[command(flatten)]
     pub(crate) unfinished: Unfinished,
     #[command(flatten)]

@@ -12,9 +12,11 @@ mod verify;
 
 use std::sync::Arc;
 
+use backup_core::store::StoreRead;
+use object_backup::list::{self, Found, Sought};
 use object_backup::{Run, Wanted};
 
-use crate::args::app::App;
+use crate::args::app::{App, OfSource};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -44,4 +46,13 @@ fn surroundings(context: &Context) -> Run {
 
 fn wanted(types: &[String]) -> Vec<Wanted> {
     types.iter().map(|text| Wanted::parse(text)).collect()
+}
+
+/// The backup as it is asked for.
+fn sought<'a>(key: &'a str, name: Option<&'a str>, of: &'a OfSource) -> Sought<'a> {
+    Sought { name, source: of.source.as_deref(), ..Sought::from(key) }
+}
+
+async fn found(store: &dyn StoreRead, sought: Sought<'_>, context: &Context) -> CliResult<Found> {
+    context.or_cancelled(async { Ok(list::find(store, sought).await?) }).await
 }

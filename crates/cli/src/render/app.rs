@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 
 use backup_core::key::Key;
 use backup_core::lifecycle::{LifecycleAction, LifecycleChange, LifecycleRule};
-use backup_core::manifest::Outcome;
 use backup_core::prune::PruneOutcome;
 use backup_core::retention::{Action, Decision};
+use backup_core::source::Identity;
 use jiff::{SignedDuration, Timestamp};
 use object_backup::detail::AppDetail;
 use object_backup::list::{Entry, State};
 use object_backup::retain::RetainPlan;
 use object_backup::verify::Verified;
-use object_backup::{BackupKey, BackupPlan, BackupReport, RestorePlan, Restored};
+use object_backup::{BackupKey, BackupPlan, BackupReport, OnConflict, RestorePlan, Restored};
 use serde::Serialize;
 
 use crate::render::table::{Align, Column, table};
 use crate::render::units;
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column("KEY", Align::Left),
     Column("AGE", Align::Left),
+    Column("FROM", Align::Left),
     Column("SEQ", Align::Right),
     Column("RECORDS", Align::Right),
     Column("STORED", Align::Right),
@@ -38,6 +39,7 @@ pub(crate) fn listing(backups: &[Entry], now: Timestamp) -> String {
             vec![
                 backup.key.to_string(),
                 backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
+                backup.source.as_ref().map_or_else(|| "–".to_owned(), |source| source.host.clone()),
                 number(backup.sequence),
                 number(backup.records),
                 units::bytes(backup.bytes),
@@ -50,7 +52,7 @@ pub(crate) fn listing(backups: &[Entry], now: Timestamp) -> String {
 fn state(state: &State) -> String {
     match state {
         State::Good => "good".to_owned(),
-        State::Partial => "PARTIAL".to_owned(),
+        State::Partial => "partial".to_owned(),
         State::Damaged(why) => format!("DAMAGED: {why}"),
         State::Unpublished => "unpublished: no backup".to_owned(),
         State::Foreign => "gludb's, unchecked".to_owned(),
@@ -66,6 +68,10 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
         return format!("would skip: `{newest}` is {} old", age(age_s));
     }
     let mut lines: Vec<String> = plan.types.iter().map(|key| format!("back up  {key}")).collect();
+    lines.extend(plan.left_out.iter().map(|name| format!("leave    {name}")));
+    if !plan.complete {
+        lines.push("partial: never the last good backup".to_owned());
+    }
     lines.push(match &plan.newest {
         Some(newest) => format!("into `{}`, after `{newest}`", plan.name),
         None => format!("into `{}`, the first one", plan.name),
@@ -87,7 +93,7 @@ pub(crate) fn written(report: &BackupReport) -> String {
     let mut lines: Vec<String> =
         done.types.iter().map(|found| format!("{}  {}", found.key, records(found.records))).collect();
     let (content, stored) = (units::bytes(done.content_bytes), units::bytes(done.stored_bytes));
-    let partial = if done.outcome == Outcome::Partial { " (partial)" } else { "" };
+    let partial = if done.complete { "" } else { " (partial, so never the last good one)" };
     lines.push(format!("published `{}`{partial}: {}, {content} → {stored}", done.key, records(done.records)));
     lines.join("\n")
 }
@@ -124,12 +130,17 @@ pub(crate) fn shown(shown: &Shown) -> String {
         lines.push("  no manifest: `lastgood app verify` reads what is in it".to_owned());
         return lines.join("\n");
     };
-    lines.push(format!("  source   {}", detail.source_kind));
+    lines.push(format!("  from     {} ({})", source(backup.source.as_ref()), detail.source_kind));
     for found in &detail.types {
         lines.push(format!("  {}  {}, {}", found.key, records(found.records), units::bytes(found.bytes)));
     }
     lines.extend(detail.failed.iter().map(|failed| format!("  {}  MISSING: {}", failed.key, failed.what)));
+    lines.extend(detail.left_out.iter().map(|name| format!("  {name}  left out on request")));
     lines.join("\n")
+}
+
+fn source(source: Option<&Identity>) -> String {
+    source.map_or_else(|| "an unknown source".to_owned(), ToString::to_string)
 }
 
 pub(crate) fn verified(answers: &[Verified]) -> String {
@@ -147,7 +158,32 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
         .map(|restoring| format!("restore  {}  {}", restoring.key, records(restoring.records)))
         .collect();
     lines.push(format!("from `{}` into `{}`; what is there already: {}", plan.key, plan.target, plan.on_conflict));
+    lines.extend(restore_notes(plan));
     lines.join("\n")
+}
+
+/// What somebody should know of the backup before it is restored, a line each.
+fn restore_notes(plan: &RestorePlan) -> Vec<String> {
+    let other = format!("the backup is of another source than `{}`: of {}", plan.target, source(plan.source.as_ref()));
+    let mut notes: Vec<String> = (plan.same_source == Some(false)).then_some(other).into_iter().collect();
+    if plan.state == State::Partial {
+        notes.push(format!("THE BACKUP IS NOT COMPLETE; {}", plan.missing.join("; ")));
+    }
+    if let Some(newest) = plan.passed_over.first() {
+        let count = plan.passed_over.len() as u64;
+        notes.push(format!(
+            "{} passed over, since something is left out or damaged: `{newest}`{}",
+            units::counted(count, "newer backup is", "newer backups are"),
+            if count > 1 { " and older ones" } else { "" },
+        ));
+    }
+    notes
+}
+
+/// The same for a restore that was made. A copy of one source beside another harms nobody.
+pub(crate) fn restore_warnings(plan: &RestorePlan) -> Vec<String> {
+    let copy = plan.same_source == Some(false) && plan.on_conflict == OnConflict::Fail;
+    restore_notes(plan).into_iter().skip(usize::from(copy)).collect()
 }
 
 pub(crate) fn restored(done: &Restored) -> String {
@@ -163,7 +199,8 @@ pub(crate) fn restored(done: &Restored) -> String {
         );
         lines.push(format!("{}  {}", found.key, words.join(", ")));
     }
-    lines.push(format!("restored `{}` into `{}`", done.plan.key, done.plan.target));
+    let of = done.plan.source.as_ref().map_or_else(String::new, |source| format!(", of {},", source.host));
+    lines.push(format!("restored `{}`{of} into `{}`", done.plan.key, done.plan.target));
     lines.join("\n")
 }
 

@@ -7,13 +7,16 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use backup_core::source::Identity;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio_util::sync::CancellationToken;
 
-use super::lines;
+use super::{lines, local};
 use crate::error::{ObjectError, ObjectResult};
 use crate::source::{Available, Source, Take, View};
 use crate::type_key::TypeKey;
+
+const KIND: &str = "exec";
 
 /// Bytes kept of what a failed program said last.
 const SAID_BYTES: usize = 2048;
@@ -55,7 +58,7 @@ impl CommandSource {
 
 impl Source for CommandSource {
     fn kind(&self) -> &'static str {
-        "exec"
+        KIND
     }
 
     fn open(&self, cancel: &CancellationToken) -> ObjectResult<Box<dyn View>> {
@@ -70,6 +73,10 @@ struct Programs {
 }
 
 impl View for Programs {
+    fn identity(&mut self) -> ObjectResult<Option<Identity>> {
+        Ok(Some(local::of_command(KIND, &self.source.words)))
+    }
+
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         Ok(None)
     }

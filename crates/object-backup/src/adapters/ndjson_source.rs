@@ -1,12 +1,13 @@
 //! A folder of files with one JSON object a line: `<Type>--<table>.json`, or `<table>.json`, `.ndjson`, `.jsonl`.
 
 use std::fs::{self, File, Metadata};
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use backup_core::source::Identity;
 use tokio_util::sync::CancellationToken;
 
-use super::lines;
+use super::{lines, local};
 use crate::error::{ObjectError, ObjectResult};
 use crate::plan::Wanted;
 use crate::source::{Available, Source, Take, View};
@@ -14,6 +15,8 @@ use crate::type_key::TypeKey;
 
 /// Ends of the names of files that hold records.
 const SUFFIXES: [&str; 3] = ["json", "ndjson", "jsonl"];
+
+const KIND: &str = "ndjson";
 
 /// A folder to back up.
 #[derive(Clone, Debug)]
@@ -27,28 +30,45 @@ impl NdjsonSource {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
+
+    /// Which folder of which machine this is, also if it is not there yet.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        local::of_path(KIND, &self.folder)
+    }
+}
+
+/// Why the folder cannot be read: a name that means none is a mistake of whoever wrote it.
+fn unreadable(folder: &Path, error: std::io::Error) -> ObjectError {
+    let what = match error.kind() {
+        ErrorKind::NotFound => format!("there is no folder `{}`", folder.display()),
+        ErrorKind::NotADirectory => format!("`{}` is no folder", folder.display()),
+        _ => return ObjectError::source("read", folder.display(), error),
+    };
+    ObjectError::usage(what, "name the folder that holds the records; nothing was published")
 }
 
 impl Source for NdjsonSource {
     fn kind(&self) -> &'static str {
-        "ndjson"
+        KIND
     }
 
     fn open(&self, _cancel: &CancellationToken) -> ObjectResult<Box<dyn View>> {
         let failed = |error| ObjectError::source("read", self.folder.display(), error);
         let mut paths: Vec<PathBuf> = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(failed)? {
+        for entry in fs::read_dir(&self.folder).map_err(|error| unreadable(&self.folder, error))? {
             paths.push(entry.map_err(failed)?.path());
         }
         paths.sort();
         let files = paths.iter().filter_map(|path| Opened::open(path).transpose()).collect::<ObjectResult<_>>()?;
-        Ok(Box::new(Folder { files }))
+        Ok(Box::new(Folder { files, identity: self.identity() }))
     }
 }
 
 /// The files as they were at the beginning.
 struct Folder {
     files: Vec<Opened>,
+    identity: Identity,
 }
 
 struct Opened {
@@ -97,6 +117,14 @@ impl Opened {
 }
 
 impl View for Folder {
+    fn identity(&mut self) -> ObjectResult<Option<Identity>> {
+        Ok(Some(self.identity.clone()))
+    }
+
+    fn form(&self) -> &'static str {
+        "file of records (`*.json`, `*.ndjson` or `*.jsonl`)"
+    }
+
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         Ok(Some(self.files.iter().map(|file| file.available.clone()).collect()))
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use backup_core::source::Identity;
 use futures::StreamExt;
 use tokio_postgres::Error;
 use tokio_postgres::binary_copy::BinaryCopyOutStream;
@@ -9,6 +10,7 @@ use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
 use super::postgres::{self, Link, field, said};
+use super::postgres_identity;
 use super::sql::{self, quoted};
 use crate::detail::Column;
 use crate::error::{ObjectError, ObjectResult};
@@ -28,6 +30,23 @@ impl PostgresSource {
     pub fn new(to: Arc<dyn Connect>) -> Self {
         Self { to }
     }
+
+    /// Which database this is. Connects, and may block.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    pub fn identity(&self, cancel: &CancellationToken) -> ObjectResult<Identity> {
+        self.begin(cancel)?.ask()
+    }
+
+    fn begin(&self, cancel: &CancellationToken) -> ObjectResult<Reading> {
+        let failed = |cause| ObjectError::source("connect to", self.to.describe(), cause);
+        let link = Link::open(&self.to, cancel, failed)?;
+        // The first statement decides which moment is seen, whoever writes meanwhile.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1";
+        link.wait(link.client().batch_execute(begin))?.map_err(|error| failed(said(error)))?;
+        Ok(Reading { link, host: self.to.host() })
+    }
 }
 
 impl Source for PostgresSource {
@@ -36,18 +55,14 @@ impl Source for PostgresSource {
     }
 
     fn open(&self, cancel: &CancellationToken) -> ObjectResult<Box<dyn View>> {
-        let failed = |cause| ObjectError::source("connect to", self.to.describe(), cause);
-        let link = Link::open(&self.to, cancel, failed)?;
-        // The first statement decides which moment is seen, whoever writes meanwhile.
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1";
-        link.wait(link.client().batch_execute(begin))?.map_err(|error| failed(said(error)))?;
-        Ok(Box::new(Reading { link }))
+        Ok(Box::new(self.begin(cancel)?))
     }
 }
 
 /// An open read transaction.
 struct Reading {
     link: Link,
+    host: String,
 }
 
 /// Every table of the application's that the search path finds, and whether it has gludb's form.
@@ -61,6 +76,11 @@ const TABLES: &str = "SELECT c.relname, \
     GROUP BY c.oid, c.relname ORDER BY c.relname COLLATE \"C\"";
 
 impl Reading {
+    fn ask(&self) -> ObjectResult<Identity> {
+        let asked = self.link.wait(postgres_identity::ask(self.link.client(), &self.host))?;
+        asked.map_err(|cause| ObjectError::source("ask which one this is", &self.link.name, cause))
+    }
+
     fn failed(&self, what: &str) -> impl Fn(Error) -> ObjectError {
         let what = if what.is_empty() { self.link.name.clone() } else { format!("{}: {what}", self.link.name) };
         move |error| ObjectError::source("read", &what, said(error))
@@ -97,6 +117,20 @@ impl Reading {
 }
 
 impl View for Reading {
+    fn identity(&mut self) -> ObjectResult<Option<Identity>> {
+        self.ask().map(Some)
+    }
+
+    fn form(&self) -> &'static str {
+        sql::FORM
+    }
+
+    fn is_empty(&mut self, key: &TypeKey) -> ObjectResult<bool> {
+        let query = format!("SELECT NOT EXISTS (SELECT FROM {})", quoted(&key.table));
+        let row = self.link.wait(self.link.client().query_one(&query, &[]))?.map_err(self.failed(&key.table))?;
+        Ok(row.get(0))
+    }
+
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         let ours = self.tables()?.into_iter().filter(|(_, ours)| *ours);
         Ok(Some(ours.map(|(table, _)| Available { type_name: None, table }).collect()))

@@ -5,6 +5,9 @@ pub(super) const ID: &str = "id";
 /// The record's text.
 pub(super) const VALUE: &str = "value";
 
+/// What the table of a type looks like, for whoever has none.
+pub(super) const FORM: &str = "table with the columns `id` and `value`";
+
 /// The name as an identifier, whatever is in it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

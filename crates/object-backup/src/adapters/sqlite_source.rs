@@ -1,11 +1,14 @@
 //! A SQLite database in gludb's form: a table a type, with `id`, `value` (the record's JSON) and columns for indexes.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use backup_core::source::Identity;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio_util::sync::CancellationToken;
 
+use super::local;
 use super::sql::{self, quoted};
 use super::sqlite::{self, field};
 use super::sqlite_beside;
@@ -13,6 +16,8 @@ use crate::detail::Column;
 use crate::error::{ObjectError, ObjectResult};
 use crate::source::{Available, Size, Source, Take, View};
 use crate::type_key::TypeKey;
+
+const KIND: &str = "sqlite";
 
 /// A database to back up.
 #[derive(Clone, Debug)]
@@ -26,14 +31,34 @@ impl SqliteSource {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
+
+    /// Which file of which machine this is, also if it is not there yet.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        local::of_path(KIND, &self.path)
+    }
+
+    /// Refuses what SQLite would take for an empty database, wait for, or name by a number.
+    fn must_be_a_file(&self) -> ObjectResult<()> {
+        let path = self.path.display();
+        let what = match std::fs::metadata(&self.path) {
+            Ok(found) if found.is_file() => return Ok(()),
+            Ok(found) if found.is_dir() => format!("`{path}` is a folder, and no SQLite database"),
+            Ok(_) => format!("`{path}` is no file, and no SQLite database"),
+            Err(error) if error.kind() == ErrorKind::NotFound => format!("there is no SQLite database `{path}`"),
+            Err(error) => return Err(ObjectError::source("open", path, error)),
+        };
+        Err(ObjectError::usage(what, "name the file that the application uses; nothing was published"))
+    }
 }
 
 impl Source for SqliteSource {
     fn kind(&self) -> &'static str {
-        "sqlite"
+        KIND
     }
 
     fn open(&self, _cancel: &CancellationToken) -> ObjectResult<Box<dyn View>> {
+        self.must_be_a_file()?;
         let traces = Traces::before(&self.path);
         let opened = sqlite::open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
             // The transaction sees one moment from its first read on, whoever writes meanwhile.
@@ -41,7 +66,7 @@ impl Source for SqliteSource {
             Ok(connection)
         });
         let connection = opened.map_err(|error| unreadable(&self.path, error))?;
-        Ok(Box::new(Reading { connection, path: self.path.clone(), _traces: traces }))
+        Ok(Box::new(Reading { connection, path: self.path.clone(), identity: self.identity(), _traces: traces }))
     }
 }
 
@@ -52,6 +77,13 @@ fn unreadable(path: &Path, error: rusqlite::Error) -> ObjectError {
         let file = path.display().to_string();
         return ObjectError::Unfinished { file, journal: sqlite_beside::journal(path).display().to_string() };
     }
+    if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+        return ObjectError::usage(
+            format!("`{}` is no SQLite database", path.display()),
+            "name the file that the application uses; an encrypted database has to be backed up by the application \
+             itself; nothing was published",
+        );
+    }
     ObjectError::source("open", path.display(), error)
 }
 
@@ -59,6 +91,7 @@ fn unreadable(path: &Path, error: rusqlite::Error) -> ObjectError {
 struct Reading {
     connection: Connection,
     path: PathBuf,
+    identity: Identity,
     /// After the connection: fields are dropped in their order.
     _traces: Option<Traces>,
 }
@@ -148,6 +181,19 @@ impl Reading {
 }
 
 impl View for Reading {
+    fn identity(&mut self) -> ObjectResult<Option<Identity>> {
+        Ok(Some(self.identity.clone()))
+    }
+
+    fn form(&self) -> &'static str {
+        sql::FORM
+    }
+
+    fn is_empty(&mut self, key: &TypeKey) -> ObjectResult<bool> {
+        let query = format!("SELECT NOT EXISTS (SELECT 1 FROM {})", quoted(&key.table));
+        self.connection.query_row(&query, [], |row| row.get(0)).map_err(failed(&self.path))
+    }
+
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         let tables = self.tables().map_err(failed(&self.path))?;
         let ours = tables.into_iter().filter(|(_, ours)| *ours);

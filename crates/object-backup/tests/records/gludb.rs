@@ -22,7 +22,7 @@ async fn every_fixture_restores_to_what_gludb_says_is_in_it() {
     for (name, tarball) in expected() {
         let key = text(&tarball, "s3_key");
         world.plant(key, std::fs::read(format!("{FIXTURES}/{}", text(&tarball, "file"))).unwrap()).await;
-        let entry = list::find(&*world.store, key, None).await.unwrap();
+        let entry = list::find(&*world.store, key).await.unwrap().entry;
         assert_eq!(entry.state, State::Foreign);
         let verified = object_backup::verify::verify(&world.store, &entry, &Run::silent()).await.unwrap();
         assert_eq!(verified.broken, None, "{name}");

@@ -4,5 +4,6 @@ mod cycle;
 mod gludb;
 mod hostile;
 mod postgres;
+mod sources;
 mod tools;
 mod world;

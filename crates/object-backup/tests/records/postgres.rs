@@ -26,7 +26,7 @@ fn psql(database: &str, sql: &str) -> String {
 }
 
 fn rule(on_conflict: OnConflict) -> RestoreOptions {
-    RestoreOptions { types: Vec::new(), on_conflict }
+    RestoreOptions { on_conflict, ..RestoreOptions::default() }
 }
 
 const TABLES: &str = r#"
@@ -70,8 +70,8 @@ async fn indexes_are_filled_and_sqlite_and_postgres_exchange_records() {
     world.backup(PostgresSource::new(from)).await;
     let file = world.path("app.db");
     world.restore("latest", SqliteTarget::new(&file), &RestoreOptions::default()).await.unwrap();
-    world.backup(SqliteSource::new(&file)).await;
-    world.restore("latest", PostgresTarget::new(to), &RestoreOptions::default()).await.unwrap();
+    let of_file = world.backup(SqliteSource::new(&file)).await.key.to_string();
+    world.restore(&of_file, PostgresTarget::new(to), &RestoreOptions::default()).await.unwrap();
     assert_eq!(psql("object_index_to", "SELECT id, name, age FROM users").trim(), "1|Zoë|3");
     let indexes = psql("object_index_to", "SELECT count(*) FROM pg_indexes WHERE tablename = 'users'");
     assert_eq!(indexes.trim(), "3");

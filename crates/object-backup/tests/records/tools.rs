@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::world::{World, read_folder};
-use object_backup::{BackupOptions, NdjsonSource, Wanted};
+use object_backup::{BackupOptions, NdjsonSource, Types, Wanted};
 
 const LIST: &str = "
 import json, sys, tarfile
@@ -50,10 +50,11 @@ async fn tar_and_python_read_what_we_write() {
 #[tokio::test]
 async fn members_come_in_the_order_they_are_named() {
     let world = World::new().await;
-    let records = world.records("records", &[("a.json", ""), ("b.json", "")]);
-    let options = BackupOptions { types: vec![Wanted::parse("b"), Wanted::parse("a")], ..BackupOptions::new() };
+    let records = world.records("records", &[("a.json", "{\"id\": 1}"), ("b.json", "{\"id\": 2}")]);
+    let options =
+        BackupOptions { types: Types::Only(vec![Wanted::parse("b"), Wanted::parse("a")]), ..BackupOptions::new() };
     world.try_backup(NdjsonSource::new(&records), &options).await.unwrap();
-    let entry = object_backup::list::find(&*world.store, "latest", None).await.unwrap();
+    let entry = object_backup::list::find(&*world.store, "latest").await.unwrap().entry;
     let path = world.path("location").join(entry.key.object().unwrap().as_str());
     assert_eq!(run("tar", &["tzf", path.to_str().unwrap()]), "b--b.json\na--a.json\n");
 }

@@ -63,8 +63,8 @@ impl World {
         target: impl Target,
         options: &RestoreOptions,
     ) -> ObjectResult<Restored> {
-        let entry = list::find(&*self.store, key, None).await?;
-        object_backup::restore(&self.store, &entry, Arc::new(target), options, &Run::silent()).await
+        let found = list::find(&*self.store, key).await?;
+        object_backup::restore(&self.store, &found, Arc::new(target), options, &Run::silent()).await
     }
 
     /// The files a backup restores to.

@@ -87,10 +87,11 @@ impl Server {
     }
 
     /// Host and port as they mean something elsewhere: this machine's own name where no network lies between.
-    pub(crate) fn host_for_people(&self) -> String {
+    #[must_use]
+    pub fn host_for_people(&self) -> String {
         let Some(address) = self.candidates().first() else { return String::new() };
         match address.is_local() {
-            true => format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port),
+            true => format!("{}:{}", backup_core::source::host(), address.port),
             false => address.to_string(),
         }
     }

@@ -1,7 +1,7 @@
 //! `lastgood app backup`.
 
 use backup_core::manifest::Outcome;
-use object_backup::{BackupOptions, BackupPlan, BackupReport, backup, plan_backup};
+use object_backup::{BackupOptions, BackupPlan, BackupReport, Types, backup, plan_backup};
 
 use crate::args::app::Backup;
 use crate::args::retention::duration;
@@ -49,9 +49,10 @@ fn options(arguments: &Backup) -> CliResult<BackupOptions> {
     let min_age = arguments.min_age.as_deref().map(|text| duration("--min-age", text)).transpose()?;
     Ok(BackupOptions {
         name: arguments.name.clone(),
-        types: wanted(&arguments.types),
+        types: if arguments.types.is_empty() { Types::All } else { Types::Only(wanted(&arguments.types)) },
         allow_partial: arguments.allow_partial,
         allow_empty: arguments.allow_empty,
+        max_shrink: arguments.max_shrink,
         min_age,
         tags: arguments.tag.clone(),
     })

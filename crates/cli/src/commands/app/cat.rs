@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use object_backup::{ObjectError, ObjectResult, Wanted, list, restore};
+use object_backup::{ObjectError, ObjectResult, Wanted, restore};
 
 use crate::args::app::Cat;
-use crate::commands::app::surroundings;
+use crate::commands::app::{found, sought, surroundings};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -16,8 +16,8 @@ const PRINT_BYTES: usize = 64 * 1024;
 
 pub(super) async fn run(arguments: &Cat, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let name = arguments.name.as_deref();
-    let entry = context.or_cancelled(async { Ok(list::find(&*store, &arguments.key, name).await?) }).await?;
+    let sought = sought(&arguments.key, arguments.name.as_deref(), &arguments.of);
+    let entry = found(&*store, sought, context).await?.entry;
     let gathered = Arc::new(Mutex::new(Vec::with_capacity(PRINT_BYTES)));
     let take = {
         let (gathered, printer) = (Arc::clone(&gathered), Arc::clone(&context.printer));

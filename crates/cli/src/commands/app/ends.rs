@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use backup_core::error::Cause;
 use backup_core::secret::redact_url;
+use backup_core::source::Identity;
 use futures::future::BoxFuture;
 use object_backup::ports::{Connect, Connection};
 use object_backup::{
-    CommandSource, NdjsonSource, NdjsonTarget, PostgresSource, PostgresTarget, Source, SqliteSource, SqliteTarget,
-    Target,
+    CommandSource, NdjsonSource, NdjsonTarget, ObjectError, PostgresSource, PostgresTarget, Source, SqliteSource,
+    SqliteTarget, Target,
 };
 use pg_clone::Server;
+use tokio::task::JoinError;
 
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -44,6 +46,30 @@ pub(super) fn target(text: &str, context: &Context) -> CliResult<Arc<dyn Target>
     })
 }
 
+/// Which source the target would be: its own backups come first, and a plan says if a backup is of another one.
+pub(super) async fn here(text: &str, context: &Context) -> CliResult<Option<Identity>> {
+    Ok(match text.split_once(':') {
+        Some(("sqlite", file)) => Some(SqliteSource::new(file).identity()),
+        Some(("ndjson", folder)) => Some(NdjsonSource::new(folder).identity()),
+        Some(("postgres" | "postgresql", rest)) => {
+            let (source, cancel) = (PostgresSource::new(database(text, rest, context)?), context.run.cancel.clone());
+            let asked = tokio::task::spawn_blocking(move || source.identity(&cancel));
+            let panicked = |error: JoinError| ObjectError::Panicked { what: error.to_string() };
+            let asked = context.or_cancelled(async { Ok(asked.await.map_err(panicked)?) }).await?;
+            Some(asked.map_err(of_target)?)
+        }
+        _ => None,
+    })
+}
+
+/// The error of a source that is about to be restored into.
+fn of_target(error: ObjectError) -> ObjectError {
+    match error {
+        ObjectError::Source { action, what, source } => ObjectError::Target { action, what, source },
+        other => other,
+    }
+}
+
 /// The database that `text` means: a whole URL, or what follows `postgres:` as `lastgood pg dump` takes it.
 fn database(text: &str, rest: &str, context: &Context) -> CliResult<Arc<dyn Connect>> {
     let named = if rest.starts_with("//") { text } else { rest };
@@ -64,6 +90,10 @@ struct Login {
 impl Connect for Login {
     fn describe(&self) -> String {
         self.database.clone()
+    }
+
+    fn host(&self) -> String {
+        self.server.host_for_people()
     }
 
     fn connect(&self) -> BoxFuture<'_, Result<Connection, Cause>> {

@@ -1,6 +1,6 @@
 //! `lastgood app ls`.
 
-use object_backup::list;
+use object_backup::list::{self, Filter};
 
 use crate::args::app::Ls;
 use crate::context::Context;
@@ -10,7 +10,8 @@ use crate::render::app::listing;
 
 pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let entries = context.or_cancelled(async { Ok(list::list(&*store, arguments.name.as_deref()).await?) }).await?;
+    let filter = Filter { name: arguments.name.clone(), source: arguments.of.source.clone() };
+    let entries = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
     if entries.is_empty() {
         context.printer.note(&format!("there are no backups of records in {}", store.describe()));
     }

@@ -1,5 +1,6 @@
 //! `lastgood app prune`.
 
+use object_backup::list::Filter;
 use object_backup::retain::{self, RetainOptions};
 
 use crate::args::app::Prune;
@@ -38,7 +39,7 @@ fn options(arguments: &Prune) -> CliResult<RetainOptions> {
     // Without a rule and without `--incomplete`, retention refuses.
     let policy = (!policy.rules.is_empty() || !arguments.unfinished.incomplete).then_some(policy);
     let mut options = RetainOptions::new(policy);
-    options.name.clone_from(&arguments.name);
+    options.filter = Filter { name: arguments.name.clone(), source: arguments.of.source.clone() };
     options.grace = arguments.unfinished.grace()?;
     Ok(options)
 }

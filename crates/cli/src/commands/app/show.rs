@@ -1,8 +1,7 @@
 //! `lastgood app show`.
 
-use object_backup::list;
-
 use crate::args::app::Which;
+use crate::commands::app::{found, sought};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -10,8 +9,8 @@ use crate::render::app::{Shown, shown};
 
 pub(super) async fn run(arguments: &Which, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let name = arguments.name.as_deref();
-    let entry = context.or_cancelled(async { Ok(list::find(&*store, &arguments.key, name).await?) }).await?;
+    let sought = sought(&arguments.key, arguments.name.as_deref(), &arguments.of);
+    let entry = found(&*store, sought, context).await?.entry;
     context.printer.result(&Shown::of(entry), shown)?;
     Ok(Exit::Ok)
 }

@@ -1,11 +1,11 @@
 //! `lastgood app verify`.
 
 use object_backup::ObjectError;
-use object_backup::list::{self, State};
+use object_backup::list::{self, Filter, State};
 use object_backup::verify::verify;
 
 use crate::args::app::Verify;
-use crate::commands::app::surroundings;
+use crate::commands::app::{sought, surroundings};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -13,14 +13,17 @@ use crate::render::app::verified;
 
 pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let name = arguments.name.as_deref();
     let run = surroundings(context);
     let reading = async {
         let entries = match &arguments.key {
-            Some(key) => vec![list::find(&*store, key, name).await?],
+            Some(key) => {
+                let sought = sought(key, arguments.name.as_deref(), &arguments.of);
+                vec![list::find(&*store, sought).await?.entry]
+            }
             // What was never published is no backup that could be broken.
             None => {
-                let mut entries = list::list(&*store, name).await?;
+                let filter = Filter { name: arguments.name.clone(), source: arguments.of.source.clone() };
+                let mut entries = list::list(&*store, &filter).await?;
                 entries.retain(|entry| entry.state != State::Unpublished);
                 entries
             }

@@ -1,0 +1,158 @@
+//! Reads a view into the tarball and stores it: it becomes visible only if it may be published.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backup_core::pipeline::{ObjectWriter, Stored, UploadBudget};
+use backup_core::progress::Event;
+use backup_core::source::{Fall, Size};
+use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite};
+use futures::StreamExt;
+use tokio::sync::mpsc;
+
+use super::BackupOptions;
+use super::judge::{self, Evidence};
+use super::place::Place;
+use crate::backup_key::BackupKey;
+use crate::encode::{Encoded, encode};
+use crate::error::{ObjectError, ObjectResult};
+use crate::gzip;
+use crate::plan;
+use crate::run::Run;
+use crate::source::View;
+
+/// Blocks encoded ahead of the compressors: reading and compressing overlap, and memory stays bounded.
+const BLOCKS_AHEAD: usize = 4;
+
+/// Size of the parts of an upload. Ten thousand of them are 156 GiB of compressed records.
+const PART_BYTES: usize = 16 * 1024 * 1024;
+
+/// Upload buffers of a run: three parts on their way and one being filled.
+const UPLOAD_BYTES: usize = 4 * PART_BYTES;
+
+/// How long a write may still take when the run is cancelled. Dropped at once, an upload the store is just making would
+/// have no name by which to give it up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What was read and stored.
+pub(super) struct Read {
+    pub(super) encoded: Encoded,
+    /// Types the source has that were left out on request.
+    pub(super) left_out: Vec<String>,
+    pub(super) stored: Stored,
+    pub(super) size: Size,
+    /// By how much it holds less than the complete one before, if that is worth telling.
+    pub(super) fall: Option<Fall>,
+}
+
+/// What the encoder found.
+struct Found {
+    encoded: Encoded,
+    left_out: Vec<String>,
+    form: &'static str,
+}
+
+/// Streams the tarball. It becomes visible only if there is something, and what was there before is still there.
+pub(super) async fn write(
+    store: &SharedStore,
+    view: Box<dyn View>,
+    options: &BackupOptions,
+    place: &Place,
+    key: &BackupKey,
+    run: &Run,
+) -> ObjectResult<Read> {
+    let put = PutOptions { part_bytes: PART_BYTES, ..PutOptions::new(PutMode::Create) };
+    let writing: Arc<dyn StoreWrite> = store.clone();
+    let mut writer =
+        ObjectWriter::new(writing, key.object()?, put, UploadBudget::new(UPLOAD_BYTES)).with_parts_in_flight(3);
+    let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
+    let encoder = tokio::task::spawn_blocking({
+        let (options, run) = (options.clone(), run.clone());
+        move || read(view, &options, sender, &run)
+    });
+    let uploaded = upload(blocks, &mut writer, run).await;
+    let finished = match uploaded {
+        Err(error) => Err(error),
+        Ok(()) if run.cancel.is_cancelled() => Err(ObjectError::Interrupted),
+        // The blocks have ended, so that the encoder has too.
+        Ok(()) => encoder
+            .await
+            .map_err(|error| ObjectError::panicked(&error))
+            .flatten()
+            .and_then(|found| judged(found, options, place, run)),
+    };
+    match finished {
+        Ok((Found { encoded, left_out, .. }, size, fall)) => {
+            run.progress.step("app.finish", &key.to_string());
+            Ok(Read { encoded, left_out, stored: writer.finish().await?, size, fall })
+        }
+        Err(error) => {
+            // The first error is the one to tell.
+            drop(writer.abort().await);
+            Err(error)
+        }
+    }
+}
+
+fn read(
+    mut view: Box<dyn View>,
+    options: &BackupOptions,
+    blocks: mpsc::Sender<Vec<u8>>,
+    run: &Run,
+) -> ObjectResult<Found> {
+    let available = view.types()?;
+    let types = plan::select("the source", available.as_deref(), options.types.wanted())?;
+    let left_out = plan::left_out(available.as_deref(), &options.types, &types);
+    if options.types.wanted().is_empty() {
+        view.left_out()?.into_iter().for_each(|what| run.progress.warn(what));
+    }
+    run.progress.event(Event::Total { bytes: 0, items: types.len() as u64 });
+    let encoded = encode(&mut *view, &types, options.allow_partial, blocks, &*run.progress)?;
+    Ok(Found { encoded, left_out, form: view.form() })
+}
+
+/// What was found, if it may be published, with its size and what it lost.
+fn judged(
+    found: Found,
+    options: &BackupOptions,
+    place: &Place,
+    run: &Run,
+) -> ObjectResult<(Found, Size, Option<Fall>)> {
+    let (encoded, complete) = (&found.encoded, found.left_out.is_empty());
+    judge::refuse_nothing(&Evidence::of(encoded, complete, found.form), place, options)?;
+    let sum = |of: fn(&crate::detail::TypeDetail) -> u64| encoded.types.iter().map(of).sum();
+    let size = Size { rows: sum(|detail| detail.records), bytes: sum(|detail| detail.bytes) };
+    // What is not complete holds less for a reason.
+    let fall = match complete && encoded.failed.is_empty() {
+        true => judge::refuse_shrunk(size, place, options)?,
+        false => None,
+    };
+    if let Some(fall) = &fall {
+        let told = fall.told_in("records");
+        run.progress.warn(format!("{told}; look whether records are missing before older backups are pruned"));
+    }
+    Ok((found, size, fall))
+}
+
+/// Compresses the blocks and writes them, until they end or the run is cancelled.
+async fn upload(blocks: mpsc::Receiver<Vec<u8>>, writer: &mut ObjectWriter, run: &Run) -> ObjectResult<()> {
+    let mut members = Box::pin(gzip::members(blocks));
+    loop {
+        let member = tokio::select! {
+            biased;
+            () = run.cancel.cancelled() => return Err(ObjectError::Interrupted),
+            member = members.next() => member,
+        };
+        let Some(member) = member else { return Ok(()) };
+        let member = member.map_err(|error| ObjectError::source("compress", "the records", error))?;
+        let patience = async {
+            run.cancel.cancelled().await;
+            tokio::time::sleep(PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            written = writer.write(member.into()) => written?,
+            () = patience => return Err(ObjectError::Interrupted),
+        }
+    }
+}
