@@ -90,9 +90,10 @@ impl Location {
 #[cfg(feature = "s3")]
 async fn open_s3(bucket: &str, prefix: &str, given: Option<&Credentials>) -> Result<SharedStore, StoreError> {
     use crate::store::s3::S3Store;
+    // The client's futures are large, and every caller's would be too.
     Ok(with_retries(match given {
-        Some(given) => S3Store::connect_as(given, bucket, prefix).await?,
-        None => S3Store::connect(bucket, prefix).await?,
+        Some(given) => Box::pin(S3Store::connect_as(given, bucket, prefix)).await?,
+        None => Box::pin(S3Store::connect(bucket, prefix)).await?,
     }))
 }
 

@@ -183,6 +183,10 @@ pub(crate) fn typed(key: &Key, manifest: Manifest) -> Result<AppManifest, Format
     if manifest.kind != Kind::App || manifest.parts.len() != 1 {
         return Err(invalid("it is no manifest of an application's records".to_owned()));
     }
+    // On a disk that takes `Shop` and `shop` for one name, the other's backups lie where these are looked for.
+    if BackupKey::of_manifest(key).is_some_and(|backup| backup.name.as_ref() != Some(&manifest.source)) {
+        return Err(invalid(format!("it is the manifest of another backup, of `{}`", manifest.source)));
+    }
     let detail: AppDetail =
         serde_json::from_value(manifest.detail.clone()).map_err(|error| invalid(error.to_string()))?;
     Ok(manifest.with_detail(detail))

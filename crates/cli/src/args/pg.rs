@@ -207,7 +207,7 @@ pub(crate) struct Restore {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Hooks {
     /// Run hooks on a scratch database, say what each did, and drop it; nothing is switched
-    Test(HooksTest),
+    Test(Box<HooksTest>),
     /// Print the SQL file that prepares a database on Amazon RDS for `pg dump --pre-dump-sql`
     RdsPrep,
 }

@@ -154,10 +154,9 @@ async fn w2_a_plan_says_whether_a_backup_goes_back_to_where_it_came_from() {
     let other = Identity { id: "ndjson:elsewhere:/x".to_owned(), host: "elsewhere:/x".to_owned() };
     for (here, same) in [(Some(of), Some(true)), (Some(other), Some(false)), (None, None)] {
         let options = RestoreOptions { here, ..RestoreOptions::default() };
-        let target = NdjsonTarget::new(world.path("out"));
-        let plan = object_backup::restore::plan_restore(&world.store, &found, &target, &options, &Run::silent())
-            .await
-            .unwrap();
+        let target = std::sync::Arc::new(NdjsonTarget::new(world.path("out")));
+        let plan =
+            object_backup::restore::plan_restore(&world.store, &found, target, &options, &Run::silent()).await.unwrap();
         assert_eq!(plan.same_source, same);
     }
 }

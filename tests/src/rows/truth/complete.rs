@@ -85,7 +85,7 @@ async fn latest(world: &World) -> RowResult {
     // Nothing complete is there: only its key means the partial one.
     let refused = world.lastgood(["pg", "restore", &shop, "--into", &copy]).fails(REFUSED).await?;
     refused.says("no complete dump")?.says("pg ls")?;
-    ensure_eq!(world.databases()?, [shop.clone()], "databases after the refusal");
+    ensure_eq!(world.databases()?, std::slice::from_ref(&shop), "databases after the refusal");
     let plan = world.lastgood(["pg", "restore", &partial, "--into", &copy, "-n"]).ok().await?;
     plan.says("NOT COMPLETE")?.says("public.orders")?;
 

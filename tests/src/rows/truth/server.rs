@@ -65,12 +65,15 @@ const WITHOUT_VARIABLE: [(&str, &str); 8] = [
     ("oauth_client_secret", "hush"),
 ];
 
+/// Arguments, variables, and what the refusal names.
+type Case<'a> = (Vec<String>, Vec<(&'a str, String)>, &'a str);
+
 async fn refused_by_name(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     world.dump(&shop).await?;
     let (location, databases) = (world.place().picture().await?, world.databases()?);
     let url = |login: &str, query: &str| format!("postgresql://{login}{}/{shop}?{query}", world.cluster().host());
-    let mut cases: Vec<(Vec<String>, Vec<(&str, String)>, &str)> = Vec::new();
+    let mut cases: Vec<Case<'_>> = Vec::new();
     for (keyword, variable, value) in REFUSED {
         cases.push((vec![shop.clone()], vec![(variable, value.to_owned())], keyword));
     }
