@@ -252,6 +252,29 @@ pub async fn backup(
     })))
 }
 
+/// Reads all records as [`backup`] does and stores nothing: what it would refuse is found out. Returns the types that it
+/// would leave out. A source that cannot tell its types is not read: it is somebody's program.
+///
+/// # Errors
+/// As [`backup`], but for the store.
+pub async fn rehearse(
+    store: &dyn StoreRead,
+    source: Arc<dyn Source>,
+    options: &BackupOptions,
+    run: &Run,
+) -> ObjectResult<Vec<FailedType>> {
+    let (mut view, identity) = open(source, &run.cancel).await?;
+    let place = Place::look(store, &options.name, identity).await?;
+    if place.skipped(options, run.clock.now()).is_some() {
+        return Ok(Vec::new());
+    }
+    let asked = tokio::task::spawn_blocking(move || ObjectResult::Ok((view.types()?.is_some(), view)));
+    match asked.await.map_err(|error| ObjectError::panicked(&error))?? {
+        (true, view) => write::rehearse(view, options, &place, run).await,
+        (false, _) => Ok(Vec::new()),
+    }
+}
+
 /// Opens a view, and asks it which source it is of: the very one that is read, whatever a name leads to later.
 async fn open(source: Arc<dyn Source>, cancel: &CancellationToken) -> ObjectResult<(Box<dyn View>, Option<Identity>)> {
     let cancel = cancel.clone();

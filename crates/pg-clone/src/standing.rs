@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub(crate) is_template: bool,
     /// Logical replication slots and subscriptions.
     pub(crate) replication: (u64, u64),
+    /// Prepared transactions, which keep it from being renamed.
+    pub(crate) prepared: u64,
 }
 
 /// What is to be done with databases.
@@ -80,6 +82,15 @@ impl Standing {
         let Some(target) = self.known(what.target) else { return problems };
         if target.is_template && maintenance(what.target).is_none() {
             problems.push(problem(format!("`{}` is a template database", target.name), "name another with --into"));
+        }
+        if target.prepared > 0 {
+            problems.push(Problem {
+                what: format!(
+                    "`{}` has {} prepared transactions, which would keep it from being renamed",
+                    target.name, target.prepared
+                ),
+                help: "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)".to_owned(),
+            });
         }
         if target.replication != (0, 0) && !what.force {
             let (slots, subscriptions) = target.replication;
@@ -202,6 +213,9 @@ mod tests {
         bound.databases[0].replication = (1, 0);
         one(&bound, UNDERTAKING, "1 slots");
         assert_eq!(said(&bound, Undertaking { force: true, ..UNDERTAKING }), [""; 0]);
+        let mut doubtful = standing();
+        doubtful.databases[0].prepared = 2;
+        one(&doubtful, Undertaking { force: true, ..UNDERTAKING }, "2 prepared transactions");
         let mut template = standing();
         template.databases[0].is_template = true;
         one(&template, UNDERTAKING, "is a template database");

@@ -9,11 +9,13 @@ use backup_core::source::{Fall, Size};
 use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite};
 use futures::StreamExt;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::BackupOptions;
 use super::judge::{self, Evidence};
 use super::place::Place;
 use crate::backup_key::BackupKey;
+use crate::detail::FailedType;
 use crate::encode::{Encoded, encode};
 use crate::error::{ObjectError, ObjectResult};
 use crate::gzip;
@@ -66,10 +68,7 @@ pub(super) async fn write(
     let mut writer =
         ObjectWriter::new(writing, key.object()?, put, UploadBudget::new(UPLOAD_BYTES)).with_parts_in_flight(3);
     let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
-    let encoder = tokio::task::spawn_blocking({
-        let (options, run) = (options.clone(), run.clone());
-        move || read(view, &options, sender, &run)
-    });
+    let encoder = encoding(view, options, sender, run);
     let uploaded = upload(blocks, &mut writer, run).await;
     let finished = match uploaded {
         Err(error) => Err(error),
@@ -92,6 +91,37 @@ pub(super) async fn write(
             Err(error)
         }
     }
+}
+
+/// Reads all that [`write`] would store, stores nothing, and refuses what it would refuse. Returns the types that would be
+/// left out.
+pub(super) async fn rehearse(
+    view: Box<dyn View>,
+    options: &BackupOptions,
+    place: &Place,
+    run: &Run,
+) -> ObjectResult<Vec<FailedType>> {
+    let (sender, mut blocks) = mpsc::channel(BLOCKS_AHEAD);
+    let encoder = encoding(view, options, sender, run);
+    while let Some(block) = blocks.recv().await {
+        drop(block);
+        if run.cancel.is_cancelled() {
+            return Err(ObjectError::Interrupted);
+        }
+    }
+    let found = encoder.await.map_err(|error| ObjectError::panicked(&error)).flatten()?;
+    Ok(judged(found, options, place, run)?.0.encoded.failed)
+}
+
+/// Reads the view on a thread of its own.
+fn encoding(
+    view: Box<dyn View>,
+    options: &BackupOptions,
+    blocks: mpsc::Sender<Vec<u8>>,
+    run: &Run,
+) -> JoinHandle<ObjectResult<Found>> {
+    let (options, run) = (options.clone(), run.clone());
+    tokio::task::spawn_blocking(move || read(view, &options, blocks, &run))
 }
 
 fn read(

@@ -77,6 +77,8 @@ pub struct Server {
 struct Reached {
     at: usize,
     ip: Option<IpAddr>,
+    /// Whether it led to several.
+    is_one_of_many: bool,
 }
 
 impl Server {
@@ -171,8 +173,9 @@ impl Server {
                         continue;
                     }
                 };
+                let is_one_of_many = ips.len() > 1;
                 for ip in ips {
-                    let reached = Reached { at, ip };
+                    let reached = Reached { at, ip, is_one_of_many };
                     match self.connect_to(reached, attributes, database, &open).await {
                         Ok(opened) => {
                             // Only the first counts; nobody connects for the first time from two sides.

@@ -24,7 +24,8 @@ pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standi
         .query(
             "SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, pg_has_role(d.datdba, 'USAGE'), \
                d.datistemplate, (SELECT count(*) FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname), \
-               (SELECT count(*) FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid) \
+               (SELECT count(*) FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid), \
+               (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname) \
              FROM pg_catalog.pg_database d WHERE d.datname::text = ANY ($1::text[])",
             &[&databases],
         )
@@ -36,6 +37,7 @@ pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standi
         is_ours: row.get(2),
         is_template: row.get(3),
         replication: (row.get::<_, i64>(4).unsigned_abs(), row.get::<_, i64>(5).unsigned_abs()),
+        prepared: row.get::<_, i64>(6).unsigned_abs(),
     };
     Ok(Standing {
         role: me.get(0),
@@ -98,4 +100,61 @@ pub(crate) async fn locales(client: &Client, settings: &DatabaseSettings) -> PgR
         }
     }
     Ok(locales)
+}
+
+#[cfg(test)]
+mod tests {
+    use backup_testkit::postgres::Cluster;
+
+    use super::*;
+    use crate::settings;
+    use crate::{Environment, Origin, Server};
+
+    fn server(cluster: &Cluster, user: &str, password: &str) -> Server {
+        let port = cluster.port().to_string();
+        let pairs = [("PGHOST", cluster.host()), ("PGPORT", &port), ("PGUSER", user), ("PGPASSWORD", password)];
+        Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().0
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_server_tells_what_a_role_may_and_what_locales_it_has() {
+        let cluster = Cluster::shared();
+        cluster.create_database("standing").unwrap();
+        cluster.psql("postgres", "CREATE ROLE standing LOGIN CREATEDB PASSWORD 'pw'").unwrap();
+        let session = server(cluster, "standing", "pw").connect("standing").await.unwrap();
+        let told = read(&session, &["standing", "nowhere"]).await.unwrap();
+        assert_eq!((told.role.as_str(), told.may_create, told.is_superuser), ("standing", true, false));
+        assert!(matches!(told.databases.as_slice(), [known] if !known.is_ours && known.owner == cluster.superuser()));
+        let mut settings = settings::read(&session, "standing").await.unwrap();
+        assert_eq!(locales(&session, &settings).await.unwrap().missing, [""; 0]);
+        settings.collate = "xx_XX.UTF-8".to_owned();
+        settings.encoding = "NONE".to_owned();
+        let told = locales(&session, &settings).await.unwrap();
+        assert_eq!((told.encoding, told.missing), (false, vec!["xx_XX.UTF-8".to_owned()]));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_role_may_not_write_is_named() {
+        let cluster = Cluster::shared();
+        cluster.create_database("reach").unwrap();
+        let make = "CREATE ROLE reach LOGIN PASSWORD 'pw'; CREATE TABLE filled (i serial); CREATE TABLE emptied (i int); \
+            CREATE TABLE closed (i int); GRANT INSERT, DELETE ON filled TO reach; GRANT INSERT, TRUNCATE ON emptied TO reach";
+        cluster.psql("reach", make).unwrap();
+        let session = server(cluster, "reach", "pw").connect("reach").await.unwrap();
+        let oid = async |name: &str| -> u32 {
+            session.query_one("SELECT $1::text::regclass::oid", &[&name]).await.unwrap().get(0)
+        };
+        let [filled, emptied, closed] = [oid("filled").await, oid("emptied").await, oid("closed").await];
+        let tables = [filled, emptied, closed];
+        let beyond = async |owned: &[u32], sequences: &[&str], empty: bool| {
+            let schemas = vec!["public"; sequences.len()];
+            out_of_reach(&session, &tables, owned, (&schemas, sequences), empty).await.unwrap()
+        };
+        assert_eq!(beyond(&[], &[], false).await, ["public.closed"]);
+        assert_eq!(beyond(&[], &[], true).await, ["public.closed", "public.filled"]);
+        assert_eq!(
+            beyond(&[emptied], &["filled_i_seq"], false).await,
+            ["public.closed", "public.emptied", "public.filled_i_seq"]
+        );
+    }
 }

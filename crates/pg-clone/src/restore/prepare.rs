@@ -72,6 +72,9 @@ pub struct RestorePlan {
     pub data_only: Option<DataPlan>,
     /// What stands against it: empty when the restore can go on.
     pub problems: Vec<Problem>,
+    /// How many of the problems, from the first, are about the target and not about the dump.
+    #[serde(skip)]
+    of_target: usize,
     #[serde(skip)]
     source: Source,
 }
@@ -123,6 +126,11 @@ impl RestorePlan {
             None => Ok(()),
             Some(problem) => Err(self.refusal(problem)),
         }
+    }
+
+    /// [`RestorePlan::refuse_problems`], for a copy that takes nobody's name.
+    pub(crate) fn refuse_problems_of_the_dump(&self) -> PgResult<()> {
+        self.problems.get(self.of_target).map_or(Ok(()), |problem| Err(self.refusal(problem)))
     }
 
     /// The error that `problem` is.
@@ -247,6 +255,8 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
     let undertaking =
         Undertaking { target: &plan.target, replaces: !plan.is_data_only(), source: None, force: options.force };
     let first = name_problem(&plan.target).into_iter().chain(standing.problems(&plan.server, undertaking));
+    let first: Vec<Problem> = first.collect();
+    plan.of_target = first.len();
     plan.problems.splice(0..0, first);
     Ok(plan)
 }
@@ -312,6 +322,7 @@ async fn ours(
         part,
         data_only,
         problems,
+        of_target: 0,
         source: Source::Ours(manifest),
     })
 }
@@ -345,6 +356,7 @@ fn legacy(
         part: None,
         data_only: None,
         problems: if options.selection.is_partial() { vec![data_only::legacy()] } else { Vec::new() },
+        of_target: 0,
         source: Source::Legacy(object),
     }
 }

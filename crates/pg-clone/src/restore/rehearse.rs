@@ -29,7 +29,7 @@ pub async fn rehearse(
     options.check()?;
     options.hooks.check(&DUMP_POINTS)?;
     let begun = Instant::now();
-    plan.refuse_problems()?;
+    plan.refuse_problems_of_the_dump()?;
     let source = run.or_cancelled(Checked::open(store, plan, options, run, Reading::Everything)).await?;
     run.step("hooks.create", &plan.target);
     let lock = run.or_cancelled(TargetLock::acquire(server, &scratch_target())).await?;

@@ -25,6 +25,8 @@ const KEPT: [&str; 9] =
 #[derive(Debug)]
 pub struct ChildEnvironment {
     variables: Vec<(&'static str, OsString)>,
+    /// Whether a hook needs the address, too.
+    pins_hooks: bool,
     /// Held for its life: dropping it removes the file.
     passfile: ArchiveFile,
     password: Option<Secret>,
@@ -47,7 +49,10 @@ impl ChildEnvironment {
                 command.env_remove(name);
             }
         }
-        command.envs(self.variables.iter().map(|(name, value)| (*name, value)));
+        // An address counts more than a host that the hook itself names with `-h`: only where the name alone may lead
+        // elsewhere.
+        let wanted = |name: &str| name != "PGHOSTADDR" || self.pins_hooks;
+        command.envs(self.variables.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (*name, value)));
         command.env("PGPASSFILE", self.passfile.path_for_descendants());
         // Applications look here first. Without it they would fall back to what they were configured with: the live one.
         command.env("DATABASE_URL", &self.url);
@@ -96,6 +101,7 @@ impl Server {
         let address = self.candidates().first().ok_or_else(|| invalid("host", "names no server"))?;
         // Where we are connected, whatever the name would lead to when it is asked again.
         let ip = self.chosen.get().and_then(|reached| reached.ip).or(address.ip);
+        let pins_hooks = address.ip.is_some() || self.chosen.get().is_some_and(|reached| reached.is_one_of_many);
         let mode = self.mode_for(address);
         let mut variables: Vec<(&'static str, OsString)> = vec![
             ("PGHOST", address.host.clone().into()),
@@ -124,7 +130,7 @@ impl Server {
         let password = self.password_for(address, database)?;
         let passfile = private_passfile(password.as_ref())?;
         variables.push(("PGPASSFILE", passfile.path().into()));
-        Ok(ChildEnvironment { variables, passfile, password, url: url(address, &self.user, database) })
+        Ok(ChildEnvironment { variables, pins_hooks, passfile, password, url: url(address, &self.user, database) })
     }
 }
 
@@ -145,7 +151,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::adapters::connection::{Environment, Origin};
+    use crate::adapters::connection::{Environment, Origin, Reached};
 
     #[test]
     fn p12_a_child_gets_the_password_in_a_private_file_and_nothing_else_of_ours() {
@@ -191,6 +197,27 @@ mod tests {
         assert_eq!(lines.next(), Some("postgresql://a%40b@%2Frun%2Fx:6543/we%22ird%2F%C3%A9"));
         assert!(lines.clone().any(|line| line == "PGHOST=/run/x"));
         assert!(lines.all(|line| !line.contains("hu:sh")), "{said}");
+    }
+
+    #[test]
+    fn programs_go_to_the_address_that_was_reached_and_hooks_where_the_name_may_lead_elsewhere() {
+        let given = |hook: bool, pairs: &[(&str, &str)], is_one_of_many: bool| {
+            let environment = Environment::from_pairs(pairs.iter().copied());
+            let (server, _) = Server::resolve(None, Origin::Environment, &environment).unwrap();
+            let ip = "10.0.0.7".parse().ok();
+            server.chosen.set(Reached { at: 0, ip, is_one_of_many }).unwrap();
+            let mut command = Command::new("pg_dump");
+            let environment = server.child_environment("d").unwrap();
+            if hook { environment.apply_to_hook(&mut command) } else { environment.apply(&mut command) }
+            let address = command.as_std().get_envs().find(|(name, _)| *name == "PGHOSTADDR");
+            address.and_then(|(_, value)| Some(value?.to_str()?.to_owned()))
+        };
+        let name = [("PGHOST", "db")];
+        let reached = Some("10.0.0.7".to_owned());
+        assert_eq!(given(false, &name, false), reached);
+        assert_eq!(given(true, &name, false), None);
+        assert_eq!(given(true, &name, true), reached);
+        assert_eq!(given(true, &[("PGHOST", "db"), ("PGHOSTADDR", "10.0.0.7")], false), reached);
     }
 
     #[test]

@@ -25,7 +25,8 @@ impl Environment {
     #[must_use]
     pub fn current() -> Self {
         let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            // A value that is no UTF-8 stays, and leads nowhere: without it, another server would be meant.
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
             .collect();
         Self { variables, user: user_of(rustix::process::geteuid().as_raw()), ..Self::default() }
     }

@@ -6,6 +6,7 @@ use crate::harness::{RowResult, World};
 /// Exit codes.
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
+const CONFIRMATION: i32 = 15;
 const NO_RULE: i32 = 14;
 
 pub(in super::super) async fn cases(world: &World) -> RowResult<Vec<Case>> {
@@ -22,7 +23,13 @@ pub(in super::super) async fn cases(world: &World) -> RowResult<Vec<Case>> {
     let shop = world.create("records")?;
     world.lastgood(["app", "restore", "--to", &format!("postgres:{shop}")]).ok().await?;
     let restore = |to: &str, code, said: &str| Case::new(&["app", "restore", "--to", to], code, said);
+    // Records that could not be restored, and a type that had some and has none any more.
+    write("twisted/User--users.json", "{\"id\":\"1\"}\n{\"no\":\"id\"}\n")?;
+    write("emptied/User--users.json", "")?;
+    let backup = |from: &str, code, said: &str| Case::new(&["app", "backup", "--source", from], code, said);
     Ok(vec![
+        backup("ndjson:twisted", FAILED, "record 2"),
+        backup("ndjson:emptied", CONFIRMATION, "User--users"),
         restore("sqlite:there.sqlite", FAILED, "has a record `1` already"),
         restore("sqlite:no.sqlite", FAILED, "no.sqlite"),
         restore("sqlite:nowhere/new.sqlite", FAILED, "nowhere"),
