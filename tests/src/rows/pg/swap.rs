@@ -162,10 +162,7 @@ pub(super) async fn subscription(world: &World) -> RowResult {
     let restore = ["pg", "restore", &key, "--confirm-database", &shop];
     world.lastgood(restore).fails(1).await?.says("subscription")?;
     unchanged(world, &shop, &before)?;
-<<<<<<< HEAD
     // Confirmed by --force, so that it comes as far as the copy.
-=======
->>>>>>> f416759 (Write down how servers are named and how dry runs end; take a scratch copy for what it is)
     world.lastgood(restore).arg("--force").env("LASTGOOD_CRASH_AT", "restore.verify").run().await?.expect_killed()?;
     world.lastgood(["pg", "recover"]).ok().await?;
     unchanged(world, &shop, &before)?;
