@@ -179,8 +179,8 @@ pub async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option
     };
     match read(store, &pointer.manifest).await {
         Ok(manifest) => Ok(Some((pointer.manifest, manifest))),
-        Err(CoreError::Store(error)) if !error.is_not_found() => Err(error),
-        // Pruned since, or damaged: the listing shows the latter.
+        Err(CoreError::Store(error)) if !error.is_not_found() && !error.is_not_an_object() => Err(error),
+        // Pruned since, damaged, or a link: the listing shows the latter two.
         _ => Ok(None),
     }
 }
@@ -192,7 +192,7 @@ async fn read_pointer(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Po
             let parsed = document::parse(key, &bytes, FORMAT).ok();
             Ok(parsed.and_then(|value| serde_json::from_value(value).ok()))
         }
-        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. }) => Ok(None),
+        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. } | StoreError::NotAnObject { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

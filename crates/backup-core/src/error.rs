@@ -15,6 +15,15 @@ pub enum StoreError {
         /// The key asked for.
         key: String,
     },
+    /// Something is there that is neither an object nor a folder of objects, such as a link: it is not followed, and neither
+    /// counts as missing.
+    #[error("`{key}` is {what}")]
+    NotAnObject {
+        /// The key, or the folder on the way to the key that was asked for.
+        key: String,
+        /// What is there.
+        what: String,
+    },
     /// Conditional create found an object of that key.
     #[error("`{key}` already exists")]
     AlreadyExists {
@@ -151,6 +160,7 @@ impl StoreError {
     pub fn error_code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => "store::not_found",
+            Self::NotAnObject { .. } => "store::not_an_object",
             Self::AlreadyExists { .. } => "store::already_exists",
             Self::Precondition { .. } => "store::precondition",
             Self::PermissionDenied { .. } => "store::permission_denied",
@@ -172,6 +182,10 @@ impl StoreError {
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         match self {
+            Self::NotAnObject { .. } => Some(
+                "put the file or folder itself there, or name the folder behind a link with `-r`; \
+                 nothing was read or changed through it",
+            ),
             Self::PermissionDenied { help, .. } => Some(help),
             Self::Unauthenticated { .. } => Some(
                 "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine",
@@ -204,6 +218,12 @@ impl StoreError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
+    }
+
+    /// Whether something is there that is neither an object nor a folder of objects.
+    #[must_use]
+    pub fn is_not_an_object(&self) -> bool {
+        matches!(self, Self::NotAnObject { .. })
     }
 
     /// Says what it means that something being written is not there: the bare words would send people looking for a

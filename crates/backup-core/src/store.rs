@@ -15,6 +15,9 @@
 //! 8. **Parts** may come in any order, concurrently and repeatedly; all but the last have exactly
 //!    [`PutOptions::part_bytes`] bytes. An upload neither completed nor aborted is never visible as an object.
 //! 9. Futures may be dropped at any await: nothing half-done becomes visible.
+//! 10. **Whole or an error**: a listing that may be short is an error, and so is one that would not end.
+//! 11. **Nothing but its own**: what leads elsewhere, as links do, is not followed: not read, listed, replaced or deleted.
+//!     Asked for by its key it is [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
 
 pub mod fault;
 pub mod fs;
@@ -163,6 +166,12 @@ pub trait StoreRead: fmt::Debug + Send + Sync + 'static {
 
     /// Where this is, for people: `s3://bucket/prefix`, a path, `mem:`.
     fn describe(&self) -> String;
+
+    /// What was met so far that is neither an object nor a folder of objects, a sentence each: links in a folder, which
+    /// are not followed. For people, who have to hear of it; a store that has no such thing has nothing to tell.
+    fn unfollowed(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Writing. Whoever holds only this and [`StoreRead`] cannot delete.

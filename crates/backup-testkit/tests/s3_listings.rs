@@ -58,7 +58,10 @@ async fn pages_of_any_size_and_empty_ones_give_everything_once() {
             peer.faults([Rule::new(Action::Listing { entries, fault })]);
             for kind in KINDS {
                 let expected = if kind == "children" { &["a-b", "a/", "a0", "b", "c/", "e"][..] } else { &NAMES };
-                assert_eq!(listed(&store, kind).await.unwrap(), expected, "{kind}, {fault:?}, {entries} a page");
+                let shown = listed(&store, kind)
+                    .await
+                    .unwrap_or_else(|error| panic!("{kind}, {fault:?}, {entries} a page: {error}"));
+                assert_eq!(shown, expected, "{kind}, {fault:?}, {entries} a page");
             }
         }
     }
@@ -94,7 +97,7 @@ async fn w8_what_was_not_asked_for_is_an_error_and_no_upload_of_somebody_else_is
     peer.faults([Rule::new(Action::Listing { entries: 100, fault: ListingFault::Unasked })]);
     for kind in ["objects", "children"] {
         let error = listed(&store, kind).await.unwrap_err();
-        assert!(error.to_string().contains("`tea/cup`, for which nobody asked"), "{kind}: {error}");
+        assert!(error.to_string().contains("for which nobody asked"), "{kind}: {error}");
     }
     let uploads = store.unfinished("a/").await.unwrap();
     assert_eq!(uploads.iter().map(|upload| upload.key.as_str()).collect::<Vec<_>>(), ["a/b", "a/c"]);

@@ -1,6 +1,7 @@
 //! What every command works with: the options of all, the printer, the run, and the ways to the location and the server.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_core::location::contents::standing;
 use backup_core::location::{Init, Initialized, Location, Standing, shell_word};
@@ -24,9 +25,15 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// What counts for this command.
     pub(crate) settings: Settings,
+    /// Locations that were opened: what they did not follow is told at the end.
+    stores: Arc<Mutex<Vec<SharedStore>>>,
 }
 
 impl Context {
+    pub(crate) fn new(global: Global, printer: Arc<Printer>, run: Run, config: Config, settings: Settings) -> Self {
+        Self { global, printer, run, config, settings, stores: Arc::default() }
+    }
+
     /// The same surroundings under the settings of the configuration `config` and of a command's own options.
     ///
     /// # Errors
@@ -47,8 +54,7 @@ impl Context {
     /// Opens the location for a command that only reads: what the originals wrote has no marker and is read all the same.
     pub(crate) async fn open(&self) -> CliResult<SharedStore> {
         let location = self.location()?;
-        self.warn_if_exposed(&location);
-        let store = location.open().await?;
+        let store = self.opened(&location).await?;
         match self.or_cancelled(async { Ok(standing(&*store, &layouts()).await?) }).await? {
             Standing::Unmarked(layout) if layout.ours => self.printer.warn(&format!(
                 "`{location}` has {} and no `{MARKER_KEY}`: `lastgood init -r {}` writes it again",
@@ -67,8 +73,7 @@ impl Context {
     /// Opens the location for a command that deletes or sets something in it: somebody must have made it one.
     pub(crate) async fn open_to_change(&self) -> CliResult<SharedStore> {
         let location = self.location()?;
-        self.warn_if_exposed(&location);
-        let store = location.open().await?;
+        let store = self.opened(&location).await?;
         match self.or_cancelled(async { Ok(probe::check(&*store).await?) }).await? {
             Some(_) => Ok(store),
             None => Err(probe::unmarked(&*store).into()),
@@ -77,9 +82,7 @@ impl Context {
 
     /// Opens the location for a backup, which asks itself whether it is one, and makes it only if `--init` says so.
     pub(crate) async fn open_to_write(&self, init: args::Init) -> CliResult<SharedStore> {
-        let location = self.location()?;
-        self.warn_if_exposed(&location);
-        if init.init { Ok(self.init().await?.store) } else { Ok(location.open().await?) }
+        if init.init { Ok(self.init().await?.store) } else { self.opened(&self.location()?).await }
     }
 
     /// Opens the location for the dry run of a backup, which ends as the run would. A folder that `--init` would make
@@ -88,7 +91,6 @@ impl Context {
         if !init.init {
             return self.open_to_change().await;
         }
-        self.warn_if_exposed(&self.location()?);
         match self.before_init().await? {
             Some(store) => Ok(store),
             None => Ok(Location::Memory.open().await?),
@@ -98,14 +100,42 @@ impl Context {
     /// Makes the location.
     pub(crate) async fn init(&self) -> CliResult<Initialized> {
         let (location, known) = (self.location()?, layouts());
+        self.warn_if_exposed(&location);
         let init = Init { clock: &*self.run.clock, ..Init::new(&known) };
-        self.or_cancelled(async { Ok(location.init(&init).await?) }).await
+        let made = self.or_cancelled(async { Ok(location.init(&init).await?) }).await?;
+        self.remember(&made.store);
+        Ok(made)
     }
 
     /// Refuses what [`Context::init`] refuses, and makes nothing.
     pub(crate) async fn before_init(&self) -> CliResult<Option<SharedStore>> {
         let (location, known) = (self.location()?, layouts());
+        self.warn_if_exposed(&location);
         self.or_cancelled(async { Ok(location.before_init(&Init::new(&known)).await?) }).await
+    }
+
+    async fn opened(&self, location: &Location) -> CliResult<SharedStore> {
+        self.warn_if_exposed(location);
+        let store = location.open().await?;
+        self.remember(&store);
+        Ok(store)
+    }
+
+    fn remember(&self, store: &SharedStore) {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(store));
+    }
+
+    /// Says of links in the locations that were opened that nothing was followed.
+    pub(crate) fn warn_of_links(&self) {
+        let stores = std::mem::take(&mut *self.stores.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut told = BTreeSet::new();
+        for store in stores {
+            for met in store.unfollowed() {
+                if told.insert(met.clone()) {
+                    self.printer.warn(&format!("{met} (in `{}`)", store.describe()));
+                }
+            }
+        }
     }
 
     fn warn_if_exposed(&self, location: &Location) {

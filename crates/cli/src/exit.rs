@@ -135,7 +135,7 @@ fn of_store(error: &StoreError) -> Exit {
         }
         StoreError::Unauthenticated { .. } => Exit::Key,
         StoreError::Busy { .. } | StoreError::Unreachable { .. } => Exit::Unreachable,
-        StoreError::Damaged { .. } => Exit::Integrity,
+        StoreError::Damaged { .. } | StoreError::NotAnObject { .. } => Exit::Integrity,
         StoreError::Invalid { .. } => Exit::Usage,
         // NotFound, AlreadyExists, Precondition, PermissionDenied, NoSpace, Unsuitable, Other.
         _ => Exit::Failed,

@@ -61,10 +61,14 @@ async fn execute(cli: Cli, printer: Arc<Printer>) -> Exit {
         }
     };
     let result = match context(&cli, &printer, cancel) {
-        Ok(context) => match Box::pin(commands::run(cli.command, &context)).await {
-            Err(error) => Err(Box::pin(location::explained(error, &context)).await),
-            ended => ended,
-        },
+        Ok(context) => {
+            let ended = Box::pin(commands::run(cli.command, &context)).await;
+            context.warn_of_links();
+            match ended {
+                Err(error) => Err(Box::pin(location::explained(error, &context)).await),
+                ended => ended,
+            }
+        }
         Err(error) => Err(error),
     };
     match result {
@@ -92,7 +96,7 @@ fn context(cli: &Cli, printer: &Arc<Printer>, cancel: CancellationToken) -> CliR
         _ => Config::load(&cli.global)?,
     };
     let settings = config.settings(None, Layer::default())?;
-    Ok(Context { global: cli.global.clone(), printer: Arc::clone(printer), run, config, settings })
+    Ok(Context::new(cli.global.clone(), Arc::clone(printer), run, config, settings))
 }
 
 /// What clap has to say: help and version are data, the rest is an error of the user's.

@@ -130,7 +130,15 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
             Err(error @ FormatError::Newer { .. }) => return Err(error.into()),
             manifest => manifest.map_err(|error| error.to_string()).and_then(typed),
         };
-        entries.push(published(name, bytes, manifest));
+        let mut entry = published(name, bytes, manifest);
+        if bytes.is_none()
+            && let State::Damaged(why) = &mut entry.state
+            && let Err(error) = store.head(&name.key()?).await
+            && error.is_not_an_object()
+        {
+            *why = error.to_string();
+        }
+        entries.push(entry);
     }
     // Whatever has no manifest and is younger than our first word here was left by an interrupted run of ours. The marker
     // says it even when the first backup is gone: a prune that is killed leaves files without their manifests.

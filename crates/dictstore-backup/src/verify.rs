@@ -73,6 +73,7 @@ async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<State> {
         Err(DictError::Core(CoreError::Store(StoreError::NotFound { .. }))) => "the file is missing".to_owned(),
         Err(DictError::Damaged { what, .. } | DictError::Refused { what, .. }) => what,
         Err(DictError::Core(CoreError::Store(StoreError::Damaged { what, .. }))) => what,
+        Err(DictError::Core(CoreError::Store(error @ StoreError::NotAnObject { .. }))) => error.to_string(),
         Err(other) => return Err(other),
     };
     let why = if held { format!("{why}; its manifest holds it, and restores take it from there") } else { why };

@@ -4,12 +4,12 @@ mod find;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backup_core::FormatError;
 use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::source::{Identity, UNKNOWN};
 use backup_core::store::StoreRead;
+use backup_core::{CoreError, FormatError};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -105,7 +105,13 @@ pub async fn list(store: &dyn StoreRead, filter: &Filter) -> ObjectResult<Vec<En
         let Some(key) = BackupKey::of_manifest(&found.key) else { continue };
         let bytes = match sizes.remove(&key) {
             // A listing may lag behind; asked by name, a store knows what it has.
-            None => size(store, &key).await?,
+            None => match size(store, &key).await {
+                Err(ObjectError::Core(CoreError::Store(error))) if error.is_not_an_object() => {
+                    entries.push(unvouched(key, State::Damaged(error.to_string()), 0));
+                    continue;
+                }
+                asked => asked?,
+            },
             listed => listed,
         };
         entries.push(published(key, &found.key, found.manifest, bytes));

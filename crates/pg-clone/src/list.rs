@@ -153,11 +153,11 @@ async fn has_dump(store: &dyn StoreRead, database: &str) -> PgResult<bool> {
             // A claim of a prune stands where a manifest would, and is smaller than any.
             Ok(found) if found.bytes > CLAIM_BYTES_MAX => return Ok(true),
             Ok(_) => match catalogue::read(store, &manifest).await {
-                Err(CoreError::Store(error)) if error.is_not_found() => {}
+                Err(CoreError::Store(error)) if error.is_not_found() || error.is_not_an_object() => {}
                 Err(CoreError::Store(error)) => return Err(error.into()),
                 _ => return Ok(true),
             },
-            Err(error) if error.is_not_found() => {}
+            Err(error) if error.is_not_found() || error.is_not_an_object() => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -129,7 +129,12 @@ async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>
         Ok(bytes) if prune::is_claim(&bytes) => return Ok(Some(Found::Claim)),
         Ok(bytes) => Manifest::from_bytes(key, &bytes),
         Err(StoreError::NotFound { .. }) => return Ok(None),
+        // A link in its place is a manifest that cannot be used, and not the lack of one.
         Err(StoreError::Damaged { key, what }) => Err(FormatError::Invalid { key, what }),
+        Err(StoreError::NotAnObject { key: there, what }) => {
+            let what = if there == key.as_str() { format!("it is {what}") } else { format!("`{there}` is {what}") };
+            Err(FormatError::Invalid { key: key.to_string(), what })
+        }
         Err(error) => return Err(error),
     };
     Ok(Some(Found::Backup(Box::new(Entry { key: key.clone(), manifest }))))

@@ -103,6 +103,9 @@ pub async fn look(
     {
         contents.join(below?);
     }
+    if let (None, Some(unfollowed)) = (&contents.foreign, store.unfollowed().first()) {
+        contents.foreign = Some(format!("what is no backup: {unfollowed}"));
+    }
     Ok(contents)
 }
 

@@ -127,9 +127,11 @@ async fn interrupted(
     Ok(interrupted)
 }
 
-async fn exists(store: &dyn StoreRead, key: &Key) -> Result<bool, StoreError> {
+pub(super) async fn exists(store: &dyn StoreRead, key: &Key) -> Result<bool, StoreError> {
     match store.head(key).await {
         Ok(_) => Ok(true),
+        // Whatever a link leads to, it stands where the object was.
+        Err(error) if error.is_not_an_object() => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
     }

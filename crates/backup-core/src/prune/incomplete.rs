@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::PruneOutcome;
-use super::apply::put_tombstone;
+use super::apply::{exists, put_tombstone};
 use super::deletion::Deletion;
 use super::names::{self, CLAIM_BYTES_MAX, Claim, FORMAT, Tombstone};
 use super::references::References;
@@ -129,7 +129,8 @@ pub async fn incomplete(
             Some(claimed_at) => !group.objects.is_empty() || expired(claimed_at),
             None => !group.objects.is_empty() && group.newest.is_some_and(old),
         };
-        if due {
+        // No listing shows a manifest that was published a moment ago in a store that lags, or that is a link.
+        if due && (group.has_manifest || !exists(store, &manifest).await?) {
             abandoned.push(Abandoned { manifest, objects: group.objects, newest: group.newest, claimed_at });
         }
     }
@@ -184,7 +185,7 @@ impl Group {
 async fn claim_at(store: &dyn StoreRead, manifest: &Key) -> Result<Option<Timestamp>, CoreError> {
     match document::read(store, manifest, CLAIM_BYTES_MAX).await {
         Ok(bytes) => Ok(names::claim(&bytes).map(|claim| claim.abandoned_at)),
-        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. }) => Ok(None),
+        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. } | StoreError::NotAnObject { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

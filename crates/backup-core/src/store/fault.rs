@@ -111,6 +111,10 @@ impl<S: StoreRead> StoreRead for Faults<S> {
     fn describe(&self) -> String {
         self.store.describe()
     }
+
+    fn unfollowed(&self) -> Vec<String> {
+        self.store.unfollowed()
+    }
 }
 
 #[async_trait]

@@ -1,5 +1,6 @@
 //! A store in a folder: every object a file, published by one rename.
 
+mod beneath;
 mod publish;
 mod temp;
 mod upload;
@@ -9,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,7 +18,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use jiff::Timestamp;
+use rustix::fs::{FileType, Stat, fstat};
+use rustix::io::Errno;
 
+use self::beneath::{FILE, Root, kind_of};
 use self::temp::Temp;
 use self::walk::{Found, Walk};
 use super::rules;
@@ -38,16 +42,12 @@ const PAGE_OBJECTS: usize = 256;
 const FOLDER_MODE: u32 = 0o700;
 
 /// A folder of files. Names beginning with `.lastgood-tmp-`, and `.lastgood-lock`, are its own and never objects.
+///
+/// Nothing below the folder is followed: a link is no object and no folder, whatever it points to, and is told by
+/// [`StoreRead::unfollowed`]. The folder itself may be reached through links.
 #[derive(Clone, Debug)]
 pub struct FsStore {
     root: Arc<Root>,
-}
-
-#[derive(Debug)]
-struct Root {
-    path: PathBuf,
-    /// As the user wrote it, for messages.
-    shown: String,
 }
 
 impl FsStore {
@@ -63,13 +63,12 @@ impl FsStore {
             missing,
             help: "name another location with `-r`, or make this one with `lastgood init`".to_owned(),
         };
-        let absolute = match path.canonicalize() {
-            Ok(absolute) if absolute.is_dir() => absolute,
-            Ok(_) => return Err(missing(format!("folder `{shown}`: it is a file"))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(format!("folder `{shown}`"))),
-            Err(error) => return Err(failed(&shown, "open", 0, error)),
-        };
-        Ok(Self { root: Arc::new(Root { path: absolute, shown }) })
+        match Root::open_at(path, shown.clone()) {
+            Ok(root) => Ok(Self { root: Arc::new(root) }),
+            Err(Errno::NOTDIR) if path.exists() => Err(missing(format!("folder `{shown}`: it is a file"))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Err(missing(format!("folder `{shown}`"))),
+            Err(errno) => Err(failed(&shown, "open", 0, errno.into())),
+        }
     }
 
     /// Opens the folder `path`, creating it, readable by its owner only, if it does not exist.
@@ -87,13 +86,12 @@ impl FsStore {
     }
 }
 
-impl Root {
-    fn path_of(&self, key: &Key) -> StoreResult<PathBuf> {
-        if key.as_str().split('/').any(is_own_name) {
-            return Err(StoreError::Invalid { what: format!("the key `{key}` is a name this store uses itself") });
-        }
-        Ok(self.path.join(key.as_str()))
+/// The key as a path from the root.
+fn path_of(key: &Key) -> StoreResult<&str> {
+    if key.as_str().split('/').any(is_own_name) {
+        return Err(StoreError::Invalid { what: format!("the key `{key}` is a name this store uses itself") });
     }
+    Ok(key.as_str())
 }
 
 /// Whether `name` is this store's own and no object's.
@@ -133,21 +131,51 @@ fn failed(key: &str, action: &str, bytes: u64, error: io::Error) -> StoreError {
     }
 }
 
-fn meta_of(key: &Key, stat: &std::fs::Metadata) -> ObjectMeta {
-    let modified = stat.modified().ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
-    ObjectMeta { key: key.clone(), bytes: stat.len(), modified, tag: Some(publish::tag_of(stat)) }
+impl Root {
+    /// What an error of reaching `path` means.
+    fn failed(&self, path: &str, action: &str, bytes: u64, error: impl Into<io::Error>) -> StoreError {
+        let error = error.into();
+        match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => self.obstacle(path),
+            _ => failed(path, action, bytes, error),
+        }
+    }
+
+    /// What it means that an object cannot be looked up or read: what lies in the way of a key is no object.
+    fn absent(&self, key: &Key, action: &str, errno: Errno) -> StoreError {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR => StoreError::not_found(key),
+            // What cannot be opened for reading at all.
+            Errno::NXIO => self.obstacle(key.as_str()),
+            errno => self.failed(key.as_str(), action, 0, errno),
+        }
+    }
+
+    /// What is known of an object by what the kernel says of its file; a folder is not an object.
+    fn object(&self, key: &Key, stat: &Stat) -> StoreResult<ObjectMeta> {
+        match kind_of(stat) {
+            FileType::RegularFile => Ok(meta_of(key, stat)),
+            FileType::Directory => Err(StoreError::not_found(key)),
+            kind => Err(self.not_an_object(key.as_str(), kind)),
+        }
+    }
 }
 
-/// The object's file and what is known of it; a folder is not an object.
-fn open_object(root: &Root, key: &Key) -> StoreResult<(File, std::fs::Metadata)> {
-    let path = root.path_of(key)?;
-    let absent = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotADirectory => StoreError::not_found(key),
-        _ => failed(key.as_str(), "read", 0, error),
-    };
-    let file = File::open(path).map_err(absent)?;
-    let stat = file.metadata().map_err(absent)?;
-    if stat.is_file() { Ok((file, stat)) } else { Err(StoreError::not_found(key)) }
+fn meta_of(key: &Key, stat: &Stat) -> ObjectMeta {
+    let nanosecond = i32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+    ObjectMeta {
+        key: key.clone(),
+        bytes: u64::try_from(stat.st_size).unwrap_or_default(),
+        modified: Timestamp::new(stat.st_mtime, nanosecond).unwrap_or_default(),
+        tag: Some(publish::tag_of(stat)),
+    }
+}
+
+/// The object's file and its size.
+fn open_object(root: &Root, key: &Key) -> StoreResult<(File, u64)> {
+    let file = root.open(path_of(key)?, FILE).map_err(|errno| root.absent(key, "read", errno))?;
+    let stat = fstat(&file).map_err(|errno| root.absent(key, "read", errno))?;
+    Ok((File::from(file), root.object(key, &stat)?.bytes))
 }
 
 /// Reads up to [`READ_BYTES`] of `left` bytes; a file that ends before is damaged.
@@ -167,13 +195,8 @@ impl StoreRead for FsStore {
     async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
         let (root, key) = (self.root.clone(), key.clone());
         blocking(move || {
-            let path = root.path_of(&key)?;
-            match std::fs::metadata(path) {
-                Ok(stat) if stat.is_file() => Ok(meta_of(&key, &stat)),
-                Ok(_) => Err(StoreError::not_found(&key)),
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(StoreError::not_found(&key)),
-                Err(error) => Err(failed(key.as_str(), "look up", 0, error)),
-            }
+            let stat = root.stat(path_of(&key)?).map_err(|errno| root.absent(&key, "look up", errno))?;
+            root.object(&key, &stat)
         })
         .await
     }
@@ -181,9 +204,11 @@ impl StoreRead for FsStore {
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
         let (root, of) = (self.root.clone(), key.clone());
         let (file, span) = blocking(move || {
-            let (mut file, stat) = open_object(&root, &of)?;
-            let span = rules::span(&of, range, stat.len())?;
-            file.seek(SeekFrom::Start(span.start)).map_err(|error| failed(of.as_str(), "read", 0, error))?;
+            let (mut file, bytes) = open_object(&root, &of)?;
+            let span = rules::span(&of, range, bytes)?;
+            if span.start > 0 {
+                file.seek(SeekFrom::Start(span.start)).map_err(|error| failed(of.as_str(), "read", 0, error))?;
+            }
             Ok((file, span))
         })
         .await?;
@@ -211,9 +236,9 @@ impl StoreRead for FsStore {
             blocking(move || {
                 let mut page = Vec::new();
                 while page.len() < PAGE_OBJECTS
-                    && let Some((key, path)) = walk.next_file()?
+                    && let Some(file) = walk.next_file()?
                 {
-                    page.extend(walk::look_up(&key, &path)?);
+                    page.extend(file.look_up(walk.root())?);
                 }
                 Ok((!page.is_empty()).then(|| (stream::iter(page.into_iter().map(Ok)), walk)))
             })
@@ -230,6 +255,10 @@ impl StoreRead for FsStore {
 
     fn describe(&self) -> String {
         self.root.shown.clone()
+    }
+
+    fn unfollowed(&self) -> Vec<String> {
+        self.root.unfollowed()
     }
 }
 

@@ -81,6 +81,10 @@ impl<S: StoreRead> StoreRead for Limit<S> {
     fn describe(&self) -> String {
         self.store.describe()
     }
+
+    fn unfollowed(&self) -> Vec<String> {
+        self.store.unfollowed()
+    }
 }
 
 #[async_trait]

@@ -140,6 +140,10 @@ impl<S: StoreRead> StoreRead for Observe<S> {
     fn describe(&self) -> String {
         self.store.describe()
     }
+
+    fn unfollowed(&self) -> Vec<String> {
+        self.store.unfollowed()
+    }
 }
 
 #[async_trait]

@@ -126,6 +126,10 @@ impl<S: StoreRead> StoreRead for Retry<S> {
     fn describe(&self) -> String {
         self.store.describe()
     }
+
+    fn unfollowed(&self) -> Vec<String> {
+        self.store.unfollowed()
+    }
 }
 
 #[async_trait]

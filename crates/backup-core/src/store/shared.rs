@@ -35,6 +35,10 @@ impl<S: StoreRead + ?Sized> StoreRead for Arc<S> {
     fn describe(&self) -> String {
         (**self).describe()
     }
+
+    fn unfollowed(&self) -> Vec<String> {
+        (**self).unfollowed()
+    }
 }
 
 #[async_trait]

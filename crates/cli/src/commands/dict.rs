@@ -37,8 +37,10 @@ pub(super) async fn run(command: Dict, context: &Context) -> CliResult<Exit> {
 
 /// The surroundings with the location named as an argument, if one is: it counts before that of `-r`.
 fn at(place: &Where, context: &Context) -> CliResult<Context> {
+    let mut at = context.clone();
     let repo = place.location.as_ref().map(|text| Set::flag("LOCATION", text.clone()));
-    Ok(Context { settings: context.config.settings(None, Layer { repo, ..Layer::default() })?, ..context.clone() })
+    at.settings = context.config.settings(None, Layer { repo, ..Layer::default() })?;
+    Ok(at)
 }
 
 /// The location, for reading.

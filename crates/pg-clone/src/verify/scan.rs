@@ -128,6 +128,7 @@ fn as_damage(object: &Key, error: StoreError) -> PgResult<Damage> {
     match error {
         StoreError::NotFound { .. } => Ok(Damage::new(object, "it is missing")),
         StoreError::Damaged { what, .. } => Ok(Damage::new(object, what)),
+        error @ StoreError::NotAnObject { .. } => Ok(Damage::new(object, error.to_string())),
         other => Err(other.into()),
     }
 }

@@ -1,14 +1,16 @@
 //! The one step that makes a file an object, and the one that removes it.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, CWD, RenameFlags};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fsync, linkat, openat, renameat, renameat_with, unlinkat,
+};
 use rustix::io::Errno;
 
-use super::{Root, failed, temp};
+use super::beneath::{self, FOLDER_PATH, Root, kind_of};
+use super::path_of;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{PutMode, StoreResult, Tag};
@@ -17,97 +19,156 @@ use crate::store::{PutMode, StoreResult, Tag};
 pub(super) const LOCK_NAME: &str = ".lastgood-lock";
 
 /// A version of a file: which file it is and when it was written.
-pub(super) fn tag_of(stat: &Metadata) -> Tag {
-    Tag(format!("{:x}-{:x}.{:x}-{:x}", stat.ino(), stat.mtime(), stat.mtime_nsec(), stat.size()))
+pub(super) fn tag_of(stat: &Stat) -> Tag {
+    Tag(format!("{:x}-{:x}.{:x}-{:x}", stat.st_ino, stat.st_mtime, stat.st_mtime_nsec, stat.st_size))
 }
 
-/// Makes the finished file `path` the object `target`, if `mode` allows; its name `durable`, if it is to be.
-pub(super) fn publish(
-    root: &Root,
-    key: &Key,
-    path: &Path,
-    target: &Path,
-    mode: &PutMode,
-    durable: bool,
-) -> StoreResult<()> {
-    let publishing = |error| match io::Error::kind(&error) {
-        io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => occupied(key),
-        _ => failed(key.as_str(), "publish", 0, error),
-    };
-    match mode {
-        PutMode::Create => create(key, path, target)?,
-        PutMode::Replace => {
-            let _lock = lock(root).map_err(publishing)?;
-            std::fs::rename(path, target).map_err(publishing)?;
-        }
-        PutMode::IfMatch(tag) => {
-            let _lock = lock(root).map_err(publishing)?;
-            let found = std::fs::metadata(target).ok().filter(Metadata::is_file).map(|stat| tag_of(&stat));
-            if found.as_ref() != Some(tag) {
-                return Err(StoreError::Precondition { key: key.to_string() });
+/// A finished file in the folder of the object it is to become.
+#[derive(Debug)]
+pub(super) struct Finished<'a> {
+    pub(super) root: &'a Root,
+    pub(super) key: &'a Key,
+    pub(super) folder: BorrowedFd<'a>,
+    /// The file's name.
+    pub(super) name: &'a str,
+}
+
+impl Finished<'_> {
+    /// Makes the file the object, if `mode` allows; its name `durable`, if it is to be.
+    pub(super) fn publish(&self, mode: &PutMode, durable: bool) -> StoreResult<()> {
+        match mode {
+            PutMode::Create => self.create()?,
+            PutMode::Replace => {
+                let _lock = self.lock()?;
+                self.found()?;
+                self.replace()?;
             }
-            std::fs::rename(path, target).map_err(publishing)?;
+            PutMode::IfMatch(tag) => {
+                let _lock = self.lock()?;
+                if self.found()?.as_ref().map(tag_of).as_ref() != Some(tag) {
+                    return Err(StoreError::Precondition { key: self.key.to_string() });
+                }
+                self.replace()?;
+            }
         }
+        if !durable {
+            return Ok(());
+        }
+        sync_folder(self.folder).map_err(|errno| self.failed(errno))
     }
-    if !durable {
-        return Ok(());
-    }
-    sync_folder(target.parent().unwrap_or(&root.path)).map_err(publishing)
-}
 
-/// Publishes without replacing: one rename where the file system can refuse to replace, else a second name by `link`.
-fn create(key: &Key, path: &Path, target: &Path) -> StoreResult<()> {
-    let taken = || if target.is_dir() { occupied(key) } else { StoreError::already_exists(key) };
-    match rustix::fs::renameat_with(CWD, path, CWD, target, RenameFlags::NOREPLACE) {
-        Ok(()) => return Ok(()),
-        Err(Errno::EXIST) => return Err(taken()),
-        // Old kernels and some network file systems know no such rename.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
-        Err(errno) => return Err(failed(key.as_str(), "publish", 0, errno.into())),
-    }
-    match rustix::fs::linkat(CWD, path, CWD, target, AtFlags::empty()) {
-        // The temporary name goes with the file's guard if it cannot go now; the object is there either way.
-        Ok(()) => drop(std::fs::remove_file(path)),
-        Err(Errno::EXIST) => return Err(taken()),
-        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => {
-            return Err(StoreError::Unsuitable {
-                what: "its file system can neither rename without replacing nor link".to_owned(),
-                help: "name a folder on another file system with `-r`".to_owned(),
-            });
+    /// Publishes without replacing: one rename where the file system can refuse to replace, else a second name by `link`.
+    fn create(&self) -> StoreResult<()> {
+        let (folder, target) = (self.folder, self.key.name());
+        match renameat_with(folder, self.name, folder, target, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EXIST) => return Err(self.taken()),
+            // Old kernels and some network file systems know no such rename.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(self.failed(errno)),
         }
-        Err(errno) => return Err(failed(key.as_str(), "publish", 0, errno.into())),
+        match linkat(folder, self.name, folder, target, AtFlags::empty()) {
+            // The temporary name goes with the file's guard if it cannot go now; the object is there either way.
+            Ok(()) => drop(unlinkat(folder, self.name, AtFlags::empty())),
+            Err(Errno::EXIST) => return Err(self.taken()),
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                return Err(StoreError::Unsuitable {
+                    what: "its file system can neither rename without replacing nor link".to_owned(),
+                    help: "name a folder on another file system with `-r`".to_owned(),
+                });
+            }
+            Err(errno) => return Err(self.failed(errno)),
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn replace(&self) -> StoreResult<()> {
+        renameat(self.folder, self.name, self.folder, self.key.name()).map_err(|errno| self.failed(errno))
+    }
+
+    /// The object that is there; an error if something else is.
+    fn found(&self) -> StoreResult<Option<Stat>> {
+        match beneath::stat_in(self.folder, self.key.name()) {
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.failed(errno)),
+            Ok(stat) => match kind_of(&stat) {
+                FileType::RegularFile => Ok(Some(stat)),
+                FileType::Directory => Err(occupied(self.key)),
+                kind => Err(self.root.not_an_object(self.key.as_str(), kind)),
+            },
+        }
+    }
+
+    fn taken(&self) -> StoreError {
+        self.found().err().unwrap_or_else(|| StoreError::already_exists(self.key))
+    }
+
+    fn lock(&self) -> StoreResult<File> {
+        lock(self.root).map_err(|error| self.root.failed(LOCK_NAME, "lock", 0, error))
+    }
+
+    fn failed(&self, errno: Errno) -> StoreError {
+        match errno {
+            Errno::ISDIR | Errno::NOTEMPTY => occupied(self.key),
+            errno => self.root.failed(self.key.as_str(), "publish", 0, errno),
+        }
+    }
 }
 
 fn occupied(key: &Key) -> StoreError {
     StoreError::Invalid { what: format!("`{key}` cannot be written: there are objects below it") }
 }
 
-/// Removes an object; one that is not there counts as removed.
+/// Removes an object; one that is not there counts as removed. What is no object stays, a link above all.
 pub(super) fn remove(root: &Root, key: &Key) -> StoreResult<()> {
-    let path = root.path_of(key)?;
-    let removing = |error| failed(key.as_str(), "delete", 0, error);
-    if path.is_dir() {
-        return Ok(());
+    let path = path_of(key)?;
+    let removing = |error: io::Error| root.failed(path, "delete", 0, error);
+    let (folder, name) = match root.parent(path, FOLDER_PATH) {
+        Ok(parent) => parent,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        Err(errno) => return Err(removing(errno.into())),
+    };
+    match beneath::stat_in(folder.as_fd(), name).map(|stat| kind_of(&stat)) {
+        Ok(FileType::RegularFile) => {}
+        Ok(FileType::Directory) | Err(Errno::NOENT) => return Ok(()),
+        Ok(kind) => return Err(root.not_an_object(path, kind)),
+        Err(errno) => return Err(removing(errno.into())),
     }
-    let _lock = lock(root).map_err(removing)?;
-    temp::remove_with_folders(&root.path, &path).map_err(removing)
+    let _lock = lock(root).map_err(|error| root.failed(LOCK_NAME, "lock", 0, error))?;
+    remove_file(root, folder.as_fd(), path).map_err(|errno| removing(errno.into()))
+}
+
+/// Removes the file `path`, which is in `folder`, and the folders that are empty without it.
+pub(super) fn remove_file(root: &Root, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
+    let (mut above, name) = path.rsplit_once('/').unwrap_or(("", path));
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) => {}
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(errno),
+    }
+    while !above.is_empty() {
+        let Ok((within, name)) = root.parent(above, FOLDER_PATH) else { break };
+        if unlinkat(within, name, AtFlags::REMOVEDIR).is_err() {
+            break;
+        }
+        above = above.rsplit_once('/').map_or("", |(above, _)| above);
+    }
+    Ok(())
 }
 
 /// Waits for the lock; it ends with the file.
 fn lock(root: &Root) -> io::Result<File> {
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(root.path.join(LOCK_NAME))?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(root.handle(), LOCK_NAME, flags, Mode::RUSR | Mode::WUSR)?);
     file.lock()?;
     Ok(file)
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
+pub(super) fn sync_folder(folder: BorrowedFd<'_>) -> Result<(), Errno> {
+    match fsync(folder) {
         // Some network file systems have nothing to do here and say so with this error.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(Errno::INVAL) => Ok(()),
         result => result,
     }
 }

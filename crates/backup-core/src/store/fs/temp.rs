@@ -1,14 +1,19 @@
 //! Files being written: named so that they are recognised as such, removed unless published.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use super::{FOLDER_MODE, Root, failed, publish};
+use rustix::fs::{Mode, OFlags, mkdirat, openat};
+use rustix::io::Errno;
+
+use super::beneath::{FOLDER, FOLDER_PATH, Root};
+use super::publish::{self, Finished};
+use super::{FOLDER_MODE, path_of};
 use crate::error::StoreError;
 use crate::key::{Key, SEGMENT_BYTES_MAX};
 use crate::store::{PutMode, StoreResult, UnfinishedUpload};
@@ -20,7 +25,7 @@ pub(super) const PREFIX: &str = ".lastgood-tmp-";
 const ID_BYTES: usize = 32;
 
 /// Files are the owner's alone.
-const FILE_MODE: u32 = 0o600;
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Times a folder is made again when somebody else's deletion removed it, empty, between `mkdir` and `open`.
 const CREATE_ATTEMPTS: usize = 16;
@@ -30,8 +35,9 @@ const CREATE_ATTEMPTS: usize = 16;
 pub(super) struct Temp {
     root: Arc<Root>,
     key: Key,
-    target: PathBuf,
-    path: PathBuf,
+    /// The folder in which file and object are, so that both stay where they are whatever becomes of its name.
+    folder: Arc<OwnedFd>,
+    name: String,
     file: File,
     gone: AtomicBool,
 }
@@ -51,19 +57,22 @@ pub(super) fn object_name(temp_name: &str) -> Option<&str> {
 impl Temp {
     /// Creates an empty file beside where `key` will be, with the folders it needs.
     pub(super) fn create(root: &Arc<Root>, key: &Key) -> StoreResult<Self> {
-        let target = root.path_of(key)?;
-        let folder = target.parent().unwrap_or(&root.path).to_owned();
-        let path = folder.join(temp_name(uuid::Uuid::now_v7(), key.name()));
+        let path = path_of(key)?;
+        let name = temp_name(uuid::Uuid::now_v7(), key.name());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut attempt = 1;
-        let file = loop {
-            make_folders(&root.path, &folder).map_err(|error| obstructed(key, error))?;
-            match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path) {
-                Ok(file) => break file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < CREATE_ATTEMPTS => attempt += 1,
-                Err(error) => return Err(obstructed(key, error)),
+        let (folder, file) = loop {
+            let folder = match path.rsplit_once('/') {
+                None => Arc::clone(root.handle()),
+                Some((folder, _)) => Arc::new(make_folder(root, folder).map_err(|errno| obstructed(root, key, errno))?),
+            };
+            match openat(&folder, &name, flags, FILE_MODE) {
+                Ok(file) => break (folder, File::from(file)),
+                Err(Errno::NOENT) if attempt < CREATE_ATTEMPTS => attempt += 1,
+                Err(errno) => return Err(obstructed(root, key, errno)),
             }
         };
-        Ok(Self { root: root.clone(), key: key.clone(), target, path, file, gone: AtomicBool::new(false) })
+        Ok(Self { root: root.clone(), key: key.clone(), folder, name, file, gone: AtomicBool::new(false) })
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -98,7 +107,8 @@ impl Temp {
                 self.failed(bytes, error)
             })?;
         }
-        publish::publish(&self.root, &self.key, &self.path, &self.target, mode, durable)?;
+        let (root, key, folder, name) = (&*self.root, &self.key, self.folder.as_fd(), self.name.as_str());
+        Finished { root, key, folder, name }.publish(mode, durable)?;
         self.gone.store(true, Ordering::Release);
         Ok(())
     }
@@ -108,11 +118,12 @@ impl Temp {
         if self.gone.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        remove_with_folders(&self.root.path, &self.path)
+        let folder = self.key.as_str().strip_suffix(self.key.name()).unwrap_or_default();
+        Ok(publish::remove_file(&self.root, self.folder.as_fd(), &format!("{folder}{}", self.name))?)
     }
 
     fn failed(&self, bytes: u64, error: io::Error) -> StoreError {
-        failed(self.key.as_str(), "write", bytes, error)
+        self.root.failed(self.key.as_str(), "write", bytes, error)
     }
 }
 
@@ -124,48 +135,38 @@ impl Drop for Temp {
 }
 
 /// An error of making the file or its folders: an object in the place of a folder is the caller's mistake.
-fn obstructed(key: &Key, error: io::Error) -> StoreError {
-    match error.kind() {
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => StoreError::Invalid {
+fn obstructed(root: &Root, key: &Key, errno: Errno) -> StoreError {
+    match errno {
+        Errno::NOTDIR | Errno::EXIST => StoreError::Invalid {
             what: format!("`{key}` cannot be written: an object has the name of one of its folders"),
         },
-        _ => failed(key.as_str(), "create", 0, error),
+        errno => root.failed(key.as_str(), "create", 0, errno),
     }
 }
 
-/// Makes the folders from `root` down to `folder`, each durable in its parent.
-fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if folder == root {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the folder of the store was removed"));
-    }
-    let parent = folder.parent().unwrap_or(root);
-    make_folders(root, parent)?;
-    match std::fs::DirBuilder::new().mode(FOLDER_MODE).create(folder) {
-        Ok(()) => publish::sync_folder(parent),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
-        // Removed, empty, by a concurrent deletion: the caller tries again.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Removes the file `path` and the folders below `root` that are empty without it.
-pub(super) fn remove_with_folders(root: &Path, path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Ok(()) => {}
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    let folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
-    for folder in folders {
-        if std::fs::remove_dir(folder).is_err() {
-            break;
+/// Opens the folder `path`, and makes it and those above it if they are missing, each durable in its parent.
+fn make_folder(root: &Root, path: &str) -> Result<OwnedFd, Errno> {
+    let mut attempt = 1;
+    loop {
+        match root.open(path, FOLDER) {
+            // Removed, empty, by a concurrent deletion as soon as it was made: it is made again.
+            Err(Errno::NOENT) if attempt < CREATE_ATTEMPTS => attempt += 1,
+            opened => return opened,
+        }
+        let made;
+        let (within, name) = match path.rsplit_once('/') {
+            None => (root.handle().as_fd(), path),
+            Some((above, name)) => {
+                made = make_folder(root, above)?;
+                (made.as_fd(), name)
+            }
+        };
+        match mkdirat(within, name, Mode::from_raw_mode(FOLDER_MODE)) {
+            Ok(()) => publish::sync_folder(within)?,
+            Err(Errno::EXIST | Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
         }
     }
-    Ok(())
 }
 
 /// Removes what an unfinished upload left.
@@ -174,8 +175,12 @@ pub(super) fn sweep(root: &Root, upload: &UnfinishedUpload) -> StoreResult<()> {
         || StoreError::Invalid { what: format!("`{}` is not an unfinished upload of this folder", upload.id) };
     let id = Key::new(upload.id.clone())?;
     object_name(id.name()).ok_or_else(foreign)?;
-    remove_with_folders(&root.path, &root.path.join(id.as_str()))
-        .map_err(|error| failed(upload.key.as_str(), "remove", 0, error))
+    let removed = match root.parent(id.as_str(), FOLDER_PATH) {
+        Ok((folder, _)) => publish::remove_file(root, folder.as_fd(), id.as_str()),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
+        Err(errno) => Err(errno),
+    };
+    removed.map_err(|errno| root.failed(upload.key.as_str(), "remove", 0, errno))
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 //! What only the folder store promises: modes, temporary names, what is left after harm.
+
+mod links;
+
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt};
 
 use futures_util::TryStreamExt;
@@ -10,6 +13,10 @@ fn store() -> (tempfile::TempDir, FsStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = FsStore::create(folder.path().join("location")).unwrap();
     (folder, store)
+}
+
+fn root(folder: &tempfile::TempDir) -> std::path::PathBuf {
+    folder.path().join("location")
 }
 
 fn key(text: &str) -> Key {
@@ -32,9 +39,9 @@ fn mode_of(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn what_it_makes_is_its_owners_alone() {
-    let (_folder, store) = store();
+    let (folder, store) = store();
     put(&store, "pg/shop/one").await;
-    let root = &store.root.path;
+    let root = &root(&folder);
     assert_eq!(mode_of(root), 0o700);
     assert_eq!(mode_of(&root.join("pg/shop")), 0o700);
     assert_eq!(mode_of(&root.join("pg/shop/one")), 0o600);
@@ -86,7 +93,7 @@ async fn folders_sort_where_their_keys_do() {
 
 #[tokio::test]
 async fn an_emptied_folder_goes_and_a_key_cannot_be_folder_and_object() {
-    let (_folder, store) = store();
+    let (folder, store) = store();
     put(&store, "a/b/c").await;
     let error = store.put(&key("a/b"), Bytes::new(), &PutOptions::new(PutMode::Create)).await.unwrap_err();
     assert!(matches!(error, StoreError::Invalid { .. }), "{error:?}");
@@ -96,17 +103,17 @@ async fn an_emptied_folder_goes_and_a_key_cannot_be_folder_and_object() {
     assert!(store.head(&key("a")).await.unwrap_err().is_not_found());
     let outcomes = store.delete(&[key("a"), key("a/b/c")]).await.unwrap();
     assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()));
-    assert!(!store.root.path.join("a").exists());
+    assert!(!root(&folder).join("a").exists());
 }
 
 #[tokio::test]
 async fn a_file_cut_short_while_it_is_read_is_damaged() {
-    let (_folder, store) = store();
+    let (folder, store) = store();
     let body = Bytes::from(vec![7; READ_BYTES * 3]);
     store.put(&key("big"), body, &PutOptions::new(PutMode::Create)).await.unwrap();
     let mut stream = store.get(&key("big"), None).await.unwrap();
     stream.try_next().await.unwrap();
-    File::options().write(true).open(store.root.path.join("big")).unwrap().set_len(READ_BYTES as u64 + 5).unwrap();
+    File::options().write(true).open(root(&folder).join("big")).unwrap().set_len(READ_BYTES as u64 + 5).unwrap();
     let error = stream.try_collect::<Vec<_>>().await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
 }
@@ -132,8 +139,8 @@ fn c12_a_full_disk_is_told_with_the_bytes_needed() {
 
 #[tokio::test]
 async fn c12_a_refused_write_leaves_no_temporary_file() {
-    let (_folder, store) = store();
-    let blocked = store.root.path.join("blocked");
+    let (folder, store) = store();
+    let blocked = root(&folder).join("blocked");
     std::fs::DirBuilder::new().mode(0o700).create(&blocked).unwrap();
     put(&store, "blocked/there").await;
     let options = PutOptions::new(PutMode::Create);

@@ -1,14 +1,16 @@
-//! Walks a folder in key order, one folder's names in memory at a time.
+//! Walks a folder in key order, one folder's names in memory at a time, by the handles of the folders on the way.
 
-use std::collections::BTreeSet;
-use std::fs::Metadata;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
-use super::{Root, failed, is_own_name, meta_of, temp};
+use super::beneath::{self, FILE, FOLDER, Root};
+use super::{is_own_name, temp};
+use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{ObjectMeta, StoreResult, UnfinishedUpload};
 
@@ -28,8 +30,36 @@ pub(super) struct Walk {
     prefix: String,
     after: Option<String>,
     found: Found,
-    /// Files and folders (with a final `/`) still to visit, the next one last.
-    ahead: Vec<String>,
+    /// What is still to be visited, the next one last.
+    ahead: Vec<Ahead>,
+}
+
+/// A file, or a folder with a final `/`, by its path from the root.
+#[derive(Debug)]
+struct Ahead {
+    path: String,
+    /// The folder it is in; none for where a walk begins.
+    within: Option<Arc<OwnedFd>>,
+}
+
+/// A file that a walk found: a key, and the folder in which it is.
+#[derive(Debug)]
+pub(super) struct Met {
+    pub(super) key: Key,
+    within: Arc<OwnedFd>,
+}
+
+impl Ahead {
+    fn is_folder(&self) -> bool {
+        self.path.is_empty() || self.path.ends_with('/')
+    }
+
+    fn open(&self, root: &Root) -> Result<OwnedFd, Errno> {
+        match &self.within {
+            None => root.open(&self.path, FOLDER),
+            Some(within) => beneath::open_in(within.as_fd(), name_of(&self.path), FOLDER),
+        }
+    }
 }
 
 impl Walk {
@@ -37,43 +67,64 @@ impl Walk {
         let folder = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
         // The empty folder name stands for the root. A prefix such as `../x` names nothing that could be a key.
         let valid = folder.is_empty() || Key::new(folder.trim_end_matches('/')).is_ok();
-        let ahead = if valid { vec![folder.to_owned()] } else { Vec::new() };
+        let ahead = valid.then(|| Ahead { path: folder.to_owned(), within: None });
+        let ahead = ahead.into_iter().collect();
         Self { root, prefix: prefix.to_owned(), after: after.map(str::to_owned), found, ahead }
     }
 
-    /// The next file: its path from the root, as a key where it is one, and where it is.
-    pub(super) fn next_file(&mut self) -> StoreResult<Option<(Key, PathBuf)>> {
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The next file that is a key.
+    pub(super) fn next_file(&mut self) -> StoreResult<Option<Met>> {
         while let Some(next) = self.ahead.pop() {
-            if next.is_empty() || next.ends_with('/') {
+            if next.is_folder() {
                 self.enter(&next)?;
-            } else if let Ok(key) = Key::new(next) {
-                let path = self.root.path.join(key.as_str());
-                return Ok(Some((key, path)));
+            } else if let (Ok(key), Some(within)) = (Key::new(next.path), next.within) {
+                return Ok(Some(Met { key, within }));
             }
         }
         Ok(None)
     }
 
-    /// Puts what `folder` holds ahead, so that it comes in key order.
-    fn enter(&mut self, folder: &str) -> StoreResult<()> {
-        let names = match names(&self.root.path.join(folder)) {
-            Ok(names) => names,
+    /// Puts what a folder holds ahead, so that it comes in key order.
+    fn enter(&mut self, folder: &Ahead) -> StoreResult<()> {
+        let failed = |errno: Errno| self.root.failed(&folder.path, "list", 0, errno);
+        let within = match folder.open(&self.root) {
+            Ok(within) => Arc::new(within),
             // Removed since its name was read: it holds nothing.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(());
-            }
-            Err(error) => return Err(failed(folder, "list", 0, error)),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            // A link is not entered, and told of.
+            Err(Errno::LOOP) => return Ok(drop(failed(Errno::LOOP))),
+            Err(errno) => return Err(failed(errno)),
         };
         // A folder's name with its `/` sorts where the keys below it do: `a.b` comes before `a/b`.
-        let wanted = names.into_iter().map(|name| format!("{folder}{name}")).filter(|path| self.wants(path));
-        let sorted: BTreeSet<String> = wanted.collect();
-        self.ahead.extend(sorted.into_iter().rev());
+        let mut sorted = BTreeMap::new();
+        for (name, kind) in beneath::names(within.as_fd()).map_err(failed)? {
+            let mut path = format!("{}{name}", folder.path);
+            match kind {
+                FileType::RegularFile => {}
+                FileType::Directory => path.push('/'),
+                kind => {
+                    if self.wants(&path) || self.wants(&format!("{path}/")) {
+                        drop(self.root.not_an_object(&path, kind));
+                    }
+                    continue;
+                }
+            }
+            if self.wants(&path) {
+                sorted.insert(path, Arc::clone(&within));
+            }
+        }
+        let ahead = sorted.into_iter().rev().map(|(path, within)| Ahead { path, within: Some(within) });
+        self.ahead.extend(ahead);
         Ok(())
     }
 
     fn wants(&self, path: &str) -> bool {
         let is_folder = path.ends_with('/');
-        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let name = name_of(path);
         let kind = match self.found {
             Found::Objects => !is_own_name(name),
             Found::Temporary => is_folder || temp::object_name(name).is_some(),
@@ -91,29 +142,26 @@ impl Walk {
     }
 }
 
-/// The names in a folder, those of folders with a final `/`. Names that are not UTF-8 are no keys.
-fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(mut name) = entry.file_name().into_string() else { continue };
-        let kind = entry.file_type()?;
-        let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-        if is_folder {
-            name.push('/');
-        }
-        names.push(name);
-    }
-    Ok(names)
+fn name_of(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
-/// What is known of a file; `None` if it was removed since its name was read, or is not a plain file.
-pub(super) fn look_up(key: &Key, path: &Path) -> StoreResult<Option<ObjectMeta>> {
-    match std::fs::metadata(path) {
-        Ok(stat) if stat.is_file() => Ok(Some(meta_of(key, &stat))),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(key.as_str(), "look up", 0, error)),
+impl Met {
+    /// What is known of the object; `None` if it was removed since its name was read, or something else is there now.
+    pub(super) fn look_up(&self, root: &Root) -> StoreResult<Option<ObjectMeta>> {
+        match beneath::stat_in(self.within.as_fd(), self.key.name()) {
+            Ok(stat) => Ok(root.object(&self.key, &stat).ok()),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(root.failed(self.key.as_str(), "look up", 0, errno)),
+        }
+    }
+
+    /// When the file was made, or last written where the file system does not keep that; `None` if it is gone.
+    fn started(&self) -> Option<Timestamp> {
+        let file = beneath::open_in(self.within.as_fd(), self.key.name(), FILE).ok()?;
+        let stat = std::fs::File::from(file).metadata().ok().filter(std::fs::Metadata::is_file)?;
+        let time = stat.created().or_else(|_| stat.modified());
+        Some(time.ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default())
     }
 }
 
@@ -123,35 +171,40 @@ pub(super) fn children(root: &Arc<Root>, prefix: &str) -> StoreResult<Vec<String
     let Some(folder) = top.ahead.pop() else { return Ok(Vec::new()) };
     top.enter(&folder)?;
     let mut children = Vec::new();
-    while let Some(path) = top.ahead.pop() {
-        let holds_object =
-            || Walk::new(root.clone(), &path, None, Found::Objects).next_file().map(|file| file.is_some());
-        if !path.ends_with('/') || holds_object()? {
-            children.push(path[prefix.len()..].to_owned());
+    while let Some(child) = top.ahead.pop() {
+        let name = child.path[prefix.len()..].to_owned();
+        if !child.is_folder() || holds_object(root, child)? {
+            children.push(name);
         }
     }
     Ok(children)
+}
+
+/// Whether there is an object in a folder. One that nobody lets us enter may well hold some.
+fn holds_object(root: &Arc<Root>, folder: Ahead) -> StoreResult<bool> {
+    let mut walk = Walk::new(root.clone(), &folder.path, None, Found::Objects);
+    walk.ahead = vec![folder];
+    match walk.next_file() {
+        Ok(file) => Ok(file.is_some()),
+        Err(StoreError::PermissionDenied { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Uploads whose objects would be below `prefix`.
 pub(super) fn unfinished(root: &Arc<Root>, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
     let mut walk = Walk::new(root.clone(), prefix, None, Found::Temporary);
     let mut uploads = Vec::new();
-    while let Some((id, path)) = walk.next_file()? {
+    while let Some(file) = walk.next_file()? {
+        let id = &file.key;
         let folder = &id.as_str()[..id.as_str().len() - id.name().len()];
         let Some(key) = temp::object_name(id.name()).and_then(|name| Key::new(format!("{folder}{name}")).ok()) else {
             continue;
         };
-        let started = std::fs::metadata(&path).ok().as_ref().map(started);
-        if let Some(started) = started.filter(|_| key.as_str().starts_with(prefix)) {
-            uploads.push(UnfinishedUpload { key, id: id.into(), started });
+        let wanted = key.as_str().starts_with(prefix);
+        if let Some(started) = wanted.then(|| file.started()).flatten() {
+            uploads.push(UnfinishedUpload { key, id: id.to_string(), started });
         }
     }
     Ok(uploads)
-}
-
-/// When the file was made, or last written where the file system does not keep that.
-fn started(stat: &Metadata) -> Timestamp {
-    let time = stat.created().or_else(|_| stat.modified());
-    time.ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default()
 }

@@ -133,7 +133,7 @@ pub(super) fn list_uploads(
     };
     let asked = paging.map(|paging| asked(paging.fault, input.key_marker.as_deref()));
     let key_marker = asked.as_ref().map_or(input.key_marker.unwrap_or_default(), |asked| asked.after.clone());
-    let after = (key_marker, input.upload_id_marker.unwrap_or_default());
+    let after = (key_marker, input.upload_id_marker.clone().unwrap_or_default());
     let limit = input.max_uploads.and_then(|most| usize::try_from(most).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
     let limit = paging.map_or(limit, |paging| limit.min(paging.entries));
     backend.within(&input.bucket, |bucket| {
@@ -149,10 +149,12 @@ pub(super) fn list_uploads(
         found.truncate(limit);
         let last = found.last().filter(|_| more).map(|(place, _)| place.clone());
         let mut said = Said { truncated: Some(more), next: last.as_ref().map(|(key, _)| key.clone()) };
+        let mut next_id = last.map(|(_, id)| id);
         if let (Some(paging), Some(asked)) = (paging, &asked) {
             said = self::said(paging.fault, asked, said.next);
             if asked.empty {
                 found.clear();
+                next_id = input.upload_id_marker;
             }
         }
         let uploads = found.into_iter().map(|((key, id), started)| MultipartUpload {
@@ -165,7 +167,7 @@ pub(super) fn list_uploads(
             uploads: Some(uploads.collect()),
             is_truncated: said.truncated,
             next_key_marker: said.next,
-            next_upload_id_marker: last.map(|(_, id)| id),
+            next_upload_id_marker: next_id,
             ..Default::default()
         })
     })
