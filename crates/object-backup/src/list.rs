@@ -18,7 +18,7 @@ pub use find::{Found, LATEST, Sought, find};
 
 use crate::backup_key::{self, BackupKey, FOLDER};
 use crate::detail::{AppDetail, AppManifest};
-use crate::error::ObjectResult;
+use crate::error::{ObjectError, ObjectResult};
 
 /// What a tarball counts for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
