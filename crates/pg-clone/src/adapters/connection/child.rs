@@ -208,7 +208,11 @@ mod tests {
             server.chosen.set(Reached { at: 0, ip, is_one_of_many }).unwrap();
             let mut command = Command::new("pg_dump");
             let environment = server.child_environment("d").unwrap();
-            if hook { environment.apply_to_hook(&mut command) } else { environment.apply(&mut command) }
+            if hook {
+                environment.apply_to_hook(&mut command)
+            } else {
+                environment.apply(&mut command)
+            }
             let address = command.as_std().get_envs().find(|(name, _)| *name == "PGHOSTADDR");
             address.and_then(|(_, value)| Some(value?.to_str()?.to_owned()))
         };
