@@ -84,7 +84,11 @@ pub(super) async fn told(world: &World) -> RowResult {
     );
     let run = world.lastgood(["pg", "restore", &key, "--confirm-database", &shop, "--pre-swap-hook", &hook]);
     let run = run.env("LASTGOOD_PG_URL", &url).env("DATABASE_URL", &url).env("PGPASSWORD", password);
-    let run = run.env("PGOPTIONS", "-c search_path=nowhere").env("PGSERVICE", "nowhere").env("APP_SETTING", "kept");
+    // A service that says nothing of its own; what it or its file is called is nothing for a hook.
+    let services = world.folder().join("services");
+    std::fs::write(&services, "[nowhere]\n")?;
+    let run = run.env("PGSERVICE", "nowhere").env("PGSERVICEFILE", services.display().to_string());
+    let run = run.env("PGOPTIONS", "-c search_path=nowhere").env("APP_SETTING", "kept");
     run.env("LASTGOOD_LOG", "trace").ok().await?.never_says(password)?;
     let told = notes(world, "env");
     let get = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -108,7 +112,8 @@ pub(super) async fn told(world: &World) -> RowResult {
     ] {
         ensure_eq!(get(name), Some(value), "the hook's {name}");
     }
-    for name in ["PGPASSWORD", "PGOPTIONS", "PGSERVICE", "LASTGOOD_PG_URL"] {
+    ensure_eq!(get("PGOPTIONS"), Some("-c search_path=nowhere"), "the hook's PGOPTIONS");
+    for name in ["PGPASSWORD", "PGSERVICE", "PGSERVICEFILE", "LASTGOOD_PG_URL"] {
         ensure_eq!(get(name), None, "the hook's {name}");
     }
     ensure!(

@@ -29,7 +29,7 @@ pub(in super::super) async fn cases(world: &World) -> RowResult<Vec<Case>> {
     let backup = |from: &str, code, said: &str| Case::new(&["app", "backup", "--source", from], code, said);
     Ok(vec![
         backup("ndjson:twisted", FAILED, "record 2"),
-        backup("ndjson:emptied", CONFIRMATION, "User--users"),
+        backup("ndjson:emptied", CONFIRMATION, "has nothing to back up"),
         restore("sqlite:there.sqlite", FAILED, "has a record `1` already"),
         restore("sqlite:no.sqlite", FAILED, "no.sqlite"),
         restore("sqlite:nowhere/new.sqlite", FAILED, "nowhere"),
