@@ -205,6 +205,7 @@ pub(crate) struct Restore {
 
 /// Commands about hooks.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // made once a run
 pub(crate) enum Hooks {
     /// Run hooks on a scratch database, say what each did, and drop it; nothing is switched
     Test(Box<HooksTest>),
