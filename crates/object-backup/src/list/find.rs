@@ -35,8 +35,10 @@ impl<'a> Sought<'a> {
         Self { name: Some(name), ..Self::from(LATEST) }
     }
 
-    fn wish(&self) -> Wish<'a> {
-        match (self.source, self.here) {
+    /// Most restores are into a copy, which has no backups of its own: then it is as if nothing was known of it.
+    fn wish(&self, known: &[Known]) -> Wish<'a> {
+        let is_there = |here: &&Identity| known.iter().any(|of| of.identity.as_ref().is_some_and(|of| of.id == here.id));
+        match (self.source, self.here.filter(is_there)) {
             (Some(text), _) => Wish::Named(text),
             (None, Some(here)) => Wish::Here(here),
             (None, None) => Wish::Any,
@@ -145,7 +147,7 @@ impl OfName {
         name: &str,
         sought: &Sought<'_>,
     ) -> ObjectResult<(BackupKey, Vec<BackupKey>)> {
-        let choice = Choice { wish: sought.wish(), config: None, back: 0 };
+        let choice = Choice { wish: sought.wish(&self.known), config: None, back: 0 };
         let (at, passed_over) = match source::choose(&self.known, &choice) {
             Chosen::One { at, passed_over } => (at, passed_over),
             Chosen::NotEnough { others, .. } => return Err(self.none_complete(store, name, others)),
