@@ -95,7 +95,8 @@ fn of_dict(error: &DictError) -> Exit {
     match error {
         DictError::Core(error) => of_core(error),
         DictError::Damaged { .. } | DictError::Refused { .. } | DictError::Gap { .. } => Exit::Integrity,
-        DictError::Usage { .. } => Exit::Usage,
+        DictError::Usage { .. } | DictError::Source { .. } => Exit::Usage,
+        DictError::Empty { .. } => Exit::Confirmation,
         // NoBackup, Encode, Io, Schema, and whatever is added later.
         _ => Exit::Failed,
     }

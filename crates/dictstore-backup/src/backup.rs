@@ -1,5 +1,8 @@
 //! Writes backups: the file first, its manifest last.
 
+mod past;
+
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -13,17 +16,24 @@ use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
 use backup_core::pipeline::{ObjectWriter, Stored, UploadBudget};
 use backup_core::probe;
 use backup_core::progress::SharedProgress;
+use backup_core::source::{Fall, Identity};
 use backup_core::store::Bytes;
 use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite};
+use backup_core::{CoreError, StoreError};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::error::{DictError, DictResult};
-use crate::folder::{self, DictManifest, Entry, State};
+use crate::folder::{self, DictManifest, Entry};
 use crate::format::{
     BackupKind, BackupName, DictDetail, Format, MANIFEST_FOLDER, TableDetail, delta, detail_of_ddl, full, pickle,
 };
+use crate::origin;
+use crate::restore::unclear_error;
 use crate::source::{Changes, Cut};
+
+use self::past::Held;
+pub(crate) use self::past::{Head, Owner, Past};
 
 /// Chunks encoded ahead of what is written: encoding and writing overlap, and memory stays bounded.
 const CHUNKS_AHEAD: usize = 2;
@@ -57,38 +67,44 @@ pub struct Written {
     pub records: u64,
     /// Deltas since the full backup.
     pub deltas: u64,
+    /// Which store it is of; absent if it was made of backups that do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
+    /// Records of the store.
+    pub store_records: u64,
+    /// By how much it holds less than the one it follows, if that is worth telling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fall: Option<Fall>,
 }
 
-/// The newest backup, on which the next builds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
-    pub(crate) id: Uuid,
-    full: Uuid,
-    pub(crate) deltas: u64,
-}
-
-/// Writes the backups of one location, in order.
+/// Writes the backups of one store in one location, in order.
 #[derive(Debug)]
 pub(crate) struct BackupWriter {
     store: SharedStore,
-    /// Name of what is backed up, in manifests.
-    source: String,
+    /// What the service calls its store.
+    name: String,
+    /// Which store it is.
+    identity: Option<Identity>,
     clock: Arc<dyn Clock>,
     progress: SharedProgress,
     sequence: u64,
     /// Highest time in a name.
     micros: i64,
-    pub(crate) head: Option<Head>,
+    past: Past,
+    /// Backups of ours of which nobody knows whether they were published.
+    uncertain: HashSet<Uuid>,
 }
 
 impl BackupWriter {
     /// Looks at what is there and goes on after it.
     ///
     /// # Errors
-    /// What the store says; [`backup_core::StoreError::NotInitialized`] if nobody made it a location.
+    /// What the store says; [`backup_core::StoreError::NotInitialized`] if nobody made it a location;
+    /// [`DictError::Source`] if it cannot be told whose place `owner` takes.
     pub(crate) async fn open(
         store: SharedStore,
-        source: String,
+        name: String,
+        owner: &Owner,
         clock: Arc<dyn Clock>,
         progress: SharedProgress,
     ) -> DictResult<Self> {
@@ -97,12 +113,30 @@ impl BackupWriter {
         mend(&*store, &entries).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);
         let sequence = entries.iter().filter_map(folder::Entry::sequence).max().unwrap_or(0);
-        let newest = entries.iter().rev().find(|entry| entry.manifest.is_some());
-        let head = newest
-            .filter(|entry| entry.state == State::Good)
-            .and_then(|entry| entry.manifest.as_ref())
-            .map(|manifest| Head { id: manifest.id, full: manifest.detail.full, deltas: manifest.detail.deltas });
-        Ok(Self { store, source, clock, progress, sequence, micros, head })
+        let identity = owner.identity(&entries).map_err(|unclear| unclear_error(&*store, unclear, None))?;
+        let past = Past::of(&entries, identity.as_ref());
+        let uncertain = HashSet::new();
+        Ok(Self { store, name, identity, clock, progress, sequence, micros, past, uncertain })
+    }
+
+    /// The newest backup, on which the next builds.
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.past.head
+    }
+
+    /// Builds on nothing that is there.
+    pub(crate) fn forget_head(&mut self) {
+        self.past.head = None;
+    }
+
+    /// What is known of earlier backups.
+    pub(crate) fn past(&self) -> &Past {
+        &self.past
+    }
+
+    /// Which store it is.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The location.
@@ -115,13 +149,14 @@ impl BackupWriter {
     /// # Errors
     /// [`DictError::Encode`]; what the store says. Then nothing was published.
     pub(crate) async fn full(&mut self, cut: Arc<dyn Cut>, format: Format) -> DictResult<Written> {
+        self.look_around().await?;
         let started = self.clock.now();
-        let name = self.name(BackupKind::Full, format, started);
+        let name = self.file(BackupKind::Full, format, started);
         self.progress.step("dict.full", &name.to_string());
         let stored = write_full(self.store.clone(), name.key()?, Arc::clone(&cut), format).await?;
         let id = Uuid::now_v7();
         let tables: Vec<TableDetail> = cut.tables().iter().map(TableDetail::of).collect();
-        let records = tables.iter().map(|table| table.records).sum();
+        let records = records_of(&*cut);
         let detail = DictDetail {
             backup: BackupKind::Full,
             format,
@@ -129,21 +164,22 @@ impl BackupWriter {
             deltas: 0,
             tables,
             ddl: Vec::new(),
+            store_records: Some(records),
             content: None,
         };
         self.publish(name, id, None, started, stored, detail, records).await
     }
 
-    /// Writes what changed since the backup before.
+    /// Writes what changed since the backup before, after which the store has so many records.
     ///
     /// # Errors
     /// As [`BackupWriter::full`]; [`DictError::Usage`] if there is none to build on.
-    pub(crate) async fn delta(&mut self, changes: &Changes) -> DictResult<Written> {
-        let Some(head) = self.head else {
+    pub(crate) async fn delta(&mut self, changes: &Changes, store_records: u64) -> DictResult<Written> {
+        let Some(head) = self.past.head else {
             return Err(DictError::Usage { what: "a delta needs a full backup before it".to_owned() });
         };
         let started = self.clock.now();
-        let name = self.name(BackupKind::Delta, Format::Json, started);
+        let name = self.file(BackupKind::Delta, Format::Json, started);
         self.progress.step("dict.delta", &name.to_string());
         let body = Bytes::from(delta::encode(changes, name.micros)?);
         let stored = Stored { sha256: Sha256Digest::of(&body), bytes: body.len() as u64 };
@@ -164,13 +200,14 @@ impl BackupWriter {
             deltas: head.deltas + 1,
             tables: tables.collect(),
             ddl: changes.ddl.iter().map(detail_of_ddl).collect(),
+            store_records: Some(store_records),
             content,
         };
         self.publish(name, Uuid::now_v7(), Some(head.id), started, stored, detail, changes.records()).await
     }
 
     /// A name after all others, even if the clock stepped back or stands still.
-    fn name(&mut self, kind: BackupKind, format: Format, now: Timestamp) -> BackupName {
+    fn file(&mut self, kind: BackupKind, format: Format, now: Timestamp) -> BackupName {
         self.micros = now.as_microsecond().max(self.micros.saturating_add(1));
         BackupName { kind, micros: self.micros, format }
     }
@@ -190,8 +227,8 @@ impl BackupWriter {
             format: FORMAT,
             id,
             kind: Kind::Dict,
-            source: self.source.clone(),
-            identity: None,
+            source: self.name.clone(),
+            identity: self.identity.clone(),
             config: "default".to_owned(),
             created_at: started_at,
             started_at,
@@ -207,6 +244,12 @@ impl BackupWriter {
             detail,
             unknown: serde_json::Map::new(),
         };
+        let held = Held {
+            file: name.to_string(),
+            records: manifest.detail.store_records().unwrap_or(records),
+            full: (name.kind == BackupKind::Full).then_some((stored.bytes, name.format)),
+        };
+        let fall = self.past.fall(&held);
         let written = Written {
             file: name.to_string(),
             kind: name.kind,
@@ -215,13 +258,60 @@ impl BackupWriter {
             bytes: stored.bytes,
             records,
             deltas: manifest.detail.deltas,
+            source: manifest.identity.clone(),
+            store_records: held.records,
+            fall,
         };
         let head = Head { id, full: manifest.detail.full, deltas: manifest.detail.deltas };
         self.progress.step("dict.publish", &written.file);
+        self.uncertain.insert(id);
         self.put_manifest(name, manifest).await?;
+        self.uncertain.remove(&id);
         self.sequence += 1;
-        self.head = Some(head);
+        self.past.add(head, held);
+        if let Some(fall) = &written.fall {
+            let told = fall.told_in("records");
+            self.progress.warn(format!("{told}; look whether records are missing before older backups are deleted"));
+        }
         Ok(written)
+    }
+
+    /// Looks whether others wrote here since we looked last. Once in our name is a hand-over: a new process was started before
+    /// the old one had stopped. Twice is two services, and from then on this one's backups are a source of their own.
+    async fn look_around(&mut self) -> DictResult<()> {
+        let children = self.store.list_children(MANIFEST_FOLDER).await?;
+        let names = children.iter().filter_map(|child| BackupName::parse(child.strip_suffix(".manifest.json")?));
+        let names: Vec<String> = names.map(|name| name.to_string()).collect();
+        let unknown: Vec<String> = self.past.unknown(&names).into_iter().cloned().collect();
+        let mut rival = None;
+        for file in &unknown {
+            let key = Key::new(format!("{MANIFEST_FOLDER}{file}.manifest.json"))?;
+            let manifest = match catalogue::read(&*self.store, &key).await {
+                Ok(manifest) => manifest,
+                Err(CoreError::Store(StoreError::NotFound { .. }) | CoreError::Format(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            self.sequence = self.sequence.max(manifest.sequence);
+            let id = |identity: Option<&Identity>| identity.map(|identity| identity.id.clone());
+            if id(manifest.identity.as_ref()) == id(self.identity()) && !self.uncertain.contains(&manifest.id) {
+                rival =
+                    Some(format!("`{file}` was written by {} as a backup of this very store", manifest.tool.writer));
+            }
+        }
+        self.past.see(unknown);
+        let Some(rival) = rival else { return Ok(()) };
+        if self.past.rival {
+            self.identity = Some(origin::new_identity());
+            self.past.leave();
+            self.progress.warn(format!(
+                "{rival}, again: two services write backups of one store. From now on those of this one are of a store of \
+                 its own; give it a location of its own"
+            ));
+        } else {
+            self.past.rival = true;
+            self.progress.warn(format!("{rival}; what it holds and this store does not is not in the next one"));
+        }
+        Ok(())
     }
 
     async fn put_manifest(&self, name: BackupName, manifest: DictManifest) -> DictResult<()> {
@@ -240,6 +330,11 @@ impl BackupWriter {
         self.store.put(&key, manifest.to_bytes()?, &PutOptions::new(PutMode::Create)).await?;
         Ok(())
     }
+}
+
+/// Records of the store at that moment.
+pub(crate) fn records_of(cut: &dyn Cut) -> u64 {
+    cut.tables().iter().map(|table| table.records).sum()
 }
 
 /// What of a delta's file its manifest holds.

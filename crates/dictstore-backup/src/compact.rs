@@ -6,7 +6,8 @@ use backup_core::clock::Clock;
 use backup_core::progress::SharedProgress;
 use backup_core::store::SharedStore;
 
-use crate::backup::{BackupWriter, Written};
+use crate::backup::{BackupWriter, Owner, Written};
+use crate::engine::NAME_DEFAULT;
 use crate::error::DictResult;
 use crate::folder;
 use crate::format::Format;
@@ -30,7 +31,7 @@ impl Compacted {
     }
 }
 
-/// Restores what `options` say and writes it as a full backup. The old files stay until retention deletes them.
+/// Restores what `options` say and writes it as a full backup of the same store. The old files stay until retention deletes them.
 ///
 /// Not for a location that running backups write to: they go on from the backup they know.
 ///
@@ -49,9 +50,12 @@ pub async fn compact(
         return Ok(Compacted { restored, written: None });
     }
     let entries = folder::list(&**store).await?;
-    let source = entries.iter().rev().find_map(|entry| entry.manifest.as_ref()).map(|manifest| manifest.source.clone());
-    let source = source.unwrap_or_else(|| "dictstore".to_owned());
-    let mut writer = BackupWriter::open(store.clone(), source, clock, progress).await?;
+    let last = restored.plan.files.last();
+    let of = entries.iter().find(|entry| Some(&entry.name.to_string()) == last && entry.manifest.is_some());
+    let name = of.and_then(|entry| entry.manifest.as_ref()).map(|manifest| manifest.source.clone());
+    let owner = Owner::Of(restored.plan.source.clone());
+    let name = name.unwrap_or_else(|| NAME_DEFAULT.to_owned());
+    let mut writer = BackupWriter::open(store.clone(), name, &owner, clock, progress).await?;
     let written = writer.full(Arc::new(restored.store.snapshot()), format).await?;
     Ok(Compacted { restored, written: Some(written) })
 }

@@ -13,7 +13,8 @@ use std::thread::{JoinHandle, ThreadId};
 
 use self::builder::Settings;
 pub use self::builder::{
-    Builder, INTERVAL_DEFAULT, MAX_DELTAS_BEFORE_FULL_DEFAULT, MIN_INTERVAL_DEFAULT, NICENESS_DEFAULT, Place,
+    Builder, INTERVAL_DEFAULT, MAX_DELTAS_BEFORE_FULL_DEFAULT, MIN_INTERVAL_DEFAULT, NAME_DEFAULT, NICENESS_DEFAULT,
+    Place,
 };
 use self::worker::Worker;
 use crate::backup::Written;
@@ -93,12 +94,14 @@ impl Backups {
     /// when there is no base or there are [`Builder::max_deltas_before_full`] deltas; else a full one.
     ///
     /// # Errors
-    /// Why nothing was written; the changes are kept for the next backup. [`DictError::Stopped`] after [`Backups::stop`].
+    /// Why nothing was written; the changes are kept for the next backup. [`DictError::Empty`] if there is nothing to back up
+    /// and there are backups of something. [`DictError::Stopped`] after [`Backups::stop`].
     pub fn backup_now(&self) -> DictResult<Option<Written>> {
         self.ask(Wanted::Due)
     }
 
-    /// Writes a full backup, whatever changed.
+    /// Writes a full backup, whatever changed. Of a store that has lost its last record it writes what changed, so that the
+    /// last full backup stays what it builds on: see [`Builder::allow_empty`].
     ///
     /// # Errors
     /// As [`Backups::backup_now`].

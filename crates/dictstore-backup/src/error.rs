@@ -90,6 +90,20 @@ pub enum DictError {
         /// Where.
         location: String,
     },
+    /// Several stores have backups where one was looked for, or the one that was named has none.
+    #[error("{what}")]
+    Source {
+        /// Which have.
+        what: String,
+        /// How to say which is meant.
+        help: String,
+    },
+    /// The store has no record, and there are backups that have.
+    #[error("the store has no record, and `{last}` has some; nothing was written")]
+    Empty {
+        /// The newest backup that has records.
+        last: String,
+    },
     /// A file on this machine that cannot be read or written.
     #[error("cannot {action} `{path}`")]
     Io {
@@ -139,6 +153,8 @@ impl DictError {
             Self::Refused { .. } => "dict::refused",
             Self::Gap { .. } => "dict::gap",
             Self::NoBackup { .. } => "dict::no_backup",
+            Self::Source { .. } => "dict::source",
+            Self::Empty { .. } => "dict::empty",
             Self::Io { .. } => "dict::io",
             Self::Core(error) => error.error_code(),
             Self::Usage { .. } => "dict::usage",
@@ -154,7 +170,11 @@ impl DictError {
         match self {
             Self::Encode { .. } => Some("nothing was published; change the value, or back up as pickle"),
             Self::Damaged { .. } => Some("nothing was changed; `lastgood dict ls` shows other backups"),
-            Self::Gap { help, .. } => Some(help),
+            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help),
+            Self::Empty { .. } => Some(
+                "look whether the store should have been restored first; if it is right to have nothing, say so with \
+                 `Builder::allow_empty`",
+            ),
             Self::Core(error) => error.remedy(),
             Self::Panicked { .. } => Some("changes are kept for the next backup; please report this"),
             Self::Shared(error) => error.remedy(),

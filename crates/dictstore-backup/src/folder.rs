@@ -8,12 +8,15 @@ use backup_core::clock::Timestamp;
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
+use backup_core::source::Identity;
 use backup_core::store::{Bytes, StoreRead, list_all};
 use serde::Serialize;
 
 use crate::error::{DictError, DictResult};
 use crate::format::{BackupKind, BackupName, DdlDetail, DictDetail, Format, MANIFEST_FOLDER, TableDetail};
+use crate::origin::{self, Unclear};
 use crate::plan::{self, RestoreTo};
+use crate::restore::unclear_error;
 
 /// A backup's manifest.
 pub(crate) type DictManifest = Manifest<DictDetail>;
@@ -72,6 +75,15 @@ pub struct Listed {
     /// Records written, and keys deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub records: Option<u64>,
+    /// Records of the store, as the backup has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_records: Option<u64>,
+    /// What the service calls its store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Which store it is of; absent where nothing says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
 }
 
 impl Entry {
@@ -92,6 +104,24 @@ impl Entry {
         self.manifest.as_ref().map(|manifest| manifest.created_at).or_else(|| self.name.time())
     }
 
+    /// Which store it is of, where its manifest says.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.manifest.as_ref().and_then(|manifest| manifest.identity.as_ref())
+    }
+
+    /// Whether `source` names its store: its id, host or program, what the service calls it, or
+    /// [`backup_core::source::UNKNOWN`].
+    #[must_use]
+    pub fn is_of(&self, source: &str) -> bool {
+        origin::is_named(self, source)
+    }
+
+    /// Records of the store, as the backup has it. Deltas of earlier versions do not say.
+    pub(crate) fn store_records(&self) -> Option<u64> {
+        self.manifest.as_ref().and_then(|manifest| manifest.detail.store_records())
+    }
+
     /// For people and programs.
     #[must_use]
     pub fn listed(&self) -> Listed {
@@ -107,6 +137,9 @@ impl Entry {
             sequence: self.sequence(),
             deltas: detail.map(|detail| detail.deltas),
             records: detail.map(records),
+            store_records: self.store_records(),
+            name: self.manifest.as_ref().map(|manifest| manifest.source.clone()),
+            source: self.identity().cloned(),
         }
     }
 }
@@ -158,6 +191,32 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
         entries[at] = entry;
     }
     Ok(entries)
+}
+
+/// The backups of one store.
+#[derive(Clone, Debug)]
+pub struct OfOneStore {
+    /// They, and what does not say whose it is, oldest first.
+    pub entries: Vec<Entry>,
+    /// Backups that are of other stores, as they say themselves.
+    pub others: usize,
+}
+
+/// The backups of the store that `source` names as [`crate::RestoreOptions::source`] does, or of the only one that has
+/// some. One that is named need not have any yet.
+///
+/// # Errors
+/// [`DictError::Source`] if several have and none is named; what the store says.
+pub async fn of_one_store(store: &dyn StoreRead, source: Option<&str>) -> DictResult<OfOneStore> {
+    let entries = list(store).await?;
+    let told = |entries: &[Entry]| entries.iter().filter(|entry| entry.identity().is_some()).count();
+    let all = told(&entries);
+    let entries = match origin::meant(&entries, &RestoreTo::Latest, source) {
+        Ok(meant) => origin::of(entries, &meant),
+        Err(Unclear::NoSuch(_)) => Vec::new(),
+        Err(unclear) => return Err(unclear_error(store, unclear, source)),
+    };
+    Ok(OfOneStore { others: all - told(&entries), entries })
 }
 
 /// One backup with all its manifest says.

@@ -31,6 +31,7 @@
 //!   DictDB itself loads.
 //! - A backup is one moment over all tables; writers wait microseconds for it.
 //! - Changes leave the notes of the store only when the backup that holds them is durable.
+//! - Backups of two stores in one location are never taken for each other, whoever put them there.
 //! - A restore takes exactly one chain, every file hashed first; a gap is refused with the last whole point.
 
 pub mod compact;
@@ -53,6 +54,7 @@ pub mod verify;
 mod backup;
 mod json;
 mod load;
+mod origin;
 
 pub use backup::Written;
 pub use engine::{Backups, Builder};

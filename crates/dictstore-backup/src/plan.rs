@@ -5,6 +5,7 @@ use std::fmt;
 
 use backup_core::clock::Timestamp;
 use backup_core::manifest::Uuid;
+use backup_core::source::Identity;
 use serde::Serialize;
 
 use crate::folder::{Entry, State};
@@ -43,6 +44,9 @@ pub struct RestorePlan {
     pub files: Vec<String>,
     /// When the store was as it will be restored.
     pub time: Option<Timestamp>,
+    /// Which store they are of; absent where they do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
     /// Whether manifests vouch for the files.
     pub verified: bool,
     /// Files left out, and why.
@@ -77,7 +81,7 @@ pub enum PlanFault {
     },
 }
 
-/// Plans a restore from `entries`, which are in order, oldest first.
+/// Plans a restore from `entries`, which are those of one store, in order, oldest first.
 ///
 /// # Errors
 /// Why not, and what instead.
@@ -90,7 +94,7 @@ pub fn plan(entries: &[Entry], to: &RestoreTo) -> Result<RestorePlan, PlanFault>
     }
 }
 
-fn matches(entry: &Entry, to: &RestoreTo) -> bool {
+pub(crate) fn matches(entry: &Entry, to: &RestoreTo) -> bool {
     match to {
         RestoreTo::Latest => true,
         RestoreTo::Time(time) => entry.time().is_some_and(|of| of <= *time),
@@ -107,12 +111,17 @@ fn chained(entries: &[Entry], at: usize) -> Result<RestorePlan, PlanFault> {
         let before = (0..at).rev().find(|before| chain(entries, &by_id, *before).is_ok());
         PlanFault::Gap { wanted: file(entries, at), what, whole: before.map(|before| file(entries, before)) }
     })?;
-    let left_out = left_out(entries, &places, |entry| match &entry.state {
-        State::Unpublished => Some("it has no manifest: an interrupted run left it".to_owned()),
+    let left_out = left_out(entries, &places, |place, entry| match (&entry.state, &entry.manifest) {
+        (State::Unpublished, _) => Some("it has no manifest: an interrupted run left it".to_owned()),
+        // Between the full backup and the wanted one, and no step from the one to the other.
+        (_, Some(manifest)) if place < at => Some(format!(
+            "it does not lead to `{}`: {} wrote it as a backup of this store while somebody else did",
+            entries[at].name, manifest.tool.writer
+        )),
         _ => None,
     });
-    let time = entries[at].time();
-    Ok(RestorePlan { files: files(entries, &places), time, verified: true, left_out, entries: places })
+    let (time, source) = (entries[at].time(), entries[at].identity().cloned());
+    Ok(RestorePlan { files: files(entries, &places), time, source, verified: true, left_out, entries: places })
 }
 
 /// The places of a whole chain, its full backup first.
@@ -166,19 +175,19 @@ fn foreign(entries: &[Entry], to: &RestoreTo) -> Result<RestorePlan, PlanFault> 
         (full + 1..entries.len()).filter(|at| usable(&entries[*at]) && entries[*at].name.kind == BackupKind::Delta),
     );
     let last = places.last().copied().unwrap_or(full);
-    let left_out = left_out(entries, &places, |entry| match &entry.state {
+    let left_out = left_out(entries, &places, |_, entry| match &entry.state {
         State::Torn(why) if within(entry) => Some(format!("it is not whole: {why}")),
         _ => None,
     });
     let time = entries[last].time();
-    Ok(RestorePlan { files: files(entries, &places), time, verified: false, left_out, entries: places })
+    Ok(RestorePlan { files: files(entries, &places), time, source: None, verified: false, left_out, entries: places })
 }
 
 /// What is younger than the full backup taken, is not taken, and should be told.
-fn left_out(entries: &[Entry], places: &[usize], why: impl Fn(&Entry) -> Option<String>) -> Vec<LeftOut> {
+fn left_out(entries: &[Entry], places: &[usize], why: impl Fn(usize, &Entry) -> Option<String>) -> Vec<LeftOut> {
     let begin = places.first().copied().unwrap_or(0);
     let younger = entries.iter().enumerate().skip(begin).filter(|(at, _)| !places.contains(at));
-    younger.filter_map(|(_, entry)| Some(LeftOut { file: entry.name.to_string(), why: why(entry)? })).collect()
+    younger.filter_map(|(at, entry)| Some(LeftOut { file: entry.name.to_string(), why: why(at, entry)? })).collect()
 }
 
 fn file(entries: &[Entry], at: usize) -> String {
@@ -190,4 +199,4 @@ fn files(entries: &[Entry], places: &[usize]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

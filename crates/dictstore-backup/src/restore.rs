@@ -11,6 +11,7 @@ use crate::error::{DictError, DictResult};
 use crate::folder::{self, Entry, State};
 use crate::format::{BackupKind, Format, delta, full, pickle};
 use crate::load::{Loader, Note, Semantics};
+use crate::origin::{self, Unclear};
 use crate::plan::{self, PlanFault, RestorePlan, RestoreTo};
 use crate::store::DictStore;
 
@@ -24,6 +25,9 @@ pub struct RestoreOptions {
     pub to: RestoreTo,
     /// By which rules deltas are applied.
     pub semantics: Semantics,
+    /// Of which store, where several have backups: its id, host or program, what the service calls it, or
+    /// [`backup_core::source::UNKNOWN`].
+    pub source: Option<String>,
 }
 
 /// A restored store, and what there is to say about it.
@@ -42,9 +46,40 @@ pub struct Restored {
 /// Plans a restore. Reads names and manifests only.
 ///
 /// # Errors
-/// [`DictError::NoBackup`], [`DictError::Gap`]; what the store says.
-pub async fn plan_restore(store: &dyn StoreRead, to: &RestoreTo) -> DictResult<RestorePlan> {
-    planned(store, &folder::list(store).await?, to)
+/// [`DictError::NoBackup`], [`DictError::Gap`]; [`DictError::Source`] if several stores have backups and none is named; what
+/// the store says.
+pub async fn plan_restore(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<RestorePlan> {
+    planned(store, &entries(store, options).await?, &options.to)
+}
+
+/// The backups of the one store that is meant.
+async fn entries(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<Vec<Entry>> {
+    let entries = folder::list(store).await?;
+    let meant = origin::meant(&entries, &options.to, options.source.as_deref());
+    let meant = meant.map_err(|unclear| unclear_error(store, unclear, options.source.as_deref()))?;
+    Ok(origin::of(entries, &meant))
+}
+
+/// Why it cannot be told whose backups are meant, and what to say.
+pub(crate) fn unclear_error(store: &dyn StoreRead, unclear: Unclear, source: Option<&str>) -> DictError {
+    let location = store.describe();
+    match unclear {
+        Unclear::Several(stores) => {
+            let each: Vec<String> =
+                stores.iter().map(|(called, newest)| format!("{called} (newest `{newest}`)")).collect();
+            DictError::Source {
+                what: format!("`{location}` has backups of {} stores: {}", each.len(), each.join(", ")),
+                help:
+                    "say which with --source HOST or ID, or a backup with --up-to FILE; nothing was changed. Give each \
+                       service a folder of its own"
+                        .to_owned(),
+            }
+        }
+        Unclear::NoSuch(stores) => DictError::Source {
+            what: format!("`{location}` has no backup of the store `{}`", source.unwrap_or_default()),
+            help: format!("there are backups of {}; nothing was changed", stores.join(", ")),
+        },
+    }
 }
 
 fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResult<RestorePlan> {
@@ -68,7 +103,7 @@ fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResu
 /// As [`plan_restore`]; [`DictError::Damaged`] or [`backup_core::StoreError::Damaged`] for a file that is not what was
 /// backed up.
 pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<Restored> {
-    let mut entries = folder::list(store).await?;
+    let mut entries = entries(store, options).await?;
     loop {
         let plan = planned(store, &entries, &options.to)?;
         let mut torn = None;
@@ -173,19 +208,21 @@ pub async fn load_files(
         affected.push(loader.delta(file, delta::decode(file, &bytes)?, None)?);
     }
     let files = std::iter::once(full).chain(deltas.iter().copied()).map(str::to_owned).collect();
-    let plan = RestorePlan { files, time: None, verified: false, left_out: Vec::new(), entries: Vec::new() };
+    let plan =
+        RestorePlan { files, time: None, source: None, verified: false, left_out: Vec::new(), entries: Vec::new() };
     let (store, notes) = loader.finish(None);
     Ok(Restored { store, plan, notes, affected })
 }
 
-/// Restores the backups in `location`: a folder, or `s3://…` with the feature `s3`. May be called from anywhere; inside an
+/// Restores the backups in `location`: a folder, or `s3://…` with the feature `s3`. If several stores have backups there,
+/// [`restore_from`] can be told which is meant, and this refuses. May be called from anywhere; inside an
 /// asynchronous runtime use [`restore_from`].
 ///
 /// # Errors
 /// As [`restore_from`].
 pub fn restore(location: &str, to: RestoreTo) -> DictResult<DictStore> {
     let location: Location = location.parse()?;
-    let options = RestoreOptions { to, semantics: Semantics::Exact };
+    let options = RestoreOptions { to, ..RestoreOptions::default() };
     let restored = blocking(async move { restore_from(&*location.open().await?, &options).await })?;
     Ok(restored.store)
 }

@@ -1,11 +1,15 @@
 //! Which backups go and which stay: retention of the core over whole chains, since a delta needs what it builds on.
 
+use std::collections::HashSet;
+
 use backup_core::catalogue;
 use backup_core::clock::Clock;
 use backup_core::clock::Timestamp;
+use backup_core::manifest::Manifest;
 use backup_core::progress::Progress;
 use backup_core::prune::{self, PruneOutcome, PrunePlan};
 use backup_core::retention::{self, Policy, RetentionPlan};
+use backup_core::source::UNKNOWN;
 use backup_core::store::Store;
 
 use crate::error::DictResult;
@@ -20,13 +24,23 @@ pub struct RetainPlan {
     pub removals: PrunePlan,
 }
 
-/// Decides by `policy` at `now`. Files without a manifest are not its business: they stay.
+/// Decides by `policy` at `now`, of each store by itself; of one alone if `source` names one, as
+/// [`crate::RestoreOptions::source`] does. Files without a manifest are not its business: they stay.
 ///
 /// # Errors
 /// For a policy without a rule; what the store says.
-pub async fn plan(store: &dyn Store, policy: &Policy, now: Timestamp) -> DictResult<RetainPlan> {
+pub async fn plan(store: &dyn Store, policy: &Policy, source: Option<&str>, now: Timestamp) -> DictResult<RetainPlan> {
     let entries = catalogue::list(store, MANIFEST_FOLDER).await?;
-    let retention = retention::plan(&prune::candidates(&entries), policy, now)?;
+    let is_meant = |manifest: &Manifest| match (source, &manifest.identity) {
+        (None, _) => true,
+        (Some(source), Some(identity)) => identity.is_named(source) || manifest.source == source,
+        (Some(source), None) => source == UNKNOWN,
+    };
+    let meant = entries.iter().filter(|entry| entry.manifest.as_ref().is_ok_and(is_meant));
+    let meant: HashSet<&str> = meant.map(|entry| entry.key.as_str()).collect();
+    let mut candidates = prune::candidates(&entries);
+    candidates.retain(|candidate| meant.contains(candidate.id.as_str()));
+    let retention = retention::plan(&candidates, policy, now)?;
     let removals = PrunePlan::new(&entries, &retention)?;
     Ok(RetainPlan { retention, removals })
 }

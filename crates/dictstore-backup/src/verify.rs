@@ -1,5 +1,8 @@
 //! Reads every backup and says which can be restored.
 
+use std::collections::BTreeMap;
+
+use backup_core::source::Identity;
 use backup_core::store::StoreRead;
 use backup_core::{CoreError, StoreError};
 use serde::Serialize;
@@ -7,15 +10,31 @@ use serde::Serialize;
 use crate::error::{DictError, DictResult};
 use crate::folder::{self, Entry, State};
 use crate::load::Semantics;
+use crate::origin::{self, Meant};
 use crate::plan::{self, RestoreTo};
-use crate::restore::{content, read_file};
+use crate::restore::{content, read_file, unclear_error};
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     /// Every file, oldest first.
     pub files: Vec<Verified>,
-    /// The newest backup that can be restored, if any can.
+    /// The newest backup that can be restored of the store that is meant without saying more; absent if none can, or if
+    /// several stores have backups.
+    pub newest_whole: Option<String>,
+    /// The same of each store, if several have backups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stores: Vec<NewestWhole>,
+}
+
+/// The newest backup of one store that can be restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewestWhole {
+    /// Which store; absent for backups that do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Identity>,
+    /// The backup, if any can be restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub newest_whole: Option<String>,
 }
 
@@ -39,19 +58,48 @@ impl VerifyReport {
     }
 }
 
-/// Reads every file, compares it with its manifest, parses it, and looks whether its chain is whole.
+/// Reads every file, compares it with its manifest, parses it, and looks whether its chain is whole. With `source` only the
+/// files of one store, which is named as in [`crate::RestoreOptions::source`].
 ///
 /// # Errors
-/// What the store says. What is wrong with a backup is in the report.
-pub async fn verify(store: &dyn StoreRead) -> DictResult<VerifyReport> {
+/// What the store says; [`DictError::Source`] if there is no such store. What is wrong with a backup is in the report.
+pub async fn verify(store: &dyn StoreRead, source: Option<&str>) -> DictResult<VerifyReport> {
     let mut entries = folder::list(store).await?;
+    if source.is_some() {
+        let meant = origin::meant(&entries, &RestoreTo::Latest, source);
+        entries = origin::of(entries, &meant.map_err(|unclear| unclear_error(store, unclear, source))?);
+    }
     for entry in &mut entries {
         entry.state = read(store, entry).await?;
     }
     let files = entries.iter().map(|entry| verified(&entries, entry)).collect::<Vec<_>>();
-    let newest_whole = files.iter().rev().find(|file| file.broken.is_none() && counts(&file.state));
-    let newest_whole = newest_whole.map(|file| file.file.clone());
-    Ok(VerifyReport { files, newest_whole })
+    let stores = stores(&entries, &files);
+    let newest_whole = match origin::meant(&entries, &RestoreTo::Latest, None) {
+        Ok(meant) => newest_whole(&entries, &files, |entry| match &meant {
+            Meant::Of(source) => entry.manifest.is_some() && origin::id(entry) == *source,
+            Meant::Unsaid => true,
+        }),
+        Err(_) => None,
+    };
+    Ok(VerifyReport { files, newest_whole, stores: if stores.len() > 1 { stores } else { Vec::new() } })
+}
+
+/// The newest of those that are meant that can be restored.
+fn newest_whole(entries: &[Entry], files: &[Verified], is_meant: impl Fn(&Entry) -> bool) -> Option<String> {
+    let newest = entries.iter().zip(files).rev();
+    let mut whole = newest.filter(|(entry, file)| is_meant(entry) && file.broken.is_none() && counts(&file.state));
+    whole.next().map(|(_, file)| file.file.clone())
+}
+
+/// Each store that has backups with manifests.
+fn stores(entries: &[Entry], files: &[Verified]) -> Vec<NewestWhole> {
+    let said = entries.iter().filter(|entry| entry.manifest.is_some());
+    let each: BTreeMap<Option<String>, Option<Identity>> =
+        said.map(|entry| (origin::id(entry), entry.identity().cloned())).collect();
+    let of = |id: &Option<String>| {
+        newest_whole(entries, files, |entry| entry.manifest.is_some() && origin::id(entry) == *id)
+    };
+    each.into_iter().map(|(id, source)| NewestWhole { newest_whole: of(&id), source }).collect()
 }
 
 fn counts(state: &State) -> bool {

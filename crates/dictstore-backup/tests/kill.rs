@@ -192,7 +192,7 @@ fn t1_what_was_durable_survives_any_kill() {
             assert!((durable..=durable + 1).contains(&found), "seed {seed}: {found} steps, {durable} were durable");
             assert_eq!(picture(&store), model(seed, found), "seed {seed} after {found} steps");
             let place = backup_core::store::fs::FsStore::open(folder.path()).unwrap();
-            let report = runtime.block_on(verify(&place)).unwrap();
+            let report = runtime.block_on(verify(&place, None)).unwrap();
             assert_eq!(report.broken().count(), 0, "seed {seed}: {report:?}");
             durable = found;
         }

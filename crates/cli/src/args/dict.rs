@@ -40,6 +40,15 @@ pub(crate) struct Where {
     pub(crate) location: Option<String>,
 }
 
+/// Which store's backups.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OfStore {
+    /// Only backups of this store: its host, program or id as `dict ls` and `dict show` print them, what its service calls it,
+    /// or `unknown` for those that do not say
+    #[arg(long, value_name = "HOST|ID")]
+    pub(crate) source: Option<String>,
+}
+
 /// Up to which backup.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Point {
@@ -62,6 +71,8 @@ pub(crate) struct Point {
 pub(crate) struct Ls {
     #[command(flatten)]
     pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) of: OfStore,
 }
 
 /// Arguments of `dict show`.
@@ -78,6 +89,8 @@ pub(crate) struct Show {
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) of: OfStore,
 }
 
 /// Arguments of `dict restore`.
@@ -85,6 +98,8 @@ pub(crate) struct Verify {
 pub(crate) struct Restore {
     #[command(flatten)]
     pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) of: OfStore,
     /// File to write, replaced as one step
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     pub(crate) to: Option<PathBuf>,
@@ -102,6 +117,8 @@ pub(crate) struct Restore {
 pub(crate) struct Compact {
     #[command(flatten)]
     pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) of: OfStore,
     /// Format of the new backup: json or pickle
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Json)]
     pub(crate) format: Format,
@@ -138,6 +155,8 @@ pub(crate) struct Prune {
     #[command(flatten)]
     pub(crate) place: Where,
     #[command(flatten)]
+    pub(crate) of: OfStore,
+    #[command(flatten)]
     pub(crate) unfinished: Unfinished,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
@@ -150,6 +169,8 @@ pub(crate) struct Prune {
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) of: OfStore,
     /// Program to run, without a shell; the new backup's file name is its last argument
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) exec: PathBuf,

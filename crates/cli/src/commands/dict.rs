@@ -14,7 +14,7 @@ use backup_core::store::SharedStore;
 use dictstore_backup::{Note, RestoreOptions, RestoreTo, Semantics};
 use jiff::Timestamp;
 
-use crate::args::dict::{Dict, Point, Where};
+use crate::args::dict::{Dict, OfStore, Point, Where};
 use crate::config::{Layer, Set};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -48,14 +48,14 @@ async fn open(place: &Where, context: &Context) -> CliResult<SharedStore> {
     at(place, context)?.open().await
 }
 
-fn options(point: &Point) -> CliResult<RestoreOptions> {
+fn options(point: &Point, of: &OfStore) -> CliResult<RestoreOptions> {
     let to = match (&point.at, &point.up_to, point.sequence) {
         (Some(at), _, _) => RestoreTo::Time(time(at)?),
         (_, Some(file), _) => RestoreTo::File(file.clone()),
         (_, _, Some(sequence)) => RestoreTo::Sequence(sequence),
         _ => RestoreTo::Latest,
     };
-    Ok(RestoreOptions { to, semantics: semantics(point.dictdb_semantics) })
+    Ok(RestoreOptions { to, semantics: semantics(point.dictdb_semantics), source: of.source.clone() })
 }
 
 fn semantics(dictdb: bool) -> Semantics {

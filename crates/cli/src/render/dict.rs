@@ -15,10 +15,11 @@ use serde::Serialize;
 use crate::render::table::{Align, Column, table};
 use crate::render::units;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column("FILE", Align::Left),
     Column("KIND", Align::Left),
     Column("AGE", Align::Left),
+    Column("FROM", Align::Left),
     Column("SEQ", Align::Right),
     Column("RECORDS", Align::Right),
     Column("STORED", Align::Right),
@@ -37,6 +38,7 @@ pub(crate) fn listing(backups: &[Listed], now: Timestamp) -> String {
                 backup.file.clone(),
                 backup.kind.name().to_owned(),
                 backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
+                backup.source.as_ref().map_or_else(|| "–".to_owned(), |source| source.host.clone()),
                 number(backup.sequence),
                 number(backup.records),
                 units::bytes(backup.bytes),
@@ -62,6 +64,13 @@ pub(crate) fn shown(shown: &Shown) -> String {
     lines.extend(backup.time.map(|time| format!("  taken    {} UTC", units::time(time))));
     lines.push(format!("  stored   {}", units::bytes(backup.bytes)));
     lines.extend(backup.sequence.map(|sequence| format!("  sequence {sequence}")));
+    if let Some(name) = &backup.name {
+        let of = backup.source.as_ref().map_or_else(|| "an unknown store".to_owned(), ToString::to_string);
+        lines.push(format!("  store    `{name}` on {of}"));
+    }
+    lines.extend(backup.store_records.map(|records| {
+        format!("  holds    {} with the backups it builds on", units::counted(records, "record", "records"))
+    }));
     if let Some(chain) = &shown.chain {
         lines.push(format!("  restore  {}", chain.join(" → ")));
     }
@@ -83,16 +92,24 @@ pub(crate) fn verified(report: &VerifyReport) -> String {
             Some(why) => format!("FAIL  {}  {why}", file.file),
         })
         .collect();
-    lines.push(match &report.newest_whole {
+    let newest = |file: &Option<String>| match file {
         Some(file) => format!("the newest backup that can be restored is `{file}`"),
         None => "no backup can be restored".to_owned(),
-    });
+    };
+    if report.stores.is_empty() {
+        lines.push(newest(&report.newest_whole));
+    }
+    for store in &report.stores {
+        let of = store.source.as_ref().map_or_else(|| "an unknown store".to_owned(), ToString::to_string);
+        lines.push(format!("of {of} {}", newest(&store.newest_whole)));
+    }
     lines.join("\n")
 }
 
 pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
     let mut lines: Vec<String> = plan.files.iter().map(|file| format!("apply  {file}")).collect();
     lines.extend(plan.left_out.iter().map(|left| format!("leave  {}: {}", left.file, left.why)));
+    lines.extend(plan.source.as_ref().map(|source| format!("of the store on {source}")));
     if !plan.verified {
         lines.push("no manifest vouches for these files: DictDB writes none".to_owned());
     }

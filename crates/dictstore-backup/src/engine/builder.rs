@@ -31,8 +31,8 @@ pub const NICENESS_DEFAULT: u8 = NICENESS_MAX;
 /// The lowest priority there is; setpriority(2).
 const NICENESS_MAX: u8 = 19;
 
-/// Name of what is backed up, unless said otherwise.
-const NAME_DEFAULT: &str = "dictstore";
+/// What a store is called, unless said otherwise.
+pub const NAME_DEFAULT: &str = "dictstore";
 
 /// Where backups go.
 #[derive(Clone, Debug)]
@@ -98,6 +98,8 @@ pub(super) struct Settings {
     pub(super) incremental: bool,
     pub(super) max_deltas_before_full: u64,
     pub(super) keep: Option<Policy>,
+    pub(super) allow_empty: bool,
+    pub(super) takes_over: bool,
     pub(super) niceness: u8,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) progress: SharedProgress,
@@ -128,6 +130,8 @@ impl Builder {
             incremental: false,
             max_deltas_before_full: MAX_DELTAS_BEFORE_FULL_DEFAULT,
             keep: None,
+            allow_empty: false,
+            takes_over: false,
             niceness: NICENESS_DEFAULT,
             clock: Arc::new(SystemClock),
             progress: Arc::new(Silent),
@@ -186,7 +190,8 @@ impl Builder {
         self
     }
 
-    /// Deletes after each full backup what `policy` does not keep, whole chains at a time; everything stays without it.
+    /// Deletes after each full backup what `policy` does not keep of this store's, whole chains at a time; everything stays
+    /// without it.
     #[must_use]
     pub fn keep(mut self, policy: Policy) -> Self {
         self.settings.keep = Some(policy);
@@ -203,10 +208,29 @@ impl Builder {
         self
     }
 
-    /// Name of what is backed up, in manifests.
+    /// What the store is called, for people and for [`crate::RestoreOptions::source`]; [`NAME_DEFAULT`] without it. It does
+    /// not make one store of two: a store that was not restored from the backups that are there is another one.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
+        self
+    }
+
+    /// Has this store take the place of the one whose backups are there, although it was not restored from them, such as one
+    /// that is filled from elsewhere at every start. Without it, its backups and those are of two stores, and a restore
+    /// asks which is meant.
+    #[must_use]
+    pub fn takes_over(mut self) -> Self {
+        self.settings.takes_over = true;
+        self
+    }
+
+    /// Writes a full backup of a store without any record also where there are backups with records. Without it, such a store
+    /// is backed up as what changed since the last full backup, if that is known, and else [`DictError::Empty`]
+    /// says so: a service that forgot to restore must not put nothing in the place of its data.
+    #[must_use]
+    pub fn allow_empty(mut self) -> Self {
+        self.settings.allow_empty = true;
         self
     }
 
@@ -227,7 +251,8 @@ impl Builder {
     /// Opens the location and starts. The first periodic backup follows after one interval.
     ///
     /// # Errors
-    /// [`DictError::Usage`] for settings that make no sense; what the store says.
+    /// [`DictError::Usage`] for settings that make no sense; [`DictError::Source`] if several stores have backups there, so that
+    /// it cannot be told whose place is to be taken; what the store says.
     pub fn start(self) -> DictResult<Backups> {
         if self.settings.interval.is_zero() {
             return Err(DictError::Usage { what: "the interval must be more than zero".to_owned() });

@@ -13,7 +13,7 @@ use super::background::Background;
 use super::builder::Settings;
 use super::schedule::Schedule;
 use super::{Request, Shared, Wanted};
-use crate::backup::{BackupWriter, Written};
+use crate::backup::{BackupWriter, Owner, Written, records_of};
 use crate::error::{DictError, DictResult};
 use crate::format::{BackupKind, LAYOUTS};
 use crate::restore::no_thread;
@@ -69,13 +69,15 @@ impl Worker {
         let init = Init { clock: &*settings.clock, ..Init::new(&LAYOUTS) };
         let store = settings.place.open(settings.init.then_some(&init)).await?;
         let (clock, progress) = (Arc::clone(&settings.clock), Arc::clone(&settings.progress));
-        let mut writer = BackupWriter::open(store, settings.name.clone(), clock, progress).await?;
+        let base = settings.source.base();
+        let owner = Owner::Store { base: base.map(|base| base.id), takes_over: settings.takes_over };
+        let mut writer = BackupWriter::open(store, settings.name.clone(), &owner, clock, progress).await?;
         // Deltas go on only where this very store came from: on anything else they would be a mixture.
-        let base = settings.source.base().filter(|base| writer.head.is_some_and(|head| head.id == base.id));
+        let base = base.filter(|base| writer.head().is_some_and(|head| head.id == base.id));
         if base.is_none() {
-            writer.head = None;
+            writer.forget_head();
         }
-        shared.deltas_since_full.store(writer.head.map_or(0, |head| head.deltas), Ordering::Release);
+        shared.deltas_since_full.store(writer.head().map_or(0, |head| head.deltas), Ordering::Release);
         Ok(Self { settings, shared, failures, writer, background, backed_up: base.map(|base| base.generation) })
     }
 
@@ -120,7 +122,9 @@ impl Worker {
                     Some(_) => schedule.succeeded(now),
                     None => schedule.idle(now),
                 }
-                self.shared.deltas_since_full.store(self.writer.head.map_or(0, |head| head.deltas), Ordering::Release);
+                self.shared
+                    .deltas_since_full
+                    .store(self.writer.head().map_or(0, |head| head.deltas), Ordering::Release);
                 Ok(written)
             }
             Err(error) => {
@@ -143,10 +147,21 @@ impl Worker {
         }
         let cut: Arc<dyn Cut> = source.cut().into();
         let generation = cut.generation();
-        let written = match self.delta_of(&*cut, wanted) {
-            Some(changes) if changes.is_empty() => None,
-            Some(changes) => Some(runtime.block_on(self.writer.delta(&changes))?),
-            None => Some(self.full(runtime, cut)?),
+        let records = records_of(&*cut);
+        let nothing_for = match records == 0 && !self.settings.allow_empty {
+            true => self.writer.past().filled().map(str::to_owned),
+            false => None,
+        };
+        let delta = match &nothing_for {
+            // What was there stays below it.
+            Some(_) => self.backed_up.filter(|_| self.writer.head().is_some()).and_then(|since| cut.changes(since)),
+            None => self.delta_of(&*cut, wanted),
+        };
+        let written = match (delta, nothing_for) {
+            (Some(changes), _) if changes.is_empty() => None,
+            (Some(changes), _) => Some(runtime.block_on(self.writer.delta(&changes, records))?),
+            (None, Some(last)) => return Err(DictError::Empty { last }),
+            (None, None) => Some(self.full(runtime, cut)?),
         };
         self.backed_up = Some(generation);
         source.forget(generation);
@@ -176,7 +191,7 @@ impl Worker {
 
     /// The changes, if a delta is what is due.
     fn delta_of(&self, cut: &dyn Cut, wanted: Wanted) -> Option<crate::source::Changes> {
-        let (since, head) = (self.backed_up?, self.writer.head?);
+        let (since, head) = (self.backed_up?, self.writer.head()?);
         let delta = match wanted {
             Wanted::Full => false,
             Wanted::Delta => true,
@@ -190,7 +205,9 @@ impl Worker {
         let Some(policy) = &self.settings.keep else { return };
         let (store, now) = (self.writer.store(), self.settings.clock.now());
         let pruned = async {
-            let plan = retain::plan(&**store, policy, now).await?;
+            // Whoever else writes here has rules of his own.
+            let ours = self.writer.identity().map(|identity| identity.id.as_str());
+            let plan = retain::plan(&**store, policy, ours, now).await?;
             retain::apply(&**store, &plan, &*self.settings.clock, &*self.settings.progress).await
         };
         if let Err(error) = pruned.await {

@@ -48,12 +48,21 @@ pub struct DictDetail {
     /// Delta: what happened to tables, in order, before the records are applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ddl: Vec<DdlDetail>,
+    /// Records of the store at that moment. Absent in manifests of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_records: Option<u64>,
     /// The file itself, if it is small: then the manifest alone is the backup, and one durable write makes it one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
 }
 
 impl DictDetail {
+    /// Records of the store at that moment, as far as it is known.
+    pub(crate) fn store_records(&self) -> Option<u64> {
+        let of_full = || (self.backup == BackupKind::Full).then(|| self.tables.iter().map(|table| table.records).sum());
+        self.store_records.or_else(of_full)
+    }
+
     /// The backup's file out of its manifest, if that holds it whole.
     pub(crate) fn content_of(manifest: &Manifest<Self>) -> Option<Bytes> {
         let content = manifest.detail.content.as_ref()?;

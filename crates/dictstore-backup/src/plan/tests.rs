@@ -11,7 +11,7 @@ fn id(number: u64) -> Uuid {
 }
 
 /// A published backup with that sequence number; `parent` 0 makes it full.
-fn ours(sequence: u64, parent: u64) -> Entry {
+pub(crate) fn ours(sequence: u64, parent: u64) -> Entry {
     let kind = if parent == 0 { BackupKind::Full } else { BackupKind::Delta };
     let time = Timestamp::from_second(1_000 + sequence as i64).unwrap();
     let detail = DictDetail {
@@ -21,6 +21,7 @@ fn ours(sequence: u64, parent: u64) -> Entry {
         deltas: 0,
         tables: Vec::new(),
         ddl: Vec::new(),
+        store_records: None,
         content: None,
     };
     let manifest: DictManifest = Manifest {
@@ -110,4 +111,16 @@ fn what_an_interrupted_run_left_is_told_and_not_taken() {
     left.state = State::Unpublished;
     let plan = plan(&[ours(1, 0), ours(2, 1), left], &RestoreTo::Latest).unwrap();
     assert_eq!((plan.entries, plan.left_out.len()), (vec![0, 1], 1));
+}
+
+#[test]
+fn what_another_process_wrote_meanwhile_is_told() {
+    // Both go on from the first: 1 ← 2 ← 4, and 1 ← 3.
+    let entries = [ours(1, 0), ours(2, 1), ours(3, 1), ours(4, 2)];
+    let found = plan(&entries, &RestoreTo::Latest).unwrap();
+    assert_eq!(found.entries, [0, 1, 3]);
+    assert_eq!(found.left_out.len(), 1);
+    assert!(found.left_out[0].file == entries[2].name.to_string() && found.left_out[0].why.contains("somebody else"));
+    // What is younger than the point that is wanted is no branch.
+    assert_eq!(plan(&entries, &RestoreTo::Sequence(2)).unwrap().left_out, []);
 }

@@ -14,9 +14,10 @@ use crate::render::dict::{compacted, restore_plan};
 
 pub(super) async fn run(arguments: &Compact, context: &Context) -> CliResult<Exit> {
     let store = at(&arguments.place, context)?.open_to_change().await?;
-    let options = RestoreOptions { to: RestoreTo::Latest, semantics: semantics(arguments.dictdb_semantics) };
+    let (semantics, source) = (semantics(arguments.dictdb_semantics), arguments.of.source.clone());
+    let options = RestoreOptions { to: RestoreTo::Latest, semantics, source };
     if arguments.dry_run.dry_run {
-        let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options.to).await?) }).await?;
+        let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options).await?) }).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's, which reads all of it first.

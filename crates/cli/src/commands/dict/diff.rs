@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: &Diff, context: &Context) -> CliResult<Exit> 
 async fn state(named: &str, arguments: &Diff, context: &Context) -> CliResult<DictStore> {
     if BackupName::parse(named).is_some() {
         let store: SharedStore = open(&arguments.place, context).await?;
-        let options = RestoreOptions { to: RestoreTo::File(named.to_owned()), semantics: Semantics::Exact };
+        let options = RestoreOptions { to: RestoreTo::File(named.to_owned()), ..RestoreOptions::default() };
         let restored = Box::pin(restore_from(&*store, &options)).await?;
         warn(&restored.notes, context);
         return Ok(restored.store);

@@ -11,7 +11,10 @@ use crate::render::dict::listing;
 
 pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let store = open(&arguments.place, context).await?;
-    let entries = context.or_cancelled(async { Ok(folder::list(&*store).await?) }).await?;
+    let mut entries = context.or_cancelled(async { Ok(folder::list(&*store).await?) }).await?;
+    if let Some(source) = &arguments.of.source {
+        entries.retain(|entry| entry.is_of(source));
+    }
     if entries.is_empty() {
         context.printer.note(&format!("there are no backups in {}", store.describe()));
     }

@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     let planned = async {
         let retained = match only_incomplete {
             true => None,
-            false => Some(retain::plan(&*store, &policy, now).await?),
+            false => Some(retain::plan(&*store, &policy, arguments.of.source.as_deref(), now).await?),
         };
         Ok((retained, leftovers::plan(&*store, now, grace).await?))
     };

@@ -11,10 +11,10 @@ use crate::exit::Exit;
 use crate::render::dict::{Report, restore_plan, restored};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
-    let options = options(&arguments.point)?;
+    let options = options(&arguments.point, &arguments.of)?;
     let store = open(&arguments.place, context).await?;
     if arguments.dry_run.dry_run {
-        let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options.to).await?) }).await?;
+        let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options).await?) }).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's: all is read, and the file could be written.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use backup_core::store::SharedStore;
 use dictstore_backup::folder::{self, State};
 use tokio::process::Command;
 
@@ -20,10 +21,9 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit>
         return Err(CliError::usage("`--every` must be more than zero", "write a time such as `5s`"));
     };
     let store = open(&arguments.place, context).await?;
-    let list = async || context.or_cancelled(async { Ok(folder::list(&*store).await?) }).await;
-    let known = |entry: &folder::Entry| matches!(entry.state, State::Good | State::Foreign);
-    let mut seen: HashSet<String> =
-        list().await?.iter().filter(|entry| known(entry)).map(|entry| entry.name.to_string()).collect();
+    let mut watched = Watched::new(arguments.of.source.clone());
+    let found = watched.look(&store, context).await?;
+    let mut seen: HashSet<String> = found.into_iter().collect();
     context.printer.note(&format!("watching {}: {} backups so far", store.describe(), seen.len()));
     let mut ran = 0;
     while arguments.count.is_none_or(|count| ran < count) {
@@ -32,8 +32,7 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit>
             Ok(())
         };
         context.or_cancelled(pause).await?;
-        for entry in list().await?.iter().filter(|entry| known(entry)) {
-            let file = entry.name.to_string();
+        for file in watched.look(&store, context).await? {
             if arguments.count.is_none_or(|count| ran < count) && seen.insert(file.clone()) {
                 execute(arguments, &file, context).await?;
                 ran += 1;
@@ -41,6 +40,35 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit>
         }
     }
     Ok(Exit::Ok)
+}
+
+/// The one store whose backups are watched: the one that was named, or else the only one that has backups first.
+struct Watched {
+    source: Option<String>,
+    /// Whether it was said that others write here too.
+    told: bool,
+}
+
+impl Watched {
+    fn new(source: Option<String>) -> Self {
+        Self { source, told: false }
+    }
+
+    /// The backups of that store, oldest first.
+    async fn look(&mut self, store: &SharedStore, context: &Context) -> CliResult<Vec<String>> {
+        let source = self.source.as_deref();
+        let looked = context.or_cancelled(async { Ok(folder::of_one_store(&**store, source).await?) }).await?;
+        if let Some(identity) = looked.entries.iter().rev().find_map(|entry| entry.identity()) {
+            self.source = Some(identity.id.clone());
+        }
+        if looked.others > 0 && !std::mem::replace(&mut self.told, true) {
+            context
+                .printer
+                .warn("another store's backups are here too; nothing is run for them: name it with --source");
+        }
+        let known = |entry: &&folder::Entry| matches!(entry.state, State::Good | State::Foreign);
+        Ok(looked.entries.iter().filter(known).map(|entry| entry.name.to_string()).collect())
+    }
 }
 
 /// Runs the program and waits for it. That it failed is told; the next backup runs it again.

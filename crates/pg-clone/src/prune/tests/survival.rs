@@ -68,17 +68,20 @@ struct Made {
 struct World {
     store: MemoryStore,
     now: Timestamp,
+    /// The latest time in a key there ever was.
+    newest: Option<Timestamp>,
     made: Vec<Made>,
 }
 
 impl World {
     async fn dump(&mut self, server: usize, config: &str, holds: Holds) {
         self.now += SignedDuration::from_secs(1);
-        let newest = self.made.iter().filter_map(|made| DumpKey::parse(&made.key)).map(|key| key.timestamp).max();
         // As the dump does it: a key's time never goes back.
-        let time = newest
-            .filter(|newest| *newest >= self.now)
-            .map_or(self.now, |newest| newest + SignedDuration::from_micros(1));
+        let time = match self.newest {
+            Some(newest) if newest >= self.now => newest + SignedDuration::from_micros(1),
+            _ => self.now,
+        };
+        self.newest = Some(time);
         let tables = if holds == Holds::NoRows { &[][..] } else { SHOP };
         let mut dump = TestDump::new(DATABASE, &time.to_string(), tables);
         dump.key = DumpKey::new(DATABASE, time, config);
@@ -145,7 +148,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let mut world =
-                World { store: MemoryStore::new(), now: at("2026-11-20T03:00:00Z"), made: Vec::new() };
+                World { store: MemoryStore::new(), now: at("2026-11-20T03:00:00Z"), newest: None, made: Vec::new() };
             for event in events {
                 match event {
                     Event::Dump { server, config, holds } => world.dump(server, config, holds).await,
