@@ -32,8 +32,8 @@ use crate::origin;
 use crate::restore::unclear_error;
 use crate::source::{Changes, Cut};
 
-pub(crate) use self::past::{Head, Owner, Past};
 use self::past::Held;
+pub(crate) use self::past::{Head, Owner, Past};
 
 /// Chunks encoded ahead of what is written: encoding and writing overlap, and memory stays bounded.
 const CHUNKS_AHEAD: usize = 2;
@@ -294,7 +294,8 @@ impl BackupWriter {
             self.sequence = self.sequence.max(manifest.sequence);
             let id = |identity: Option<&Identity>| identity.map(|identity| identity.id.clone());
             if id(manifest.identity.as_ref()) == id(self.identity()) && !self.uncertain.contains(&manifest.id) {
-                rival = Some(format!("`{file}` was written by {} as a backup of this very store", manifest.tool.writer));
+                rival =
+                    Some(format!("`{file}` was written by {} as a backup of this very store", manifest.tool.writer));
             }
         }
         self.past.see(unknown);

@@ -13,7 +13,8 @@ use std::thread::{JoinHandle, ThreadId};
 
 use self::builder::Settings;
 pub use self::builder::{
-    Builder, INTERVAL_DEFAULT, MAX_DELTAS_BEFORE_FULL_DEFAULT, MIN_INTERVAL_DEFAULT, NAME_DEFAULT, NICENESS_DEFAULT, Place,
+    Builder, INTERVAL_DEFAULT, MAX_DELTAS_BEFORE_FULL_DEFAULT, MIN_INTERVAL_DEFAULT, NAME_DEFAULT, NICENESS_DEFAULT,
+    Place,
 };
 use self::worker::Worker;
 use crate::backup::Written;

@@ -69,9 +69,10 @@ pub(crate) fn unclear_error(store: &dyn StoreRead, unclear: Unclear, source: Opt
                 stores.iter().map(|(called, newest)| format!("{called} (newest `{newest}`)")).collect();
             DictError::Source {
                 what: format!("`{location}` has backups of {} stores: {}", each.len(), each.join(", ")),
-                help: "say which with --source HOST or ID, or a backup with --up-to FILE; nothing was changed. Give each \
+                help:
+                    "say which with --source HOST or ID, or a backup with --up-to FILE; nothing was changed. Give each \
                        service a folder of its own"
-                    .to_owned(),
+                        .to_owned(),
             }
         }
         Unclear::NoSuch(stores) => DictError::Source {

@@ -29,12 +29,7 @@ pub struct RetainPlan {
 ///
 /// # Errors
 /// For a policy without a rule; what the store says.
-pub async fn plan(
-    store: &dyn Store,
-    policy: &Policy,
-    source: Option<&str>,
-    now: Timestamp,
-) -> DictResult<RetainPlan> {
+pub async fn plan(store: &dyn Store, policy: &Policy, source: Option<&str>, now: Timestamp) -> DictResult<RetainPlan> {
     let entries = catalogue::list(store, MANIFEST_FOLDER).await?;
     let is_meant = |manifest: &Manifest| match (source, &manifest.identity) {
         (None, _) => true,

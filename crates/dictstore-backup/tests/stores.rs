@@ -143,7 +143,8 @@ fn w2_a_store_that_was_not_restored_is_another_one_unless_it_takes_over() {
 
 #[test]
 fn w2_what_an_earlier_version_wrote_is_a_store_of_its_own() {
-    let (from, folder) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ours"), tempfile::tempdir().unwrap());
+    let (from, folder) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ours"), tempfile::tempdir().unwrap());
     std::fs::create_dir(folder.path().join("manifests")).unwrap();
     for below in ["", "manifests"] {
         for entry in std::fs::read_dir(from.join(below)).unwrap().map(Result::unwrap) {
@@ -259,7 +260,8 @@ fn w3_a_store_that_lost_its_records_stays_above_what_it_had() {
 fn w3_a_sudden_fall_is_told() {
     let (folder, store, heard) = (tempfile::tempdir().unwrap(), store("x", 100), Arc::new(Heard::default()));
     let running = backups(&store, folder.path()).progress(Arc::<Heard>::clone(&heard)).start().unwrap();
-    let delete = |range: std::ops::Range<i64>| range.for_each(|key| assert!(store.delete("t", &Key::from(key)).unwrap()));
+    let delete =
+        |range: std::ops::Range<i64>| range.for_each(|key| assert!(store.delete("t", &Key::from(key)).unwrap()));
     written(running.backup_now());
     delete(1..41);
     assert_eq!(written(running.backup_now()).fall, None, "less than half");

@@ -253,10 +253,7 @@ pub async fn backup(
 }
 
 /// Opens a view, and asks it which source it is of: the very one that is read, whatever a name leads to later.
-async fn open(
-    source: Arc<dyn Source>,
-    cancel: &CancellationToken,
-) -> ObjectResult<(Box<dyn View>, Option<Identity>)> {
+async fn open(source: Arc<dyn Source>, cancel: &CancellationToken) -> ObjectResult<(Box<dyn View>, Option<Identity>)> {
     let cancel = cancel.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let mut view = source.open(&cancel)?;

@@ -122,7 +122,9 @@ pub fn select(of: &str, available: Option<&[Available]>, wanted: &[Wanted]) -> O
             .iter()
             .map(|there| TypeKey::new(there.type_name.as_ref().unwrap_or(&there.table), &there.table))
             .collect::<ObjectResult<_>>()?,
-        (Some(available), wanted) => wanted.iter().map(|wanted| one(of, available, wanted)).collect::<ObjectResult<_>>()?,
+        (Some(available), wanted) => {
+            wanted.iter().map(|wanted| one(of, available, wanted)).collect::<ObjectResult<_>>()?
+        }
     };
     if keys.len() > TYPES_MAX {
         return Err(ObjectError::usage(format!("there are more than {TYPES_MAX} types"), "name some with `--type`"));

@@ -52,7 +52,10 @@ impl Fall {
             0 => String::new(),
             bytes => format!(", {} bytes of content after {bytes}", now.bytes),
         };
-        format!("this backup holds {percent} % less than `{previous}`: {} {rows} after {}{bytes}", now.rows, before.rows)
+        format!(
+            "this backup holds {percent} % less than `{previous}`: {} {rows} after {}{bytes}",
+            now.rows, before.rows
+        )
     }
 
     /// Whether rows or bytes fell by more than `percent`.

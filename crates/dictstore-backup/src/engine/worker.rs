@@ -122,7 +122,9 @@ impl Worker {
                     Some(_) => schedule.succeeded(now),
                     None => schedule.idle(now),
                 }
-                self.shared.deltas_since_full.store(self.writer.head().map_or(0, |head| head.deltas), Ordering::Release);
+                self.shared
+                    .deltas_since_full
+                    .store(self.writer.head().map_or(0, |head| head.deltas), Ordering::Release);
                 Ok(written)
             }
             Err(error) => {

@@ -16,10 +16,8 @@ fn entries(sources: &[&str]) -> Vec<Entry> {
             ("", _) | (_, None) => {}
             (source, Some(manifest)) => {
                 manifest.source = format!("name-{source}");
-                manifest.identity = Some(Identity {
-                    id: format!("dictstore:{source}"),
-                    host: format!("web{source}:/usr/bin/service"),
-                });
+                manifest.identity =
+                    Some(Identity { id: format!("dictstore:{source}"), host: format!("web{source}:/usr/bin/service") });
             }
         }
         entry
@@ -44,7 +42,10 @@ fn two_stores_are_never_one() {
     for named in ["dictstore:2", "web2", "web2:/usr/bin/service", "/usr/bin/service", "name-2"] {
         let expected = if named.starts_with('/') { None } else { Some(of_source("2")) };
         let found = latest(&["1", "2", "1"], Some(named));
-        assert!(expected.map_or_else(|| matches!(found, Err(Unclear::Several(_))), |expected| found == expected), "{named}");
+        assert!(
+            expected.map_or_else(|| matches!(found, Err(Unclear::Several(_))), |expected| found == expected),
+            "{named}"
+        );
     }
     let Err(Unclear::NoSuch(there)) = latest(&["1", ""], Some("web9")) else { panic!("a store of that name") };
     assert_eq!(there.len(), 2);

@@ -21,7 +21,8 @@ pub(super) fn of_command(kind: &str, words: &[String]) -> Identity {
     let counted: Vec<String> = words.iter().map(|word| from_the_root(word)).collect();
     let digest = Sha256Digest::of(counted.join("\0").as_bytes()).to_string();
     let program = words.first().map_or("", String::as_str);
-    let program = if program.contains('/') { text(resolved(Path::new(program)).as_os_str()) } else { program.to_owned() };
+    let program =
+        if program.contains('/') { text(resolved(Path::new(program)).as_os_str()) } else { program.to_owned() };
     let host = format!("{}:{program}", source::host());
     Identity { id: format!("{kind}:{host}#{}", &digest[..DIGEST_CHARS]), host }
 }

@@ -82,9 +82,10 @@ impl Place {
         if self.last.is_some() || self.others.is_empty() {
             return None;
         }
-        let ours = self.identity.as_ref().map_or_else(|| "a source that cannot tell which it is".to_owned(), |identity| {
-            format!("`{identity}`")
-        });
+        let ours = self
+            .identity
+            .as_ref()
+            .map_or_else(|| "a source that cannot tell which it is".to_owned(), |identity| format!("`{identity}`"));
         let others: Vec<&str> = self.others.iter().map(String::as_str).collect();
         Some(format!(
             "this is the first backup of {ours} under the name `{}`; those of `{}` are of other sources: they are not \

@@ -37,7 +37,8 @@ impl<'a> Sought<'a> {
 
     /// Most restores are into a copy, which has no backups of its own: then it is as if nothing was known of it.
     fn wish(&self, known: &[Known]) -> Wish<'a> {
-        let is_there = |here: &&Identity| known.iter().any(|of| of.identity.as_ref().is_some_and(|of| of.id == here.id));
+        let is_there =
+            |here: &&Identity| known.iter().any(|of| of.identity.as_ref().is_some_and(|of| of.id == here.id));
         match (self.source, self.here.filter(is_there)) {
             (Some(text), _) => Wish::Named(text),
             (None, Some(here)) => Wish::Here(here),

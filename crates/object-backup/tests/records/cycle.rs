@@ -156,7 +156,10 @@ async fn o1_what_cannot_be_read_is_left_out_only_if_allowed() {
     let BackupReport::Written(written) = world.try_backup(source(), &options).await.unwrap() else { panic!("skipped") };
     assert_eq!((written.records, written.failed.len()), (1, 1));
     let error = object_backup::list::find(&*world.store, "latest").await.unwrap_err();
-    assert!(matches!(error, ObjectError::NotComplete { others: 1, .. }), "a partial backup counted as the last good one: {error}");
+    assert!(
+        matches!(error, ObjectError::NotComplete { others: 1, .. }),
+        "a partial backup counted as the last good one: {error}"
+    );
     let files = world.files(&written.key.to_string(), "copy").await;
     assert_eq!(files.keys().collect::<Vec<_>>(), ["good--good.json"]);
 }

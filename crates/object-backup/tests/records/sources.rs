@@ -5,8 +5,8 @@ use std::sync::Arc;
 use backup_core::source::{Identity, UNKNOWN};
 use object_backup::list::{self, Filter, Found, Sought, State};
 use object_backup::{
-    Backup, BackupOptions, BackupReport, CommandSource, NdjsonSource, NdjsonTarget, ObjectError, ObjectResult, Registry,
-    RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written, plan_backup,
+    Backup, BackupOptions, BackupReport, CommandSource, NdjsonSource, NdjsonTarget, ObjectError, ObjectResult,
+    Registry, RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written, plan_backup,
 };
 use rusqlite::Connection;
 
@@ -91,10 +91,8 @@ async fn w1_what_an_application_registers_is_all_it_has_and_what_goes_is_told() 
     let mut types = Registry::new();
     types.add::<User>().unwrap();
     types.add::<Order>().unwrap();
-    let application = |types: &Registry| BackupOptions {
-        types: Types::Application(types.wanted()),
-        ..BackupOptions::new()
-    };
+    let application =
+        |types: &Registry| BackupOptions { types: Types::Application(types.wanted()), ..BackupOptions::new() };
     let whole = written(world.try_backup(NdjsonSource::new(&records), &application(&types)).await);
     assert!(whole.complete && whole.left_out.is_empty(), "sessions are not the application's");
     assert_eq!(latest(&world).await.unwrap().entry.key, whole.key);
@@ -157,8 +155,9 @@ async fn w2_a_plan_says_whether_a_backup_goes_back_to_where_it_came_from() {
     for (here, same) in [(Some(of), Some(true)), (Some(other), Some(false)), (None, None)] {
         let options = RestoreOptions { here, ..RestoreOptions::default() };
         let target = NdjsonTarget::new(world.path("out"));
-        let plan =
-            object_backup::restore::plan_restore(&world.store, &found, &target, &options, &Run::silent()).await.unwrap();
+        let plan = object_backup::restore::plan_restore(&world.store, &found, &target, &options, &Run::silent())
+            .await
+            .unwrap();
         assert_eq!(plan.same_source, same);
     }
 }
@@ -172,7 +171,8 @@ async fn w3_nothing_is_backed_up_only_if_somebody_says_so() {
         path
     };
     std::fs::write(world.path("empty.db"), "").unwrap();
-    std::fs::write(world.path("text.db"), "no database at all, and long enough to have a header of one".repeat(20)).unwrap();
+    std::fs::write(world.path("text.db"), "no database at all, and long enough to have a header of one".repeat(20))
+        .unwrap();
     std::fs::create_dir(world.path("folder")).unwrap();
     let sources: [(Arc<dyn object_backup::Source>, &str); 6] = [
         (Arc::new(SqliteSource::new(world.path("empty.db"))), "there is no table with the columns"),

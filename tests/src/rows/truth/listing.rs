@@ -34,9 +34,13 @@ const FAULTS: [(ListingFault, &str); 7] = [
 pub(super) fn rows() -> Vec<Row> {
     use Locations::S3;
     vec![
-        Row::new("W8", "a listing that is cut or never ends: nothing deleted, nothing restored", Area::Truth, S3, |world| {
-            Box::pin(untrusted(world))
-        }),
+        Row::new(
+            "W8",
+            "a listing that is cut or never ends: nothing deleted, nothing restored",
+            Area::Truth,
+            S3,
+            |world| Box::pin(untrusted(world)),
+        ),
         Row::new("W8-records", "the same for records and stores in memory", Area::Truth, S3, |world| {
             Box::pin(untrusted_records(world))
         }),

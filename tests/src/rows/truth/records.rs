@@ -151,9 +151,7 @@ async fn objects(world: &World) -> RowResult<BTreeMap<String, String>> {
 
 async fn machines(world: &World) -> RowResult {
     records(world, "records", &[("users.json", USERS), ("orders.json", ORDERS)])?;
-    let on = |host: &str, command: &[&str]| {
-        world.lastgood(command.iter().copied()).env("LASTGOOD_HOST", host)
-    };
+    let on = |host: &str, command: &[&str]| world.lastgood(command.iter().copied()).env("LASTGOOD_HOST", host);
     let backup = ["app", "backup", "--source", "ndjson:records", "--json"];
     let first = key(&on("web1", &backup).ok().await?)?;
     // The same path on another machine has next to nothing: that is no loss of the first.

@@ -29,7 +29,8 @@ pub(super) fn timestamp(time: Option<&DateTime>) -> Timestamp {
 fn untrusted(bucket: &Bucket, prefix: &str, why: &str) -> StoreError {
     StoreError::Unsuitable {
         what: format!("the listing of `{}` cannot be trusted: {why}", bucket.place.full(prefix)),
-        help: "what such a server holds cannot be known: name another one, or update it; nothing was deleted".to_owned(),
+        help: "what such a server holds cannot be known: name another one, or update it; nothing was deleted"
+            .to_owned(),
     }
 }
 
@@ -139,9 +140,10 @@ pub(super) async fn unfinished(bucket: &Bucket, prefix: &str) -> StoreResult<Vec
             .set_upload_id_marker(id_marker);
         let reply = request.send().await.map_err(|error| bucket.place.error(&deed, error))?;
         // One key may have several uploads.
-        let first = reply.uploads().first().map(|upload| {
-            format!("{}\n{}", upload.key().unwrap_or_default(), upload.upload_id().unwrap_or_default())
-        });
+        let first = reply
+            .uploads()
+            .first()
+            .map(|upload| format!("{}\n{}", upload.key().unwrap_or_default(), upload.upload_id().unwrap_or_default()));
         let marker = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
         let next = marker(reply.next_key_marker()).map(|key| (Some(key), marker(reply.next_upload_id_marker())));
         at = pages

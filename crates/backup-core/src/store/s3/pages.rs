@@ -102,7 +102,10 @@ mod tests {
         assert_eq!(walk(|_| (Some(false), text(7), text(1))), (1, None));
         assert_eq!(walk(|page| (Some(page < 4_999), text(page), text(page))), (5_000, None));
         // Some servers leave out that there is more, and say where.
-        assert_eq!(walk(|page| if page < 9 { (None, text(page), text(page)) } else { (Some(false), None, None) }), (10, None));
+        assert_eq!(
+            walk(|page| if page < 9 { (None, text(page), text(page)) } else { (Some(false), None, None) }),
+            (10, None)
+        );
     }
 
     #[test]
@@ -112,12 +115,16 @@ mod tests {
         let (_, why) = walk(|page| (Some(true), text(page), None));
         assert!(why.unwrap().contains("were empty"));
         // Every other page has something: they do not add up.
-        assert_eq!(walk(|page| (Some(page < 5_000), text(page), if page % 2 == 0 { text(page) } else { None })), (5_001, None));
+        assert_eq!(
+            walk(|page| (Some(page < 5_000), text(page), if page % 2 == 0 { text(page) } else { None })),
+            (5_001, None)
+        );
     }
 
     #[test]
     fn a_listing_that_does_not_say_how_it_goes_on_is_refused() {
-        let (pages, why) = walk(|page| if page < 3 { (Some(true), text(page), text(page)) } else { (Some(true), None, text(page)) });
+        let (pages, why) =
+            walk(|page| if page < 3 { (Some(true), text(page), text(page)) } else { (Some(true), None, text(page)) });
         assert_eq!((pages, why.as_deref()), (4, Some("it says that there is more and not where")));
         assert_eq!(walk(|_| (None, None, text(0))).1.as_deref(), Some("it does not say whether there is more"));
     }

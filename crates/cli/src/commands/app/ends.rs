@@ -8,8 +8,8 @@ use backup_core::source::Identity;
 use futures::future::BoxFuture;
 use object_backup::ports::{Connect, Connection};
 use object_backup::{
-    CommandSource, NdjsonSource, NdjsonTarget, ObjectError, PostgresSource, PostgresTarget, Source, SqliteSource, SqliteTarget,
-    Target,
+    CommandSource, NdjsonSource, NdjsonTarget, ObjectError, PostgresSource, PostgresTarget, Source, SqliteSource,
+    SqliteTarget, Target,
 };
 use pg_clone::Server;
 use tokio::task::JoinError;
@@ -52,8 +52,7 @@ pub(super) async fn here(text: &str, context: &Context) -> CliResult<Option<Iden
         Some(("sqlite", file)) => Some(SqliteSource::new(file).identity()),
         Some(("ndjson", folder)) => Some(NdjsonSource::new(folder).identity()),
         Some(("postgres" | "postgresql", rest)) => {
-            let (source, cancel) =
-                (PostgresSource::new(database(text, rest, context)?), context.run.cancel.clone());
+            let (source, cancel) = (PostgresSource::new(database(text, rest, context)?), context.run.cancel.clone());
             let asked = tokio::task::spawn_blocking(move || source.identity(&cancel));
             let panicked = |error: JoinError| ObjectError::Panicked { what: error.to_string() };
             let asked = context.or_cancelled(async { Ok(asked.await.map_err(panicked)?) }).await?;

@@ -9,7 +9,7 @@ use crate::commands::app::{found, sought, surroundings, wanted};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
-use crate::render::app::{restore_warnings, restore_plan, restored};
+use crate::render::app::{restore_plan, restore_warnings, restored};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     let into = target(&arguments.to, context)?;

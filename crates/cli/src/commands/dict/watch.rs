@@ -62,7 +62,9 @@ impl Watched {
             self.source = Some(identity.id.clone());
         }
         if looked.others > 0 && !std::mem::replace(&mut self.told, true) {
-            context.printer.warn("another store's backups are here too; nothing is run for them: name it with --source");
+            context
+                .printer
+                .warn("another store's backups are here too; nothing is run for them: name it with --source");
         }
         let known = |entry: &&folder::Entry| matches!(entry.state, State::Good | State::Foreign);
         Ok(looked.entries.iter().filter(known).map(|entry| entry.name.to_string()).collect())

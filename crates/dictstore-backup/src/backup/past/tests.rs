@@ -36,7 +36,11 @@ fn a_store_goes_on_with_the_source_it_came_from_and_a_new_one_begins_its_own() {
     assert!(older.is_some_and(|id| id.len() > 20), "what does not say whose it is has no source to go on with");
     assert_eq!(id(owner(None, true), &there[..2]), Ok(Some("dictstore:1".to_owned())), "takes over");
     assert!(matches!(id(owner(None, true), &there), Err(Unclear::Several(_))));
-    assert_eq!(id(owner(Some(3), true), &there), Ok(Some("dictstore:2".to_owned())), "restored, so it need not take over");
+    assert_eq!(
+        id(owner(Some(3), true), &there),
+        Ok(Some("dictstore:2".to_owned())),
+        "restored, so it need not take over"
+    );
     assert_eq!(id(Owner::Of(None), &there), Ok(None));
 }
 
