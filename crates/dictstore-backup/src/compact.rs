@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use backup_core::clock::Clock;
 use backup_core::progress::SharedProgress;
-use backup_core::store::SharedStore;
+use backup_core::store::{SharedStore, StoreRead};
 
-use crate::backup::{BackupWriter, Owner, Written};
+use crate::backup::{BackupWriter, Owner, Past, Written, records_of};
 use crate::engine::NAME_DEFAULT;
-use crate::error::DictResult;
+use crate::error::{DictError, DictResult};
 use crate::folder;
 use crate::format::Format;
 use crate::plan::RestorePlan;
@@ -31,31 +31,65 @@ impl Compacted {
     }
 }
 
-/// Restores what `options` say and writes it as a full backup of the same store. The old files stay until retention deletes them.
+/// What to make one backup of, and how.
+#[derive(Clone, Debug, Default)]
+pub struct CompactOptions {
+    /// The chain.
+    pub restore: RestoreOptions,
+    /// The format of the new backup.
+    pub format: Format,
+    /// Whether it is right that the newest state has no record, although there are backups that have.
+    pub allow_empty: bool,
+}
+
+/// Says what [`compact`] would do: reads as much, and writes nothing.
+///
+/// # Errors
+/// As [`compact`].
+pub async fn plan_compact(store: &dyn StoreRead, options: &CompactOptions) -> DictResult<RestorePlan> {
+    Ok(read(store, options).await?.0.plan)
+}
+
+/// Restores what `options` say and writes it as a full backup of the same store. The old files stay until retention deletes
+/// them.
 ///
 /// Not for a location that running backups write to: they go on from the backup they know.
 ///
 /// # Errors
-/// As [`restore_from`]; what the store says. Then nothing was published.
+/// As [`restore_from`]; [`DictError::Empty`]; what the store says. Then nothing was published.
 pub async fn compact(
     store: &SharedStore,
-    options: &RestoreOptions,
-    format: Format,
+    options: &CompactOptions,
     clock: Arc<dyn Clock>,
     progress: SharedProgress,
 ) -> DictResult<Compacted> {
-    let restored = restore_from(&**store, options).await?;
-    // What DictDB left without a manifest gets one by being written anew.
-    if restored.plan.files.len() == 1 && restored.plan.verified {
+    let (restored, name) = read(&**store, options).await?;
+    if is_one(&restored.plan) {
         return Ok(Compacted { restored, written: None });
     }
-    let entries = folder::list(&**store).await?;
-    let last = restored.plan.files.last();
-    let of = entries.iter().find(|entry| Some(&entry.name.to_string()) == last && entry.manifest.is_some());
-    let name = of.and_then(|entry| entry.manifest.as_ref()).map(|manifest| manifest.source.clone());
     let owner = Owner::Of(restored.plan.source.clone());
-    let name = name.unwrap_or_else(|| NAME_DEFAULT.to_owned());
     let mut writer = BackupWriter::open(store.clone(), name, &owner, clock, progress).await?;
-    let written = writer.full(Arc::new(restored.store.snapshot()), format).await?;
+    let written = writer.full(Arc::new(restored.store.snapshot()), options.format).await?;
     Ok(Compacted { restored, written: Some(written) })
+}
+
+/// Whether the newest is a full backup already. What DictDB left without a manifest gets one by being written anew.
+fn is_one(plan: &RestorePlan) -> bool {
+    plan.files.len() == 1 && plan.verified
+}
+
+/// The newest state, and what its store is called.
+async fn read(store: &dyn StoreRead, options: &CompactOptions) -> DictResult<(Restored, String)> {
+    let restored = restore_from(store, &options.restore).await?;
+    let entries = folder::list(store).await?;
+    let last = restored.plan.files.last();
+    let of = entries.iter().find(|entry| Some(&entry.name.to_string()) == last);
+    let name = of.and_then(|entry| entry.manifest.as_ref()).map(|manifest| manifest.source.clone());
+    if !options.allow_empty && !is_one(&restored.plan) && records_of(&restored.store.snapshot()) == 0 {
+        // Retention may delete the chain for it, and with the chain all there ever was.
+        if let Some(last) = Past::of(&entries, restored.plan.source.as_ref()).filled() {
+            return Err(DictError::Empty { last: last.to_owned() });
+        }
+    }
+    Ok((restored, name.unwrap_or_else(|| NAME_DEFAULT.to_owned())))
 }

@@ -173,7 +173,7 @@ impl DictError {
             Self::Gap { help, .. } | Self::Source { help, .. } => Some(help),
             Self::Empty { .. } => Some(
                 "look whether the store should have been restored first; if it is right to have nothing, say so with \
-                 `Builder::allow_empty`",
+                 `Builder::allow_empty`, or with `--allow-empty`",
             ),
             Self::Core(error) => error.remedy(),
             Self::Panicked { .. } => Some("changes are kept for the next backup; please report this"),

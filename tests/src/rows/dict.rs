@@ -54,7 +54,7 @@ fn fixture(name: &str) -> RowResult<Vec<u8>> {
 }
 
 /// Puts the files of a folder of fixtures, and of the folders in it, into the location.
-async fn plant(world: &World, folder: &str) -> RowResult {
+pub(in crate::rows) async fn plant(world: &World, folder: &str) -> RowResult {
     let mut folders = vec![String::new()];
     while let Some(below) = folders.pop() {
         for entry in std::fs::read_dir(format!("{FIXTURES}/{folder}/{below}"))? {

@@ -13,6 +13,7 @@ mod server;
 mod source;
 mod sqlite;
 mod standby;
+mod stores;
 
 use crate::harness::Row;
 
@@ -28,6 +29,7 @@ pub fn rows() -> Vec<Row> {
         source::rows(),
         nothing::rows(),
         records::rows(),
+        stores::rows(),
         enum_hash::rows(),
         standby::rows(),
         sqlite::rows(),

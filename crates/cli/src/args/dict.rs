@@ -125,6 +125,9 @@ pub(crate) struct Compact {
     /// Read DictDB's own files as DictDB 1.11 does, defects included
     #[arg(long)]
     pub(crate) dictdb_semantics: bool,
+    /// Write it even if the newest state has no record and backups before it have some
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }

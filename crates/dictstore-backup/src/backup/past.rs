@@ -77,7 +77,7 @@ pub(crate) struct Past {
 
 impl Past {
     /// What `entries`, in order, say to whoever writes backups of `identity`.
-    pub(super) fn of(entries: &[Entry], identity: Option<&Identity>) -> Self {
+    pub(crate) fn of(entries: &[Entry], identity: Option<&Identity>) -> Self {
         let id = identity.map(|identity| identity.id.clone());
         let ours = || entries.iter().rev().filter(|entry| entry.manifest.is_some() && origin::id(entry) == id);
         let good = || ours().filter(|entry| entry.state == State::Good);

@@ -96,7 +96,10 @@ impl Walk {
             // Removed since its name was read: it holds nothing.
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
             // A link is not entered, and told of.
-            Err(Errno::LOOP) => return Ok(drop(failed(Errno::LOOP))),
+            Err(Errno::LOOP) => {
+                drop(failed(Errno::LOOP));
+                return Ok(());
+            }
             Err(errno) => return Err(failed(errno)),
         };
         // A folder's name with its `/` sorts where the keys below it do: `a.b` comes before `a/b`.

@@ -142,7 +142,7 @@ async fn w9_a_fifo_in_the_place_of_a_file_keeps_nobody_waiting() {
         let looks = async {
             refused(place.store.head(&fifo).await, "head");
             refused(place.store.get(&fifo, None).await.map(drop), "get");
-            refused(place.store.delete(&[fifo.clone()]).await.unwrap().remove(0).result, "delete");
+            refused(place.store.delete(std::slice::from_ref(&fifo)).await.unwrap().remove(0).result, "delete");
             // The lock is one, too.
             place.store.delete(&[key("pg/one/pack")]).await.unwrap().remove(0).result.unwrap_err();
             assert_eq!(listed(&place.store, "", None).await, ["pg/one/pack"]);
