@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backup_core::clock::FixedClock;
+use backup_core::location::{Init, init_store};
 use backup_core::retention::{Period, Rule};
 use backup_core::source::{Identity, UNKNOWN};
 use backup_core::store::memory::MemoryStore;
@@ -193,6 +194,7 @@ proptest! {
         runtime.block_on(async {
             let now = "2026-11-20T03:00:00Z".parse().unwrap();
             let mut world = World { store: Arc::new(MemoryStore::new()), now, made: Vec::new() };
+            init_store(&world.store, &Init::new(&[])).await.unwrap();
             for event in events {
                 match event {
                     Event::Backup { name, source, holds } => world.backup(name, source, holds).await,

@@ -257,14 +257,21 @@ async fn databases(world: &World) -> RowResult {
         let role = format!("CREATE ROLE {tenant} LOGIN SUPERUSER PASSWORD '{password}'; CREATE SCHEMA {tenant}");
         world.psql(&tenants, &format!("{role}; SET search_path = {tenant}; {}", fill(rows)))?;
         let backup = ["app", "backup", "--name", "tenants", "--source", &source, "--json"];
-        let report = world.lastgood(backup).env("PGUSER", &tenant).ok().await?;
+        let report =
+            world.lastgood(backup).env("PGUSER", &tenant).env("PGPASSWORD", world.cluster().password()).ok().await?;
         ensure!(report.json()?.get("fall").is_none(), "a fall from tenant to tenant is told");
         own.push((tenant, key(&report)?));
     }
     for (tenant, own) in &own {
         let command =
             ["app", "restore", "--name", "tenants", "--to", &source, "--on-conflict", "replace", "-n", "--json"];
-        let plan = world.lastgood(command).env("PGUSER", tenant).ok().await?.json()?;
+        let plan = world
+            .lastgood(command)
+            .env("PGUSER", tenant)
+            .env("PGPASSWORD", world.cluster().password())
+            .ok()
+            .await?
+            .json()?;
         ensure_eq!(plan["key"], own.as_str(), "the latest of {tenant}");
     }
     for (tenant, _) in &own {
