@@ -39,7 +39,7 @@ pub(in super::super) async fn cases(world: &World) -> RowResult<Vec<Case>> {
         restore("postgres:nowhere", FAILED, "there is no database `nowhere`"),
         restore("mysql:nowhere", USAGE, "--to"),
         Case::new(&["app", "restore", "--to", "ndjson:new", "--type", "Nothing"], USAGE, "Nothing"),
-        Case::new(&["app", "backup", "--source", "sqlite:nowhere.sqlite"], FAILED, "nowhere.sqlite"),
+        Case::new(&["app", "backup", "--source", "sqlite:nowhere.sqlite"], USAGE, "nowhere.sqlite"),
         Case::new(&["app", "backup", "--source", "ndjson:records", "--type", "Nothing"], USAGE, "Nothing"),
         Case::new(&["app", "backup", "--source", "postgres:nowhere"], FAILED, "there is no database `nowhere`"),
         Case::new(&["app", "prune"], NO_RULE, ""),
