@@ -123,7 +123,7 @@ fn c17_a_password_on_the_command_line_is_refused_and_not_repeated() {
 
 #[test]
 fn c17_a_password_of_the_environment_is_in_no_log_and_no_error() {
-    let folder = folder();
+    let folder = initialized();
     let mut command = lastgood(folder.path(), "-vvv pg dump shop");
     command.env("LASTGOOD_PG_URL", "postgres://app:hush%2Dhush@localhost:1/shop").env("LASTGOOD_LOG", "trace");
     let failed: Run = command.output().expect("the binary starts").into();
