@@ -110,6 +110,8 @@ impl World {
 
     async fn damage(&mut self, which: usize) {
         let there = keys(&self.store).await;
+        // What retention gave up for the one that is damaged now does not come back.
+        self.made.retain(|made| there.contains(&made.key));
         let Some(key) = there.get(which % there.len().max(1)) else { return };
         overwrite(&self.store, &DumpKey::parse(key).unwrap().manifest().unwrap(), "{\"format\":1}").await;
         self.made.retain(|made| made.key != *key);
