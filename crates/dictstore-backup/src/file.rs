@@ -41,10 +41,10 @@ pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
     folder.sync_all().or_else(nothing_to_sync).map_err(failed)
 }
 
-/// Finds out whether [`write`] could write `path`, with a file of another name that is removed again.
+/// Finds out whether [`write()`] could write `path`, with a file of another name that is removed again.
 ///
 /// # Errors
-/// [`DictError::Io`], as [`write`].
+/// [`DictError::Io`], as [`write()`].
 pub fn check_writable(path: &Path) -> DictResult<()> {
     let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
     if path.is_dir() {

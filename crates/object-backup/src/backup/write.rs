@@ -93,7 +93,7 @@ pub(super) async fn write(
     }
 }
 
-/// Reads all that [`write`] would store, stores nothing, and refuses what it would refuse. Returns the types that would be
+/// Reads all that [`write()`] would store, stores nothing, and refuses what it would refuse. Returns the types that would be
 /// left out.
 pub(super) async fn rehearse(
     view: Box<dyn View>,
