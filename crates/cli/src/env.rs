@@ -1,4 +1,4 @@
-//! Every environment variable lastgood reads, once, but for libpq's, which `pg_clone::libpq` has: the code takes the names
+//! Every environment variable lastgood reads, once, but for libpq's, which `pg_clone::adapters::libpq` has: the code takes the names
 //! from here, and so does the documentation.
 
 /// A variable and what it does.
@@ -134,7 +134,8 @@ mod tests {
         for listed in VARIABLES {
             assert_eq!(VARIABLES.iter().filter(|other| other.name == listed.name).count(), 1, "{}", listed.name);
         }
-        let libpqs = |name: &str| pg_clone::libpq::SETTINGS.iter().any(|setting| setting.variable == Some(name));
+        let libpqs =
+            |name: &str| pg_clone::adapters::libpq::SETTINGS.iter().any(|setting| setting.variable == Some(name));
         for name in SECRETS.iter().chain(PG_URLS) {
             assert!(VARIABLES.iter().any(|listed| listed.name == *name) != libpqs(name), "{name}");
         }

@@ -6,7 +6,7 @@ use std::error::Error;
 
 use backup_core::location::{Init, Location};
 use pg_clone::dump::{DumpOptions, dump};
-use pg_clone::dump_key::LAYOUTS;
+use pg_clone::stored::key::LAYOUTS;
 use pg_clone::{Environment, Origin, Run, Server};
 
 #[tokio::main]

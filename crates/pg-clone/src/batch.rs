@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use crate::detail::{Frame, RowData};
 use crate::plan::{DumpUnit, LOAD_BYTES, LoadUnit, load_units};
+use crate::stored::detail::{Frame, RowData};
 
 /// Table bytes up to which units are dumped together: such a table has no more than a few pages.
 const DUMP_SMALL_BYTES: u64 = 256 * 1024;
@@ -149,8 +149,8 @@ pub(crate) fn reads<'a>(data: impl Iterator<Item = &'a RowData>) -> Vec<Read> {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::frame_hash::FrameHash;
     use crate::plan::PageRange;
+    use crate::stored::frame_hash::FrameHash;
 
     use super::*;
 

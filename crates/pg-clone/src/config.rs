@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::pattern::TablePattern;
-use crate::selection::Selection;
+use crate::restore::selection::Selection;
 
 /// Most workers of one run: each is a connection of the server's.
 pub const JOBS_MAX: usize = 64;

@@ -31,11 +31,11 @@ use self::write::{Written, write};
 use crate::adapters::catalog;
 use crate::adapters::connection::Server;
 pub use crate::config::DumpOptions;
-use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
 use crate::hook::{self, HookReport, Point, Scene};
-use crate::recover;
+use crate::live::recover;
 use crate::run::Run;
+use crate::stored::key::DumpKey;
 
 /// Times a dump is begun when somebody asks for an exclusive lock in the moment in which it takes its own.
 const ATTEMPTS_MAX: usize = 8;

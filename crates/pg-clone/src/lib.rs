@@ -11,7 +11,7 @@
 //! ```no_run
 //! use backup_core::location::{Init, Location};
 //! use pg_clone::dump::{DumpOptions, dump};
-//! use pg_clone::dump_key::LAYOUTS;
+//! use pg_clone::stored::key::LAYOUTS;
 //! use pg_clone::restore::{RestoreOptions, prepare, restore};
 //! use pg_clone::{Environment, Origin, Run, Server};
 //!
@@ -33,45 +33,24 @@
 //! `examples/dump.rs` and `examples/restore.rs` are the same as whole programs.
 
 pub mod adapters;
-mod archive_toc;
 mod batch;
-mod completeness;
 pub mod config;
-mod copy_out;
-pub mod detail;
 pub mod dump;
-pub mod dump_key;
 pub mod error;
-mod frame;
-pub mod frame_hash;
 pub mod guard;
 pub mod hook;
 pub mod ident;
 pub mod inspect;
-pub mod legacy;
-pub mod libpq;
-pub mod list;
-pub mod local;
-pub mod messages;
-mod pack;
+pub mod live;
 pub mod pattern;
 pub mod plan;
-pub mod prune;
-pub mod recover;
 pub mod restore;
-pub mod row_hash;
 pub mod run;
-pub mod selection;
 pub mod settings;
-pub mod show;
 mod standing;
-pub mod state;
-pub mod swap;
-pub mod target_lock;
-pub mod temporary;
+pub mod stored;
 #[cfg(test)]
 mod test_dump;
-pub mod verify;
 
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::detail::{Frame, RowData, TableKind};
+use crate::stored::detail::{Frame, RowData, TableKind};
 
 /// Table bytes (heap and TOAST together) after which a table is dumped in several ctid ranges.
 pub const RANGE_BYTES: u64 = 64 * 1024 * 1024;
@@ -180,7 +180,7 @@ pub fn not_refreshable(populated: &BTreeMap<u32, bool>, uses: &[(u32, u32)]) -> 
 mod tests {
     use proptest::prelude::*;
 
-    use crate::frame_hash::FrameHash;
+    use crate::stored::frame_hash::FrameHash;
 
     use super::*;
 

@@ -1,5 +1,6 @@
 //! The restore: check everything, build a complete copy beside the live database, switch in one step.
 
+mod archive_toc;
 mod check;
 mod data_only;
 mod extensions;
@@ -8,12 +9,14 @@ pub(crate) mod hooks;
 mod index_conflict;
 mod load;
 mod load_small;
+pub mod messages;
 mod owners;
 mod prepare;
 mod read_back;
 mod rehearse;
 mod reroute;
 mod select;
+pub mod selection;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -26,12 +29,13 @@ use serde::Serialize;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
 pub use crate::config::RestoreOptions;
-use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point};
-use crate::legacy;
-use crate::local::{self, CopyChange, CopyRole, copy_name, duplicate};
-use crate::recover;
+use crate::live::local::{self, CopyChange, CopyRole, copy_name, duplicate};
+use crate::live::recover;
+use crate::live::swap::{self, SwapRequest};
+use crate::live::target_lock::TargetLock;
+use crate::live::temporary::Temporary;
 pub use crate::restore::check::check;
 pub use crate::restore::data_only::{DataPlan, DataTable};
 use crate::restore::finish::Analyzed;
@@ -42,10 +46,9 @@ pub use crate::restore::rehearse::rehearse;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::run::Run;
 use crate::settings::{self, DatabaseSettings};
-use crate::swap::{self, SwapRequest};
-use crate::target_lock::TargetLock;
-use crate::temporary::Temporary;
-use crate::verify;
+use crate::stored::detail::DumpDetail;
+use crate::stored::legacy;
+use crate::stored::verify;
 
 type Manifest = backup_core::manifest::Manifest<DumpDetail>;
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 use crate::error::{PgError, PgResult};
+use crate::live::state::State;
 pub use crate::settings::statements::create_database_statement;
 use crate::settings::statements::{Statement, clearing, statements};
-use crate::state::State;
 
 /// Everything a database has beside its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

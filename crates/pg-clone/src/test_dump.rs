@@ -12,10 +12,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::detail::{DumpDetail, Filters, Frame, ROLE_DATA, ROLE_SCHEMA, RowData, ServerInfo, TableDump, TableKind};
-use crate::dump_key::DumpKey;
-use crate::frame_hash::FrameHash;
 use crate::settings::DatabaseSettings;
+use crate::stored::detail::{
+    DumpDetail, Filters, Frame, ROLE_DATA, ROLE_SCHEMA, RowData, ServerInfo, TableDump, TableKind,
+};
+use crate::stored::frame_hash::FrameHash;
+use crate::stored::key::DumpKey;
 
 /// What a made-up dump holds: tables of frames of rows.
 pub(crate) type Tables<'a> = &'a [(&'a str, &'a [&'a [&'a str]])];

@@ -8,7 +8,8 @@ use backup_core::progress::{SharedProgress, Silent};
 use backup_core::store::SharedStore;
 use jiff::SignedDuration;
 use pg_clone::inspect::ServerFacts;
-use pg_clone::{Server, inspect, recover};
+use pg_clone::live::recover;
+use pg_clone::{Server, inspect};
 use serde::Serialize;
 
 use crate::args::Doctor;

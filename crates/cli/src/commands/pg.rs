@@ -12,7 +12,7 @@ mod restore;
 mod show;
 mod verify;
 
-use pg_clone::list::Wanted;
+use pg_clone::stored::list::Wanted;
 
 use crate::args::pg::{Hooks, Limits, OfCluster, Pg, Tools};
 use crate::args::retention::timeout;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Command;
-use pg_clone::libpq::{SETTINGS, Treatment};
+use pg_clone::adapters::libpq::{SETTINGS, Treatment};
 
 use crate::args;
 use crate::context::Context;

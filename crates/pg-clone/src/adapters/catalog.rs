@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::GenericClient;
 
-use crate::detail::{Extension, ForeignKey, MatviewState, SequenceState, ServerInfo, TableKind};
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
 use crate::plan::{TableSource, dependency_order, not_refreshable};
+use crate::stored::detail::{Extension, ForeignKey, MatviewState, SequenceState, ServerInfo, TableKind};
 
 /// Sequences asked in one statement: each costs a range-table entry.
 const SEQUENCE_BATCH: usize = 200;

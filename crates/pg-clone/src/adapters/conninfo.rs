@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::adapters::libpq;
 use crate::error::{PgError, PgResult};
-use crate::libpq;
 
 /// Parameters by libpq's names: `host`, `port`, `user`, `dbname`, `sslmode`…
 pub(crate) type Parameters = BTreeMap<String, String>;

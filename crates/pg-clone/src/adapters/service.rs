@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::adapters::conninfo::Parameters;
+use crate::adapters::libpq;
 use crate::error::{PgError, PgResult};
-use crate::libpq;
 
 /// Longest service file read, in bytes: thousands of services.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
-use crate::detail::{DumpDetail, SequenceState, TableDump};
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
+use crate::stored::detail::{DumpDetail, SequenceState, TableDump};
 
 /// Tables looked into by one statement: each costs a range-table entry.
 const LOOK_BATCH: usize = 200;

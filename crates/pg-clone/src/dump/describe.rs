@@ -7,12 +7,12 @@ use backup_core::manifest::Part;
 use crate::adapters::catalog;
 use crate::adapters::pg_tools::Tool;
 use crate::config::DumpOptions;
-use crate::detail::{DumpDetail, Extension, LargeObjects, MatviewState, RowData, SequenceState, TableDump};
 use crate::dump::leader::Leader;
 use crate::dump::worker::{Work, Written};
 use crate::error::PgResult;
 use crate::run::Run;
 use crate::settings::{self, DatabaseSettings};
+use crate::stored::detail::{DumpDetail, Extension, LargeObjects, MatviewState, RowData, SequenceState, TableDump};
 
 /// Everything the workers and the large objects' metadata gave.
 pub(crate) struct Copied {

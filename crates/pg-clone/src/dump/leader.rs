@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::copy_out::SESSION_SETTINGS;
 use crate::config::DumpOptions;
-use crate::copy_out::SESSION_SETTINGS;
-use crate::detail::{Filters, ForeignKey, ServerInfo};
 use crate::dump::readable;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
 use crate::error::{PgError, PgResult};
 use crate::pattern::TablePattern;
 use crate::plan::TableSource;
 use crate::run::Run;
+use crate::stored::detail::{Filters, ForeignKey, ServerInfo};
 
 /// Tables locked by one statement.
 const LOCK_BATCH: usize = 100;

@@ -6,12 +6,12 @@ use backup_core::catalogue::{self, Entry};
 use backup_core::source::{Fall, Identity, Size, fall};
 use backup_core::store::{SharedStore, StoreRead};
 
-use crate::completeness::settle;
 use crate::config::DumpOptions;
-use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
-use crate::list;
 use crate::run::Run;
+use crate::stored::completeness::settle;
+use crate::stored::key::DumpKey;
+use crate::stored::list;
 
 /// The place of a dump that is about to be made.
 pub(super) struct Place {

@@ -5,8 +5,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::write::Written;
-use crate::dump_key::DumpKey;
 use crate::hook::HookReport;
+use crate::stored::key::DumpKey;
 
 /// What a dump did.
 #[derive(Clone, Debug, Serialize)]

@@ -18,9 +18,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::{ChildEnvironment, Server};
 use crate::adapters::pg_tools::{Tool, archive_script, list_archive, read_stderr};
-use crate::detail::ROLE_SCHEMA;
 use crate::error::{PgError, PgResult};
 use crate::run::Run;
+use crate::stored::detail::ROLE_SCHEMA;
 
 /// Name of the archive inside a dump's folder.
 pub(crate) const SCHEMA_NAME: &str = "schema.pgdump";

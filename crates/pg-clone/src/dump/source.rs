@@ -11,11 +11,11 @@ use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::config::DumpOptions;
-use crate::dump_key::DumpKey;
 use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, PlannedHook};
 use crate::plan::dump_units;
 use crate::run::Run;
+use crate::stored::key::DumpKey;
 
 /// What a dump would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]

@@ -11,17 +11,17 @@ use backup_core::progress::Event;
 use tokio::sync::Barrier;
 
 use crate::adapters::connection::{DrivenSession, Server, Session};
-use crate::copy_out::{SESSION_SETTINGS, copy_out};
-use crate::detail::RowData;
+use crate::adapters::copy_out::{SESSION_SETTINGS, copy_out};
 use crate::dump::large_objects;
 use crate::dump::long_row;
 use crate::dump::sharing::Snapshot;
 use crate::error::{PgError, PgResult};
-use crate::frame::{CompressedFrame, FrameEncoder};
 use crate::ident::{quote_ident, quote_literal};
-use crate::pack::{PackRole, PackSpace, PackWriter};
 use crate::plan::{DumpUnit, TableSource};
 use crate::run::Run;
+use crate::stored::detail::RowData;
+use crate::stored::frame::{CompressedFrame, FrameEncoder};
+use crate::stored::pack::{PackRole, PackSpace, PackWriter};
 
 /// What the workers of a dump share.
 #[derive(Debug)]
@@ -284,8 +284,8 @@ fn copy_statement(source: &TableSource, unit: &DumpUnit) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::detail::TableKind;
     use crate::plan::PageRange;
+    use crate::stored::detail::TableKind;
 
     use super::*;
 

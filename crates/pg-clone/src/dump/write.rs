@@ -24,12 +24,12 @@ use super::{large_objects, schema};
 use crate::adapters::connection::Server;
 use crate::batch::dump_batches;
 use crate::config::DumpOptions;
-use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
-use crate::pack::PackSpace;
 use crate::plan::dump_units;
 use crate::run::Run;
 use crate::settings;
+use crate::stored::detail::DumpDetail;
+use crate::stored::pack::PackSpace;
 
 /// What was written, and published.
 pub(super) struct Written {

@@ -9,9 +9,9 @@ use crate::adapters::connection::Server;
 use crate::error::{PgError, PgResult};
 use crate::hook::run::{HookFailure, HookReport, Scene, run_all};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
+use crate::live::target_lock::TargetLock;
+use crate::live::temporary::Temporary;
 use crate::run::Run;
-use crate::target_lock::TargetLock;
-use crate::temporary::Temporary;
 
 /// What came of trying hooks. Nothing was switched, and the scratch database is gone.
 #[derive(Clone, Debug, Serialize)]
@@ -44,7 +44,7 @@ impl Trial {
 }
 
 /// A name that no database has, for the lock and the mark of a scratch database: trials do not wait for each other, and
-/// what a killed one leaves is found by [`crate::recover`].
+/// what a killed one leaves is found by [`crate::live::recover`].
 pub(crate) fn scratch_target() -> String {
     format!("hooks test {}", Uuid::now_v7().simple())
 }

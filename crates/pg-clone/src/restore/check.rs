@@ -5,10 +5,10 @@ use backup_core::store::SharedStore;
 use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::PgResult;
+use crate::live::target_lock;
 use crate::restore::{Checked, Reading, RestorePlan};
 use crate::run::Run;
-use crate::target_lock;
-use crate::verify;
+use crate::stored::verify;
 
 /// Refuses what [`restore`](crate::restore::restore) of this plan would refuse before it makes anything, in the same order,
 /// and changes nothing. Two things only the run itself finds: damage within stored objects, whose presence and size are

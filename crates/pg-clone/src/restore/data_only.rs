@@ -12,17 +12,17 @@ use backup_core::progress::Event;
 use backup_core::store::{SharedStore, StoreRead};
 
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::copy_out::SESSION_SETTINGS;
 use crate::adapters::{standing, target};
 use crate::config::RestoreOptions;
-use crate::copy_out::SESSION_SETTINGS;
-use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
-use crate::recover;
+use crate::live::recover;
+use crate::live::target_lock::TargetLock;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
 use crate::restore::load::{Load, connect, load_within};
 use crate::restore::{Problem, RestorePlan, RestoreReport, finish, select};
 use crate::run::Run;
-use crate::target_lock::TargetLock;
+use crate::stored::detail::DumpDetail;
 
 /// How long to wait for a table that somebody uses. Whoever comes after us waits behind us: no longer than a dump waits.
 const LOCK_TIMEOUT_MS: u32 = 30_000;

@@ -1,8 +1,8 @@
 //! Extensions of another version than the dump's: an archive names no versions, and the server takes its default.
 
 use crate::adapters::connection::Session;
-use crate::detail::Extension;
 use crate::error::{PgError, PgResult};
+use crate::stored::detail::Extension;
 
 /// Of each extension wanted that the server offers: the version it would make, and whether it could make the dump's.
 const OFFERED: &str = "\

@@ -7,12 +7,12 @@ use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
-use crate::detail::{LargeObjects, MatviewState, SequenceState, TableDump};
 use crate::error::{PgError, PgResult};
 use crate::ident::{quote_ident, quote_literal};
 use crate::restore::load::{Load, connect, copy_in};
 use crate::restore::read_back::check_large_objects;
 use crate::run::Run;
+use crate::stored::detail::{LargeObjects, MatviewState, SequenceState, TableDump};
 
 /// Sequences set by one statement.
 const SEQUENCE_BATCH: usize = 500;

@@ -15,14 +15,14 @@ use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
 use crate::batch::{LoadBatch, load_batches};
-use crate::detail::{Frame, TableDump, TableKind};
 use crate::error::{PgError, PgResult};
-use crate::frame_hash::FrameHash;
 use crate::ident::quote_ident;
 use crate::plan::{LoadUnit, load_units};
 use crate::restore::load_small::{load_together, load_together_within};
 use crate::restore::reroute::Name;
 use crate::run::Run;
+use crate::stored::detail::{Frame, TableDump, TableKind};
+use crate::stored::frame_hash::FrameHash;
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
 const FRAMES_AHEAD: usize = 1;

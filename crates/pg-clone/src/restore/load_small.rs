@@ -10,10 +10,10 @@ use tokio_postgres::Statement;
 
 use crate::adapters::connection::Session;
 use crate::batch::LoadBatch;
-use crate::detail::Frame;
 use crate::error::{PgError, PgResult};
 use crate::plan::LoadUnit;
 use crate::restore::load::{Load, messages, unpack_now};
+use crate::stored::detail::Frame;
 
 /// COPYs sent before an earlier one is known to have ended well. More would gain nothing: the server has enough to do.
 const COPIES_AHEAD: usize = 8;

@@ -2,7 +2,7 @@
 //! schema only with the privileges, which come last.
 
 use crate::adapters::connection::Session;
-use crate::messages::{Harmless, Reason};
+use crate::restore::messages::{Harmless, Reason};
 
 /// Tries the statements behind `postponed` again, and says which did not work out this time either.
 pub(super) async fn try_again(session: &Session, postponed: Vec<Harmless>) -> Vec<String> {
@@ -33,7 +33,7 @@ fn statement(message: &Harmless) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::{Expectations, classify};
+    use crate::restore::messages::{Expectations, classify};
 
     #[test]
     fn only_owners_are_tried_again() {

@@ -9,19 +9,19 @@ use serde::Serialize;
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
-use crate::detail::DumpDetail;
 use crate::error::{PgError, PgResult};
 use crate::hook::{PlannedHook, RESTORE_POINTS};
-use crate::list::{self, Found, Wanted};
-use crate::local::{self, CopyChange, NAME_BYTES_MAX};
-use crate::messages::MANAGED_ROLES;
-use crate::recover;
+use crate::live::local::{self, CopyChange, NAME_BYTES_MAX};
+use crate::live::recover;
 use crate::restore::data_only::{self, DataPlan};
 use crate::restore::extensions;
+use crate::restore::messages::MANAGED_ROLES;
 use crate::restore::select;
+use crate::restore::selection::Chosen;
 use crate::run::Run;
-use crate::selection::Chosen;
 use crate::standing::{Undertaking, locale_problem};
+use crate::stored::detail::DumpDetail;
+use crate::stored::list::{self, Found, Wanted};
 
 /// What a restore would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]

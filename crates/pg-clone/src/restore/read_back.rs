@@ -5,10 +5,10 @@ use std::pin::pin;
 use futures::TryStreamExt;
 
 use crate::adapters::connection::Session;
-use crate::detail::RowData;
 use crate::dump::large_objects::{BATCH, slices_statement};
 use crate::error::{PgError, PgResult};
-use crate::row_hash::{RowHash, RowHasher};
+use crate::stored::detail::RowData;
+use crate::stored::row_hash::{RowHash, RowHasher};
 
 /// How many rows, and their hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

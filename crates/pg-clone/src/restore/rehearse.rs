@@ -8,11 +8,11 @@ use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::hook::{DUMP_POINTS, Point, Trial, scratch_target};
+use crate::live::target_lock::TargetLock;
+use crate::live::temporary::Temporary;
 use crate::restore::hooks::Site;
 use crate::restore::{Checked, Reading, RestorePlan, build};
 use crate::run::Run;
-use crate::target_lock::TargetLock;
-use crate::temporary::Temporary;
 
 /// Does what [`restore`](crate::restore::restore) does up to the switch, with its hooks, and drops the copy. Hooks of
 /// dumps run before those of the complete copy, hooks for after the switch behind them.

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adapters::connection::Session;
 use crate::adapters::target::HASH_DIFFERS;
-use crate::detail::TableDump;
 use crate::error::{PgError, PgResult};
+use crate::stored::detail::TableDump;
 
 /// Partitions with such a table above them, each with the topmost one: `pg_partition_ancestors` goes from below upwards.
 const PARTITIONS: &str = "\
@@ -57,7 +57,7 @@ fn detours(tables: &[TableDump], roots: &BTreeMap<Name, Name>) -> Detours {
 
 #[cfg(test)]
 mod tests {
-    use crate::detail::{RowData, TableKind};
+    use crate::stored::detail::{RowData, TableKind};
 
     use super::*;
 

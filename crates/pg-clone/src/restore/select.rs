@@ -7,13 +7,13 @@ use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::archive_toc;
 use crate::batch::{Read, reads};
-use crate::detail::ROLE_SCHEMA;
 use crate::error::{PgError, PgResult};
-use crate::frame_hash::FrameHash;
 use crate::restore::Manifest;
-use crate::selection::{Chosen, Selection, choose};
+use crate::restore::archive_toc;
+use crate::restore::selection::{Chosen, Selection, choose};
+use crate::stored::detail::ROLE_SCHEMA;
+use crate::stored::frame_hash::FrameHash;
 
 /// The bytes of the schema archive, which are those that were written.
 pub(crate) async fn schema_archive(store: &dyn StoreRead, key: &str, manifest: &Manifest) -> PgResult<Bytes> {

@@ -15,10 +15,10 @@ use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, remedy, serverless};
 use crate::config::RestoreOptions;
-use crate::detail::ForeignKey;
 use crate::error::{PgError, PgResult};
-use crate::messages::{self, Expectations, Harmless, Reason};
 use crate::restore::index_conflict;
+use crate::restore::messages::{self, Expectations, Harmless, Reason};
+use crate::stored::detail::ForeignKey;
 
 /// Memory for index builds when the server allows no more by itself, shared by the jobs; in kilobytes.
 const MAINTENANCE_WORK_MEM_KB: usize = 256 * 1024;

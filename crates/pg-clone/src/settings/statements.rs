@@ -54,7 +54,7 @@ impl Statement {
 }
 
 /// The statements that give the database `name` these settings; comment and connection limit are not among them, for
-/// they belong to the swap ([`crate::swap`]).
+/// they belong to the swap ([`crate::live::swap`]).
 pub(super) fn statements(settings: &DatabaseSettings, name: &str, no_owner: bool, no_acl: bool) -> Vec<Statement> {
     let database = quote_ident(name);
     let mut statements = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backup_testkit::postgres::{Cluster, ClusterOptions, Shutdown};
-use pg_clone::target_lock::TargetLock;
+use pg_clone::live::target_lock::TargetLock;
 use pg_clone::{PgError, Run};
 use tokio::sync::Notify;
 

@@ -2,9 +2,9 @@
 
 use backup_testkit::postgres::Cluster;
 use pg_clone::PgError;
-use pg_clone::state::{target_number, temporary_name};
-use pg_clone::target_lock::TargetLock;
-use pg_clone::temporary::Temporary;
+use pg_clone::live::state::{target_number, temporary_name};
+use pg_clone::live::target_lock::TargetLock;
+use pg_clone::live::temporary::Temporary;
 
 use crate::shop::{RECOVERY, leftovers, mend, server};
 

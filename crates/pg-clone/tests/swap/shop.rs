@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use backup_core::progress::{Event, Progress, SharedProgress, Silent};
 use backup_testkit::postgres::Cluster;
-use pg_clone::recover::{RecoverReport, recover};
+use pg_clone::live::recover::{RecoverReport, recover};
+use pg_clone::live::swap::{SwapReport, SwapRequest, swap};
+use pg_clone::live::target_lock::TargetLock;
+use pg_clone::live::temporary::Temporary;
 use pg_clone::settings;
-use pg_clone::swap::{SwapReport, SwapRequest, swap};
-use pg_clone::target_lock::TargetLock;
-use pg_clone::temporary::Temporary;
 use pg_clone::{Environment, Origin, PgResult, Run, Server};
 use tokio::sync::Mutex;
 
@@ -46,7 +46,7 @@ pub(crate) fn word(cluster: &Cluster, name: &str) -> Option<String> {
 
 /// Databases of ours for this target.
 pub(crate) fn leftovers(cluster: &Cluster, target: &str) -> String {
-    let number = pg_clone::state::target_number(target);
+    let number = pg_clone::live::state::target_number(target);
     let ours = format!("SELECT datname FROM pg_database WHERE datname LIKE 'lastgood\\_{number:08x}\\_%'");
     cluster.psql("postgres", &ours).unwrap()
 }

@@ -1,6 +1,6 @@
 //! `lastgood pg copy`.
 
-use pg_clone::local::{LocalSource, Purpose};
+use pg_clone::live::local::{LocalSource, Purpose};
 use pg_clone::restore::RestoreOptions;
 
 use crate::args::pg::Copy;

@@ -1,6 +1,6 @@
 //! `lastgood pg drop-local`.
 
-use pg_clone::local::{self, DropPlan, LocalSource, Role};
+use pg_clone::live::local::{self, DropPlan, LocalSource, Role};
 
 use crate::args::pg::DropLocal;
 use crate::confirm;

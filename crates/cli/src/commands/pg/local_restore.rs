@@ -1,6 +1,6 @@
 //! `lastgood pg restore :LOCAL`: `:previous`, `:current`, or any database of the server in a live one's place.
 
-use pg_clone::local::{self, LocalPlan, LocalSource, Purpose};
+use pg_clone::live::local::{self, LocalPlan, LocalSource, Purpose};
 use pg_clone::restore::RestoreOptions;
 use pg_clone::{PgError, Server};
 

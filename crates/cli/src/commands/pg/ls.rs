@@ -1,6 +1,6 @@
 //! `lastgood pg ls`.
 
-use pg_clone::list::{self, Filter};
+use pg_clone::stored::list::{self, Filter};
 
 use crate::args::pg::Ls;
 use crate::commands::pg::named;
@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
 async fn local(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let (server, database) = context.server_of(&arguments.server, arguments.database.as_deref())?;
     let wanted = database.filter(|_| arguments.database.is_some() || arguments.server.dbname.is_some());
-    let mut databases = context.or_cancelled(async { Ok(pg_clone::local::list(&server).await?) }).await?;
+    let mut databases = context.or_cancelled(async { Ok(pg_clone::live::local::list(&server).await?) }).await?;
     databases.retain(|it| {
         wanted.as_ref().is_none_or(|wanted| it.name == *wanted || it.of.as_deref() == Some(wanted.as_str()))
     });

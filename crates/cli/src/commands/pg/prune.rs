@@ -2,8 +2,8 @@
 
 use backup_core::retention::RetentionError;
 use pg_clone::PgError;
-use pg_clone::list::Filter;
-use pg_clone::prune::{self, PruneOptions, PrunePlan};
+use pg_clone::stored::list::Filter;
+use pg_clone::stored::prune::{self, PruneOptions, PrunePlan};
 
 use crate::args::pg::Prune;
 use crate::commands::pg::named;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backup_core::progress::{SharedProgress, Silent};
-use pg_clone::recover;
+use pg_clone::live::recover;
 
 use crate::args::pg::Recover;
 use crate::context::Context;

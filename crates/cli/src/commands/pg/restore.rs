@@ -2,11 +2,11 @@
 
 use pg_clone::PgError;
 use pg_clone::config::CONFIG_DEFAULT;
-use pg_clone::dump_key::DumpKey;
-use pg_clone::local::LocalSource;
+use pg_clone::live::local::LocalSource;
 use pg_clone::pattern::TablePattern;
+use pg_clone::restore::selection::Selection;
 use pg_clone::restore::{self, RestoreOptions, RestorePlan};
-use pg_clone::selection::Selection;
+use pg_clone::stored::key::DumpKey;
 
 use crate::args::pg::{Part, Restore};
 use crate::commands::pg::{hooks, local_restore, required, shared_flags};

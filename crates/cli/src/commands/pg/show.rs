@@ -1,6 +1,6 @@
 //! `lastgood pg show`.
 
-use pg_clone::show;
+use pg_clone::stored::show;
 
 use crate::args::pg::Show;
 use crate::commands::pg::wanted;

@@ -1,6 +1,6 @@
 //! `lastgood pg verify`.
 
-use pg_clone::verify::{self, ReadAmount};
+use pg_clone::stored::verify::{self, ReadAmount};
 
 use crate::args::pg::Verify;
 use crate::commands::pg::wanted;

@@ -1,7 +1,7 @@
 //! A listing of dumps, the newest last, so that the prompt stands beside the freshest.
 
 use jiff::Timestamp;
-use pg_clone::list::{Listed, State};
+use pg_clone::stored::list::{Listed, State};
 
 use crate::render::table::{Align, Column, table};
 use crate::render::units;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pg_clone::local::{
+use pg_clone::live::local::{
     CopyChange, DropPlan, DropReport, Effect, LocalDatabase, LocalPlan, LocalReport, Purpose, Role, Way,
 };
 
@@ -155,7 +155,7 @@ pub(crate) fn drop_report(report: &DropReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pg_clone::local::CopyRole;
+    use pg_clone::live::local::CopyRole;
 
     use super::*;
 

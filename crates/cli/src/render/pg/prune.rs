@@ -2,7 +2,7 @@
 
 use backup_core::retention::Action;
 use jiff::Timestamp;
-use pg_clone::prune::{PrunePlan, PruneReport, Pruned};
+use pg_clone::stored::prune::{PrunePlan, PruneReport, Pruned};
 
 use crate::render::table::{Align, Column, table};
 use crate::render::units::{age, bytes, count, counted};

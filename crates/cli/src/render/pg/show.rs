@@ -2,8 +2,8 @@
 
 use backup_core::manifest::Outcome;
 use jiff::Timestamp;
-use pg_clone::detail::TableKind;
-use pg_clone::show::{Shown, ShownDump, ShownFile, ShownTable};
+use pg_clone::stored::detail::TableKind;
+use pg_clone::stored::show::{Shown, ShownDump, ShownFile, ShownTable};
 
 use super::facts;
 use crate::render::table::{Align, Column, table};
@@ -103,7 +103,9 @@ fn some(number: usize) -> String {
 
 fn file_text(file: &ShownFile, now: Timestamp) -> String {
     let header = file.header.as_ref();
-    let of = |field: fn(&pg_clone::legacy::ArchiveHeader) -> Option<String>| header.and_then(field).unwrap_or_default();
+    let of = |field: fn(&pg_clone::stored::legacy::ArchiveHeader) -> Option<String>| {
+        header.and_then(field).unwrap_or_default()
+    };
     let head = facts(&[
         ("form", "single file of pg_dump, as django-pgclone wrote it; no digests".to_owned()),
         ("object", file.object.to_string()),

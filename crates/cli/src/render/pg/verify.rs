@@ -1,6 +1,6 @@
 //! What a check of a dump found.
 
-use pg_clone::verify::VerifyReport;
+use pg_clone::stored::verify::VerifyReport;
 
 use crate::render::units::{bytes, count, counted};
 

@@ -9,9 +9,9 @@ use tokio::process::Command;
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::address::Address;
 use crate::adapters::connection::{Server, invalid};
+use crate::adapters::libpq;
 use crate::adapters::tls::SslMode;
 use crate::error::{PgError, PgResult};
-use crate::libpq;
 
 /// Where Debian and its kin keep the certificates a libpq before 16 cannot find by itself.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";

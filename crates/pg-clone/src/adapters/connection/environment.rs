@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::adapters::conninfo::{Parameters, parse_server};
+use crate::adapters::libpq;
 use crate::adapters::service::Places;
 use crate::error::{PgError, PgResult};
-use crate::libpq;
 
 /// Environment variables as a value, so that what reads them can be tested.
 #[derive(Clone, Default)]

@@ -12,11 +12,11 @@ use crate::adapters::connection::demands::{ChannelBinding, RequireAuth, SessionA
 use crate::adapters::connection::server_options;
 use crate::adapters::connection::{Environment, Origin, Server, invalid};
 use crate::adapters::conninfo::{Parameters, parse_application, parse_server, parse_target};
+use crate::adapters::libpq;
 use crate::adapters::service;
 use crate::adapters::tls::{Roots, SslMode};
 use crate::error::{PgError, PgResult};
 use crate::guard::Guard;
-use crate::libpq;
 
 /// Long enough for a distant server, short enough for a cron job to say something.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::adapters::connection::Session;
+use crate::adapters::copy_out::{copy_out, listed};
 use crate::adapters::target::Target;
-use crate::copy_out::{copy_out, listed};
-use crate::detail::TableDump;
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
 use crate::plan::load_units;
 use crate::restore::finish::refuse_differences;
 use crate::restore::load::{Load, copy_in};
 use crate::restore::read_back::{Tally, read_back};
+use crate::stored::detail::TableDump;
 
 /// Where the dump's rows are put to see how this database prints them.
 const PRINTED: &str = "pg_temp.lastgood_printed";

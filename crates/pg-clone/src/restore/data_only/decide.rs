@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::adapters::target::{Partitioned, Target, TargetKey, TargetTable};
 use crate::config::RestoreOptions;
-use crate::detail::{DumpDetail, TableDump};
 use crate::pattern;
 use crate::restore::Problem;
+use crate::stored::detail::{DumpDetail, TableDump};
 
 /// Differences of the schemas listed in an error: more is another schema.
 const MISFITS_SHOWN: usize = 100;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::adapters::target::{Target, TargetTrigger};
-use crate::detail::{SequenceState, TableDump};
 use crate::ident::quote_ident;
 use crate::restore::data_only::decide::{emptied, own_keys};
+use crate::stored::detail::{SequenceState, TableDump};
 
 /// Keeps everybody else from the tables: whoever read one between its old rows and its new ones would see none.
 pub(super) fn lock(tables: &[TableDump]) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::adapters::target::Partitioned;
-use crate::detail::SequenceState;
+use crate::stored::detail::SequenceState;
 use crate::test_dump::TestDump;
 
 /// Tables of one column `a` and one row each.

@@ -1,0 +1,154 @@
+//! The table: one row a setting, in the order of the PostgreSQL manual's pages.
+
+use crate::adapters::libpq::{Setting, Treatment};
+
+const HONOURED: Treatment = Treatment::Honoured;
+const IGNORED: Treatment = Treatment::Ignored;
+
+const fn refused(unless: &'static [&'static str]) -> Treatment {
+    Treatment::Refused { unless }
+}
+
+/// A setting with a keyword; an empty `variable` is none.
+const fn row(keyword: &'static str, variable: &'static str, treatment: Treatment, note: &'static str) -> Setting {
+    let variable = if variable.is_empty() { None } else { Some(variable) };
+    Setting { keyword: Some(keyword), variable, treatment, note }
+}
+
+/// A variable without a keyword.
+const fn alone(variable: &'static str, treatment: Treatment, note: &'static str) -> Setting {
+    Setting { keyword: None, variable: Some(variable), treatment, note }
+}
+
+const NO_KERBEROS: &str = "Kerberos is not spoken here";
+const NO_OAUTH: &str = "OAuth is not spoken here";
+const NO_CLIENT_CERTIFICATE: &str = "client certificates are not sent";
+const NO_SCRAM_KEY: &str = "give the password itself";
+const OUR_KEEPALIVES: &str = "probes are always on, after 30 s without traffic";
+
+/// Every setting of libpq 18.
+pub const SETTINGS: &[Setting] = &[
+    row("host", "PGHOST", HONOURED, "name, address or socket folder; several, with commas, are tried in turn"),
+    row(
+        "hostaddr",
+        "PGHOSTADDR",
+        HONOURED,
+        "numeric address to connect to; certificates and password files go by `host`",
+    ),
+    row("port", "PGPORT", HONOURED, "default: 5432"),
+    row("dbname", "PGDATABASE", HONOURED, "the database, where no DATABASE is given"),
+    row("user", "PGUSER", HONOURED, "default: the name of the system's user"),
+    row(
+        "password",
+        "PGPASSWORD",
+        HONOURED,
+        "refused on a command line, which others can read; a password file is better than the variable, too",
+    ),
+    row("passfile", "PGPASSFILE", HONOURED, "default: `~/.pgpass`; must not be readable by others"),
+    row(
+        "require_auth",
+        "PGREQUIREAUTH",
+        HONOURED,
+        "checked before a password is sent; `pg_dump` and `pg_restore` know it since 16",
+    ),
+    row("channel_binding", "PGCHANNELBINDING", HONOURED, "`disable`, `prefer` or `require`"),
+    row("connect_timeout", "PGCONNECT_TIMEOUT", HONOURED, "seconds, for each address; default: 15; 0 means for ever"),
+    row(
+        "client_encoding",
+        "PGCLIENTENCODING",
+        IGNORED,
+        "sessions always speak UTF-8, so that a dump is the same everywhere",
+    ),
+    row(
+        "options",
+        "PGOPTIONS",
+        HONOURED,
+        "`-c NAME=VALUE` and `--NAME=VALUE`, for our sessions, `pg_dump`, `pg_restore` and hooks; what a session sets itself wins",
+    ),
+    row("application_name", "PGAPPNAME", HONOURED, "name of our sessions in `pg_stat_activity`; default: `lastgood`"),
+    row("fallback_application_name", "", HONOURED, "where `application_name` is not set"),
+    row("keepalives", "", IGNORED, OUR_KEEPALIVES),
+    row("keepalives_idle", "", IGNORED, OUR_KEEPALIVES),
+    row("keepalives_interval", "", IGNORED, OUR_KEEPALIVES),
+    row("keepalives_count", "", IGNORED, OUR_KEEPALIVES),
+    row("tcp_user_timeout", "", IGNORED, "a lost connection is found by probes"),
+    row("replication", "", refused(&["false", "off", "no", "0"]), "a dump needs an ordinary session"),
+    row("gssencmode", "PGGSSENCMODE", refused(&["disable", "prefer"]), NO_KERBEROS),
+    row(
+        "sslmode",
+        "PGSSLMODE",
+        HONOURED,
+        "default: `verify-full` over a network, `prefer` on this machine; `allow` is taken as `prefer`",
+    ),
+    row("requiressl", "PGREQUIRESSL", refused(&["0"]), "it is the old name of `sslmode=require`: say that"),
+    row("sslnegotiation", "PGSSLNEGOTIATION", refused(&["postgres"]), "TLS is negotiated as every server knows it"),
+    row("sslcompression", "PGSSLCOMPRESSION", IGNORED, "no current server or library compresses TLS"),
+    row("sslcert", "PGSSLCERT", refused(&[]), NO_CLIENT_CERTIFICATE),
+    row("sslkey", "PGSSLKEY", refused(&[]), NO_CLIENT_CERTIFICATE),
+    row("sslkeylogfile", "", refused(&[]), "keys of connections are not written down"),
+    row("sslpassword", "", refused(&[]), NO_CLIENT_CERTIFICATE),
+    row("sslcertmode", "PGSSLCERTMODE", refused(&["disable", "allow"]), NO_CLIENT_CERTIFICATE),
+    row(
+        "sslrootcert",
+        "PGSSLROOTCERT",
+        HONOURED,
+        "file of authorities, or `system`, which means `verify-full`; default: `~/.postgresql/root.crt`, else the system's",
+    ),
+    row(
+        "sslcrl",
+        "PGSSLCRL",
+        refused(&[]),
+        "lists of revoked certificates are not read, `~/.postgresql/root.crl` neither",
+    ),
+    row("sslcrldir", "PGSSLCRLDIR", refused(&[]), "lists of revoked certificates are not read"),
+    row("sslsni", "PGSSLSNI", refused(&["1"]), "the server's name is always sent"),
+    row("requirepeer", "PGREQUIREPEER", HONOURED, "system user that the server behind a socket must run as"),
+    row(
+        "ssl_min_protocol_version",
+        "PGSSLMINPROTOCOLVERSION",
+        refused(&["TLSv1", "TLSv1.1", "TLSv1.2"]),
+        "TLS 1.2 and 1.3 are spoken",
+    ),
+    row("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", refused(&["TLSv1.3"]), "TLS 1.2 and 1.3 are spoken"),
+    row("min_protocol_version", "PGMINPROTOCOLVERSION", refused(&["3.0"]), "protocol 3.0 is spoken"),
+    row(
+        "max_protocol_version",
+        "PGMAXPROTOCOLVERSION",
+        IGNORED,
+        "protocol 3.0 is spoken, which is the lowest there is",
+    ),
+    row("krbsrvname", "PGKRBSRVNAME", refused(&["postgres"]), NO_KERBEROS),
+    row("gsslib", "PGGSSLIB", IGNORED, "it means something on Windows only"),
+    row("gssdelegation", "PGGSSDELEGATION", refused(&["0"]), NO_KERBEROS),
+    row("scram_client_key", "", refused(&[]), NO_SCRAM_KEY),
+    row("scram_server_key", "", refused(&[]), NO_SCRAM_KEY),
+    row("service", "PGSERVICE", HONOURED, "section of a service file; one that is not there is an error"),
+    row(
+        "servicefile",
+        "PGSERVICEFILE",
+        HONOURED,
+        "the service file; default: `~/.pg_service.conf`. The parameter is one of PostgreSQL 19",
+    ),
+    row(
+        "target_session_attrs",
+        "PGTARGETSESSIONATTRS",
+        HONOURED,
+        "`any`, `read-write`, `read-only`, `primary`, `standby` or `prefer-standby`",
+    ),
+    row(
+        "load_balance_hosts",
+        "PGLOADBALANCEHOSTS",
+        refused(&["disable"]),
+        "hosts are tried in the order in which they stand",
+    ),
+    row("oauth_issuer", "", refused(&[]), NO_OAUTH),
+    row("oauth_client_id", "", refused(&[]), NO_OAUTH),
+    row("oauth_client_secret", "", refused(&[]), NO_OAUTH),
+    row("oauth_scope", "", refused(&[]), NO_OAUTH),
+    alone("PGSYSCONFDIR", HONOURED, "folder of `pg_service.conf`, for services that are not in the file above"),
+    alone("PGDATESTYLE", IGNORED, "a dump's text must not depend on it: sessions use ISO"),
+    alone("PGTZ", IGNORED, "a dump's text must not depend on it"),
+    alone("PGGEQO", IGNORED, "it concerns the planning of queries that are not made here"),
+    alone("PGLOCALEDIR", IGNORED, "messages are not translated"),
+    alone("PGOAUTHDEBUG", IGNORED, NO_OAUTH),
+];

@@ -1,0 +1,123 @@
+//! Drops a local database: a copy of ours, or another one whose name was typed twice.
+
+use serde::Serialize;
+
+use crate::adapters;
+use crate::adapters::connection::{Server, Session};
+use crate::error::{PgError, PgResult};
+use crate::live::local::list::{self, LocalDatabase, Role};
+use crate::live::target_lock::{self, TargetLock};
+use crate::live::temporary::drop_database;
+use crate::run::Run;
+
+/// What would be dropped.
+#[derive(Clone, Debug, Serialize)]
+pub struct DropPlan {
+    /// The server, without secrets.
+    pub server: String,
+    /// The database.
+    pub database: LocalDatabase,
+}
+
+/// What was dropped.
+#[derive(Clone, Debug, Serialize)]
+pub struct DropReport {
+    /// The database.
+    pub database: String,
+    /// Sessions that were in it when it was looked at.
+    pub sessions: u64,
+}
+
+/// Finds the database `name`.
+///
+/// # Errors
+/// [`PgError::NoDatabase`]; [`PgError::Refused`] for what must not be dropped or belongs to a run; connection errors.
+pub async fn prepare_drop(server: &Server, name: &str, run: &Run) -> PgResult<DropPlan> {
+    server.refuse_if_guarded(name)?;
+    run.or_cancelled(async {
+        let admin = server.connect_admin_for(name).await?;
+        let standing = adapters::standing::read(&admin, &[name]).await?;
+        standing.refuse_drop(&server.describe(), name)?;
+        let plan = DropPlan { server: server.describe(), database: find(server, &admin, name).await? };
+        plan.refuse(server)?;
+        Ok(plan)
+    })
+    .await
+}
+
+/// Refuses what [`drop_local`] of this plan would refuse, and changes nothing; but for what nobody has confirmed yet.
+///
+/// # Errors
+/// As [`drop_local`].
+pub async fn check_drop(server: &Server, plan: &DropPlan, confirm: Option<&str>, run: &Run) -> PgResult<()> {
+    plan.refuse(server)?;
+    if confirm.is_some() {
+        plan.refuse_unconfirmed(confirm)?;
+    }
+    run.or_cancelled(target_lock::refuse_if_held(server, plan.database.lock_name())).await
+}
+
+async fn find(server: &Server, admin: &Session, name: &str) -> PgResult<LocalDatabase> {
+    let databases = list::among(admin).await?;
+    let found = databases.into_iter().find(|database| database.name == name);
+    found.ok_or_else(|| PgError::NoDatabase { database: name.to_owned(), server: server.describe() })
+}
+
+impl DropPlan {
+    /// What must not be dropped, and what belongs to a run.
+    fn refuse(&self, server: &Server) -> PgResult<()> {
+        let name = &self.database.name;
+        // A copy is as protected as what it is a copy of.
+        for guarded in [name, self.database.lock_name()] {
+            server.refuse_if_guarded(guarded)?;
+        }
+        if self.database.role == Role::Temporary {
+            return Err(PgError::Refused {
+                what: format!("`{name}` is being built, or was left by a run that was killed"),
+                help: "wait for that run, or run `lastgood pg recover`; nothing was changed".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A copy of ours goes by its name; a database that is none, or that somebody uses as a live one, must be named twice.
+    fn refuse_unconfirmed(&self, confirm: Option<&str>) -> PgResult<()> {
+        let LocalDatabase { name, role, bytes, sessions, .. } = &self.database;
+        if *role != Role::Live || confirm == Some(name) {
+            return Ok(());
+        }
+        let wrong = confirm.map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
+        let bytes = bytes.unwrap_or_default();
+        Err(PgError::Confirm {
+            what: format!(
+                "`{name}` on {} is no copy that lastgood made ({bytes} bytes, {sessions} sessions){wrong}",
+                self.server
+            ),
+            help: format!("confirm with --confirm-database {name}; nothing was changed"),
+        })
+    }
+}
+
+/// Drops what `plan` says; `confirm` is the name of a live database that may be dropped, as somebody typed it.
+///
+/// # Errors
+/// [`PgError::Confirm`] for a live database whose name was not confirmed, [`PgError::Locked`], what the server says.
+pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>, run: &Run) -> PgResult<DropReport> {
+    plan.refuse(server)?;
+    let name = &plan.database.name;
+    plan.refuse_unconfirmed(confirm)?;
+    let lock = TargetLock::acquire(server, plan.database.lock_name()).await?;
+    let admin = server.connect_admin_for(name).await?;
+    let now = find(server, &admin, name).await?;
+    if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
+        return Err(PgError::Refused {
+            what: format!("`{name}` became another database at the same moment"),
+            help: "nothing was changed; look at `lastgood pg ls --local`".to_owned(),
+        });
+    }
+    run.last_chance_to_stop()?;
+    run.step("local.drop", name);
+    drop_database(server, &admin, name).await?;
+    drop(lock);
+    Ok(DropReport { database: name.clone(), sessions: now.sessions })
+}

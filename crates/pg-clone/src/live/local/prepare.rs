@@ -1,0 +1,203 @@
+//! Finds the local database that is meant, and says what restoring or copying it would do; changes nothing.
+
+use serde::Serialize;
+
+use crate::adapters;
+use crate::adapters::connection::Server;
+use crate::config::RestoreOptions;
+use crate::error::{PgError, PgResult};
+use crate::hook::{PlannedHook, Point};
+use crate::live::local::copies::Copies;
+use crate::live::local::list::{self, LocalDatabase, Role};
+use crate::live::local::name::{CopyRole, LocalSource};
+use crate::live::state::Found;
+use crate::live::target_lock;
+use crate::restore::{Problem, Replaced, name_problem, refuse_unconfirmed};
+use crate::run::Run;
+use crate::standing::Undertaking;
+
+/// What a local database is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// It is to be in its target's place.
+    Restore,
+    /// A copy of it is to be there, and known as that.
+    Copy,
+}
+
+/// How the target comes to hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Both exchange their names.
+    Exchange,
+    /// The source is copied by the server, and stays.
+    Duplicate,
+}
+
+/// What restoring or copying a local database would do: what `--dry-run` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct LocalPlan {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How.
+    pub way: Way,
+    /// The database it comes from.
+    pub source: LocalDatabase,
+    /// The server, without secrets.
+    pub server: String,
+    /// The database it goes into.
+    pub target: String,
+    /// The live database of that name, if there is one.
+    pub replaces: Option<Replaced>,
+    /// Whether what is replaced stays as `:previous`.
+    pub keeps_replaced: bool,
+    /// What runs on the copy and after the switch, in order.
+    pub hooks: Vec<PlannedHook>,
+    /// What stands against it: empty when it can go on.
+    pub problems: Vec<Problem>,
+}
+
+impl LocalPlan {
+    /// The points whose hooks run. What comes back by its name was live before, as it is; a copy for somebody's tests is
+    /// nothing that goes live.
+    fn points(&self) -> &'static [Point] {
+        match (self.purpose, self.way) {
+            (Purpose::Copy, _) => &[],
+            (Purpose::Restore, Way::Exchange) => &[Point::PostSwap],
+            (Purpose::Restore, Way::Duplicate) => &[Point::PreSwap, Point::PostSwap],
+        }
+    }
+
+    pub(crate) fn runs(&self, point: Point) -> bool {
+        self.points().contains(&point)
+    }
+
+    pub(crate) fn refuse_problems(&self) -> PgResult<()> {
+        match self.problems.first() {
+            None => Ok(()),
+            Some(problem) => Err(PgError::Refused {
+                what: format!("`{}` cannot become `{}`: {}", self.source.name, self.target, problem.what),
+                help: format!("{}; nothing was changed", problem.help),
+            }),
+        }
+    }
+
+    pub(crate) fn refuse_unconfirmed(&self, options: &RestoreOptions) -> PgResult<()> {
+        refuse_unconfirmed(&self.target, &self.server, self.replaces.as_ref(), options)
+    }
+
+    /// Sessions of a database in use that are ended because the server copies only what nobody uses. Nobody is asked about
+    /// those of a copy that a restore made.
+    #[must_use]
+    pub fn source_sessions(&self) -> u64 {
+        let in_use = matches!(self.source.role, Role::Live | Role::Copy);
+        if self.way == Way::Duplicate && in_use { self.source.sessions } else { 0 }
+    }
+}
+
+/// Finds out what restoring `source` into `target`, or copying it there, would do.
+///
+/// # Errors
+/// [`PgError::Usage`] if it is no local database's name, [`PgError::NoDatabase`] if there is none, connection errors.
+pub async fn prepare(
+    server: &Server,
+    source: &LocalSource,
+    target: &str,
+    purpose: Purpose,
+    options: &RestoreOptions,
+    run: &Run,
+) -> PgResult<LocalPlan> {
+    options.check()?;
+    let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
+    plan.hooks = options.hooks.plan(plan.points());
+    Ok(plan)
+}
+
+/// Refuses what [`restore`](crate::live::local::restore) of this plan would refuse before it makes anything, and changes nothing;
+/// but for what nobody has confirmed yet.
+///
+/// # Errors
+/// As [`restore`](crate::live::local::restore).
+pub async fn check(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<()> {
+    plan.refuse_problems()?;
+    if options.confirm.is_some() {
+        plan.refuse_unconfirmed(options)?;
+    }
+    for name in [plan.target.as_str(), plan.source.lock_name()] {
+        run.or_cancelled(target_lock::refuse_if_held(server, name)).await?;
+    }
+    Ok(())
+}
+
+async fn look(
+    server: &Server,
+    source: &LocalSource,
+    target: &str,
+    purpose: Purpose,
+    force: bool,
+) -> PgResult<LocalPlan> {
+    server.refuse_if_guarded(target)?;
+    let admin = server.connect_admin_for(target).await?;
+    let databases = list::among(&admin).await?;
+    let found: Vec<Found> = databases.iter().map(|database| database.found.clone()).collect();
+    let source_name = match source {
+        LocalSource::Named(name) => name.clone(),
+        LocalSource::Copy(role) => the_copy(&found, target, *role)?.name,
+    };
+    server.refuse_to_disturb(&source_name)?;
+    let source_is = |database: &&LocalDatabase| database.name == source_name;
+    let database = databases.iter().find(source_is).cloned();
+    let database =
+        database.ok_or_else(|| PgError::NoDatabase { database: source_name.clone(), server: server.describe() })?;
+    let replaces = databases.iter().find(|database| database.name == target);
+    let exchange = *source == LocalSource::Copy(CopyRole::Previous) && purpose == Purpose::Restore;
+    let mut plan = LocalPlan {
+        purpose,
+        way: if exchange { Way::Exchange } else { Way::Duplicate },
+        server: server.describe(),
+        target: target.to_owned(),
+        keeps_replaced: exchange && replaces.is_some(),
+        replaces: replaces.map(|live| Replaced { bytes: live.bytes.unwrap_or_default(), sessions: live.sessions }),
+        hooks: Vec::new(),
+        problems: Vec::new(),
+        source: database,
+    };
+    plan.problems.extend(name_problem(target));
+    plan.problems.extend(problem(&plan));
+    let standing = adapters::standing::read(&admin, &[target, &plan.source.name]).await?;
+    let undertaking = Undertaking { target, replaces: true, source: Some(&plan.source.name), force };
+    plan.problems.extend(standing.problems(&plan.server, undertaking));
+    Ok(plan)
+}
+
+/// The copy of `target` in that role.
+pub(crate) fn the_copy(databases: &[Found], target: &str, role: CopyRole) -> PgResult<Found> {
+    let copies = Copies::among(databases, target);
+    let found = match role {
+        CopyRole::Previous => copies.previous,
+        CopyRole::Current => copies.current,
+    };
+    found.ok_or_else(|| PgError::Refused {
+        what: format!("`{target}` has no {}", role.reference()),
+        help:
+            "a restore with --reversible keeps one, and a restore without it drops it; `lastgood pg ls --local` shows \
+               what there is. Nothing was changed"
+                .to_owned(),
+    })
+}
+
+fn problem(plan: &LocalPlan) -> Option<Problem> {
+    let source = &plan.source.name;
+    if *source == plan.target {
+        return Some(Problem {
+            what: "it is that database".to_owned(),
+            help: "name another source or another target".to_owned(),
+        });
+    }
+    (plan.source.role == Role::Temporary).then(|| Problem {
+        what: format!("`{source}` is being built, or was left by a run that was killed"),
+        help: "wait for that run, or run `lastgood pg recover`".to_owned(),
+    })
+}

@@ -1,0 +1,271 @@
+//! Finds what a killed restore left, and finishes or undoes it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use backup_core::progress::SharedProgress;
+use serde::Serialize;
+
+use crate::adapters;
+use crate::adapters::connection::{Server, Session};
+use crate::error::{PgError, PgResult};
+use crate::ident::quote_ident;
+use crate::live::local::duplicate;
+use crate::live::state::{Action, COMMENT_PREFIX, Found, NAME_PREFIX, State, decide, number_in_name, target_number};
+use crate::live::target_lock::{self, TargetLock};
+use crate::live::temporary::{comment, drop_database};
+
+/// How long a killed run's connection may linger on the server, holding its lock.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Between attempts to take such a lock.
+const LINGER_POLL: Duration = Duration::from_millis(100);
+
+/// What was found and done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RecoverReport {
+    /// What was done, in order.
+    pub actions: Vec<Action>,
+    /// The same in words.
+    pub notes: Vec<String>,
+}
+
+/// Looks for databases that a killed run left, and mends what it finds. Cheap when there is nothing: two queries.
+///
+/// # Errors
+/// Connection errors, and statements the server refuses.
+pub async fn recover(server: &Server, progress: &SharedProgress) -> PgResult<RecoverReport> {
+    run(server, progress, true).await
+}
+
+/// Says what [`recover`] would do.
+///
+/// # Errors
+/// As [`recover`].
+pub async fn plan(server: &Server, progress: &SharedProgress) -> PgResult<RecoverReport> {
+    run(server, progress, false).await
+}
+
+async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<RecoverReport> {
+    let admin = server.connect_admin().await?;
+    let targets = pending(&admin).await?;
+    drop(admin);
+    let mut report = RecoverReport::default();
+    for (number, target) in targets {
+        let Some(lock) = wait_for_lock(server, &target, number).await? else {
+            report.notes.push(format!("a restore of `{target}` is running: it was left alone"));
+            continue;
+        };
+        // Looked at again under the lock: what was seen before may have been a run that has just ended well.
+        let admin = lock.session();
+        for action in decide(&look(admin).await?, number) {
+            // What makes the live database whole again is done under every guard, what drops something is not.
+            if drops(&action)
+                && let Err(error) = server.refuse_if_guarded(&target)
+            {
+                report.notes.push(left(&action, &error));
+                continue;
+            }
+            if act {
+                progress.step("recover.act", &words(&action));
+                if !perform(server, admin, &action).await? {
+                    continue;
+                }
+            }
+            report.notes.push(words(&action));
+            report.actions.push(action);
+        }
+    }
+    for note in &report.notes {
+        progress.warn(note.clone());
+    }
+    Ok(report)
+}
+
+/// The targets, by number, of which there is something that no run has finished with.
+///
+/// The server goes on with a killed run's last statement, and the database that it creates shows only at its end; the run's
+/// lock shows all the while, and goes with it.
+async fn pending(admin: &Session) -> PgResult<BTreeMap<u32, String>> {
+    let deadline = Instant::now() + LINGER;
+    loop {
+        // First the locks: a database whose creator's lock was gone is seen.
+        let held = target_lock::held_by_others(admin).await?;
+        let mut targets: BTreeMap<u32, String> = BTreeMap::new();
+        for found in look(admin).await? {
+            match (&found.state, number_in_name(&found.name)) {
+                (Some(state), _) if state.target() != found.name && !state.is_settled() => {
+                    targets.insert(target_number(state.target()), state.target().to_owned());
+                }
+                (None, Some(number)) => {
+                    targets.entry(number).or_default();
+                }
+                _ => {}
+            }
+        }
+        if held.iter().all(|number| targets.contains_key(number)) || Instant::now() > deadline {
+            return Ok(targets);
+        }
+        tokio::time::sleep(LINGER_POLL).await;
+    }
+}
+
+/// Refuses what [`recover`] would be refused by the server where `report` says what it would do; changes nothing.
+///
+/// # Errors
+/// [`PgError::Refused`], connection errors.
+pub async fn check(server: &Server, report: &RecoverReport) -> PgResult<()> {
+    let changes = |action: &&Action| !matches!(action, Action::Mention { .. });
+    let databases: Vec<&str> = report.actions.iter().filter(changes).map(database_of).collect();
+    if databases.is_empty() {
+        return Ok(());
+    }
+    let standing = adapters::standing::read(&*server.connect_admin().await?, &databases).await?;
+    databases.iter().try_for_each(|name| standing.refuse_change(&server.describe(), name))
+}
+
+async fn wait_for_lock(server: &Server, target: &str, number: u32) -> PgResult<Option<TargetLock>> {
+    let deadline = Instant::now() + LINGER;
+    loop {
+        if let Some(lock) = TargetLock::try_acquire(server, target, number).await? {
+            return Ok(Some(lock));
+        }
+        if Instant::now() > deadline {
+            return Ok(None);
+        }
+        tokio::time::sleep(LINGER_POLL).await;
+    }
+}
+
+/// Our databases, and all databases they could be about.
+pub(crate) async fn look(admin: &Session) -> PgResult<Vec<Found>> {
+    let rows = admin
+        .query(
+            "SELECT oid, datname::text, datallowconn, pg_catalog.shobj_description(oid, 'pg_database') \
+             FROM pg_catalog.pg_database ORDER BY oid",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking for what a killed restore left", error))?;
+    let found = rows.iter().map(|row| {
+        let comment: Option<String> = row.get(3);
+        let ours = comment.filter(|comment| comment.starts_with(COMMENT_PREFIX));
+        let state = ours.and_then(|comment| State::from_comment(&comment));
+        Found { oid: row.get(0), name: row.get(1), allow_connections: row.get(2), state }
+    });
+    Ok(found.collect())
+}
+
+/// Does it; false if on a closer look there is nothing to do.
+async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<bool> {
+    match action {
+        Action::AllowConnections { database } => {
+            let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(database));
+            admin.batch_execute(&open).await.map_err(|error| PgError::sql("letting clients in again", error))?;
+        }
+        Action::RenameBack { database, target, comment: text } => {
+            let rename = format!(
+                "BEGIN; ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true; COMMIT",
+                quote_ident(database),
+                quote_ident(target)
+            );
+            admin.batch_execute(&rename).await.map_err(|error| PgError::sql("giving the name back", error))?;
+            comment(admin, target, text.as_deref()).await?;
+        }
+        Action::StayPrevious { database, target, comment: text, replaced } => {
+            let state = State::Previous { target: target.clone(), comment: text.clone(), since: *replaced };
+            comment(admin, database, Some(&state.to_comment())).await?;
+        }
+        Action::DropCopy { database, .. }
+        | Action::DropSuperseded { database, .. }
+        | Action::DropDiscarded { database, .. } => {
+            drop_database(server, admin, database).await?;
+        }
+        Action::DropUnmarked { database } => {
+            if !duplicate::is_unmarked(admin, database).await? && !is_empty(server, database).await? {
+                return Ok(false);
+            }
+            drop_database(server, admin, database).await?;
+        }
+        Action::Mention { .. } => {}
+    }
+    Ok(true)
+}
+
+/// Whether a database holds nothing of anybody's.
+async fn is_empty(server: &Server, database: &str) -> PgResult<bool> {
+    debug_assert!(database.starts_with(NAME_PREFIX));
+    let Ok(session) = server.connect(database).await else { return Ok(false) };
+    let row = session
+        .query_one(
+            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking into an unmarked database", error))?;
+    Ok(row.get::<_, i64>(0) == 0)
+}
+
+/// Whether a database goes.
+fn drops(action: &Action) -> bool {
+    match action {
+        Action::DropCopy { .. }
+        | Action::DropSuperseded { .. }
+        | Action::DropDiscarded { .. }
+        | Action::DropUnmarked { .. } => true,
+        Action::AllowConnections { .. }
+        | Action::RenameBack { .. }
+        | Action::StayPrevious { .. }
+        | Action::Mention { .. } => false,
+    }
+}
+
+/// What is said of a database that a guard keeps.
+fn left(action: &Action, error: &PgError) -> String {
+    format!("a restore was killed, and what it left, `{}`, was kept: {error}", database_of(action))
+}
+
+fn database_of(action: &Action) -> &str {
+    match action {
+        Action::DropCopy { database, .. }
+        | Action::DropSuperseded { database, .. }
+        | Action::DropDiscarded { database, .. }
+        | Action::DropUnmarked { database }
+        | Action::AllowConnections { database }
+        | Action::RenameBack { database, .. }
+        | Action::StayPrevious { database, .. }
+        | Action::Mention { database, .. } => database,
+    }
+}
+
+fn words(action: &Action) -> String {
+    match action {
+        Action::AllowConnections { database } => {
+            format!("a swap of `{database}` was killed before the switch: clients were let in again, it is unchanged")
+        }
+        Action::RenameBack { database, target, .. } => {
+            format!("`{target}` was missing and its replaced database `{database}` was there: it got its name back")
+        }
+        Action::DropCopy { database, target } => {
+            format!("a restore of `{target}` was killed: its unfinished copy `{database}` was dropped")
+        }
+        Action::DropSuperseded { database, target } => {
+            format!(
+                "a restore of `{target}` was killed after the switch: the replaced database `{database}` was dropped"
+            )
+        }
+        Action::DropDiscarded { database, target } => {
+            format!("a restore of `{target}` was killed after the switch: its earlier copy `{database}` was dropped")
+        }
+        Action::StayPrevious { database, target, .. } => {
+            format!("`{database}` was to become `{target}` again and was killed before the switch: it is unchanged")
+        }
+        Action::DropUnmarked { database } => {
+            format!("a run was killed as it began: its unmarked database `{database}` was dropped")
+        }
+        Action::Mention { database, target } => {
+            format!("`{database}` was kept from a restore of `{target}`: drop it when you need it no longer")
+        }
+    }
+}

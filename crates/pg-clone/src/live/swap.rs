@@ -1,0 +1,432 @@
+//! The swap: the complete copy takes the live database's name in one transaction.
+//!
+//! Clients are turned away first and their sessions ended, because a rename waits for every session of the database and
+//! polls only ten times a second (postgres.md 2.3: 16 ms instead of 120). What is going on stands in the copy's
+//! comment before the door is closed, so that [`crate::live::recover`] can open it again after a kill.
+
+mod moves;
+mod others;
+mod settle;
+mod statements;
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_postgres::error::SqlState;
+
+use crate::adapters::connection::{Server, Session};
+use crate::error::{PgError, PgResult};
+use crate::live::state::{Found, Live, State};
+use crate::live::swap::moves::{Move, Pristine, Replaced, Switch};
+use crate::live::swap::others::MAY_END;
+use crate::live::swap::settle::Backend;
+use crate::live::target_lock::TargetLock;
+use crate::live::temporary::{Temporary, comment, drop_database};
+use crate::run::Run;
+use crate::settings::DatabaseSettings;
+
+/// How long sessions may take to end before we give up and let everybody in again: a backend notices at its next
+/// interrupt check, which is milliseconds away unless it is stuck in the kernel.
+const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Between looks at who is still there.
+const TERMINATE_POLL: Duration = Duration::from_millis(2);
+
+/// How long each statement of the exchange may take, attempt by attempt, in milliseconds; 0 leaves it to the server. A
+/// client that is just being turned away still counts as connected while its process ends. The server would look again
+/// only after 100 ms; we give up and try again at once, and more patiently should it be the machine that is slow.
+const RENAME_TIMEOUTS_MS: [u32; 9] = [10, 10, 10, 20, 20, 40, 80, 160, 0];
+
+/// SQLSTATE of a statement that took too long: query_canceled.
+const TOOK_TOO_LONG: &str = "57014";
+
+/// SQLSTATE by which the renames say that the names did not mean what they meant before: division_by_zero.
+const NAMES_CHANGED: &str = "22012";
+
+/// Which copy is to replace which database, and what becomes of others.
+#[derive(Debug)]
+pub struct SwapRequest<'a> {
+    lock: &'a TargetLock,
+    incoming: (u32, String),
+    settings: Option<&'a DatabaseSettings>,
+    force: bool,
+    returning: Option<Returning>,
+    replaced: Replaced,
+    pristine: Option<Pristine>,
+    void: Vec<Found>,
+    mark: Option<State>,
+}
+
+impl<'a> SwapRequest<'a> {
+    /// `temporary` is to become the lock's target, with the comment and connection limit of `settings`, and what it
+    /// replaces is dropped. `force` swaps although replication slots or subscriptions are bound to the live database.
+    #[must_use]
+    pub fn new(
+        lock: &'a TargetLock,
+        temporary: &'a Temporary,
+        settings: Option<&'a DatabaseSettings>,
+        force: bool,
+    ) -> Self {
+        Self::of(lock, (temporary.oid(), temporary.name().to_owned()), settings, force)
+    }
+
+    /// `previous`, which a swap of before replaced, is to get its name back, and the one that has it now becomes the
+    /// `:previous` in its place.
+    pub(crate) fn toggle(
+        lock: &'a TargetLock,
+        previous: &Found,
+        settings: Option<&'a DatabaseSettings>,
+        force: bool,
+    ) -> Self {
+        let returning = previous.state.as_ref().and_then(|state| Returning::of(state, previous.allow_connections));
+        Self {
+            replaced: Replaced::Kept(previous.name.clone()),
+            returning,
+            ..Self::of(lock, (previous.oid, previous.name.clone()), settings, force)
+        }
+    }
+
+    fn of(lock: &'a TargetLock, incoming: (u32, String), settings: Option<&'a DatabaseSettings>, force: bool) -> Self {
+        let (returning, pristine, void, mark) = (None, None, Vec::new(), None);
+        let replaced = Replaced::Dropped;
+        Self { lock, incoming, settings, force, returning, replaced, pristine, void, mark }
+    }
+
+    /// Keeps what is replaced under the name `previous`, and `pristine`, which holds `dump`, under the name `current`.
+    pub(crate) fn reversible(mut self, previous: String, pristine: &Temporary, current: String, dump: &str) -> Self {
+        self.replaced = Replaced::Kept(previous);
+        let (oid, name) = (pristine.oid(), pristine.name().to_owned());
+        self.pristine = Some(Pristine { oid, name, to: current, dump: dump.to_owned() });
+        self
+    }
+
+    /// Makes copies of before void in the same switch; they are dropped after it.
+    pub(crate) fn discarding(mut self, void: impl IntoIterator<Item = Found>) -> Self {
+        self.void.extend(void);
+        self
+    }
+
+    /// Writes this on the database that takes the name, in place of its own comment.
+    pub(crate) fn marked(mut self, mark: State) -> Self {
+        self.mark = Some(mark);
+        self
+    }
+}
+
+/// What a `:previous` must be again should its return fail.
+#[derive(Clone, Debug)]
+struct Returning {
+    comment: Option<String>,
+    replaced: Timestamp,
+    allow_connections: bool,
+}
+
+impl Returning {
+    fn of(state: &State, allow_connections: bool) -> Option<Self> {
+        match state {
+            State::Previous { comment, since: replaced, .. } | State::Returning { comment, replaced, .. } => {
+                Some(Self { comment: comment.clone(), replaced: *replaced, allow_connections })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a swap did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SwapReport {
+    /// Whether a live database was replaced.
+    pub replaced: bool,
+    /// Milliseconds from the door closing to the new database answering to the name.
+    pub outage_ms: u64,
+    /// Sessions that were ended.
+    pub terminated: u64,
+    /// How often the exchange of the names was tried.
+    pub attempts: u64,
+}
+
+/// Swaps. It runs to its end on a task of its own: whoever stops waiting for it leaves no door closed.
+///
+/// # Errors
+/// [`PgError`]; on every one of them the live database is as it was, so are the copies, and it accepts connections. Should the server be lost
+/// for good in between, a warning says so, and [`crate::live::recover`] opens the door when it is back.
+pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgResult<SwapReport> {
+    server.refuse_if_guarded(request.lock.target())?;
+    let (copy_oid, copy) = request.incoming.clone();
+    let swap = Swap {
+        server: server.clone(),
+        admin: request.lock.share(),
+        target: request.lock.target().to_owned(),
+        copy,
+        copy_oid,
+        settings: request.settings.cloned(),
+        force: request.force,
+        returning: request.returning.clone(),
+        replaced: request.replaced.clone(),
+        pristine: request.pristine.clone(),
+        void: request.void.clone(),
+        mark: request.mark.clone(),
+        run: run.clone(),
+    };
+    tokio::spawn(swap.run()).await.unwrap_or_else(|_| Err(died()))
+}
+
+fn died() -> PgError {
+    PgError::Refused {
+        what: "the swap ended unexpectedly".to_owned(),
+        help: "please report it; `lastgood pg recover` finishes or undoes what it had begun".to_owned(),
+    }
+}
+
+/// A swap with everything it needs.
+#[derive(Debug)]
+struct Swap {
+    server: Server,
+    /// Holds the target's lock.
+    admin: Arc<Session>,
+    target: String,
+    copy: String,
+    copy_oid: u32,
+    settings: Option<DatabaseSettings>,
+    force: bool,
+    returning: Option<Returning>,
+    replaced: Replaced,
+    pristine: Option<Pristine>,
+    void: Vec<Found>,
+    mark: Option<State>,
+    run: Run,
+}
+
+/// How a switch went.
+#[derive(Debug)]
+struct Switched {
+    terminated: u64,
+    attempts: u64,
+}
+
+impl Swap {
+    async fn run(self) -> PgResult<SwapReport> {
+        let live = self.live().await?;
+        if let Some(live) = &live {
+            self.check_bound(live).await?;
+            others::refuse(&self.admin, &self.target).await?;
+        }
+        let backend = Backend::of(&self.admin).await?;
+        self.run.step("swap.mark", &self.target);
+        comment(&self.admin, &self.copy, Some(&self.intention(live.as_ref()).to_comment())).await?;
+        let moves = self.moves(live.as_ref());
+
+        let closed = Instant::now();
+        // A receiver of events that panics must not leave the door closed either.
+        let switched = AssertUnwindSafe(self.switch(live.as_ref(), &moves)).catch_unwind().await;
+        let (switched, outage) = match switched.unwrap_or_else(|_| Err(died())) {
+            Ok(switched) => (switched, closed.elapsed()),
+            Err(error) => (self.settle(live.as_ref(), &backend, error).await?, closed.elapsed()),
+        };
+        self.run.step("swap.committed", &self.target);
+        self.finish(live.as_ref(), &moves).await;
+        Ok(SwapReport {
+            replaced: live.is_some(),
+            outage_ms: u64::try_from(outage.as_millis()).unwrap_or(u64::MAX),
+            terminated: switched.terminated,
+            attempts: switched.attempts,
+        })
+    }
+
+    async fn live(&self) -> PgResult<Option<Live>> {
+        let row = self
+            .admin
+            .query_opt(
+                "SELECT oid, datallowconn, datistemplate FROM pg_catalog.pg_database WHERE datname = $1",
+                &[&self.target],
+            )
+            .await
+            .map_err(|error| PgError::sql("looking at the live database", error))?;
+        let Some(row) = row else { return Ok(None) };
+        if row.get(2) {
+            return Err(PgError::Refused {
+                what: format!("`{}` is a template database", self.target),
+                help: "restore into another name with --into; nothing was changed".to_owned(),
+            });
+        }
+        Ok(Some(Live { oid: row.get(0), allow_connections: row.get(1) }))
+    }
+
+    /// What is tied to the live database and would break or block.
+    async fn check_bound(&self, live: &Live) -> PgResult<()> {
+        let row = self
+            .admin
+            .query_one(
+                "SELECT (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = $1), \
+                   (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = $1), \
+                   (SELECT count(*) FROM pg_catalog.pg_subscription WHERE subdbid = $2)",
+                &[&self.target, &live.oid],
+            )
+            .await
+            .map_err(|error| PgError::sql("checking what is bound to the live database", error))?;
+        let [prepared, slots, subscriptions]: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+        let target = &self.target;
+        if prepared > 0 {
+            return Err(PgError::Refused {
+                what: format!(
+                    "`{target}` has {prepared} prepared transactions, which would keep it from being renamed"
+                ),
+                help: "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts); nothing was changed"
+                    .to_owned(),
+            });
+        }
+        if slots + subscriptions > 0 && !self.force {
+            return Err(PgError::Refused {
+                what: format!(
+                    "logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"
+                ),
+                help: "drop the slots and subscriptions, or say --force; nothing was changed".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// What is written on the incoming database before any door is closed.
+    fn intention(&self, live: Option<&Live>) -> State {
+        let (target, live, since) = (self.target.clone(), live.cloned(), Timestamp::now());
+        match &self.returning {
+            None => {
+                let also = self.void.iter();
+                let also = also.map(|found| Live { oid: found.oid, allow_connections: found.allow_connections });
+                State::Swapping { target, live, also: also.collect(), since }
+            }
+            Some(Returning { comment, replaced, allow_connections }) => State::Returning {
+                target,
+                live,
+                allow_connections: *allow_connections,
+                comment: comment.clone(),
+                replaced: *replaced,
+                since,
+            },
+        }
+    }
+
+    fn moves(&self, live: Option<&Live>) -> Vec<Move> {
+        let own_comment = self.settings.as_ref().and_then(|settings| settings.comment.as_deref());
+        let mark = self.mark.as_ref().map(State::to_comment);
+        let switch = Switch {
+            target: &self.target,
+            incoming: (self.copy_oid, &self.copy),
+            live,
+            replaced: &self.replaced,
+            pristine: self.pristine.as_ref(),
+            void: &self.void,
+            own_comment,
+            comment: mark.as_deref().or(own_comment),
+            connection_limit: self.settings.as_ref().map_or(-1, |settings| settings.connection_limit),
+        };
+        switch.moves(Timestamp::now())
+    }
+
+    /// Closes the doors, empties the rooms, exchanges the names.
+    async fn switch(&self, live: Option<&Live>, moves: &[Move]) -> PgResult<Switched> {
+        self.run.step("swap.forbid", &self.target);
+        let databases: Vec<String> = live
+            .map(|_| &self.target)
+            .into_iter()
+            .chain([&self.copy])
+            .chain(self.void.iter().map(|found| &found.name))
+            .cloned()
+            .collect();
+        let close = statements::close(&databases);
+        self.admin.batch_execute(&close).await.map_err(|error| PgError::sql("turning clients away", error))?;
+        self.run.step("swap.terminate", &self.target);
+        let terminated = terminate(&self.admin, &self.target, &databases).await?;
+        self.run.step("swap.rename", &self.target);
+        let attempts = self.exchange(moves).await?;
+        Ok(Switched { terminated, attempts })
+    }
+
+    /// Exchanges the names; returns how many attempts it took.
+    async fn exchange(&self, moves: &[Move]) -> PgResult<u64> {
+        let mut attempts = 0;
+        let mut timeouts = RENAME_TIMEOUTS_MS.into_iter().peekable();
+        while let Some(timeout_ms) = timeouts.next() {
+            attempts += 1;
+            let Err(error) = self.admin.batch_execute(&statements::exchange(moves, timeout_ms)).await else {
+                break;
+            };
+            match error.code().map(SqlState::code) {
+                Some(TOOK_TOO_LONG) if timeouts.peek().is_some() => {}
+                Some(NAMES_CHANGED) => {
+                    return Err(PgError::Refused {
+                        what: format!("somebody else replaced `{}` at the same moment", self.target),
+                        help: "nothing was changed; run the restore again".to_owned(),
+                    });
+                }
+                _ => return Err(PgError::sql("exchanging the names", error)),
+            }
+        }
+        Ok(attempts)
+    }
+
+    /// Tries the new database and drops what it replaced. The switch has happened: what fails here is told, and no failure.
+    async fn finish(&self, live: Option<&Live>, moves: &[Move]) {
+        self.run.step("swap.verify", &self.target);
+        if live.is_none_or(|live| live.allow_connections)
+            && let Err(error) = self.server.connect(&self.target).await
+        {
+            self.run.progress.warn(format!("`{}` was switched, and cannot be connected to: {error}", self.target));
+        }
+        for doomed in moves.iter().filter(|one| one.doomed) {
+            self.run.step("swap.drop", &doomed.to);
+            if let Err(error) = self.drop(&doomed.to).await {
+                self.run.progress.warn(format!(
+                    "the replaced database `{}` could not be dropped ({error}): `lastgood pg recover` does it later",
+                    doomed.to
+                ));
+            }
+        }
+    }
+
+    async fn drop(&self, database: &str) -> PgResult<()> {
+        if !self.admin.is_closed() {
+            return drop_database(&self.server, &self.admin, database).await;
+        }
+        let admin = self.server.connect_admin_for(&self.target).await?;
+        drop_database(&self.server, &admin, database).await
+    }
+}
+
+/// Ends every session of these databases; returns how many the target had. Autovacuum's end by themselves: the rename asks
+/// them to, and only a superuser could.
+async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgResult<u64> {
+    // Whoever is no superuser is told nothing of others' sessions but their role, not even what kind they are.
+    let statement = format!(
+        "SELECT pid, CASE WHEN usesysid IS NULL OR {MAY_END} THEN pg_catalog.pg_terminate_backend(pid) END, datname::text \
+         FROM pg_catalog.pg_stat_activity a WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
+           AND (usesysid IS NOT NULL OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))"
+    );
+    let deadline = Instant::now() + TERMINATE_TIMEOUT;
+    let mut ended = BTreeSet::new();
+    loop {
+        let rows = admin
+            .query(&statement, &[&databases])
+            .await
+            .map_err(|error| PgError::sql("ending the sessions of the live database", error))?;
+        if rows.is_empty() {
+            return Ok(ended.len() as u64);
+        }
+        // Sessions of the copy are our own, lingering: not worth a word.
+        let of_target = rows.iter().filter(|row| row.get::<_, &str>(2) == target);
+        ended.extend(of_target.map(|row| row.get::<_, i32>(0)));
+        if Instant::now() > deadline {
+            let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
+            return Err(PgError::Refused {
+                what: format!("server processes {} do not end", pids.join(", ")),
+                help: "the live database is open again and unchanged; end them and run the restore again".to_owned(),
+            });
+        }
+        tokio::time::sleep(TERMINATE_POLL).await;
+    }
+}

@@ -1,0 +1,132 @@
+//! What `pg_dump` and `pg_restore` print, message by message: harmless by a written rule, or fatal.
+//!
+//! `pg_restore` goes on after an error and says so only in its exit code, and tools that look at neither have reported
+//! empty databases as restored. Here every message that no rule of [`ALLOW_LIST`] covers stops the restore, messages this
+//! parser does not understand included.
+
+mod allow_list;
+mod identifier;
+mod parse;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use allow_list::{ALLOW_LIST, MANAGED_ROLES, Reason, Rule};
+pub use parse::{Message, Severity};
+
+use crate::stored::detail::ForeignKey;
+
+/// Most messages of each sort that are kept; all are counted. A restore with more needs no further evidence.
+pub const MESSAGES_KEPT_MAX: usize = 1_000;
+
+/// What is known beforehand to fail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// Foreign keys that refer to tables left out of the dump.
+    pub excluded_foreign_keys: Vec<ForeignKey>,
+    /// The restoring role is none of a superuser's on a managed server: what only others may do is left out.
+    pub managed: bool,
+    /// `pg_restore` is of 17 or newer and the server is not.
+    pub unknown_setting: bool,
+}
+
+/// A message that a rule allows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Harmless {
+    /// The rule.
+    pub reason: Reason,
+    /// The message.
+    pub message: Message,
+}
+
+/// What a program printed, sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Classified {
+    /// Messages that a rule allows, the first [`MESSAGES_KEPT_MAX`].
+    pub harmless: Vec<Harmless>,
+    /// How many there were.
+    pub harmless_count: u64,
+    /// All others, the first [`MESSAGES_KEPT_MAX`].
+    pub fatal: Vec<Message>,
+    /// How many there were.
+    pub fatal_count: u64,
+    /// `errors ignored on restore: N`, printed by a `pg_restore` that reached its end.
+    pub errors_ignored: Option<u64>,
+}
+
+impl Classified {
+    /// Whether a `pg_restore` that ended with `exit_code` did all it should: 0, or 1 with the summary it prints at its
+    /// end, and nothing fatal either way. A killed program has no exit code and did not.
+    #[must_use]
+    pub fn accepts(&self, exit_code: Option<i32>) -> bool {
+        let reached_its_end = match exit_code {
+            Some(0) => true,
+            Some(1) => self.errors_ignored.is_some(),
+            _ => false,
+        };
+        reached_its_end && self.fatal_count == 0
+    }
+}
+
+/// Sorts everything a `pg_restore` or `pg_dump` printed on stderr. It must run with `LC_ALL=C` and without `--verbose`;
+/// messages in another language match no rule, so they are fatal.
+#[must_use]
+pub fn classify(stderr: &str, expectations: &Expectations) -> Classified {
+    let mut classified = Classified::default();
+    let mut errors = 0;
+    for message in parse::messages(stderr) {
+        if let Some(count) = message.errors_ignored() {
+            classified.errors_ignored = Some(count);
+            continue;
+        }
+        errors += u64::from(message.severity == Severity::Error);
+        classified.add(message, expectations);
+    }
+    if classified.errors_ignored.is_some_and(|ignored| ignored != errors) {
+        // Something was printed that looked like part of another message.
+        let text = format!("pg_restore ignored {} errors and printed {errors}", classified.errors_ignored.unwrap_or(0));
+        classified.add(Message::unexplained(&text), expectations);
+    }
+    classified
+}
+
+impl Classified {
+    fn add(&mut self, message: Message, expectations: &Expectations) {
+        if let Some(reason) = allow_list::reason(&message, expectations) {
+            self.harmless_count += 1;
+            if self.harmless.len() < MESSAGES_KEPT_MAX {
+                self.harmless.push(Harmless { reason, message });
+            }
+        } else {
+            self.fatal_count += 1;
+            if self.fatal.len() < MESSAGES_KEPT_MAX {
+                self.fatal.push(message);
+            }
+        }
+    }
+}
+
+/// The message and the first line of its command, in one line.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.text.lines().map(str::trim).filter(|line| !line.is_empty());
+        f.write_str(lines.next().unwrap_or("an empty message"))?;
+        for line in lines {
+            write!(f, "; {line}")?;
+        }
+        match self.command.as_deref().and_then(|command| command.lines().next()) {
+            Some(command) => write!(f, " (`{}`)", command.trim_end()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Harmless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is harmless: {}", self.message, self.reason.why())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Tests against what `pg_restore` and `pg_dump` 15 printed in real runs (`tests/fixtures/stderr`).
+
+use proptest::prelude::*;
+
+use super::*;
+
+macro_rules! printed {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/fixtures/stderr/", $name, ".stderr"))
+    };
+}
+
+fn sorted(stderr: &str) -> Classified {
+    classify(stderr, &Expectations::default())
+}
+
+fn reasons(classified: &Classified) -> Vec<Reason> {
+    classified.harmless.iter().map(|harmless| harmless.reason).collect()
+}
+
+fn key(schema: &str, table: &str, name: &str) -> ForeignKey {
+    ForeignKey { schema: schema.into(), table: table.into(), name: name.into() }
+}
+
+#[test]
+fn p6_managed_roles_and_extension_comments_are_warnings() {
+    let classified = sorted(printed!("managed_roles_exist"));
+    assert_eq!(classified.fatal, []);
+    use Reason::{ExtensionComment, ManagedRole};
+    assert_eq!(reasons(&classified), [ExtensionComment, ManagedRole, ManagedRole, ManagedRole]);
+    assert!(classified.accepts(Some(1)));
+    assert!(!classified.accepts(None) && !classified.accepts(Some(2)));
+}
+
+#[test]
+fn a_privilege_lost_together_with_a_managed_role_s_is_fatal() {
+    let classified = sorted(printed!("managed_roles_missing"));
+    let fatal: Vec<_> = classified.fatal.iter().map(ToString::to_string).collect();
+    let said = "could not execute query: ERROR:  role \"rds_superuser\" does not exist";
+    assert_eq!(fatal, [format!("{said} (`GRANT SELECT ON TABLE public.mixed TO rds_superuser;`)")]);
+    assert!(classified.harmless.iter().all(|harmless| harmless.reason == Reason::ManagedRole));
+    assert_eq!(classified.harmless_count + 1, classified.errors_ignored.unwrap());
+    assert!(!classified.accepts(Some(1)));
+}
+
+#[test]
+fn foreign_keys_to_excluded_tables_are_harmless_only_if_expected() {
+    let stderr = printed!("excluded_foreign_keys");
+    assert_eq!(sorted(stderr).fatal_count, 4);
+    let excluded_foreign_keys = vec![
+        key("Odd\"s", "Ch.ild", "F k"),
+        key("public", "child", "child_pid_fk"),
+        key("public", "parts", "parts_fk"),
+    ];
+    let expected = classify(stderr, &Expectations { excluded_foreign_keys, ..Expectations::default() });
+    assert_eq!(expected.fatal, []);
+    assert_eq!(reasons(&expected), [Reason::ExcludedForeignKey; 4]);
+    let excluded_foreign_keys = vec![key("public", "child", "child_pid_fk")];
+    let others = classify(stderr, &Expectations { excluded_foreign_keys, ..Expectations::default() });
+    assert_eq!((others.harmless_count, others.fatal_count), (2, 2));
+}
+
+#[test]
+fn p5_unknown_errors_are_fatal_with_their_command() {
+    let classified = sorted(printed!("everything_exists"));
+    assert_eq!((classified.harmless_count, classified.fatal_count), (4, 3));
+    let first = &classified.fatal[0];
+    assert_eq!(first.text, "could not execute query: ERROR:  relation \"plainly\" already exists");
+    assert_eq!(first.command.as_deref(), Some("CREATE TABLE public.plainly (\n    a integer\n);"));
+    assert!(!classified.accepts(Some(1)));
+}
+
+#[test]
+fn a_function_that_imitates_messages_deceives_nobody() {
+    let classified = sorted(printed!("spoof_in_a_function"));
+    assert_eq!(classified.errors_ignored, Some(3));
+    // The imitated error makes four, and pg_restore counted three.
+    assert!(classified.fatal.iter().any(|message| message.text == "pg_restore ignored 3 errors and printed 4"));
+    assert!(!classified.accepts(Some(1)) && !classified.accepts(Some(0)));
+}
+
+#[test]
+fn a_cut_archive_is_fatal_whatever_the_exit_code() {
+    let classified = sorted(printed!("cut"));
+    assert_eq!(classified.fatal_count, 1);
+    assert!(!classified.accepts(Some(1)) && !classified.accepts(Some(0)));
+}
+
+#[test]
+fn circular_foreign_keys_are_a_warning() {
+    let classified = sorted(printed!("circular"));
+    assert_eq!(reasons(&classified), [Reason::CircularForeignKeys]);
+    assert!(classified.harmless[0].message.text.contains("hint: "));
+    assert!(classified.accepts(Some(0)));
+}
+
+#[test]
+fn what_every_database_has_may_exist_already() {
+    let said = |error: &str, command: &str| {
+        let stderr = format!(
+            "pg_restore: while PROCESSING TOC:\npg_restore: from TOC entry 5; 2615 2200 SCHEMA public postgres\n\
+             pg_restore: error: could not execute query: ERROR:  {error}\nCommand was: {command}\n\n\n\
+             pg_restore: warning: errors ignored on restore: 1\n"
+        );
+        reasons(&sorted(&stderr))
+    };
+    assert_eq!(said("schema \"public\" already exists", "CREATE SCHEMA public;"), [Reason::PublicSchemaExists]);
+    assert_eq!(said("schema \"sales\" already exists", "CREATE SCHEMA sales;"), []);
+    let comment = "COMMENT ON SCHEMA public IS 'standard public schema';";
+    assert_eq!(said("must be owner of schema public", comment), [Reason::PublicSchemaComment]);
+    assert_eq!(said("must be owner of schema public", "GRANT ALL ON SCHEMA public TO shop;"), []);
+    let language = "CREATE OR REPLACE PROCEDURAL LANGUAGE plpgsql;";
+    assert_eq!(said("language \"plpgsql\" already exists", language), [Reason::PlpgsqlExists]);
+    assert_eq!(said("must be owner of extension hstore", "ALTER EXTENSION hstore SET SCHEMA x;"), []);
+    let grant = "GRANT SELECT ON TABLE public.t TO rdsadmin;\nREVOKE ALL ON TABLE public.t FROM PUBLIC;";
+    assert_eq!(said("role \"rdsadmin\" does not exist", grant), []);
+    let session = "SET SESSION AUTHORIZATION rdsadmin;\nGRANT SELECT ON TABLE public.t TO rds_iam;\n\
+                   RESET SESSION AUTHORIZATION;";
+    assert_eq!(said("role \"rdsadmin\" does not exist", session), [Reason::ManagedRole]);
+    assert_eq!(said("role \"rdsadmin2\" does not exist", "ALTER TABLE public.t OWNER TO rdsadmin2;"), []);
+    assert_eq!(said("role \"rdsadmin\" does not exist", "CREATE POLICY p ON public.t TO rdsadmin USING (true);"), []);
+}
+
+#[test]
+fn what_is_no_message_is_fatal() {
+    for stderr in [
+        "Segmentation fault\n",
+        "pg_restore: creating TABLE \"public.t\"\n",
+        "pg_restore: warning: something new\n",
+        "pg_restore: error: could not execute query: FEHLER:  Schema »public« existiert bereits\nCommand was: CREATE SCHEMA public;\n",
+    ] {
+        assert_eq!(sorted(stderr).fatal_count, 1, "{stderr}");
+    }
+    assert_eq!(sorted("\n\n"), Classified::default());
+    assert!(sorted("").accepts(Some(0)));
+    assert!(!sorted("").accepts(Some(1)), "an exit code without a reason");
+}
+
+#[test]
+fn a_setting_of_a_newer_pg_restore_is_harmless_only_on_an_older_server() {
+    let stderr = "pg_restore: while INITIALIZING:\n\
+        pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter \"transaction_timeout\"\n\
+        Command was: SET transaction_timeout = 0;\n\n\
+        pg_restore: warning: errors ignored on restore: 1\n";
+    let newer = Expectations { unknown_setting: true, ..Expectations::default() };
+    let classified = classify(stderr, &newer);
+    assert!(classified.accepts(Some(1)));
+    assert_eq!(classified.harmless[0].reason, Reason::UnknownSetting);
+    assert!(!classify(stderr, &Expectations::default()).accepts(Some(1)));
+    let other = stderr.replace("transaction_timeout", "search_path");
+    assert!(!classify(&other, &newer).accepts(Some(1)));
+}
+
+#[test]
+fn a_flood_is_counted_and_not_kept() {
+    let one = "pg_restore: error: could not execute query: ERROR:  relation \"x\" does not exist\nCommand was: SELECT 1;\n\n\n";
+    let flood = one.repeat(50_000) + &"x".repeat(100_000) + "\n" + &"y\n".repeat(100_000);
+    let classified = sorted(&flood);
+    assert_eq!((classified.fatal_count, classified.fatal.len()), (50_000, MESSAGES_KEPT_MAX));
+    let long = sorted(&(one.trim_end().to_owned() + "\n" + &"é".repeat(100_000) + "\n" + &"\n".repeat(100_000)));
+    assert!(long.fatal[0].is_cut);
+    assert!(long.fatal[0].command.as_ref().unwrap().len() <= 4096);
+}
+
+proptest! {
+    #[test]
+    fn nothing_printed_later_hides_an_error(lines in prop::collection::vec(
+        prop_oneof![
+            "pg_restore: (error|warning|detail|hint|while|from TOC entry): .{0,20}",
+            "Command was: .{0,30}",
+            Just("Command was: COMMENT ON EXTENSION x IS 'y';".to_owned()),
+            Just("pg_restore: error: could not execute query: ERROR:  must be owner of extension x".to_owned()),
+            Just("pg_restore: warning: errors ignored on restore: 1".to_owned()),
+            ".{0,20}",
+        ], 0..20)) {
+        let classified = sorted(&format!("pg_restore: error: something\n{}", lines.join("\n")));
+        prop_assert!(classified.fatal_count > 0);
+        prop_assert!(!classified.accepts(Some(0)) && !classified.accepts(Some(1)));
+    }
+}

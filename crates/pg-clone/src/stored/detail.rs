@@ -1,0 +1,191 @@
+//! What a dump's manifest says beyond the common fields: `detail` of `manifest.json` for kind `pg`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::DatabaseSettings;
+use crate::stored::frame_hash::FrameHash;
+use crate::stored::row_hash::RowHash;
+
+/// Role of the part holding the schema archive, as `pg_dump -Fc --schema-only` wrote it.
+pub const ROLE_SCHEMA: &str = "schema";
+/// Role of packs of table rows.
+pub const ROLE_DATA: &str = "data";
+/// Role of packs of large objects.
+pub const ROLE_LARGE_OBJECTS: &str = "large-objects";
+
+/// Everything about a dump that only pg-clone understands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DumpDetail {
+    /// The server the dump was taken from.
+    pub server: ServerInfo,
+    /// Version of the `pg_dump` that wrote the schema archive.
+    pub pg_dump_version: String,
+    /// Owner, privileges, settings, encoding and locale of the database.
+    pub database: DatabaseSettings,
+    /// What was left out on request.
+    pub filters: Filters,
+    /// Installed extensions.
+    pub extensions: Vec<Extension>,
+    /// Roles that own something in the database or have a privilege on it.
+    pub roles: Vec<String>,
+    /// Tables whose rows are in the dump, ordered by schema and name.
+    pub tables: Vec<TableDump>,
+    /// States of the sequences.
+    pub sequences: Vec<SequenceState>,
+    /// Materialized views, in the order in which they can be refreshed.
+    pub matviews: Vec<MatviewState>,
+    /// Foreign keys that refer to an excluded table and so cannot be restored.
+    pub excluded_foreign_keys: Vec<ForeignKey>,
+    /// Large objects, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub large_objects: Option<LargeObjects>,
+}
+
+/// The server a dump was taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerInfo {
+    /// `server_version_num`, such as 150018.
+    pub version_num: u32,
+    /// `server_version`, such as `15.18 (Debian 15.18-0+deb12u1)`.
+    pub version: String,
+    /// Whether it was a standby.
+    pub in_recovery: bool,
+    /// WAL position at the snapshot, as `pg_lsn` text.
+    pub snapshot_lsn: String,
+}
+
+impl ServerInfo {
+    /// The major version, such as 15.
+    #[must_use]
+    pub fn major(&self) -> u32 {
+        self.version_num / 10_000
+    }
+}
+
+/// What was left out on request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filters {
+    /// Patterns of tables left out altogether.
+    pub exclude_table: Vec<String>,
+    /// Patterns of tables restored empty.
+    pub exclude_table_data: Vec<String>,
+    /// Tables left out altogether, as `schema.table`.
+    pub excluded: Vec<String>,
+    /// Tables whose rows were left out, as `schema.table`.
+    pub emptied: Vec<String>,
+}
+
+/// An installed extension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    /// Its name.
+    pub name: String,
+    /// Its installed version.
+    pub version: String,
+    /// The schema of its objects.
+    pub schema: String,
+}
+
+/// Rows as `COPY … TO STDOUT` text in independent zstd frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowData {
+    /// Number of rows.
+    pub rows: u64,
+    /// Order-independent hash of the rows.
+    pub row_hash: RowHash,
+    /// Bytes of COPY text.
+    pub content_bytes: u64,
+    /// Where the rows are; each frame begins and ends between rows.
+    pub frames: Vec<Frame>,
+}
+
+/// One zstd frame inside a pack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Index into the manifest's `parts`.
+    pub part: u32,
+    /// Offset in that object.
+    pub offset: u64,
+    /// Stored bytes.
+    pub length: u64,
+    /// Bytes of COPY text.
+    pub content_bytes: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Hash of the stored bytes.
+    pub xxh3: FrameHash,
+}
+
+/// How a table belongs to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableKind {
+    /// An ordinary table or a leaf partition.
+    Table,
+    /// An unlogged table.
+    Unlogged,
+    /// A configuration table of an extension: only the rows its `extcondition` selects.
+    ExtensionConfig,
+}
+
+/// A table's rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDump {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// How it belongs to the database.
+    pub kind: TableKind,
+    /// The columns in the rows, in order; generated columns are left out. Empty for a table without any.
+    pub columns: Vec<String>,
+    /// The rows.
+    #[serde(flatten)]
+    pub data: RowData,
+}
+
+/// A sequence's state at the dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceState {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// `last_value`.
+    pub last_value: i64,
+    /// Whether `last_value` has been handed out.
+    pub is_called: bool,
+}
+
+/// A materialized view's state at the dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatviewState {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it held rows that can be computed again; if not, it is left unpopulated.
+    pub populated: bool,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// Schema of the referencing table.
+    pub schema: String,
+    /// The referencing table.
+    pub table: String,
+    /// The constraint's name.
+    pub name: String,
+}
+
+/// The database's large objects (PostgreSQL manual, chapter "Large Objects").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LargeObjects {
+    /// How many.
+    pub count: u64,
+    /// One row an object: oid, owner, ACL as text array, comment.
+    pub metadata: RowData,
+    /// One row a slice: oid, offset, bytes.
+    pub slices: RowData,
+}

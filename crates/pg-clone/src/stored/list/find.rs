@@ -1,0 +1,362 @@
+//! Finds the dump that a key, a database's name or the beginning of a key means.
+
+use std::collections::BTreeSet;
+
+use backup_core::catalogue::{self, Entry};
+use backup_core::key::Key;
+use backup_core::manifest::Manifest;
+use backup_core::source::{self, Choice, Chosen, Identity, Known, Wish};
+use backup_core::store::StoreRead;
+use futures::TryStreamExt;
+use jiff::Timestamp;
+
+use super::{Filter, entries, folder_of, read_manifest, usable};
+use crate::error::{PgError, PgResult};
+use crate::stored::completeness::settle;
+use crate::stored::detail::DumpDetail;
+use crate::stored::key::{DumpKey, POINTER_NAME, ROOT};
+use crate::stored::legacy::{self, LegacyDump};
+
+/// Candidates named when a key's beginning means several dumps.
+const CANDIDATES_SHOWN: usize = 8;
+
+/// A dump as somebody asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// A key, the beginning of one, a database, or `DATABASE~2`.
+    pub text: &'a str,
+    /// Only of this cluster: its id, its host, or [`source::UNKNOWN`].
+    pub cluster: Option<&'a str>,
+    /// The cluster somebody is connected to: its own dumps come first.
+    pub here: Option<&'a Identity>,
+    /// Only of this configuration.
+    pub config: Option<&'a str>,
+    /// Of any configuration if none was made with that one.
+    pub config_may_be_missing: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn wish(&self) -> Wish<'a> {
+        match (self.cluster, self.here) {
+            (Some(text), _) => Wish::Named(text),
+            (None, Some(here)) => Wish::Here(here),
+            (None, None) => Wish::Any,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Wanted<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, cluster: None, here: None, config: None, config_may_be_missing: false }
+    }
+}
+
+/// The dump that was meant.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// One of ours.
+    Ours {
+        /// Its key, as people write it.
+        key: String,
+        /// Its manifest.
+        manifest: Box<Manifest<DumpDetail>>,
+        /// Newer dumps that were passed over, since something is left out of them or they are damaged; the newest first.
+        passed_over: Vec<String>,
+    },
+    /// A single-file dump of django-pgclone.
+    Legacy {
+        /// Its key, as people write it.
+        key: String,
+        /// The database it is of, as its key says.
+        database: String,
+        /// The object.
+        object: Key,
+        /// When it was made, as its key says.
+        created_at: Timestamp,
+        /// Its size.
+        bytes: u64,
+    },
+}
+
+impl Found {
+    /// The database that was dumped.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        match self {
+            Self::Ours { manifest, .. } => &manifest.source,
+            Self::Legacy { database, .. } => database,
+        }
+    }
+
+    /// Its key, as people write it.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Ours { key, .. } | Self::Legacy { key, .. } => key,
+        }
+    }
+}
+
+impl From<LegacyDump> for Found {
+    fn from(dump: LegacyDump) -> Self {
+        Self::Legacy {
+            key: dump.key.to_string(),
+            database: dump.key.database,
+            object: dump.object,
+            created_at: dump.key.timestamp,
+            bytes: dump.bytes,
+        }
+    }
+}
+
+/// Finds what `wanted` means, tried in this order:
+///
+/// 1. a dump's whole key, whatever its state;
+/// 2. a database: its newest complete dump of the cluster and configuration that are meant (see
+///    [`backup_core::source`]), or where it has none of ours, its newest single-file dump;
+/// 3. `DATABASE~2`: as many complete dumps before that one, single-file dumps counting after all of ours;
+/// 4. the beginning of a key, if it means one dump only.
+///
+/// # Errors
+/// [`PgError::NoDump`], or [`PgError::Store`] with `Invalid` for what cannot be a key at all; [`PgError::Refused`] if the
+/// database has dumps and none is complete; [`PgError::Usage`] naming the candidates if a beginning means several, or if
+/// several clusters have dumps of the database and none is named;
+/// [`PgError::Format`] if the dump's manifest cannot be used.
+pub async fn find(store: &dyn StoreRead, wanted: impl Into<Wanted<'_>>) -> PgResult<Found> {
+    let asked = wanted.into();
+    let wanted = asked.text;
+    if let Some(found) = by_key(store, wanted).await? {
+        return Ok(found);
+    }
+    let mut refusal = None;
+    for (database, back) in database_and_back(wanted) {
+        match by_database(store, &asked, database, back).await? {
+            ByDatabase::Found(found) => return Ok(*found),
+            ByDatabase::NoneGood(error) => refusal = refusal.or(Some(error)),
+            ByDatabase::Unknown => {}
+        }
+    }
+    if let Some(error) = refusal {
+        return Err(error);
+    }
+    match by_beginning(store, wanted).await {
+        // Said only now: a database's name may hold what a key may not.
+        Err(PgError::NoDump { .. }) if !wanted.is_empty() => {
+            Key::new(wanted)?;
+            Err(PgError::NoDump { wanted: wanted.to_owned(), location: store.describe() })
+        }
+        found => found,
+    }
+}
+
+/// The whole key, ours first. Read by its name, so that a listing that lags cannot hide it.
+async fn by_key(store: &dyn StoreRead, wanted: &str) -> PgResult<Option<Found>> {
+    // A database's name may be written as it is, too: with `%`, or with `/`.
+    let plain = || wanted.rsplit_once('/').and_then(|(database, name)| DumpKey::parse_folder_name(database, name));
+    let wanted = wanted.trim_end_matches('/');
+    for key in DumpKey::parse(wanted).into_iter().chain(plain()) {
+        match read_manifest(store, &key).await {
+            Ok(manifest) => {
+                let (key, manifest) = (key.to_string(), Box::new(manifest));
+                return Ok(Some(Found::Ours { key, manifest, passed_over: Vec::new() }));
+            }
+            Err(PgError::Store(error)) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    for text in [wanted.to_owned(), format!("{ROOT}/{wanted}")] {
+        if let Ok(object) = Key::new(text)
+            && let Some(dump) = legacy::get(store, &object).await?
+        {
+            return Ok(Some(dump.into()));
+        }
+    }
+    Ok(None)
+}
+
+/// `shop~2` is two before the newest of `shop`, unless there is a database of that very name.
+fn database_and_back(wanted: &str) -> impl Iterator<Item = (&str, usize)> {
+    let counted = wanted.rsplit_once('~').and_then(|(database, back)| Some((database, back.parse().ok()?)));
+    [Some((wanted, 0)), counted].into_iter().flatten().filter(|(database, _)| !database.is_empty())
+}
+
+enum ByDatabase {
+    Found(Box<Found>),
+    NoneGood(PgError),
+    Unknown,
+}
+
+async fn by_database(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str, back: usize) -> PgResult<ByDatabase> {
+    // What cannot be a folder's name is no database; the key or its beginning may still mean something.
+    let Ok(folder) = DumpKey::database_folder(database) else { return Ok(ByDatabase::Unknown) };
+    let ours = OfDatabase::read(store, database, &folder.join(POINTER_NAME)?).await?;
+    let choice = Choice { wish: wanted.wish(), config: wanted.config, back };
+    let mut chosen = source::choose(&ours.known, &choice);
+    if chosen == Chosen::NoSuchConfig && wanted.config_may_be_missing {
+        chosen = source::choose(&ours.known, &Choice { config: None, ..choice });
+    }
+    let eligible = match chosen {
+        Chosen::One { at, passed_over } => return ours.found(store, at, &passed_over).await,
+        Chosen::Nothing => 0,
+        Chosen::NotEnough { eligible, .. } => eligible,
+        refused => return Ok(ByDatabase::NoneGood(ours.refusal(database, wanted, &refused))),
+    };
+    let legacy = legacy_of(store, wanted, database).await?;
+    let found = eligible + legacy.len();
+    if let Some(dump) = legacy.into_iter().rev().nth(back.saturating_sub(eligible)) {
+        return Ok(ByDatabase::Found(Box::new(dump.into())));
+    }
+    let others = ours.known.len() - eligible + ours.unusable.len();
+    if found + others == 0 {
+        return Ok(ByDatabase::Unknown);
+    }
+    Ok(ByDatabase::NoneGood(not_enough(store, database, found, others)))
+}
+
+/// Single-file dumps of the database; they do not say which cluster they are of.
+async fn legacy_of(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str) -> PgResult<Vec<LegacyDump>> {
+    let mut legacy = legacy::list(store).await?;
+    let filter = Filter {
+        database: Some(database.to_owned()),
+        config: wanted.config.map(str::to_owned),
+        cluster: wanted.cluster.map(str::to_owned),
+    };
+    legacy.retain(|dump| dump.bytes > 0 && filter.takes(&dump.key.database, &dump.key.config, None));
+    Ok(legacy)
+}
+
+fn not_enough(store: &dyn StoreRead, database: &str, found: usize, others: usize) -> PgError {
+    let location = store.describe();
+    if found > 0 {
+        return PgError::Refused {
+            what: format!("`{database}` has no more than {found} complete to go back to in {location}"),
+            help: format!("`lastgood pg ls {database}` shows them"),
+        };
+    }
+    PgError::Refused {
+        what: format!("`{database}` has no complete dump in {location}, and {others} that are partial or damaged"),
+        help: format!(
+            "`lastgood pg ls {database}` shows them; a partial one is restored by its whole key, or by --config with its \
+             configuration"
+        ),
+    }
+}
+
+/// All dumps of one database.
+struct OfDatabase {
+    keys: Vec<DumpKey>,
+    known: Vec<Known>,
+    /// Those whose manifest cannot be used.
+    unusable: Vec<DumpKey>,
+}
+
+impl OfDatabase {
+    async fn read(store: &dyn StoreRead, database: &str, pointer: &Key) -> PgResult<Self> {
+        let (mut keys, mut known, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
+        let mut add = |key: DumpKey, entry: Entry| match entry.manifest.ok().and_then(|it| usable(&entry.key, it)) {
+            Some(manifest) => {
+                known.push(Known::of(&manifest));
+                keys.push(key);
+            }
+            None => unusable.push(key),
+        };
+        // By the pointer as well: a listing that lags must not hide the newest.
+        let pointed = catalogue::pointed(store, pointer).await?;
+        let pointed = pointed.and_then(|(key, manifest)| Some((DumpKey::of_manifest(&key)?, key, settle(manifest))));
+        let pointed_key = pointed.as_ref().map(|(key, ..)| key.clone());
+        if let Some((key, at, manifest)) = pointed {
+            add(key, Entry { key: at, manifest: Ok(manifest) });
+        }
+        let folder = folder_of(Some(database))?;
+        let mut found = entries(store, &folder);
+        while let Some((key, entry)) = found.try_next().await? {
+            if Some(&key) != pointed_key.as_ref() {
+                add(key, entry);
+            }
+        }
+        Ok(Self { keys, known, unusable })
+    }
+
+    async fn found(&self, store: &dyn StoreRead, at: usize, passed_over: &[usize]) -> PgResult<ByDatabase> {
+        let key = &self.keys[at];
+        let manifest = Box::new(read_manifest(store, key).await?);
+        // A damaged one has no sequence to go by.
+        let newer = self.unusable.iter().filter(|other| other.timestamp > key.timestamp);
+        let mut passed_over: Vec<&DumpKey> = passed_over.iter().map(|&at| &self.keys[at]).chain(newer).collect();
+        passed_over.sort();
+        let passed_over = passed_over.into_iter().rev().map(ToString::to_string).collect();
+        Ok(ByDatabase::Found(Box::new(Found::Ours { key: key.to_string(), manifest, passed_over })))
+    }
+
+    fn refusal(&self, database: &str, wanted: &Wanted<'_>, chosen: &Chosen) -> PgError {
+        let (what, help) = match chosen {
+            Chosen::Ambiguous(newest) => {
+                let each = newest.iter().map(|&at| format!("{} (newest `{}`)", self.cluster(at), self.keys[at]));
+                let each: Vec<String> = each.collect();
+                (
+                    format!("dumps of `{database}` are of {} clusters: {}", each.len(), each.join(", ")),
+                    "say which with --cluster HOST or ID, or give a dump's key".to_owned(),
+                )
+            }
+            Chosen::NoSuchSource => (
+                format!("no dump of `{database}` is of the cluster `{}`", wanted.cluster.unwrap_or_default()),
+                format!("there are dumps of {}", self.distinct(|at| self.cluster(at))),
+            ),
+            _ => (
+                format!(
+                    "no dump of `{database}` was made with the configuration `{}`",
+                    wanted.config.unwrap_or_default()
+                ),
+                format!("there are dumps of {}", self.distinct(|at| format!("`{}`", self.known[at].config))),
+            ),
+        };
+        PgError::Usage { what, help: format!("{help}; nothing was changed") }
+    }
+
+    fn cluster(&self, at: usize) -> String {
+        self.known[at].identity.as_ref().map_or_else(|| source::UNKNOWN.to_owned(), ToString::to_string)
+    }
+
+    fn distinct(&self, name: impl Fn(usize) -> String) -> String {
+        let names: BTreeSet<String> = (0..self.known.len()).map(name).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    }
+}
+
+async fn by_beginning(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
+    let begins = |key: &DumpKey| !wanted.is_empty() && key.to_string().starts_with(wanted);
+    let folder = folder_of(None)?;
+    let mut keys: Vec<(DumpKey, Option<LegacyDump>)> = Vec::new();
+    let mut ours = entries(store, &folder);
+    while let Some((key, _)) = ours.try_next().await? {
+        if begins(&key) {
+            keys.push((key, None));
+        }
+    }
+    let legacy = legacy::list(store).await?;
+    keys.extend(legacy.into_iter().filter(|dump| begins(&dump.key)).map(|dump| (dump.key.clone(), Some(dump))));
+    keys.sort_by(|left, right| left.0.cmp(&right.0));
+    match keys.len() {
+        0 => Err(PgError::NoDump { wanted: wanted.to_owned(), location: store.describe() }),
+        1 => match keys.swap_remove(0) {
+            (_, Some(dump)) => Ok(dump.into()),
+            (key, None) => {
+                let manifest = Box::new(read_manifest(store, &key).await?);
+                Ok(Found::Ours { key: key.to_string(), manifest, passed_over: Vec::new() })
+            }
+        },
+        count => Err(ambiguous(wanted, count, &keys)),
+    }
+}
+
+fn ambiguous(wanted: &str, count: usize, keys: &[(DumpKey, Option<LegacyDump>)]) -> PgError {
+    let newest = keys.iter().rev().take(CANDIDATES_SHOWN).map(|(key, _)| format!("`{key}`"));
+    let mut candidates: Vec<String> = newest.collect();
+    if count > CANDIDATES_SHOWN {
+        candidates.push(format!("and {} older ones", count - CANDIDATES_SHOWN));
+    }
+    PgError::Usage {
+        what: format!("`{wanted}` may mean {count} dumps: {}", candidates.join(", ")),
+        help: "give more of the key, or only the database's name for its newest complete dump".to_owned(),
+    }
+}
