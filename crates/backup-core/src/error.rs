@@ -1,6 +1,7 @@
 //! What can go wrong with a store, a format or a backup; each variant is a decision for the caller.
 
 use crate::key::Key;
+use crate::run::Cancelled;
 
 /// The source of an error, kept for its chain of causes.
 pub type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -355,5 +356,11 @@ impl CoreError {
             Self::Taken { .. } => Some("let only one of the two run at a time, then run this one again"),
             _ => None,
         }
+    }
+}
+
+impl From<Cancelled> for CoreError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong in a command, beside what the libraries report.
 
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 use dictstore_backup::DictError;
 use object_backup::ObjectError;
@@ -78,6 +79,12 @@ impl From<StoreError> for CliError {
 impl From<FormatError> for CliError {
     fn from(error: FormatError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for CliError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 
