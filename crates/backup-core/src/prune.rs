@@ -4,7 +4,8 @@
 //! 1. A tombstone beside the manifest says what is about to go.
 //! 2. The location is looked at again: whatever was published, or [`reserve()`]d, since the plan was made keeps what it
 //!    refers to.
-//! 3. The manifest goes, dependents before what they need. From here on there is no such backup.
+//! 3. What it owns outside the location goes, by a [`Remover`], and then the manifest, dependents before what they need.
+//!    From the first of both on there is no such backup: the tombstone says so before anything external is touched.
 //! 4. Its parts go, and the tombstone last. Whatever fails or is interrupted, the next run finds the tombstone and goes on.
 //!
 //! A writer that wants to refer to parts of another backup says so first ([`reserve()`]) and then looks for tombstones.
@@ -19,6 +20,7 @@
 
 mod apply;
 mod deletion;
+mod external;
 mod incomplete;
 mod names;
 mod plan;
@@ -28,9 +30,10 @@ mod reserve;
 use std::sync::Arc;
 
 pub use apply::apply;
+pub use external::Remover;
 pub use incomplete::{Abandoned, GRACE, IncompletePlan, clear, folder_layout, incomplete};
 pub use names::{TOMBSTONE_NAME, USES_NAME};
-pub(crate) use names::{claimed_by, is_claim, is_tombstone, is_uses};
+pub(crate) use names::{claimed_by, is_claim, is_removing, is_tombstone, is_uses, tombstone_key};
 pub use plan::{PrunePlan, Removal, candidates};
 pub use reserve::reserve;
 
@@ -47,6 +50,8 @@ pub struct PruneOutcome {
     pub kept_back: Vec<Key>,
     /// Objects deleted.
     pub objects: u64,
+    /// Resources outside the location removed.
+    pub external: u64,
     /// Unfinished uploads given up.
     pub uploads: u64,
     /// Bytes freed, as planned; without those of [`PruneOutcome::failures`].

@@ -4,3 +4,5 @@ mod binary;
 mod config;
 mod offline;
 mod postgres;
+mod retries;
+mod signals;
