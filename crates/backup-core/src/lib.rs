@@ -22,5 +22,6 @@ pub mod retention;
 pub mod secret;
 pub mod source;
 pub mod store;
+pub mod units;
 
 pub use error::{CoreError, FormatError, StoreError};

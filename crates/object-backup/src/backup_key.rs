@@ -135,7 +135,7 @@ fn check_name(name: &str) -> ObjectResult<()> {
         return Ok(());
     }
     Err(ObjectError::usage(
-        format!("a backup cannot be called `{name}`"),
+        format!("invalid backup name `{name}`"),
         "use up to 100 letters, digits, `-`, `_` and `.`, such as `nightly`",
     ))
 }
@@ -159,7 +159,7 @@ impl TryFrom<String> for BackupKey {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("`{text}` is no backup's key"))
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not the key of a backup"))
     }
 }
 

@@ -38,14 +38,14 @@ pub(crate) fn alike<'a>(
 pub(crate) fn one_place(first: &TypeKey, second: &TypeKey, place: &str, why: &str) -> ObjectError {
     ObjectError::names(
         format!("`{first}` and `{second}` would share the {place}{why}"),
-        format!("restore them one by one into targets of their own: `--type {first}` leaves out the other"),
+        format!("restore them separately, each into its own target: `--type {first}` leaves out the other"),
     )
 }
 
 /// Two types whose names the file system of `folder` takes for one.
 pub(crate) fn one_file(first: &TypeKey, second: &TypeKey, folder: &str) -> ObjectError {
     let [this, that] = [first.member(), second.member()];
-    let mut why = format!(": the file system of `{folder}` takes both names for one");
+    let mut why = format!(": the file system of `{folder}` treats both names as one");
     if !this.is_ascii() || !that.is_ascii() {
         // They may look the same.
         why.push_str(&format!(

@@ -29,7 +29,7 @@ impl std::str::FromStr for OnConflict {
             "fail" => Ok(Self::Fail),
             "skip" => Ok(Self::Skip),
             "replace" => Ok(Self::Replace),
-            other => Err(format!("`{other}` is none of fail, skip, replace")),
+            other => Err(format!("`{other}` is not one of fail, skip, replace")),
         }
     }
 }

@@ -182,7 +182,7 @@ impl Hooks {
         if self.timeout.is_zero() {
             return Err(PgError::Usage {
                 what: "the time limit of hooks is 0".to_owned(),
-                help: "write a time such as `30m` or `6h`".to_owned(),
+                help: "use a time such as `30m` or `6h`".to_owned(),
             });
         }
         for point in points {
@@ -190,8 +190,8 @@ impl Hooks {
                 match hook {
                     Hook::Command(text) if text.trim().is_empty() || text.contains('\0') => {
                         return Err(PgError::Usage {
-                            what: format!("a {point} hook is no command line"),
-                            help: "name a command such as `./migrate.sh`; nothing was changed".to_owned(),
+                            what: format!("a {point} hook is not a command line"),
+                            help: "nothing was changed. Use a command such as `./migrate.sh`".to_owned(),
                         });
                     }
                     Hook::Command(_) => {}

@@ -45,7 +45,7 @@ impl References {
                         references.parents.extend(manifest.parent);
                     }
                     Err(error @ FormatError::Newer { .. }) => return Err(error.into()),
-                    Err(error) => progress.warn(format!("{error}; what it refers to is not known")),
+                    Err(error) => progress.warn(format!("{error}; the objects it refers to are unknown")),
                 },
                 Found::Uses(key) => references.reserved(store, &key, &matters).await?,
                 Found::Tombstone(key) => references.tombstones.push(key),

@@ -31,6 +31,6 @@ pub(super) fn ended(failures: usize) -> CliResult<Exit> {
     let failed = counted(failures as u64, "object", "objects");
     Err(CliError::Partial {
         what: format!("{failed} could not be deleted"),
-        help: "the same command goes on with them; every kept backup is whole".to_owned(),
+        help: "every kept backup is complete. Run the same command again to delete the rest".to_owned(),
     })
 }

@@ -36,8 +36,8 @@ impl Mode {
             "auto" if stderr_is_terminal() => Ok(Self::Bar),
             "auto" => Ok(Self::Lines),
             other => Err(CliError::usage(
-                format!("{} is `{other}`", crate::env::PROGRESS),
-                "it can be `auto`, `never` or `json`",
+                format!("invalid value `{other}` for {}", crate::env::PROGRESS),
+                "use `auto`, `never` or `json`",
             )),
         }
     }

@@ -112,7 +112,7 @@ impl Worker {
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(DictError::Panicked { what: text.unwrap_or_else(|| "a panic without words".to_owned()) })
+            Err(DictError::Panicked { what: text.unwrap_or_else(|| "a panic without a message".to_owned()) })
         });
         let now = Instant::now();
         match result {

@@ -41,7 +41,7 @@ pub(super) fn files(folder: &Path) -> ObjectResult<Files> {
         let about = entry.metadata().map_err(failed("read", folder))?;
         if !about.is_file() {
             return Err(ObjectError::usage(
-                format!("`{}` is no plain file; nothing was restored", entry.path().display()),
+                format!("`{}` is not a regular file; nothing was restored", entry.path().display()),
                 "restore into a folder that holds nothing else, or into a new one",
             ));
         }
@@ -67,7 +67,9 @@ pub(super) fn decide(
     for (name, inode) in files {
         match (members.get(name).or_else(|| folded.get(inode)), on_conflict) {
             (Some(_), OnConflict::Fail) => {
-                return Err(ObjectError::Conflict { what: format!("`{}` is there", folder.join(name).display()) });
+                return Err(ObjectError::Conflict {
+                    what: format!("`{}` already exists", folder.join(name).display()),
+                });
             }
             (Some(key), OnConflict::Replace) => {
                 decided.replaced.push((*key).clone());

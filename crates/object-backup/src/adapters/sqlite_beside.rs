@@ -39,7 +39,7 @@ pub(super) fn look(path: &Path) -> ObjectResult<Found> {
         Err(error) if error.kind() == ErrorKind::NotFound => match fs::symlink_metadata(path) {
             Ok(_) => Err(ObjectError::usage(
                 format!("`{}` is a link to a file that is not there; nothing was restored", path.display()),
-                "name the file it leads to, or remove the link",
+                "use the file it points to, or remove the link",
             )),
             Err(_) => unless_beside(path).map(|()| Found::Nothing),
         },

@@ -159,7 +159,7 @@ fn judged(
     };
     if let Some(fall) = &fall {
         let told = fall.told_in("records");
-        run.progress.warn(format!("{told}; look whether records are missing before older backups are pruned"));
+        run.progress.warn(format!("{told}; check that no records are missing before older backups are pruned"));
     }
     Ok((found, size, fall))
 }

@@ -276,7 +276,7 @@ fn not_that_database(error: &PgError) -> bool {
 fn invalid(name: &str, what: &str) -> PgError {
     PgError::Usage {
         what: format!("the connection parameter `{name}` {what}"),
-        help: "its values stand in the PostgreSQL manual (libpq, \"Parameter Key Words\"); nothing was done".to_owned(),
+        help: "nothing was done. See the PostgreSQL manual (libpq, \"Parameter Key Words\") for its values".to_owned(),
     }
 }
 

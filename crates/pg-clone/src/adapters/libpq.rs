@@ -74,8 +74,8 @@ pub(crate) fn refuse(parameters: &Parameters) -> PgResult<()> {
             && !unless.iter().any(|harmless| harmless.eq_ignore_ascii_case(value))
         {
             let allowed = match unless {
-                [] => "leave it out".to_owned(),
-                unless => format!("leave it out, or say {}", unless.join(" or ")),
+                [] => "omit it".to_owned(),
+                unless => format!("omit it, or use {}", unless.join(" or ")),
             };
             return Err(PgError::Usage {
                 what: format!("the libpq setting {} is not supported: {}", setting.names(), setting.note),
@@ -96,8 +96,8 @@ pub(crate) fn unknown(keyword: &str) -> PgError {
     // A word that is cut out of a password would be repeated otherwise.
     let is_word = keyword.len() <= KEYWORD_CHARS_MAX && keyword.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let what = match is_word {
-        true => format!("the connection parameter `{keyword}` is not known"),
-        false => "a connection parameter is not known".to_owned(),
+        true => format!("unknown connection parameter `{keyword}`"),
+        false => "unknown connection parameter".to_owned(),
     };
     PgError::Usage { what, help: format!("there are {}; nothing was done", known.join(", ")) }
 }

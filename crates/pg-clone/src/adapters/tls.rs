@@ -62,8 +62,8 @@ impl FromStr for SslMode {
             "verify-ca" => Ok(Self::VerifyCa),
             "verify-full" => Ok(Self::VerifyFull),
             other => Err(PgError::Usage {
-                what: format!("the sslmode `{other}` is not known"),
-                help: "it is one of disable, prefer, require, verify-ca, verify-full".to_owned(),
+                what: format!("unknown sslmode `{other}`"),
+                help: "use one of disable, prefer, require, verify-ca, verify-full".to_owned(),
             }),
         }
     }

@@ -17,14 +17,11 @@ pub(crate) fn explained(table: &str, error: PgError) -> PgError {
         return error;
     }
     PgError::Refused {
-        what: format!(
-            "a row of `{table}` takes 1 GiB or more as text, in which rows are copied, and the server cannot write it: \
-             {message}"
-        ),
+        what: format!("a row of `{table}` takes 1 GiB or more as text, which the server cannot copy: {message}"),
         help: format!(
-            "find it by pg_column_size and length of the wide columns (bytea counts twice) and split it or move the value to a \
-             large object, or leave the table's rows out with --exclude-table-data {table}; pg_dump cannot dump it either; \
-             nothing was published"
+            "nothing was published, and pg_dump cannot dump it either. Find the row by pg_column_size and length of \
+             the wide columns (bytea counts twice), then split it or move the value to a large object, or leave out \
+             the table's rows with --exclude-table-data {table}"
         ),
     }
 }

@@ -46,7 +46,7 @@ impl Place {
         let timestamp = match newest {
             Some(newest) if newest >= now => {
                 run.progress.warn(format!(
-                    "the clock is behind the newest dump of `{}` ({newest}): this dump is ordered after it all the same",
+                    "the clock is behind the newest dump of `{}` ({newest}): this dump is still ordered after it",
                     options.database
                 ));
                 newest + jiff::SignedDuration::from_micros(1)
@@ -94,7 +94,7 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
     if let Some(limit) = options.max_shrink.filter(|limit| fall.exceeds(*limit)) {
         return Err(PgError::Confirm {
             what: format!("{fall}; that is more than --max-shrink {limit} allows"),
-            help: "nothing was published. Look whether rows are missing; if it is as it should be, dump once without \
+            help: "nothing was published. Check whether rows are missing; if this is intended, dump once without \
                    --max-shrink"
                 .to_owned(),
         });
@@ -102,6 +102,6 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
     if !fall.is_told() {
         return Ok(None);
     }
-    run.progress.warn(format!("{fall}; look whether rows are missing before older dumps are pruned"));
+    run.progress.warn(format!("{fall}; check that no rows are missing before older dumps are pruned"));
     Ok(Some(fall))
 }

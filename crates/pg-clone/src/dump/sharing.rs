@@ -29,9 +29,9 @@ impl fmt::Display for OneSession {
         let Self { major, minor, mended } = self;
         match mended {
             Some(mended) => write!(f, "this standby's PostgreSQL {major}.{minor} is older than {major}.{mended}")?,
-            None => write!(f, "this standby has PostgreSQL {major}.{minor}, of which no mended release is known")?,
+            None => write!(f, "this standby has PostgreSQL {major}.{minor}, of which no fixed release is known")?,
         }
-        f.write_str(", and what imports its snapshots can see other rows")
+        f.write_str(", and sessions that import its snapshots can see other rows")
     }
 }
 

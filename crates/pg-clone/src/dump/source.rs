@@ -134,6 +134,6 @@ pub(super) fn refuse_nothing(
     }
     Err(PgError::Confirm {
         what: format!("`{}` on {} has no tables and no large objects", options.database, server.describe()),
-        help: "nothing was written. If it is the database you mean, dump it with --allow-empty".to_owned(),
+        help: "nothing was written. If this is the right database, dump it with --allow-empty".to_owned(),
     })
 }

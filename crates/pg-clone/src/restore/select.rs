@@ -19,7 +19,7 @@ use crate::stored::frame_hash::FrameHash;
 pub(crate) async fn schema_archive(store: &dyn StoreRead, key: &str, manifest: &Manifest) -> PgResult<Bytes> {
     let damaged = |what: String| PgError::Integrity { dump: key.to_owned(), what };
     let schema = manifest.parts.iter().find(|part| part.role == ROLE_SCHEMA);
-    let schema = schema.ok_or_else(|| damaged("the manifest names no schema archive".to_owned()))?;
+    let schema = schema.ok_or_else(|| damaged("the manifest lists no schema archive".to_owned()))?;
     let bytes = backup_core::pipeline::read_all(store, &schema.key, schema.stored_bytes).await?;
     if backup_core::digest::Sha256Digest::of(&bytes) != schema.stored_sha256 {
         return Err(damaged(format!("the digest of `{}` differs", schema.key)));
@@ -90,7 +90,7 @@ async fn check(
 ) -> PgResult<()> {
     let damaged = |what: String| PgError::Integrity { dump: key.to_owned(), what };
     let part = manifest.parts.get(read.part as usize);
-    let part = part.ok_or_else(|| damaged(format!("the manifest names no part {}", read.part)))?;
+    let part = part.ok_or_else(|| damaged(format!("the manifest lists no part {}", read.part)))?;
     let mut body = store.get(&part.key, Some(read.range.clone())).await?;
     let mut stored = BytesMut::new();
     while let Some(more) = body.try_next().await? {

@@ -64,7 +64,7 @@ mod tests {
             emptied: vec!["a.b".into(), "a.c".into()],
             ..Filters::default()
         };
-        assert_eq!(filters.missing(), ["not there at all: public.log", "there without their rows: a.b, a.c"]);
+        assert_eq!(filters.missing(), ["left out: public.log", "without rows: a.b, a.c"]);
         assert!(Filters::default().missing().is_empty());
     }
 }

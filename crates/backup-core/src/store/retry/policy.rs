@@ -81,7 +81,7 @@ impl Warner {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= WARNING_PERIOD) {
             *last = Some(Instant::now());
-            progress.warn(format!("{error}; trying again"));
+            progress.warn(format!("{error}; retrying"));
         }
     }
 }

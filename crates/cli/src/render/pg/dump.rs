@@ -20,7 +20,7 @@ pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
         ("left out", plan.excluded.join(", ")),
     ];
     if !plan.complete {
-        lines.push(("state", "partial: never the last good one".to_owned()));
+        lines.push(("state", "partial: never counts as the last good dump".to_owned()));
     }
     lines.extend(hook_facts(&plan.hooks));
     format!("Would dump `{}`\n{}\nNothing was written (dry run)", plan.key, facts(&lines))
@@ -44,7 +44,7 @@ pub(crate) fn dump_report(report: &DumpReport) -> String {
     }
     text.push_str(&hooks_ran(&report.hooks));
     if !report.complete {
-        text.push_str(&format!("\npartial, so never the last good dump; {}", report.missing.join("; ")));
+        text.push_str(&format!("\nPartial, so it never counts as the last good dump: {}", report.missing.join("; ")));
     }
     text
 }

@@ -30,10 +30,10 @@ pub(super) async fn refuse(admin: &Session, target: &str) -> PgResult<()> {
     }
     Err(PgError::Refused {
         what: format!(
-            "`{target}` is used by sessions that the restoring role may not end: server process {}",
+            "`{target}` is used by sessions that the restoring role cannot end: server process {}",
             sessions.join(", ")
         ),
-        help: "let the applications leave, or `GRANT pg_signal_backend` to the restoring role; nothing was switched"
+        help: "nothing was swapped. Disconnect the applications, or `GRANT pg_signal_backend` to the restoring role"
             .to_owned(),
     })
 }

@@ -105,7 +105,7 @@ pub(super) async fn compare(session: &Session, load: &Load, target: &Target) -> 
             continue;
         }
         differences.push(match printed.rows == there.rows {
-            true => format!("the {} rows of `{}` are others", there.rows, group.label),
+            true => format!("the {} rows of `{}` differ", there.rows, group.label),
             false => format!("`{}` holds {} rows, not {}", group.label, there.rows, printed.rows),
         });
     }
