@@ -1,4 +1,4 @@
-//! Small stored documents, read whole and never beyond a bound.
+//! Small stored documents, read whole up to a limit.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;

@@ -1,4 +1,4 @@
-//! What can go wrong with a store, a format or a backup; each variant is a decision for the caller.
+//! Errors of stores, formats and backups; callers decide by the variant.
 
 use crate::key::Key;
 use crate::units;

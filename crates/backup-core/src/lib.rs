@@ -1,4 +1,4 @@
-//! What every lastgood crate stands on: stores, manifests, the catalogue and retention.
+//! What all lastgood crates share: stores, manifests, the catalogue and retention.
 
 pub mod catalogue;
 pub mod clock;

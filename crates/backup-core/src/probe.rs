@@ -1,4 +1,4 @@
-//! Proves that a store publishes atomically before anything is written to it.
+//! Checks that a store supports conditional writes before anything is written to it.
 //!
 //! The proof is a marker at the location's root. Whoever makes the location creates it, tries to create it again and must
 //! be refused, and then notes in it that the store passed. Every later run reads the marker: one request. Where there is

@@ -1,4 +1,4 @@
-//! Questions to whoever sits at the terminal; where nobody does, the answer must be on the command line.
+//! Questions on a terminal; without one, the answer must be on the command line.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 

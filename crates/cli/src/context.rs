@@ -1,4 +1,4 @@
-//! What every command works with: the options of all, the printer, the run, and the ways to the location and the server.
+//! What every command needs: global options, the printer, the run, and access to the location and the server.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,4 @@
-//! Every environment variable lastgood reads, once, but for libpq's, which `pg_clone::adapters::libpq` has: the code takes the names
-//! from here, and so does the documentation.
+//! Every environment variable that lastgood reads, for code and documentation; `pg_clone::adapters::libpq` has those of libpq.
 
 /// A variable and what it does.
 pub(crate) struct Variable {
@@ -62,25 +61,30 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         Group::Lastgood,
         HOST,
-        "Name of this machine in backups of its files, folders and in-memory stores, instead of its host name. Machines with different names are different sources: set it in containers, whose host names change at every start.",
+        "Name of this machine in backups of its files, folders and in-memory stores, instead of its host name. \
+         Machines with different names are different sources: set it in containers, whose host names change at every \
+         start.",
     ),
     variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as for `--pg-bin`."),
     variable(
         Group::Lastgood,
         CONFIG_FILE,
-        "Configuration file, as for `--config-file`. Default: `./lastgood.toml`, or `$XDG_CONFIG_HOME/lastgood/config.toml`.",
+        "Configuration file, as for `--config-file`. Default: `./lastgood.toml`, or \
+         `$XDG_CONFIG_HOME/lastgood/config.toml`.",
     ),
     variable(Group::Lastgood, PROFILE, "Profile of the configuration file, as for `-P`."),
     variable(
         Group::Lastgood,
         ALLOW_RESTORE,
-        "With `false`, nothing is restored, replaced or dropped, whatever the options say (exit code 15). `true` does not override a configuration file that forbids it.",
+        "With `false`, nothing is restored, replaced or dropped, whatever the options say (exit code 15). `true` does \
+         not override a configuration file that forbids it.",
     ),
     variable(Group::Lastgood, "XDG_CONFIG_HOME", "Folder that contains `lastgood/config.toml`. Default: `~/.config`."),
     variable(
         Group::Lastgood,
         PROGRESS,
-        "`auto` (a bar on a terminal, a line every 30 s elsewhere), `never`, or `json` (every event as a JSON line on standard error).",
+        "`auto` (a bar on a terminal, a line every 30 s elsewhere), `never`, or `json` (every event as a JSON line on \
+         standard error).",
     ),
     variable(Group::Lastgood, LOG, "Log filter, such as `pg_clone=debug`; overrides `-v`. Logs go to standard error."),
     variable(Group::Lastgood, "NO_COLOR", "Disables colour if set. `--color` overrides it."),
@@ -92,7 +96,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         Group::Postgres,
         "DATABASE_URL",
-        "Connection URL of the server, if `LASTGOOD_PG_URL` is not set; parameters of application frameworks are ignored. A URL of another kind of database is refused.",
+        "Connection URL of the server, if `LASTGOOD_PG_URL` is not set; parameters of application frameworks are \
+         ignored. A URL of another kind of database is refused.",
     ),
     variable(Group::Aws, "AWS_PROFILE", "Profile of the AWS configuration files."),
     variable(Group::Aws, "AWS_REGION", "Region of the bucket."),
@@ -104,12 +109,14 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         Group::Testing,
         CRASH_AT,
-        "`STEP` or `STEP#N`: the process kills itself with SIGKILL when that step begins (for the Nth time). For acceptance tests only.",
+        "`STEP` or `STEP#N`: the process kills itself with SIGKILL when that step begins (for the Nth time). For \
+         acceptance tests only.",
     ),
     variable(
         Group::Testing,
         PAUSE_AT,
-        "`STEP`: the run writes the step's name to the file `LASTGOOD_PAUSE_FILE` and waits until that file is deleted. For acceptance tests only.",
+        "`STEP`: the run writes the step's name to the file `LASTGOOD_PAUSE_FILE` and waits until that file is \
+         deleted. For acceptance tests only.",
     ),
     variable(Group::Testing, PAUSE_FILE, "See `LASTGOOD_PAUSE_AT`."),
 ];

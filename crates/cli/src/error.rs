@@ -1,4 +1,4 @@
-//! What can go wrong in a command, beside what the libraries report.
+//! Errors of commands, in addition to those of the libraries.
 
 use backup_core::{CoreError, FormatError, StoreError};
 use dictstore_backup::DictError;

@@ -1,4 +1,4 @@
-//! Which backups a location may hold, and what to say when the one that was named is none.
+//! Which backups a location may contain, and how to explain that a given name is not a location.
 
 mod near;
 
@@ -129,7 +129,8 @@ mod tests {
         let free = help("it was given by `LASTGOOD_REPO`", "/srv/my backups", &["/srv/backups".to_owned()], true);
         assert_eq!(
             free,
-            "it was given by `LASTGOOD_REPO`; nearby there is `/srv/backups`. Nothing was written. To create a location \
+            "it was given by `LASTGOOD_REPO`; nearby there is `/srv/backups`. Nothing was written. To create a \
+             location \
              there: `lastgood init -r '/srv/my backups'`"
         );
         let taken = help("it was given by `--repo`", "s3://acme/web", &[], false);

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks the run to clear up and end, the second ends it at once.
+//! SIGINT and SIGTERM: the first asks the run to clean up and end, the second ends it at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

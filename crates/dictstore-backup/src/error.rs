@@ -1,4 +1,4 @@
-//! What can go wrong; each variant is a decision for the caller.
+//! Errors; callers decide by the variant.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is in a location: every backup file with its manifest, or the reason why it counts for nothing.
+//! Lists a location: every backup file with its manifest, or the reason why it is not a backup.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Turns what files hold into tables: a full backup, then deltas, by our rules or by DictDB's.
+//! Builds tables from files: a full backup, then deltas, exactly or as DictDB does.
 
 use backup_core::manifest::Uuid;
 use indexmap::IndexMap;
@@ -128,7 +128,8 @@ impl Loader {
                 }
                 let lost = table.upserts.len() + table.deletes.len();
                 let what = format!(
-                    "{lost} changes of the table `{}` are lost: it was created after the full backup, and DictDB's deltas \
+                    "{lost} changes of the table `{}` are lost: it was created after the full backup, and DictDB's \
+                     deltas \
                      do not contain new tables",
                     table.name
                 );

@@ -1,4 +1,4 @@
-//! Which files a restore takes, in which order: pure.
+//! Which files a restore reads, in which order: pure.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Reads every backup and says which can be restored.
+//! Reads every backup and reports which can be restored.
 
 use std::collections::BTreeMap;
 

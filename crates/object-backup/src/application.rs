@@ -1,4 +1,4 @@
-//! What an application uses: a named backup of its types, to one location.
+//! The API for applications: a named backup of their types, to one location.
 
 use std::sync::Arc;
 

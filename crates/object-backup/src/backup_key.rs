@@ -1,4 +1,4 @@
-//! Where a backup is: `app/<name>/Backup_UTC_<time>.tar.gz`, its manifest beside it; gludb's own lie at the root.
+//! Keys of backups: `app/<name>/Backup_UTC_<time>.tar.gz`, with the manifest beside it; gludb's own are at the root.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What can go wrong; each variant is a decision for the caller.
+//! Errors; callers decide by the variant.
 
 use backup_core::error::Cause;
 use backup_core::retention::RetentionError;
@@ -155,7 +155,8 @@ pub enum ObjectError {
     },
     /// What SQLite would apply to a database of that name lies there, and no database does.
     #[error(
-        "`{file}` is missing or empty, but {found} there, and SQLite would apply that to the restored records; nothing was restored"
+        "`{file}` is missing or empty, but {found} there, and SQLite would apply that to the restored records; \
+         nothing was restored"
     )]
     #[diagnostic(
         code("app::leftovers"),
@@ -191,7 +192,8 @@ pub enum ObjectError {
     },
     /// All of it is there, and the system could not promise that it stays.
     #[error(
-        "`{what}` was restored completely, but its folder could not be written to disk: a power failure may still lose it"
+        "`{what}` was restored completely, but its folder could not be written to disk: a power failure may still \
+         lose it"
     )]
     #[diagnostic(code("app::volatile"), help("check the disk, then run `sync`"))]
     Volatile {

@@ -1,4 +1,4 @@
-//! What is there: every tarball with its manifest, or the reason why it counts for nothing.
+//! Lists backups: every tarball with its manifest, or the reason why it is not a backup.
 
 mod find;
 

@@ -1,4 +1,4 @@
-//! Names that a backup has apart and a target does not: decisions, without I/O.
+//! Names that a target cannot tell apart: decisions, without I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +105,7 @@ mod tests {
         let said = one_file(&key("Zo\u{e9}"), &key("Zoe\u{301}"), "out").to_string();
         assert!(said.contains(r"which are `Zo\u{e9}--z.json` and `Zoe\u{301}--z.json` letter by letter"), "{said}");
         let said = one_file(&key("A"), &key("a"), "out").to_string();
-        assert!(said.ends_with("of `out` takes both names for one; nothing was restored"), "{said}");
+        assert!(said.ends_with("of `out` treats both names as one; nothing was restored"), "{said}");
     }
 
     #[test]

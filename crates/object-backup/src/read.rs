@@ -1,4 +1,4 @@
-//! Reads a stored tarball: from the store, past its digest, through the decompressor, into a sink on a thread of its own.
+//! Reads a stored tarball: from the store, through digest and decompressor, into a sink on its own thread.
 
 use std::io::{self, Read};
 

@@ -1,4 +1,4 @@
-//! Restores a backup: all of it is read and checked first, then read again into the target, then shown.
+//! Restores a backup: reads and verifies all of it, reads it again into the target, and then makes it visible.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Where records are restored to. All or nothing: what was loaded shows only after the commit.
+//! Targets of records. All or nothing: loaded records become visible only with the commit.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Reads backups to their last byte and says which are whole.
+//! Reads backups in full and reports damaged ones.
 
 use backup_core::store::SharedStore;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What can go wrong with a dump or a restore; each variant is a decision for the caller.
+//! Errors of dumps and restores; callers decide by the variant.
 
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};

@@ -1,4 +1,4 @@
-//! Where nothing may be restored: a guard wins over every option and every confirmation.
+//! Protects databases from restores; overrides every option and every confirmation.
 //!
 //! It is a second line of defence for production: somebody who typed the right name on the wrong machine is stopped. What
 //! replaces, drops or disconnects a database asks [`Guard::refusal`]; nothing can loosen a guard, it can only be added to.
@@ -218,7 +218,7 @@ mod tests {
         }
         let hosts = ["standby".to_owned(), "prod-2".to_owned()];
         let refusal = guard.refusal(&hosts, "shop").unwrap();
-        assert_eq!(refusal.what, "`shop` is protected by `prod-*/shop`, says lastgood.toml:3");
+        assert_eq!(refusal.what, "`shop` is protected by `prod-*/shop` in lastgood.toml:3");
     }
 
     #[test]

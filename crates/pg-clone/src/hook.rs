@@ -1,4 +1,4 @@
-//! Hooks: commands and SQL files of the user's that run at fixed points of a dump or a restore.
+//! Hooks: commands and SQL files of the user that run at fixed points of a dump or a restore.
 //!
 //! A command is run by `/bin/sh -c`: hooks are one-liners with pipes, `&&` and `$PGDATABASE`, and everybody knows how
 //! the shell reads them. Nothing of ours is put into the text; what a hook has to know stands in its environment. An SQL
@@ -228,7 +228,7 @@ mod tests {
             assert!(hooks.check(&DUMP_POINTS).is_ok());
             hooks.check(&RESTORE_POINTS).unwrap_err().to_string()
         };
-        assert_eq!(refused(Hook::Command("  ".into())), "a pre-swap hook is no command line");
+        assert_eq!(refused(Hook::Command("  ".into())), "a pre-swap hook is not a command line");
         assert!(refused(Hook::Sql("/nonexistent.sql".into())).contains("`/nonexistent.sql`"));
         assert!(Hooks { timeout: Duration::ZERO, ..Hooks::default() }.check(&[]).is_err());
     }

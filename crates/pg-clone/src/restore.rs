@@ -1,4 +1,4 @@
-//! The restore: check everything, build a complete copy beside the live database, switch in one step.
+//! The restore: verify everything, fill a temporary database, swap it in with one transaction.
 
 mod archive_toc;
 mod check;

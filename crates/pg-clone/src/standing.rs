@@ -1,5 +1,5 @@
-//! What our role may do on a server, and what is there of the databases it is about: asked before anything is made, by a
-//! plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] asks.
+//! What the role is allowed to do on a server, and the state of the databases involved: checked before anything is created,
+//! by a plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] does the I/O.
 
 use crate::error::{PgError, PgResult};
 use crate::restore::Problem;
@@ -211,8 +211,8 @@ mod tests {
         }
         one(&Standing { is_standby: true, ..standing() }, UNDERTAKING, "standby");
         one(&Standing { may_create: false, ..standing() }, UNDERTAKING, "`keeper` cannot create databases");
-        one(&standing(), Undertaking { target: "theirs", ..UNDERTAKING }, "belongs to `app`");
-        one(&standing(), Undertaking { source: Some("theirs"), ..UNDERTAKING }, "`theirs` belongs to");
+        one(&standing(), Undertaking { target: "theirs", ..UNDERTAKING }, "is owned by `app`");
+        one(&standing(), Undertaking { source: Some("theirs"), ..UNDERTAKING }, "`theirs` is owned by");
         let mut bound = standing();
         bound.databases[0].replication = (1, 0);
         one(&bound, UNDERTAKING, "1 slots");

@@ -1,4 +1,4 @@
-//! Publishes a manifest: the one act by which a backup comes into being.
+//! Publishes a manifest, which makes the backup exist.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! Single zstd frames that say how long their content is and carry its checksum (RFC 8878).
+//! Single zstd frames with the size and the checksum of their content (RFC 8878).
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! Streams through a compressor or decompressor, off the task that reads and writes them.
+//! Streams through a compressor or decompressor, outside the task that reads and writes them.
 
 use std::io;
 use std::pin::Pin;

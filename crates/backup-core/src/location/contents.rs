@@ -1,4 +1,4 @@
-//! What lies in a folder or under a prefix that nobody made a location: nothing, backups somebody knows, or other things.
+//! What a folder or prefix without a marker contains: nothing, known backups, or something else.
 
 use futures_util::{StreamExt, stream};
 

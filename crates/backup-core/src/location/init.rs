@@ -1,4 +1,4 @@
-//! Makes a location, which is never done by the way: a name that was mistyped must not become one.
+//! Creates a location, always explicitly, so that a mistyped name does not become one.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Reads a location as a user wrote it and says what is wrong with it, without repeating secrets.
+//! Parses a location as a user wrote it, with errors that repeat no secrets.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

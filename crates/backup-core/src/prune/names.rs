@@ -1,4 +1,4 @@
-//! Names and small documents by which removals and publications keep out of each other's way.
+//! Names and small documents that keep deletions and publications from interfering.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What published and reserved backups refer to, looked at anew.
+//! Looks up again what published and reserved backups refer to.
 
 use std::collections::{BTreeSet, HashSet};
 

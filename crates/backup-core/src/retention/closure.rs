@@ -1,4 +1,4 @@
-//! What hangs together: needs of needs, and sets.
+//! Which backups belong together: transitive needs, and sets.
 
 use std::collections::HashMap;
 

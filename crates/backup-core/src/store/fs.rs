@@ -1,4 +1,4 @@
-//! A store in a folder: every object a file, published by one rename.
+//! A store in a folder: every object is a file, published by one rename.
 
 mod beneath;
 mod publish;

@@ -1,4 +1,4 @@
-//! Decisions every store takes alike: which range, which parts and which options are acceptable.
+//! Decisions that all stores share: which ranges, parts and options are valid.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

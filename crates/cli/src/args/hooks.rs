@@ -1,4 +1,4 @@
-//! Flags that name hooks. They are read by hand, for derived arguments forget in which order two flags stood.
+//! Options that name hooks, read by hand, because derived arguments lose the order of two options.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `lastgood doctor`: is everything there that a dump and a restore will need?
+//! `lastgood doctor`: checks everything that a dump and a restore need.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What every `prune` asks beforehand and says of what could not be deleted.
+//! The confirmation before every `prune`, and its error about objects that could not be deleted.
 
 use crate::confirm;
 use crate::context::Context;

@@ -1,4 +1,4 @@
-//! Backups of an application's records in words.
+//! Texts about backups of an application's records.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Backups of in-memory stores in words.
+//! Texts about backups of in-memory stores.
 
 use std::collections::BTreeMap;
 

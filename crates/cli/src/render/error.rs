@@ -1,4 +1,4 @@
-//! Errors as people read them: what happened, why, and what to do next; and the same as a JSON line.
+//! Errors as texts (what happened, why, and what to do next) and as JSON lines.
 
 use std::error::Error as _;
 

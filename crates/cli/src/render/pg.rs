@@ -1,4 +1,4 @@
-//! Plans and reports of pg-clone in words.
+//! Texts for the plans and reports of pg-clone.
 
 mod dump;
 mod hooks;

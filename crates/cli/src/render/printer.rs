@@ -1,4 +1,4 @@
-//! The one door to standard output and standard error.
+//! The only access to standard output and standard error.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! Shows a run's events: a bar on a terminal, a line now and then elsewhere, JSON lines on request, or nothing.
+//! Shows the progress of a run: a bar on a terminal, periodic lines elsewhere, JSON lines on request, or nothing.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

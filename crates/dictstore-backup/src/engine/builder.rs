@@ -1,4 +1,4 @@
-//! How backups are set up; the defaults are DictDB's.
+//! Configures backups; the defaults are DictDB's.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

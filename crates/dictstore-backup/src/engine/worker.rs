@@ -1,4 +1,4 @@
-//! The thread that does the work: waits, cuts, writes, counts.
+//! The worker thread: waits, takes snapshots, writes, counts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the manifest of a backup says beyond its file: DictDB's JSON has no room for it.
+//! What the manifest of a backup adds to its file, because DictDB's JSON has no place for it.
 
 use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Manifest;

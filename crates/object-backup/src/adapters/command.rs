@@ -1,4 +1,4 @@
-//! A program that prints the records of one type, one JSON object a line.
+//! A program that prints the records of one type, one JSON object per line.
 
 use std::collections::VecDeque;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! What is in a folder that records are restored into, and what becomes of it.
+//! The existing files of a target folder, and what to do with them.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -142,6 +142,6 @@ mod tests {
         assert_eq!((skip.kept.len(), skip.skipped, skip.replaced), (4, vec![types[0].key.clone()], vec![]));
         let replace = of(OnConflict::Replace).unwrap();
         assert_eq!(replace.kept, ["a--t.json", "link", "note.txt"]);
-        assert!(of(OnConflict::Fail).unwrap_err().to_string().contains("A--t.json` is there already"));
+        assert!(of(OnConflict::Fail).unwrap_err().to_string().contains("A--t.json` already exists"));
     }
 }

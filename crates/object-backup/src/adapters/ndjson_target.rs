@@ -1,4 +1,4 @@
-//! A folder of `<Type>--<table>.json` files, put in place as one step.
+//! A folder of `<Type>--<table>.json` files, put in place atomically.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

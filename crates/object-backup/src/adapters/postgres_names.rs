@@ -1,4 +1,4 @@
-//! Names that PostgreSQL would cut: at 63 bytes, without an error, so that two tables become one.
+//! Names that PostgreSQL would shorten to 63 bytes without an error, so that two tables become one.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ mod tests {
         let said = refused(&[restoring("A", &first, &[]), restoring("B", &second, &[])]);
         assert!(said.contains(&format!("would share the table `{}`: PostgreSQL shortens", &first[..63])), "{said}");
         let said = refused(&[restoring("A", &first, &[])]);
-        assert!(said.contains(&format!("its table `{first}` `{}`", &first[..63])), "{said}");
+        assert!(said.contains(&format!("its table `{first}` to `{}`", &first[..63])), "{said}");
         assert!(refused(&[restoring("A", "a", &["b", &second])]).contains("its column"));
         assert!(
             refused(&[restoring("A", "t", &[]), restoring("B", "t", &[])]).contains("share the table `t`; nothing")

@@ -1,4 +1,4 @@
-//! What lies beside a SQLite database and belongs to it by name alone.
+//! Files beside a SQLite database that belong to it by name alone.
 //!
 //! SQLite applies a `-wal` or a `-journal` to whatever database has that name ("Temporary Files Used By SQLite", "How To
 //! Corrupt An SQLite Database File", 1.2 and 1.4): beside a restored file they are changes of another database.

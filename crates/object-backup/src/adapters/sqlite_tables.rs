@@ -1,4 +1,4 @@
-//! The tables of a SQLite target: whether their names are apart, how they are made, how records come into them.
+//! The tables of a SQLite target: checking their names, creating them, inserting records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,7 +136,7 @@ mod tests {
         told_apart(&of(&["A--é", "B--É", "C--e", "D--e\u{301}"])).unwrap();
         let said = refused(&[restoring("T--t", &["Name", "name"])]);
         assert!(
-            said.contains("`T--t` cannot be restored here as it is: SQLite takes its columns `Name` and `name`"),
+            said.contains("`T--t` cannot be restored here as it is: SQLite treats its columns `Name` and `name`"),
             "{said}"
         );
         assert!(refused(&[restoring("T--t", &["ID"])]).contains("`id` and `ID`"));

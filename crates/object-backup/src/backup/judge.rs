@@ -1,4 +1,4 @@
-//! Whether what a source has may be published: decisions, without I/O but for [`Evidence::of_plan`].
+//! Whether a backup may be published: decisions, without I/O except for [`Evidence::of_plan`].
 
 use backup_core::source::{Fall, Size, fall};
 

@@ -1,4 +1,4 @@
-//! Where a backup goes in the order of its source's: its sequence number, and the complete backup before it.
+//! The position of a backup in its source: its sequence number, and the complete backup before it.
 
 use std::collections::BTreeSet;
 

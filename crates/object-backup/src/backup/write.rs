@@ -1,4 +1,4 @@
-//! Reads a view into the tarball and stores it: it becomes visible only if it may be published.
+//! Reads a view into the tarball and uploads it; it becomes visible only if it may be published.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Reads a tarball from front to back: every member, every line, every digest, to the very end.
+//! Reads a tarball from front to back: every member, line and digest.
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read};

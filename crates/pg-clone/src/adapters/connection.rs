@@ -1,4 +1,4 @@
-//! Connections to the server: where it is, who we are, and how the password gets there.
+//! Connections to the server: its address, the user, and the password.
 
 mod address;
 mod child;

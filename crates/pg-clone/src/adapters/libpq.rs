@@ -99,7 +99,7 @@ pub(crate) fn unknown(keyword: &str) -> PgError {
         true => format!("unknown connection parameter `{keyword}`"),
         false => "unknown connection parameter".to_owned(),
     };
-    PgError::Usage { what, help: format!("there are {}; nothing was done", known.join(", ")) }
+    PgError::Usage { what, help: format!("nothing was done. Known parameters: {}", known.join(", ")) }
 }
 
 /// Longest name of a parameter that is repeated; libpq's longest has 25.
@@ -160,9 +160,9 @@ mod tests {
         assert!(said.contains("`sslcrl` (PGSSLCRL) is not supported") && !said.contains("hush"), "{said}");
         let said = refused("oauth_client_secret", "hush").unwrap();
         assert!(said.contains("`oauth_client_secret`") && !said.contains("hush"), "{said}");
-        assert!(refused("gssencmode", "require").unwrap().contains("say disable or prefer"));
+        assert!(refused("gssencmode", "require").unwrap().contains("use disable or prefer"));
         assert!(refused("requiressl", "1").unwrap().contains("PGREQUIRESSL"));
-        assert!(refused("services", "x").unwrap().contains("`services` is not known"));
+        assert!(refused("services", "x").unwrap().contains("unknown connection parameter `services`"));
         assert!(!refused("hush/sh", "x").unwrap().contains("hush"));
     }
 

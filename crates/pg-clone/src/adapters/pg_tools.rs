@@ -289,11 +289,11 @@ mod tests {
             other => panic!("{other}"),
         };
         let archive = said(Need::server(15).reading("18.1"), Some(&tool));
-        assert!(archive.contains("of version 15 and cannot read") && archive.contains("version 18 wrote"), "{archive}");
+        assert!(archive.contains("has version 15 and cannot read") && archive.contains("`pg_dump` 18 wrote"), "{archive}");
         assert!(archive.contains("PostgreSQL 17 or newer"), "{archive}");
         let server = said(Need::server(17).reading("18.1"), Some(&tool));
         assert!(server.contains("has version 15, but the server has version 17"), "{server}");
-        assert!(said(Need::server(15), None).contains("there is no `pg_restore` here"));
+        assert!(said(Need::server(15), None).contains("`pg_restore` was not found"));
         assert!(!tool.sends_unknown_setting());
         assert!(Tool { major: 17, ..tool.clone() }.sends_unknown_setting());
         assert!(!Tool { major: 18, server_major: 17, ..tool }.sends_unknown_setting());

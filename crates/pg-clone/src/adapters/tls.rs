@@ -1,4 +1,4 @@
-//! TLS to the server: verified by default wherever a network lies between.
+//! TLS to the server: verified by default over a network.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

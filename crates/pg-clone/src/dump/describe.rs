@@ -1,4 +1,4 @@
-//! Puts what leader, workers and catalogue gave together into what the manifest says.
+//! Builds the manifest from the results of leader, workers and catalogue.
 
 use std::collections::BTreeMap;
 

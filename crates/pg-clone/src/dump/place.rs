@@ -1,4 +1,4 @@
-//! Where a dump goes in the order of its source's: its key, its sequence number, and the complete dump before it.
+//! The position of a dump in its source: its key, its sequence number, and the complete dump before it.
 
 use std::sync::Arc;
 

@@ -103,7 +103,7 @@ mod tests {
         let said = |version| may_share_snapshot(version, true).unwrap_err().to_string();
         assert!(said(150_018).starts_with("this standby's PostgreSQL 15.18 is older than 15.20, and"));
         assert!(
-            said(130_023).starts_with("this standby has PostgreSQL 13.23, of which no mended release is known, and")
+            said(130_023).starts_with("this standby has PostgreSQL 13.23, of which no fixed release is known, and")
         );
     }
 }

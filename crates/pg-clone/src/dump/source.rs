@@ -1,4 +1,4 @@
-//! What is dumped: the locked tables, the snapshot, the program that dumps the schema; and what a dump of it would do.
+//! What a dump reads: the locked tables, the snapshot, and the program that dumps the schema; and the plan of a dump.
 
 use backup_core::source::Identity;
 use jiff::Timestamp;

@@ -58,6 +58,6 @@ mod tests {
         assert!(read_back(b"COPY t FROM stdin;\n1\n\\.\n").unwrap_err().contains("psql"));
         assert!(read_back(b"SELECT '\xff'").unwrap_err().contains("UTF-8"));
         assert!(read_back(b"SELECT 1\0").unwrap_err().contains("NUL"));
-        assert!(read(folder.path()).unwrap_err().to_string().contains("no file"));
+        assert!(read(folder.path()).unwrap_err().to_string().contains("not a file"));
     }
 }

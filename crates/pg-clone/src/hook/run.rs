@@ -1,4 +1,4 @@
-//! The sequence of the hooks of one point: each with its environment, its time limit and its output shown.
+//! Runs the hooks of one point in order, each with its environment, its time limit and its output.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The temporary database a restore is built in.
+//! The temporary database of a restore.
 
 use backup_core::progress::SharedProgress;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Rows alone, into the schema that a live database has: all of them in one transaction, or none.
+//! Data-only restores into the existing schema of a live database, in one transaction.
 
 mod compare;
 mod decide;

@@ -1,4 +1,4 @@
-//! What comes after the rows: sequences, large objects, materialized views, statistics, and the final check.
+//! The steps after the rows: sequences, large objects, materialized views, statistics, and the final check.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

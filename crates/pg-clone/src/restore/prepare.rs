@@ -1,4 +1,4 @@
-//! Finds the dump, looks at the target, and says what a restore would do; changes nothing.
+//! Finds the dump, inspects the target, and plans the restore; changes nothing.
 
 use backup_core::key::Key;
 use backup_core::source::Identity;

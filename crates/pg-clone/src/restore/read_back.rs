@@ -1,4 +1,4 @@
-//! Rows read back as a dump reads them, to be compared with what was dumped.
+//! Reads rows back, as a dump reads them, to compare them with the dump.
 
 use std::pin::pin;
 

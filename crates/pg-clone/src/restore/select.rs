@@ -1,4 +1,4 @@
-//! Restoring a part of a dump: reads the schema archive to choose, and checks only what will be read.
+//! Partial restores: reads the schema archive to select, and verifies only what will be read.
 
 use std::ops::Range;
 

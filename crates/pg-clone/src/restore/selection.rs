@@ -1,4 +1,4 @@
-//! Which part of a dump is restored, and what becomes of everything that needs the rest. Pure decisions.
+//! Which part of a dump is restored, and what happens to everything that needs the rest. Pure decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

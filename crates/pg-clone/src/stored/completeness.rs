@@ -13,7 +13,7 @@ impl Filters {
             true => None,
             false => Some(format!("{what} {}", tables.join(", "))),
         };
-        [named("not there at all:", &self.excluded), named("there without their rows:", &self.emptied)]
+        [named("left out:", &self.excluded), named("without rows:", &self.emptied)]
             .into_iter()
             .flatten()
             .collect()

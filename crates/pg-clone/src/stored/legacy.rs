@@ -1,4 +1,4 @@
-//! Single-file dumps of django-pgclone: finding them, and reading one after a look at its beginning.
+//! Single-file dumps of django-pgclone: finding them, and reading one after its header was checked.
 
 mod header;
 

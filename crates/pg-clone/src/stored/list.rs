@@ -1,4 +1,4 @@
-//! What dumps there are, and which one somebody means.
+//! Lists dumps, and finds the one that is meant.
 
 mod filter;
 mod find;

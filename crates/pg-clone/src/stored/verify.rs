@@ -1,4 +1,4 @@
-//! Whether what is stored is still what was written.
+//! Verifies that stored dumps are still what was written.
 //!
 //! Everything is streamed: memory depends on how many objects are read at once, never on their size.
 

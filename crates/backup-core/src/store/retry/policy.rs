@@ -1,4 +1,4 @@
-//! How often and how long: pure delays, and at most one warning.
+//! How often and how long to retry: pure delays, and at most one warning.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A body that is as long as it was asked to be, or ends in an error.
+//! A body of exactly the requested length, or an error.
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream as SdkStream;

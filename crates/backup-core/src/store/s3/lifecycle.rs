@@ -1,4 +1,4 @@
-//! Reads and sets the rules by which a bucket deletes and freezes objects; rules of others stay.
+//! Reads and sets the lifecycle rules of a bucket; other rules stay.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::{

@@ -1,4 +1,4 @@
-//! Where records come from and go to, as they are typed.
+//! Sources and targets of records, as typed.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A dump's plan and report.
+//! The plan and report of a dump.
 
 use pg_clone::dump::{DumpPlan, DumpReport};
 

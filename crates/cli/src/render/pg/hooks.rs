@@ -1,4 +1,4 @@
-//! What came of trying hooks.
+//! The result of a hook test.
 
 use backup_core::secret::Redactor;
 use pg_clone::hook::{HookReport, Trial};

@@ -1,4 +1,4 @@
-//! Databases of the server: the listing, plans and reports of local restores, copies and drops.
+//! Databases on the server: listing, and plans and reports of local restores, copies and drops.
 
 use std::time::Duration;
 

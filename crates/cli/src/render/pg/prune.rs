@@ -1,4 +1,4 @@
-//! What a prune would do, and what it did.
+//! The plan and report of a prune.
 
 use backup_core::retention::Action;
 use jiff::Timestamp;

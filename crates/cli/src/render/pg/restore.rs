@@ -1,4 +1,4 @@
-//! A restore's plan and report, and a recovery's.
+//! The plan and report of a restore, and of a recovery.
 
 use std::time::Duration;
 
@@ -92,7 +92,8 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
         bytes(plan.content_bytes)
     );
     let mut text = format!(
-        "Will load rows from `{}` ({}, taken {}) into the live database\n{}\n  in one transaction: on any error nothing is \
+        "Will load rows from `{}` ({}, taken {}) into the live database\n{}\n  in one transaction: on any error \
+         nothing is \
          changed; until it ends, nobody else can use these tables",
         plan.key,
         bytes(plan.stored_bytes),

@@ -1,4 +1,4 @@
-//! Everything about one dump.
+//! The details of one dump.
 
 use backup_core::manifest::Outcome;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! What a check of a dump found.
+//! The result of verifying a dump.
 
 use pg_clone::stored::verify::VerifyReport;
 

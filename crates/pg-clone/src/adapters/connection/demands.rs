@@ -1,4 +1,4 @@
-//! What a server must be like, or do, for us to talk to it: libpq's `channel_binding`, `target_session_attrs` and
+//! What a server must be or do before lastgood uses it: libpq's `channel_binding`, `target_session_attrs` and
 //! `require_auth`.
 
 use tokio_postgres::config;
@@ -147,7 +147,8 @@ impl RequireAuth {
             let Some(method) = method else {
                 return Err(invalid(
                     "require_auth",
-                    "is not a list of password, md5, gss, sspi, scram-sha-256, oauth, none, or of these each with a `!`",
+                    "is not a list of password, md5, gss, sspi, scram-sha-256, oauth, none, or of these each with a \
+                     `!`",
                 ));
             };
             if no != negated || methods.contains(&method) {

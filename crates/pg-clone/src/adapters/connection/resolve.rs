@@ -1,4 +1,4 @@
-//! Which server is meant, and who we are there.
+//! Which server is meant, and as which user.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(with(Some("shop"), &[("host", "")]).unwrap().0, "u2@h2:1");
         assert_eq!(with(Some("postgres://h3/shop"), &all).unwrap().2, shop);
         let error = with(Some("postgres://h4/shop"), &all).unwrap_err().to_string();
-        assert!(error.contains("one `host`"), "{error}");
+        assert!(error.contains("values for `host`"), "{error}");
     }
 
     #[test]

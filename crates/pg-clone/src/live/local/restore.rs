@@ -1,4 +1,4 @@
-//! Puts a local database in a target's place: `:previous` by exchanging names, anything else by copying it.
+//! Restores a local database over a target: `:previous` by swapping names, anything else by copying.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Sessions that we may not end: better known before the door is closed.
+//! Sessions that the role cannot end, found before connections are refused.
 
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
@@ -16,7 +16,8 @@ pub(super) async fn refuse(admin: &Session, target: &str) -> PgResult<()> {
         .query(
             &format!(
                 "SELECT a.pid, a.usename::text FROM pg_catalog.pg_stat_activity a \
-                 WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL AND NOT {MAY_END} \
+                 WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL AND NOT \
+                 {MAY_END} \
                  ORDER BY 1"
             ),
             &[&target],

@@ -1,4 +1,4 @@
-//! After a failed switch: did it happen all the same? If not, clients are let in again.
+//! After a failed swap: did it happen anyway? If not, connections are allowed again.
 
 use std::time::{Duration, Instant};
 

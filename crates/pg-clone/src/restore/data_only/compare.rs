@@ -1,4 +1,4 @@
-//! Compares what stands in the tables now with what the dump says, before anything is committed.
+//! Compares the rows of the tables with the dump before the commit.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Whether a dump's rows fit into a live database, and what putting them there would do. Pure decisions.
+//! Whether a dump's rows fit into a live database, and what loading them would do. Pure decisions.
 
 use std::collections::BTreeSet;
 
@@ -236,8 +236,8 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
     let full: Vec<String> =
         plan.tables.iter().filter(|table| table.truncated).map(|table| format!("`{}`", table.table)).collect();
     (!full.is_empty() && !plan.replace_rows).then(|| Problem {
-        what: format!("there are rows already in {}", full.join(", ")),
-        help: "remove them in the same transaction with --replace-rows, or choose other tables".to_owned(),
+        what: format!("there are already rows in {}", full.join(", ")),
+        help: "delete them in the same transaction with --replace-rows, or choose other tables".to_owned(),
     })
 }
 

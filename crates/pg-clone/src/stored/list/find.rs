@@ -1,4 +1,4 @@
-//! Finds the dump that a key, a database's name or the beginning of a key means.
+//! Finds the dump for a key, the name of a database or the beginning of a key.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is damaged, where, and who is hit by it.
+//! What is damaged, where, and which dumps are affected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Reads a dump's objects from the store and gives their bytes to the checks, off the task that reads.
+//! Reads a dump's objects from the store and passes their bytes to the checks, outside the task that reads.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The classes a file may name, and the few calls that plain values need. Nothing is called: their results are known.
+//! The classes that a file may name, and the few calls that plain values need. Nothing is called: the results are known.
 
 use super::super::opcode as op;
 use super::super::{DATABASE, TABLE};

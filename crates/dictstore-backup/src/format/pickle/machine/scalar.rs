@@ -1,4 +1,4 @@
-//! Values without parts: numbers, texts, bytes.
+//! Scalar values: numbers, strings, bytes.
 
 use super::super::opcode as op;
 use super::cursor::Cursor;
