@@ -1,4 +1,4 @@
-//! Every exit code, and which error gets which: one table, printed into the documentation.
+//! Every exit code, and which error gets which: one table, also for help texts and documentation.
 
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};

@@ -122,5 +122,5 @@ fn c13_a_clock_that_was_ahead_changes_no_order_and_loses_no_backup() {
     assert_eq!(sequences, [Some(1), Some(2), Some(3)]);
     let plan = runtime().block_on(retain::plan(&place, &Policy::new(vec![Rule::Last(1)]), None, now)).unwrap();
     assert_eq!(plan.removals.removals.len(), 0);
-    assert!(plan.retention.warnings[0].contains("check the clocks"), "{:?}", plan.retention.warnings);
+    assert!(plan.retention.warnings[0].contains("Check the clocks"), "{:?}", plan.retention.warnings);
 }

@@ -1,4 +1,4 @@
-//! What every operation is given: the time, somebody to tell, and a way to be stopped.
+//! What every operation needs: clock, progress and cancellation.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What surrounds a run: who hears of it, what time it is, and whether it should stop.
+//! The surroundings of a run: progress, clock and cancellation.
 
 use std::future::Future;
 use std::sync::Arc;

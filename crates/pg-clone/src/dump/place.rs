@@ -1,4 +1,4 @@
-//! Where a dump goes in the order of its source's: its key, its sequence number, and the complete dump before it.
+//! The position of a dump in its source: its key, its sequence number, and the complete dump before it.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl Place {
         let timestamp = match newest {
             Some(newest) if newest >= now => {
                 run.progress.warn(format!(
-                    "the clock is behind the newest dump of `{}` ({newest}): this dump is ordered after it all the same",
+                    "the clock is behind the newest dump of `{}` ({newest}): this dump is still ordered after it",
                     options.database
                 ));
                 newest + jiff::SignedDuration::from_micros(1)
@@ -101,7 +101,7 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
     if let Some(limit) = options.max_shrink.filter(|limit| fall.exceeds(*limit)) {
         return Err(PgError::Confirm {
             what: format!("{fall}; that is more than --max-shrink {limit} allows"),
-            help: "nothing was published. Look whether rows are missing; if it is as it should be, dump once without \
+            help: "nothing was published. Check whether rows are missing; if this is intended, dump once without \
                    --max-shrink"
                 .to_owned(),
         });
@@ -109,6 +109,6 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
     if !fall.is_told() {
         return Ok(None);
     }
-    run.progress.warn(format!("{fall}; look whether rows are missing before older dumps are pruned"));
+    run.progress.warn(format!("{fall}; check that no rows are missing before older dumps are pruned"));
     Ok(Some(fall))
 }

@@ -105,7 +105,9 @@ pub(super) async fn write(
     let fall = judge(place.fall(size).filter(|_| complete), options, run)?;
     let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
     if let Some(fault) = published.pointer_fault {
-        run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
+        run.progress.warn(format!(
+            "the pointer to the latest dump could not be updated ({fault}); listings still find the dump"
+        ));
     }
     let one_session = leader.one_session();
     Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall, one_session })
@@ -204,7 +206,7 @@ fn announce(leader: &Leader, large_objects: &[u32], run: &Run) {
     run.progress.event(Event::Total { bytes, items: items as u64 });
     if leader.server.in_recovery {
         run.progress.warn(
-            "this is a standby: rows of unlogged tables are not there, and long copies may be cancelled by recovery \
+            "this is a standby: rows of unlogged tables are missing, and long copies may be cancelled by recovery \
              (see max_standby_streaming_delay)"
                 .to_owned(),
         );

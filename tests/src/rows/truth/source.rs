@@ -53,7 +53,7 @@ async fn second_server(world: &World) -> RowResult {
     ensure_eq!(named["key"], second.as_str(), "the one that is named");
     ensure_eq!(named["same_cluster"], false, "whether the dump is of the server restored on");
     let words = ["pg", "restore", first.as_str(), "--into", copy.as_str(), "-n"];
-    on(world.lastgood(words), &third).ok().await?.says("of another cluster")?;
+    on(world.lastgood(words), &third).ok().await?.says("from another cluster")?;
     world.lastgood(["pg", "show", &shop]).fails(2).await?.says("2 clusters")?;
 
     let listing = world.lastgood(["pg", "ls", &shop, "--cluster", &id, "--json"]).ok().await?.json()?;

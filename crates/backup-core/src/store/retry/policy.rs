@@ -1,4 +1,4 @@
-//! How often and how long: pure delays, and at most one warning.
+//! How often and how long to retry: pure delays, and at most one warning.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Warner {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= WARNING_PERIOD) {
             *last = Some(Instant::now());
-            progress.warn(format!("{error}; trying again"));
+            progress.warn(format!("{error}; retrying"));
         }
     }
 }

@@ -53,7 +53,7 @@ fn whole(failed: usize) -> CliResult<Exit> {
     }
     Err(CliError::Partial {
         what: format!("{} could not be read", counted(failed as u64, "type", "types")),
-        help: "such a backup is partial: it can be restored and does not count as the last good one".to_owned(),
+        help: "the backup is partial: it can be restored, but does not count as the last good one".to_owned(),
     })
 }
 
