@@ -1,4 +1,4 @@
-//! Small stored documents, read whole and never beyond a bound.
+//! Small stored documents, read whole up to a limit.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
@@ -8,6 +8,7 @@ use crate::error::{FormatError, StoreError};
 use crate::key::Key;
 use crate::manifest::FEATURES;
 use crate::store::{StoreRead, StoreResult};
+use crate::units;
 
 /// Reads the object `key`, which may have up to `bytes_max` bytes.
 ///
@@ -20,7 +21,7 @@ pub async fn read(store: &dyn StoreRead, key: &Key, bytes_max: usize) -> StoreRe
         if whole.len() + chunk.len() > bytes_max {
             return Err(StoreError::Damaged {
                 key: key.to_string(),
-                what: format!("it has more than the {bytes_max} bytes such a document may have"),
+                what: format!("it is larger than {}, the limit for such documents", units::bytes(bytes_max as u64)),
             });
         }
         whole.extend_from_slice(&chunk);
@@ -46,7 +47,7 @@ pub(crate) fn parse(key: &Key, bytes: &[u8], supported: u64) -> Result<Value, Fo
 pub(crate) fn check(key: &Key, document: &Value, supported: u64) -> Result<(), FormatError> {
     let invalid = |what: &str| FormatError::Invalid { key: key.to_string(), what: what.to_owned() };
     match document.get("format").and_then(Value::as_u64) {
-        None => return Err(invalid("there is no `format` number")),
+        None => return Err(invalid("the `format` number is missing")),
         Some(found) if found > supported => {
             return Err(FormatError::Newer { key: key.to_string(), found, supported });
         }

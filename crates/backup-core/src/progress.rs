@@ -1,4 +1,4 @@
-//! Events of a run, for whoever shows them: no terminal here.
+//! Progress events of a run, for the caller to display.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What every command works with: the options of all, the printer, the run, and the ways to the location and the server.
+//! What every command needs: global options, the printer, the run, and access to the location and the server.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,13 +58,13 @@ impl Context {
         let store = self.opened(&location).await?;
         match self.or_cancelled(async { Ok(standing(&*store, &layouts()).await?) }).await? {
             Standing::Unmarked(layout) if layout.ours => self.printer.warn(&format!(
-                "`{location}` has {} and no `{MARKER_KEY}`: `lastgood init -r {}` writes it again",
+                "`{location}` has {} but no `{MARKER_KEY}`; run `lastgood init -r {}` to write it again",
                 layout.name,
                 shell_word(&location.to_string())
             )),
             Standing::Unclear => self.printer.warn(&format!(
-                "`{location}` has no `{MARKER_KEY}` and so much in it that not everything was looked at: \
-                 backups may be elsewhere"
+                "`{location}` has no `{MARKER_KEY}`, and too many objects to look at them all: \
+                 the backups may be somewhere else"
             )),
             Standing::Made(_) | Standing::Unmarked(_) => {}
         }

@@ -1,4 +1,4 @@
-//! What can go wrong in a command, beside what the libraries report.
+//! Errors of commands, in addition to those of the libraries.
 
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -56,11 +56,11 @@ pub(crate) enum CliError {
         #[help]
         help: String,
     },
-    /// Standard output or a file of documentation cannot be written.
-    #[error("cannot write {target}")]
+    /// Standard output or a file of documentation cannot be written, or something cannot be started.
+    #[error("cannot {action}")]
     #[diagnostic(code("cli::output"))]
     Output {
-        target: String,
+        action: String,
         #[source]
         source: std::io::Error,
     },

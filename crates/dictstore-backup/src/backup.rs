@@ -270,7 +270,7 @@ impl BackupWriter {
         self.past.add(head, held);
         if let Some(fall) = &written.fall {
             let told = fall.told_in("records");
-            self.run.warn(format!("{told}; look whether records are missing before older backups are deleted"));
+            self.run.warn(format!("{told}; check that no records are missing before older backups are deleted"));
         }
         Ok(written)
     }
@@ -302,7 +302,7 @@ impl BackupWriter {
             let id = |identity: Option<&Identity>| identity.map(|identity| identity.id.clone());
             if id(manifest.identity.as_ref()) == id(self.identity()) && !self.uncertain.contains(&manifest.id) {
                 rival =
-                    Some(format!("`{file}` was written by {} as a backup of this very store", manifest.tool.writer));
+                    Some(format!("`{file}` was written by {} as a backup of this same store", manifest.tool.writer));
             }
         }
         self.past.see(unknown);
@@ -311,12 +311,12 @@ impl BackupWriter {
             self.identity = Some(origin::new_identity());
             self.past.leave();
             self.run.warn(format!(
-                "{rival}, again: two services write backups of one store. From now on those of this one are of a store of \
-                 its own; give it a location of its own"
+                "{rival}, again: two services write backups of the same store. From now on this one's backups belong to a \
+                 new store; give it a location of its own"
             ));
         } else {
             self.past.rival = true;
-            self.run.warn(format!("{rival}; what it holds and this store does not is not in the next one"));
+            self.run.warn(format!("{rival}; what only that backup contains will be missing from the next one"));
         }
         Ok(())
     }

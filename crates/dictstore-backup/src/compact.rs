@@ -1,4 +1,4 @@
-//! Makes one full backup of a chain, so that its deltas are needed no more.
+//! Makes one full backup of a chain, so that its deltas are no longer needed.
 
 use std::sync::Arc;
 

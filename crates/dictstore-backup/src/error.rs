@@ -1,4 +1,4 @@
-//! What can go wrong; each variant is a decision for the caller.
+//! Errors; callers decide by the variant.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ pub enum DictError {
         table: String,
     },
     /// There is a table of that name.
-    #[error("there is a table `{table}` already")]
+    #[error("the table `{table}` already exists")]
     TableExists {
         /// The name.
         table: String,
     },
     /// There is a record with that key.
-    #[error("the table `{table}` has a record with the key {key} already; nothing was changed")]
+    #[error("the table `{table}` already has a record with the key {key}; nothing was changed")]
     DuplicateKey {
         /// The table.
         table: String,
@@ -66,7 +66,7 @@ pub enum DictError {
         what: String,
     },
     /// A file that is whole and that we refuse to read: foreign classes, too deep, too large.
-    #[error("`{file}` is refused: {what}; nothing of it was executed")]
+    #[error("`{file}` was refused: {what}; nothing in it was executed")]
     Refused {
         /// The file.
         file: String,
@@ -74,7 +74,7 @@ pub enum DictError {
         what: String,
     },
     /// The chain of backups has a hole.
-    #[error("the backups cannot be restored up to `{wanted}`: {what}")]
+    #[error("cannot restore up to `{wanted}`: {what}")]
     Gap {
         /// The backup wanted.
         wanted: String,
@@ -100,7 +100,7 @@ pub enum DictError {
         help: String,
     },
     /// The store has no record, and there are backups that have.
-    #[error("the store has no record, and `{last}` has some; nothing was written")]
+    #[error("the store has no records, but `{last}` has some; nothing was written")]
     Empty {
         /// The newest backup that has records.
         last: String,
@@ -177,8 +177,8 @@ impl DictError {
             Self::Damaged { .. } => Some("nothing was changed; `lastgood dict ls` shows other backups"),
             Self::Gap { help, .. } | Self::Source { help, .. } => Some(help),
             Self::Empty { .. } => Some(
-                "look whether the store should have been restored first; if it is right to have nothing, say so with \
-                 `Builder::allow_empty`, or with `--allow-empty`",
+                "check whether the store should have been restored first; if it is meant to be empty, use \
+                 `Builder::allow_empty` or `--allow-empty`",
             ),
             Self::Core(error) => error.remedy(),
             Self::Panicked { .. } => Some("changes are kept for the next backup; please report this"),

@@ -1,4 +1,4 @@
-//! One file on this machine: a whole store written or read, by way of a temporary name.
+//! Writes and reads a whole store as one local file, by way of a temporary name.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

@@ -1,4 +1,4 @@
-//! Clears away what interrupted runs left: files that never got their manifest. DictDB's own, which have none, stay.
+//! Deletes leftovers of interrupted runs: files without a manifest, except DictDB's own.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Full and incremental backups of tables held in memory, in the files Python's DictDB reads and writes.
+//! Full and incremental backups of in-memory tables, in the file format of Python's DictDB.
 //!
 //! ```
 //! use std::time::Duration;

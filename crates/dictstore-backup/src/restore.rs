@@ -71,14 +71,14 @@ pub(crate) fn unclear_error(store: &dyn StoreRead, unclear: Unclear, source: Opt
             DictError::Source {
                 what: format!("`{location}` has backups of {} stores: {}", each.len(), each.join(", ")),
                 help:
-                    "say which with --source HOST or ID, or a backup with --up-to FILE; nothing was changed. Give each \
+                    "nothing was changed. Choose one with --source HOST|ID, or a backup with --up-to FILE. Give each \
                        service a folder of its own"
                         .to_owned(),
             }
         }
         Unclear::NoSuch(stores) => DictError::Source {
             what: format!("`{location}` has no backup of the store `{}`", source.unwrap_or_default()),
-            help: format!("there are backups of {}; nothing was changed", stores.join(", ")),
+            help: format!("nothing was changed. There are backups of {}", stores.join(", ")),
         },
     }
 }
@@ -89,9 +89,9 @@ fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResu
         PlanFault::Gap { wanted, what, whole } => {
             let help = match whole {
                 Some(whole) => format!(
-                    "nothing was restored; the last whole point before is `{whole}`: restore it with `--up-to {whole}`"
+                    "nothing was restored. The last restorable backup before it is `{whole}`: restore it with `--up-to {whole}`"
                 ),
-                None => "nothing was restored, and no backup before it is whole".to_owned(),
+                None => "nothing was restored, and no backup before it can be restored".to_owned(),
             };
             DictError::Gap { wanted, what, help }
         }
@@ -204,7 +204,7 @@ pub async fn load_files(
     let format = if full.to_ascii_lowercase().ends_with(".pickle") { Format::Pickle } else { Format::Json };
     let bytes = read_all(store, &Key::new(full)?, FILE_BYTES_MAX).await?;
     let Content::Full(tables) = decode(full, &bytes, BackupKind::Full, format, semantics)? else {
-        return Err(DictError::Damaged { file: full.to_owned(), what: "it is no full backup".to_owned() });
+        return Err(DictError::Damaged { file: full.to_owned(), what: "it is not a full backup".to_owned() });
     };
     let mut loader = Loader::full(full, tables, None, semantics)?;
     let mut affected = Vec::new();

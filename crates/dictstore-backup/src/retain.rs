@@ -1,4 +1,4 @@
-//! Which backups go and which stay: retention of the core over whole chains, since a delta needs what it builds on.
+//! Which backups are deleted and which are kept: the core's retention on whole chains, because a delta needs what it builds on.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Reads every backup and says which can be restored.
+//! Reads every backup and reports which can be restored.
 
 use std::collections::BTreeMap;
 
@@ -126,7 +126,7 @@ async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<State> {
         Err(DictError::Core(CoreError::Store(error @ StoreError::NotAnObject { .. }))) => error.to_string(),
         Err(other) => return Err(other),
     };
-    let why = if held { format!("{why}; its manifest holds it, and restores take it from there") } else { why };
+    let why = if held { format!("{why}; its manifest contains it, and restores read it from there") } else { why };
     Ok(if entry.state == State::Good { State::Damaged(why) } else { State::Torn(why) })
 }
 

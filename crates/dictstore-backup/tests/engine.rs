@@ -336,7 +336,7 @@ fn a_small_delta_survives_the_loss_of_its_file() {
         assert_eq!(picture(&latest(folder.path())), picture(&store));
         // DictDB would miss it, and so it is told.
         let report = runtime.block_on(dictstore_backup::verify::verify(&place, None, &Run::silent())).unwrap();
-        assert!(report.broken().next().unwrap().broken.as_ref().unwrap().contains("its manifest holds it"));
+        assert!(report.broken().next().unwrap().broken.as_ref().unwrap().contains("its manifest contains it"));
     }
     std::fs::remove_file(&delta).unwrap();
     backups(&store, folder.path()).start().unwrap().stop().unwrap();

@@ -124,5 +124,5 @@ fn c13_a_clock_that_was_ahead_changes_no_order_and_loses_no_backup() {
     let run = Run { clock: Arc::new(FixedClock(now)), ..Run::silent() };
     let plan = runtime().block_on(retain::plan(&place, &Policy::new(vec![Rule::Last(1)]), None, &run)).unwrap();
     assert_eq!(plan.removals.removals.len(), 0);
-    assert!(plan.retention.warnings[0].contains("check the clocks"), "{:?}", plan.retention.warnings);
+    assert!(plan.retention.warnings[0].contains("Check the clocks"), "{:?}", plan.retention.warnings);
 }

@@ -1,4 +1,4 @@
-//! What an application uses: a named backup of its types, to one location.
+//! The API for applications: a named backup of their types, to one location.
 
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl Backup {
     /// [`ObjectError::Usage`] if no type was added; as [`backup()`].
     pub async fn run(&self, source: Arc<dyn Source>) -> ObjectResult<BackupReport> {
         if self.types.is_empty() {
-            let help = "call `add` or `add_module` first; the function `backup` takes all types a source has";
+            let help = "call `add` or `add_module` first; the function `backup` backs up all types of a source";
             return Err(ObjectError::usage(format!("no type was added to the backup `{}`", self.options.name), help));
         }
         let options = BackupOptions { types: Types::Application(self.types.wanted()), ..self.options.clone() };
@@ -195,7 +195,7 @@ impl BackupBuilder {
         if self.credentials.is_some() && !matches!(location, Location::S3 { .. }) {
             return Err(ObjectError::usage(
                 format!("`{location}` takes no credentials"),
-                "leave them out, or name a bucket such as `s3://bucket/prefix`",
+                "omit them, or use a bucket such as `s3://bucket/prefix`",
             ));
         }
         let Self { options, credentials, init, surroundings, .. } = self;

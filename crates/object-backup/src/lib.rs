@@ -1,4 +1,4 @@
-//! An application's records into one deterministic tarball in a folder or in S3, and back.
+//! Back up an application's records into one deterministic tarball in a folder or in S3, and restore them.
 //!
 //! The tarball is the one gludb wrote: `Backup_UTC_<time>.tar.gz`, in it one file `<Type>--<table>.json` a type, one JSON
 //! object a line. `tar xzf` opens it, and gludb's own are read.

@@ -1,4 +1,4 @@
-//! Dump and restore PostgreSQL databases: parallel, streamed, verified, swapped in as one step.
+//! Dump and restore PostgreSQL databases: parallel, streamed, verified, and swapped in with one transaction.
 //!
 //! # What it promises
 //!

@@ -1,4 +1,4 @@
-//! Makes a location, which is never done by the way: a name that was mistyped must not become one.
+//! Creates a location, always explicitly, so that a mistyped name does not become one.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ impl Location {
     /// publishes atomically. One that was made before is opened.
     ///
     /// # Errors
-    /// [`StoreError::Occupied`] if something else is there, or if it lies in another location; [`StoreError::Unsuitable`]
+    /// [`StoreError::Occupied`] if something else is there, or if it lies inside another location; [`StoreError::Unsuitable`]
     /// if the store cannot publish atomically; what the store says.
     pub async fn init(&self, init: &Init<'_>) -> Result<Initialized, CoreError> {
         let found = self.before_init(init).await?;
@@ -73,7 +73,7 @@ impl Location {
             return Ok(Some(store.clone()));
         }
         if let Some(outer) = self.enclosing(init.access).await {
-            return Err(occupied(self.to_string(), format!("it lies in another location, `{outer}`")).into());
+            return Err(occupied(self.to_string(), format!("it lies inside another location, `{outer}`")).into());
         }
         if let Some(store) = &store {
             refuse_foreign(store, init).await?;
@@ -129,7 +129,7 @@ async fn refuse_foreign(store: &SharedStore, init: &Init<'_>) -> Result<(), Core
 }
 
 fn occupied(location: String, what: String) -> StoreError {
-    let help = "name a folder or prefix that is empty or not there yet; nothing was written".to_owned();
+    let help = "nothing was written. Choose a folder or prefix that is empty or does not exist yet".to_owned();
     StoreError::Occupied { location, what, help }
 }
 
@@ -196,7 +196,7 @@ mod tests {
         let outer = parent.path().join("outer");
         location(&outer).init(&Init::new(&[])).await.unwrap();
         let error = refused(&outer.join("pg/shop")).await;
-        assert!(error.contains("it lies in another location"), "{error}");
+        assert!(error.contains("it lies inside another location"), "{error}");
         assert!(!outer.join("pg").exists(), "its folders were made all the same");
         assert!(refused(parent.path()).await.contains("it holds another location, `outer`"));
     }

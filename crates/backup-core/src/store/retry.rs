@@ -1,4 +1,4 @@
-//! Tries again what may pass, and recognises its own success when the answer to it was lost.
+//! Retries temporary failures, and recognises its own success if the response was lost.
 
 mod body;
 mod policy;

@@ -1,4 +1,4 @@
-//! Shows a run's events: a bar on a terminal, a line now and then elsewhere, JSON lines on request, or nothing.
+//! Shows the progress of a run: a bar on a terminal, periodic lines elsewhere, JSON lines on request, or nothing.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ impl Mode {
             "auto" if stderr_is_terminal() => Ok(Self::Bar),
             "auto" => Ok(Self::Lines),
             other => Err(CliError::usage(
-                format!("{} is `{other}`", crate::env::PROGRESS),
-                "it can be `auto`, `never` or `json`",
+                format!("invalid value `{other}` for {}", crate::env::PROGRESS),
+                "use `auto`, `never` or `json`",
             )),
         }
     }

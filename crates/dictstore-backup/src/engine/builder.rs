@@ -1,4 +1,4 @@
-//! How backups are set up; the defaults are DictDB's.
+//! Configures backups; the defaults are DictDB's.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -265,10 +265,8 @@ impl Builder {
             return Err(DictError::Usage { what: "the interval must be more than zero".to_owned() });
         }
         if self.settings.niceness > NICENESS_MAX {
-            let what = format!(
-                "the niceness {} is more than {NICENESS_MAX}, the lowest priority: give 0 to {NICENESS_MAX}",
-                self.settings.niceness
-            );
+            let what =
+                format!("invalid niceness {}: use 0 to {NICENESS_MAX}, the lowest priority", self.settings.niceness);
             return Err(DictError::Usage { what });
         }
         Backups::start(self.settings, self.on_failure)

@@ -1,4 +1,4 @@
-//! The thread that does the work: waits, cuts, writes, counts.
+//! The worker thread: waits, takes snapshots, writes, counts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -112,7 +112,7 @@ impl Worker {
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(DictError::Panicked { what: text.unwrap_or_else(|| "a panic without words".to_owned()) })
+            Err(DictError::Panicked { what: text.unwrap_or_else(|| "a panic without a message".to_owned()) })
         });
         let now = Instant::now();
         match result {

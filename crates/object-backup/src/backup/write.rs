@@ -1,4 +1,4 @@
-//! Reads a view into the tarball and stores it: it becomes visible only if it may be published.
+//! Reads a view into the tarball and uploads it; it becomes visible only if it may be published.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,7 +157,7 @@ fn judged(
     };
     if let Some(fall) = &fall {
         let told = fall.told_in("records");
-        run.progress.warn(format!("{told}; look whether records are missing before older backups are pruned"));
+        run.progress.warn(format!("{told}; check that no records are missing before older backups are pruned"));
     }
     Ok((found, size, fall))
 }

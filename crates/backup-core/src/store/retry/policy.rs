@@ -1,4 +1,4 @@
-//! How often and how long: pure delays, and a word about them now and then.
+//! How often and how long to retry: pure delays, and a word about it now and then.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     for restoring in &done.plan.types {
         for column in restoring.columns.iter().filter(|column| !column.derived) {
             context.printer.warn(&format!(
-                "the column `{}` of `{}` did not repeat a field of its records: it is empty until the application saves them",
+                "the column `{}` of `{}` stays empty until the application saves its records: the backup does not have its values",
                 column.name, restoring.key.table
             ));
         }

@@ -33,8 +33,8 @@ async fn state(named: &str, arguments: &Diff, context: &Context) -> CliResult<Di
     let path = Path::new(named);
     let Some(format) = file::format_of(path) else {
         return Err(CliError::usage(
-            format!("`{named}` is no backup and no .json or .pickle file"),
-            "`lastgood dict ls` names the backups",
+            format!("`{named}` is neither a backup nor a .json or .pickle file"),
+            "run `lastgood dict ls` to list the backups",
         ));
     };
     let (store, notes) = file::read(path, format, Semantics::Exact, &context.run)?;

@@ -23,7 +23,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         return Ok(Exit::Ok);
     }
     let Some(path) = arguments.to.clone() else {
-        return Err(CliError::usage("no file to restore into is named", "name one with `--to FILE`"));
+        return Err(CliError::usage("no file to restore into", "give one with `--to FILE`"));
     };
     let format = arguments.format.or_else(|| file::format_of(&path)).unwrap_or_default();
     let done = Box::pin(restore_from(&*store, &options, &context.run)).await?;

@@ -89,7 +89,7 @@ async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &
         Err(_) if run.cancel.is_cancelled() => Err(PgError::Interrupted),
         Err(error) if error.code().is_some_and(|code| code.code() == IN_USE) => Err(PgError::Refused {
             what: format!("`{source}` cannot be copied while it is used: {}", sessions.left().await?),
-            help: "end them (see pg_stat_activity and pg_prepared_xacts) and run it again; nothing was changed"
+            help: "nothing was changed. End them (see pg_stat_activity and pg_prepared_xacts) and run it again"
                 .to_owned(),
         }),
         Err(error) => Err(sql(error)),

@@ -1,4 +1,4 @@
-//! Puts a local database in a target's place: `:previous` by exchanging names, anything else by copying it.
+//! Restores a local database over a target: `:previous` by swapping names, anything else by copying.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -122,7 +122,7 @@ fn skipped(plan: &LocalPlan, options: &RestoreOptions) -> Option<String> {
         .map(|point| point.name())
         .collect();
     let why = match plan.way {
-        Way::Exchange => "`:previous` comes back as it was",
+        Way::Exchange => "`:previous` is restored unchanged",
         Way::Duplicate => "a copied database is never empty",
     };
     (!skipped.is_empty()).then(|| format!("{why}: hooks of {} were not run", skipped.join(" and ")))
@@ -224,8 +224,8 @@ fn unchanged(plan: &LocalPlan, found: &Found) -> PgResult<()> {
         return Ok(());
     }
     Err(PgError::Refused {
-        what: format!("somebody else replaced `{}` at the same moment", plan.source.name),
-        help: "nothing was changed; look at `lastgood pg ls --local` and run it again".to_owned(),
+        what: format!("`{}` was replaced by somebody else at the same time", plan.source.name),
+        help: "nothing was changed. Check `lastgood pg ls --local` and run it again".to_owned(),
     })
 }
 
