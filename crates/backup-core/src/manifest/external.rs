@@ -29,11 +29,10 @@ pub struct External {
 impl External {
     /// Why it cannot be told apart from others: an empty field, or one that would run into the next.
     pub(super) fn fault(&self) -> Option<String> {
-        let fields = [("service", &self.service), ("region", &self.region), ("account", &self.account)];
-        let (field, _) = fields
-            .iter()
-            .find(|(_, value)| value.is_empty() || value.contains(':'))
-            .or_else(|| self.id.is_empty().then_some(&("id", &self.id)))?;
+        let Self { service, region, account, id, .. } = self;
+        let fields = [("service", service), ("region", region), ("account", account)];
+        let joined = fields.into_iter().find(|(_, value)| value.is_empty() || value.contains(':'));
+        let (field, _) = joined.or_else(|| id.is_empty().then_some(("id", id)))?;
         Some(format!("the `{field}` of an external resource is empty or has a colon"))
     }
 }

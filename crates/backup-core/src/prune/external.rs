@@ -127,9 +127,7 @@ impl<'a> Outside<'a> {
 
     /// Nothing was removed: the tombstone goes, and with it the word that the backup is gone.
     async fn take_back(&self, deletion: &mut Deletion<'_>, removal: &Removal) -> Left {
-        match names::tombstone_key(&removal.manifest) {
-            Ok(key) if deletion.delete(&[key]).await.is_empty() => Left::Whole,
-            _ => Left::Some,
-        }
+        let Ok(tombstone) = names::tombstone_key(&removal.manifest) else { return Left::Some };
+        if deletion.delete(&[tombstone]).await.is_empty() { Left::Whole } else { Left::Some }
     }
 }
