@@ -19,6 +19,7 @@
 //! 11. **Nothing but its own**: what leads elsewhere, as links do, is not followed: not read, listed, replaced or deleted.
 //!     Asked for by its key it is [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
 
+#[cfg(any(test, feature = "fault"))]
 pub mod fault;
 pub mod fs;
 pub mod limit;

@@ -78,7 +78,6 @@ impl Teller {
     }
 
     fn tell(&self, error: &StoreError, attempt: usize, attempts_max: usize) {
-        #[cfg(feature = "s3")]
         tracing::debug!(%error, attempt, "trying again");
         let Some(progress) = &self.progress else { return };
         let Some((request, key, why)) = told(error) else { return };
