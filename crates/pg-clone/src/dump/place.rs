@@ -25,6 +25,7 @@ struct Previous {
     key: DumpKey,
     order: (u64, jiff::Timestamp),
     size: Size,
+    host: String,
 }
 
 impl Place {
@@ -67,6 +68,14 @@ impl Place {
         Ok(Self { key, sequence, previous })
     }
 
+    /// Where the complete dump before was taken, if that is another host than `identity` names. A standby has the system
+    /// identifier of its primary, and so has a copy made with `pg_basebackup` or from a disk's snapshot whose rows go
+    /// their own way.
+    pub(super) fn taken_elsewhere(&self, identity: &Identity) -> Option<&str> {
+        let previous = self.previous.as_ref()?;
+        (previous.host != identity.host).then_some(previous.host.as_str())
+    }
+
     /// By how much a complete dump of this size holds less than the one before.
     pub(super) fn fall(&self, now: Size) -> Option<Fall> {
         let previous = self.previous.as_ref()?;
@@ -78,13 +87,11 @@ impl Previous {
     fn of(entry: Entry, identity: &Identity) -> Option<Self> {
         let key = DumpKey::of_manifest(&entry.key)?;
         let manifest = settle(list::usable(&entry.key, entry.manifest.ok()?)?);
-        let same = manifest.identity.as_ref().is_some_and(|other| other.id == identity.id);
-        if !same || !manifest.is_complete() {
-            return None;
-        }
+        let same = manifest.identity.as_ref().filter(|other| other.id == identity.id && manifest.is_complete())?;
+        let host = same.host.clone();
         let rows = manifest.counts.get("rows").copied().unwrap_or_default();
         let size = Size { rows, bytes: manifest.content_bytes() };
-        Some(Self { key, order: catalogue::order(&manifest), size })
+        Some(Self { key, order: catalogue::order(&manifest), size, host })
     }
 }
 

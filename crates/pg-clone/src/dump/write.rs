@@ -61,6 +61,13 @@ pub(super) async fn write(
     let budget = UploadBudget::default();
     let Source { leader, tool, large_objects, schema } = source;
     announce(&leader, &large_objects, run);
+    if let Some(before) = place.taken_elsewhere(identity).filter(|_| !leader.server.in_recovery) {
+        run.progress.warn(format!(
+            "the complete dump before was taken from {before}, this one from {}: if this server is a copy of that one, dump it \
+             to a location of its own",
+            identity.host
+        ));
+    }
 
     // If one of both fails the other is stopped: it may have hours to go.
     let both = Run { cancel: run.cancel.child_token(), ..run.clone() };

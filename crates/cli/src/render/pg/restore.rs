@@ -36,7 +36,8 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
             bytes(plan.content_bytes)
         ),
     };
-    let mut lines = vec![("into", into), ("holds", holds)];
+    let from = plan.cluster.as_ref().map(|cluster| cluster.host.clone()).unwrap_or_default();
+    let mut lines = vec![("from", from), ("into", into), ("holds", holds)];
     lines.extend(hook_facts(&plan.hooks));
     let mut text = format!(
         "Will restore `{}` ({}, taken {})\n{}",
