@@ -289,7 +289,10 @@ mod tests {
             other => panic!("{other}"),
         };
         let archive = said(Need::server(15).reading("18.1"), Some(&tool));
-        assert!(archive.contains("has version 15 and cannot read") && archive.contains("`pg_dump` 18 wrote"), "{archive}");
+        assert!(
+            archive.contains("has version 15 and cannot read") && archive.contains("`pg_dump` 18 wrote"),
+            "{archive}"
+        );
         assert!(archive.contains("PostgreSQL 17 or newer"), "{archive}");
         let server = said(Need::server(17).reading("18.1"), Some(&tool));
         assert!(server.contains("has version 15, but the server has version 17"), "{server}");

@@ -13,10 +13,7 @@ impl Filters {
             true => None,
             false => Some(format!("{what} {}", tables.join(", "))),
         };
-        [named("left out:", &self.excluded), named("without rows:", &self.emptied)]
-            .into_iter()
-            .flatten()
-            .collect()
+        [named("left out:", &self.excluded), named("without rows:", &self.emptied)].into_iter().flatten().collect()
     }
 }
 
