@@ -1,6 +1,7 @@
 //! Errors of stores, formats and backups; callers decide by the variant.
 
 use crate::key::Key;
+use crate::run::Cancelled;
 use crate::units;
 
 /// The source of an error, kept for its chain of causes.
@@ -357,5 +358,11 @@ impl CoreError {
             Self::Taken { .. } => Some("run only one of the two at a time, then run this one again"),
             _ => None,
         }
+    }
+}
+
+impl From<Cancelled> for CoreError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
     }
 }

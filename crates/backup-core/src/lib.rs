@@ -19,6 +19,7 @@ pub mod probe;
 pub mod progress;
 pub mod prune;
 pub mod retention;
+pub mod run;
 pub mod secret;
 pub mod source;
 pub mod store;

@@ -1,5 +1,6 @@
 //! Errors of commands, in addition to those of the libraries.
 
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 use dictstore_backup::DictError;
 use object_backup::ObjectError;
@@ -78,6 +79,12 @@ impl From<StoreError> for CliError {
 impl From<FormatError> for CliError {
     fn from(error: FormatError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for CliError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

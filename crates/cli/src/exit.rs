@@ -97,6 +97,7 @@ fn of_dict(error: &DictError) -> Exit {
         DictError::Damaged { .. } | DictError::Refused { .. } | DictError::Gap { .. } => Exit::Integrity,
         DictError::Usage { .. } | DictError::Source { .. } => Exit::Usage,
         DictError::Empty { .. } => Exit::Confirmation,
+        DictError::Interrupted => Exit::Interrupted,
         // NoBackup, Encode, Io, Schema, and whatever is added later.
         _ => Exit::Failed,
     }

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use anstream::ColorChoice;
+use backup_core::run::Run;
 use backup_core::secret::Redactor;
 use clap::error::ErrorKind;
-use pg_clone::Run;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Cli, Color, Command, help};

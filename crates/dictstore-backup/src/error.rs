@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 /// Result of everything here.
@@ -127,6 +128,9 @@ pub enum DictError {
     /// The backups of this store have been stopped.
     #[error("the backups were stopped; nothing was written")]
     Stopped,
+    /// The caller asked to stop.
+    #[error("interrupted; nothing was published and nothing was written")]
+    Interrupted,
     /// A bug of ours, or of a store plugged in: the work panicked.
     #[error("the backup failed unexpectedly: {what}")]
     Panicked {
@@ -159,6 +163,7 @@ impl DictError {
             Self::Core(error) => error.error_code(),
             Self::Usage { .. } => "dict::usage",
             Self::Stopped => "dict::stopped",
+            Self::Interrupted => "dict::interrupted",
             Self::Panicked { .. } => "dict::panicked",
             Self::Shared(error) => error.error_code(),
         }
@@ -198,6 +203,12 @@ impl From<FormatError> for DictError {
 impl From<RetentionError> for DictError {
     fn from(error: RetentionError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for DictError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

@@ -58,6 +58,7 @@ mod load;
 mod origin;
 
 pub use backup::Written;
+pub use backup_core::run::Run;
 pub use engine::{Backups, Builder};
 pub use error::{DictError, DictResult};
 pub use format::{BackupKind, Format};

@@ -5,6 +5,7 @@ use std::future::Future;
 use backup_core::key::Key;
 use backup_core::location::Location;
 use backup_core::pipeline::{read_all, read_part};
+use backup_core::run::Run;
 use backup_core::store::{Bytes, StoreRead};
 
 use crate::error::{DictError, DictResult};
@@ -48,8 +49,8 @@ pub struct Restored {
 /// # Errors
 /// [`DictError::NoBackup`], [`DictError::Gap`]; [`DictError::Source`] if several stores have backups and none is named; what
 /// the store says.
-pub async fn plan_restore(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<RestorePlan> {
-    planned(store, &entries(store, options).await?, &options.to)
+pub async fn plan_restore(store: &dyn StoreRead, options: &RestoreOptions, run: &Run) -> DictResult<RestorePlan> {
+    planned(store, &run.or_cancelled(entries(store, options)).await?, &options.to)
 }
 
 /// The backups of the one store that is meant.
@@ -101,15 +102,16 @@ fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResu
 ///
 /// # Errors
 /// As [`plan_restore`]; [`DictError::Damaged`] or [`backup_core::StoreError::Damaged`] for a file that is not what was
-/// backed up.
-pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<Restored> {
-    let mut entries = entries(store, options).await?;
+/// backed up; [`DictError::Interrupted`].
+pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions, run: &Run) -> DictResult<Restored> {
+    let mut entries = run.or_cancelled(entries(store, options)).await?;
     loop {
         let plan = planned(store, &entries, &options.to)?;
         let mut torn = None;
         let mut contents = Vec::with_capacity(plan.entries.len());
         for at in &plan.entries {
-            match content(store, &entries[*at], options.semantics).await {
+            run.step("dict.read", &entries[*at].name.to_string());
+            match run.or_cancelled(content(store, &entries[*at], options.semantics)).await {
                 Ok(content) => contents.push(content),
                 // Nothing vouched for it: what DictDB left half-written is skipped with a word.
                 Err(DictError::Damaged { what, .. }) if entries[*at].state == State::Foreign => {
@@ -121,7 +123,10 @@ pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions) -> Di
         }
         match torn {
             Some((at, what)) => entries[at].state = State::Torn(what),
-            None => return build(&entries, plan, contents, options.semantics),
+            None => {
+                run.stop_if_cancelled()?;
+                return build(&entries, plan, contents, options.semantics);
+            }
         }
     }
 }
@@ -223,7 +228,7 @@ pub async fn load_files(
 pub fn restore(location: &str, to: RestoreTo) -> DictResult<DictStore> {
     let location: Location = location.parse()?;
     let options = RestoreOptions { to, ..RestoreOptions::default() };
-    let restored = blocking(async move { restore_from(&*location.open().await?, &options).await })?;
+    let restored = blocking(async move { restore_from(&*location.open().await?, &options, &Run::silent()).await })?;
     Ok(restored.store)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backup_core::progress::{Event, Progress};
 use backup_core::retention::{Policy, Rule};
+use backup_core::run::Run;
 use backup_core::source::UNKNOWN;
 use backup_core::store::fs::FsStore;
 use dictstore_backup::folder::{self, Entry};
@@ -49,7 +50,7 @@ fn blocking<T>(work: impl Future<Output = T>) -> T {
 
 fn of(folder: &Path, source: &str, to: RestoreTo) -> Result<Restored, DictError> {
     let options = RestoreOptions { to, source: Some(source.to_owned()), ..RestoreOptions::default() };
-    blocking(restore_from(&FsStore::open(folder).unwrap(), &options))
+    blocking(restore_from(&FsStore::open(folder).unwrap(), &options, &Run::silent()))
 }
 
 fn latest(folder: &Path) -> Result<DictStore, DictError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backup_core::location::{Credentials, Init, Location};
+use backup_core::location::{Access, Credentials, Init, Location};
 use backup_core::store::SharedStore;
 use jiff::SignedDuration;
 
@@ -82,15 +82,16 @@ impl Backup {
     /// # Errors
     /// What the store says: a bucket must exist already, and a folder unless [`BackupBuilder::init`] is asked for.
     pub async fn open(&self) -> ObjectResult<SharedStore> {
-        let credentials = self.credentials.as_ref();
+        let mut access = Access::new().progress(Arc::clone(&self.surroundings.progress));
+        if let Some(credentials) = &self.credentials {
+            access = access.credentials(credentials.clone());
+        }
         if self.init {
-            let init = Init { clock: &*self.surroundings.clock, credentials, ..Init::new(&backup_key::LAYOUTS) };
+            let (clock, access) = (&*self.surroundings.clock, &access);
+            let init = Init { clock, access, ..Init::new(&backup_key::LAYOUTS) };
             return Ok(self.location.init(&init).await?.store);
         }
-        Ok(match credentials {
-            Some(credentials) => self.location.open_as(credentials).await?,
-            None => self.location.open().await?,
-        })
+        Ok(self.location.open_with(&access).await?)
     }
 
     /// Backs the added types up from `source`: they make up the application, so that the backup is complete, whatever else

@@ -2,6 +2,7 @@
 
 use backup_core::error::Cause;
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 /// Result of everything here.
@@ -245,6 +246,12 @@ impl From<FormatError> for ObjectError {
 impl From<RetentionError> for ObjectError {
     fn from(error: RetentionError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for ObjectError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

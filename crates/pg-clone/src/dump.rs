@@ -68,7 +68,7 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     let begun = std::time::Instant::now();
     run.step("dump.probe", &store.describe());
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
-    let probe = run.or_cancelled(async { Ok(probe::require(&*writer).await?) });
+    let probe = run.or_cancelled(async { Ok::<_, PgError>(probe::require(&*writer).await?) });
     run.step("dump.connect", &server.describe());
     // A restore killed in its swap may have left the database closed. Whoever may only dump cannot mend that and must
     // not be kept from dumping by it.

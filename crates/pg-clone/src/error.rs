@@ -1,6 +1,7 @@
 //! Errors of dumps and restores; callers decide by the variant.
 
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 use crate::hook::Point;
@@ -225,6 +226,12 @@ pub enum PgError {
 
 /// Result of everything here.
 pub type PgResult<T> = Result<T, PgError>;
+
+impl From<Cancelled> for PgError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
+    }
+}
 
 impl From<CoreError> for PgError {
     fn from(error: CoreError) -> Self {

@@ -45,14 +45,14 @@ pub mod live;
 pub mod pattern;
 pub mod plan;
 pub mod restore;
-pub mod run;
 pub mod settings;
 mod standing;
 pub mod stored;
 #[cfg(test)]
 mod test_dump;
 
+pub use backup_core::run::{self, Run};
+
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;
 pub use error::{PgError, PgResult};
-pub use run::Run;

@@ -354,7 +354,7 @@ async fn switch(
             settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
         }
     }
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let void = local::void_copies(lock, options.reversible, live.is_some()).await?;
     let mut request = SwapRequest::new(lock, temporary, wanted, options.force).discarding(void);
     if let Some(pristine) = pristine {

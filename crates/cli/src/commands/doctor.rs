@@ -110,7 +110,9 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
 
 async fn location(findings: &mut Findings, context: &Context) {
     let Some(location) = findings.take(context.location()) else { return };
-    let Some(store) = take_explained(findings, location.open().await.map_err(CliError::from), context).await else {
+    let Some(store) =
+        take_explained(findings, location.open_with(&context.access()).await.map_err(CliError::from), context).await
+    else {
         return;
     };
     if let Some(exposure) = location.exposure() {

@@ -70,7 +70,7 @@ pub(super) async fn write(
     }
 
     // If one of both fails the other is stopped: it may have hours to go.
-    let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
+    let both = run.child();
     let schema_budget = budget.clone();
     let encoding = settings::read(&leader.session, &options.database).await?.encoding;
     let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget);
@@ -93,7 +93,7 @@ pub(super) async fn write(
     leader.still_holds().await?;
 
     run.step("dump.manifest", MANIFEST_NAME);
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let complete = !leader.selection.leaves_out;
     let manifest = Manifest {
         identity: Some(identity.clone()),

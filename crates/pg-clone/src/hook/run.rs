@@ -91,7 +91,7 @@ pub(crate) async fn run_all(
     reports: &mut Vec<HookReport>,
 ) -> PgResult<()> {
     for hook in hooks.at(point) {
-        scene.run.last_chance_to_stop()?;
+        scene.run.stop_if_cancelled()?;
         let label = hook.to_string();
         scene.run.step(point.step(), &label);
         let begun = Instant::now();

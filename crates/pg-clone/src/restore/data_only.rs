@@ -101,7 +101,7 @@ pub(crate) async fn restore(
         run: run.clone(),
     };
     let filled = run.or_cancelled(Box::pin(fill(&session, &mut load, plan, &manifest.detail, options))).await;
-    let (done, rows) = match filled.and_then(|filled| run.last_chance_to_stop().map(|()| filled)) {
+    let (done, rows) = match filled.and_then(|filled| run.stop_if_cancelled().map(|()| filled).map_err(PgError::from)) {
         Ok(filled) => filled,
         Err(error) => {
             // Without it the server undoes everything too, as soon as it sees that we are gone.

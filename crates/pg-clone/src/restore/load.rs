@@ -108,7 +108,7 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
         }
         Ok(())
     };
-    let gathered = load.run.or_cancelled(gathered).await;
+    let gathered: PgResult<()> = load.run.or_cancelled(gathered).await;
     workers.shutdown().await;
     gathered?;
     if !configuration.is_empty() {

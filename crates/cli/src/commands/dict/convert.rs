@@ -23,10 +23,10 @@ struct Report {
 
 pub(super) fn run(arguments: &Convert, context: &Context) -> CliResult<Exit> {
     let (from, to) = (format(&arguments.from)?, format(&arguments.to)?);
-    let (store, notes) = file::read(&arguments.from, from, Semantics::Exact)?;
+    let (store, notes) = file::read(&arguments.from, from, Semantics::Exact, &context.run)?;
     warn(&notes, context);
     let snapshot = store.snapshot();
-    file::write(&arguments.to, &snapshot, to)?;
+    file::write(&arguments.to, &snapshot, to, &context.run)?;
     let tables = snapshot.tables();
     let report = Report {
         file: arguments.to.display().to_string(),

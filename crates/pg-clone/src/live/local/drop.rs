@@ -114,7 +114,7 @@ pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>,
             help: "nothing was changed. Check `lastgood pg ls --local`".to_owned(),
         });
     }
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     run.step("local.drop", name);
     drop_database(server, &admin, name).await?;
     drop(lock);

@@ -58,7 +58,7 @@ pub(crate) async fn is_unmarked(admin: &Session, database: &str) -> PgResult<boo
 }
 
 async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &Run) -> PgResult<u64> {
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let sql = |error| PgError::sql(format!("copying `{source}`"), error);
     let pid: i32 = admin.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await.map_err(sql)?.get(0);
     let helper = server.connect_admin_for(source).await?;

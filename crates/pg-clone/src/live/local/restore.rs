@@ -151,7 +151,7 @@ async fn toggle(
         }
         None => settings::read(admin, &previous.name).await?,
     };
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let request = SwapRequest::toggle(lock, &previous, Some(&wanted), options.force);
     Ok((swap::swap(server, &request, run).await?, warnings))
 }
@@ -205,7 +205,7 @@ async fn switch(
         site(server, plan, temporary.name(), options, run).before_the_swap(Some(&wanted), hooks).await?;
     }
     let warnings = settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let mut request = SwapRequest::new(lock, temporary, Some(&wanted), options.force);
     if plan.purpose == Purpose::Copy {
         request = request.marked(State::Copy {
