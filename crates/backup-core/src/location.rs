@@ -111,11 +111,7 @@ async fn open_s3(bucket: &str, prefix: &str, _access: &Access) -> Result<SharedS
 /// retries are the outermost layer.
 fn wrapped(store: impl Store, access: &Access) -> SharedStore {
     let store = Observe::new(store);
-    if access.rates.is_limited() {
-        retried(Limit::new(store, access.rates), access)
-    } else {
-        retried(store, access)
-    }
+    if access.rates.is_limited() { retried(Limit::new(store, access.rates), access) } else { retried(store, access) }
 }
 
 #[cfg(not(feature = "retry"))]

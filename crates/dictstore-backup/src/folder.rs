@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use backup_core::FormatError;
 use backup_core::catalogue;
 use backup_core::clock::Timestamp;
 use backup_core::key::Key;

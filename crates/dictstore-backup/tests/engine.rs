@@ -410,7 +410,8 @@ fn a_folder_whose_name_is_no_text_is_backed_up_to_and_one_like_a_location_is_a_f
     running.stop().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let place = FsStore::open(&folder).unwrap();
-    let restored = runtime.block_on(dictstore_backup::restore_from(&place, &Default::default(), &Run::silent())).unwrap();
+    let restored =
+        runtime.block_on(dictstore_backup::restore_from(&place, &Default::default(), &Run::silent())).unwrap();
     assert_eq!(picture(&restored.store), picture(&store));
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1, "no other name was made of it");
 

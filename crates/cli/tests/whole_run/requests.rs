@@ -33,9 +33,7 @@ fn backup(folder: &TempDir, options: &str, variables: &[(&str, &str)]) -> Run {
 #[test]
 fn what_is_sent_takes_as_long_as_its_limit_says() {
     let folder = bench();
-    for (options, variables) in
-        [("--limit-upload 16KiB", &[][..]), ("", &[("LASTGOOD_LIMIT_UPLOAD", "16KiB/s")][..])]
-    {
+    for (options, variables) in [("--limit-upload 16KiB", &[][..]), ("", &[("LASTGOOD_LIMIT_UPLOAD", "16KiB/s")][..])] {
         let begun = Instant::now();
         let done = backup(&folder, options, variables);
         assert_eq!(done.code, Some(0), "{done:?}");

@@ -15,6 +15,7 @@ use crate::manifest::External;
 use crate::progress::Silent;
 use crate::prune::{GRACE, PruneOutcome, PrunePlan, Remover, apply, clear, folder_layout, incomplete};
 use crate::run::Run;
+use crate::store::StoreDelete as _;
 
 const SEEDS: u64 = 400;
 
