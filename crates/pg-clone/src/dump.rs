@@ -8,6 +8,7 @@ mod place;
 mod readable;
 mod report;
 mod schema;
+mod selection;
 mod sharing;
 mod source;
 mod worker;
@@ -52,7 +53,7 @@ pub async fn plan(server: &Server, _store: &SharedStore, options: &DumpOptions, 
 }
 
 /// Looks at everything that a dump would read, without locks and without a snapshot, and returns the number of its tables.
-pub(crate) async fn readable(server: &Server, options: &DumpOptions) -> PgResult<u64> {
+pub(crate) async fn count_readable(server: &Server, options: &DumpOptions) -> PgResult<u64> {
     let (session, selection) = leader::look(server, options).await?;
     source::refuse_nothing(server, options, &selection, &catalog::large_objects(&*session).await?)?;
     Ok(selection.with_rows.len() as u64)

@@ -6,7 +6,8 @@ use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::live::target_lock;
-use crate::restore::{Checked, Reading, RestorePlan};
+use crate::restore::checked::{Checked, Reading};
+use crate::restore::plan::RestorePlan;
 use crate::run::Run;
 use crate::stored::verify;
 

@@ -10,8 +10,10 @@ use crate::error::PgResult;
 use crate::hook::{DUMP_POINTS, Point, Trial, scratch_target};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
+use crate::restore::build::build;
+use crate::restore::checked::{Checked, Reading};
 use crate::restore::hooks::Site;
-use crate::restore::{Checked, Reading, RestorePlan, build};
+use crate::restore::plan::RestorePlan;
 use crate::run::Run;
 
 /// Does what [`restore`](crate::restore::restore) does up to the switch, with its hooks, and drops the copy. Hooks of

@@ -6,7 +6,8 @@ use pg_clone::pattern::TablePattern;
 
 use crate::args::pg::Dump;
 use crate::args::retention::timeout;
-use crate::commands::pg::{hooks, required, shared_flags};
+use crate::commands::pg::asked::{required, shared_flags};
+use crate::commands::pg::hooks;
 use crate::config::{Layer, Set, Settings};
 use crate::context::Context;
 use crate::error::CliResult;

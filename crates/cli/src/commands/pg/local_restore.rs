@@ -5,7 +5,8 @@ use pg_clone::restore::RestoreOptions;
 use pg_clone::{PgError, Server};
 
 use crate::args::pg::Restore;
-use crate::commands::pg::{hooks, required};
+use crate::commands::pg::asked::required;
+use crate::commands::pg::hooks;
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};

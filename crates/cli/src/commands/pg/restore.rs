@@ -9,7 +9,8 @@ use pg_clone::restore::{self, RestoreOptions, RestorePlan};
 use pg_clone::stored::key::DumpKey;
 
 use crate::args::pg::{Part, Restore};
-use crate::commands::pg::{hooks, local_restore, required, shared_flags};
+use crate::commands::pg::asked::{required, shared_flags};
+use crate::commands::pg::{hooks, local_restore};
 use crate::config::{Layer, Set, Settings};
 use crate::confirm;
 use crate::context::Context;
