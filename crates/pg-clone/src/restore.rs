@@ -17,6 +17,7 @@ pub mod messages;
 mod owners;
 mod plan;
 mod prepare;
+mod prepared;
 mod problem;
 mod read_back;
 mod rehearse;
@@ -26,9 +27,6 @@ mod select;
 pub mod selection;
 mod tools;
 
-use backup_core::store::SharedStore;
-
-use crate::adapters::connection::Server;
 pub use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::Point;
@@ -38,104 +36,93 @@ use crate::live::swap::{self, SwapRequest};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 use crate::restore::build::build;
-pub use crate::restore::check::check;
 use crate::restore::checked::{Checked, Reading};
 pub use crate::restore::data_only::{DataPlan, DataTable};
 pub use crate::restore::plan::RestorePlan;
-pub use crate::restore::prepare::prepare;
+pub use crate::restore::prepared::Restore;
 pub use crate::restore::problem::{Problem, Replaced};
 pub(crate) use crate::restore::problem::{name_problem, refuse_unconfirmed};
-pub use crate::restore::rehearse::rehearse;
 pub use crate::restore::report::RestoreReport;
-use crate::run::Run;
 use crate::settings;
 
-/// Restores what `plan` says.
-///
-/// # Errors
-/// [`PgError`]; on every one of them the live database is as it was, and the copy is dropped unless
-/// [`RestoreOptions::keep_failed`] is set.
-pub async fn restore(
-    server: &Server,
-    store: &SharedStore,
-    plan: &RestorePlan,
-    options: &RestoreOptions,
-    run: &Run,
-) -> PgResult<RestoreReport> {
-    options.check()?;
-    if plan.is_data_only() {
-        return Box::pin(data_only::restore(server, store, plan, options, run)).await;
-    }
-    let begun = std::time::Instant::now();
-    server.refuse_if_guarded(&plan.target)?;
-    recover::recover(server, &run.progress).await?;
-    plan.refuse_problems()?;
-    plan.refuse_unconfirmed(options)?;
-    let source = run.or_cancelled(Checked::open(store, plan, options, run, Reading::Everything)).await?;
-    run.step("restore.lock", &plan.target);
-    let lock = TargetLock::acquire(server, &plan.target).await?;
-    run.step("restore.create", &plan.target);
-    let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
-    let (mut hooks, mut pristine) = (Vec::new(), None);
-    let (target, key) = (plan.target.as_str(), Some(plan.key.as_str()));
-    let site = hooks::Site { server, target, key, copy: temporary.name(), options, run };
-    let work = async {
-        site.run(Point::PostCreate, &mut hooks).await?;
-        let built = run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary)));
-        let built = built.await.map_err(PgError::before_the_switch)?;
-        if options.reversible {
-            // Before any hook sees it.
-            run.step("restore.current", temporary.name());
-            pristine = Some(duplicate::duplicate(server, &lock, temporary.name(), &plan.key, run).await?.0);
+impl Restore {
+    /// Restores what the plan says.
+    ///
+    /// # Errors
+    /// [`PgError`]; on every one of them the live database is as it was, and the copy is dropped unless
+    /// [`RestoreOptions::keep_failed`] is set.
+    pub async fn run(self) -> PgResult<RestoreReport> {
+        if self.plan.is_data_only() {
+            return Box::pin(data_only::restore(&self)).await;
         }
-        site.before_the_swap(source.settings(), &mut hooks).await?;
-        let swap = switch(server, plan, options, run, &lock, &temporary, pristine.as_ref(), &source).await?;
-        Ok((built, swap))
-    };
-    let switched: PgResult<_> = Box::pin(work).await;
-    match switched {
-        Ok((mut built, (swap, warnings))) => {
-            built.warnings.extend(warnings);
-            let hook_failure = site.after_the_switch(&mut hooks).await;
-            run.step("restore.done", &plan.target);
-            Ok(RestoreReport {
-                key: plan.key.clone(),
-                database: plan.target.clone(),
-                replaced: swap.replaced,
-                tables: built.tables,
-                rows: built.rows,
-                outage_ms: swap.outage_ms,
-                disconnected: swap.terminated,
-                warnings: built.warnings,
-                copies: plan.copies.clone(),
-                seconds: begun.elapsed().as_secs_f64(),
-                hooks,
-                hook_failure,
-                data_only: None,
-            })
-        }
-        Err(error) => {
-            if let Some(pristine) = pristine {
-                pristine.give_up(server, false, &run.progress).await;
+        let Self { server, options, run, plan, .. } = &self;
+        let begun = std::time::Instant::now();
+        server.refuse_if_guarded(&plan.target)?;
+        recover::recover(server, &run.progress).await?;
+        plan.refuse_problems()?;
+        plan.refuse_unconfirmed(options)?;
+        let source = run.or_cancelled(Checked::open(&self, Reading::Everything)).await?;
+        run.step("restore.lock", &plan.target);
+        let lock = TargetLock::acquire(server, &plan.target).await?;
+        run.step("restore.create", &plan.target);
+        let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
+        let (mut hooks, mut pristine) = (Vec::new(), None);
+        let site = self.site(temporary.name());
+        let work = async {
+            site.run(Point::PostCreate, &mut hooks).await?;
+            let built = run.or_cancelled(Box::pin(build(&self, &source, &temporary)));
+            let built = built.await.map_err(PgError::before_the_switch)?;
+            if options.reversible {
+                // Before any hook sees it.
+                run.step("restore.current", temporary.name());
+                pristine = Some(duplicate::duplicate(server, &lock, temporary.name(), &plan.key, run).await?.0);
             }
-            temporary.give_up(server, options.keep_failed, &run.progress).await;
-            Err(error)
+            site.before_the_swap(source.settings(), &mut hooks).await?;
+            let swap = switch(&self, &lock, &temporary, pristine.as_ref(), &source).await?;
+            Ok((built, swap))
+        };
+        let switched: PgResult<_> = Box::pin(work).await;
+        match switched {
+            Ok((mut built, (swap, warnings))) => {
+                built.warnings.extend(warnings);
+                let hook_failure = site.after_the_switch(&mut hooks).await;
+                run.step("restore.done", &plan.target);
+                Ok(RestoreReport {
+                    key: plan.key.clone(),
+                    database: plan.target.clone(),
+                    replaced: swap.replaced,
+                    tables: built.tables,
+                    rows: built.rows,
+                    outage_ms: swap.outage_ms,
+                    disconnected: swap.terminated,
+                    warnings: built.warnings,
+                    copies: plan.copies.clone(),
+                    seconds: begun.elapsed().as_secs_f64(),
+                    hooks,
+                    hook_failure,
+                    data_only: None,
+                })
+            }
+            Err(error) => {
+                if let Some(pristine) = pristine {
+                    pristine.give_up(server, false, &run.progress).await;
+                }
+                temporary.give_up(server, options.keep_failed, &run.progress).await;
+                Err(error)
+            }
         }
     }
 }
 
 /// Carries the settings of the live database over, or those of the dump where there is none, and swaps.
-#[allow(clippy::too_many_arguments)] // each is something only the caller knows
 async fn switch(
-    server: &Server,
-    plan: &RestorePlan,
-    options: &RestoreOptions,
-    run: &Run,
+    restore: &Restore,
     lock: &TargetLock,
     temporary: &Temporary,
     pristine: Option<&Temporary>,
     source: &Checked,
 ) -> PgResult<(swap::SwapReport, Vec<String>)> {
+    let Restore { server, options, run, plan, .. } = restore;
     run.step("restore.settings", &plan.target);
     let admin = server.connect_admin_for(&plan.target).await?;
     let live = settings::read_if_exists(&admin, &plan.target).await?;

@@ -5,19 +5,16 @@ use std::sync::Arc;
 
 use backup_core::manifest::Manifest;
 use backup_core::progress::Event;
-use backup_core::store::{SharedStore, StoreRead};
+use backup_core::store::StoreRead;
 
-use crate::adapters::connection::Server;
-use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::live::temporary::Temporary;
 use crate::restore::checked::Checked;
 use crate::restore::finish::Analyzed;
 use crate::restore::loading::Load;
-use crate::restore::plan::RestorePlan;
+use crate::restore::prepared::Restore;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::restore::{finish, load, owners, reroute, tools};
-use crate::run::Run;
 use crate::stored::detail::DumpDetail;
 
 /// What was built in the temporary database.
@@ -28,19 +25,10 @@ pub(super) struct Built {
     pub(super) warnings: Vec<String>,
 }
 
-pub(super) async fn build(
-    server: &Server,
-    store: &SharedStore,
-    plan: &RestorePlan,
-    options: &RestoreOptions,
-    run: &Run,
-    source: &Checked,
-    temporary: &Temporary,
-) -> PgResult<Built> {
+pub(super) async fn build(restore: &Restore, source: &Checked, temporary: &Temporary) -> PgResult<Built> {
+    let Restore { server, store, options, run, plan } = restore;
     match source {
-        Checked::Ours { manifest, archive } => {
-            build_ours(server, store, plan, options, run, manifest, archive, temporary.name()).await
-        }
+        Checked::Ours { manifest, archive } => build_ours(restore, manifest, archive, temporary.name()).await,
         Checked::Legacy { tool } => {
             run.step("restore.archive", &plan.key);
             let name = temporary.name();
@@ -56,17 +44,13 @@ pub(super) async fn build(
     }
 }
 
-#[allow(clippy::too_many_arguments)] // each is something only the caller knows
-pub(super) async fn build_ours(
-    server: &Server,
-    store: &SharedStore,
-    plan: &RestorePlan,
-    options: &RestoreOptions,
-    run: &Run,
+async fn build_ours(
+    restore: &Restore,
     manifest: &Manifest<DumpDetail>,
     archive: &SchemaArchive,
     name: &str,
 ) -> PgResult<Built> {
+    let Restore { server, store, options, run, plan } = restore;
     let detail = &manifest.detail;
     run.step("restore.pre_data", name);
     let mut warnings = archive.restore(Section::PreData, server, name, options).await?;

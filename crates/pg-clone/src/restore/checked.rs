@@ -1,15 +1,12 @@
 //! A dump that was looked at before it is restored.
 
 use backup_core::manifest::Manifest;
-use backup_core::store::SharedStore;
 
 use crate::adapters::pg_tools::{Need, Tool};
-use crate::config::RestoreOptions;
 use crate::error::PgResult;
-use crate::restore::plan::RestorePlan;
+use crate::restore::prepared::Restore;
 use crate::restore::tools::SchemaArchive;
 use crate::restore::{select, tools};
-use crate::run::Run;
 use crate::settings::DatabaseSettings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::{legacy, verify};
@@ -30,13 +27,8 @@ pub(super) enum Checked {
 }
 
 impl Checked {
-    pub(super) async fn open(
-        store: &SharedStore,
-        plan: &RestorePlan,
-        options: &RestoreOptions,
-        run: &Run,
-        reading: Reading,
-    ) -> PgResult<Self> {
+    pub(super) async fn open(restore: &Restore, reading: Reading) -> PgResult<Self> {
+        let Restore { store, options, run, plan, .. } = restore;
         run.step("restore.check", &plan.key);
         let need = Need::server(plan.server_major);
         let need = match plan.manifest() {

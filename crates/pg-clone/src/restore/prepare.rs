@@ -1,5 +1,7 @@
 //! Finds the dump, inspects the target, and plans the restore; changes nothing.
 
+use std::sync::Arc;
+
 use backup_core::key::Key;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
@@ -15,6 +17,7 @@ use crate::restore::data_only;
 use crate::restore::extensions;
 use crate::restore::messages::MANAGED_ROLES;
 use crate::restore::plan::{RestorePlan, Source};
+use crate::restore::prepared::Restore;
 use crate::restore::problem::{Problem, Replaced, name_problem};
 use crate::restore::select;
 use crate::run::Run;
@@ -22,18 +25,16 @@ use crate::standing::{Undertaking, locale_problem};
 use crate::stored::detail::DumpDetail;
 use crate::stored::list::{self, Found, Wanted};
 
-/// Finds out what restoring `options.wanted` would do.
-///
-/// # Errors
-/// [`PgError::NoDump`], store, format and connection errors.
-pub async fn prepare(
-    server: &Server,
-    store: &SharedStore,
-    options: &RestoreOptions,
-    run: &Run,
-) -> PgResult<RestorePlan> {
-    options.check()?;
-    run.or_cancelled(Box::pin(look(server, store, options, run))).await
+impl Restore {
+    /// Finds out what restoring `options.wanted` would do; changes nothing.
+    ///
+    /// # Errors
+    /// [`PgError::NoDump`], store, format and connection errors.
+    pub async fn prepare(server: &Server, store: &SharedStore, options: RestoreOptions, run: &Run) -> PgResult<Self> {
+        options.check()?;
+        let plan = run.or_cancelled(Box::pin(look(server, store, &options, run))).await?;
+        Ok(Self { server: server.clone(), store: Arc::clone(store), options, run: run.clone(), plan })
+    }
 }
 
 async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, run: &Run) -> PgResult<RestorePlan> {
