@@ -23,6 +23,7 @@ mod apply;
 mod deletion;
 mod external;
 mod incomplete;
+mod mark;
 mod names;
 mod plan;
 mod references;

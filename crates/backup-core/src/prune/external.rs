@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::apply::{put_tombstone, tombstone};
 use super::deletion::Deletion;
+use super::mark::{put_tombstone, tombstone};
 use super::names;
 use super::references::References;
 use super::{PrunePlan, Removal};

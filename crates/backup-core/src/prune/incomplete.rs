@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::PruneOutcome;
-use super::apply::{exists, put_tombstone};
+use super::apply::exists;
 use super::deletion::Deletion;
+use super::mark::put_tombstone;
 use super::names::{self, CLAIM_BYTES_MAX, Claim, FORMAT, Tombstone};
 use super::references::References;
 use crate::document;
