@@ -6,7 +6,7 @@ use backup_core::source::{Identity, UNKNOWN};
 use object_backup::list::{self, Filter, Found, Sought, State};
 use object_backup::{
     Backup, BackupOptions, BackupReport, CommandSource, NdjsonSource, NdjsonTarget, ObjectError, ObjectResult,
-    Registry, RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written, plan_backup,
+    Registry, Restore, RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written, plan_backup,
 };
 use rusqlite::Connection;
 
@@ -155,9 +155,8 @@ async fn w2_a_plan_says_whether_a_backup_goes_back_to_where_it_came_from() {
     for (here, same) in [(Some(of), Some(true)), (Some(other), Some(false)), (None, None)] {
         let options = RestoreOptions { here, ..RestoreOptions::default() };
         let target = std::sync::Arc::new(NdjsonTarget::new(world.path("out")));
-        let plan =
-            object_backup::restore::plan_restore(&world.store, &found, target, &options, &Run::silent()).await.unwrap();
-        assert_eq!(plan.same_source, same);
+        let restore = Restore::prepare(&world.store, &found, target, options, &Run::silent()).await.unwrap();
+        assert_eq!(restore.plan().same_source, same);
     }
 }
 
