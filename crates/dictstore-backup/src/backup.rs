@@ -235,6 +235,8 @@ impl BackupWriter {
             counts: [("tables".to_owned(), detail.tables.len() as u64), ("records".to_owned(), records)].into(),
             tags: Vec::new(),
             encryption: None,
+            requires: Vec::new(),
+            external: Vec::new(),
             detail,
             unknown: serde_json::Map::new(),
         };

@@ -240,11 +240,10 @@ impl From<CoreError> for PgError {
             CoreError::Format(error) => Self::Format(error),
             CoreError::Retention(error) => Self::Retention(error),
             CoreError::Cancelled => Self::Interrupted,
-            taken @ CoreError::Taken { .. } => Self::Refused {
-                what: taken.to_string(),
-                help: "run only one of the two at a time, then run this one again".to_owned(),
-            },
-            other => Self::Refused { what: other.to_string(), help: "this is unexpected: please report it".to_owned() },
+            other => {
+                let help = other.remedy().unwrap_or("this is unexpected: please report it").to_owned();
+                Self::Refused { what: other.to_string(), help }
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     let shown = || prune_plan(&PrunePlan::of(&plan));
     agreed((removals.removals.len() as u64, removals.freed_bytes), words, shown, context).await?;
     // Not dropped half-way at a signal: each step is quick, and what is begun is better finished than found later.
-    let outcome = retain::apply(&*store, &plan, &*context.run.clock, &*context.run.progress).await?;
+    let outcome = retain::apply(&*store, &plan, &context.run).await?;
     let report = Pruned::of(&outcome);
     context.printer.result(&report, pruned)?;
     ended(report.failures.len())
