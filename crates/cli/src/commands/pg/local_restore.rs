@@ -71,7 +71,7 @@ async fn confirm(plan: &LocalPlan, options: &mut RestoreOptions, context: &Conte
     if !plan.problems.is_empty() {
         return Ok(());
     }
-    if plan.replaces.is_some() && options.confirm.is_none() && confirm::somebody_is_there() {
+    if plan.replaces.is_some() && options.confirm.is_none() && confirm::is_interactive() {
         context.printer.stderr(&local_plan(plan, context.run.clock.now()));
         let typed = confirm::ask("Type the database name to continue:", &context.run.cancel).await?;
         if typed != plan.target {
@@ -95,5 +95,5 @@ async fn confirm(plan: &LocalPlan, options: &mut RestoreOptions, context: &Conte
         "this disconnects {sessions} from `{}`, and nobody can connect to it until it is copied",
         plan.source.name
     );
-    confirm::go_on(&what, &context.run.cancel).await
+    confirm::require_yes(&what, &context.run.cancel).await
 }

@@ -122,7 +122,7 @@ fn whole_copies_only(copy: &str) -> PgError {
 async fn confirm(plan: &RestorePlan, options: &mut RestoreOptions, context: &Context) -> CliResult<()> {
     // What cannot be restored anyway needs no answer: the restore says why.
     let asks = plan.changes_a_database() && options.confirm.is_none() && plan.problems.is_empty();
-    if !asks || !confirm::somebody_is_there() {
+    if !asks || !confirm::is_interactive() {
         return Ok(());
     }
     context.printer.stderr(&restore_plan(plan, context.run.clock.now()));
