@@ -13,7 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use choose::{Choice, Chosen, Known, Wish, choose};
-pub use fall::{FALL_TOLD_PERCENT, Fall, Size, fall};
+pub use fall::{FALL_WARNING_PERCENT, Fall, Size, fall};
 pub use host::{HOST_VARIABLE, host};
 
 use crate::manifest::Manifest;

@@ -267,7 +267,7 @@ impl BackupWriter {
         self.sequence += 1;
         self.past.add(head, held);
         if let Some(fall) = &written.fall {
-            let told = fall.told_in("records");
+            let told = fall.describe("records");
             self.run.warn(format!("{told}; check that no records are missing before older backups are deleted"));
         }
         Ok(written)
