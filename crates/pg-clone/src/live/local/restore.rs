@@ -83,7 +83,7 @@ pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions
     warnings.extend(skipped(plan, options));
     let mut hook_failure = None;
     if plan.runs(Point::PostSwap) {
-        hook_failure = site(server, plan, &plan.target, options, run).after_the_switch(&mut hooks).await;
+        hook_failure = site(server, plan, &plan.target, options, run).after_the_swap(&mut hooks).await;
     }
     run.step("local.done", &plan.target);
     Ok(LocalReport {
