@@ -180,7 +180,8 @@ async fn mistyped(world: &World) -> RowResult {
             let near = |output: Output| output.says(&format!("there is `{meant}`"))?.says(&format!("init -r {named}"));
             let run = || world.lastgood(command.iter().copied());
             near(run().args(["-r", named]).fails(NO_LOCATION).await?)?.says("it was given by `--repo`")?;
-            near(run().env("LASTGOOD_REPO", named).fails(NO_LOCATION).await?)?.says("it was given by `LASTGOOD_REPO`")?;
+            near(run().env("LASTGOOD_REPO", named).fails(NO_LOCATION).await?)?
+                .says("it was given by `LASTGOOD_REPO`")?;
             let file = world.folder().join("profile.toml");
             fs::write(&file, format!("[profile.nightly]\nrepo = \"{named}\"\n"))?;
             let of_profile = ["-P", "nightly", "--config-file", "profile.toml"];
