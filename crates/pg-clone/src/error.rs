@@ -271,7 +271,7 @@ impl PgError {
     }
 
     /// The same, said of a copy that nobody uses yet.
-    pub(crate) fn before_the_switch(self) -> Self {
+    pub(crate) fn before_the_swap(self) -> Self {
         const SAFE: &str = "the live database was not touched";
         let Self::Sql { doing, message, sqlstate, help } = self else { return self };
         let help = help.map_or(SAFE.to_owned(), |help| format!("{help}; {SAFE}"));

@@ -66,7 +66,7 @@ async fn w1_a_selection_of_types_is_never_the_last_good_one() {
         )
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("which is not complete, has no type `users"), "{error}");
+    assert!(error.to_string().contains("which is partial, has no type `users"), "{error}");
     let done = world
         .restore(&some.key.to_string(), NdjsonTarget::new(world.path("x")), &RestoreOptions::default())
         .await
