@@ -199,10 +199,10 @@ async fn w3_nothing_is_backed_up_only_if_somebody_says_so() {
     let wrong: [(Arc<dyn object_backup::Source>, &str); 6] = [
         (Arc::new(SqliteSource::new(world.path("missing.db"))), "there is no SQLite database"),
         (Arc::new(SqliteSource::new(world.path("folder"))), "is a folder"),
-        (Arc::new(SqliteSource::new("/dev/null")), "is no file"),
-        (Arc::new(SqliteSource::new(world.path("text.db"))), "is no SQLite database"),
+        (Arc::new(SqliteSource::new("/dev/null")), "is not a file"),
+        (Arc::new(SqliteSource::new(world.path("text.db"))), "is not a SQLite database"),
         (Arc::new(NdjsonSource::new(world.path("missing"))), "there is no folder"),
-        (Arc::new(NdjsonSource::new(world.path("text.db"))), "is no folder"),
+        (Arc::new(NdjsonSource::new(world.path("text.db"))), "is not a folder"),
     ];
     for (source, why) in wrong {
         let error = object_backup::backup(world.store.clone(), source, &allowed, &Run::silent()).await.unwrap_err();
