@@ -27,6 +27,8 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::failure::Failure;
+
 pub use calendar::Period;
 pub use fabfile::{FabfileCompatible, PRESERVE_TAG};
 pub use logarithmic::Logarithmic;
@@ -158,25 +160,14 @@ pub enum RetentionError {
     },
 }
 
-impl RetentionError {
-    /// A short name of what happened, which stays the same from version to version.
-    #[must_use]
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::NoRule => "retention::no_rule",
-            Self::Invalid { .. } => "retention::invalid",
-            Self::DuplicateId { .. } => "retention::duplicate_id",
-        }
-    }
-
-    /// The next thing to do, and what is still safe, where there is something to say.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        match self {
-            Self::NoRule => Some("name what to keep, such as `--keep-daily 7 --keep-weekly 4`; `-n` shows the plan"),
-            Self::DuplicateId { .. } => Some("look at both with `lastgood pg show` and remove the copy"),
-            _ => None,
-        }
+impl Failure for RetentionError {
+    crate::failure_kinds! {
+        []
+        NoRule: "retention::no_rule", RetentionRefused, permanent, "no retention rule was given, or only rules that keep nothing",
+            "name what to keep, such as `--keep-daily 7 --keep-weekly 4`; `-n` shows the plan";
+        Invalid: "retention::invalid", Usage, permanent, "a retention rule cannot be used";
+        DuplicateId: "retention::duplicate_id", RetentionRefused, permanent, "two backups have the same id",
+            "look at both with `lastgood pg show` and remove the copy";
     }
 }
 

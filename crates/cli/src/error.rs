@@ -1,6 +1,8 @@
 //! What can go wrong in a command, beside what the libraries report.
 
-use backup_core::{CoreError, FormatError, StoreError};
+use std::borrow::Cow;
+
+use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
 use object_backup::ObjectError;
 use pg_clone::error::PgError;
@@ -9,55 +11,34 @@ use pg_clone::error::PgError;
 pub(crate) type CliResult<T> = Result<T, CliError>;
 
 /// A failed command.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// A dump, restore or check failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Pg(#[from] PgError),
     /// A restore, check or compaction of an in-memory store's backups failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Dict(#[from] DictError),
     /// A backup, check or restore of an application's records failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Object(#[from] ObjectError),
     /// The location failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Core(#[from] CoreError),
     /// An argument or setting that cannot be used.
     #[error("{what}")]
-    #[diagnostic(code("cli::usage"))]
-    Usage {
-        what: String,
-        #[help]
-        help: String,
-    },
+    Usage { what: String, help: String },
     /// Somebody has to confirm first.
     #[error("{what}")]
-    #[diagnostic(code("cli::confirm"))]
-    Confirm {
-        what: String,
-        #[help]
-        help: String,
-    },
+    Confirm { what: String, help: String },
     /// The doctor found something that must be mended.
     #[error("{failed} of {checks} checks failed")]
-    #[diagnostic(code("cli::unhealthy"), help("the lines marked `fail` say what to do"))]
     Unhealthy { failed: usize, checks: usize },
     /// Some of what was asked for could not be done.
     #[error("{what}")]
-    #[diagnostic(code("cli::partial"))]
-    Partial {
-        what: String,
-        #[help]
-        help: String,
-    },
+    Partial { what: String, help: String },
     /// Standard output or a file of documentation cannot be written.
     #[error("cannot write {target}")]
-    #[diagnostic(code("cli::output"))]
     Output {
         target: String,
         #[source]
@@ -65,8 +46,42 @@ pub(crate) enum CliError {
     },
     /// The user gave up at a question.
     #[error("interrupted; nothing was changed")]
-    #[diagnostic(code("cli::interrupted"))]
     Interrupted,
+}
+
+impl Failure for CliError {
+    backup_core::failure_kinds! {
+        [Pg(PgError), Dict(DictError), Object(ObjectError), Core(CoreError)]
+        Usage: "cli::usage", Usage, permanent, "an option, argument or setting cannot be used";
+        Confirm: "cli::confirm", Confirmation, permanent, "something would be replaced or deleted, and nobody confirmed it",
+            "confirm as the error says; nothing was changed";
+        Unhealthy: "cli::unhealthy", Failed, permanent, "`lastgood doctor` found something that must be corrected",
+            "the lines marked `fail` say what to do";
+        Partial: "cli::partial", Partial, permanent, "some of what was asked for could not be done";
+        Output: "cli::output", Failed, permanent, "standard output, or a file of documentation, cannot be written";
+        Interrupted: "cli::interrupted", Interrupted, permanent, "a question was answered by giving up; nothing was changed";
+    }
+
+    fn remedy(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Pg(error) => error.remedy(),
+            Self::Dict(error) => error.remedy(),
+            Self::Object(error) => error.remedy(),
+            Self::Core(error) => error.remedy(),
+            Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => Some(help.into()),
+            Self::Unhealthy { .. } | Self::Output { .. } | Self::Interrupted => self.kind().remedy.map(Cow::Borrowed),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Pg(error) => error.class(),
+            Self::Dict(error) => error.class(),
+            Self::Object(error) => error.class(),
+            Self::Core(error) => error.class(),
+            _ => self.kind().class,
+        }
+    }
 }
 
 impl From<StoreError> for CliError {

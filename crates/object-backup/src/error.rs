@@ -1,6 +1,9 @@
 //! What can go wrong; each variant is a decision for the caller.
 
+use std::borrow::Cow;
+
 use backup_core::error::Cause;
+use backup_core::failure::{self, Class, Failure};
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
 
@@ -8,15 +11,11 @@ use backup_core::{CoreError, FormatError, StoreError};
 pub type ObjectResult<T> = Result<T, ObjectError>;
 
 /// A failed backup, check or restore of an application's records.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectError {
     /// A record that cannot be backed up as it is.
     #[error("{record} of `{member}` cannot be backed up: {what}")]
-    #[diagnostic(
-        code("app::record"),
-        help("nothing was published; mend the record, or use `--allow-partial` to leave its type out")
-    )]
     Record {
         /// The type and table.
         member: String,
@@ -27,7 +26,6 @@ pub enum ObjectError {
     },
     /// The source cannot be read.
     #[error("cannot {action} `{what}`; nothing was published")]
-    #[diagnostic(code("app::source"))]
     Source {
         /// What was tried.
         action: &'static str,
@@ -39,20 +37,12 @@ pub enum ObjectError {
     },
     /// The source is not one moment: it was changed while it was read.
     #[error("`{what}` changed while it was read; nothing was published")]
-    #[diagnostic(code("app::changed"), help("let nothing write to it, or make a copy and back that up"))]
     Changed {
         /// The file or type.
         what: String,
     },
     /// A database whose last change was cut off, and that only a writer can mend.
     #[error("a change of `{file}` was cut off, and `{journal}` says how to undo it; nothing was published")]
-    #[diagnostic(
-        code("app::unfinished"),
-        help(
-            "whoever may write to it undoes the change by opening it: start the application, or run \
-              `sqlite3 {file} .tables`, and back up again"
-        )
-    )]
     Unfinished {
         /// The database.
         file: String,
@@ -61,7 +51,6 @@ pub enum ObjectError {
     },
     /// The program that prints records failed.
     #[error("`{command}` {what}; nothing was published")]
-    #[diagnostic(code("app::command"))]
     Command {
         /// The program and the type.
         command: String,
@@ -70,37 +59,24 @@ pub enum ObjectError {
     },
     /// Types that had records in the last good backup have none now.
     #[error("no records any more, and the last good backup had some: {types}; nothing was published")]
-    #[diagnostic(code("app::emptied"), help("if that is right, say so with `--allow-empty`"))]
     Emptied {
         /// The types, with the records they had.
         types: String,
     },
     /// There is nothing to back up, and nobody said that this is right.
     #[error("{what}; nothing was published")]
-    #[diagnostic(
-        code("app::nothing"),
-        help("look whether it is the source you mean; if it is right to have nothing, say so with `--allow-empty`")
-    )]
     Nothing {
         /// The source, and what it does not have.
         what: String,
     },
     /// The backup holds less than the one before, by more than is allowed.
     #[error("{what}; nothing was published")]
-    #[diagnostic(
-        code("app::shrunk"),
-        help("look whether records are missing; if it is as it should be, back up once without `--max-shrink`")
-    )]
     Shrunk {
         /// By how much, and how much is allowed.
         what: String,
     },
     /// There are backups, and none is complete.
     #[error("`{name}` has no complete backup in `{location}`, and {others} that are partial or damaged")]
-    #[diagnostic(
-        code("app::not_complete"),
-        help("`lastgood app ls {name}` shows them; a partial one is restored by its whole key")
-    )]
     NotComplete {
         /// What the backups are called.
         name: String,
@@ -111,7 +87,6 @@ pub enum ObjectError {
     },
     /// There is no backup to read.
     #[error("there is no backup `{which}` in `{location}`")]
-    #[diagnostic(code("app::no_backup"), help("`lastgood app ls` shows what there is"))]
     NoBackup {
         /// Which was wanted.
         which: String,
@@ -120,7 +95,6 @@ pub enum ObjectError {
     },
     /// A tarball that is not what was backed up: cut off, changed, or another's.
     #[error("`{file}` is damaged: {what}")]
-    #[diagnostic(code("app::damaged"), help("nothing was restored; `lastgood app ls` shows other backups"))]
     Damaged {
         /// The tarball.
         file: String,
@@ -129,7 +103,6 @@ pub enum ObjectError {
     },
     /// A tarball that no backup of records looks like, and that is not read any further.
     #[error("`{file}` is refused: {what}")]
-    #[diagnostic(code("app::refused"), help("it is no backup of records; nothing was restored"))]
     Refused {
         /// The tarball.
         file: String,
@@ -138,31 +111,21 @@ pub enum ObjectError {
     },
     /// The target has something already.
     #[error("{what} already; nothing was restored")]
-    #[diagnostic(code("app::conflict"), help("choose with `--on-conflict skip` or `--on-conflict replace`"))]
     Conflict {
         /// What is there.
         what: String,
     },
     /// Names that a backup has apart and the target would not, or would change.
     #[error("{what}; nothing was restored")]
-    #[diagnostic(code("app::names"))]
     Names {
         /// The names, and what would become of them.
         what: String,
         /// What to do instead.
-        #[help]
         help: String,
     },
     /// What SQLite would apply to a database of that name lies there, and no database does.
     #[error(
         "`{file}` is missing or empty, but {found} there, which SQLite would apply to what is restored; nothing was restored"
-    )]
-    #[diagnostic(
-        code("app::leftovers"),
-        help(
-            "stop what may still use it, and move it away: to the database it belongs to, if that still exists, since it \
-              may hold its last changes. Then restore again; or restore to another name"
-        )
     )]
     Leftovers {
         /// The database.
@@ -172,7 +135,6 @@ pub enum ObjectError {
     },
     /// The target cannot be written.
     #[error("cannot {action} `{what}`; nothing was restored")]
-    #[diagnostic(code("app::target"))]
     Target {
         /// What was tried.
         action: &'static str,
@@ -186,14 +148,12 @@ pub enum ObjectError {
     #[error(
         "the connection to `{what}` was lost while everything was to be made visible: it was restored wholly, or not at all"
     )]
-    #[diagnostic(code("app::uncertain"), help("look which; `--on-conflict replace` restores again in both cases"))]
     Uncertain {
         /// The database.
         what: String,
     },
     /// All of it is there, and the system could not promise that it stays.
     #[error("`{what}` was restored wholly, and its folder could not be written to disk: a power cut may still take it")]
-    #[diagnostic(code("app::volatile"), help("look after the disk, then run `sync`"))]
     Volatile {
         /// The file or folder.
         what: String,
@@ -203,30 +163,104 @@ pub enum ObjectError {
     },
     /// The location failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Core(#[from] CoreError),
     /// An option or name that cannot be used.
     #[error("{what}")]
-    #[diagnostic(code("app::usage"))]
     Usage {
         /// What is wrong.
         what: String,
         /// What to give instead.
-        #[help]
         help: String,
     },
     /// The caller asked to stop.
     #[error("interrupted; nothing was published and nothing was restored")]
-    #[diagnostic(code("app::interrupted"))]
     Interrupted,
     /// A bug of ours, or of a source plugged in: the work panicked.
     #[error("the work failed unexpectedly: {what}")]
-    #[diagnostic(code("app::panicked"), help("nothing was published and nothing was restored; please report this"))]
     Panicked {
         /// What the panic said.
         what: String,
     },
 }
+
+impl Failure for ObjectError {
+    backup_core::failure_kinds! {
+        [Core(CoreError)]
+        Record: "app::record", Failed, permanent, "a record cannot be backed up as it is",
+            "nothing was published; mend the record, or use `--allow-partial` to leave its type out";
+        Source: "app::source", Failed, permanent,
+            "the source cannot be read; what a database says as it is connected to ends with the exit code that it has for dumps";
+        Changed: "app::changed", Failed, permanent, "the source changed while it was read",
+            "let nothing write to it, or make a copy and back that up";
+        Unfinished: "app::unfinished", Failed, permanent,
+            "the last change of an SQLite database was cut off, and only a writer can undo it",
+            "start the application, or run `sqlite3 FILE .tables`, and back up again";
+        Command: "app::command", Tool, permanent, "the program that prints records failed";
+        Emptied: "app::emptied", Confirmation, permanent, "types that had records in the last good backup have none now",
+            "if that is right, say so with `--allow-empty`";
+        Nothing: "app::nothing", Confirmation, permanent, "there is nothing to back up",
+            "look whether it is the source you mean; if it is right to have nothing, say so with `--allow-empty`";
+        Shrunk: "app::shrunk", Confirmation, permanent, "the backup has less than the one before, by more than is allowed",
+            "look whether records are missing; if it is as it should be, back up once without `--max-shrink`";
+        NotComplete: "app::not_complete", Failed, permanent, "there are backups, and none is complete",
+            "`lastgood app ls NAME` shows them; a partial one is restored by its whole key";
+        NoBackup: "app::no_backup", Failed, permanent, "there is no such backup", "`lastgood app ls` shows what there is";
+        Damaged: "app::damaged", Integrity, permanent, "a tarball was cut off or changed, or is another's",
+            "nothing was restored; `lastgood app ls` shows other backups";
+        Refused: "app::refused", Integrity, permanent, "a tarball has members that no backup of records has",
+            "it is no backup of records; nothing was restored";
+        Conflict: "app::conflict", Failed, permanent, "the target has something already",
+            "choose with `--on-conflict skip` or `--on-conflict replace`";
+        Names: "app::names", Failed, permanent, "the target would merge or change names of the backup",
+            "restore elsewhere, or as the error says";
+        Leftovers: "app::leftovers", Failed, permanent,
+            "files of SQLite lie beside a database that is not there, and SQLite would apply them to what is restored",
+            "stop what may still use it, and move it away: to the database it belongs to, if that still exists, since it may hold its last changes. Then restore again; or restore to another name";
+        Target: "app::target", Failed, permanent,
+            "the target cannot be written; what a database says as it is connected to ends with the exit code that it has for restores";
+        Uncertain: "app::uncertain", Failed, permanent,
+            "the connection was lost during the commit: it was restored wholly, or not at all",
+            "look which; `--on-conflict replace` restores again in both cases";
+        Volatile: "app::volatile", Failed, permanent,
+            "everything was restored, and the system could not promise that it survives a power cut",
+            "look after the disk, then run `sync`";
+        Usage: "app::usage", Usage, permanent, "an option or name cannot be used";
+        Interrupted: "app::interrupted", Interrupted, permanent, "the run was interrupted, and cleaned up after itself";
+        Panicked: "app::panicked", Failed, permanent, "a bug of lastgood, or of a source plugged in",
+            "nothing was published and nothing was restored; please report this";
+    }
+
+    fn remedy(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Core(error) => error.remedy(),
+            Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.into()),
+            Self::NotComplete { name, .. } => {
+                Some(format!("`lastgood app ls {name}` shows them; a partial one is restored by its whole key").into())
+            }
+            Self::Unfinished { file, .. } => Some(
+                format!(
+                    "whoever may write to it undoes the change by opening it: start the application, or run \
+                     `sqlite3 {file} .tables`, and back up again"
+                )
+                .into(),
+            ),
+            _ => self.kind().remedy.map(Cow::Borrowed),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            // What a server says when it is connected to means what it means everywhere.
+            Self::Source { source, .. } | Self::Target { source, .. } => {
+                failure::class_of(&**source).unwrap_or(self.kind().class)
+            }
+            _ => self.kind().class,
+        }
+    }
+}
+
+#[cfg(feature = "diagnostics")]
+backup_core::diagnostic!(ObjectError);
 
 impl From<StoreError> for ObjectError {
     fn from(error: StoreError) -> Self {

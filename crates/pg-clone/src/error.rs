@@ -1,34 +1,31 @@
 //! What can go wrong with a dump or a restore; each variant is a decision for the caller.
 
+mod kinds;
+
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
 
 use crate::hook::Point;
 
 /// A failed dump, restore, listing or check.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PgError {
     /// The location failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Store(#[from] StoreError),
     /// A manifest cannot be used.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Format(#[from] FormatError),
     /// Retention refused.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Retention(#[from] RetentionError),
     /// The server cannot be reached or does not let us in.
     #[error("cannot connect to {server}")]
-    #[diagnostic(code("pg::unreachable"))]
     Unreachable {
         /// Host, port and database, without secrets.
         server: String,
         /// The next thing to do.
-        #[help]
         help: String,
         /// What the driver said.
         #[source]
@@ -36,10 +33,6 @@ pub enum PgError {
     },
     /// The server was lost while we worked.
     #[error("the connection to the server was lost while {doing}")]
-    #[diagnostic(
-        code("pg::lost"),
-        help("see the server's log; nothing was published or switched, run the command again")
-    )]
     Lost {
         /// What we were doing.
         doing: String,
@@ -49,7 +42,6 @@ pub enum PgError {
     },
     /// The server refused a statement.
     #[error("{doing} failed: {message}")]
-    #[diagnostic(code("pg::sql"))]
     Sql {
         /// What we were doing.
         doing: String,
@@ -58,24 +50,20 @@ pub enum PgError {
         /// SQLSTATE (PostgreSQL manual, appendix A).
         sqlstate: String,
         /// The next thing to do, if the code tells, and what is still safe.
-        #[help]
         help: Option<String>,
     },
     /// `pg_dump` or `pg_restore` failed.
     #[error("`{program}` {how}")]
-    #[diagnostic(code("pg::tool"))]
     Tool {
         /// The program's path.
         program: String,
         /// `ended with exit code 1`, `was killed by signal 9`.
         how: String,
         /// The last lines it printed, and what to do.
-        #[help]
         help: String,
     },
     /// A hook of the user's failed, took too long or could not be started.
     #[error("the {point} hook `{hook}` {how}")]
-    #[diagnostic(code("pg::hook"))]
     Hook {
         /// When it ran.
         point: Point,
@@ -84,25 +72,18 @@ pub enum PgError {
         /// `ended with exit code 1`, `took longer than 1h and was ended`.
         how: String,
         /// The last lines it printed, and what is still safe.
-        #[help]
         help: String,
     },
     /// A program is missing or of the wrong version.
     #[error("{what}")]
-    #[diagnostic(code("pg::tool_missing"))]
     ToolMissing {
         /// Which, and why it will not do.
         what: String,
         /// The next thing to do.
-        #[help]
         help: String,
     },
     /// What is stored is not what was written: missing, shorter, longer or changed.
     #[error("`{dump}` is damaged: {what}")]
-    #[diagnostic(
-        code("pg::integrity"),
-        help("nothing was restored. `lastgood pg ls` shows other dumps; `lastgood pg verify KEY` checks one")
-    )]
     Integrity {
         /// The dump's key.
         dump: String,
@@ -111,20 +92,12 @@ pub enum PgError {
     },
     /// What was restored is not what was dumped.
     #[error("the restored copy differs from the dump: {what}")]
-    #[diagnostic(code("pg::mismatch"), help("the live database was not touched"))]
     Mismatch {
         /// The first differences.
         what: String,
     },
     /// What would stand in a live database is not what was dumped.
     #[error("the rows in `{database}` would differ from the dump: {what}")]
-    #[diagnostic(
-        code("pg::rows_differ"),
-        help(
-            "everything was rolled back, nothing was changed; restore the dump beside it with --into OTHER_NAME, without \
-             --data-only, to see its rows"
-        )
-    )]
     RowsDiffer {
         /// The live database.
         database: String,
@@ -133,7 +106,6 @@ pub enum PgError {
     },
     /// There is no such dump.
     #[error("there is no dump `{wanted}` in {location}")]
-    #[diagnostic(code("pg::no_dump"), help("`lastgood pg ls` lists what there is"))]
     NoDump {
         /// What was asked for.
         wanted: String,
@@ -142,7 +114,6 @@ pub enum PgError {
     },
     /// There is no such database.
     #[error("there is no database `{database}` on {server}")]
-    #[diagnostic(code("pg::no_database"))]
     NoDatabase {
         /// The database.
         database: String,
@@ -151,7 +122,6 @@ pub enum PgError {
     },
     /// Another restore of the same database is running.
     #[error("another lastgood is restoring `{database}` now{holder}")]
-    #[diagnostic(code("pg::locked"), help("wait for it to end; nothing was changed"))]
     Locked {
         /// The target database.
         database: String,
@@ -161,60 +131,45 @@ pub enum PgError {
     /// Another session asked for an exclusive lock on a table while the dump was still taking its own locks: it waits for
     /// us, and we would wait for it.
     #[error("another session asked for an exclusive lock on {table} while it was being dumped")]
-    #[diagnostic(code("pg::lock_race"), help("run the dump again after the migration; nothing was published"))]
     LockRace {
         /// The table, as far as it is known.
         table: String,
     },
     /// The schema changed around a snapshot that `pg_dump` could not share.
     #[error("the schema changed while it was dumped")]
-    #[diagnostic(code("pg::schema_race"), help("run the dump again after the migration; nothing was published"))]
     SchemaRace,
     /// Something we will not do as things are.
     #[error("{what}")]
-    #[diagnostic(code("pg::refused"))]
     Refused {
         /// What, and why not.
         what: String,
         /// The next thing to do.
-        #[help]
         help: String,
     },
     /// Somebody has to confirm first.
     #[error("{what}")]
-    #[diagnostic(code("pg::confirm"))]
     Confirm {
         /// What would be replaced.
         what: String,
         /// How to confirm.
-        #[help]
         help: String,
     },
     /// A guard forbids it, and no confirmation helps.
     #[error("{what}")]
-    #[diagnostic(
-        code("pg::forbidden"),
-        help(
-            "no option overrides that, and nothing was changed; restore on another server, or change what forbids it"
-        )
-    )]
     Forbidden {
         /// What is forbidden, and who says so.
         what: String,
     },
     /// An argument or setting that cannot be used.
     #[error("{what}")]
-    #[diagnostic(code("pg::usage"))]
     Usage {
         /// Which, and what is wrong with it.
         what: String,
         /// The next thing to do.
-        #[help]
         help: String,
     },
     /// The caller asked to stop, and everything begun was cleared away.
     #[error("interrupted; nothing was published or switched")]
-    #[diagnostic(code("pg::interrupted"))]
     Interrupted,
 }
 
@@ -265,20 +220,6 @@ impl PgError {
         let Self::Sql { doing, message, sqlstate, help } = self else { return self };
         let help = help.map_or(SAFE.to_owned(), |help| format!("{help}; {SAFE}"));
         Self::Sql { doing, message, sqlstate, help: Some(help) }
-    }
-
-    /// Whether trying the same again cannot help.
-    #[must_use]
-    pub fn is_permanent(&self) -> bool {
-        match self {
-            Self::Store(error) => error.is_permanent(),
-            Self::Unreachable { .. }
-            | Self::Lost { .. }
-            | Self::Locked { .. }
-            | Self::LockRace { .. }
-            | Self::SchemaRace => false,
-            _ => true,
-        }
     }
 }
 

@@ -270,6 +270,8 @@ fn not_committed(database: &str, error: tokio_postgres::Error) -> PgError {
 
 #[cfg(test)]
 mod tests {
+    use backup_core::Failure;
+
     use super::*;
 
     #[test]
@@ -295,7 +297,7 @@ mod tests {
             error.to_string(),
             "the rows in `shop` would differ from the dump: `public.t` holds 60 rows, not 90"
         );
-        let help = miette::Diagnostic::help(&error).map(|help| help.to_string()).unwrap_or_default();
+        let help = error.remedy().unwrap_or_default();
         assert!(help.contains("nothing was changed"), "{help}");
     }
 }

@@ -7,6 +7,7 @@ use backon::BackoffBuilder;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
+use crate::failure::Failure;
 use crate::progress::SharedProgress;
 use crate::store::StoreResult;
 
