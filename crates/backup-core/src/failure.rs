@@ -201,7 +201,7 @@ macro_rules! failure_kinds {
     (@passing) => { false };
 }
 
-/// A failure handed on as a [`Cause`], so that its class is not lost on the way: what somebody returns who was asked for
+/// A failure handed on as a [`Cause`], so that its class is not lost on the way ([`reported`] finds it again): what somebody returns who was asked for
 /// a cause of any type.
 pub struct Reported(Box<dyn Failure + Send + Sync>);
 
@@ -212,10 +212,10 @@ impl Reported {
     }
 }
 
-/// The class of a cause that was made by [`Reported::cause`].
+/// The failure that a cause was made of by [`Reported::cause`].
 #[must_use]
-pub fn class_of(cause: &(dyn Error + Send + Sync + 'static)) -> Option<Class> {
-    cause.downcast_ref::<Reported>().map(|reported| reported.0.class())
+pub fn reported<'a>(cause: &'a (dyn Error + Send + Sync + 'static)) -> Option<&'a (dyn Failure + Send + Sync)> {
+    cause.downcast_ref::<Reported>().map(|reported| &*reported.0)
 }
 
 impl fmt::Debug for Reported {
@@ -262,9 +262,9 @@ mod tests {
         let busy = StoreError::Busy { key: "a".into(), action: "put".into(), source: "503".into() };
         let text = busy.to_string();
         let cause = Reported::cause(busy);
-        assert_eq!(class_of(&*cause), Some(Class::Unreachable));
+        assert_eq!(reported(&*cause).map(Failure::class), Some(Class::Unreachable));
         assert_eq!(cause.to_string(), text);
         assert_eq!(cause.source().map(ToString::to_string).as_deref(), Some("503"));
-        assert_eq!(class_of(&*Cause::from("text")), None);
+        assert!(reported(&*Cause::from("text")).is_none());
     }
 }

@@ -44,6 +44,9 @@ pub(crate) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// lastgood itself failed: a thread of it panicked.
+    #[error("{panic}")]
+    Bug { panic: String },
     /// The user gave up at a question.
     #[error("interrupted; nothing was changed")]
     Interrupted,
@@ -59,28 +62,26 @@ impl Failure for CliError {
             "the lines marked `fail` say what to do";
         Partial: "cli::partial", Partial, permanent, "some of what was asked for could not be done";
         Output: "cli::output", Failed, permanent, "standard output, or a file of documentation, cannot be written";
+        Bug: "cli::bug", Failed, permanent, "a bug of lastgood", "this is unexpected: please report it";
         Interrupted: "cli::interrupted", Interrupted, permanent, "a question was answered by giving up; nothing was changed";
     }
 
     fn remedy(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Pg(error) => error.remedy(),
-            Self::Dict(error) => error.remedy(),
-            Self::Object(error) => error.remedy(),
-            Self::Core(error) => error.remedy(),
+            Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Core(_) => self.inner().and_then(Failure::remedy),
             Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => Some(help.into()),
-            Self::Unhealthy { .. } | Self::Output { .. } | Self::Interrupted => self.kind().remedy.map(Cow::Borrowed),
+            Self::Unhealthy { .. } | Self::Output { .. } | Self::Bug { .. } | Self::Interrupted => {
+                self.kind().remedy.map(Cow::Borrowed)
+            }
         }
     }
 
     fn class(&self) -> Class {
-        match self {
-            Self::Pg(error) => error.class(),
-            Self::Dict(error) => error.class(),
-            Self::Object(error) => error.class(),
-            Self::Core(error) => error.class(),
-            _ => self.kind().class,
-        }
+        self.inner().map_or(self.kind().class, Failure::class)
+    }
+
+    fn is_permanent(&self) -> bool {
+        self.inner().map_or(self.kind().is_permanent, Failure::is_permanent)
     }
 }
 
@@ -97,6 +98,23 @@ impl From<FormatError> for CliError {
 }
 
 impl CliError {
+    /// The error of a library that it is.
+    fn inner(&self) -> Option<&dyn Failure> {
+        match self {
+            Self::Pg(error) => Some(error),
+            Self::Dict(error) => Some(error),
+            Self::Object(error) => Some(error),
+            Self::Core(error) => Some(error),
+            Self::Usage { .. }
+            | Self::Confirm { .. }
+            | Self::Unhealthy { .. }
+            | Self::Partial { .. }
+            | Self::Output { .. }
+            | Self::Bug { .. }
+            | Self::Interrupted => None,
+        }
+    }
+
     /// An argument or setting that cannot be used, and what to write instead.
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage { what: what.into(), help: help.into() }

@@ -249,13 +249,11 @@ impl Failure for ObjectError {
     }
 
     fn class(&self) -> Class {
-        match self {
-            // What a server says when it is connected to means what it means everywhere.
-            Self::Source { source, .. } | Self::Target { source, .. } => {
-                failure::class_of(&**source).unwrap_or(self.kind().class)
-            }
-            _ => self.kind().class,
-        }
+        self.reported().map_or(self.kind().class, Failure::class)
+    }
+
+    fn is_permanent(&self) -> bool {
+        self.reported().map_or(self.kind().is_permanent, Failure::is_permanent)
     }
 }
 
@@ -291,6 +289,14 @@ impl ObjectError {
                 | Self::Core(CoreError::Format(_))
                 | Self::Core(CoreError::Store(StoreError::Damaged { .. } | StoreError::NotFound { .. }))
         )
+    }
+
+    /// What a server says when it is connected to means what it means everywhere.
+    fn reported(&self) -> Option<&(dyn Failure + Send + Sync)> {
+        match self {
+            Self::Source { source, .. } | Self::Target { source, .. } => failure::reported(&**source),
+            _ => None,
+        }
     }
 
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {

@@ -1,10 +1,15 @@
 //! What can go wrong with a dump or a restore; each variant is a decision for the caller.
 
 mod kinds;
+mod obstacle;
+
+use std::fmt;
 
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
+use tokio::task::JoinError;
 
+pub use self::obstacle::{Obstacle, Problem};
 use crate::hook::Point;
 
 /// A failed dump, restore, listing or check.
@@ -20,6 +25,9 @@ pub enum PgError {
     /// Retention refused.
     #[error(transparent)]
     Retention(#[from] RetentionError),
+    /// The core failed in another way.
+    #[error(transparent)]
+    Core(CoreError),
     /// The server cannot be reached or does not let us in.
     #[error("cannot connect to {server}")]
     Unreachable {
@@ -138,13 +146,144 @@ pub enum PgError {
     /// The schema changed around a snapshot that `pg_dump` could not share.
     #[error("the schema changed while it was dumped")]
     SchemaRace,
-    /// Something we will not do as things are.
+    /// The tables were created, dropped or changed all the time while the dump looked at them.
     #[error("{what}")]
-    Refused {
-        /// What, and why not.
+    TablesChanging {
+        /// Which, and what became of them.
         what: String,
-        /// The next thing to do.
+    },
+    /// Another session held an exclusive lock on a table for longer than the dump waits.
+    #[error("{holders} holds an exclusive lock on a table of the dump for longer than the lock timeout")]
+    TableLocked {
+        /// Which sessions, as `pid 4711`, or `another session`.
+        holders: String,
+    },
+    /// The server has no room for the locks of all tables.
+    #[error("the server's lock table has no room for the locks of so many tables")]
+    LockTableFull,
+    /// The role may not read tables of the dump.
+    #[error("no permission to read {tables}")]
+    Unreadable {
+        /// Their names.
+        tables: String,
+    },
+    /// Row security would leave rows out of the dump without a word.
+    #[error("row security would hide rows of {tables}")]
+    RowsHidden {
+        /// The tables' names.
+        tables: String,
+    },
+    /// A row that the server cannot write as text, in which rows are copied.
+    #[error(
+        "a row of `{table}` takes 1 GiB or more as text, in which rows are copied, and the server cannot write it: {message}"
+    )]
+    RowTooLong {
+        /// The table.
+        table: String,
+        /// The server's message.
+        message: String,
+    },
+    /// The schema is larger than a dump takes.
+    #[error("the schema of `{database}` takes more than {mib_max} MiB")]
+    SchemaTooLarge {
+        /// The database.
+        database: String,
+        /// How much a dump takes, in MiB.
+        mib_max: u64,
+    },
+    /// Something stands against it that was known before anything was changed.
+    #[error(transparent)]
+    Obstacle(Problem),
+    /// Foreign keys are not checked in our session, so that rows alone could break them.
+    #[error("foreign keys are switched off for this session: `session_replication_role` is `replica`")]
+    ForeignKeysOff,
+    /// Putting rows alone into a live database failed, and all of it was rolled back.
+    #[error("{doing} failed: {message}")]
+    RolledBack {
+        /// What we were doing.
+        doing: String,
+        /// The server's message, with detail and hint.
+        message: String,
+        /// SQLSTATE (PostgreSQL manual, appendix A).
+        sqlstate: String,
+        /// The next thing to do, and what is still safe.
         help: String,
+    },
+    /// The connection was lost during the commit of rows alone: they are all there, or none is.
+    #[error("the connection was lost while the rows of `{database}` were committed: {source}")]
+    Uncertain {
+        /// The live database.
+        database: String,
+        /// What the driver said.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The database has no local copy of that role.
+    #[error("`{database}` has no {copy}")]
+    NoCopy {
+        /// The database.
+        database: String,
+        /// `:previous` or `:current`.
+        copy: String,
+    },
+    /// The database has dumps, and none is complete.
+    #[error("`{database}` has no complete dump in {location}, and {others} that are partial or damaged")]
+    NoCompleteDump {
+        /// The database.
+        database: String,
+        /// Where it was looked for.
+        location: String,
+        /// How many others there are.
+        others: usize,
+    },
+    /// The database has fewer complete dumps than were to be gone back.
+    #[error("`{database}` has no more than {found} complete to go back to in {location}")]
+    TooFewDumps {
+        /// The database.
+        database: String,
+        /// Complete dumps that there are.
+        found: usize,
+        /// Where it was looked for.
+        location: String,
+    },
+    /// Somebody else replaced a database between our look at it and our change.
+    #[error("somebody else replaced `{database}` at the same moment")]
+    Replaced {
+        /// The database.
+        database: String,
+    },
+    /// Sessions use a database and cannot be ended.
+    #[error("{what}")]
+    InUse {
+        /// Which sessions, of which database.
+        what: String,
+        /// Who ends them, and what is still safe.
+        help: String,
+    },
+    /// The database does not accept connections.
+    #[error("the database `{database}` does not accept connections")]
+    Closed {
+        /// The database.
+        database: String,
+    },
+    /// This machine failed us: no memory file, no child process.
+    #[error("{what}: {source}")]
+    Machine {
+        /// What could not be done.
+        what: &'static str,
+        /// What is still safe.
+        safe: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A bug of ours: a worker panicked, or what cannot be was there.
+    #[error("{what}")]
+    Internal {
+        /// What happened.
+        what: String,
+        /// What is still safe, and where to go from there.
+        safe: &'static str,
     },
     /// Somebody has to confirm first.
     #[error("{what}")]
@@ -183,11 +322,7 @@ impl From<CoreError> for PgError {
             CoreError::Format(error) => Self::Format(error),
             CoreError::Retention(error) => Self::Retention(error),
             CoreError::Cancelled => Self::Interrupted,
-            taken @ CoreError::Taken { .. } => Self::Refused {
-                what: taken.to_string(),
-                help: "let only one of the two run at a time, then run this one again".to_owned(),
-            },
-            other => Self::Refused { what: other.to_string(), help: "this is unexpected: please report it".to_owned() },
+            other => Self::Core(other),
         }
     }
 }
@@ -212,6 +347,16 @@ impl PgError {
             }
             _ => Self::Lost { doing, source },
         }
+    }
+
+    /// A bug of ours, wherever it shows: the one place that says so.
+    pub(crate) fn internal(what: impl Into<String>, safe: &'static str) -> Self {
+        Self::Internal { what: what.into(), safe }
+    }
+
+    /// A task of ours panicked. `what` it was, such as `a worker`.
+    pub(crate) fn died(what: impl fmt::Display, error: &JoinError, safe: &'static str) -> Self {
+        Self::internal(format!("{what} died: {error}"), safe)
     }
 
     /// The same, said of a copy that nobody uses yet.

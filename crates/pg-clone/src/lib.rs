@@ -54,5 +54,5 @@ mod test_dump;
 
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;
-pub use error::{PgError, PgResult};
+pub use error::{Obstacle, PgError, PgResult, Problem};
 pub use run::Run;

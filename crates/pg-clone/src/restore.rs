@@ -40,7 +40,7 @@ pub use crate::restore::check::check;
 pub use crate::restore::data_only::{DataPlan, DataTable};
 use crate::restore::finish::Analyzed;
 use crate::restore::load::Load;
-pub use crate::restore::prepare::{Problem, Replaced, RestorePlan, prepare};
+pub use crate::restore::prepare::{Replaced, RestorePlan, prepare};
 pub(crate) use crate::restore::prepare::{name_problem, refuse_unconfirmed};
 pub use crate::restore::rehearse::rehearse;
 use crate::restore::tools::{SchemaArchive, Section};

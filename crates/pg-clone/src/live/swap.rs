@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::task::JoinError;
 use tokio_postgres::error::SqlState;
 
 use crate::adapters::connection::{Server, Session};
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::state::{Found, Live, State};
 use crate::live::swap::moves::{Move, Pristine, Replaced, Switch};
 use crate::live::swap::others::MAY_END;
@@ -173,14 +174,11 @@ pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgRe
         mark: request.mark.clone(),
         run: run.clone(),
     };
-    tokio::spawn(swap.run()).await.unwrap_or_else(|_| Err(died()))
+    tokio::spawn(swap.run()).await.unwrap_or_else(|error| Err(died(&error)))
 }
 
-fn died() -> PgError {
-    PgError::Refused {
-        what: "the swap ended unexpectedly".to_owned(),
-        help: "please report it; `lastgood pg recover` finishes or undoes what it had begun".to_owned(),
-    }
+fn died(error: &JoinError) -> PgError {
+    PgError::died("the swap", error, "`lastgood pg recover` finishes or undoes what it had begun")
 }
 
 /// A swap with everything it needs.
@@ -224,7 +222,7 @@ impl Swap {
         let closed = Instant::now();
         // A receiver of events that panics must not leave the door closed either.
         let switched = AssertUnwindSafe(self.switch(live.as_ref(), &moves)).catch_unwind().await;
-        let (switched, outage) = match switched.unwrap_or_else(|_| Err(died())) {
+        let (switched, outage) = match switched.unwrap_or_else(|error| Err(died(&error))) {
             Ok(switched) => (switched, closed.elapsed()),
             Err(error) => (self.settle(live.as_ref(), &backend, error).await?, closed.elapsed()),
         };
@@ -249,10 +247,12 @@ impl Swap {
             .map_err(|error| PgError::sql("looking at the live database", error))?;
         let Some(row) = row else { return Ok(None) };
         if row.get(2) {
-            return Err(PgError::Refused {
-                what: format!("`{}` is a template database", self.target),
-                help: "restore into another name with --into; nothing was changed".to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::SystemDatabase,
+                format!("`{}` is a template database", self.target),
+                "restore into another name with --into",
+            )
+            .refusal());
         }
         Ok(Some(Live { oid: row.get(0), allow_connections: row.get(1) }))
     }
@@ -272,21 +272,20 @@ impl Swap {
         let [prepared, slots, subscriptions]: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
         let target = &self.target;
         if prepared > 0 {
-            return Err(PgError::Refused {
-                what: format!(
-                    "`{target}` has {prepared} prepared transactions, which would keep it from being renamed"
-                ),
-                help: "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts); nothing was changed"
-                    .to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::PreparedTransactions,
+                format!("`{target}` has {prepared} prepared transactions, which would keep it from being renamed"),
+                "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)",
+            )
+            .refusal());
         }
         if slots + subscriptions > 0 && !self.force {
-            return Err(PgError::Refused {
-                what: format!(
-                    "logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"
-                ),
-                help: "drop the slots and subscriptions, or say --force; nothing was changed".to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::Replication,
+                format!("logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"),
+                "drop the slots and subscriptions, or say --force",
+            )
+            .refusal());
         }
         Ok(())
     }
@@ -359,10 +358,7 @@ impl Swap {
             match error.code().map(SqlState::code) {
                 Some(TOOK_TOO_LONG) if timeouts.peek().is_some() => {}
                 Some(NAMES_CHANGED) => {
-                    return Err(PgError::Refused {
-                        what: format!("somebody else replaced `{}` at the same moment", self.target),
-                        help: "nothing was changed; run the restore again".to_owned(),
-                    });
+                    return Err(PgError::Replaced { database: self.target.clone() });
                 }
                 _ => return Err(PgError::sql("exchanging the names", error)),
             }
@@ -422,7 +418,7 @@ async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgRes
         ended.extend(of_target.map(|row| row.get::<_, i32>(0)));
         if Instant::now() > deadline {
             let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
-            return Err(PgError::Refused {
+            return Err(PgError::InUse {
                 what: format!("server processes {} do not end", pids.join(", ")),
                 help: "the live database is open again and unchanged; end them and run the restore again".to_owned(),
             });

@@ -15,12 +15,12 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::copy_out::SESSION_SETTINGS;
 use crate::adapters::{standing, target};
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::recover;
 use crate::live::target_lock::TargetLock;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
 use crate::restore::load::{Load, connect, load_within};
-use crate::restore::{Problem, RestorePlan, RestoreReport, finish, select};
+use crate::restore::{RestorePlan, RestoreReport, finish, select};
 use crate::run::Run;
 use crate::stored::detail::DumpDetail;
 
@@ -58,6 +58,7 @@ pub(crate) async fn look(
 /// What stands against it where there is no database to put rows into.
 pub(crate) fn no_database(server: &str, target: &str) -> Problem {
     Problem {
+        obstacle: Obstacle::NoTarget,
         what: format!("rows alone need a database that is there, and there is no `{target}` on {server}"),
         help: "restore definitions and rows, without --data-only, or name another database with --into".to_owned(),
     }
@@ -126,6 +127,7 @@ pub(crate) async fn restore(
 /// Of a single-file dump nobody knows where whose rows are.
 pub(crate) fn legacy() -> Problem {
     Problem {
+        obstacle: Obstacle::NotInDump,
         what: "of a single-file dump of django-pgclone no part can be chosen, nor its rows alone".to_owned(),
         help: "restore all of it with --into OTHER_NAME and take from there what you need".to_owned(),
     }
@@ -172,10 +174,10 @@ async fn fill(
         .map_err(|error| PgError::sql("checking the foreign keys", error))?;
     execute(session, "putting triggers and foreign keys back", statements::tighten(&target)).await?;
     if target::behaviour(&**session, &held).await? != before {
-        return Err(PgError::Refused {
-            what: format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
-            help: "this is unexpected: please report it; everything was rolled back, nothing was changed".to_owned(),
-        });
+        return Err(PgError::internal(
+            format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
+            "everything was rolled back, nothing was changed",
+        ));
     }
     run.step("data_only.compare", &format!("{} tables", detail.tables.len()));
     for table in compare::compare(session, load, &target).await? {
@@ -196,11 +198,7 @@ async fn refuse_unchecked(session: &Session) -> PgResult<()> {
     if row.get::<_, &str>(0) != "replica" {
         return Ok(());
     }
-    Err(PgError::Refused {
-        what: "foreign keys are switched off for this session: `session_replication_role` is `replica`".to_owned(),
-        help: "reset it (ALTER DATABASE or ALTER ROLE … RESET session_replication_role); nothing was changed"
-            .to_owned(),
-    })
+    Err(PgError::ForeignKeysOff)
 }
 
 /// Rows, values of sequences, large objects.
@@ -250,8 +248,10 @@ fn undone(error: PgError, database: &str) -> PgError {
         ),
         _ => "the rows do not fit, or the role may not do that".to_owned(),
     };
-    PgError::Refused {
-        what: format!("{doing} failed: {message}"),
+    PgError::RolledBack {
+        doing,
+        message,
+        sqlstate,
         help: format!("{help}; everything was rolled back, nothing was changed"),
     }
 }
@@ -259,11 +259,7 @@ fn undone(error: PgError, database: &str) -> PgError {
 /// A refused COMMIT changes nothing; whether a lost one did, nobody can tell from here.
 fn not_committed(database: &str, error: tokio_postgres::Error) -> PgError {
     match PgError::sql("committing the rows", error) {
-        PgError::Lost { source, .. } => PgError::Refused {
-            what: format!("the connection was lost while the rows of `{database}` were committed: {source}"),
-            help: "either all of them are there or none: look into one of the tables, and if none are, run it again"
-                .to_owned(),
-        },
+        PgError::Lost { source, .. } => PgError::Uncertain { database: database.to_owned(), source },
         error => undone(error, database),
     }
 }
@@ -283,8 +279,9 @@ mod tests {
             help: None,
         };
         for (sqlstate, expected) in [("23503", "--table"), ("55P03", "30 s"), ("22P02", "do not fit")] {
-            let PgError::Refused { what, help } = undone(sql(sqlstate), "shop") else { panic!("{sqlstate}") };
-            assert_eq!(what, "checking the foreign keys failed: it is broken");
+            let error = undone(sql(sqlstate), "shop");
+            assert_eq!(error.to_string(), "checking the foreign keys failed: it is broken");
+            let help = error.remedy().unwrap();
             assert!(help.contains(expected) && help.ends_with("nothing was changed"), "{help}");
         }
         assert!(matches!(undone(PgError::Interrupted, "shop"), PgError::Interrupted));

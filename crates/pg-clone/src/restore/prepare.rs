@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::hook::{PlannedHook, RESTORE_POINTS};
 use crate::live::local::{self, CopyChange, NAME_BYTES_MAX};
 use crate::live::recover;
@@ -88,15 +88,6 @@ pub struct Replaced {
     pub sessions: u64,
 }
 
-/// Something that stands against a restore.
-#[derive(Clone, Debug, Serialize)]
-pub struct Problem {
-    /// What.
-    pub what: String,
-    /// What to do.
-    pub help: String,
-}
-
 #[derive(Clone, Debug)]
 enum Source {
     Ours(Box<backup_core::manifest::Manifest<DumpDetail>>),
@@ -114,10 +105,10 @@ impl RestorePlan {
     pub(crate) fn legacy_object(&self) -> PgResult<&Key> {
         match &self.source {
             Source::Legacy(key) => Ok(key),
-            Source::Ours(_) => Err(PgError::Refused {
-                what: format!("`{}` is not a single-file dump", self.key),
-                help: "this is unexpected: please report it".to_owned(),
-            }),
+            Source::Ours(_) => Err(PgError::internal(
+                format!("`{}` is not a single-file dump", self.key),
+                "the live database was not touched",
+            )),
         }
     }
 
@@ -135,10 +126,7 @@ impl RestorePlan {
 
     /// The error that `problem` is.
     pub(crate) fn refusal(&self, problem: &Problem) -> PgError {
-        PgError::Refused {
-            what: format!("`{}` cannot be restored: {}", self.key, problem.what),
-            help: format!("{}; nothing was changed", problem.help),
-        }
+        problem.against(&format!("`{}` cannot be restored", self.key))
     }
 
     /// Whether only rows are put into a live database.
@@ -373,6 +361,7 @@ fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_part
 /// The server would silently cut a longer name and hit another database.
 pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
+        obstacle: Obstacle::InvalidName,
         what: format!("the name `{target}` has {} bytes, not 1 to {NAME_BYTES_MAX}", target.len()),
         help: "choose a shorter name with --into".to_owned(),
     })
@@ -415,6 +404,7 @@ async fn problems(
     let mut problems = Vec::new();
     if server_major < detail.server.major() {
         problems.push(Problem {
+            obstacle: Obstacle::OlderServer,
             what: format!("it was taken from PostgreSQL {} and the server is {server_major}", detail.server.major()),
             help: "restore on a server of the same or a newer version".to_owned(),
         });
@@ -431,6 +421,7 @@ async fn problems(
     .await?;
     if !missing.is_empty() {
         problems.push(Problem {
+            obstacle: Obstacle::MissingOnServer,
             what: format!("the server does not offer the extensions {}", missing.join(", ")),
             help: "install their packages on the server".to_owned(),
         });
@@ -442,6 +433,7 @@ async fn problems(
         let missing = missing_roles(admin, &roles).await?;
         if !missing.is_empty() {
             problems.push(Problem {
+                obstacle: Obstacle::MissingOnServer,
                 what: format!("the roles {} do not exist on the server", missing.join(", ")),
                 help: "create them (`CREATE ROLE name`), or leave owners and privileges out with --no-owner --no-acl"
                     .to_owned(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::local::list::{self, LocalDatabase, Role};
 use crate::live::target_lock::{self, TargetLock};
 use crate::live::temporary::drop_database;
@@ -31,7 +31,7 @@ pub struct DropReport {
 /// Finds the database `name`.
 ///
 /// # Errors
-/// [`PgError::NoDatabase`]; [`PgError::Refused`] for what must not be dropped or belongs to a run; connection errors.
+/// [`PgError::NoDatabase`]; [`PgError::Obstacle`] for what must not be dropped or belongs to a run; connection errors.
 pub async fn prepare_drop(server: &Server, name: &str, run: &Run) -> PgResult<DropPlan> {
     server.refuse_if_guarded(name)?;
     run.or_cancelled(async {
@@ -72,10 +72,12 @@ impl DropPlan {
             server.refuse_if_guarded(guarded)?;
         }
         if self.database.role == Role::Temporary {
-            return Err(PgError::Refused {
-                what: format!("`{name}` is being built, or was left by a run that was killed"),
-                help: "wait for that run, or run `lastgood pg recover`; nothing was changed".to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::Unfinished,
+                format!("`{name}` is being built, or was left by a run that was killed"),
+                "wait for that run, or run `lastgood pg recover`",
+            )
+            .refusal());
         }
         Ok(())
     }
@@ -110,10 +112,7 @@ pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>,
     let admin = server.connect_admin_for(name).await?;
     let now = find(server, &admin, name).await?;
     if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
-        return Err(PgError::Refused {
-            what: format!("`{name}` became another database at the same moment"),
-            help: "nothing was changed; look at `lastgood pg ls --local`".to_owned(),
-        });
+        return Err(PgError::Replaced { database: name.clone() });
     }
     run.last_chance_to_stop()?;
     run.step("local.drop", name);
