@@ -1,10 +1,12 @@
-//! What can go wrong with a store, a format or a backup; each variant is a decision for the caller.
+//! Errors of stores, formats and backups; callers decide by the variant.
 
 use std::borrow::Cow;
 
 use crate::failure::Failure;
 use crate::key::Key;
 use crate::retention::RetentionError;
+use crate::run::Cancelled;
+use crate::units;
 
 /// The source of an error, kept for its chain of causes.
 pub type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -54,7 +56,7 @@ pub enum StoreError {
         source: Cause,
     },
     /// No usable credentials.
-    #[error("the store does not accept the credentials")]
+    #[error("the store rejected the credentials")]
     Unauthenticated {
         /// What the store said.
         #[source]
@@ -71,7 +73,7 @@ pub enum StoreError {
         help: String,
     },
     /// The bucket or folder is there, and nobody made it a location: see [`crate::location::Location::init`].
-    #[error("`{location}` is no location of backups: {what}")]
+    #[error("`{location}` is not a backup location: {what}")]
     NotInitialized {
         /// The location, as the user wrote it.
         location: String,
@@ -81,7 +83,7 @@ pub enum StoreError {
         help: String,
     },
     /// The bucket or folder holds something else, so that it is not made a location.
-    #[error("`{location}` is not made a location of backups: {what}")]
+    #[error("cannot create a backup location at `{location}`: {what}")]
     Occupied {
         /// The location, as the user wrote it.
         location: String,
@@ -91,7 +93,7 @@ pub enum StoreError {
         help: String,
     },
     /// The store asks to slow down, or failed in a way that may pass: 429, 500, 502, 503, 504.
-    #[error("the store is busy or failing for now ({action} `{key}`)")]
+    #[error("the store is temporarily busy or failing ({action} `{key}`)")]
     Busy {
         /// The key or prefix acted on.
         key: String,
@@ -113,7 +115,7 @@ pub enum StoreError {
         source: Cause,
     },
     /// The disk or quota is full.
-    #[error("no space left to write {bytes_needed} more bytes of `{key}`")]
+    #[error("no space left to write {} more of `{key}`", units::bytes(*bytes_needed))]
     NoSpace {
         /// The key being written.
         key: String,
@@ -164,7 +166,7 @@ impl Failure for StoreError {
         NotFound: "store::not_found", Failed, permanent, "there is no object of that key";
         NotAnObject: "store::not_an_object", Integrity, permanent,
             "something is there that is neither an object nor a folder of objects, such as a link: it is not followed",
-            "put the file or folder itself there, or name the folder behind a link with `-r`; nothing was read or changed through it";
+            "nothing was read or changed through it. Put the file or folder itself there, or use `-r` with the folder that a link points to";
         AlreadyExists: "store::already_exists", Failed, permanent, "an object of that key is there already";
         Precondition: "store::precondition", Failed, permanent, "somebody else changed the object meanwhile";
         PermissionDenied: "store::permission_denied", Failed, permanent,
@@ -172,16 +174,16 @@ impl Failure for StoreError {
         Unauthenticated: "store::unauthenticated", Key, permanent, "the store does not accept the credentials",
             "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine";
         NoLocation: "store::no_location", NoLocation, permanent, "the bucket or folder is missing",
-            "make it, or name another location";
+            "create it, or choose another location";
         NotInitialized: "store::not_initialized", NoLocation, permanent,
-            "the bucket or folder is there, and nobody made it a location of backups", "make it one with `lastgood init`";
+            "the bucket or folder is not a location", "run `lastgood init` to make it one";
         Occupied: "store::occupied", NoLocation, permanent,
-            "the bucket or folder holds something else, and is not made a location of backups", "choose an empty one";
+            "the bucket or folder has other content, and is not made a location", "choose an empty one";
         Busy: "store::busy", Unreachable, passing, "the store asks to slow down, or failed in a way that may pass";
         Unreachable: "store::unreachable", Unreachable, passing,
             "the store did not answer; whether the request took effect is unknown";
         NoSpace: "store::no_space", Failed, permanent, "the disk or quota is full",
-            "free space or choose another location with -r; nothing was published";
+            "nothing was published. Free up space, or choose another location with `-r`";
         Damaged: "store::damaged", Integrity, permanent,
             "the bytes that arrived are not those that were asked for, or not those that were written";
         Unsuitable: "store::unsuitable", Failed, permanent, "the store cannot do something that every store must",
@@ -229,7 +231,8 @@ impl StoreError {
             Self::NotFound { key } => Self::Other {
                 key,
                 action: "write".to_owned(),
-                source: "its upload was given up meanwhile, as by a prune whose grace is shorter than this run".into(),
+                source: "its upload was aborted meanwhile, for example by a prune with a grace shorter than this run"
+                    .into(),
             },
             other => other,
         }
@@ -253,7 +256,7 @@ impl StoreError {
 #[non_exhaustive]
 pub enum FormatError {
     /// Written by a newer major format.
-    #[error("`{key}` has format {found}; this version reads up to {supported}")]
+    #[error("`{key}` has format {found}, but this version supports formats up to {supported}")]
     Newer {
         /// The document.
         key: String,
@@ -263,7 +266,7 @@ pub enum FormatError {
         supported: u64,
     },
     /// Its own digest does not match: edited, truncated or damaged.
-    #[error("`{key}` does not have the digest it claims: it was changed after it was written")]
+    #[error("`{key}` does not match its own digest: it was changed after it was written")]
     Digest {
         /// The document.
         key: String,
@@ -282,7 +285,7 @@ impl Failure for FormatError {
     crate::failure_kinds! {
         []
         Newer: "format::newer", NewerFormat, permanent, "a stored document has a newer format than this version reads",
-            "it was made by a newer version: upgrade lastgood. Nothing was written";
+            "nothing was written. A newer version wrote it: upgrade lastgood";
         Digest: "format::digest", Integrity, permanent, "a stored document was changed after it was written",
             "restore from another backup; `lastgood pg ls` lists them";
         Invalid: "format::invalid", Integrity, permanent, "a stored document is not what it should be";
@@ -303,7 +306,7 @@ pub enum CoreError {
     #[error(transparent)]
     Retention(#[from] RetentionError),
     /// Somebody else published another backup under the same key.
-    #[error("`{key}` was published by `{theirs}` before `{ours}` could; that backup is untouched")]
+    #[error("`{key}` was already published by `{theirs}`; `{ours}` left that backup untouched")]
     Taken {
         /// The manifest's key.
         key: String,
@@ -321,7 +324,7 @@ impl Failure for CoreError {
     crate::failure_kinds! {
         [Store(StoreError), Format(FormatError), Retention(RetentionError)]
         Taken: "core::taken", Failed, permanent, "somebody else published another backup under the same key",
-            "let only one of the two run at a time, then run this one again";
+            "run only one of the two at a time, then run this one again";
         Cancelled: "core::cancelled", Interrupted, permanent, "the caller asked to stop";
     }
 
@@ -332,5 +335,11 @@ impl Failure for CoreError {
             Self::Retention(error) => error.remedy(),
             Self::Taken { .. } | Self::Cancelled => self.kind().remedy.map(Cow::Borrowed),
         }
+    }
+}
+
+impl From<Cancelled> for CoreError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
     }
 }

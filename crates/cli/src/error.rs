@@ -1,7 +1,8 @@
-//! What can go wrong in a command, beside what the libraries report.
+//! Errors of commands, in addition to those of the libraries.
 
 use std::borrow::Cow;
 
+use backup_core::run::Cancelled;
 use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
 use object_backup::ObjectError;
@@ -37,10 +38,10 @@ pub(crate) enum CliError {
     /// Some of what was asked for could not be done.
     #[error("{what}")]
     Partial { what: String, help: String },
-    /// Standard output or a file of documentation cannot be written.
-    #[error("cannot write {target}")]
+    /// Standard output or a file of documentation cannot be written, or something cannot be started.
+    #[error("cannot {action}")]
     Output {
-        target: String,
+        action: String,
         #[source]
         source: std::io::Error,
     },
@@ -61,7 +62,7 @@ impl Failure for CliError {
         Unhealthy: "cli::unhealthy", Failed, permanent, "`lastgood doctor` found something that must be corrected",
             "the lines marked `fail` say what to do";
         Partial: "cli::partial", Partial, permanent, "some of what was asked for could not be done";
-        Output: "cli::output", Failed, permanent, "standard output, or a file of documentation, cannot be written";
+        Output: "cli::output", Failed, permanent, "standard output or a file of documentation cannot be written, or something cannot be started";
         Bug: "cli::bug", Failed, permanent, "a bug of lastgood", "this is unexpected: please report it";
         Interrupted: "cli::interrupted", Interrupted, permanent, "a question was answered by giving up; nothing was changed";
     }
@@ -94,6 +95,12 @@ impl From<StoreError> for CliError {
 impl From<FormatError> for CliError {
     fn from(error: FormatError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for CliError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

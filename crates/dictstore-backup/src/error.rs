@@ -1,10 +1,11 @@
-//! What can go wrong; each variant is a decision for the caller.
+//! Errors; callers decide by the variant.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use backup_core::failure::Failure;
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 /// Result of everything here.
@@ -21,13 +22,13 @@ pub enum DictError {
         table: String,
     },
     /// There is a table of that name.
-    #[error("there is a table `{table}` already")]
+    #[error("the table `{table}` already exists")]
     TableExists {
         /// The name.
         table: String,
     },
     /// There is a record with that key.
-    #[error("the table `{table}` has a record with the key {key} already; nothing was changed")]
+    #[error("the table `{table}` already has a record with the key {key}; nothing was changed")]
     DuplicateKey {
         /// The table.
         table: String,
@@ -67,7 +68,7 @@ pub enum DictError {
         what: String,
     },
     /// A file that is whole and that we refuse to read: foreign classes, too deep, too large.
-    #[error("`{file}` is refused: {what}; nothing of it was executed")]
+    #[error("`{file}` was refused: {what}; nothing in it was executed")]
     Refused {
         /// The file.
         file: String,
@@ -75,7 +76,7 @@ pub enum DictError {
         what: String,
     },
     /// The chain of backups has a hole.
-    #[error("the backups cannot be restored up to `{wanted}`: {what}")]
+    #[error("cannot restore up to `{wanted}`: {what}")]
     Gap {
         /// The backup wanted.
         wanted: String,
@@ -101,7 +102,7 @@ pub enum DictError {
         help: String,
     },
     /// The store has no record, and there are backups that have.
-    #[error("the store has no record, and `{last}` has some; nothing was written")]
+    #[error("the store has no records, but `{last}` has some; nothing was written")]
     Empty {
         /// The newest backup that has records.
         last: String,
@@ -129,6 +130,9 @@ pub enum DictError {
     /// The backups of this store have been stopped.
     #[error("the backups were stopped; nothing was written")]
     Stopped,
+    /// The caller asked to stop.
+    #[error("interrupted; nothing was published and nothing was written")]
+    Interrupted,
     /// A bug of ours, or of a store plugged in: the work panicked.
     #[error("the backup failed unexpectedly: {what}")]
     Panicked {
@@ -161,10 +165,11 @@ impl Failure for DictError {
             "several in-memory stores have backups where one was looked for, or the one that was named has none",
             "name one, as the error says";
         Empty: "dict::empty", Confirmation, permanent, "the in-memory store has no record, and its last backup has some",
-            "look whether the store should have been restored first; if it is right to have nothing, say so with `Builder::allow_empty`, or with `--allow-empty`";
+            "check whether the store should have been restored first; if it is meant to be empty, use `Builder::allow_empty` or `--allow-empty`";
         Io: "dict::io", Failed, permanent, "a file on this machine cannot be read or written";
         Usage: "dict::usage", Usage, permanent, "an option cannot be used";
         Stopped: "dict::stopped", Failed, permanent, "the backups of this in-memory store were stopped";
+        Interrupted: "dict::interrupted", Interrupted, permanent, "the run was interrupted, and cleaned up after itself";
         Panicked: "dict::panicked", Failed, permanent, "a bug of lastgood, or of a store plugged in",
             "changes are kept for the next backup; please report this";
     }
@@ -194,6 +199,12 @@ impl From<FormatError> for DictError {
 impl From<RetentionError> for DictError {
     fn from(error: RetentionError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for DictError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

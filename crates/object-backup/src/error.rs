@@ -1,10 +1,11 @@
-//! What can go wrong; each variant is a decision for the caller.
+//! Errors; callers decide by the variant.
 
 use std::borrow::Cow;
 
 use backup_core::error::Cause;
-use backup_core::failure::{self, Class, Failure};
+use backup_core::failure::{self, Failure, Class};
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 /// Result of everything here.
@@ -42,7 +43,7 @@ pub enum ObjectError {
         what: String,
     },
     /// A database whose last change was cut off, and that only a writer can mend.
-    #[error("a change of `{file}` was cut off, and `{journal}` says how to undo it; nothing was published")]
+    #[error("`{file}` has an unfinished transaction, which `{journal}` can roll back; nothing was published")]
     Unfinished {
         /// The database.
         file: String,
@@ -58,7 +59,7 @@ pub enum ObjectError {
         what: String,
     },
     /// Types that had records in the last good backup have none now.
-    #[error("no records any more, and the last good backup had some: {types}; nothing was published")]
+    #[error("types that had records in the last good backup have none now: {types}; nothing was published")]
     Emptied {
         /// The types, with the records they had.
         types: String,
@@ -76,7 +77,7 @@ pub enum ObjectError {
         what: String,
     },
     /// There are backups, and none is complete.
-    #[error("`{name}` has no complete backup in `{location}`, and {others} that are partial or damaged")]
+    #[error("`{name}` has no complete backup in `{location}`, only {others} partial or damaged")]
     NotComplete {
         /// What the backups are called.
         name: String,
@@ -102,7 +103,7 @@ pub enum ObjectError {
         what: String,
     },
     /// A tarball that no backup of records looks like, and that is not read any further.
-    #[error("`{file}` is refused: {what}")]
+    #[error("`{file}` was refused: {what}")]
     Refused {
         /// The tarball.
         file: String,
@@ -110,7 +111,7 @@ pub enum ObjectError {
         what: String,
     },
     /// The target has something already.
-    #[error("{what} already; nothing was restored")]
+    #[error("{what}; nothing was restored")]
     Conflict {
         /// What is there.
         what: String,
@@ -125,7 +126,8 @@ pub enum ObjectError {
     },
     /// What SQLite would apply to a database of that name lies there, and no database does.
     #[error(
-        "`{file}` is missing or empty, but {found} there, which SQLite would apply to what is restored; nothing was restored"
+        "`{file}` is missing or empty, but {found} there, and SQLite would apply that to the restored records; \
+         nothing was restored"
     )]
     Leftovers {
         /// The database.
@@ -145,15 +147,16 @@ pub enum ObjectError {
         source: Cause,
     },
     /// The connection broke at the very end.
-    #[error(
-        "the connection to `{what}` was lost while everything was to be made visible: it was restored wholly, or not at all"
-    )]
+    #[error("the connection to `{what}` was lost during the commit: either everything was restored, or nothing")]
     Uncertain {
         /// The database.
         what: String,
     },
     /// All of it is there, and the system could not promise that it stays.
-    #[error("`{what}` was restored wholly, and its folder could not be written to disk: a power cut may still take it")]
+    #[error(
+        "`{what}` was restored completely, but its folder could not be written to disk: a power failure may still \
+         lose it"
+    )]
     Volatile {
         /// The file or folder.
         what: String,
@@ -187,43 +190,43 @@ impl Failure for ObjectError {
     backup_core::failure_kinds! {
         [Core(CoreError)]
         Record: "app::record", Failed, permanent, "a record cannot be backed up as it is",
-            "nothing was published; mend the record, or use `--allow-partial` to leave its type out";
+            "nothing was published. Fix the record, or use `--allow-partial` to leave out its type";
         Source: "app::source", Failed, permanent,
             "the source cannot be read; what a database says as it is connected to ends with the exit code that it has for dumps";
         Changed: "app::changed", Failed, permanent, "the source changed while it was read",
-            "let nothing write to it, or make a copy and back that up";
+            "stop whatever writes to it, or back up a copy of it";
         Unfinished: "app::unfinished", Failed, permanent,
-            "the last change of an SQLite database was cut off, and only a writer can undo it",
-            "start the application, or run `sqlite3 FILE .tables`, and back up again";
+            "an SQLite database has an unfinished transaction, which only a writer can roll back",
+            "start the application or run `sqlite3 FILE .tables`, then back up again";
         Command: "app::command", Tool, permanent, "the program that prints records failed";
         Emptied: "app::emptied", Confirmation, permanent, "types that had records in the last good backup have none now",
-            "if that is right, say so with `--allow-empty`";
+            "if this is intended, use `--allow-empty`";
         Nothing: "app::nothing", Confirmation, permanent, "there is nothing to back up",
-            "look whether it is the source you mean; if it is right to have nothing, say so with `--allow-empty`";
+            "check that this is the right source; if it is meant to be empty, use `--allow-empty`";
         Shrunk: "app::shrunk", Confirmation, permanent, "the backup has less than the one before, by more than is allowed",
-            "look whether records are missing; if it is as it should be, back up once without `--max-shrink`";
+            "check whether records are missing; if this is intended, back up once without `--max-shrink`";
         NotComplete: "app::not_complete", Failed, permanent, "there are backups, and none is complete",
-            "`lastgood app ls NAME` shows them; a partial one is restored by its whole key";
-        NoBackup: "app::no_backup", Failed, permanent, "there is no such backup", "`lastgood app ls` shows what there is";
+            "`lastgood app ls NAME` lists them; a partial one can be restored by its full key";
+        NoBackup: "app::no_backup", Failed, permanent, "there is no such backup", "run `lastgood app ls` to list backups";
         Damaged: "app::damaged", Integrity, permanent, "a tarball was cut off or changed, or is another's",
-            "nothing was restored; `lastgood app ls` shows other backups";
+            "nothing was restored. Run `lastgood app ls` to find another backup";
         Refused: "app::refused", Integrity, permanent, "a tarball has members that no backup of records has",
-            "it is no backup of records; nothing was restored";
+            "nothing was restored. The file is not a backup of records";
         Conflict: "app::conflict", Failed, permanent, "the target has something already",
-            "choose with `--on-conflict skip` or `--on-conflict replace`";
+            "use `--on-conflict skip` or `--on-conflict replace`";
         Names: "app::names", Failed, permanent, "the target would merge or change names of the backup",
-            "restore elsewhere, or as the error says";
+            "restore to another target, or as the error says";
         Leftovers: "app::leftovers", Failed, permanent,
-            "files of SQLite lie beside a database that is not there, and SQLite would apply them to what is restored",
-            "stop what may still use it, and move it away: to the database it belongs to, if that still exists, since it may hold its last changes. Then restore again; or restore to another name";
+            "files of SQLite were left beside a missing database, and SQLite would apply them to the restored records",
+            "stop whatever may still use it. Move it back to the database it belongs to if that still exists, since it may contain the last changes, otherwise move it away. Then restore again, or restore to another name";
         Target: "app::target", Failed, permanent,
             "the target cannot be written; what a database says as it is connected to ends with the exit code that it has for restores";
         Uncertain: "app::uncertain", Failed, permanent,
-            "the connection was lost during the commit: it was restored wholly, or not at all",
-            "look which; `--on-conflict replace` restores again in both cases";
+            "the connection was lost during the commit: either everything was restored, or nothing",
+            "check which; `--on-conflict replace` restores again in both cases";
         Volatile: "app::volatile", Failed, permanent,
-            "everything was restored, and the system could not promise that it survives a power cut",
-            "look after the disk, then run `sync`";
+            "everything was restored, but a power failure may still lose it",
+            "check the disk, then run `sync`";
         Usage: "app::usage", Usage, permanent, "an option or name cannot be used";
         Interrupted: "app::interrupted", Interrupted, permanent, "the run was interrupted, and cleaned up after itself";
         Panicked: "app::panicked", Failed, permanent, "a bug of lastgood, or of a source plugged in",
@@ -235,12 +238,12 @@ impl Failure for ObjectError {
             Self::Core(error) => error.remedy(),
             Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.into()),
             Self::NotComplete { name, .. } => {
-                Some(format!("`lastgood app ls {name}` shows them; a partial one is restored by its whole key").into())
+                Some(format!("`lastgood app ls {name}` lists them; a partial one can be restored by its full key").into())
             }
             Self::Unfinished { file, .. } => Some(
                 format!(
-                    "whoever may write to it undoes the change by opening it: start the application, or run \
-                     `sqlite3 {file} .tables`, and back up again"
+                    "opening the database with write access rolls it back: start the application or run \
+                     `sqlite3 {file} .tables`, then back up again"
                 )
                 .into(),
             ),
@@ -275,6 +278,12 @@ impl From<FormatError> for ObjectError {
 impl From<RetentionError> for ObjectError {
     fn from(error: RetentionError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for ObjectError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a dump or a restore; each variant is a decision for the caller.
+//! Errors of dumps and restores; callers decide by the variant.
 
 mod kinds;
 mod obstacle;
@@ -6,6 +6,7 @@ mod obstacle;
 use std::fmt;
 
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 use tokio::task::JoinError;
 
@@ -159,7 +160,7 @@ pub enum PgError {
         holders: String,
     },
     /// The server has no room for the locks of all tables.
-    #[error("the server's lock table has no room for the locks of so many tables")]
+    #[error("the server's lock table is too small for so many tables")]
     LockTableFull,
     /// The role may not read tables of the dump.
     #[error("no permission to read {tables}")]
@@ -174,9 +175,7 @@ pub enum PgError {
         tables: String,
     },
     /// A row that the server cannot write as text, in which rows are copied.
-    #[error(
-        "a row of `{table}` takes 1 GiB or more as text, in which rows are copied, and the server cannot write it: {message}"
-    )]
+    #[error("a row of `{table}` takes 1 GiB or more as text, which the server cannot copy: {message}")]
     RowTooLong {
         /// The table.
         table: String,
@@ -227,7 +226,7 @@ pub enum PgError {
         copy: String,
     },
     /// The database has dumps, and none is complete.
-    #[error("`{database}` has no complete dump in {location}, and {others} that are partial or damaged")]
+    #[error("`{database}` has no complete dump in {location}, only {others} partial or damaged")]
     NoCompleteDump {
         /// The database.
         database: String,
@@ -237,7 +236,7 @@ pub enum PgError {
         others: usize,
     },
     /// The database has fewer complete dumps than were to be gone back.
-    #[error("`{database}` has no more than {found} complete to go back to in {location}")]
+    #[error("`{database}` has only {found} complete dumps in {location}")]
     TooFewDumps {
         /// The database.
         database: String,
@@ -247,7 +246,7 @@ pub enum PgError {
         location: String,
     },
     /// Somebody else replaced a database between our look at it and our change.
-    #[error("somebody else replaced `{database}` at the same moment")]
+    #[error("`{database}` was replaced by somebody else at the same time")]
     Replaced {
         /// The database.
         database: String,
@@ -308,12 +307,18 @@ pub enum PgError {
         help: String,
     },
     /// The caller asked to stop, and everything begun was cleared away.
-    #[error("interrupted; nothing was published or switched")]
+    #[error("interrupted; nothing was published or swapped")]
     Interrupted,
 }
 
 /// Result of everything here.
 pub type PgResult<T> = Result<T, PgError>;
+
+impl From<Cancelled> for PgError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
+    }
+}
 
 impl From<CoreError> for PgError {
     fn from(error: CoreError) -> Self {
@@ -375,7 +380,7 @@ pub(crate) const NO_CONNECTION: &str = "every connection is taken: run with fewe
 fn remedy(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
         "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it",
-        "53100" => "the server's disk is full: make room, and run the command again",
+        "53100" => "the server's disk is full: free up space, and run the command again",
         "53300" => NO_CONNECTION,
         "55P03" => "another session has it locked: run the command again, or with a longer --lock-timeout",
         _ => return None,

@@ -125,7 +125,7 @@ impl Locked {
             return Ok(None);
         }
         for pattern in &self.selection.unmatched {
-            run.progress.warn(format!("no table matches `{pattern}`: nothing is excluded by it"));
+            run.progress.warn(format!("no table matches `{pattern}`, so it excludes nothing"));
         }
         Leader::describe(self.session, snapshot, self.selection).await.map(Some)
     }
@@ -144,9 +144,7 @@ pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<(Se
 
 /// The tables change all the time.
 pub(crate) fn changing(options: &DumpOptions) -> PgError {
-    PgError::TablesChanging {
-        what: format!("the tables of `{}` change faster than they can be locked", options.database),
-    }
+    PgError::TablesChanging { what: format!("the tables of `{}` change faster than they can be locked", options.database) }
 }
 
 impl Leader {
@@ -159,8 +157,11 @@ impl Leader {
         let excluded_foreign_keys = catalog::foreign_keys_to(&*session, &excluded).await?;
         if let Some((view, table)) = catalog::views_on(&*session, &excluded).await?.into_iter().next() {
             return Err(PgError::Usage {
-                what: format!("the view `{view}` needs the excluded table `{table}` and could not be restored"),
-                help: format!("keep the table's definition with --exclude-table-data {table} instead"),
+                what: format!(
+                    "the view `{view}` needs the excluded table `{table}`, and could not be restored \
+                               without it"
+                ),
+                help: format!("use --exclude-table-data {table} instead, which keeps the table's definition"),
             });
         }
         let session = Arc::new(session);

@@ -1,4 +1,4 @@
-//! Rows too long for the server to hand over.
+//! Rows that are too long for the server to copy.
 //!
 //! COPY writes a row as one text, of which the server makes none of 1 GiB (`MaxAllocSize`), while a row can hold more: a
 //! `bytea` takes two digits for each of its bytes, a backslash or line end in `text` two characters. `pg_dump` fails on such a

@@ -1,4 +1,4 @@
-//! What the dumping role cannot read, found and named before the first row is copied instead of at 90 %.
+//! What the dumping role cannot read, reported before the first row is copied.
 
 use tokio_postgres::GenericClient;
 

@@ -221,9 +221,9 @@ async fn check(tool: &Tool, reader: &Tool, archive: &[u8]) -> PgResult<()> {
 fn unreadable(tool: &Tool, said: &str) -> PgError {
     PgError::Tool {
         program: tool.path.display().to_string(),
-        how: "ended well and wrote no archive that can be read".to_owned(),
+        how: "succeeded, but wrote no readable archive".to_owned(),
         help: format!(
-            "check that --pg-bin (LASTGOOD_PG_BIN) holds PostgreSQL's own programs; nothing was published. pg_restore: {said}"
+            "check that --pg-bin (LASTGOOD_PG_BIN) contains PostgreSQL's own programs; nothing was published. pg_restore: {said}"
         ),
     }
 }

@@ -30,7 +30,7 @@ pub enum Obstacle {
     InvalidName,
     /// The name that is needed belongs to another database: choose another, or move that one away.
     NameTaken,
-    /// The database is being built, or was left by a run that was killed: wait, or recover.
+    /// The database is being restored, or is a leftover of a killed run: wait, or recover.
     Unfinished,
     /// Rows alone need a database that is there: restore definitions too.
     NoTarget,
@@ -48,39 +48,39 @@ impl Failure for Obstacle {
     backup_core::failure_kinds! {
         []
         Standby: "pg::standby", Failed, permanent, "the server is a standby, on which nothing can be changed",
-            "go to its primary; nothing was changed";
+            "nothing was changed. Use its primary";
         MissingPrivilege: "pg::missing_privilege", Failed, permanent, "the role lacks a privilege",
-            "grant it as the error says, or connect as another role; nothing was changed";
+            "nothing was changed. Grant it as the error says, or connect as another role";
         SystemDatabase: "pg::system_database", Failed, permanent, "it is a maintenance or template database",
-            "name another with --into; nothing was changed";
+            "nothing was changed. Choose another database with --into";
         PreparedTransactions: "pg::prepared_transactions", Failed, permanent,
             "the live database has prepared transactions, which keep it from being renamed",
-            "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts); nothing was changed";
+            "nothing was changed. COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)";
         Replication: "pg::replication", Failed, permanent, "logical replication is bound to the live database",
-            "drop the slots and subscriptions, or say --force; nothing was changed";
+            "nothing was changed. Drop the slots and subscriptions, or use --force";
         OlderServer: "pg::older_server", Failed, permanent, "the server is older than the one that was dumped",
-            "restore on a server of the same or a newer version; nothing was changed";
+            "nothing was changed. Restore on a server of the same or a newer version";
         MissingOnServer: "pg::missing_on_server", Failed, permanent,
             "the server lacks an encoding, a locale, an extension or a role that the dump needs",
-            "install or create it there, or restore on a server that has it; roles can be left out with --no-owner --no-acl";
+            "nothing was changed. Install or create it there, or restore on a server that has it; skip owners and privileges with --no-owner --no-acl";
         InvalidName: "pg::invalid_name", Failed, permanent, "the name has too many bytes for the server, or none",
-            "choose another with --into; nothing was changed";
+            "nothing was changed. Choose another with --into";
         NameTaken: "pg::name_taken", Failed, permanent, "the name that is needed belongs to another database",
-            "choose another name, or rename that database; nothing was changed";
+            "nothing was changed. Choose another name, or rename that database";
         Unfinished: "pg::unfinished", Failed, permanent,
-            "the database is being built, or was left by a run that was killed",
-            "wait for that run, or run `lastgood pg recover`; nothing was changed";
-        NoTarget: "pg::no_target", Failed, permanent, "rows alone need a database that is there",
-            "restore without --data-only, or name another database with --into; nothing was changed";
+            "the database is being restored, or is a leftover of a killed run",
+            "nothing was changed. Wait for that run, or run `lastgood pg recover`";
+        NoTarget: "pg::no_target", Failed, permanent, "a data-only restore needs an existing database",
+            "nothing was changed. Restore without --data-only, or choose another database with --into";
         NotInDump: "pg::not_in_dump", Failed, permanent, "the dump does not have what was selected",
-            "choose a dump that has it, or another part; nothing was changed";
-        DoesNotFit: "pg::does_not_fit", Failed, permanent, "the rows do not fit into the schema that is there",
-            "select other tables, or restore the whole dump with --into OTHER_NAME; nothing was changed";
+            "nothing was changed. Choose a dump that has it, or another part";
+        DoesNotFit: "pg::does_not_fit", Failed, permanent, "the rows do not fit the existing schema",
+            "nothing was changed. Choose other tables, or restore the whole dump with --into NAME";
         RowsInTheWay: "pg::rows_in_the_way", Failed, permanent,
             "there are rows or large objects where those of the dump belong",
-            "replace them with --replace-rows, or select other tables; nothing was changed";
+            "nothing was changed. Replace them with --replace-rows, or choose other tables";
         Referenced: "pg::referenced", Failed, permanent, "other tables refer to those that are to be emptied",
-            "select the referring tables too, or empty the selected ones yourself; nothing was changed";
+            "nothing was changed. Select the referring tables too, or empty the selected ones yourself";
     }
 }
 

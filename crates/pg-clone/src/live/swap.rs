@@ -178,7 +178,7 @@ pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgRe
 }
 
 fn died(error: &JoinError) -> PgError {
-    PgError::died("the swap", error, "`lastgood pg recover` finishes or undoes what it had begun")
+    PgError::died("the swap", error, "run `lastgood pg recover` to finish or undo it")
 }
 
 /// A swap with everything it needs.
@@ -247,12 +247,7 @@ impl Swap {
             .map_err(|error| PgError::sql("looking at the live database", error))?;
         let Some(row) = row else { return Ok(None) };
         if row.get(2) {
-            return Err(Problem::new(
-                Obstacle::SystemDatabase,
-                format!("`{}` is a template database", self.target),
-                "restore into another name with --into",
-            )
-            .refusal());
+            return Err(Problem::new(Obstacle::SystemDatabase, format!("`{}` is a template database", self.target), "restore into another database with --into").refusal());
         }
         Ok(Some(Live { oid: row.get(0), allow_connections: row.get(1) }))
     }
@@ -274,7 +269,9 @@ impl Swap {
         if prepared > 0 {
             return Err(Problem::new(
                 Obstacle::PreparedTransactions,
-                format!("`{target}` has {prepared} prepared transactions, which would keep it from being renamed"),
+                format!(
+                    "`{target}` has {prepared} prepared transactions, which would keep it from being renamed"
+                ),
                 "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)",
             )
             .refusal());
@@ -282,8 +279,10 @@ impl Swap {
         if slots + subscriptions > 0 && !self.force {
             return Err(Problem::new(
                 Obstacle::Replication,
-                format!("logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"),
-                "drop the slots and subscriptions, or say --force",
+                format!(
+                    "logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"
+                ),
+                "drop the slots and subscriptions, or use --force",
             )
             .refusal());
         }
@@ -372,13 +371,13 @@ impl Swap {
         if live.is_none_or(|live| live.allow_connections)
             && let Err(error) = self.server.connect(&self.target).await
         {
-            self.run.progress.warn(format!("`{}` was switched, and cannot be connected to: {error}", self.target));
+            self.run.progress.warn(format!("`{}` was swapped in, but cannot be connected to: {error}", self.target));
         }
         for doomed in moves.iter().filter(|one| one.doomed) {
             self.run.step("swap.drop", &doomed.to);
             if let Err(error) = self.drop(&doomed.to).await {
                 self.run.progress.warn(format!(
-                    "the replaced database `{}` could not be dropped ({error}): `lastgood pg recover` does it later",
+                    "the replaced database `{}` could not be dropped ({error}); run `lastgood pg recover` later",
                     doomed.to
                 ));
             }
@@ -420,7 +419,9 @@ async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgRes
             let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
             return Err(PgError::InUse {
                 what: format!("server processes {} do not end", pids.join(", ")),
-                help: "the live database is open again and unchanged; end them and run the restore again".to_owned(),
+                help:
+                    "the live database is unchanged and accepts connections again. End them and run the restore again"
+                        .to_owned(),
             });
         }
         tokio::time::sleep(TERMINATE_POLL).await;

@@ -1,4 +1,4 @@
-//! Rows alone, into the schema that a live database has: all of them in one transaction, or none.
+//! Data-only restores into the existing schema of a live database, in one transaction.
 
 mod compare;
 mod decide;
@@ -59,8 +59,8 @@ pub(crate) async fn look(
 pub(crate) fn no_database(server: &str, target: &str) -> Problem {
     Problem {
         obstacle: Obstacle::NoTarget,
-        what: format!("rows alone need a database that is there, and there is no `{target}` on {server}"),
-        help: "restore definitions and rows, without --data-only, or name another database with --into".to_owned(),
+        what: format!("a data-only restore needs an existing database, but there is no `{target}` on {server}"),
+        help: "restore definitions and rows, without --data-only, or choose another database with --into".to_owned(),
     }
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn restore(
         run: run.clone(),
     };
     let filled = run.or_cancelled(Box::pin(fill(&session, &mut load, plan, &manifest.detail, options))).await;
-    let (done, rows) = match filled.and_then(|filled| run.last_chance_to_stop().map(|()| filled)) {
+    let (done, rows) = match filled.and_then(|filled| run.stop_if_cancelled().map(|()| filled).map_err(PgError::from)) {
         Ok(filled) => filled,
         Err(error) => {
             // Without it the server undoes everything too, as soon as it sees that we are gone.
@@ -128,8 +128,8 @@ pub(crate) async fn restore(
 pub(crate) fn legacy() -> Problem {
     Problem {
         obstacle: Obstacle::NotInDump,
-        what: "of a single-file dump of django-pgclone no part can be chosen, nor its rows alone".to_owned(),
-        help: "restore all of it with --into OTHER_NAME and take from there what you need".to_owned(),
+        what: "a single-file dump of django-pgclone can be restored only as a whole".to_owned(),
+        help: "restore it into another database with --into NAME, and copy what you need".to_owned(),
     }
 }
 
@@ -146,7 +146,8 @@ async fn fill(
     // As durable as everybody's: these rows are no copy that could be made again. In the database's own time zone: what has
     // none and goes into a column with one is meant so.
     let begin = format!(
-        "{SESSION_SETTINGS}; RESET timezone; RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
+        "{SESSION_SETTINGS}; RESET timezone; RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = \
+         {LOCK_TIMEOUT_MS}"
     );
     session.batch_execute(&begin).await.map_err(|error| PgError::sql("beginning the transaction", error))?;
     execute(session, "locking the tables", statements::lock(&detail.tables)).await?;
@@ -182,8 +183,8 @@ async fn fill(
     run.step("data_only.compare", &format!("{} tables", detail.tables.len()));
     for table in compare::compare(session, load, &target).await? {
         run.progress.warn(format!(
-            "`{table}` has the dump's rows, and prints some of their values differently than when they were dumped: by the \
-             types of its columns, the currency, or the time zone of then"
+            "`{table}` has the dump's rows, but prints some of their values differently than when they were dumped: \
+             because of its column types, the currency or the time zone"
         ));
     }
     Ok((done, rows))
@@ -239,14 +240,12 @@ fn undone(error: PgError, database: &str) -> PgError {
     }
     let PgError::Sql { doing, message, sqlstate, .. } = error else { return error };
     let help = match sqlstate.as_str() {
-        KEY_BROKEN => {
-            "select the table that it refers to as well (--table), or see to it that its rows are there".to_owned()
-        }
+        KEY_BROKEN => "also select the table that it refers to (--table), or make sure that its rows exist".to_owned(),
         LOCKED => format!(
             "another session has used it for {} s (see pg_stat_activity): run it again when that has ended",
             LOCK_TIMEOUT_MS / 1_000
         ),
-        _ => "the rows do not fit, or the role may not do that".to_owned(),
+        _ => "the rows do not fit, or the role lacks a privilege".to_owned(),
     };
     PgError::RolledBack {
         doing,

@@ -1,4 +1,4 @@
-//! What comes after the rows: sequences, large objects, materialized views, statistics, and the final check.
+//! The steps after the rows: sequences, large objects, materialized views, statistics, and the final check.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -122,10 +122,10 @@ async fn make_room(session: &Session, replaced: bool) -> PgResult<()> {
         count => Err(Problem::new(
             Obstacle::RowsInTheWay,
             format!(
-                "{count} of the dump's large objects have numbers that are taken, the first is {}",
+                "{count} of the dump's large objects have numbers that are already in use, the first is {}",
                 row.get::<_, Option<u32>>(1).unwrap_or_default()
             ),
-            "replace them, and the rows of the selected tables, with --replace-rows, or leave large objects out with \
+            "replace them, and the rows of the selected tables, with --replace-rows, or leave out large objects with \
              --table or --schema",
         )
         .refusal()),

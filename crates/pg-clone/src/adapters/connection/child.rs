@@ -141,7 +141,7 @@ fn private_passfile(password: Option<&Secret>) -> PgResult<ArchiveFile> {
         format!("*:*:*:*:{escaped}\n")
     });
     ArchiveFile::new(line.as_bytes()).map_err(|source| PgError::Machine {
-        what: "no private password file can be made for the PostgreSQL programs",
+        what: "cannot create a private password file for the PostgreSQL programs",
         safe: "nothing was changed",
         source,
     })

@@ -122,7 +122,7 @@ pub(crate) fn collisions(databases: &[Found], target: &str, changes: &[CopyChang
         .map(|change| Problem {
             obstacle: Obstacle::NameTaken,
             what: format!(
-                "`{}` is needed for its {} and is another database",
+                "the name `{}` is needed for its {}, but another database has it",
                 change.database,
                 change.role.reference()
             ),

@@ -1,5 +1,6 @@
 //! Drops a local database: a copy of ours, or another one whose name was typed twice.
 
+use backup_core::units;
 use serde::Serialize;
 
 use crate::adapters;
@@ -72,12 +73,7 @@ impl DropPlan {
             server.refuse_if_guarded(guarded)?;
         }
         if self.database.role == Role::Temporary {
-            return Err(Problem::new(
-                Obstacle::Unfinished,
-                format!("`{name}` is being built, or was left by a run that was killed"),
-                "wait for that run, or run `lastgood pg recover`",
-            )
-            .refusal());
+            return Err(Problem::new(Obstacle::Unfinished, format!("`{name}` is being restored, or is a leftover of a killed run"), "wait for that run, or run `lastgood pg recover`").refusal());
         }
         Ok(())
     }
@@ -89,13 +85,11 @@ impl DropPlan {
             return Ok(());
         }
         let wrong = confirm.map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
-        let bytes = bytes.unwrap_or_default();
+        let size = units::bytes(bytes.unwrap_or_default());
+        let sessions = units::counted(*sessions, "session", "sessions");
         Err(PgError::Confirm {
-            what: format!(
-                "`{name}` on {} is no copy that lastgood made ({bytes} bytes, {sessions} sessions){wrong}",
-                self.server
-            ),
-            help: format!("confirm with --confirm-database {name}; nothing was changed"),
+            what: format!("`{name}` on {} was not made by lastgood ({size}, {sessions}){wrong}", self.server),
+            help: format!("nothing was changed. Confirm with --confirm-database {name}"),
         })
     }
 }
@@ -114,7 +108,7 @@ pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>,
     if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
         return Err(PgError::Replaced { database: name.clone() });
     }
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     run.step("local.drop", name);
     drop_database(server, &admin, name).await?;
     drop(lock);

@@ -184,13 +184,13 @@ fn problem(plan: &LocalPlan) -> Option<Problem> {
     if *source == plan.target {
         return Some(Problem {
             obstacle: Obstacle::NameTaken,
-            what: "it is that database".to_owned(),
-            help: "name another source or another target".to_owned(),
+            what: "they are the same database".to_owned(),
+            help: "choose another source or target".to_owned(),
         });
     }
     (plan.source.role == Role::Temporary).then(|| Problem {
         obstacle: Obstacle::Unfinished,
-        what: format!("`{source}` is being built, or was left by a run that was killed"),
+        what: format!("`{source}` is being restored, or is a leftover of a killed run"),
         help: "wait for that run, or run `lastgood pg recover`".to_owned(),
     })
 }
