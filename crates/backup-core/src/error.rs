@@ -1,9 +1,9 @@
 //! Errors of stores, formats and backups; callers decide by the variant.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::failure::Failure;
-use crate::key::Key;
 use crate::retention::RetentionError;
 use crate::run::Cancelled;
 use crate::units;
@@ -240,13 +240,13 @@ impl StoreError {
 
     /// [`StoreError::NotFound`] for `key`.
     #[must_use]
-    pub fn not_found(key: &Key) -> Self {
+    pub fn not_found(key: &impl fmt::Display) -> Self {
         Self::NotFound { key: key.to_string() }
     }
 
     /// [`StoreError::AlreadyExists`] for `key`.
     #[must_use]
-    pub fn already_exists(key: &Key) -> Self {
+    pub fn already_exists(key: &impl fmt::Display) -> Self {
         Self::AlreadyExists { key: key.to_string() }
     }
 }

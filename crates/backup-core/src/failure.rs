@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use crate::error::Cause;
-
 /// What a failure means for whoever started the run: one variant for each exit code but 0.
 ///
 /// Not `non_exhaustive`: a new class is a new exit code, and whoever maps classes has to decide about it.
@@ -201,13 +199,13 @@ macro_rules! failure_kinds {
     (@passing) => { false };
 }
 
-/// A failure handed on as a [`Cause`], so that its class is not lost on the way ([`reported`] finds it again): what somebody returns who was asked for
+/// A failure handed on as a [`Cause`](crate::error::Cause), so that its class is not lost on the way ([`reported`] finds it again): what somebody returns who was asked for
 /// a cause of any type.
 pub struct Reported(Box<dyn Failure + Send + Sync>);
 
 impl Reported {
     /// `failure` as a cause.
-    pub fn cause(failure: impl Failure + Send + Sync + 'static) -> Cause {
+    pub fn cause(failure: impl Failure + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
         Box::new(Self(Box::new(failure)))
     }
 }
@@ -241,7 +239,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::error::{CoreError, StoreError};
+    use crate::error::{Cause, CoreError, StoreError};
 
     #[test]
     fn every_class_is_listed_once() {

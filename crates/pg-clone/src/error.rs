@@ -314,6 +314,18 @@ pub enum PgError {
 /// Result of everything here.
 pub type PgResult<T> = Result<T, PgError>;
 
+impl Problem {
+    /// The error that it is for `undertaking`, such as `` `shop` cannot be restored ``.
+    pub(crate) fn against(&self, undertaking: &str) -> PgError {
+        Self { what: format!("{undertaking}: {}", self.what), ..self.clone() }.refusal()
+    }
+
+    /// The error that it is for a run, which it ends before anything is changed.
+    pub(crate) fn refusal(self) -> PgError {
+        PgError::Obstacle(Self { help: format!("{}; nothing was changed", self.help), ..self })
+    }
+}
+
 impl From<Cancelled> for PgError {
     fn from(_: Cancelled) -> Self {
         Self::Interrupted

@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use backup_core::failure::{Failure, FailureKind, Kinds};
 use serde::{Serialize, Serializer};
 
-use super::PgError;
-
 /// Why it cannot be done as things are; each variant is a decision for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.kind().meaning)]
@@ -106,16 +104,6 @@ pub struct Problem {
 impl Problem {
     pub(crate) fn new(obstacle: Obstacle, what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { obstacle, what: what.into(), help: help.into() }
-    }
-
-    /// The error that it is for `undertaking`, such as `` `shop` cannot be restored ``.
-    pub(crate) fn against(&self, undertaking: &str) -> PgError {
-        Self { what: format!("{undertaking}: {}", self.what), ..self.clone() }.refusal()
-    }
-
-    /// The error that it is for a run, which it ends before anything is changed.
-    pub(crate) fn refusal(self) -> PgError {
-        PgError::Obstacle(Self { help: format!("{}; nothing was changed", self.help), ..self })
     }
 }
 
