@@ -40,7 +40,7 @@ use crate::restore::checked::{Checked, Reading};
 pub use crate::restore::data_only::{DataPlan, DataTable};
 pub use crate::restore::plan::RestorePlan;
 pub use crate::restore::prepared::Restore;
-pub use crate::restore::problem::{Problem, Replaced};
+pub use crate::restore::problem::Replaced;
 pub(crate) use crate::restore::problem::{name_problem, refuse_unconfirmed};
 pub use crate::restore::report::RestoreReport;
 use crate::settings;

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::ident::{quote_ident, quote_literal};
 use crate::restore::load::{connect, copy_in};
 use crate::restore::loading::Load;
@@ -120,15 +120,16 @@ async fn make_room(session: &Session, replaced: bool) -> PgResult<()> {
     let row = session.query_one(&format!("SELECT count(*), min(l.oid) {taken}"), &[]).await.map_err(sql)?;
     match row.get::<_, i64>(0) {
         0 => Ok(()),
-        count => Err(PgError::Refused {
-            what: format!(
+        count => Err(Problem::new(
+            Obstacle::RowsInTheWay,
+            format!(
                 "{count} of the dump's large objects have numbers that are already in use, the first is {}",
                 row.get::<_, Option<u32>>(1).unwrap_or_default()
             ),
-            help: "nothing was changed. Replace them, and the rows of the selected tables, with --replace-rows, or \
-                   leave out large objects with --table or --schema"
-                .to_owned(),
-        }),
+            "replace them, and the rows of the selected tables, with --replace-rows, or leave out large objects with \
+             --table or --schema",
+        )
+        .refusal()),
     }
 }
 
@@ -243,10 +244,7 @@ pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, job
     }
     let joined = async {
         while let Some(result) = workers.join_next().await {
-            result.map_err(|error| PgError::Refused {
-                what: format!("a worker died: {error}"),
-                help: "this is unexpected: please report it; the live database was not touched".to_owned(),
-            })??;
+            result.map_err(|error| PgError::died("a worker", &error, "the live database was not touched"))??;
         }
         Ok(())
     };

@@ -208,10 +208,7 @@ fn unchanged(plan: &LocalPlan, found: &Found) -> PgResult<()> {
     if found.oid == plan.source.found.oid {
         return Ok(());
     }
-    Err(PgError::Refused {
-        what: format!("`{}` was replaced by somebody else at the same time", plan.source.name),
-        help: "nothing was changed. Check `lastgood pg ls --local` and run it again".to_owned(),
-    })
+    Err(PgError::Replaced { database: plan.source.name.clone() })
 }
 
 /// Copies of before that a restore of a dump makes void, found again under the lock.
