@@ -1,4 +1,4 @@
-//! Errors as miette diagnostics; the texts are in `error_code()` and `remedy()`, which work without miette.
+//! Errors as miette shows them. What they say is in [`crate::failure::Failure`], for those who do without miette.
 
 #[doc(hidden)]
 pub use miette;
@@ -6,17 +6,18 @@ pub use miette;
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::retention::RetentionError;
 
-/// Makes a type with `error_code()` and `remedy()` one that miette can show.
+/// Makes a [`Failure`](crate::failure::Failure) one that miette can show.
 #[macro_export]
 macro_rules! diagnostic {
     ($($error:ty),+ $(,)?) => {$(
         impl $crate::diagnostic::miette::Diagnostic for $error {
             fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-                Some(Box::new(<$error>::error_code(self)))
+                Some(Box::new(<$error as $crate::failure::Failure>::code(self)))
             }
 
             fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-                <$error>::remedy(self).map(|help| Box::new(help) as Box<dyn std::fmt::Display + 'a>)
+                <$error as $crate::failure::Failure>::remedy(self)
+                    .map(|help| Box::new(help) as Box<dyn std::fmt::Display + 'a>)
             }
         }
     )+};

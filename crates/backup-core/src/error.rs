@@ -1,14 +1,17 @@
 //! Errors of stores, formats and backups; callers decide by the variant.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use crate::failure::Failure;
+use crate::retention::RetentionError;
 use crate::run::Cancelled;
 use crate::units;
 
 /// The source of an error, kept for its chain of causes.
 pub type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// A failed store operation. Variants are decisions: retry code asks [`StoreError::is_permanent`], never the text.
+/// A failed store operation. Variants are decisions: retry code asks [`Failure::is_permanent`], never the text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -157,59 +160,51 @@ pub enum StoreError {
     },
 }
 
-impl StoreError {
-    /// A short name of what happened, which stays the same from version to version.
-    #[must_use]
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::NotFound { .. } => "store::not_found",
-            Self::NotAnObject { .. } => "store::not_an_object",
-            Self::AlreadyExists { .. } => "store::already_exists",
-            Self::Precondition { .. } => "store::precondition",
-            Self::PermissionDenied { .. } => "store::permission_denied",
-            Self::Unauthenticated { .. } => "store::unauthenticated",
-            Self::NoLocation { .. } => "store::no_location",
-            Self::NotInitialized { .. } => "store::not_initialized",
-            Self::Occupied { .. } => "store::occupied",
-            Self::Busy { .. } => "store::busy",
-            Self::Unreachable { .. } => "store::unreachable",
-            Self::NoSpace { .. } => "store::no_space",
-            Self::Damaged { .. } => "store::damaged",
-            Self::Unsuitable { .. } => "store::unsuitable",
-            Self::Invalid { .. } => "store::invalid",
-            Self::Other { .. } => "store::other",
-        }
+impl Failure for StoreError {
+    crate::failure_kinds! {
+        []
+        NotFound: "store::not_found", Failed, permanent, "there is no object of that key";
+        NotAnObject: "store::not_an_object", Integrity, permanent,
+            "something is there that is neither an object nor a folder of objects, such as a link: it is not followed",
+            "nothing was read or changed through it. Put the file or folder itself there, or use `-r` with the folder that a link points to";
+        AlreadyExists: "store::already_exists", Failed, permanent, "an object of that key is there already";
+        Precondition: "store::precondition", Failed, permanent, "somebody else changed the object meanwhile";
+        PermissionDenied: "store::permission_denied", Failed, permanent,
+            "the credentials are valid and not allowed to do this", "allow the action that the error names";
+        Unauthenticated: "store::unauthenticated", Key, permanent, "the store does not accept the credentials",
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine";
+        NoLocation: "store::no_location", NoLocation, permanent, "the bucket or folder is missing",
+            "create it, or choose another location";
+        NotInitialized: "store::not_initialized", NoLocation, permanent,
+            "the bucket or folder is not a location", "run `lastgood init` to make it one";
+        Occupied: "store::occupied", NoLocation, permanent,
+            "the bucket or folder has other content, and is not made a location", "choose an empty one";
+        Busy: "store::busy", Unreachable, passing, "the store asks to slow down, or failed in a way that may pass";
+        Unreachable: "store::unreachable", Unreachable, passing,
+            "the store did not answer; whether the request took effect is unknown";
+        NoSpace: "store::no_space", Failed, permanent, "the disk or quota is full",
+            "nothing was published. Free up space, or choose another location with `-r`";
+        Damaged: "store::damaged", Integrity, permanent,
+            "the bytes that arrived are not those that were asked for, or not those that were written";
+        Unsuitable: "store::unsuitable", Failed, permanent, "the store cannot do something that every store must",
+            "choose another location";
+        Invalid: "store::invalid", Usage, permanent, "a key, location or option cannot be used";
+        Other: "store::other", Failed, permanent, "the store failed in another way; the cause says how";
     }
 
-    /// The next thing to do, and what is still safe, where there is something to say.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
+    fn remedy(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::NotAnObject { .. } => Some(
-                "nothing was read or changed through it. Put the file or folder itself there, or use `-r` with the \
-                 folder that a link points to",
-            ),
-            Self::PermissionDenied { help, .. } => Some(help),
-            Self::Unauthenticated { .. } => Some(
-                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine",
-            ),
-            Self::NoLocation { help, .. } | Self::NotInitialized { help, .. } | Self::Occupied { help, .. } => {
-                Some(help)
-            }
-            Self::NoSpace { .. } => Some("nothing was published. Free up space, or choose another location with `-r`"),
-            Self::Unsuitable { help, .. } => Some(help),
-            _ => None,
+            Self::PermissionDenied { help, .. }
+            | Self::NoLocation { help, .. }
+            | Self::NotInitialized { help, .. }
+            | Self::Occupied { help, .. }
+            | Self::Unsuitable { help, .. } => Some(help.into()),
+            _ => self.kind().remedy.map(Cow::Borrowed),
         }
     }
 }
 
 impl StoreError {
-    /// Whether trying the same again cannot help.
-    #[must_use]
-    pub fn is_permanent(&self) -> bool {
-        !matches!(self, Self::Busy { .. } | Self::Unreachable { .. })
-    }
-
     /// Whether the request may have taken effect although it failed. True for [`StoreError::Unreachable`] and
     /// [`StoreError::Busy`]: a 500 or a lost response says nothing about what was done.
     #[must_use]
@@ -300,28 +295,18 @@ impl FormatError {
     pub fn is_newer(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::Requires { .. })
     }
+}
 
-    /// A short name of what happened, which stays the same from version to version.
-    #[must_use]
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::Newer { .. } => "format::newer",
-            Self::Requires { .. } => "format::requires",
-            Self::Digest { .. } => "format::digest",
-            Self::Invalid { .. } => "format::invalid",
-        }
-    }
-
-    /// The next thing to do, and what is still safe, where there is something to say.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        match self {
-            Self::Newer { .. } | Self::Requires { .. } => {
-                Some("nothing was written. A newer version wrote it: upgrade lastgood")
-            }
-            Self::Digest { .. } => Some("restore from another backup; `lastgood pg ls` lists them"),
-            _ => None,
-        }
+impl Failure for FormatError {
+    crate::failure_kinds! {
+        []
+        Newer: "format::newer", NewerFormat, permanent, "a stored document has a newer format than this version reads",
+            "nothing was written. A newer version wrote it: upgrade lastgood";
+        Requires: "format::requires", NewerFormat, permanent, "a stored document needs something that this version does not have",
+            "nothing was written. A newer version wrote it: upgrade lastgood";
+        Digest: "format::digest", Integrity, permanent, "a stored document was changed after it was written",
+            "restore from another backup; `lastgood pg ls` lists them";
+        Invalid: "format::invalid", Integrity, permanent, "a stored document is not what it should be";
     }
 }
 
@@ -342,7 +327,7 @@ pub enum CoreError {
     Format(#[from] FormatError),
     /// Retention would do what it must never do.
     #[error(transparent)]
-    Retention(#[from] crate::retention::RetentionError),
+    Retention(#[from] RetentionError),
     /// Somebody else published another backup under the same key.
     #[error("`{key}` was already published by `{theirs}`; `{ours}` left that backup untouched")]
     Taken {
@@ -366,32 +351,22 @@ pub enum CoreError {
     Cancelled,
 }
 
-impl CoreError {
-    /// A short name of what happened, which stays the same from version to version.
-    #[must_use]
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::Store(error) => error.error_code(),
-            Self::Format(error) => error.error_code(),
-            Self::Retention(error) => error.error_code(),
-            Self::Taken { .. } => "core::taken",
-            Self::NoRemover { .. } => "core::no_remover",
-            Self::Cancelled => "core::cancelled",
-        }
+impl Failure for CoreError {
+    crate::failure_kinds! {
+        [Store(StoreError), Format(FormatError), Retention(RetentionError)]
+        Taken: "core::taken", Failed, permanent, "somebody else published another backup under the same key",
+            "run only one of the two at a time, then run this one again";
+        NoRemover: "core::no_remover", Failed, permanent, "a backup owns something outside the location that this program cannot delete",
+            "prune with the command that made the backup, in its account and region; nothing was deleted";
+        Cancelled: "core::cancelled", Interrupted, permanent, "the caller asked to stop";
     }
 
-    /// The next thing to do, and what is still safe, where there is something to say.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
+    fn remedy(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Store(error) => error.remedy(),
             Self::Format(error) => error.remedy(),
             Self::Retention(error) => error.remedy(),
-            Self::Taken { .. } => Some("run only one of the two at a time, then run this one again"),
-            Self::NoRemover { .. } => {
-                Some("prune with the command that made the backup, in its account and region; nothing was deleted")
-            }
-            _ => None,
+            Self::Taken { .. } | Self::NoRemover { .. } | Self::Cancelled => self.kind().remedy.map(Cow::Borrowed),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod document;
 pub mod error;
+pub mod failure;
 pub mod key;
 pub mod lifecycle;
 pub mod location;
@@ -24,3 +25,4 @@ pub mod store;
 pub mod units;
 
 pub use error::{CoreError, FormatError, StoreError};
+pub use failure::{Class, Failure};

@@ -1,7 +1,9 @@
 //! Errors of commands, in addition to those of the libraries.
 
+use std::borrow::Cow;
+
 use backup_core::run::Cancelled;
-use backup_core::{CoreError, FormatError, StoreError};
+use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
 use object_backup::ObjectError;
 use pg_clone::error::PgError;
@@ -10,64 +12,78 @@ use pg_clone::error::PgError;
 pub(crate) type CliResult<T> = Result<T, CliError>;
 
 /// A failed command.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// A dump, restore or check failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Pg(#[from] PgError),
     /// A restore, check or compaction of an in-memory store's backups failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Dict(#[from] DictError),
     /// A backup, check or restore of an application's records failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Object(#[from] ObjectError),
     /// The location failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Core(#[from] CoreError),
     /// An argument or setting that cannot be used.
     #[error("{what}")]
-    #[diagnostic(code("cli::usage"))]
-    Usage {
-        what: String,
-        #[help]
-        help: String,
-    },
+    Usage { what: String, help: String },
     /// Somebody has to confirm first.
     #[error("{what}")]
-    #[diagnostic(code("cli::confirm"))]
-    Confirm {
-        what: String,
-        #[help]
-        help: String,
-    },
+    Confirm { what: String, help: String },
     /// The doctor found something that must be mended.
     #[error("{failed} of {checks} checks failed")]
-    #[diagnostic(code("cli::unhealthy"), help("the lines marked `fail` say what to do"))]
     Unhealthy { failed: usize, checks: usize },
     /// Some of what was asked for could not be done.
     #[error("{what}")]
-    #[diagnostic(code("cli::partial"))]
-    Partial {
-        what: String,
-        #[help]
-        help: String,
-    },
+    Partial { what: String, help: String },
     /// Standard output or a file of documentation cannot be written, or something cannot be started.
     #[error("cannot {action}")]
-    #[diagnostic(code("cli::output"))]
     Output {
         action: String,
         #[source]
         source: std::io::Error,
     },
+    /// lastgood itself failed: a thread of it panicked.
+    #[error("{panic}")]
+    Bug { panic: String },
     /// The user gave up at a question.
     #[error("interrupted; nothing was changed")]
-    #[diagnostic(code("cli::interrupted"))]
     Interrupted,
+}
+
+impl Failure for CliError {
+    backup_core::failure_kinds! {
+        [Pg(PgError), Dict(DictError), Object(ObjectError), Core(CoreError)]
+        Usage: "cli::usage", Usage, permanent, "an option, argument or setting cannot be used";
+        Confirm: "cli::confirm", Confirmation, permanent, "something would be replaced or deleted, and nobody confirmed it",
+            "confirm as the error says; nothing was changed";
+        Unhealthy: "cli::unhealthy", Failed, permanent, "`lastgood doctor` found something that must be corrected",
+            "the lines marked `fail` say what to do";
+        Partial: "cli::partial", Partial, permanent, "some of what was asked for could not be done";
+        Output: "cli::output", Failed, permanent, "standard output or a file of documentation cannot be written, or something cannot be started";
+        Bug: "cli::bug", Failed, permanent, "a bug of lastgood", "this is unexpected: please report it";
+        Interrupted: "cli::interrupted", Interrupted, permanent, "a question was answered by giving up; nothing was changed";
+    }
+
+    fn remedy(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Core(_) => self.inner().and_then(Failure::remedy),
+            Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => Some(help.into()),
+            Self::Unhealthy { .. } | Self::Output { .. } | Self::Bug { .. } | Self::Interrupted => {
+                self.kind().remedy.map(Cow::Borrowed)
+            }
+        }
+    }
+
+    fn class(&self) -> Class {
+        self.inner().map_or(self.kind().class, Failure::class)
+    }
+
+    fn is_permanent(&self) -> bool {
+        self.inner().map_or(self.kind().is_permanent, Failure::is_permanent)
+    }
 }
 
 impl From<StoreError> for CliError {
@@ -89,6 +105,23 @@ impl From<Cancelled> for CliError {
 }
 
 impl CliError {
+    /// The error of a library that it is.
+    fn inner(&self) -> Option<&dyn Failure> {
+        match self {
+            Self::Pg(error) => Some(error),
+            Self::Dict(error) => Some(error),
+            Self::Object(error) => Some(error),
+            Self::Core(error) => Some(error),
+            Self::Usage { .. }
+            | Self::Confirm { .. }
+            | Self::Unhealthy { .. }
+            | Self::Partial { .. }
+            | Self::Output { .. }
+            | Self::Bug { .. }
+            | Self::Interrupted => None,
+        }
+    }
+
     /// An argument or setting that cannot be used, and what to write instead.
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage { what: what.into(), help: help.into() }

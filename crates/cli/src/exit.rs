@@ -1,10 +1,6 @@
 //! Every exit code, and which error gets which: one table, also for help texts and documentation.
 
-use backup_core::retention::RetentionError;
-use backup_core::{CoreError, FormatError, StoreError};
-use dictstore_backup::DictError;
-use object_backup::ObjectError;
-use pg_clone::error::PgError;
+use backup_core::{Class, Failure};
 
 use crate::error::CliError;
 
@@ -59,108 +55,61 @@ impl Exit {
     }
 }
 
+/// Which error ends with which code, whatever crate it is of.
+impl From<Class> for Exit {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Failed => Self::Failed,
+            Class::Usage => Self::Usage,
+            Class::Partial => Self::Partial,
+            Class::NoLocation => Self::NoLocation,
+            Class::Held => Self::Held,
+            Class::Key => Self::Key,
+            Class::Integrity => Self::Integrity,
+            Class::RetentionRefused => Self::RetentionRefused,
+            Class::Confirmation => Self::Confirmation,
+            Class::NewerFormat => Self::NewerFormat,
+            Class::Stale => Self::Stale,
+            Class::Unreachable => Self::Unreachable,
+            Class::Tool => Self::Tool,
+            Class::RestoreTest => Self::RestoreTest,
+            Class::Interrupted => Self::Interrupted,
+            Class::Terminated => Self::Terminated,
+        }
+    }
+}
+
 /// The code of an error.
 pub(crate) fn of(error: &CliError) -> Exit {
-    match error {
-        CliError::Pg(error) => of_pg(error),
-        CliError::Dict(error) => of_dict(error.inner()),
-        CliError::Object(error) => of_object(error),
-        CliError::Core(error) => of_core(error),
-        CliError::Usage { .. } => Exit::Usage,
-        CliError::Confirm { .. } => Exit::Confirmation,
-        CliError::Unhealthy { .. } | CliError::Output { .. } => Exit::Failed,
-        CliError::Partial { .. } => Exit::Partial,
-        CliError::Interrupted => Exit::Interrupted,
-    }
-}
-
-fn of_pg(error: &PgError) -> Exit {
-    match error {
-        PgError::Store(error) => of_store(error),
-        PgError::Format(error) => of_format(error),
-        PgError::Retention(error) => of_retention(error),
-        PgError::Unreachable { .. } | PgError::Lost { .. } => Exit::Unreachable,
-        PgError::Tool { .. } | PgError::ToolMissing { .. } | PgError::Hook { .. } => Exit::Tool,
-        PgError::Integrity { .. } | PgError::Mismatch { .. } | PgError::RowsDiffer { .. } => Exit::Integrity,
-        PgError::Locked { .. } => Exit::Held,
-        PgError::Confirm { .. } | PgError::Forbidden { .. } => Exit::Confirmation,
-        PgError::Usage { .. } => Exit::Usage,
-        PgError::Interrupted => Exit::Interrupted,
-        // Sql, NoDump, NoDatabase, Refused, and whatever is added later.
-        _ => Exit::Failed,
-    }
-}
-
-fn of_dict(error: &DictError) -> Exit {
-    match error {
-        DictError::Core(error) => of_core(error),
-        DictError::Damaged { .. } | DictError::Refused { .. } | DictError::Gap { .. } => Exit::Integrity,
-        DictError::Usage { .. } | DictError::Source { .. } => Exit::Usage,
-        DictError::Empty { .. } => Exit::Confirmation,
-        DictError::Interrupted => Exit::Interrupted,
-        // NoBackup, Encode, Io, Schema, and whatever is added later.
-        _ => Exit::Failed,
-    }
-}
-
-fn of_object(error: &ObjectError) -> Exit {
-    match error {
-        ObjectError::Core(error) => of_core(error),
-        ObjectError::Damaged { .. } | ObjectError::Refused { .. } => Exit::Integrity,
-        ObjectError::Command { .. } => Exit::Tool,
-        ObjectError::Emptied { .. } | ObjectError::Nothing { .. } | ObjectError::Shrunk { .. } => Exit::Confirmation,
-        ObjectError::Usage { .. } => Exit::Usage,
-        ObjectError::Interrupted => Exit::Interrupted,
-        // What the server said when it was connected to means what it means everywhere.
-        ObjectError::Source { source, .. } | ObjectError::Target { source, .. } => {
-            source.downcast_ref::<PgError>().map_or(Exit::Failed, of_pg)
-        }
-        // Record, Changed, NoBackup, NotComplete, Conflict, Uncertain, and whatever is added later.
-        _ => Exit::Failed,
-    }
-}
-
-fn of_core(error: &CoreError) -> Exit {
-    match error {
-        CoreError::Store(error) => of_store(error),
-        CoreError::Format(error) => of_format(error),
-        CoreError::Retention(error) => of_retention(error),
-        CoreError::Cancelled => Exit::Interrupted,
-        _ => Exit::Failed,
-    }
-}
-
-fn of_store(error: &StoreError) -> Exit {
-    match error {
-        StoreError::NoLocation { .. } | StoreError::NotInitialized { .. } | StoreError::Occupied { .. } => {
-            Exit::NoLocation
-        }
-        StoreError::Unauthenticated { .. } => Exit::Key,
-        StoreError::Busy { .. } | StoreError::Unreachable { .. } => Exit::Unreachable,
-        StoreError::Damaged { .. } | StoreError::NotAnObject { .. } => Exit::Integrity,
-        StoreError::Invalid { .. } => Exit::Usage,
-        // NotFound, AlreadyExists, Precondition, PermissionDenied, NoSpace, Unsuitable, Other.
-        _ => Exit::Failed,
-    }
-}
-
-fn of_format(error: &FormatError) -> Exit {
-    match error {
-        error if error.is_newer() => Exit::NewerFormat,
-        _ => Exit::Integrity,
-    }
-}
-
-fn of_retention(error: &RetentionError) -> Exit {
-    match error {
-        RetentionError::Invalid { .. } => Exit::Usage,
-        _ => Exit::RetentionRefused,
-    }
+    error.class().into()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use backup_core::{CoreError, FormatError, StoreError};
+    use object_backup::ObjectError;
+    use pg_clone::PgError;
+
     use super::*;
+
+    #[test]
+    fn every_class_has_a_code_of_its_own_and_every_code_but_done_a_class() {
+        let codes: BTreeSet<u8> = Class::ALL.map(|class| Exit::from(class).code()).into();
+        assert_eq!(codes.len(), Class::ALL.len());
+        assert_eq!(codes, TABLE.iter().map(|(exit, _)| exit.code()).filter(|code| *code != 0).collect());
+    }
+
+    #[test]
+    fn what_a_server_says_means_the_same_for_records() {
+        let unreachable = PgError::Unreachable { server: "db1".into(), help: String::new(), source: "refused".into() };
+        let source = backup_core::failure::Reported::cause(unreachable);
+        let error = ObjectError::Target { action: "connect to", what: "shop".into(), source };
+        assert_eq!(of(&error.into()), Exit::Unreachable);
+        let error = ObjectError::Source { action: "read", what: "shop".into(), source: "disk on fire".into() };
+        assert_eq!(of(&error.into()), Exit::Failed);
+    }
 
     #[test]
     fn the_table_is_in_order_and_names_each_code_once() {

@@ -136,6 +136,6 @@ fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Red
 fn report_panics(printer: &Arc<Printer>) {
     let printer = Arc::clone(printer);
     std::panic::set_hook(Box::new(move |panic| {
-        printer.stderr(&format!("error[cli::bug]: {panic}\n  help: this is unexpected: please report it"));
+        error::report(&printer, &CliError::Bug { panic: panic.to_string() }, Exit::Failed);
     }));
 }

@@ -1,7 +1,9 @@
 //! Errors; callers decide by the variant.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use backup_core::failure::Failure;
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -142,48 +144,42 @@ pub enum DictError {
     Shared(Arc<DictError>),
 }
 
-impl DictError {
-    /// A short name of what happened, which stays the same from version to version.
-    #[must_use]
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::NoTable { .. } => "dict::no_table",
-            Self::TableExists { .. } => "dict::table_exists",
-            Self::DuplicateKey { .. } => "dict::duplicate_key",
-            Self::NoRecord { .. } => "dict::no_record",
-            Self::Schema { .. } => "dict::schema",
-            Self::Encode { .. } => "dict::encode",
-            Self::Damaged { .. } => "dict::damaged",
-            Self::Refused { .. } => "dict::refused",
-            Self::Gap { .. } => "dict::gap",
-            Self::NoBackup { .. } => "dict::no_backup",
-            Self::Source { .. } => "dict::source",
-            Self::Empty { .. } => "dict::empty",
-            Self::Io { .. } => "dict::io",
-            Self::Core(error) => error.error_code(),
-            Self::Usage { .. } => "dict::usage",
-            Self::Stopped => "dict::stopped",
-            Self::Interrupted => "dict::interrupted",
-            Self::Panicked { .. } => "dict::panicked",
-            Self::Shared(error) => error.error_code(),
-        }
+impl Failure for DictError {
+    backup_core::failure_kinds! {
+        [Core(CoreError), Shared(DictError)]
+        NoTable: "dict::no_table", Failed, permanent, "there is no table of that name";
+        TableExists: "dict::table_exists", Failed, permanent, "there is a table of that name already";
+        DuplicateKey: "dict::duplicate_key", Failed, permanent, "the table has a record with that key already";
+        NoRecord: "dict::no_record", Failed, permanent, "the table has no record with that key";
+        Schema: "dict::schema", Failed, permanent, "a record does not fit its table";
+        Encode: "dict::encode", Failed, permanent, "a value cannot be represented in the format of the backup",
+            "nothing was published; change the value, or back up as pickle";
+        Damaged: "dict::damaged", Integrity, permanent, "a file was cut off or changed, or is of another kind",
+            "nothing was changed; `lastgood dict ls` shows other backups";
+        Refused: "dict::refused", Integrity, permanent,
+            "a file is whole and unsafe to read: it names foreign classes, or is too deep or too large";
+        Gap: "dict::gap", Integrity, permanent, "a backup between the full backup and the one wanted is missing or damaged",
+            "restore what the error names instead";
+        NoBackup: "dict::no_backup", Failed, permanent, "there is no backup to restore";
+        Source: "dict::source", Usage, permanent,
+            "several in-memory stores have backups where one was looked for, or the one that was named has none",
+            "name one, as the error says";
+        Empty: "dict::empty", Confirmation, permanent, "the in-memory store has no record, and its last backup has some",
+            "check whether the store should have been restored first; if it is meant to be empty, use `Builder::allow_empty` or `--allow-empty`";
+        Io: "dict::io", Failed, permanent, "a file on this machine cannot be read or written";
+        Usage: "dict::usage", Usage, permanent, "an option cannot be used";
+        Stopped: "dict::stopped", Failed, permanent, "the backups of this in-memory store were stopped";
+        Interrupted: "dict::interrupted", Interrupted, permanent, "the run was interrupted, and cleaned up after itself";
+        Panicked: "dict::panicked", Failed, permanent, "a bug of lastgood, or of a store plugged in",
+            "changes are kept for the next backup; please report this";
     }
 
-    /// The next thing to do, and what is still safe, where there is something to say.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
+    fn remedy(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Encode { .. } => Some("nothing was published; change the value, or back up as pickle"),
-            Self::Damaged { .. } => Some("nothing was changed; `lastgood dict ls` shows other backups"),
-            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help),
-            Self::Empty { .. } => Some(
-                "check whether the store should have been restored first; if it is meant to be empty, use \
-                 `Builder::allow_empty` or `--allow-empty`",
-            ),
             Self::Core(error) => error.remedy(),
-            Self::Panicked { .. } => Some("changes are kept for the next backup; please report this"),
             Self::Shared(error) => error.remedy(),
-            _ => None,
+            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help.into()),
+            _ => self.kind().remedy.map(Cow::Borrowed),
         }
     }
 }

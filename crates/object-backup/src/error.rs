@@ -1,6 +1,9 @@
 //! Errors; callers decide by the variant.
 
+use std::borrow::Cow;
+
 use backup_core::error::Cause;
+use backup_core::failure::{self, Class, Failure};
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -9,15 +12,11 @@ use backup_core::{CoreError, FormatError, StoreError};
 pub type ObjectResult<T> = Result<T, ObjectError>;
 
 /// A failed backup, check or restore of an application's records.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectError {
     /// A record that cannot be backed up as it is.
     #[error("{record} of `{member}` cannot be backed up: {what}")]
-    #[diagnostic(
-        code("app::record"),
-        help("nothing was published. Fix the record, or use `--allow-partial` to leave out its type")
-    )]
     Record {
         /// The type and table.
         member: String,
@@ -28,7 +27,6 @@ pub enum ObjectError {
     },
     /// The source cannot be read.
     #[error("cannot {action} `{what}`; nothing was published")]
-    #[diagnostic(code("app::source"))]
     Source {
         /// What was tried.
         action: &'static str,
@@ -40,20 +38,12 @@ pub enum ObjectError {
     },
     /// The source is not one moment: it was changed while it was read.
     #[error("`{what}` changed while it was read; nothing was published")]
-    #[diagnostic(code("app::changed"), help("stop whatever writes to it, or back up a copy of it"))]
     Changed {
         /// The file or type.
         what: String,
     },
     /// A database whose last change was cut off, and that only a writer can mend.
     #[error("`{file}` has an unfinished transaction, which `{journal}` can roll back; nothing was published")]
-    #[diagnostic(
-        code("app::unfinished"),
-        help(
-            "opening the database with write access rolls it back: start the application or run \
-              `sqlite3 {file} .tables`, then back up again"
-        )
-    )]
     Unfinished {
         /// The database.
         file: String,
@@ -62,7 +52,6 @@ pub enum ObjectError {
     },
     /// The program that prints records failed.
     #[error("`{command}` {what}; nothing was published")]
-    #[diagnostic(code("app::command"))]
     Command {
         /// The program and the type.
         command: String,
@@ -71,37 +60,24 @@ pub enum ObjectError {
     },
     /// Types that had records in the last good backup have none now.
     #[error("types that had records in the last good backup have none now: {types}; nothing was published")]
-    #[diagnostic(code("app::emptied"), help("if this is intended, use `--allow-empty`"))]
     Emptied {
         /// The types, with the records they had.
         types: String,
     },
     /// There is nothing to back up, and nobody said that this is right.
     #[error("{what}; nothing was published")]
-    #[diagnostic(
-        code("app::nothing"),
-        help("check that this is the right source; if it is meant to be empty, use `--allow-empty`")
-    )]
     Nothing {
         /// The source, and what it does not have.
         what: String,
     },
     /// The backup holds less than the one before, by more than is allowed.
     #[error("{what}; nothing was published")]
-    #[diagnostic(
-        code("app::shrunk"),
-        help("check whether records are missing; if this is intended, back up once without `--max-shrink`")
-    )]
     Shrunk {
         /// By how much, and how much is allowed.
         what: String,
     },
     /// There are backups, and none is complete.
     #[error("`{name}` has no complete backup in `{location}`, only {others} partial or damaged")]
-    #[diagnostic(
-        code("app::not_complete"),
-        help("`lastgood app ls {name}` lists them; a partial one can be restored by its full key")
-    )]
     NotComplete {
         /// What the backups are called.
         name: String,
@@ -112,7 +88,6 @@ pub enum ObjectError {
     },
     /// There is no backup to read.
     #[error("there is no backup `{which}` in `{location}`")]
-    #[diagnostic(code("app::no_backup"), help("run `lastgood app ls` to list backups"))]
     NoBackup {
         /// Which was wanted.
         which: String,
@@ -121,7 +96,6 @@ pub enum ObjectError {
     },
     /// A tarball that is not what was backed up: cut off, changed, or another's.
     #[error("`{file}` is damaged: {what}")]
-    #[diagnostic(code("app::damaged"), help("nothing was restored. Run `lastgood app ls` to find another backup"))]
     Damaged {
         /// The tarball.
         file: String,
@@ -130,7 +104,6 @@ pub enum ObjectError {
     },
     /// A tarball that no backup of records looks like, and that is not read any further.
     #[error("`{file}` was refused: {what}")]
-    #[diagnostic(code("app::refused"), help("nothing was restored. The file is not a backup of records"))]
     Refused {
         /// The tarball.
         file: String,
@@ -139,32 +112,22 @@ pub enum ObjectError {
     },
     /// The target has something already.
     #[error("{what}; nothing was restored")]
-    #[diagnostic(code("app::conflict"), help("use `--on-conflict skip` or `--on-conflict replace`"))]
     Conflict {
         /// What is there.
         what: String,
     },
     /// Names that a backup has apart and the target would not, or would change.
     #[error("{what}; nothing was restored")]
-    #[diagnostic(code("app::names"))]
     Names {
         /// The names, and what would become of them.
         what: String,
         /// What to do instead.
-        #[help]
         help: String,
     },
     /// What SQLite would apply to a database of that name lies there, and no database does.
     #[error(
         "`{file}` is missing or empty, but {found} there, and SQLite would apply that to the restored records; \
          nothing was restored"
-    )]
-    #[diagnostic(
-        code("app::leftovers"),
-        help(
-            "stop whatever may still use it. Move it back to the database it belongs to if that still exists, since it \
-              may contain the last changes, otherwise move it away. Then restore again, or restore to another name"
-        )
     )]
     Leftovers {
         /// The database.
@@ -174,7 +137,6 @@ pub enum ObjectError {
     },
     /// The target cannot be written.
     #[error("cannot {action} `{what}`; nothing was restored")]
-    #[diagnostic(code("app::target"))]
     Target {
         /// What was tried.
         action: &'static str,
@@ -186,7 +148,6 @@ pub enum ObjectError {
     },
     /// The connection broke at the very end.
     #[error("the connection to `{what}` was lost during the commit: either everything was restored, or nothing")]
-    #[diagnostic(code("app::uncertain"), help("check which; `--on-conflict replace` restores again in both cases"))]
     Uncertain {
         /// The database.
         what: String,
@@ -196,7 +157,6 @@ pub enum ObjectError {
         "`{what}` was restored completely, but its folder could not be written to disk: a power failure may still \
          lose it"
     )]
-    #[diagnostic(code("app::volatile"), help("check the disk, then run `sync`"))]
     Volatile {
         /// The file or folder.
         what: String,
@@ -206,30 +166,102 @@ pub enum ObjectError {
     },
     /// The location failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Core(#[from] CoreError),
     /// An option or name that cannot be used.
     #[error("{what}")]
-    #[diagnostic(code("app::usage"))]
     Usage {
         /// What is wrong.
         what: String,
         /// What to give instead.
-        #[help]
         help: String,
     },
     /// The caller asked to stop.
     #[error("interrupted; nothing was published and nothing was restored")]
-    #[diagnostic(code("app::interrupted"))]
     Interrupted,
     /// A bug of ours, or of a source plugged in: the work panicked.
     #[error("the work failed unexpectedly: {what}")]
-    #[diagnostic(code("app::panicked"), help("nothing was published and nothing was restored; please report this"))]
     Panicked {
         /// What the panic said.
         what: String,
     },
 }
+
+impl Failure for ObjectError {
+    backup_core::failure_kinds! {
+        [Core(CoreError)]
+        Record: "app::record", Failed, permanent, "a record cannot be backed up as it is",
+            "nothing was published. Fix the record, or use `--allow-partial` to leave out its type";
+        Source: "app::source", Failed, permanent,
+            "the source cannot be read; what a database says as it is connected to ends with the exit code that it has for dumps";
+        Changed: "app::changed", Failed, permanent, "the source changed while it was read",
+            "stop whatever writes to it, or back up a copy of it";
+        Unfinished: "app::unfinished", Failed, permanent,
+            "an SQLite database has an unfinished transaction, which only a writer can roll back",
+            "start the application or run `sqlite3 FILE .tables`, then back up again";
+        Command: "app::command", Tool, permanent, "the program that prints records failed";
+        Emptied: "app::emptied", Confirmation, permanent, "types that had records in the last good backup have none now",
+            "if this is intended, use `--allow-empty`";
+        Nothing: "app::nothing", Confirmation, permanent, "there is nothing to back up",
+            "check that this is the right source; if it is meant to be empty, use `--allow-empty`";
+        Shrunk: "app::shrunk", Confirmation, permanent, "the backup has less than the one before, by more than is allowed",
+            "check whether records are missing; if this is intended, back up once without `--max-shrink`";
+        NotComplete: "app::not_complete", Failed, permanent, "there are backups, and none is complete",
+            "`lastgood app ls NAME` lists them; a partial one can be restored by its full key";
+        NoBackup: "app::no_backup", Failed, permanent, "there is no such backup", "run `lastgood app ls` to list backups";
+        Damaged: "app::damaged", Integrity, permanent, "a tarball was cut off or changed, or is another's",
+            "nothing was restored. Run `lastgood app ls` to find another backup";
+        Refused: "app::refused", Integrity, permanent, "a tarball has members that no backup of records has",
+            "nothing was restored. The file is not a backup of records";
+        Conflict: "app::conflict", Failed, permanent, "the target has something already",
+            "use `--on-conflict skip` or `--on-conflict replace`";
+        Names: "app::names", Failed, permanent, "the target would merge or change names of the backup",
+            "restore to another target, or as the error says";
+        Leftovers: "app::leftovers", Failed, permanent,
+            "files of SQLite were left beside a missing database, and SQLite would apply them to the restored records",
+            "stop whatever may still use it. Move it back to the database it belongs to if that still exists, since it may contain the last changes, otherwise move it away. Then restore again, or restore to another name";
+        Target: "app::target", Failed, permanent,
+            "the target cannot be written; what a database says as it is connected to ends with the exit code that it has for restores";
+        Uncertain: "app::uncertain", Failed, permanent,
+            "the connection was lost during the commit: either everything was restored, or nothing",
+            "check which; `--on-conflict replace` restores again in both cases";
+        Volatile: "app::volatile", Failed, permanent,
+            "everything was restored, but a power failure may still lose it",
+            "check the disk, then run `sync`";
+        Usage: "app::usage", Usage, permanent, "an option or name cannot be used";
+        Interrupted: "app::interrupted", Interrupted, permanent, "the run was interrupted, and cleaned up after itself";
+        Panicked: "app::panicked", Failed, permanent, "a bug of lastgood, or of a source plugged in",
+            "nothing was published and nothing was restored; please report this";
+    }
+
+    fn remedy(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Core(error) => error.remedy(),
+            Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.into()),
+            Self::NotComplete { name, .. } => Some(
+                format!("`lastgood app ls {name}` lists them; a partial one can be restored by its full key").into(),
+            ),
+            Self::Unfinished { file, .. } => Some(
+                format!(
+                    "opening the database with write access rolls it back: start the application or run \
+                     `sqlite3 {file} .tables`, then back up again"
+                )
+                .into(),
+            ),
+            _ => self.kind().remedy.map(Cow::Borrowed),
+        }
+    }
+
+    fn class(&self) -> Class {
+        self.reported().map_or(self.kind().class, Failure::class)
+    }
+
+    fn is_permanent(&self) -> bool {
+        self.reported().map_or(self.kind().is_permanent, Failure::is_permanent)
+    }
+}
+
+#[cfg(feature = "diagnostics")]
+backup_core::diagnostic!(ObjectError);
 
 impl From<StoreError> for ObjectError {
     fn from(error: StoreError) -> Self {
@@ -266,6 +298,14 @@ impl ObjectError {
                 | Self::Core(CoreError::Format(_))
                 | Self::Core(CoreError::Store(StoreError::Damaged { .. } | StoreError::NotFound { .. }))
         )
+    }
+
+    /// What a server says when it is connected to means what it means everywhere.
+    fn reported(&self) -> Option<&(dyn Failure + Send + Sync)> {
+        match self {
+            Self::Source { source, .. } | Self::Target { source, .. } => failure::reported(&**source),
+            _ => None,
+        }
     }
 
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {

@@ -1,35 +1,40 @@
 //! Errors of dumps and restores; callers decide by the variant.
 
+mod kinds;
+mod obstacle;
+
+use std::fmt;
+
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
+use tokio::task::JoinError;
 
+pub use self::obstacle::{Obstacle, Problem};
 use crate::hook::Point;
 
 /// A failed dump, restore, listing or check.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PgError {
     /// The location failed.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Store(#[from] StoreError),
     /// A manifest cannot be used.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Format(#[from] FormatError),
     /// Retention refused.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Retention(#[from] RetentionError),
+    /// The core failed in another way.
+    #[error(transparent)]
+    Core(CoreError),
     /// The server cannot be reached or does not let us in.
     #[error("cannot connect to {server}")]
-    #[diagnostic(code("pg::unreachable"))]
     Unreachable {
         /// Host, port and database, without secrets.
         server: String,
         /// The next thing to do.
-        #[help]
         help: String,
         /// What the driver said.
         #[source]
@@ -37,10 +42,6 @@ pub enum PgError {
     },
     /// The server was lost while we worked.
     #[error("the connection to the server was lost while {doing}")]
-    #[diagnostic(
-        code("pg::lost"),
-        help("nothing was published or swapped. See the server's log, then run the command again")
-    )]
     Lost {
         /// What we were doing.
         doing: String,
@@ -50,7 +51,6 @@ pub enum PgError {
     },
     /// The server refused a statement.
     #[error("{doing} failed: {message}")]
-    #[diagnostic(code("pg::sql"))]
     Sql {
         /// What we were doing.
         doing: String,
@@ -59,24 +59,20 @@ pub enum PgError {
         /// SQLSTATE (PostgreSQL manual, appendix A).
         sqlstate: String,
         /// The next thing to do, if the code tells, and what is still safe.
-        #[help]
         help: Option<String>,
     },
     /// `pg_dump` or `pg_restore` failed.
     #[error("`{program}` {how}")]
-    #[diagnostic(code("pg::tool"))]
     Tool {
         /// The program's path.
         program: String,
         /// `ended with exit code 1`, `was killed by signal 9`.
         how: String,
         /// The last lines it printed, and what to do.
-        #[help]
         help: String,
     },
     /// A hook of the user's failed, took too long or could not be started.
     #[error("the {point} hook `{hook}` {how}")]
-    #[diagnostic(code("pg::hook"))]
     Hook {
         /// When it ran.
         point: Point,
@@ -85,28 +81,18 @@ pub enum PgError {
         /// `ended with exit code 1`, `took longer than 1h and was ended`.
         how: String,
         /// The last lines it printed, and what is still safe.
-        #[help]
         help: String,
     },
     /// A program is missing or of the wrong version.
     #[error("{what}")]
-    #[diagnostic(code("pg::tool_missing"))]
     ToolMissing {
         /// Which, and why it will not do.
         what: String,
         /// The next thing to do.
-        #[help]
         help: String,
     },
     /// What is stored is not what was written: missing, shorter, longer or changed.
     #[error("`{dump}` is damaged: {what}")]
-    #[diagnostic(
-        code("pg::integrity"),
-        help(
-            "nothing was restored. Run `lastgood pg ls` to find another dump, and `lastgood pg verify KEY` to check \
-              it"
-        )
-    )]
     Integrity {
         /// The dump's key.
         dump: String,
@@ -115,21 +101,12 @@ pub enum PgError {
     },
     /// What was restored is not what was dumped.
     #[error("the restored copy differs from the dump: {what}")]
-    #[diagnostic(code("pg::mismatch"), help("the live database was not touched"))]
     Mismatch {
         /// The first differences.
         what: String,
     },
     /// What would stand in a live database is not what was dumped.
     #[error("the rows in `{database}` would differ from the dump: {what}")]
-    #[diagnostic(
-        code("pg::rows_differ"),
-        help(
-            "everything was rolled back, nothing was changed. To see the dump's rows, restore it into another \
-             database with \
-             --into NAME, without --data-only"
-        )
-    )]
     RowsDiffer {
         /// The live database.
         database: String,
@@ -138,7 +115,6 @@ pub enum PgError {
     },
     /// There is no such dump.
     #[error("there is no dump `{wanted}` in {location}")]
-    #[diagnostic(code("pg::no_dump"), help("run `lastgood pg ls` to list dumps"))]
     NoDump {
         /// What was asked for.
         wanted: String,
@@ -147,7 +123,6 @@ pub enum PgError {
     },
     /// There is no such database.
     #[error("there is no database `{database}` on {server}")]
-    #[diagnostic(code("pg::no_database"))]
     NoDatabase {
         /// The database.
         database: String,
@@ -156,7 +131,6 @@ pub enum PgError {
     },
     /// Another restore of the same database is running.
     #[error("another lastgood is restoring `{database}` now{holder}")]
-    #[diagnostic(code("pg::locked"), help("nothing was changed. Wait for it to end"))]
     Locked {
         /// The target database.
         database: String,
@@ -166,66 +140,191 @@ pub enum PgError {
     /// Another session asked for an exclusive lock on a table while the dump was still taking its own locks: it waits for
     /// us, and we would wait for it.
     #[error("another session asked for an exclusive lock on {table} while it was being dumped")]
-    #[diagnostic(code("pg::lock_race"), help("nothing was published. Run the dump again after the migration"))]
     LockRace {
         /// The table, as far as it is known.
         table: String,
     },
     /// The schema changed around a snapshot that `pg_dump` could not share.
     #[error("the schema changed while it was dumped")]
-    #[diagnostic(code("pg::schema_race"), help("nothing was published. Run the dump again after the migration"))]
     SchemaRace,
-    /// Something we will not do as things are.
+    /// The tables were created, dropped or changed all the time while the dump looked at them.
     #[error("{what}")]
-    #[diagnostic(code("pg::refused"))]
-    Refused {
-        /// What, and why not.
+    TablesChanging {
+        /// Which, and what became of them.
         what: String,
-        /// The next thing to do.
-        #[help]
+    },
+    /// Another session held an exclusive lock on a table for longer than the dump waits.
+    #[error("{holders} holds an exclusive lock on a table of the dump for longer than the lock timeout")]
+    TableLocked {
+        /// Which sessions, as `pid 4711`, or `another session`.
+        holders: String,
+    },
+    /// The server has no room for the locks of all tables.
+    #[error("the server's lock table is too small for so many tables")]
+    LockTableFull,
+    /// The role may not read tables of the dump.
+    #[error("no permission to read {tables}")]
+    Unreadable {
+        /// Their names.
+        tables: String,
+    },
+    /// Row security would leave rows out of the dump without a word.
+    #[error("row security would hide rows of {tables}")]
+    RowsHidden {
+        /// The tables' names.
+        tables: String,
+    },
+    /// A row that the server cannot write as text, in which rows are copied.
+    #[error("a row of `{table}` takes 1 GiB or more as text, which the server cannot copy: {message}")]
+    RowTooLong {
+        /// The table.
+        table: String,
+        /// The server's message.
+        message: String,
+    },
+    /// The schema is larger than a dump takes.
+    #[error("the schema of `{database}` takes more than {mib_max} MiB")]
+    SchemaTooLarge {
+        /// The database.
+        database: String,
+        /// How much a dump takes, in MiB.
+        mib_max: u64,
+    },
+    /// Something stands against it that was known before anything was changed.
+    #[error(transparent)]
+    Obstacle(Problem),
+    /// Foreign keys are not checked in our session, so that rows alone could break them.
+    #[error("foreign keys are switched off for this session: `session_replication_role` is `replica`")]
+    ForeignKeysOff,
+    /// Putting rows alone into a live database failed, and all of it was rolled back.
+    #[error("{doing} failed: {message}")]
+    RolledBack {
+        /// What we were doing.
+        doing: String,
+        /// The server's message, with detail and hint.
+        message: String,
+        /// SQLSTATE (PostgreSQL manual, appendix A).
+        sqlstate: String,
+        /// The next thing to do, and what is still safe.
         help: String,
+    },
+    /// The connection was lost during the commit of rows alone: they are all there, or none is.
+    #[error("the connection was lost while the rows of `{database}` were committed: {source}")]
+    Uncertain {
+        /// The live database.
+        database: String,
+        /// What the driver said.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The database has no local copy of that role.
+    #[error("`{database}` has no {copy}")]
+    NoCopy {
+        /// The database.
+        database: String,
+        /// `:previous` or `:current`.
+        copy: String,
+    },
+    /// The database has dumps, and none is complete.
+    #[error("`{database}` has no complete dump in {location}, only {others} partial or damaged")]
+    NoCompleteDump {
+        /// The database.
+        database: String,
+        /// Where it was looked for.
+        location: String,
+        /// How many others there are.
+        others: usize,
+    },
+    /// The database has fewer complete dumps than were to be gone back.
+    #[error("`{database}` has only {found} complete dumps in {location}")]
+    TooFewDumps {
+        /// The database.
+        database: String,
+        /// Complete dumps that there are.
+        found: usize,
+        /// Where it was looked for.
+        location: String,
+    },
+    /// Somebody else replaced a database between our look at it and our change.
+    #[error("`{database}` was replaced by somebody else at the same time")]
+    Replaced {
+        /// The database.
+        database: String,
+    },
+    /// Sessions use a database and cannot be ended.
+    #[error("{what}")]
+    InUse {
+        /// Which sessions, of which database.
+        what: String,
+        /// Who ends them, and what is still safe.
+        help: String,
+    },
+    /// The database does not accept connections.
+    #[error("the database `{database}` does not accept connections")]
+    Closed {
+        /// The database.
+        database: String,
+    },
+    /// This machine failed us: no memory file, no child process.
+    #[error("{what}: {source}")]
+    Machine {
+        /// What could not be done.
+        what: &'static str,
+        /// What is still safe.
+        safe: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A bug of ours: a worker panicked, or what cannot be was there.
+    #[error("{what}")]
+    Internal {
+        /// What happened.
+        what: String,
+        /// What is still safe, and where to go from there.
+        safe: &'static str,
     },
     /// Somebody has to confirm first.
     #[error("{what}")]
-    #[diagnostic(code("pg::confirm"))]
     Confirm {
         /// What would be replaced.
         what: String,
         /// How to confirm.
-        #[help]
         help: String,
     },
     /// A guard forbids it, and no confirmation helps.
     #[error("{what}")]
-    #[diagnostic(
-        code("pg::forbidden"),
-        help(
-            "nothing was changed. No option overrides this; restore on another server, or change the setting that \
-             forbids it"
-        )
-    )]
     Forbidden {
         /// What is forbidden, and who says so.
         what: String,
     },
     /// An argument or setting that cannot be used.
     #[error("{what}")]
-    #[diagnostic(code("pg::usage"))]
     Usage {
         /// Which, and what is wrong with it.
         what: String,
         /// The next thing to do.
-        #[help]
         help: String,
     },
     /// The caller asked to stop, and everything begun was cleared away.
     #[error("interrupted; nothing was published or swapped")]
-    #[diagnostic(code("pg::interrupted"))]
     Interrupted,
 }
 
 /// Result of everything here.
 pub type PgResult<T> = Result<T, PgError>;
+
+impl Problem {
+    /// The error that it is for `undertaking`, such as `` `shop` cannot be restored ``.
+    pub(crate) fn against(&self, undertaking: &str) -> PgError {
+        Self { what: format!("{undertaking}: {}", self.what), ..self.clone() }.refusal()
+    }
+
+    /// The error that it is for a run, which it ends before anything is changed.
+    pub(crate) fn refusal(self) -> PgError {
+        PgError::Obstacle(Self { help: format!("{}; nothing was changed", self.help), ..self })
+    }
+}
 
 impl From<Cancelled> for PgError {
     fn from(_: Cancelled) -> Self {
@@ -240,10 +339,7 @@ impl From<CoreError> for PgError {
             CoreError::Format(error) => Self::Format(error),
             CoreError::Retention(error) => Self::Retention(error),
             CoreError::Cancelled => Self::Interrupted,
-            other => {
-                let help = other.remedy().unwrap_or("this is unexpected: please report it").to_owned();
-                Self::Refused { what: other.to_string(), help }
-            }
+            other => Self::Core(other),
         }
     }
 }
@@ -270,26 +366,22 @@ impl PgError {
         }
     }
 
+    /// A bug of ours, wherever it shows: the one place that says so.
+    pub(crate) fn internal(what: impl Into<String>, safe: &'static str) -> Self {
+        Self::Internal { what: what.into(), safe }
+    }
+
+    /// A task of ours panicked. `what` it was, such as `a worker`.
+    pub(crate) fn died(what: impl fmt::Display, error: &JoinError, safe: &'static str) -> Self {
+        Self::internal(format!("{what} died: {error}"), safe)
+    }
+
     /// The same, said of a copy that nobody uses yet.
-    pub(crate) fn before_the_switch(self) -> Self {
+    pub(crate) fn before_the_swap(self) -> Self {
         const SAFE: &str = "the live database was not touched";
         let Self::Sql { doing, message, sqlstate, help } = self else { return self };
         let help = help.map_or(SAFE.to_owned(), |help| format!("{help}; {SAFE}"));
         Self::Sql { doing, message, sqlstate, help: Some(help) }
-    }
-
-    /// Whether trying the same again cannot help.
-    #[must_use]
-    pub fn is_permanent(&self) -> bool {
-        match self {
-            Self::Store(error) => error.is_permanent(),
-            Self::Unreachable { .. }
-            | Self::Lost { .. }
-            | Self::Locked { .. }
-            | Self::LockRace { .. }
-            | Self::SchemaRace => false,
-            _ => true,
-        }
     }
 }
 

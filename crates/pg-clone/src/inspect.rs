@@ -8,8 +8,7 @@ use crate::adapters;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::dump::{self, DumpOptions};
-use crate::error::{PgError, PgResult};
-use crate::restore::Problem;
+use crate::error::{PgError, PgResult, Problem};
 use crate::standing::Undertaking;
 
 /// A server as it answers.
@@ -66,8 +65,8 @@ pub async fn server(server: &Server, database: Option<&str>) -> PgResult<ServerF
 /// Looks whether all of `database` may be read, as a dump of it would; returns how many tables it has.
 ///
 /// # Errors
-/// What a dump refuses before it copies the first row: [`PgError::Refused`] naming what cannot be read,
-/// [`PgError::Confirm`] where there is nothing, connection errors.
+/// What a dump refuses before it copies the first row: [`PgError::Unreadable`] and [`PgError::RowsHidden`] naming what
+/// cannot be read, [`PgError::Confirm`] where there is nothing, connection errors.
 pub async fn dumpable(server: &Server, database: &str) -> PgResult<u64> {
     Box::pin(dump::count_readable(server, &DumpOptions::new(database))).await
 }

@@ -56,4 +56,4 @@ pub use backup_core::run::{self, Run};
 
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;
-pub use error::{PgError, PgResult};
+pub use error::{Obstacle, PgError, PgResult, Problem};

@@ -1,8 +1,7 @@
 //! What the role is allowed to do on a server, and the state of the databases involved: checked before anything is created,
 //! by a plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] does the I/O.
 
-use crate::error::{PgError, PgResult};
-use crate::restore::Problem;
+use crate::error::{Obstacle, PgResult, Problem};
 use crate::settings::DatabaseSettings;
 
 /// Databases that every server has for its own upkeep, and that programs connect to first.
@@ -55,16 +54,16 @@ impl Standing {
 
     /// What stands against an undertaking.
     pub(crate) fn problems(&self, server: &str, what: Undertaking<'_>) -> Vec<Problem> {
-        let problem = |what: String, help: &str| Problem { what, help: help.to_owned() };
         let mut problems: Vec<Problem> = maintenance(what.target).into_iter().collect();
         if self.is_standby {
-            problems.push(problem(format!("{server} is a standby"), "restore on its primary"));
+            problems.push(Problem::new(Obstacle::Standby, format!("{server} is a standby"), "restore on its primary"));
         }
         if !what.replaces {
             return problems;
         }
         if !self.may_create && !self.is_superuser {
             problems.push(Problem {
+                obstacle: Obstacle::MissingPrivilege,
                 what: format!("the role `{}` cannot create databases", self.role),
                 help: format!("run `ALTER ROLE \"{}\" CREATEDB`, or connect as another role", self.role),
             });
@@ -72,6 +71,7 @@ impl Standing {
         let involved = [Some(what.target), what.source].into_iter().flatten().filter_map(|name| self.known(name));
         for known in involved.filter(|known| !known.is_ours) {
             problems.push(Problem {
+                obstacle: Obstacle::MissingPrivilege,
                 what: format!(
                     "`{}` is owned by `{}`, and the role `{}` is not a member of it",
                     known.name, known.owner, self.role
@@ -81,14 +81,15 @@ impl Standing {
         }
         let Some(target) = self.known(what.target) else { return problems };
         if target.is_template && maintenance(what.target).is_none() {
-            problems.push(problem(
+            problems.push(Problem::new(
+                Obstacle::SystemDatabase,
                 format!("`{}` is a template database", target.name),
-                "choose another database with \
-                                           --into",
+                "choose another database with --into",
             ));
         }
         if target.prepared > 0 {
             problems.push(Problem {
+                obstacle: Obstacle::PreparedTransactions,
                 what: format!(
                     "`{}` has {} prepared transactions, which would keep it from being renamed",
                     target.name, target.prepared
@@ -99,6 +100,7 @@ impl Standing {
         if target.replication != (0, 0) && !what.force {
             let (slots, subscriptions) = target.replication;
             problems.push(Problem {
+                obstacle: Obstacle::Replication,
                 what: format!(
                     "logical replication is bound to `{}` ({slots} slots, {subscriptions} subscriptions)",
                     target.name
@@ -111,34 +113,38 @@ impl Standing {
 
     /// Why a database cannot be dropped, nothing if it can.
     pub(crate) fn refuse_drop(&self, server: &str, name: &str) -> PgResult<()> {
-        let refused =
-            |what: String, help: &str| Err(PgError::Refused { what, help: format!("{help}; nothing was changed") });
+        let by_hand =
+            |what: String| Err(Problem::new(Obstacle::SystemDatabase, what, "drop it by hand if you must").refusal());
         if let Some(problem) = maintenance(name) {
-            return refused(problem.what, "drop it by hand if you must");
+            return by_hand(problem.what);
         }
         if self.known(name).is_some_and(|known| known.is_template) {
-            return refused(format!("`{name}` is a template database"), "drop it by hand if you must");
+            return by_hand(format!("`{name}` is a template database"));
         }
         self.refuse_change(server, name)
     }
 
     /// Why a database cannot be renamed, opened or dropped, nothing if it can.
     pub(crate) fn refuse_change(&self, server: &str, name: &str) -> PgResult<()> {
-        let (what, help) = match self.known(name) {
-            _ if self.is_standby => (format!("{server} is a standby"), "go to its primary"),
-            Some(known) if !known.is_ours => (
+        let problem = match self.known(name) {
+            _ if self.is_standby => {
+                Problem::new(Obstacle::Standby, format!("{server} is a standby"), "go to its primary")
+            }
+            Some(known) if !known.is_ours => Problem::new(
+                Obstacle::MissingPrivilege,
                 format!("`{name}` is owned by `{}`, and the role `{}` is not a member of it", known.owner, self.role),
                 "connect as its owner",
             ),
             _ => return Ok(()),
         };
-        Err(PgError::Refused { what, help: format!("{help}; nothing was changed") })
+        Err(problem.refusal())
     }
 }
 
 /// Restores and copies leave these alone, always: everybody's programs, ours among them, connect to them.
 fn maintenance(name: &str) -> Option<Problem> {
     MAINTENANCE.contains(&name).then(|| Problem {
+        obstacle: Obstacle::SystemDatabase,
         what: format!("`{name}` is a maintenance database, which programs connect to first"),
         help: "choose another database with --into".to_owned(),
     })
@@ -167,11 +173,13 @@ pub(crate) fn locale_problem(settings: &DatabaseSettings, there: &Locales) -> Op
     } else {
         return None;
     };
-    Some(Problem { what, help: "install it there, or restore on a server that has it".to_owned() })
+    Some(Problem::new(Obstacle::MissingOnServer, what, "install it there, or restore on a server that has it"))
 }
 
 #[cfg(test)]
 mod tests {
+    use backup_core::Failure;
+
     use super::*;
 
     fn standing() -> Standing {
@@ -233,9 +241,10 @@ mod tests {
         standing().refuse_drop("h:1", "shop").unwrap();
         standing().refuse_drop("h:1", "unknown").unwrap();
         for name in ["postgres", "template1", "theirs"] {
-            assert!(matches!(standing().refuse_drop("h:1", name), Err(PgError::Refused { .. })), "{name}");
+            assert!(standing().refuse_drop("h:1", name).is_err(), "{name}");
         }
-        assert!(Standing { is_standby: true, ..standing() }.refuse_drop("h:1", "shop").is_err());
+        let standby = Standing { is_standby: true, ..standing() };
+        assert_eq!(standby.refuse_drop("h:1", "shop").unwrap_err().code(), "pg::standby");
     }
 
     #[test]

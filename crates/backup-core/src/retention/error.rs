@@ -1,5 +1,7 @@
 //! Why no retention plan was made.
 
+use crate::failure::Failure;
+
 /// Why no retention plan was made. Nothing is deleted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -23,26 +25,13 @@ pub enum RetentionError {
     },
 }
 
-impl RetentionError {
-    /// A short name of what happened, which stays the same from version to version.
-    #[must_use]
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::NoRule => "retention::no_rule",
-            Self::Invalid { .. } => "retention::invalid",
-            Self::DuplicateId { .. } => "retention::duplicate_id",
-        }
-    }
-
-    /// The next thing to do, and what is still safe, where there is something to say.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        match self {
-            Self::NoRule => {
-                Some("say what to keep, such as `--keep-daily 7 --keep-weekly 4`, and check the plan with `-n`")
-            }
-            Self::DuplicateId { .. } => Some("compare both with `lastgood pg show`, and remove the copy"),
-            _ => None,
-        }
+impl Failure for RetentionError {
+    crate::failure_kinds! {
+        []
+        NoRule: "retention::no_rule", RetentionRefused, permanent, "no retention rule was given, or only rules that keep nothing",
+            "say what to keep, such as `--keep-daily 7 --keep-weekly 4`, and check the plan with `-n`";
+        Invalid: "retention::invalid", Usage, permanent, "a retention rule cannot be used";
+        DuplicateId: "retention::duplicate_id", RetentionRefused, permanent, "two backups have the same id",
+            "compare both with `lastgood pg show`, and remove the copy";
     }
 }

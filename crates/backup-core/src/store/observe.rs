@@ -16,6 +16,7 @@ use super::{
     UnfinishedUpload, Verb,
 };
 use crate::digest::Sha256Digest;
+use crate::failure::Failure as _;
 use crate::key::Key;
 use crate::units;
 
@@ -118,7 +119,7 @@ impl Request {
             Ok(_) => "ok",
             Err(error) => {
                 self.traffic.cell(self.verb).failed.fetch_add(1, Ordering::Relaxed);
-                error.error_code()
+                error.code()
             }
         };
         result
@@ -137,7 +138,7 @@ impl Request {
                 self.traffic.cell(self.verb).bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             }
             Err(error) => {
-                self.outcome = error.error_code();
+                self.outcome = error.code();
                 self.traffic.cell(self.verb).failed.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
+use crate::failure::Failure;
 use crate::key::Key;
 use crate::progress::SharedProgress;
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use backup_core::failure::{self, FailureKind};
 use clap::Command;
 use pg_clone::adapters::libpq::{SETTINGS, Treatment};
 
@@ -22,7 +23,13 @@ pub(super) fn run(out: &Path, context: &Context) -> CliResult<Exit> {
         source,
     };
     fs::create_dir_all(out).map_err(unwritable)?;
-    for (name, text) in [("cli.md", commands()), ("env.md", variables()), ("exit-codes.md", exit_codes())] {
+    let pages = [
+        ("cli.md", commands()),
+        ("env.md", variables()),
+        ("errors.md", errors(&failure::kinds_of::<CliError>())),
+        ("exit-codes.md", exit_codes()),
+    ];
+    for (name, text) in pages {
         fs::write(out.join(name), text).map_err(unwritable)?;
     }
     context.printer.note(&format!("wrote the reference to `{}`", out.display()));
@@ -101,4 +108,107 @@ fn exit_codes() -> String {
         text.push_str(&format!("| {} | {meaning} |\n", exit.code()));
     }
     text
+}
+
+/// Every error that a command can end with: what it contains, the command's own error type contains as well.
+fn errors(kinds: &[FailureKind]) -> String {
+    let mut text = "# Errors\n\nMade by `lastgood reference`; do not edit. A code stands in brackets before its message, and in the `code` of \
+                    the JSON line ([json.md](../json.md)); it stays the same from version to version. The class is what a \
+                    Rust program asks an error for (`Failure::class`), with the exit code that the command ends with \
+                    ([exit-codes.md](exit-codes.md)). The message names what it is about and can know better what to do. \
+                    Where *passing* stands, the same command may succeed later; a code that stands nowhere here is one of \
+                    a newer version.\n"
+        .to_owned();
+    let mut group = "";
+    for kind in kinds {
+        let of = kind.code.split("::").next().unwrap_or_default();
+        if of != group {
+            group = of;
+            let title = group_title(group);
+            text.push_str(&format!(
+                "\n## {title}\n\n| code | class and exit code | what happened | what to do |\n|---|---|---|---|\n"
+            ));
+        }
+        let passing = if kind.is_permanent { "" } else { ", *passing*" };
+        text.push_str(&format!(
+            "| `{}` | `{:?}`, {}{passing} | {} | {} |\n",
+            kind.code,
+            kind.class,
+            Exit::from(kind.class).code(),
+            kind.meaning,
+            kind.remedy.unwrap_or_default()
+        ));
+    }
+    text
+}
+
+/// What the codes that begin so are about.
+fn group_title(group: &str) -> &str {
+    match group {
+        "app" => "`app`: records",
+        "cli" => "`cli`: the command line",
+        "core" => "`core`: backups of any kind",
+        "dict" => "`dict`: in-memory stores",
+        "format" => "`format`: manifests and other stored documents",
+        "pg" => "`pg`: PostgreSQL",
+        "retention" => "`retention`: retention rules",
+        "store" => "`store`: the location",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// The folder of the committed pages.
+    fn docs() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+    }
+
+    #[test]
+    fn no_two_errors_have_one_code_and_every_code_is_documented_once() {
+        let kinds = failure::kinds_of::<CliError>();
+        let page = fs::read_to_string(docs().join("reference/errors.md")).unwrap();
+        let mut seen = BTreeSet::new();
+        for kind in &kinds {
+            assert!(seen.insert(kind.code), "`{}` is the code of two errors", kind.code);
+            let row = format!("| `{}` | `{:?}`, {}", kind.code, kind.class, Exit::from(kind.class).code());
+            assert_eq!(page.matches(&row).count(), 1, "`{}` in docs/reference/errors.md", kind.code);
+            for text in [kind.meaning, kind.remedy.unwrap_or_default()] {
+                assert!(!text.contains(['|', '\n']), "`{}`: {text} breaks the table", kind.code);
+            }
+        }
+        // One of each type, so that none of them is left out of the others.
+        for code in [
+            "app::names",
+            "cli::usage",
+            "core::taken",
+            "dict::gap",
+            "format::newer",
+            "pg::lock_table_full",
+            "pg::standby",
+        ] {
+            assert!(seen.contains(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_error_that_a_page_shows_is_one_of_ours() {
+        let known: BTreeSet<&str> = failure::kinds_of::<CliError>().iter().map(|kind| kind.code).collect();
+        let mut shown = 0;
+        for page in ["json.md", "guides/postgres.md", "guides/objects.md"] {
+            let text = fs::read_to_string(docs().join(page)).unwrap();
+            for (before, after) in [("error[", ']'), ("\"code\": \"", '"')] {
+                for code in text.split(before).skip(1).filter_map(|rest| rest.split(after).next()) {
+                    assert!(known.contains(code), "`{code}` in {page}");
+                    shown += 1;
+                }
+            }
+        }
+        assert!(shown > 2, "{shown}");
+    }
 }

@@ -1,8 +1,9 @@
 //! Errors as texts (what happened, why, and what to do next) and as JSON lines.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 
-use miette::Diagnostic as _;
+use backup_core::Failure as _;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -17,7 +18,7 @@ const CAUSES_MAX: usize = 16;
 struct Report {
     event: &'static str,
     exit: u8,
-    code: String,
+    code: &'static str,
     message: String,
     causes: Vec<String>,
     help: Option<String>,
@@ -63,10 +64,10 @@ impl Report {
         Self {
             event: "exit_error",
             exit: exit.code(),
-            code: error.code().map_or_else(|| "unknown".to_owned(), |code| code.to_string()),
+            code: error.code(),
             message,
             causes,
-            help: error.help().map(|help| help.to_string()).filter(|help| !help.trim().is_empty()),
+            help: error.remedy().map(Cow::into_owned).filter(|help| !help.trim().is_empty()),
         }
     }
 

@@ -116,9 +116,8 @@ pub(crate) async fn table_sources(client: &impl GenericClient, relations: &[&Rel
     relations
         .iter()
         .map(|relation| {
-            let row = found.remove(&relation.oid).ok_or_else(|| PgError::Refused {
+            let row = found.remove(&relation.oid).ok_or_else(|| PgError::TablesChanging {
                 what: format!("the table `{}` vanished while its columns were read", relation.label()),
-                help: "run the dump again".to_owned(),
             })?;
             Ok(TableSource {
                 oid: relation.oid,

@@ -264,7 +264,7 @@ impl Server {
 /// Whether it is this database that does not let us in, and another may.
 fn not_that_database(error: &PgError) -> bool {
     match error {
-        PgError::NoDatabase { .. } | PgError::Refused { .. } => true,
+        PgError::NoDatabase { .. } | PgError::Closed { .. } => true,
         PgError::Unreachable { source, .. } => {
             let code = source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
             // insufficient_privilege, and invalid_authorization_specification: pg_hba.conf has rules by database.

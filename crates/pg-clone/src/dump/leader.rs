@@ -120,9 +120,8 @@ pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<(Se
 
 /// The tables change all the time.
 pub(crate) fn changing(options: &DumpOptions) -> PgError {
-    PgError::Refused {
+    PgError::TablesChanging {
         what: format!("the tables of `{}` change faster than they can be locked", options.database),
-        help: "nothing was written. Run the dump again when no migration is running".to_owned(),
     }
 }
 
@@ -249,12 +248,7 @@ pub(crate) fn explained(error: PgError) -> PgError {
     if !is_full {
         return error;
     }
-    PgError::Refused {
-        what: "the server's lock table is too small for so many tables".to_owned(),
-        help: "nothing was published. Raise max_locks_per_transaction in postgresql.conf (twice the number of tables, \
-               divided by max_connections, is enough) and restart the server"
-            .to_owned(),
-    }
+    PgError::LockTableFull
 }
 
 async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
@@ -273,10 +267,7 @@ async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
         Some(rows.iter().map(|row| format!("pid {}", row.get::<_, i32>(0))).collect::<Vec<_>>().join(", "))
     };
     let holders = holders.await.filter(|text| !text.is_empty()).unwrap_or_else(|| "another session".to_owned());
-    PgError::Refused {
-        what: format!("{holders} holds an exclusive lock on a table of the dump for longer than the lock timeout"),
-        help: "nothing was written. Wait for it, end it, or raise --lock-timeout".to_owned(),
-    }
+    PgError::TableLocked { holders }
 }
 
 async fn export_snapshot(session: &Session) -> PgResult<String> {
@@ -304,7 +295,7 @@ mod tests {
     fn a_full_lock_table_is_told_from_other_failures() {
         let said = |help: &str| PgError::Tool { program: "pg_dump".into(), how: "failed".into(), help: help.into() };
         let full = "ERROR:  out of shared memory\nHINT:  You might need to increase max_locks_per_transaction.";
-        assert!(matches!(explained(said(full)), PgError::Refused { .. }));
+        assert!(matches!(explained(said(full)), PgError::LockTableFull));
         assert!(matches!(explained(said("ERROR:  out of memory")), PgError::Tool { .. }));
         let sql = |sqlstate: &str, message: &str| PgError::Sql {
             doing: "locking".into(),
@@ -312,7 +303,7 @@ mod tests {
             sqlstate: sqlstate.into(),
             help: None,
         };
-        assert!(matches!(explained(sql("53200", full)), PgError::Refused { .. }));
+        assert!(matches!(explained(sql("53200", full)), PgError::LockTableFull));
         assert!(matches!(explained(sql("53200", "out of memory")), PgError::Sql { .. }));
     }
 }

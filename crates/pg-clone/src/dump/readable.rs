@@ -50,20 +50,10 @@ pub(crate) async fn check(client: &impl GenericClient, selection: &Selection) ->
 
 fn verdict(forbidden: &[String], hidden: &[String]) -> PgResult<()> {
     if !forbidden.is_empty() {
-        return Err(PgError::Refused {
-            what: format!("no permission to read {}", names(forbidden)),
-            help: "nothing was written. Grant SELECT on them and USAGE on their schemas to the dumping role (or the \
-                   role pg_read_all_data), or leave out tables with --exclude-table"
-                .to_owned(),
-        });
+        return Err(PgError::Unreadable { tables: names(forbidden) });
     }
     if !hidden.is_empty() {
-        return Err(PgError::Refused {
-            what: format!("row security would hide rows of {}", names(hidden)),
-            help: "nothing was written. Dump as the tables' owner (and not under FORCE ROW LEVEL SECURITY) or as a \
-                   role with BYPASSRLS, or leave out their rows with --exclude-table-data"
-                .to_owned(),
-        });
+        return Err(PgError::RowsHidden { tables: names(hidden) });
     }
     Ok(())
 }

@@ -126,10 +126,7 @@ impl Running {
         run: &Run,
     ) -> PgResult<Part> {
         let archive = async {
-            self.archive.await.map_err(|error| PgError::Refused {
-                what: format!("dumping the schema died: {error}"),
-                help: "this is unexpected: please report it; nothing was published".to_owned(),
-            })?
+            self.archive.await.map_err(|error| PgError::died("dumping the schema", &error, "nothing was published"))?
         };
         let archive = run.or_cancelled(archive).await?;
         let key = dump.join(SCHEMA_NAME)?;
@@ -240,10 +237,7 @@ fn lock_race(said: &str) -> Option<PgError> {
 }
 
 fn too_large(database: &str) -> PgError {
-    PgError::Refused {
-        what: format!("the schema of `{database}` takes more than {} MiB", ARCHIVE_BYTES_MAX >> 20),
-        help: "nothing was published. Leave out tables with --exclude-table".to_owned(),
-    }
+    PgError::SchemaTooLarge { database: database.to_owned(), mib_max: ARCHIVE_BYTES_MAX >> 20 }
 }
 
 fn read_failed(tool: &Tool, error: &std::io::Error) -> PgError {

@@ -236,7 +236,10 @@ async fn copy_rows(work: Arc<Work>, run: &Run) -> PgResult<Copied> {
 async fn gather(workers: &mut JoinSet<PgResult<worker::Written>>, run: &Run) -> PgResult<worker::Written> {
     let mut all = Ok(worker::Written::default());
     while let Some(written) = workers.join_next().await {
-        match (written.unwrap_or_else(|error| Err(worker_died(&error))), &mut all) {
+        match (
+            written.unwrap_or_else(|error| Err(PgError::died("a worker", &error, "nothing was published"))),
+            &mut all,
+        ) {
             (Ok(written), Ok(all)) => {
                 all.tables.extend(written.tables);
                 all.slices.extend(written.slices);
@@ -252,11 +255,4 @@ async fn gather(workers: &mut JoinSet<PgResult<worker::Written>>, run: &Run) -> 
         }
     }
     all
-}
-
-fn worker_died(error: &tokio::task::JoinError) -> PgError {
-    PgError::Refused {
-        what: format!("a worker died: {error}"),
-        help: "this is unexpected: please report it; nothing was published".to_owned(),
-    }
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 use tokio_postgres::error::SqlState;
 
 use crate::adapters::connection::{Server, Session};
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::state::{Live, State};
 use crate::live::swap::moves::{Move, Switch};
 use crate::live::swap::others::MAY_END;
@@ -90,10 +90,7 @@ pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgRe
 }
 
 fn died() -> PgError {
-    PgError::Refused {
-        what: "the swap ended unexpectedly".to_owned(),
-        help: "please report this; run `lastgood pg recover` to finish or undo it".to_owned(),
-    }
+    PgError::internal("the swap ended unexpectedly", "run `lastgood pg recover` to finish or undo it")
 }
 
 impl Swap {
@@ -136,10 +133,12 @@ impl Swap {
             .map_err(|error| PgError::sql("looking at the live database", error))?;
         let Some(row) = row else { return Ok(None) };
         if row.get(2) {
-            return Err(PgError::Refused {
-                what: format!("`{}` is a template database", self.target),
-                help: "nothing was changed. Restore into another database with --into".to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::SystemDatabase,
+                format!("`{}` is a template database", self.target),
+                "restore into another database with --into",
+            )
+            .refusal());
         }
         Ok(Some(Live { oid: row.get(0), allow_connections: row.get(1) }))
     }
@@ -159,21 +158,20 @@ impl Swap {
         let [prepared, slots, subscriptions]: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
         let target = &self.target;
         if prepared > 0 {
-            return Err(PgError::Refused {
-                what: format!(
-                    "`{target}` has {prepared} prepared transactions, which would keep it from being renamed"
-                ),
-                help: "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts); nothing was changed"
-                    .to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::PreparedTransactions,
+                format!("`{target}` has {prepared} prepared transactions, which would keep it from being renamed"),
+                "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)",
+            )
+            .refusal());
         }
         if slots + subscriptions > 0 && !self.force {
-            return Err(PgError::Refused {
-                what: format!(
-                    "logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"
-                ),
-                help: "nothing was changed. Drop the slots and subscriptions, or use --force".to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::Replication,
+                format!("logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"),
+                "drop the slots and subscriptions, or use --force",
+            )
+            .refusal());
         }
         Ok(())
     }
@@ -246,10 +244,7 @@ impl Swap {
             match error.code().map(SqlState::code) {
                 Some(TOOK_TOO_LONG) if timeouts.peek().is_some() => {}
                 Some(NAMES_CHANGED) => {
-                    return Err(PgError::Refused {
-                        what: format!("`{}` was replaced by somebody else at the same time", self.target),
-                        help: "nothing was changed. Run the restore again".to_owned(),
-                    });
+                    return Err(PgError::Replaced { database: self.target.clone() });
                 }
                 _ => return Err(PgError::sql("exchanging the names", error)),
             }
@@ -309,7 +304,7 @@ async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgRes
         ended.extend(of_target.map(|row| row.get::<_, i32>(0)));
         if Instant::now() > deadline {
             let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
-            return Err(PgError::Refused {
+            return Err(PgError::InUse {
                 what: format!("server processes {} do not end", pids.join(", ")),
                 help:
                     "the live database is unchanged and accepts connections again. End them and run the restore again"

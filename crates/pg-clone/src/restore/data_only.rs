@@ -15,7 +15,7 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::copy_out::SESSION_SETTINGS;
 use crate::adapters::{standing, target};
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::recover;
 use crate::live::target_lock::TargetLock;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
@@ -23,7 +23,6 @@ use crate::restore::load::{connect, load_within};
 use crate::restore::loading::Load;
 use crate::restore::plan::RestorePlan;
 use crate::restore::prepared::Restore;
-use crate::restore::problem::Problem;
 use crate::restore::report::RestoreReport;
 use crate::restore::{finish, select};
 use crate::stored::detail::DumpDetail;
@@ -62,6 +61,7 @@ pub(crate) async fn look(
 /// What stands against it where there is no database to put rows into.
 pub(crate) fn no_database(server: &str, target: &str) -> Problem {
     Problem {
+        obstacle: Obstacle::NoTarget,
         what: format!("a data-only restore needs an existing database, but there is no `{target}` on {server}"),
         help: "restore definitions and rows, without --data-only, or choose another database with --into".to_owned(),
     }
@@ -125,6 +125,7 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
 /// Of a single-file dump nobody knows where whose rows are.
 pub(crate) fn legacy() -> Problem {
     Problem {
+        obstacle: Obstacle::NotInDump,
         what: "a single-file dump of django-pgclone can be restored only as a whole".to_owned(),
         help: "restore it into another database with --into NAME, and copy what you need".to_owned(),
     }
@@ -172,10 +173,10 @@ async fn fill(
         .map_err(|error| PgError::sql("checking the foreign keys", error))?;
     execute(session, "putting triggers and foreign keys back", statements::tighten(&target)).await?;
     if target::behaviour(&**session, &held).await? != before {
-        return Err(PgError::Refused {
-            what: format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
-            help: "this is unexpected: please report it; everything was rolled back, nothing was changed".to_owned(),
-        });
+        return Err(PgError::internal(
+            format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
+            "everything was rolled back, nothing was changed",
+        ));
     }
     run.step("data_only.compare", &format!("{} tables", detail.tables.len()));
     for table in compare::compare(session, load, &target).await? {
@@ -196,11 +197,7 @@ async fn refuse_unchecked(session: &Session) -> PgResult<()> {
     if row.get::<_, &str>(0) != "replica" {
         return Ok(());
     }
-    Err(PgError::Refused {
-        what: "foreign keys are switched off for this session: `session_replication_role` is `replica`".to_owned(),
-        help: "nothing was changed. Reset it (ALTER DATABASE or ALTER ROLE … RESET session_replication_role)"
-            .to_owned(),
-    })
+    Err(PgError::ForeignKeysOff)
 }
 
 /// Rows, values of sequences, large objects.
@@ -216,7 +213,7 @@ async fn rows(session: &Session, load: &Load, detail: &DumpDetail, options: &Res
     finish::set_sequences(session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("data_only.large_objects", &format!("{} objects", objects.count));
-        let into = finish::Into::Live { replaced: options.replace_rows };
+        let into = finish::Destination::Live { replaced: options.replace_rows };
         finish::large_objects(load, session, objects, into, options).await?;
     }
     Ok(loaded.values().sum())
@@ -248,8 +245,10 @@ fn undone(error: PgError, database: &str) -> PgError {
         ),
         _ => "the rows do not fit, or the role lacks a privilege".to_owned(),
     };
-    PgError::Refused {
-        what: format!("{doing} failed: {message}"),
+    PgError::RolledBack {
+        doing,
+        message,
+        sqlstate,
         help: format!("{help}; everything was rolled back, nothing was changed"),
     }
 }
@@ -257,17 +256,15 @@ fn undone(error: PgError, database: &str) -> PgError {
 /// A refused COMMIT changes nothing; whether a lost one did, nobody can tell from here.
 fn not_committed(database: &str, error: tokio_postgres::Error) -> PgError {
     match PgError::sql("committing the rows", error) {
-        PgError::Lost { source, .. } => PgError::Refused {
-            what: format!("the connection was lost while the rows of `{database}` were committed: {source}"),
-            help: "either all rows were restored or none: check one of the tables, and if none were, run it again"
-                .to_owned(),
-        },
+        PgError::Lost { source, .. } => PgError::Uncertain { database: database.to_owned(), source },
         error => undone(error, database),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use backup_core::Failure;
+
     use super::*;
 
     #[test]
@@ -279,8 +276,9 @@ mod tests {
             help: None,
         };
         for (sqlstate, expected) in [("23503", "--table"), ("55P03", "30 s"), ("22P02", "do not fit")] {
-            let PgError::Refused { what, help } = undone(sql(sqlstate), "shop") else { panic!("{sqlstate}") };
-            assert_eq!(what, "checking the foreign keys failed: it is broken");
+            let error = undone(sql(sqlstate), "shop");
+            assert_eq!(error.to_string(), "checking the foreign keys failed: it is broken");
+            let help = error.remedy().unwrap();
             assert!(help.contains(expected) && help.ends_with("nothing was changed"), "{help}");
         }
         assert!(matches!(undone(PgError::Interrupted, "shop"), PgError::Interrupted));
@@ -293,7 +291,7 @@ mod tests {
             error.to_string(),
             "the rows in `shop` would differ from the dump: `public.t` holds 60 rows, not 90"
         );
-        let help = miette::Diagnostic::help(&error).map(|help| help.to_string()).unwrap_or_default();
+        let help = error.remedy().unwrap_or_default();
         assert!(help.contains("nothing was changed"), "{help}");
     }
 }

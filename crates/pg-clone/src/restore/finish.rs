@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::ident::{quote_ident, quote_literal};
 use crate::restore::load::{connect, copy_in};
 use crate::restore::loading::Load;
@@ -50,7 +50,7 @@ pub(crate) async fn set_sequences(session: &Session, sequences: &[SequenceState]
 
 /// Where large objects go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum Destination {
     /// A database that holds none yet, in transactions of their own.
     NewDatabase,
     /// A live database, within the session's transaction; the live ones of the same numbers go if they are `replaced`.
@@ -65,7 +65,7 @@ pub(crate) async fn large_objects(
     load: &Load,
     session: &Session,
     objects: &LargeObjects,
-    into: Into,
+    into: Destination,
     options: &RestoreOptions,
 ) -> PgResult<()> {
     let doing = "restoring the large objects";
@@ -79,7 +79,7 @@ pub(crate) async fn large_objects(
         .map_err(sql)?;
     let metadata = "COPY pg_temp.lastgood_lo FROM STDIN";
     copy_in(load, session, metadata, &objects.metadata.frames, doing).await?;
-    if let Into::Live { replaced } = into {
+    if let Destination::Live { replaced } = into {
         make_room(session, replaced).await?;
     }
     let created = session
@@ -93,8 +93,8 @@ pub(crate) async fn large_objects(
     for frames in objects.slices.frames.chunk_by(|a, b| a.part == b.part && a.offset + a.length == b.offset) {
         for frames in frames.chunks(SLICE_FRAMES) {
             let (begin, end) = match into {
-                Into::NewDatabase => ("BEGIN", "COMMIT"),
-                Into::Live { .. } => ("", "TRUNCATE pg_temp.lastgood_lo_slice"),
+                Destination::NewDatabase => ("BEGIN", "COMMIT"),
+                Destination::Live { .. } => ("", "TRUNCATE pg_temp.lastgood_lo_slice"),
             };
             session.batch_execute(begin).await.map_err(sql)?;
             copy_in(load, session, "COPY pg_temp.lastgood_lo_slice FROM STDIN", frames, doing).await?;
@@ -102,7 +102,7 @@ pub(crate) async fn large_objects(
             session.batch_execute(&format!("{put}; {end}")).await.map_err(sql)?;
         }
     }
-    if let Into::Live { .. } = into {
+    if let Destination::Live { .. } = into {
         check_large_objects(session, &objects.slices).await?;
     }
     session.batch_execute(&attributes(options)).await.map_err(sql)
@@ -120,15 +120,16 @@ async fn make_room(session: &Session, replaced: bool) -> PgResult<()> {
     let row = session.query_one(&format!("SELECT count(*), min(l.oid) {taken}"), &[]).await.map_err(sql)?;
     match row.get::<_, i64>(0) {
         0 => Ok(()),
-        count => Err(PgError::Refused {
-            what: format!(
+        count => Err(Problem::new(
+            Obstacle::RowsInTheWay,
+            format!(
                 "{count} of the dump's large objects have numbers that are already in use, the first is {}",
                 row.get::<_, Option<u32>>(1).unwrap_or_default()
             ),
-            help: "nothing was changed. Replace them, and the rows of the selected tables, with --replace-rows, or \
-                   leave out large objects with --table or --schema"
-                .to_owned(),
-        }),
+            "replace them, and the rows of the selected tables, with --replace-rows, or leave out large objects with \
+             --table or --schema",
+        )
+        .refusal()),
     }
 }
 
@@ -243,10 +244,7 @@ pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, job
     }
     let joined = async {
         while let Some(result) = workers.join_next().await {
-            result.map_err(|error| PgError::Refused {
-                what: format!("a worker died: {error}"),
-                help: "this is unexpected: please report it; the live database was not touched".to_owned(),
-            })??;
+            result.map_err(|error| PgError::died("a worker", &error, "the live database was not touched"))??;
         }
         Ok(())
     };

@@ -44,10 +44,8 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
     let mut loaded = BTreeMap::new();
     let gathered = async {
         while let Some(result) = workers.join_next().await {
-            let rows = result.map_err(|error| PgError::Refused {
-                what: format!("a worker died: {error}"),
-                help: "this is unexpected: please report it; the live database was not touched".to_owned(),
-            })??;
+            let rows =
+                result.map_err(|error| PgError::died("a worker", &error, "the live database was not touched"))??;
             for (table, rows) in rows {
                 *loaded.entry(table).or_default() += rows;
             }

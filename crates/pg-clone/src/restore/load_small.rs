@@ -100,7 +100,9 @@ async fn read(load: &Load, batch: &LoadBatch) -> PgResult<Vec<Bytes>> {
         let unit = |frames: &Vec<Frame>| frames.iter().map(|frame| frame_of(&stored, range.start, frame)).collect();
         frames.iter().map(unit).collect::<Result<Vec<Vec<Bytes>>, String>>()
     });
-    let unpacked = unpacked.await.map_err(|error| load.damaged(error.to_string()))?;
+    let unpacked = unpacked
+        .await
+        .map_err(|error| PgError::died("unpacking frames", &error, "the live database was not touched"))?;
     let unpacked = unpacked.map_err(|what| load.damaged(format!("`{key}` {what}")))?;
     Ok(unpacked.into_iter().map(joined).collect())
 }

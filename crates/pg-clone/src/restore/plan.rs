@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{PgError, PgResult, Problem};
 use crate::hook::PlannedHook;
 use crate::live::local::CopyChange;
 use crate::restore::data_only::DataPlan;
-use crate::restore::problem::{Problem, Replaced, refuse_unconfirmed};
+use crate::restore::problem::{Replaced, refuse_unconfirmed};
 use crate::restore::selection::Chosen;
 use crate::stored::detail::DumpDetail;
 
@@ -89,10 +89,10 @@ impl RestorePlan {
     pub(crate) fn legacy_object(&self) -> PgResult<&Key> {
         match &self.source {
             Source::Legacy(key) => Ok(key),
-            Source::Ours(_) => Err(PgError::Refused {
-                what: format!("`{}` is not a single-file dump", self.key),
-                help: "this is unexpected: please report it".to_owned(),
-            }),
+            Source::Ours(_) => Err(PgError::internal(
+                format!("`{}` is not a single-file dump", self.key),
+                "the live database was not touched",
+            )),
         }
     }
 
@@ -110,10 +110,7 @@ impl RestorePlan {
 
     /// The error that `problem` is.
     pub(crate) fn refusal(&self, problem: &Problem) -> PgError {
-        PgError::Refused {
-            what: format!("`{}` cannot be restored: {}", self.key, problem.what),
-            help: format!("{}; nothing was changed", problem.help),
-        }
+        problem.against(&format!("`{}` cannot be restored", self.key))
     }
 
     /// Whether only rows are put into a live database.

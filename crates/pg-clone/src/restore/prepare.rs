@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::hook::RESTORE_POINTS;
 use crate::live::local;
 use crate::live::recover;
@@ -18,7 +18,7 @@ use crate::restore::extensions;
 use crate::restore::messages::MANAGED_ROLES;
 use crate::restore::plan::{RestorePlan, Source};
 use crate::restore::prepared::Restore;
-use crate::restore::problem::{Problem, Replaced, name_problem};
+use crate::restore::problem::{Replaced, name_problem};
 use crate::restore::select;
 use crate::run::Run;
 use crate::standing::{Undertaking, locale_problem};
@@ -228,6 +228,7 @@ async fn problems(
     let mut problems = Vec::new();
     if server_major < detail.server.major() {
         problems.push(Problem {
+            obstacle: Obstacle::OlderServer,
             what: format!(
                 "it was taken from PostgreSQL {}, but the server has PostgreSQL {server_major}",
                 detail.server.major()
@@ -247,6 +248,7 @@ async fn problems(
     .await?;
     if !missing.is_empty() {
         problems.push(Problem {
+            obstacle: Obstacle::MissingOnServer,
             what: format!("the server does not offer the extensions {}", missing.join(", ")),
             help: "install their packages on the server".to_owned(),
         });
@@ -258,6 +260,7 @@ async fn problems(
         let missing = missing_roles(admin, &roles).await?;
         if !missing.is_empty() {
             problems.push(Problem {
+                obstacle: Obstacle::MissingOnServer,
                 what: format!("the roles {} do not exist on the server", missing.join(", ")),
                 help: "create them (`CREATE ROLE name`), or skip owners and privileges with --no-owner --no-acl"
                     .to_owned(),

@@ -1,10 +1,10 @@
-//! What stands against a restore, and what it would replace.
+//! What a restore would replace, and who has to agree to it.
 
 use backup_core::units;
 use serde::Serialize;
 
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::local::NAME_BYTES_MAX;
 
 /// A live database that would be replaced.
@@ -14,15 +14,6 @@ pub struct Replaced {
     pub bytes: u64,
     /// Sessions that would be disconnected.
     pub sessions: u64,
-}
-
-/// Something that stands against a restore.
-#[derive(Clone, Debug, Serialize)]
-pub struct Problem {
-    /// What.
-    pub what: String,
-    /// What to do.
-    pub help: String,
 }
 
 /// Nobody's live database is replaced unless its name was typed.
@@ -57,6 +48,7 @@ pub(crate) fn refuse_unconfirmed(
 /// The server would silently cut a longer name and hit another database.
 pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
+        obstacle: Obstacle::InvalidName,
         what: format!("the name `{target}` has {} bytes; it must have 1 to {NAME_BYTES_MAX}", target.len()),
         help: "choose a shorter name with --into".to_owned(),
     })

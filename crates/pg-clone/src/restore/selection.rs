@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::pattern::TablePattern;
 use crate::restore::archive_toc::Entry;
 use crate::stored::detail::{DumpDetail, TableDump};
@@ -233,13 +233,13 @@ fn refuse_without_rows(selection: &Selection, graph: &Graph<'_>, detail: &DumpDe
         selection.tables.iter().any(|pattern| pattern.matches(schema, name, *schema == VISIBLE_SCHEMA))
     });
     let Some((label, ..)) = named.or_else(|| without.first().filter(|_| with.is_empty())) else { return Ok(()) };
-    Err(PgError::Refused {
-        what: format!("the rows of `{label}` were left out of this dump"),
-        help:
-            "nothing was changed. Choose a dump that has them (`lastgood pg ls` shows which are complete), or restore \
-             only the definition with --schema-only"
-                .to_owned(),
-    })
+    Err(Problem::new(
+        Obstacle::NotInDump,
+        format!("the rows of `{label}` were left out of this dump"),
+        "choose a dump that has them (`lastgood pg ls` shows which are complete), or restore only the definition with \
+         --schema-only",
+    )
+    .refusal())
 }
 
 /// Sequences and materialized views that only rows do not touch. A sequence that belongs to a table without new rows stays

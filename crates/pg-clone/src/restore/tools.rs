@@ -62,8 +62,8 @@ pub(crate) enum Section {
 impl SchemaArchive {
     /// Takes the archive's bytes and reads its table of contents, before anything is created.
     pub(crate) async fn open(tool: Tool, bytes: &[u8], dump: &str, unwanted: &[ForeignKey]) -> PgResult<Self> {
-        let archive = ArchiveFile::new(bytes).map_err(|error| memory(&error))?;
-        let listed = list_archive(&tool, archive.path()).await.map_err(|error| memory(&error))?;
+        let archive = ArchiveFile::new(bytes).map_err(memory)?;
+        let listed = list_archive(&tool, archive.path()).await.map_err(memory)?;
         let listed = listed.map_err(|said| PgError::Integrity {
             dump: dump.to_owned(),
             what: format!("the schema archive cannot be read: {said}"),
@@ -73,7 +73,7 @@ impl SchemaArchive {
             .filter(|line| !line.starts_with(';') && !line.trim().is_empty())
             .map(ToOwned::to_owned)
             .collect();
-        let apart = indexes_apart(&tool, &archive, &contents).await.map_err(|error| memory(&error))?;
+        let apart = indexes_apart(&tool, &archive, &contents).await.map_err(memory)?;
         let unwanted =
             unwanted.iter().map(|key| format!("FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
         Ok(Self { tool, archive, contents, unwanted, apart, postponed: Mutex::default() })
@@ -105,7 +105,7 @@ impl SchemaArchive {
         if chosen.is_empty() {
             return Ok(Vec::new());
         }
-        let list = ArchiveFile::new(chosen.join("\n").as_bytes()).map_err(|error| memory(&error))?;
+        let list = ArchiveFile::new(chosen.join("\n").as_bytes()).map_err(memory)?;
         let environment = server.child_environment(database)?;
         let mut command = self.tool.command(&environment);
         command.arg("--use-list").arg(list.path());
@@ -124,7 +124,7 @@ impl SchemaArchive {
         let output = async {
             let mut child = self.tool.spawn(&mut command)?;
             let said = read_stderr(child.stderr.take()).await;
-            let status = child.wait().await.map_err(|error| memory(&error))?;
+            let status = child.wait().await.map_err(memory)?;
             Ok::<_, PgError>((status, said))
         };
         let (status, said) = output.await?;
@@ -296,15 +296,12 @@ async fn feed(
     let stderr = child.stderr.take();
     let (written, said) = tokio::join!(write, read_stderr(stderr));
     written?;
-    let status = child.wait().await.map_err(|error| memory(&error))?;
+    let status = child.wait().await.map_err(memory)?;
     Ok((status, said))
 }
 
-fn memory(error: &std::io::Error) -> PgError {
-    PgError::Refused {
-        what: format!("pg_restore cannot be run: {error}"),
-        help: "the live database was not touched".to_owned(),
-    }
+fn memory(source: std::io::Error) -> PgError {
+    PgError::Machine { what: "pg_restore cannot be run", safe: "the live database was not touched", source }
 }
 
 #[cfg(test)]

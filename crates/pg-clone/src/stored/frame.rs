@@ -142,10 +142,7 @@ fn new_context(level: i32) -> std::io::Result<zstd::bulk::Compressor<'static>> {
 }
 
 fn failed(error: &std::io::Error) -> PgError {
-    PgError::Refused {
-        what: format!("compressing rows failed: {error}"),
-        help: "this is unexpected: please report it".to_owned(),
-    }
+    PgError::internal(format!("compressing rows failed: {error}"), "nothing was published")
 }
 
 #[cfg(test)]

@@ -145,10 +145,8 @@ impl PackWriter {
         let Some(closing) = &mut self.closing else { return Ok(()) };
         let stored = (&mut closing.finish).await;
         let Some(ClosingPack { number, key, content_bytes, .. }) = self.closing.take() else { return Ok(()) };
-        let stored = stored.map_err(|error| PgError::Refused {
-            what: format!("closing `{key}` died: {error}"),
-            help: "this is unexpected: please report it; nothing was published".to_owned(),
-        })??;
+        let stored =
+            stored.map_err(|error| PgError::died(format!("closing `{key}`"), &error, "nothing was published"))??;
         self.done.push((
             number,
             Part {

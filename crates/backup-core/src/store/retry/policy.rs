@@ -8,6 +8,7 @@ use backon::BackoffBuilder;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
+use crate::failure::Failure;
 use crate::progress::{Event, SharedProgress};
 use crate::store::StoreResult;
 

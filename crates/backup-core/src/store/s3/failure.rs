@@ -250,6 +250,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Failure as _;
 
     fn mean(status: u16, code: &str, mode: Option<&PutMode>) -> StoreError {
         let place = Place::new("bucket", "team/shop").unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backup_core::error::Cause;
+use backup_core::failure::Reported;
 use backup_core::secret::redact_url;
 use backup_core::source::Identity;
 use futures::future::BoxFuture;
@@ -98,7 +99,7 @@ impl Connect for Login {
 
     fn connect(&self) -> BoxFuture<'_, Result<Connection, Cause>> {
         Box::pin(async {
-            let session: Connection = Box::new(self.server.connect(&self.database).await?);
+            let session: Connection = Box::new(self.server.connect(&self.database).await.map_err(Reported::cause)?);
             Ok(session)
         })
     }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pg_clone::Problem;
 use pg_clone::live::local::Effect;
 use pg_clone::live::recover::RecoverReport;
 use pg_clone::live::state::Action;
 use pg_clone::restore::selection::{Chosen, Consequence, Fate};
-use pg_clone::restore::{DataPlan, Problem, RestorePlan, RestoreReport};
+use pg_clone::restore::{DataPlan, RestorePlan, RestoreReport};
 
 use super::local::copy_changes;
 use super::{facts, hook_facts, hooks_ran, seconds};

@@ -141,9 +141,10 @@ fn private_passfile(password: Option<&Secret>) -> PgResult<ArchiveFile> {
         let escaped = password.expose().replace('\\', "\\\\").replace(':', "\\:");
         format!("*:*:*:*:{escaped}\n")
     });
-    ArchiveFile::new(line.as_bytes()).map_err(|error| PgError::Refused {
-        what: format!("cannot create a private password file for the PostgreSQL programs: {error}"),
-        help: "nothing was changed".to_owned(),
+    ArchiveFile::new(line.as_bytes()).map_err(|source| PgError::Machine {
+        what: "cannot create a private password file for the PostgreSQL programs",
+        safe: "nothing was changed",
+        source,
     })
 }
 

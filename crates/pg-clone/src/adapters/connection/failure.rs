@@ -47,10 +47,7 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
     match error.code().map(tokio_postgres::error::SqlState::code) {
         Some("3D000") => PgError::NoDatabase { database: database.to_owned(), server },
         // object_not_in_prerequisite_state: the database does not accept connections.
-        Some("55000") => PgError::Refused {
-            what: format!("the database `{database}` does not accept connections"),
-            help: "if a restore was killed, run `lastgood pg recover`".to_owned(),
-        },
+        Some("55000") => PgError::Closed { database: database.to_owned() },
         code => PgError::Unreachable {
             server: match code {
                 Some("28P01" | "28000") => format!("{server} as `{}`", user),

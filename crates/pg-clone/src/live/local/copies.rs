@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use crate::adapters::connection::Session;
 use crate::error::PgResult;
+use crate::error::{Obstacle, Problem};
 use crate::live::local::name::{CopyRole, copy_name};
 use crate::live::recover;
 use crate::live::state::{Found, State};
-use crate::restore::Problem;
 
 /// The copies of one target, found by what their comments say and not by their names.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +120,7 @@ pub(crate) fn collisions(databases: &[Found], target: &str, changes: &[CopyChang
         .filter(|change| change.effect != Effect::Vanishes)
         .filter(taken)
         .map(|change| Problem {
+            obstacle: Obstacle::NameTaken,
             what: format!(
                 "the name `{}` is needed for its {}, but another database has it",
                 change.database,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::local::list::{self, LocalDatabase, Role};
 use crate::live::target_lock::{self, TargetLock};
 use crate::live::temporary::drop_database;
@@ -43,7 +43,7 @@ impl LocalDrop {
     /// Finds the database `name`; `confirm` is the name of a live database that may be dropped, as somebody typed it.
     ///
     /// # Errors
-    /// [`PgError::NoDatabase`]; [`PgError::Refused`] for what must not be dropped or belongs to a run; connection errors.
+    /// [`PgError::NoDatabase`]; [`PgError::Obstacle`] for what must not be dropped or belongs to a run; connection errors.
     pub async fn prepare(server: &Server, name: &str, confirm: Option<String>, run: &Run) -> PgResult<Self> {
         server.refuse_if_guarded(name)?;
         let look = async {
@@ -90,10 +90,7 @@ impl LocalDrop {
         let admin = server.connect_admin_for(name).await?;
         let now = find(server, &admin, name).await?;
         if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
-            return Err(PgError::Refused {
-                what: format!("`{name}` was replaced by another database at the same time"),
-                help: "nothing was changed. Check `lastgood pg ls --local`".to_owned(),
-            });
+            return Err(PgError::Replaced { database: name.clone() });
         }
         run.stop_if_cancelled()?;
         run.step("local.drop", name);
@@ -118,10 +115,12 @@ impl DropPlan {
             server.refuse_if_guarded(guarded)?;
         }
         if self.database.role == Role::Temporary {
-            return Err(PgError::Refused {
-                what: format!("`{name}` is being restored, or is a leftover of a killed run"),
-                help: "nothing was changed. Wait for that run, or run `lastgood pg recover`".to_owned(),
-            });
+            return Err(Problem::new(
+                Obstacle::Unfinished,
+                format!("`{name}` is being restored, or is a leftover of a killed run"),
+                "wait for that run, or run `lastgood pg recover`",
+            )
+            .refusal());
         }
         Ok(())
     }

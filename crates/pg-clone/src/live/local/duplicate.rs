@@ -87,7 +87,7 @@ async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &
         Ok(()) => Ok(sessions.ended.len() as u64),
         Err(_) if failed.is_some() => failed.map_or(Ok(0), Err),
         Err(_) if run.cancel.is_cancelled() => Err(PgError::Interrupted),
-        Err(error) if error.code().is_some_and(|code| code.code() == IN_USE) => Err(PgError::Refused {
+        Err(error) if error.code().is_some_and(|code| code.code() == IN_USE) => Err(PgError::InUse {
             what: format!("`{source}` cannot be copied while it is used: {}", sessions.left().await?),
             help: "nothing was changed. End them (see pg_stat_activity and pg_prepared_xacts) and run it again"
                 .to_owned(),

@@ -5,14 +5,14 @@ use serde::Serialize;
 use crate::adapters;
 use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
-use crate::error::{PgError, PgResult};
+use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::hook::{PlannedHook, Point};
 use crate::live::local::copies::Copies;
 use crate::live::local::list::{self, LocalDatabase, Role};
 use crate::live::local::name::{CopyRole, LocalSource};
 use crate::live::state::Found;
 use crate::live::target_lock;
-use crate::restore::{Problem, Replaced, name_problem, refuse_unconfirmed};
+use crate::restore::{Replaced, name_problem, refuse_unconfirmed};
 use crate::run::Run;
 use crate::standing::Undertaking;
 
@@ -77,10 +77,7 @@ impl LocalPlan {
     pub(crate) fn refuse_problems(&self) -> PgResult<()> {
         match self.problems.first() {
             None => Ok(()),
-            Some(problem) => Err(PgError::Refused {
-                what: format!("`{}` cannot become `{}`: {}", self.source.name, self.target, problem.what),
-                help: format!("{}; nothing was changed", problem.help),
-            }),
+            Some(problem) => Err(problem.against(&format!("`{}` cannot become `{}`", self.source.name, self.target))),
         }
     }
 
@@ -204,24 +201,20 @@ pub(crate) fn the_copy(databases: &[Found], target: &str, role: CopyRole) -> PgR
         CopyRole::Previous => copies.previous,
         CopyRole::Current => copies.current,
     };
-    found.ok_or_else(|| PgError::Refused {
-        what: format!("`{target}` has no {}", role.reference()),
-        help:
-            "a restore with --reversible keeps one, and a restore without it drops it; `lastgood pg ls --local` lists \
-             copies. Nothing was changed"
-                .to_owned(),
-    })
+    found.ok_or_else(|| PgError::NoCopy { database: target.to_owned(), copy: role.reference().to_owned() })
 }
 
 fn problem(plan: &LocalPlan) -> Option<Problem> {
     let source = &plan.source.name;
     if *source == plan.target {
         return Some(Problem {
+            obstacle: Obstacle::NameTaken,
             what: "they are the same database".to_owned(),
             help: "choose another source or target".to_owned(),
         });
     }
     (plan.source.role == Role::Temporary).then(|| Problem {
+        obstacle: Obstacle::Unfinished,
         what: format!("`{source}` is being restored, or is a leftover of a killed run"),
         help: "wait for that run, or run `lastgood pg recover`".to_owned(),
     })

@@ -82,7 +82,7 @@ impl LocalRestore {
         warnings.extend(skipped(plan, options));
         let mut hook_failure = None;
         if plan.runs(Point::PostSwap) {
-            hook_failure = site(&self, &plan.target).after_the_switch(&mut hooks).await;
+            hook_failure = site(&self, &plan.target).after_the_swap(&mut hooks).await;
         }
         run.step("local.done", &plan.target);
         Ok(LocalReport {
@@ -208,10 +208,7 @@ fn unchanged(plan: &LocalPlan, found: &Found) -> PgResult<()> {
     if found.oid == plan.source.found.oid {
         return Ok(());
     }
-    Err(PgError::Refused {
-        what: format!("`{}` was replaced by somebody else at the same time", plan.source.name),
-        help: "nothing was changed. Check `lastgood pg ls --local` and run it again".to_owned(),
-    })
+    Err(PgError::Replaced { database: plan.source.name.clone() })
 }
 
 /// Copies of before that a restore of a dump makes void, found again under the lock.

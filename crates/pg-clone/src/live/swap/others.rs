@@ -29,7 +29,7 @@ pub(super) async fn refuse(admin: &Session, target: &str) -> PgResult<()> {
     if sessions.is_empty() {
         return Ok(());
     }
-    Err(PgError::Refused {
+    Err(PgError::InUse {
         what: format!(
             "`{target}` is used by sessions that the restoring role cannot end: server process {}",
             sessions.join(", ")

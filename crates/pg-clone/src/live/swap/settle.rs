@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use backup_core::Failure;
+
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::adapters::target::{Partitioned, Target, TargetKey, TargetTable};
 use crate::config::RestoreOptions;
+use crate::error::{Obstacle, Problem};
 use crate::pattern;
-use crate::restore::Problem;
 use crate::stored::detail::{DumpDetail, TableDump};
 
 /// Differences of the schemas listed in an error: more is another schema.
@@ -116,10 +116,10 @@ fn together(root: &Partitioned, missing: &[&String], options: &RestoreOptions, u
         ),
     };
     Problem {
+        obstacle: Obstacle::DoesNotFit,
         what: format!(
             "the partitions of `{}.{}` can only be restored together, because they are chosen by a hash that differs \
-             between \
-             databases; {which}: {}",
+             between databases; {which}: {}",
             root.schema,
             root.name,
             listed(if lacking.is_empty() { missing } else { &lacking })
@@ -194,6 +194,7 @@ fn misfits(detail: &DumpDetail, target: &Target) -> Option<Problem> {
     said.truncate(MISFITS_SHOWN);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     Some(Problem {
+        obstacle: Obstacle::DoesNotFit,
         what: format!("its rows do not fit the existing schema: {}{more}", said.join("; ")),
         help: "bring the schema back to the state of the dump, choose other tables with --table and --exclude-table, \
                or restore the whole dump with --into NAME"
@@ -236,6 +237,7 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
     let full: Vec<String> =
         plan.tables.iter().filter(|table| table.truncated).map(|table| format!("`{}`", table.table)).collect();
     (!full.is_empty() && !plan.replace_rows).then(|| Problem {
+        obstacle: Obstacle::RowsInTheWay,
         what: format!("there are already rows in {}", full.join(", ")),
         help: "delete them in the same transaction with --replace-rows, or choose other tables".to_owned(),
     })
@@ -245,6 +247,7 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
 pub(super) fn no_right(beyond: &[String]) -> Option<Problem> {
     let names: Vec<String> = beyond.iter().map(|name| format!("`{name}`")).collect();
     (!names.is_empty()).then(|| Problem {
+        obstacle: Obstacle::MissingPrivilege,
         what: format!("the role is not allowed to lock, fill and alter {}", names.join(", ")),
         help: "connect as their owner, or choose other tables with --table and --exclude-table".to_owned(),
     })
@@ -265,6 +268,7 @@ fn keys_in_the_way(target: &Target, plan: &DataPlan) -> Option<Problem> {
         .map(|key| format!("`{}.{}` refers to `{}` by `{}`", key.schema, key.table, key.referenced, key.name))
         .collect();
     (!said.is_empty()).then(|| Problem {
+        obstacle: Obstacle::Referenced,
         what: format!("its tables cannot be emptied: {}", said.join("; ")),
         help: "select the referring tables too, or empty the selected ones yourself".to_owned(),
     })

@@ -118,9 +118,9 @@ impl From<LegacyDump> for Found {
 /// 4. the beginning of a key, if it means one dump only.
 ///
 /// # Errors
-/// [`PgError::NoDump`], or [`PgError::Store`] with `Invalid` for what cannot be a key at all; [`PgError::Refused`] if the
-/// database has dumps and none is complete; [`PgError::Usage`] naming the candidates if a beginning means several, or if
-/// several clusters have dumps of the database and none is named;
+/// [`PgError::NoDump`], or [`PgError::Store`] with `Invalid` for what cannot be a key at all; [`PgError::NoCompleteDump`]
+/// if the database has dumps and none is complete, [`PgError::TooFewDumps`] if it has not so many; [`PgError::Usage`] naming
+/// the candidates if a beginning means several, or if several clusters have dumps of the database and none is named;
 /// [`PgError::Format`] if the dump's manifest cannot be used.
 pub async fn find(store: &dyn StoreRead, wanted: impl Into<Wanted<'_>>) -> PgResult<Found> {
     let asked = wanted.into();
@@ -228,18 +228,9 @@ async fn legacy_of(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str) -
 fn not_enough(store: &dyn StoreRead, database: &str, found: usize, others: usize) -> PgError {
     let location = store.describe();
     if found > 0 {
-        return PgError::Refused {
-            what: format!("`{database}` has only {found} complete dumps in {location}"),
-            help: format!("`lastgood pg ls {database}` lists them"),
-        };
+        return PgError::TooFewDumps { database: database.to_owned(), found, location };
     }
-    PgError::Refused {
-        what: format!("`{database}` has no complete dump in {location}, only {others} partial or damaged"),
-        help: format!(
-            "`lastgood pg ls {database}` lists them; a partial one can be restored by its full key, or by --config \
-             with its configuration"
-        ),
-    }
+    PgError::NoCompleteDump { database: database.to_owned(), location, others }
 }
 
 /// All dumps of one database.

@@ -95,10 +95,9 @@ impl<'a> Scan<'a> {
         });
         let read = read_into(self.store, part, &sender, self.progress).await;
         drop(sender);
-        let mut findings = check.await.map_err(|error| PgError::Refused {
-            what: format!("checking `{}` failed: {error}", part.key),
-            help: "this is unexpected: please report it".to_owned(),
-        })?;
+        let mut findings = check
+            .await
+            .map_err(|error| PgError::died(format!("checking `{}`", part.key), &error, "nothing was changed"))?;
         if let Err(error) = read {
             findings.damage = vec![as_damage(&part.key, error)?];
         }
