@@ -78,7 +78,7 @@ pub async fn dumpable(server: &Server, database: &str) -> PgResult<u64> {
 /// Connection errors.
 pub async fn restorable(server: &Server, database: &str) -> PgResult<Vec<Problem>> {
     let admin = server.connect_admin_for(database).await?;
-    let standing = adapters::standing::read(&admin, &[database]).await?;
+    let standing = adapters::sql::standing::read(&admin, &[database]).await?;
     let over = Undertaking { target: database, replaces: true, source: None, force: false };
     Ok(standing.problems(&server.describe(), over))
 }

@@ -46,7 +46,6 @@ pub mod pattern;
 pub mod plan;
 pub mod restore;
 pub mod run;
-pub mod settings;
 mod standing;
 pub mod stored;
 #[cfg(test)]

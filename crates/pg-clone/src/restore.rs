@@ -28,6 +28,7 @@ use serde::Serialize;
 
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
+use crate::adapters::sql::database_settings;
 pub use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point};
@@ -45,7 +46,7 @@ pub(crate) use crate::restore::prepare::{name_problem, refuse_unconfirmed};
 pub use crate::restore::rehearse::rehearse;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::run::Run;
-use crate::settings::{self, DatabaseSettings};
+use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::legacy;
 use crate::stored::verify;
@@ -344,14 +345,14 @@ async fn switch(
 ) -> PgResult<(swap::SwapReport, Vec<String>)> {
     run.step("restore.settings", &plan.target);
     let admin = server.connect_admin_for(&plan.target).await?;
-    let live = settings::read_if_exists(&admin, &plan.target).await?;
+    let live = database_settings::read_if_exists(&admin, &plan.target).await?;
     let wanted = live.as_ref().or_else(|| source.settings());
     let mut warnings = Vec::new();
     if let Some(wanted) = wanted {
-        warnings = settings::apply(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
+        warnings = database_settings::apply(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
         if let Some(pristine) = pristine {
             // What the role may not set was told already.
-            settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
+            database_settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
         }
     }
     run.last_chance_to_stop()?;

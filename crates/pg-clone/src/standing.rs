@@ -1,9 +1,9 @@
 //! What our role may do on a server, and what is there of the databases it is about: asked before anything is made, by a
-//! plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] asks.
+//! plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::sql::standing`] asks.
 
 use crate::error::{PgError, PgResult};
 use crate::restore::Problem;
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 
 /// Databases that every server has for its own upkeep, and that programs connect to first.
 const MAINTENANCE: [&str; 3] = ["postgres", "template0", "template1"];

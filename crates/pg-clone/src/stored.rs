@@ -1,6 +1,7 @@
 //! A dump as it lies in a location: its key, its manifest, its rows, and what is asked of it there.
 
 pub(crate) mod completeness;
+pub mod database_settings;
 pub mod detail;
 pub(crate) mod frame;
 pub mod frame_hash;

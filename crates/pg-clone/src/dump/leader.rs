@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::copy_out::SESSION_SETTINGS;
+use crate::adapters::sql::catalog::{self, Relation};
+use crate::adapters::sql::copy_out::SESSION_SETTINGS;
 use crate::config::DumpOptions;
 use crate::dump::readable;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};

@@ -11,7 +11,7 @@ use backup_core::progress::Event;
 use tokio::sync::Barrier;
 
 use crate::adapters::connection::{DrivenSession, Server, Session};
-use crate::adapters::copy_out::{SESSION_SETTINGS, copy_out};
+use crate::adapters::sql::copy_out::{SESSION_SETTINGS, copy_out};
 use crate::dump::large_objects;
 use crate::dump::long_row;
 use crate::dump::sharing::Snapshot;

@@ -22,12 +22,12 @@ use super::source::Source;
 use super::worker::{self, Work};
 use super::{large_objects, schema};
 use crate::adapters::connection::Server;
+use crate::adapters::sql::database_settings;
 use crate::batch::dump_batches;
 use crate::config::DumpOptions;
 use crate::error::{PgError, PgResult};
 use crate::plan::dump_units;
 use crate::run::Run;
-use crate::settings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::pack::PackSpace;
 
@@ -65,7 +65,7 @@ pub(super) async fn write(
     // If one of both fails the other is stopped: it may have hours to go.
     let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
     let schema_budget = budget.clone();
-    let encoding = settings::read(&leader.session, &options.database).await?.encoding;
+    let encoding = database_settings::read(&leader.session, &options.database).await?.encoding;
     let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget);
     let work = share(server, options, &leader, large_objects, packs, encoding == "SQL_ASCII", &both);
     let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);

@@ -12,8 +12,8 @@ use backup_core::progress::Event;
 use backup_core::store::{SharedStore, StoreRead};
 
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::copy_out::SESSION_SETTINGS;
-use crate::adapters::{standing, target};
+use crate::adapters::sql::copy_out::SESSION_SETTINGS;
+use crate::adapters::sql::{standing, target};
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::live::recover;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql::databases;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{PlannedHook, RESTORE_POINTS};
@@ -234,9 +235,9 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
         admin = server.connect_admin_for(&target).await?;
     }
     let server_major = major(&admin).await?;
-    let standing = adapters::standing::read(&admin, &[&target]).await?;
+    let standing = adapters::sql::standing::read(&admin, &[&target]).await?;
     let replaces = replaced(&admin, &target).await?;
-    let databases = recover::look(&admin).await?;
+    let there = recover::look(&admin).await?;
     let seen = Seen { admin, server_major, target, replaces };
     let mut plan = match found {
         Found::Ours { key, manifest, passed_over } => {
@@ -249,8 +250,8 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
         }
     };
     if !plan.is_data_only() {
-        plan.copies = local::changes(&databases, &plan.target, options.reversible);
-        plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
+        plan.copies = local::changes(&there, &plan.target, options.reversible);
+        plan.problems.extend(local::collisions(&there, &plan.target, &plan.copies));
     }
     let undertaking =
         Undertaking { target: &plan.target, replaces: !plan.is_data_only(), source: None, force: options.force };
@@ -388,21 +389,8 @@ async fn major(admin: &Session) -> PgResult<u32> {
 }
 
 async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {
-    let row = admin
-        .query_opt(
-            "SELECT CASE WHEN has_database_privilege(d.oid, 'CONNECT') \
-                THEN pg_catalog.pg_database_size(d.oid) ELSE 0 END, \
-               (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
-                WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()) \
-             FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
-            &[&target],
-        )
-        .await
-        .map_err(|error| PgError::sql("looking for the target database", error))?;
-    Ok(row.map(|row| Replaced {
-        bytes: row.get::<_, i64>(0).unsigned_abs(),
-        sessions: row.get::<_, i64>(1).unsigned_abs(),
-    }))
+    let usage = databases::usage_of(admin, target).await?;
+    Ok(usage.map(|usage| Replaced { bytes: usage.bytes.unwrap_or_default(), sessions: usage.sessions }))
 }
 
 /// What would make the restore fail half-way: better known before.
@@ -419,7 +407,7 @@ async fn problems(
             help: "restore on a server of the same or a newer version".to_owned(),
         });
     }
-    let locales = adapters::standing::locales(admin, &detail.database).await?;
+    let locales = adapters::sql::standing::locales(admin, &detail.database).await?;
     problems.extend(locale_problem(&detail.database, &locales));
     let extensions: Vec<&str> = detail.extensions.iter().map(|extension| extension.name.as_str()).collect();
     let missing = missing(

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adapters::connection::Session;
-use crate::adapters::target::HASH_DIFFERS;
+use crate::adapters::sql::target::HASH_DIFFERS;
 use crate::error::{PgError, PgResult};
 use crate::stored::detail::TableDump;
 

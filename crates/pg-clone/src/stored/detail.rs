@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::frame_hash::FrameHash;
 use crate::stored::row_hash::RowHash;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::adapters::connection::Session;
-use crate::adapters::copy_out::{copy_out, listed};
-use crate::adapters::target::Target;
+use crate::adapters::sql::copy_out::{copy_out, listed};
+use crate::adapters::sql::target::Target;
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
 use crate::plan::load_units;
@@ -144,7 +144,7 @@ async fn printed(session: &Session, load: &Load, group: &Group) -> PgResult<Tall
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::target::{Partitioned, TargetTable};
+    use crate::adapters::sql::target::{Partitioned, TargetTable};
     use crate::restore::data_only::decide::tests::{detail, there};
 
     fn partitioned(leaves: &[u32]) -> Target {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::adapters::target::{Target, TargetTrigger};
+use crate::adapters::sql::target::{Target, TargetTrigger};
 use crate::ident::quote_ident;
 use crate::restore::data_only::decide::{emptied, own_keys};
 use crate::stored::detail::{SequenceState, TableDump};
@@ -99,7 +99,7 @@ fn only(schema: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::target::{Partitioned, TargetKey, TargetTable};
+    use crate::adapters::sql::target::{Partitioned, TargetKey, TargetTable};
     use crate::restore::data_only::decide::tests::{detail, there};
 
     fn trigger(table_oid: u32, table: &str, enabled: &str) -> TargetTrigger {

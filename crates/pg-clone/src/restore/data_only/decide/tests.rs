@@ -1,7 +1,7 @@
 //! Schemas that fit, and every way in which they do not.
 
 use super::*;
-use crate::adapters::target::Partitioned;
+use crate::adapters::sql::target::Partitioned;
 use crate::stored::detail::SequenceState;
 use crate::test_dump::TestDump;
 

@@ -1,81 +1,14 @@
-//! Settings of a database itself, which no dump of its contents has and a rename would lose.
-//!
-//! Owner, privileges, connection limit, `ALTER DATABASE … SET`, `ALTER ROLE … IN DATABASE … SET` and the comment are
-//! keyed on the database's oid (PostgreSQL manual, `pg_database`, `pg_db_role_setting`, `pg_shdescription`); encoding
-//! and locale are fixed when it is created.
+//! Reads the settings of a database and gives them to another.
 
 mod statements;
 
-use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
+pub(super) use crate::adapters::sql::database_settings::statements::create_database;
+use crate::adapters::sql::database_settings::statements::{Statement, clearing, statements};
 use crate::error::{PgError, PgResult};
-use crate::live::state::State;
-pub use crate::settings::statements::create_database_statement;
-use crate::settings::statements::{Statement, clearing, statements};
-
-/// Everything a database has beside its contents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DatabaseSettings {
-    /// Its owner.
-    pub owner: String,
-    /// Who may do what; absent when it was never changed from the default.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub grants: Option<Vec<Grant>>,
-    /// Most concurrent connections; -1 for any number.
-    pub connection_limit: i32,
-    /// `ALTER DATABASE … SET` and `ALTER ROLE … IN DATABASE … SET`.
-    pub parameters: Vec<Parameter>,
-    /// Its comment.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub comment: Option<String>,
-    /// Encoding, such as `UTF8`.
-    pub encoding: String,
-    /// `LC_COLLATE`.
-    pub collate: String,
-    /// `LC_CTYPE`.
-    pub ctype: String,
-    /// `c` for libc, `i` for ICU, `b` for the server's own; absent before PostgreSQL 15.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub locale_provider: Option<String>,
-    /// Locale of a provider other than libc.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub icu_locale: Option<String>,
-    /// Additional ICU collation rules.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub icu_rules: Option<String>,
-    /// Its tablespace.
-    pub tablespace: String,
-    /// Whether anybody may connect.
-    pub allow_connections: bool,
-}
-
-/// A privilege on the database.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Grant {
-    /// The role; absent for PUBLIC.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub grantee: Option<String>,
-    /// `CREATE`, `CONNECT` or `TEMPORARY`.
-    pub privilege: String,
-    /// Whether it may be passed on.
-    pub grantable: bool,
-    /// Who granted it; absent for the owner.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub grantor: Option<String>,
-}
-
-/// A configuration parameter set for the database.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Parameter {
-    /// The role it is set for; absent for all.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub role: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// Its value, as the catalogue has it.
-    pub value: String,
-}
+use crate::live::state::own_comment;
+use crate::stored::database_settings::{DatabaseSettings, Grant, Parameter};
 
 /// Reads the settings of `database`.
 ///
@@ -127,15 +60,6 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
     }))
 }
 
-/// What its owner said of the database: a mark of ours is no property of what it holds, and would make a restored copy
-/// pass for another.
-fn own_comment(comment: Option<String>) -> Option<String> {
-    match State::from_comment(comment.as_deref()?) {
-        Some(state) => state.own_comment(),
-        None => comment,
-    }
-}
-
 /// In the order in which they were granted: who may pass a privilege on has it before he does.
 async fn grants(client: &Client, oid: u32) -> Result<Vec<Grant>, tokio_postgres::Error> {
     let rows = client
@@ -183,9 +107,7 @@ pub async fn replace(
     no_acl: bool,
 ) -> PgResult<Vec<String>> {
     let present = read(client, name).await?;
-    let same_owner = no_owner || present.owner == settings.owner;
-    let same_grants = no_acl || present.grants == settings.grants;
-    if same_owner && same_grants && present.parameters == settings.parameters {
+    if present.has_all_of(settings, no_owner, no_acl) {
         return Ok(Vec::new());
     }
     let mut refused = run(client, clearing(&present, settings, name, no_acl)).await?;

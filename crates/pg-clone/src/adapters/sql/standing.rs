@@ -3,8 +3,8 @@
 use tokio_postgres::Client;
 
 use crate::error::{PgError, PgResult};
-use crate::settings::DatabaseSettings;
 use crate::standing::{Known, Locales, Standing};
+use crate::stored::database_settings::DatabaseSettings;
 
 /// SQLSTATE of a locale that the system does not have: invalid_parameter_value.
 const NO_SUCH_LOCALE: &str = "22023";
@@ -107,7 +107,7 @@ mod tests {
     use backup_testkit::postgres::Cluster;
 
     use super::*;
-    use crate::settings;
+    use crate::adapters::sql::database_settings;
     use crate::{Environment, Origin, Server};
 
     fn server(cluster: &Cluster, user: &str, password: &str) -> Server {
@@ -125,7 +125,7 @@ mod tests {
         let told = read(&session, &["standing", "nowhere"]).await.unwrap();
         assert_eq!((told.role.as_str(), told.may_create, told.is_superuser), ("standing", true, false));
         assert!(matches!(told.databases.as_slice(), [known] if !known.is_ours && known.owner == cluster.superuser()));
-        let mut settings = settings::read(&session, "standing").await.unwrap();
+        let mut settings = database_settings::read(&session, "standing").await.unwrap();
         assert_eq!(locales(&session, &settings).await.unwrap().missing, [""; 0]);
         settings.collate = "xx_XX.UTF-8".to_owned();
         settings.encoding = "NONE".to_owned();
