@@ -1,15 +1,16 @@
 //! The dump: lock, take the snapshot, copy everything in parallel, publish the manifest last.
 
 mod describe;
-pub(crate) mod large_objects;
 mod leader;
 mod long_row;
+pub(crate) mod matviews;
 mod place;
 mod readable;
 mod report;
 mod schema;
 mod sharing;
 mod source;
+pub(crate) mod units;
 mod worker;
 mod write;
 

@@ -3,7 +3,6 @@
 //! It is a second line of defence for production: somebody who typed the right name on the wrong machine is stopped. What
 //! replaces, drops or disconnects a database asks [`Guard::refusal`]; nothing can loosen a guard, it can only be added to.
 
-use crate::adapters::connection::{Environment, Server};
 use crate::error::{PgError, PgResult};
 
 /// Variable that forbids every restore when it says no.
@@ -33,13 +32,13 @@ pub struct Refusal {
 }
 
 impl Guard {
-    /// What the environment forbids.
+    /// What the variable [`ALLOW_RESTORE`] forbids, if it is set.
     ///
     /// # Errors
-    /// [`PgError::Usage`] if LASTGOOD_ALLOW_RESTORE is neither yes nor no.
-    pub fn of_environment(environment: &Environment) -> PgResult<Self> {
+    /// [`PgError::Usage`] if it says neither yes nor no.
+    pub fn of_variable(allow_restore: Option<&str>) -> PgResult<Self> {
         let mut guard = Self::default();
-        if let Some(text) = environment.get(ALLOW_RESTORE)
+        if let Some(text) = allow_restore
             && !parse_allow_restore(text)?
         {
             guard.forbid(ALLOW_RESTORE);
@@ -101,6 +100,35 @@ impl Guard {
             ),
         })
     }
+
+    /// Refuses to replace, fill or drop `database` on the server that answers to any of `hosts`.
+    ///
+    /// # Errors
+    /// [`PgError::Forbidden`].
+    pub fn refuse(&self, hosts: &[String], database: &str) -> PgResult<()> {
+        match self.refusal(hosts, database) {
+            None => Ok(()),
+            Some(refusal) => Err(PgError::Forbidden { what: refusal.what }),
+        }
+    }
+
+    /// Refuses to take `database` as it is, for a copy or for another's place: the server copies and renames only what nobody
+    /// uses, and its clients would be disconnected.
+    ///
+    /// # Errors
+    /// [`PgError::Forbidden`].
+    pub fn refuse_to_disturb(&self, hosts: &[String], database: &str) -> PgResult<()> {
+        match self.refusal(hosts, database) {
+            None => Ok(()),
+            Some(refusal) => Err(PgError::Forbidden {
+                what: format!(
+                    "the server would disconnect the clients of `{database}` for that, and {}; a dump of it, restored \
+                     with --into, disturbs nobody",
+                    refusal.what
+                ),
+            }),
+        }
+    }
 }
 
 /// Reads yes or no as people write it into a variable.
@@ -115,37 +143,6 @@ pub fn parse_allow_restore(text: &str) -> PgResult<bool> {
             what: format!("{ALLOW_RESTORE} is neither true nor false"),
             help: format!("write {ALLOW_RESTORE}=false to forbid restores; nothing was changed"),
         }),
-    }
-}
-
-impl Server {
-    /// Refuses to replace, fill or drop `database` where a guard forbids it.
-    ///
-    /// # Errors
-    /// [`PgError::Forbidden`].
-    pub fn refuse_if_guarded(&self, database: &str) -> PgResult<()> {
-        match self.guard().refusal(&self.host_names(), database) {
-            None => Ok(()),
-            Some(refusal) => Err(PgError::Forbidden { what: refusal.what }),
-        }
-    }
-
-    /// Refuses to take `database` as it is, for a copy or for another's place, where a guard protects it: the server copies
-    /// and renames only what nobody uses, and its clients would be disconnected.
-    ///
-    /// # Errors
-    /// [`PgError::Forbidden`].
-    pub fn refuse_to_disturb(&self, database: &str) -> PgResult<()> {
-        match self.guard().refusal(&self.host_names(), database) {
-            None => Ok(()),
-            Some(refusal) => Err(PgError::Forbidden {
-                what: format!(
-                    "the server would disconnect the clients of `{database}` for that, and {}; a dump of it, restored \
-                     with --into, disturbs nobody",
-                    refusal.what
-                ),
-            }),
-        }
     }
 }
 
@@ -231,40 +228,17 @@ mod tests {
 
     #[test]
     fn a_variable_says_yes_or_no_or_is_refused() {
-        let of = |text: &str| Guard::of_environment(&Environment::from_pairs([(ALLOW_RESTORE, text)]));
+        let of = |text: &str| Guard::of_variable(Some(text));
         for text in ["false", "no", "OFF", "0", " False "] {
             assert!(refused(&of(text).unwrap(), "h", "d"), "{text}");
         }
-        for text in ["true", "1", "yes", ""] {
+        for text in ["true", "1", "yes"] {
             assert!(!refused(&of(text).unwrap(), "h", "d"), "{text}");
         }
+        assert!(!refused(&Guard::of_variable(None).unwrap(), "h", "d"));
         for text in ["fasle", "never", "2"] {
             of(text).expect_err(text);
         }
-    }
-
-    #[test]
-    fn servers_answer_to_all_their_names() {
-        let server = |pairs: &[(&str, &str)]| {
-            Server::resolve(None, crate::Origin::Environment, &Environment::from_pairs(pairs.iter().copied()))
-                .unwrap()
-                .0
-        };
-        let local = guard(&["localhost/shop"]);
-        for host in ["/tmp", "127.0.0.1", "::1", "localhost"] {
-            let server = server(&[("PGHOST", host)]).with_guard(local.clone());
-            assert!(server.refuse_if_guarded("shop").is_err(), "{host}");
-            let error = server.refuse_to_disturb("shop").expect_err(host).to_string();
-            assert!(error.contains("disconnect the clients of `shop`") && error.contains("localhost/shop"), "{error}");
-            server.refuse_if_guarded("other").unwrap();
-            server.refuse_to_disturb("other").unwrap();
-        }
-        let by_address = server(&[("PGHOST", "db"), ("PGHOSTADDR", "10.0.0.7")]).with_guard(guard(&["10.0.0.7/*"]));
-        assert!(matches!(by_address.refuse_if_guarded("shop"), Err(PgError::Forbidden { .. })));
-        let second = server(&[("PGHOST", "standby,prod-1")]).with_guard(guard(&["prod-*/*"]));
-        assert!(second.refuse_if_guarded("shop").is_err());
-        let by_variable = server(&[("PGHOST", "db"), (ALLOW_RESTORE, "no")]).with_guard(Guard::default());
-        assert!(by_variable.refuse_if_guarded("shop").is_err(), "what the variable forbids, nobody allows");
     }
 
     proptest! {

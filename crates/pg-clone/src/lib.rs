@@ -33,7 +33,6 @@
 //! `examples/dump.rs` and `examples/restore.rs` are the same as whole programs.
 
 pub mod adapters;
-mod batch;
 pub mod config;
 pub mod dump;
 pub mod error;
@@ -43,7 +42,6 @@ pub mod ident;
 pub mod inspect;
 pub mod live;
 pub mod pattern;
-pub mod plan;
 pub mod restore;
 pub mod run;
 mod standing;

@@ -3,10 +3,11 @@
 mod archive_toc;
 mod check;
 mod data_only;
+mod differences;
 mod extensions;
-mod finish;
 pub(crate) mod hooks;
 mod index_conflict;
+mod large_objects;
 mod load;
 mod load_small;
 pub mod messages;
@@ -17,7 +18,9 @@ mod rehearse;
 mod reroute;
 mod select;
 pub mod selection;
+mod statistics;
 mod tools;
+mod units;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,9 +29,10 @@ use backup_core::progress::Event;
 use backup_core::store::{SharedStore, StoreRead};
 use serde::Serialize;
 
-use crate::adapters::connection::Server;
+use crate::adapters::connection::{Server, Session};
 use crate::adapters::pg_tools::{Need, Tool};
-use crate::adapters::sql::database_settings;
+use crate::adapters::sql::statistics::Analyzed;
+use crate::adapters::sql::{database_settings, matviews, sequences};
 pub use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point};
@@ -39,7 +43,7 @@ use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 pub use crate::restore::check::check;
 pub use crate::restore::data_only::{DataPlan, DataTable};
-use crate::restore::finish::Analyzed;
+use crate::restore::large_objects::Destination;
 use crate::restore::load::Load;
 pub use crate::restore::prepare::{Problem, Replaced, RestorePlan, prepare};
 pub(crate) use crate::restore::prepare::{name_problem, refuse_unconfirmed};
@@ -47,7 +51,7 @@ pub use crate::restore::rehearse::rehearse;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::run::Run;
 use crate::stored::database_settings::DatabaseSettings;
-use crate::stored::detail::DumpDetail;
+use crate::stored::detail::{DumpDetail, MatviewState};
 use crate::stored::legacy;
 use crate::stored::verify;
 
@@ -258,10 +262,10 @@ async fn build(
             let object = plan.legacy_object()?;
             let warnings = tools::restore_stream(tool, &**store, object, server, name, options).await?;
             run.step("restore.analyze", name);
-            finish::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
+            statistics::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
             run.step("restore.verify", name);
             let session = load::connect(server, name, false).await?;
-            finish::verify(&session, &[], &BTreeMap::new()).await?;
+            differences::check(&session, &[], &BTreeMap::new()).await?;
             Ok(Built { warnings, ..Built::default() })
         }
     }
@@ -306,10 +310,10 @@ async fn build_ours(
     let loaded = load::load(Arc::clone(&load), options.jobs).await?;
 
     run.step("restore.sequences", &format!("{} sequences", detail.sequences.len()));
-    finish::set_sequences(&session, &detail.sequences).await?;
+    sequences::set(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("restore.large_objects", &format!("{} objects", objects.count));
-        finish::large_objects(&load, &session, objects, finish::Into::NewDatabase, options).await?;
+        large_objects::restore(&load, &session, objects, Destination::NewDatabase, options).await?;
     }
     run.step("restore.post_data", name);
     for section in [Section::IndexesApart, Section::PostData] {
@@ -318,17 +322,25 @@ async fn build_ours(
     run.step("restore.matviews", &format!("{} materialized views", detail.matviews.len()));
     // Statistics of the tables beside the refreshes: neither needs the other, and each leaves cores idle.
     tokio::try_join!(
-        finish::refresh(&session, &detail.matviews),
-        finish::analyze(server, name, Analyzed::Tables, options.jobs, run)
+        refresh(&session, &detail.matviews),
+        statistics::analyze(server, name, Analyzed::Tables, options.jobs, run)
     )?;
     run.step("restore.analyze", name);
-    finish::analyze(server, name, Analyzed::Matviews, options.jobs, run).await?;
+    statistics::analyze(server, name, Analyzed::Matviews, options.jobs, run).await?;
     run.step("restore.event_triggers", name);
     warnings.extend(archive.restore(Section::EventTriggers, server, name, options).await?);
     warnings.extend(owners::try_again(&session, archive.take_postponed()).await);
     run.step("restore.verify", name);
-    finish::verify(&session, &detail.tables, &loaded).await?;
+    differences::check(&session, &detail.tables, &loaded).await?;
     Ok(Built { tables: detail.tables.len() as u64, rows: loaded.values().sum(), warnings })
+}
+
+/// Fills the materialized views that held rows, each after those it reads.
+async fn refresh(session: &Session, views: &[MatviewState]) -> PgResult<()> {
+    for view in views.iter().filter(|view| view.populated) {
+        matviews::refresh(session, view).await?;
+    }
+    Ok(())
 }
 
 /// Carries the settings of the live database over, or those of the dump where there is none, and swaps.

@@ -89,7 +89,7 @@ impl Standing {
                     "`{}` has {} prepared transactions, which would keep it from being renamed",
                     target.name, target.prepared
                 ),
-                help: "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)".to_owned(),
+                help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)".to_owned(),
             });
         }
         if target.replication != (0, 0) && !what.force {

@@ -5,6 +5,7 @@ mod child;
 mod demands;
 mod environment;
 mod failure;
+mod guarded;
 mod resolve;
 mod server_options;
 mod session;

@@ -251,7 +251,7 @@ impl Swap {
                 what: format!(
                     "`{target}` has {prepared} prepared transactions, which would keep it from being renamed"
                 ),
-                help: "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts); nothing was changed"
+                help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts); nothing was changed"
                     .to_owned(),
             });
         }

@@ -1,7 +1,6 @@
 //! Loads table rows: ranged reads straight from the store, hashed and unpacked off the socket task, one COPY a unit.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -9,17 +8,17 @@ use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
-use futures::{SinkExt, TryStreamExt};
+use futures::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
-use crate::batch::{LoadBatch, load_batches};
+use crate::adapters::sql::copy_in::CopyIn;
+use crate::adapters::sql::{session_settings, transaction};
 use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
-use crate::plan::{LoadUnit, load_units};
+use crate::ident::QualifiedName;
 use crate::restore::load_small::{load_together, load_together_within};
-use crate::restore::reroute::Name;
+use crate::restore::units::{LoadBatch, LoadUnit, load_batches, load_units};
 use crate::run::Run;
 use crate::stored::detail::{Frame, TableDump, TableKind};
 use crate::stored::frame_hash::FrameHash;
@@ -29,9 +28,6 @@ const FRAMES_AHEAD: usize = 1;
 
 /// Largest content of a frame we agree to unpack. A frame holds at least one row, and PostgreSQL's rows end at 1 GiB.
 const FRAME_CONTENT_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-
-/// Most bytes of rows sent in one message: what nearly every frame holds, so that only long rows are cut.
-const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Rows are loaded frozen (PostgreSQL manual, COPY, FREEZE) into tables at least this large: it saves them a rewrite by
 /// VACUUM, and needs a TRUNCATE that would cost thousands of tiny tables more than it gains.
@@ -47,7 +43,7 @@ pub(crate) struct Load {
     pub(crate) parts: Vec<Part>,
     pub(crate) tables: Vec<TableDump>,
     /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
-    pub(crate) detours: BTreeMap<usize, Name>,
+    pub(crate) detours: BTreeMap<usize, QualifiedName>,
     /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
     pub(crate) raw_encoding: bool,
     pub(crate) run: Run,
@@ -65,8 +61,10 @@ impl Load {
     }
 
     /// The `COPY` that takes a table's rows.
-    pub(crate) fn copy_statement(&self, table: usize, frozen: bool) -> String {
-        copy_statement(&self.tables[table], self.detours.get(&table), frozen)
+    pub(crate) fn copy_of(&self, table: usize, frozen: bool) -> CopyIn {
+        let dumped = &self.tables[table];
+        let into = self.detours.get(&table).cloned().unwrap_or_else(|| dumped.qualified_name());
+        CopyIn::into_table(&into, &dumped.columns, frozen)
     }
 
     /// Whether the server took as many rows as were dumped.
@@ -121,20 +119,20 @@ async fn load_configuration(load: &Load, mut waiting: Vec<usize>) -> PgResult<BT
     /// SQLSTATE of `foreign_key_violation`.
     const KEY_MISSING: &str = "23503";
     let session = connect(&load.server, &load.database, load.raw_encoding).await?;
-    let sql = |error| PgError::sql("loading an extension's configuration tables", error);
+    let doing = "loading an extension's configuration tables";
     let mut loaded = BTreeMap::new();
     while !waiting.is_empty() {
         let before = waiting.len();
         let mut refused = None;
         for table in std::mem::take(&mut waiting) {
-            session.batch_execute("BEGIN").await.map_err(sql)?;
+            transaction::begin(&session, doing).await?;
             match load_whole(load, &session, table).await {
                 Ok(rows) => {
-                    session.batch_execute("COMMIT").await.map_err(sql)?;
+                    transaction::commit(&session, doing).await?;
                     loaded.insert(table, rows);
                 }
-                Err(error) if matches!(&error, PgError::Sql { sqlstate, .. } if sqlstate == KEY_MISSING) => {
-                    session.batch_execute("ROLLBACK").await.map_err(sql)?;
+                Err(error) if error.sqlstate() == Some(KEY_MISSING) => {
+                    transaction::roll_back(&session, doing).await?;
                     waiting.push(table);
                     refused = Some(error);
                 }
@@ -193,67 +191,41 @@ async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<
     }
 }
 
-/// A session of the restore: nobody else sees the database yet, so a lost commit only means beginning again.
+/// A session of the restore.
 pub(crate) async fn connect(server: &Server, database: &str, raw_encoding: bool) -> PgResult<Session> {
     let session = server.connect(database).await?;
-    let mut settings = "SET synchronous_commit = off; SET lock_timeout = 0; \
-        SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off; \
-        SET search_path = ''; SET row_security = off; SET check_function_bodies = off; SET datestyle = ISO; \
-        SET xmloption = content; SET intervalstyle = postgres; SET client_min_messages = warning"
-        .to_owned();
-    if raw_encoding {
-        settings.push_str("; SET client_encoding = 'SQL_ASCII'");
-    }
-    session.batch_execute(&settings).await.map_err(|error| PgError::sql("preparing the session", error))?;
+    session_settings::for_writing(&session, raw_encoding).await?;
     Ok(session)
 }
 
 async fn load_unit(load: &Load, session: &Session, unit: &LoadUnit) -> PgResult<u64> {
     let table = &load.tables[unit.table];
-    let label = format!("{}.{}", table.schema, table.name);
-    let doing = || format!("loading the rows of `{label}`");
+    let name = table.qualified_name();
+    let doing = format!("loading the rows of `{}`", name.label());
     let frozen = unit.whole_table
         && table.kind == TableKind::Table
         && unit.stored_bytes() >= FREEZE_STORED_BYTES_MIN
         && !load.detours.contains_key(&unit.table);
     if frozen {
-        let begin = format!("BEGIN; TRUNCATE ONLY {}", qualified(table));
-        session.batch_execute(&begin).await.map_err(|error| PgError::sql(doing(), error))?;
+        transaction::begin_emptying(session, &name, &doing).await?;
     }
-    let rows = copy_in(load, session, &load.copy_statement(unit.table, frozen), &unit.frames, &doing()).await?;
+    let rows = copy_in(load, session, &load.copy_of(unit.table, frozen), &unit.frames, &doing).await?;
     if frozen {
-        session.batch_execute("COMMIT").await.map_err(|error| PgError::sql(doing(), error))?;
+        transaction::commit(session, &doing).await?;
     }
     load.check_count(unit, rows)?;
     Ok(rows)
-}
-
-fn qualified(table: &TableDump) -> String {
-    format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name))
-}
-
-fn copy_statement(table: &TableDump, detour: Option<&Name>, frozen: bool) -> String {
-    let into = match detour {
-        Some((schema, name)) => format!("{}.{}", quote_ident(schema), quote_ident(name)),
-        None => qualified(table),
-    };
-    let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
-    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
-    let option = if frozen { " WITH (FREEZE)" } else { "" };
-    format!("COPY {into}{columns} FROM STDIN{option}")
 }
 
 /// Sends frames through one `COPY … FROM STDIN`; returns the rows the server counted.
 pub(crate) async fn copy_in(
     load: &Load,
     session: &Session,
-    statement: &str,
+    copy: &CopyIn,
     frames: &[Frame],
     doing: &str,
 ) -> PgResult<u64> {
-    let sql = |error| PgError::sql(doing, error);
-    let sink = session.copy_in::<_, Bytes>(statement).await.map_err(sql)?;
-    let mut sink = pin!(sink);
+    let mut taken = copy.begin(session, doing).await?;
     let (sender, mut content) = mpsc::channel(FRAMES_AHEAD);
     let read = async move {
         read_frames(load, frames, &sender).await?;
@@ -262,22 +234,13 @@ pub(crate) async fn copy_in(
     let send = async {
         while let Some(rows) = content.recv().await {
             let bytes = Bytes::len(&rows) as u64;
-            for message in messages(rows) {
-                sink.feed(message).await.map_err(sql)?;
-            }
+            taken.send(rows).await?;
             load.run.progress.event(Event::Advance { bytes, items: 0 });
         }
         Ok(())
     };
-    // Dropping the unfinished sink makes the server fail the COPY: half a unit is never committed.
     tokio::try_join!(read, send)?;
-    sink.as_mut().finish().await.map_err(sql)
-}
-
-/// The rows in messages of bearable size: the driver copies each once more, and the server takes none of 1 GiB. They may end
-/// anywhere in a row (PostgreSQL manual, "COPY Operations" of the protocol).
-pub(crate) fn messages(mut rows: Bytes) -> impl Iterator<Item = Bytes> {
-    std::iter::from_fn(move || (!rows.is_empty()).then(|| rows.split_to(rows.len().min(MESSAGE_BYTES_MAX))))
+    taken.finish().await
 }
 
 /// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.
@@ -326,19 +289,4 @@ pub(crate) fn unpack_now(stored: &[u8], frame: &Frame) -> Result<Bytes, String> 
         return Err(format!("{} bytes of content instead of {}", content.len(), frame.content_bytes));
     }
     Ok(Bytes::from(content))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_row_is_cut_and_nothing_of_it_is_lost() {
-        let row: Bytes = (0..MESSAGE_BYTES_MAX * 2 + 1).map(|at| (at % 251) as u8).collect();
-        let sent: Vec<Bytes> = messages(row.clone()).collect();
-        assert_eq!(sent.iter().map(Bytes::len).collect::<Vec<_>>(), [MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, 1]);
-        assert_eq!(sent.concat(), row);
-        assert_eq!(messages(Bytes::from_static(b"short\n")).count(), 1);
-        assert_eq!(messages(Bytes::new()).count(), 0);
-    }
 }

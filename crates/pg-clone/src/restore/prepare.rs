@@ -6,9 +6,8 @@ use backup_core::store::SharedStore;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::adapters;
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::sql::databases;
+use crate::adapters::sql;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{PlannedHook, RESTORE_POINTS};
@@ -234,8 +233,8 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
         // The session that is open may be in the very database that is to be renamed.
         admin = server.connect_admin_for(&target).await?;
     }
-    let server_major = major(&admin).await?;
-    let standing = adapters::sql::standing::read(&admin, &[&target]).await?;
+    let server_major = sql::server::major(&admin).await?;
+    let standing = sql::standing::read(&admin, &[&target]).await?;
     let replaces = replaced(&admin, &target).await?;
     let there = recover::look(&admin).await?;
     let seen = Seen { admin, server_major, target, replaces };
@@ -379,17 +378,8 @@ pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     })
 }
 
-/// The server's major version.
-async fn major(admin: &Session) -> PgResult<u32> {
-    let row = admin
-        .query_one("SELECT current_setting('server_version_num')::int / 10000", &[])
-        .await
-        .map_err(|error| PgError::sql("reading the server's version", error))?;
-    Ok(row.get::<_, i32>(0).unsigned_abs())
-}
-
 async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {
-    let usage = databases::usage_of(admin, target).await?;
+    let usage = sql::databases::usage_of(admin, target).await?;
     Ok(usage.map(|usage| Replaced { bytes: usage.bytes.unwrap_or_default(), sessions: usage.sessions }))
 }
 
@@ -407,19 +397,13 @@ async fn problems(
             help: "restore on a server of the same or a newer version".to_owned(),
         });
     }
-    let locales = adapters::sql::standing::locales(admin, &detail.database).await?;
+    let locales = sql::standing::locales(admin, &detail.database).await?;
     problems.extend(locale_problem(&detail.database, &locales));
     let extensions: Vec<&str> = detail.extensions.iter().map(|extension| extension.name.as_str()).collect();
-    let missing = missing(
-        admin,
-        "SELECT wanted FROM unnest($1::text[]) wanted \
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name = wanted)",
-        &extensions,
-    )
-    .await?;
+    let missing = sql::extensions::missing(admin, &extensions).await?;
     if !missing.is_empty() {
         problems.push(Problem {
-            what: format!("the server does not offer the extensions {}", missing.join(", ")),
+            what: format!("the server does not offer the extensions {}", quoted(&missing)),
             help: "install their packages on the server".to_owned(),
         });
     }
@@ -427,10 +411,10 @@ async fn problems(
         // Those of a managed service are nowhere else, and what they own or may do is left out.
         let roles: Vec<&str> =
             detail.roles.iter().map(String::as_str).filter(|role| !MANAGED_ROLES.contains(role)).collect();
-        let missing = missing_roles(admin, &roles).await?;
+        let missing = sql::roles::missing(admin, &roles).await?;
         if !missing.is_empty() {
             problems.push(Problem {
-                what: format!("the roles {} do not exist on the server", missing.join(", ")),
+                what: format!("the roles {} do not exist on the server", quoted(&missing)),
                 help: "create them (`CREATE ROLE name`), or leave owners and privileges out with --no-owner --no-acl"
                     .to_owned(),
             });
@@ -439,16 +423,7 @@ async fn problems(
     Ok(problems)
 }
 
-async fn missing_roles(admin: &Session, roles: &[&str]) -> PgResult<Vec<String>> {
-    let statement = "SELECT wanted FROM unnest($1::text[]) wanted \
-        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted)";
-    missing(admin, statement, roles).await
-}
-
-async fn missing(admin: &Session, statement: &str, wanted: &[&str]) -> PgResult<Vec<String>> {
-    let rows = admin
-        .query(statement, &[&wanted])
-        .await
-        .map_err(|error| PgError::sql("checking what the dump needs", error))?;
-    Ok(rows.iter().map(|row| format!("`{}`", row.get::<_, String>(0))).collect())
+/// Names for people.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -7,11 +7,11 @@ use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::batch::{Read, reads};
 use crate::error::{PgError, PgResult};
 use crate::restore::Manifest;
 use crate::restore::archive_toc;
 use crate::restore::selection::{Chosen, Selection, choose};
+use crate::restore::units::{Read, reads};
 use crate::stored::detail::ROLE_SCHEMA;
 use crate::stored::frame_hash::FrameHash;
 

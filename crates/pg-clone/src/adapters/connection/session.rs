@@ -25,6 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::adapters::connection::address::Address;
 use crate::adapters::connection::demands::{RequireAuth, SessionAttributes};
 use crate::adapters::connection::watch::{Watched, WatchedTls};
+use crate::adapters::sql::copy_out::CopyOut;
 use tokio_util::either::Either;
 
 /// How long a dropped connection may take to end by itself.
@@ -204,9 +205,9 @@ impl DrivenSession {
     }
 
     /// Prepares several statements in one round trip. An error names the first one the server refuses.
-    pub(crate) async fn prepare_all(&mut self, statements: &[String]) -> Result<Vec<Statement>, (usize, Error)> {
+    pub(crate) async fn prepare_all(&mut self, copies: &[CopyOut]) -> Result<Vec<Statement>, (usize, Error)> {
         let Self { client, connection, ended } = self;
-        let prepared = join_all(statements.iter().map(|statement| client.prepare(statement)));
+        let prepared = join_all(copies.iter().map(|copy| client.prepare(copy.text())));
         let prepared = drive(connection, ended, prepared).await;
         // In order: those behind the one that failed only say that the transaction is aborted.
         prepared.into_iter().enumerate().map(|(at, result)| result.map_err(|error| (at, error))).collect()

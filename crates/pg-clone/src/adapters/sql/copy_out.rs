@@ -1,29 +1,69 @@
 //! The statement that reads a table's rows: one form, so that rows read twice are the same text.
 
-use crate::ident::quote_ident;
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
 
-/// What every session sets that reads rows as text, so that their form does not depend on anybody's configuration and nothing
-/// is left out silently (`row_security=off` makes a policy an error instead of fewer rows).
-pub(crate) const SESSION_SETTINGS: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; \
-    SET extra_float_digits = 3; SET bytea_output = hex; SET xmloption = content; SET synchronize_seqscans = off; \
-    SET row_security = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; \
-    SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
+use crate::adapters::connection::Session;
+use crate::error::{PgError, PgResult};
+use crate::ident::{QualifiedName, quote_ident};
 
-/// `COPY` of `columns` of one table alone, without those that inherit from it. Columns are named, so that a dropped or generated
-/// one cannot shift the others; `condition` comes with its `WHERE`.
-pub(crate) fn copy_out(table: &str, columns: &[String], condition: &str) -> String {
-    let columns = listed(columns);
-    if !condition.is_empty() {
-        return format!("COPY (SELECT {columns} FROM ONLY {table} {condition}) TO STDOUT");
+/// A `COPY … TO STDOUT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CopyOut {
+    text: String,
+}
+
+impl CopyOut {
+    /// Of `columns` of one table alone, without those that inherit from it. Columns are named, so that a dropped or
+    /// generated one cannot shift the others; `condition` comes with its `WHERE`.
+    pub(crate) fn of_table(table: &QualifiedName, columns: &[String], condition: &str) -> Self {
+        Self::of_relation(&table.quoted(), columns, condition)
     }
-    if columns.is_empty() {
-        return format!("COPY {table} TO STDOUT");
+
+    /// Of the rows of a table on pages `[from, to)` of its heap; an absent end means to the end.
+    pub(crate) fn of_pages(table: &QualifiedName, columns: &[String], from: u64, to: Option<u64>) -> Self {
+        let end = to.map_or_else(String::new, |to| format!(" AND ctid < '({to},0)'::tid"));
+        Self::of_table(table, columns, &format!("WHERE ctid >= '({from},0)'::tid{end}"))
     }
-    format!("COPY {table} ({columns}) TO STDOUT")
+
+    /// Of a table with everything that is below it.
+    pub(crate) fn with_partitions(table: &QualifiedName, columns: &[String]) -> Self {
+        Self::of_query(&format!("SELECT {} FROM {}", listed(columns), table.quoted()))
+    }
+
+    /// As [`CopyOut::of_table`], of a relation whose name is quoted already.
+    pub(super) fn of_relation(table: &str, columns: &[String], condition: &str) -> Self {
+        let columns = listed(columns);
+        if !condition.is_empty() {
+            return Self::of_query(&format!("SELECT {columns} FROM ONLY {table} {condition}"));
+        }
+        let columns = if columns.is_empty() { columns } else { format!(" ({columns})") };
+        Self { text: format!("COPY {table}{columns} TO STDOUT") }
+    }
+
+    /// Of whatever a query says.
+    pub(super) fn of_query(query: &str) -> Self {
+        Self { text: format!("COPY ({query}) TO STDOUT") }
+    }
+
+    /// The statement.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Begins it, and returns its rows; `doing` is what an error says was done.
+    pub(crate) async fn begin<'a>(
+        &self,
+        session: &Session,
+        doing: &'a str,
+    ) -> PgResult<impl Stream<Item = PgResult<Bytes>> + Send + use<'a>> {
+        let rows = session.copy_out(self.text.as_str()).await.map_err(|error| PgError::sql(doing, error))?;
+        Ok(rows.map_err(move |error| PgError::sql(doing, error)))
+    }
 }
 
 /// Columns as a statement lists them.
-pub(crate) fn listed(columns: &[String]) -> String {
+pub(super) fn listed(columns: &[String]) -> String {
     columns.iter().map(|column| quote_ident(column)).collect::<Vec<_>>().join(", ")
 }
 
@@ -33,12 +73,24 @@ mod tests {
 
     #[test]
     fn columns_are_named_and_conditions_kept() {
+        let table = QualifiedName::new("s", "a\"b");
         let columns = ["x".to_owned(), "Y".to_owned()];
-        assert_eq!(copy_out(r#""s"."t""#, &columns, ""), r#"COPY "s"."t" ("x", "Y") TO STDOUT"#);
-        assert_eq!(copy_out(r#""s"."t""#, &[], ""), r#"COPY "s"."t" TO STDOUT"#);
+        let of_table = |columns: &[String], condition: &str| CopyOut::of_table(&table, columns, condition).text;
+        assert_eq!(of_table(&columns, ""), r#"COPY "s"."a""b" ("x", "Y") TO STDOUT"#);
+        assert_eq!(of_table(&[], ""), r#"COPY "s"."a""b" TO STDOUT"#);
         assert_eq!(
-            copy_out(r#""s"."t""#, &columns[..1], "WHERE x > 1"),
-            r#"COPY (SELECT "x" FROM ONLY "s"."t" WHERE x > 1) TO STDOUT"#
+            of_table(&columns[..1], "WHERE x > 1"),
+            r#"COPY (SELECT "x" FROM ONLY "s"."a""b" WHERE x > 1) TO STDOUT"#
+        );
+        assert_eq!(
+            CopyOut::of_pages(&table, &columns, 8, None).text,
+            r#"COPY (SELECT "x", "Y" FROM ONLY "s"."a""b" WHERE ctid >= '(8,0)'::tid) TO STDOUT"#
+        );
+        let within = CopyOut::of_pages(&table, &columns[..1], 8, Some(9)).text;
+        assert!(within.ends_with("WHERE ctid >= '(8,0)'::tid AND ctid < '(9,0)'::tid) TO STDOUT"), "{within}");
+        assert_eq!(
+            CopyOut::with_partitions(&table, &columns[..1]).text,
+            r#"COPY (SELECT "x" FROM "s"."a""b") TO STDOUT"#
         );
     }
 }
