@@ -72,11 +72,11 @@ async fn make_room(session: &Session, replaced: bool) -> PgResult<()> {
     }
     Err(PgError::Refused {
         what: format!(
-            "{} of the dump's large objects have numbers that are taken, the first is {}",
+            "{} of the dump's large objects have numbers that are already in use, the first is {}",
             taken.count, taken.first
         ),
-        help: "replace them, and the rows of the selected tables, with --replace-rows, or leave large objects out \
-               with --table or --schema; nothing was changed"
+        help: "nothing was changed. Replace them, and the rows of the selected tables, with --replace-rows, or \
+               leave out large objects with --table or --schema"
             .to_owned(),
     })
 }

@@ -14,10 +14,8 @@ pub(super) async fn try_again(session: &Session, postponed: Vec<Harmless>) -> Ve
             continue;
         };
         if let Err(why) = foreign::try_statement(session, statement).await {
-            warnings.push(format!(
-                "not done: `{}` ({why}): it belongs to the restoring role",
-                statement.trim_end_matches(';')
-            ));
+            warnings
+                .push(format!("skipped: `{}` ({why}); the restoring role owns it", statement.trim_end_matches(';')));
         }
     }
     warnings

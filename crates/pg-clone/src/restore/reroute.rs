@@ -1,4 +1,4 @@
-//! Rows that may belong into another partition than the one they come from.
+//! Rows that may belong in another partition than the one they come from.
 //!
 //! Where a table is partitioned by the hash of an enum, the server hashes the oids of the enum's labels, and those are
 //! others in every database (PostgreSQL's `hashenum`). The same goes for all that holds enums, for names that stand for oids

@@ -188,6 +188,7 @@ mod tests {
             content_bytes: 200,
             rows: 5,
             xxh3: FrameHash::of(b""),
+            blake3: None,
         };
         (0..count).map(|at| RowData { frames: vec![frame(at)], rows: 5, ..RowData::default() }).collect()
     }
@@ -217,7 +218,7 @@ mod tests {
             for (length, part, gap) in lengths {
                 offset += u64::from(gap);
                 let xxh3 = FrameHash::of(b"");
-                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3 });
+                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3, blake3: None });
                 offset += length;
             }
             let units = load_units(0, &data);
@@ -242,7 +243,7 @@ mod tests {
                     let end = &mut ends[*part as usize];
                     let offset = *end + gap * GAP_BYTES;
                     *end = offset + length;
-                    Frame { part: *part, offset, length: *length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(b"") }
+                    Frame { part: *part, offset, length: *length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(b""), blake3: None }
                 });
                 RowData { frames: frames.collect(), ..RowData::default() }
             }).collect();

@@ -50,7 +50,7 @@ pub(crate) async fn is_unmarked(admin: &Session, database: &str) -> PgResult<boo
 }
 
 async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &Run) -> PgResult<u64> {
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let pid = sessions::own_pid(admin).await?;
     let helper = server.connect_admin_for(source).await?;
     let mut users = Sessions { helper, source, admin: pid, ended: Vec::new() };
@@ -75,7 +75,7 @@ async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &
         Err(_) if run.cancel.is_cancelled() => Err(PgError::Interrupted),
         Err(error) if error.sqlstate() == Some(IN_USE) => Err(PgError::Refused {
             what: format!("`{source}` cannot be copied while it is used: {}", users.left().await?),
-            help: "end them (see pg_stat_activity and pg_prepared_xacts) and run it again; nothing was changed"
+            help: "nothing was changed. End them (see pg_stat_activity and pg_prepared_xacts) and run it again"
                 .to_owned(),
         }),
         Err(error) => Err(error),

@@ -1,4 +1,4 @@
-//! Sessions that we may not end: better known before the door is closed.
+//! Sessions that the role cannot end, found before connections are refused.
 
 use crate::adapters::connection::Session;
 use crate::adapters::sql::sessions;
@@ -14,10 +14,10 @@ pub(super) async fn refuse(admin: &Session, target: &str) -> PgResult<()> {
         foreign.iter().map(|session| format!("{} of `{}`", session.pid, session.role)).collect();
     Err(PgError::Refused {
         what: format!(
-            "`{target}` is used by sessions that the restoring role may not end: server process {}",
+            "`{target}` is used by sessions that the restoring role cannot end: server process {}",
             sessions.join(", ")
         ),
-        help: "let the applications leave, or `GRANT pg_signal_backend` to the restoring role; nothing was switched"
+        help: "nothing was swapped. Disconnect the applications, or `GRANT pg_signal_backend` to the restoring role"
             .to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! Compares what stands in the tables now with what the dump says, before anything is committed.
+//! Compares the rows of the tables with the dump before the commit.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub(super) async fn compare(session: &Session, load: &Load, target: &Target) -> 
             continue;
         }
         differences.push(match printed.rows == there.rows {
-            true => format!("the {} rows of `{label}` are others", there.rows),
+            true => format!("the {} rows of `{label}` differ", there.rows),
             false => format!("`{label}` holds {} rows, not {}", there.rows, printed.rows),
         });
     }
