@@ -1,7 +1,7 @@
 //! Protects databases from restores; overrides every option and every confirmation.
 //!
-//! It is a second line of defence for production: somebody who typed the right name on the wrong machine is stopped. What
-//! replaces, drops or disconnects a database asks [`Guard::refusal`]; nothing can loosen a guard, it can only be added to.
+//! It is a second line of defence for production, against the right name typed on the wrong machine. Everything that
+//! replaces, drops or disconnects a database asks [`Guard::refusal`]. Guards can only be extended, never loosened.
 
 use crate::error::{PgError, PgResult};
 
@@ -99,35 +99,6 @@ impl Guard {
                 protected.host, protected.database, protected.said_by
             ),
         })
-    }
-
-    /// Refuses to replace, fill or drop `database` on the server that answers to any of `hosts`.
-    ///
-    /// # Errors
-    /// [`PgError::Forbidden`].
-    pub fn refuse(&self, hosts: &[String], database: &str) -> PgResult<()> {
-        match self.refusal(hosts, database) {
-            None => Ok(()),
-            Some(refusal) => Err(PgError::Forbidden { what: refusal.what }),
-        }
-    }
-
-    /// Refuses to take `database` as it is, for a copy or for another's place: the server copies and renames only what nobody
-    /// uses, and its clients would be disconnected.
-    ///
-    /// # Errors
-    /// [`PgError::Forbidden`].
-    pub fn refuse_to_disturb(&self, hosts: &[String], database: &str) -> PgResult<()> {
-        match self.refusal(hosts, database) {
-            None => Ok(()),
-            Some(refusal) => Err(PgError::Forbidden {
-                what: format!(
-                    "this would disconnect the clients of `{database}`, and {}; instead, restore a dump of it with \
-                     --into",
-                    refusal.what
-                ),
-            }),
-        }
     }
 }
 

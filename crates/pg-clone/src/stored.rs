@@ -4,6 +4,7 @@ pub(crate) mod completeness;
 pub mod database_settings;
 pub mod detail;
 pub(crate) mod frame;
+mod frame_comparison;
 pub mod frame_digest;
 pub mod frame_hash;
 pub mod key;

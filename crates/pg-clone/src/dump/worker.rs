@@ -212,7 +212,8 @@ impl Copier {
         packs: &mut PackWriter,
         failed: impl Fn(usize, tokio_postgres::Error) -> PgError,
     ) -> PgResult<Vec<RowData>> {
-        let prepared = self.session.prepare_all(wanted).await.map_err(|(at, error)| failed(at, error))?;
+        let texts: Vec<&str> = wanted.iter().map(CopyOut::text).collect();
+        let prepared = self.session.prepare_all(&texts).await.map_err(|(at, error)| failed(at, error))?;
         let mut copies = self.session.copy_out_all(&prepared);
         let mut copied = Vec::with_capacity(wanted.len());
         while copies.next_copy().await.map_err(|error| failed(copied.len(), error))? {

@@ -4,7 +4,8 @@ use crate::adapters::connection::Session;
 use crate::adapters::sql::{large_objects, transaction};
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
-use crate::restore::load::{Load, copy_in};
+use crate::restore::load::copy_in;
+use crate::restore::loading::Load;
 use crate::restore::read_back::check_large_objects;
 use crate::stored::detail::LargeObjects;
 

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
-use backup_core::units;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
@@ -17,68 +15,18 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::copy_in::CopyIn;
 use crate::adapters::sql::{session_settings, transaction};
 use crate::error::{PgError, PgResult};
-use crate::ident::QualifiedName;
+use crate::restore::frames::unpack;
 use crate::restore::load_small::{load_together, load_together_within};
+use crate::restore::loading::Load;
 use crate::restore::units::{LoadBatch, LoadUnit, load_batches, load_units};
-use crate::run::Run;
-use crate::stored::detail::{Frame, TableDump, TableKind};
+use crate::stored::detail::{Frame, TableKind};
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
 const FRAMES_AHEAD: usize = 1;
 
-/// Largest content of a frame we agree to unpack. A frame holds at least one row, and PostgreSQL's rows end at 1 GiB.
-const FRAME_CONTENT_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-
 /// Rows are loaded frozen (PostgreSQL manual, COPY, FREEZE) into tables at least this large: it saves them a rewrite by
 /// VACUUM, and needs a TRUNCATE that would cost thousands of tiny tables more than it gains.
 const FREEZE_STORED_BYTES_MIN: u64 = 1024 * 1024;
-
-/// What the loading workers share.
-#[derive(Debug)]
-pub(crate) struct Load {
-    pub(crate) server: Server,
-    pub(crate) database: String,
-    pub(crate) store: Arc<dyn StoreRead>,
-    pub(crate) dump: String,
-    pub(crate) parts: Vec<Part>,
-    pub(crate) tables: Vec<TableDump>,
-    /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
-    pub(crate) detours: BTreeMap<usize, QualifiedName>,
-    /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
-    pub(crate) raw_encoding: bool,
-    pub(crate) run: Run,
-}
-
-impl Load {
-    /// The part a frame is in.
-    pub(crate) fn part(&self, part: u32) -> PgResult<&Part> {
-        let named = self.parts.get(part as usize);
-        named.ok_or_else(|| {
-            self.damaged(format!("the manifest refers to part {part}, but has only {}", self.parts.len()))
-        })
-    }
-
-    pub(crate) fn damaged(&self, what: String) -> PgError {
-        PgError::Integrity { dump: self.dump.clone(), what }
-    }
-
-    /// The `COPY` that takes a table's rows.
-    pub(crate) fn copy_of(&self, table: usize, frozen: bool) -> CopyIn {
-        let dumped = &self.tables[table];
-        let into = self.detours.get(&table).cloned().unwrap_or_else(|| dumped.qualified_name());
-        CopyIn::into_table(&into, &dumped.columns, frozen)
-    }
-
-    /// Whether the server took as many rows as were dumped.
-    pub(crate) fn check_count(&self, unit: &LoadUnit, taken: u64) -> PgResult<()> {
-        if taken == unit.rows() {
-            return Ok(());
-        }
-        let table = &self.tables[unit.table];
-        let label = format!("{}.{}", table.schema, table.name);
-        Err(PgError::Mismatch { what: format!("`{label}` received {taken} of the {} dumped rows", unit.rows()) })
-    }
-}
 
 /// Loads all tables with `jobs` workers and returns the rows the server took, by table.
 pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usize, u64>> {
@@ -269,30 +217,4 @@ async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>
         }
     }
     Ok(())
-}
-
-/// Checks a frame's digest and unpacks it, on a thread where that may take a while.
-async fn unpack(stored: Bytes, frame: Frame) -> Result<Bytes, String> {
-    let unpacked = tokio::task::spawn_blocking(move || unpack_now(&stored, &frame));
-    unpacked.await.map_err(|error| error.to_string())?
-}
-
-/// Checks a frame's digest and unpacks it.
-pub(crate) fn unpack_now(stored: &[u8], frame: &Frame) -> Result<Bytes, String> {
-    if !frame.is_same(stored) {
-        return Err("its digest differs".to_owned());
-    }
-    if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {
-        return Err(format!("{} of content are more than a frame can hold", units::bytes(frame.content_bytes)));
-    }
-    let capacity = usize::try_from(frame.content_bytes).map_err(|error| error.to_string())?;
-    let content = zstd::bulk::decompress(stored, capacity).map_err(|error| error.to_string())?;
-    if content.len() as u64 != frame.content_bytes {
-        return Err(format!(
-            "{} of content instead of {}",
-            units::exact_bytes(content.len() as u64),
-            units::exact_bytes(frame.content_bytes)
-        ));
-    }
-    Ok(Bytes::from(content))
 }

@@ -8,7 +8,8 @@ use crate::adapters::connection::Session;
 use crate::adapters::sql::copy_in::{CopyIn, Prepared};
 use crate::adapters::sql::transaction;
 use crate::error::{PgError, PgResult};
-use crate::restore::load::{Load, unpack_now};
+use crate::restore::frames::unpack_now;
+use crate::restore::loading::Load;
 use crate::restore::units::{LoadBatch, LoadUnit};
 use crate::stored::detail::Frame;
 

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures::future::join_all;
 use futures::{Stream, StreamExt};
 use tokio::io::BufReader;
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
@@ -22,11 +21,9 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, CopyOutStream, Error, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::adapters::connection::address::Address;
+use crate::adapters::connection::address::{Address, RawSocket};
 use crate::adapters::connection::demands::{RequireAuth, SessionAttributes};
 use crate::adapters::connection::watch::{Watched, WatchedTls};
-use crate::adapters::sql::copy_out::CopyOut;
-use tokio_util::either::Either;
 
 /// How long a dropped connection may take to end by itself.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -153,9 +150,6 @@ const SOCKET_READ_BYTES: usize = 256 * 1024;
 /// than a few tiny tables.
 const COPIES_AHEAD: usize = 8;
 
-/// A TCP connection or a Unix socket.
-pub(super) type RawSocket = Either<TcpStream, UnixStream>;
-
 /// A connection driven by whoever uses it, on the same task: a COPY of millions of rows wakes no other thread for each
 /// socket's worth of them.
 pub(crate) struct DrivenSession {
@@ -205,9 +199,9 @@ impl DrivenSession {
     }
 
     /// Prepares several statements in one round trip. An error names the first one the server refuses.
-    pub(crate) async fn prepare_all(&mut self, copies: &[CopyOut]) -> Result<Vec<Statement>, (usize, Error)> {
+    pub(crate) async fn prepare_all(&mut self, statements: &[&str]) -> Result<Vec<Statement>, (usize, Error)> {
         let Self { client, connection, ended } = self;
-        let prepared = join_all(copies.iter().map(|copy| client.prepare(copy.text())));
+        let prepared = join_all(statements.iter().map(|statement| client.prepare(statement)));
         let prepared = drive(connection, ended, prepared).await;
         // In order: those behind the one that failed only say that the transaction is aborted.
         prepared.into_iter().enumerate().map(|(at, result)| result.map_err(|error| (at, error))).collect()

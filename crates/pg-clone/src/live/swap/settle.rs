@@ -7,7 +7,7 @@ use crate::adapters::sql::sessions::{self, Backend};
 use crate::adapters::sql::{databases, switch};
 use crate::error::{PgError, PgResult};
 use crate::live::state::{Live, State, target_number};
-use crate::live::swap::{Swap, Switched};
+use crate::live::swap::swapping::{Swap, Switched};
 use crate::live::target_lock::TargetLock;
 
 /// How long a lost server may take to come back while we still try: a crash recovery of a small log takes seconds.
