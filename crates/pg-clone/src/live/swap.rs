@@ -138,7 +138,7 @@ impl Swap {
                 what: format!(
                     "`{target}` has {prepared} prepared transactions, which would keep it from being renamed"
                 ),
-                help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts); nothing was changed"
+                help: "nothing was changed. End them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)"
                     .to_owned(),
             });
         }
