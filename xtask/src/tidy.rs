@@ -7,6 +7,7 @@ mod named;
 mod ratchet;
 mod rings;
 mod source;
+mod sql;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         let Ok(text) = fs::read_to_string(workspace.root.join(path)) else { continue };
         let file = SourceFile::new(path, &text);
         faults.extend(file.faults());
+        faults.extend(sql::faults(file.path(), file.text()));
         faults.extend(ratchet.check_file(&file));
         named.see(file.path(), file.text());
         rings.see(&file);

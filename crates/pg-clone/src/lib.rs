@@ -34,7 +34,6 @@
 //! `examples/dump.rs` and `examples/restore.rs` are complete programs.
 
 pub mod adapters;
-mod batch;
 pub mod config;
 pub mod dump;
 pub mod error;
@@ -44,9 +43,7 @@ pub mod ident;
 pub mod inspect;
 pub mod live;
 pub mod pattern;
-pub mod plan;
 pub mod restore;
-pub mod settings;
 mod standing;
 pub mod stored;
 #[cfg(test)]

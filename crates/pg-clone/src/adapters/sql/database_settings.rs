@@ -1,19 +1,14 @@
-//! Settings of a database itself, which no dump of its contents has and a rename would lose.
-//!
-//! Owner, privileges, connection limit, `ALTER DATABASE … SET`, `ALTER ROLE … IN DATABASE … SET` and the comment are
-//! keyed on the database's oid (PostgreSQL manual, `pg_database`, `pg_db_role_setting`, `pg_shdescription`); encoding
-//! and locale are fixed when it is created.
+//! Reads the settings of a database and gives them to another.
 
 mod statements;
-mod values;
 
 use tokio_postgres::Client;
 
+pub(super) use crate::adapters::sql::database_settings::statements::create_database;
+use crate::adapters::sql::database_settings::statements::{Statement, clearing, statements};
 use crate::error::{PgError, PgResult};
-use crate::live::state::State;
-pub use crate::settings::statements::create_database_statement;
-use crate::settings::statements::{Statement, clearing, statements};
-pub use crate::settings::values::{DatabaseSettings, Grant, Parameter};
+use crate::live::state::own_comment;
+use crate::stored::database_settings::{DatabaseSettings, Grant, Parameter};
 
 /// Reads the settings of `database`.
 ///
@@ -65,15 +60,6 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
     }))
 }
 
-/// What its owner said of the database: a mark of ours is no property of what it holds, and would make a restored copy
-/// pass for another.
-fn own_comment(comment: Option<String>) -> Option<String> {
-    match State::from_comment(comment.as_deref()?) {
-        Some(state) => state.own_comment(),
-        None => comment,
-    }
-}
-
 /// In the order in which they were granted: who may pass a privilege on has it before he does.
 async fn grants(client: &Client, oid: u32) -> Result<Vec<Grant>, tokio_postgres::Error> {
     let rows = client
@@ -121,9 +107,7 @@ pub async fn replace(
     no_acl: bool,
 ) -> PgResult<Vec<String>> {
     let present = read(client, name).await?;
-    let same_owner = no_owner || present.owner == settings.owner;
-    let same_grants = no_acl || present.grants == settings.grants;
-    if same_owner && same_grants && present.parameters == settings.parameters {
+    if present.has_all_of(settings, no_owner, no_acl) {
         return Ok(Vec::new());
     }
     let mut refused = run(client, clearing(&present, settings, name, no_acl)).await?;

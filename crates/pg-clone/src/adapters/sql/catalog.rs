@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::GenericClient;
 
+use crate::dump::matviews::{Matview, Use};
+use crate::dump::units::TableSource;
 use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
-use crate::plan::{TableSource, dependency_order, not_refreshable};
+use crate::ident::{QualifiedName, qualified};
 use crate::stored::detail::{Extension, ForeignKey, MatviewState, SequenceState, ServerInfo, TableKind};
 
 /// Sequences asked in one statement: each costs a range-table entry.
@@ -30,7 +31,12 @@ pub(crate) struct Relation {
 
 impl Relation {
     pub(crate) fn qualified(&self) -> String {
-        format!("{}.{}", quote_ident(&self.schema), quote_ident(&self.name))
+        qualified(&self.schema, &self.name)
+    }
+
+    /// Its name, with its schema.
+    pub(crate) fn qualified_name(&self) -> QualifiedName {
+        QualifiedName::new(&self.schema, &self.name)
     }
 
     /// `schema.table` for people.
@@ -165,7 +171,7 @@ pub(crate) async fn sequences(client: &impl GenericClient, excluded: &[u32]) -> 
             .iter()
             .enumerate()
             .map(|(at, (schema, name))| {
-                format!("SELECT {at} AS at, last_value, is_called FROM {}.{}", quote_ident(schema), quote_ident(name))
+                format!("SELECT {at} AS at, last_value, is_called FROM {}", qualified(schema, name))
             })
             .collect();
         let rows = client
@@ -184,10 +190,8 @@ pub(crate) async fn sequences(client: &impl GenericClient, excluded: &[u32]) -> 
     Ok(states)
 }
 
-/// Materialized views in an order in which they can be refreshed, and those among them that hold rows and cannot be: the
-/// server refuses to read one without rows. `pg_dump` leaves both sorts unpopulated as well.
-pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<(Vec<MatviewState>, Vec<String>)> {
-    let doing = "reading the materialized views";
+/// Materialized views, by name.
+pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<Vec<Matview>> {
     let rows = client
         .query(
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relispopulated FROM pg_catalog.pg_class c \
@@ -198,8 +202,17 @@ pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<(Vec<Matvi
             &[],
         )
         .await
-        .map_err(|error| PgError::sql(doing, error))?;
-    let uses = client
+        .map_err(|error| PgError::sql("reading the materialized views", error))?;
+    let matview = |row: &tokio_postgres::Row| Matview {
+        oid: row.get(0),
+        state: MatviewState { schema: row.get(1), name: row.get(2), populated: row.get(3) },
+    };
+    Ok(rows.iter().map(matview).collect())
+}
+
+/// Which of them read which, directly or through others.
+pub(crate) async fn matview_uses(client: &impl GenericClient) -> PgResult<Vec<Use>> {
+    let rows = client
         .query(
             "WITH RECURSIVE uses AS ( \
                SELECT DISTINCT rule.ev_class AS user_oid, d.refobjid AS used_oid \
@@ -216,23 +229,8 @@ pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<(Vec<Matvi
             &[],
         )
         .await
-        .map_err(|error| PgError::sql(doing, error))?;
-    let mut states: BTreeMap<u32, MatviewState> = rows
-        .iter()
-        .map(|row| (row.get(0), MatviewState { schema: row.get(1), name: row.get(2), populated: row.get(3) }))
-        .collect();
-    let oids: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
-    let uses: Vec<(u32, u32)> = uses.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let populated = states.iter().map(|(oid, state)| (*oid, state.populated)).collect();
-    let mut stale = Vec::new();
-    for oid in not_refreshable(&populated, &uses) {
-        if let Some(state) = states.get_mut(&oid) {
-            state.populated = false;
-            stale.push(format!("{}.{}", state.schema, state.name));
-        }
-    }
-    let ordered = dependency_order(&oids, &uses).iter().filter_map(|oid| states.remove(oid)).collect();
-    Ok((ordered, stale))
+        .map_err(|error| PgError::sql("reading what materialized views read", error))?;
+    Ok(rows.iter().map(|row| Use { user: row.get(0), used: row.get(1) }).collect())
 }
 
 /// Installed extensions.
@@ -280,8 +278,15 @@ pub(crate) async fn foreign_keys_to(client: &impl GenericClient, excluded: &[u32
     Ok(rows.iter().map(|row| ForeignKey { schema: row.get(0), table: row.get(1), name: row.get(2) }).collect())
 }
 
-/// Views and other relations that need an excluded table and would not restore without it, as `schema.name`.
-pub(crate) async fn views_on(client: &impl GenericClient, excluded: &[u32]) -> PgResult<Vec<(String, String)>> {
+/// A view, and a table that it reads, each as `schema.name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ViewOn {
+    pub(crate) view: String,
+    pub(crate) table: String,
+}
+
+/// Views and other relations that need an excluded table and would not restore without it.
+pub(crate) async fn views_on(client: &impl GenericClient, excluded: &[u32]) -> PgResult<Vec<ViewOn>> {
     let rows = client
         .query(
             "SELECT DISTINCT vn.nspname || '.' || v.relname, tn.nspname || '.' || t.relname \
@@ -296,7 +301,7 @@ pub(crate) async fn views_on(client: &impl GenericClient, excluded: &[u32]) -> P
         )
         .await
         .map_err(|error| PgError::sql("reading the views", error))?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok(rows.iter().map(|row| ViewOn { view: row.get(0), table: row.get(1) }).collect())
 }
 
 /// Oids of all large objects, in order.

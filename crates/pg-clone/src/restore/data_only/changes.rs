@@ -1,72 +1,68 @@
-//! The statements around the rows: what is changed for their time, and how it is put back. Pure.
+//! The changes around the rows: what is changed for their time, and how it is put back. Pure.
 
 use std::collections::BTreeSet;
 
-use crate::adapters::target::{Target, TargetTrigger};
-use crate::ident::quote_ident;
+use crate::adapters::sql::live_tables::Change;
+use crate::adapters::sql::target::{Target, TargetKey, TargetTrigger};
+use crate::ident::QualifiedName;
 use crate::restore::data_only::decide::{emptied, own_keys};
 use crate::stored::detail::{SequenceState, TableDump};
 
-/// Keeps everybody else from the tables: whoever read one between its old rows and its new ones would see none.
-pub(super) fn lock(tables: &[TableDump]) -> Option<String> {
-    let names: Vec<String> = tables.iter().map(|table| only(&table.schema, &table.name)).collect();
-    (!names.is_empty()).then(|| format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", ")))
+/// Keeps everybody else from the tables.
+pub(super) fn lock(tables: &[TableDump]) -> Vec<Change> {
+    let names: Vec<QualifiedName> = tables.iter().map(TableDump::qualified_name).collect();
+    if names.is_empty() { Vec::new() } else { vec![Change::Lock(names)] }
 }
 
 /// Triggers off, foreign keys at the end.
-pub(super) fn loosen(target: &Target) -> Vec<String> {
+pub(super) fn loosen(target: &Target) -> Vec<Change> {
     let held = emptied(target);
-    let tables: BTreeSet<String> =
-        triggers(target, &held).map(|trigger| only(&trigger.schema, &trigger.table)).collect();
-    let off = tables.iter().map(|table| format!("ALTER TABLE {table} DISABLE TRIGGER USER"));
-    off.chain(alter_keys(target, "DEFERRABLE")).chain(["SET CONSTRAINTS ALL DEFERRED".to_owned()]).collect()
+    let tables: BTreeSet<QualifiedName> = triggers(target, &held).map(table_of).collect();
+    let off = tables.into_iter().map(Change::DisableTriggers);
+    off.chain(alter_keys(target, true)).chain([Change::DeferConstraints]).collect()
 }
 
 /// Removes the rows that are in the way: exactly of these tables, or the server refuses.
-pub(super) fn empty(tables: &[TableDump], target: &Target) -> Vec<String> {
-    let mut truncated: Vec<String> = Vec::new();
-    let mut deleted: Vec<String> = Vec::new();
+pub(super) fn empty(tables: &[TableDump], target: &Target) -> Vec<Change> {
+    let mut alone: Vec<QualifiedName> = Vec::new();
+    let mut changes: Vec<Change> = Vec::new();
     for (table, there) in tables.iter().zip(&target.tables) {
-        let name = only(&table.schema, &table.name);
+        let table = table.qualified_name();
         match there.as_ref().map(|there| there.condition.as_str()).unwrap_or_default() {
-            "" => truncated.push(name),
+            "" => alone.push(table),
             // An extension's own rows in there are in no dump.
-            condition => deleted.push(format!("DELETE FROM {name} {condition}")),
+            condition => changes.push(Change::Delete { table, condition: condition.to_owned() }),
         }
     }
     // A partitioned table that a foreign key refers to or belongs to is in the way unless it is named itself.
     let held = emptied(target);
     let whole = target.partitioned.iter().filter(|table| held.contains(&table.oid));
-    truncated.extend(whole.map(|table| qualified(&table.schema, &table.name)));
-    if !truncated.is_empty() {
-        deleted.push(format!("TRUNCATE {}", truncated.join(", ")));
+    let whole: Vec<QualifiedName> = whole.map(|table| table.qualified_name()).collect();
+    if !(alone.is_empty() && whole.is_empty()) {
+        changes.push(Change::Truncate { alone, whole });
     }
-    deleted
+    changes
 }
 
-/// Sequences in new files: `setval` alone would outlive a rollback.
-pub(super) fn renew(sequences: &[SequenceState]) -> Vec<String> {
-    let renew = |state: &SequenceState| format!("ALTER SEQUENCE {} RESTART", qualified(&state.schema, &state.name));
-    sequences.iter().map(renew).collect()
+/// Sequences in new files.
+pub(super) fn renew(sequences: &[SequenceState]) -> Vec<Change> {
+    let name = |state: &SequenceState| QualifiedName::new(&state.schema, &state.name);
+    sequences.iter().map(|state| Change::RestartSequence(name(state))).collect()
 }
 
 /// Foreign keys and triggers as they were.
-pub(super) fn tighten(target: &Target) -> Vec<String> {
+pub(super) fn tighten(target: &Target) -> Vec<Change> {
     let held = emptied(target);
     let mut triggers: Vec<&TargetTrigger> = triggers(target, &held).collect();
     // Older servers take the state of a partitioned table's trigger to its partitions, which may have one of their own.
     let is_leaf = |trigger: &TargetTrigger| target.tables.iter().flatten().any(|table| table.oid == trigger.table_oid);
     triggers.sort_by_key(|trigger| is_leaf(trigger));
-    let on = triggers.into_iter().map(|trigger| {
-        let how = match trigger.enabled.as_str() {
-            "A" => "ENABLE ALWAYS",
-            "R" => "ENABLE REPLICA",
-            _ => "ENABLE",
-        };
-        let table = only(&trigger.schema, &trigger.table);
-        format!("ALTER TABLE {table} {how} TRIGGER {}", quote_ident(&trigger.name))
+    let on = triggers.into_iter().map(|trigger| Change::EnableTrigger {
+        table: table_of(trigger),
+        trigger: trigger.name.clone(),
+        firing: trigger.firing,
     });
-    alter_keys(target, "NOT DEFERRABLE").chain(on).collect()
+    alter_keys(target, false).chain(on).collect()
 }
 
 /// Tables that [`loosen`] and [`tighten`] alter, which only their owner may.
@@ -82,33 +78,37 @@ fn triggers<'a>(target: &'a Target, held: &'a BTreeSet<u32>) -> impl Iterator<It
 }
 
 /// Of a partitioned table's key, only the key itself can be altered; its partitions' follow.
-fn alter_keys<'a>(target: &'a Target, to: &'a str) -> impl Iterator<Item = String> + 'a {
-    own_keys(target).filter(|key| !key.is_deferrable).map(move |key| {
-        format!("ALTER TABLE {} ALTER CONSTRAINT {} {to}", qualified(&key.schema, &key.table), quote_ident(&key.name))
-    })
+fn alter_keys(target: &Target, deferrable: bool) -> impl Iterator<Item = Change> + '_ {
+    let change = move |key: &TargetKey| Change::SetDeferrable {
+        table: QualifiedName::new(&key.schema, &key.table),
+        key: key.name.clone(),
+        deferrable,
+    };
+    own_keys(target).filter(|key| !key.is_deferrable).map(change)
 }
 
-fn qualified(schema: &str, name: &str) -> String {
-    format!("{}.{}", quote_ident(schema), quote_ident(name))
-}
-
-fn only(schema: &str, name: &str) -> String {
-    format!("ONLY {}", qualified(schema, name))
+fn table_of(trigger: &TargetTrigger) -> QualifiedName {
+    QualifiedName::new(&trigger.schema, &trigger.table)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::target::{Partitioned, TargetKey, TargetTable};
+    use crate::adapters::sql::live_tables::Firing;
+    use crate::adapters::sql::target::{Partitioned, TargetTable};
     use crate::restore::data_only::decide::tests::{detail, there};
 
-    fn trigger(table_oid: u32, table: &str, enabled: &str) -> TargetTrigger {
+    fn texts(changes: &[Change]) -> Vec<String> {
+        changes.iter().map(Change::statement).collect()
+    }
+
+    fn trigger(table_oid: u32, table: &str, firing: Firing) -> TargetTrigger {
         TargetTrigger {
             table_oid,
             schema: "public".to_owned(),
             table: table.to_owned(),
             name: format!("{table}_t"),
-            enabled: enabled.to_owned(),
+            firing,
         }
     }
 
@@ -130,10 +130,10 @@ mod tests {
             partitioned: vec![p],
             keys: vec![key("p_a", false), key("p_late", true)],
             triggers: vec![
-                trigger(1, "a", "A"),
-                trigger(2, "p1", "R"),
-                trigger(20, "p", "O"),
-                trigger(9, "other", "O"),
+                trigger(1, "a", Firing::Always),
+                trigger(2, "p1", Firing::Replica),
+                trigger(20, "p", Firing::Origin),
+                trigger(9, "other", Firing::Origin),
             ],
             ..Target::default()
         }
@@ -143,7 +143,7 @@ mod tests {
     fn what_was_loosened_is_put_back_as_it_was() {
         let target = target();
         assert_eq!(
-            loosen(&target),
+            texts(&loosen(&target)),
             [
                 r#"ALTER TABLE ONLY "public"."a" DISABLE TRIGGER USER"#,
                 r#"ALTER TABLE ONLY "public"."p" DISABLE TRIGGER USER"#,
@@ -153,7 +153,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            tighten(&target),
+            texts(&tighten(&target)),
             [
                 r#"ALTER TABLE "public"."p" ALTER CONSTRAINT "p_a" NOT DEFERRABLE"#,
                 r#"ALTER TABLE ONLY "public"."p" ENABLE TRIGGER "p_t""#,
@@ -173,11 +173,14 @@ mod tests {
     fn only_the_chosen_tables_are_emptied_and_an_extension_keeps_its_own_rows() {
         let detail = detail(&["a", "p1"]);
         let mut target = target();
-        assert_eq!(empty(&detail.tables, &target), [r#"TRUNCATE ONLY "public"."a", ONLY "public"."p1", "public"."p""#]);
+        assert_eq!(
+            texts(&empty(&detail.tables, &target)),
+            [r#"TRUNCATE ONLY "public"."a", ONLY "public"."p1", "public"."p""#]
+        );
         target.partitioned[0].leaves.push(3);
         target.tables[0] = Some(TargetTable { condition: "WHERE mine".to_owned(), ..there(1) });
         let expected = [r#"DELETE FROM ONLY "public"."a" WHERE mine"#, r#"TRUNCATE ONLY "public"."p1""#];
-        assert_eq!(empty(&detail.tables, &target), expected);
-        assert_eq!(lock(&[]), None);
+        assert_eq!(texts(&empty(&detail.tables, &target)), expected);
+        assert_eq!(lock(&[]), []);
     }
 }

@@ -1,4 +1,8 @@
-//! Everything a database has beside its contents.
+//! Settings of a database itself, which no dump of its contents has and a rename would lose: what a manifest says of them.
+//!
+//! Owner, privileges, connection limit, `ALTER DATABASE … SET`, `ALTER ROLE … IN DATABASE … SET` and the comment are
+//! keyed on the database's oid (PostgreSQL manual, `pg_database`, `pg_db_role_setting`, `pg_shdescription`); encoding
+//! and locale are fixed when it is created.
 
 use serde::{Deserialize, Serialize};
 
@@ -63,4 +67,15 @@ pub struct Parameter {
     pub name: String,
     /// Its value, as the catalogue has it.
     pub value: String,
+}
+
+impl DatabaseSettings {
+    /// Whether a database with these settings has all of `wanted` that [`apply`] would give it.
+    ///
+    /// [`apply`]: crate::adapters::sql::database_settings::apply
+    pub(crate) fn has_all_of(&self, wanted: &Self, no_owner: bool, no_acl: bool) -> bool {
+        let same_owner = no_owner || self.owner == wanted.owner;
+        let same_grants = no_acl || self.grants == wanted.grants;
+        same_owner && same_grants && self.parameters == wanted.parameters
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ident::{quote_ident, quote_literal};
-use crate::settings::values::{DatabaseSettings, Grant, Parameter};
+use crate::stored::database_settings::{DatabaseSettings, Grant, Parameter};
 
 /// Parameters whose catalogue value is a list of quoted elements (`GUC_LIST_QUOTE` in PostgreSQL's source); set as one
 /// literal they would become one element.
@@ -17,8 +17,7 @@ const QUOTED_LISTS: [&str; 6] = [
 ];
 
 /// `CREATE DATABASE` with the encoding and locale of `like`, or the server's defaults.
-#[must_use]
-pub fn create_database_statement(name: &str, like: Option<&DatabaseSettings>) -> String {
+pub(in crate::adapters::sql) fn create_database(name: &str, like: Option<&DatabaseSettings>) -> String {
     let mut statement = format!("CREATE DATABASE {} TEMPLATE template0", quote_ident(name));
     let Some(like) = like else { return statement };
     for (option, value) in [("ENCODING", &like.encoding), ("LC_COLLATE", &like.collate), ("LC_CTYPE", &like.ctype)] {
@@ -201,7 +200,7 @@ mod tests {
             let locale_provider = provider.map(Into::into);
             let (icu_locale, icu_rules) = (locale.map(Into::into), rules.map(Into::into));
             let like = DatabaseSettings { locale_provider, icu_locale, icu_rules, ..settings() };
-            create_database_statement("d", Some(&like))
+            create_database("d", Some(&like))
         };
         let plain = "CREATE DATABASE \"d\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'";
         assert_eq!(create(None, None, None), plain);

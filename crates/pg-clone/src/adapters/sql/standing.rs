@@ -3,8 +3,9 @@
 use tokio_postgres::Client;
 
 use crate::error::{PgError, PgResult};
-use crate::settings::DatabaseSettings;
 use crate::standing::{Known, Locales, Standing};
+use crate::stored::database_settings::DatabaseSettings;
+use crate::stored::detail::SequenceState;
 
 /// SQLSTATE of a locale that the system does not have: invalid_parameter_value.
 const NO_SUCH_LOCALE: &str = "22023";
@@ -54,9 +55,11 @@ pub(crate) async fn out_of_reach(
     client: &Client,
     tables: &[u32],
     owned: &[u32],
-    sequences: (&[&str], &[&str]),
+    sequences: &[SequenceState],
     emptied: bool,
 ) -> PgResult<Vec<String>> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        sequences.iter().map(|state| (state.schema.as_str(), state.name.as_str())).unzip();
     let rows = client
         .query(
             "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
@@ -68,7 +71,7 @@ pub(crate) async fn out_of_reach(
                OR c.relkind = 'S' AND EXISTS (SELECT FROM unnest($3::text[], $4::text[]) w(schema, name) \
                  WHERE c.relname = w.name::name AND n.nspname = w.schema::name)) \
              ORDER BY 1",
-            &[&tables, &owned, &sequences.0, &sequences.1, &emptied],
+            &[&tables, &owned, &schemas, &names, &emptied],
         )
         .await
         .map_err(|error| PgError::sql("asking what may be written", error))?;
@@ -108,7 +111,7 @@ mod tests {
     use backup_testkit::postgres::Cluster;
 
     use super::*;
-    use crate::settings;
+    use crate::adapters::sql::database_settings;
     use crate::{Environment, Origin, Server};
 
     fn server(cluster: &Cluster, user: &str, password: &str) -> Server {
@@ -126,7 +129,7 @@ mod tests {
         let told = read(&session, &["standing", "nowhere"]).await.unwrap();
         assert_eq!((told.role.as_str(), told.may_create, told.is_superuser), ("standing", true, false));
         assert!(matches!(told.databases.as_slice(), [known] if !known.is_ours && known.owner == cluster.superuser()));
-        let mut settings = settings::read(&session, "standing").await.unwrap();
+        let mut settings = database_settings::read(&session, "standing").await.unwrap();
         assert_eq!(locales(&session, &settings).await.unwrap().missing, [""; 0]);
         settings.collate = "xx_XX.UTF-8".to_owned();
         settings.encoding = "NONE".to_owned();
@@ -150,8 +153,14 @@ mod tests {
         let [filled, emptied, closed] = [oid("filled").await, oid("emptied").await, oid("closed").await];
         let tables = [filled, emptied, closed];
         let beyond = async |owned: &[u32], sequences: &[&str], empty: bool| {
-            let schemas = vec!["public"; sequences.len()];
-            out_of_reach(&session, &tables, owned, (&schemas, sequences), empty).await.unwrap()
+            let state = |name: &&str| SequenceState {
+                schema: "public".to_owned(),
+                name: (*name).to_owned(),
+                last_value: 1,
+                is_called: false,
+            };
+            let sequences: Vec<SequenceState> = sequences.iter().map(state).collect();
+            out_of_reach(&session, &tables, owned, &sequences, empty).await.unwrap()
         };
         assert_eq!(beyond(&[], &[], false).await, ["public.closed"]);
         assert_eq!(beyond(&[], &[], true).await, ["public.closed", "public.filled"]);

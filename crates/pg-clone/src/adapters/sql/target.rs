@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
+use crate::adapters::sql::live_tables::Firing;
 use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
+use crate::ident::QualifiedName;
 use crate::stored::detail::{DumpDetail, SequenceState, TableDump};
 
 /// Tables looked into by one statement: each costs a range-table entry.
@@ -71,6 +72,13 @@ pub(crate) struct Partitioned {
     pub(crate) hash_differs: bool,
 }
 
+impl Partitioned {
+    /// Its name, with its schema.
+    pub(crate) fn qualified_name(&self) -> QualifiedName {
+        QualifiedName::new(&self.schema, &self.name)
+    }
+}
+
 /// A foreign key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TargetKey {
@@ -86,14 +94,14 @@ pub(crate) struct TargetKey {
 }
 
 /// A trigger of the user's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetTrigger {
     pub(crate) table_oid: u32,
     pub(crate) schema: String,
     pub(crate) table: String,
     pub(crate) name: String,
-    /// `pg_trigger.tgenabled`: `O`, `R` or `A`.
-    pub(crate) enabled: String,
+    /// In which sessions it fires.
+    pub(crate) firing: Firing,
 }
 
 impl Target {
@@ -116,9 +124,8 @@ impl Target {
     }
 
     /// [`Target::through`], by name.
-    pub(crate) fn detours(&self) -> BTreeMap<usize, (String, String)> {
-        let name = |at: usize| (self.partitioned[at].schema.clone(), self.partitioned[at].name.clone());
-        self.through().into_iter().map(|(table, above)| (table, name(above))).collect()
+    pub(crate) fn detours(&self) -> BTreeMap<usize, QualifiedName> {
+        self.through().into_iter().map(|(table, above)| (table, self.partitioned[above].qualified_name())).collect()
     }
 }
 
@@ -192,7 +199,7 @@ async fn look_for_rows(
             .map(|at| {
                 let condition = tables[*at].as_ref().map(|table| table.condition.as_str()).unwrap_or_default();
                 let table = &wanted[*at];
-                let name = format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name));
+                let name = table.qualified_name().quoted();
                 format!("SELECT {at}::int8 WHERE EXISTS (SELECT FROM ONLY {name} {condition})")
             })
             .collect();
@@ -300,7 +307,7 @@ async fn triggers(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<T
         schema: row.get(1),
         table: row.get(2),
         name: row.get(3),
-        enabled: row.get(4),
+        firing: Firing::of_catalogue(row.get(4)),
     };
     Ok(rows.iter().map(trigger).collect())
 }

@@ -1,18 +1,15 @@
-//! Pure decisions about thousands of tiny tables: which are copied, read and loaded together.
+//! Pure decisions of a restore: which frames are read and loaded together, and in which order.
 //!
-//! A table of three rows costs a round trip for its lock, for each statement and for each request of the store, and next to
-//! nothing else. Together they cost these once.
+//! A table of three rows costs a round trip for each statement and for each request of the store, and next to nothing else.
+//! Together with others it costs these once.
 
 use std::ops::Range;
 
-use crate::plan::{DumpUnit, LOAD_BYTES, LoadUnit, load_units};
 use crate::stored::detail::{Frame, RowData};
 
-/// Table bytes up to which units are dumped together: such a table has no more than a few pages.
-const DUMP_SMALL_BYTES: u64 = 256 * 1024;
-
-/// Most tables dumped together: as many locks a worker holds at once beyond those it took ahead.
-const DUMP_BATCH_TABLES: usize = 64;
+/// Stored bytes a restore reads and loads as one COPY: enough to make the round trips disappear, few enough that the
+/// workers end together.
+pub(crate) const LOAD_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Stored bytes up to which a table's rows are loaded together with others'.
 const LOAD_SMALL_BYTES: u64 = 64 * 1024;
@@ -32,22 +29,52 @@ const LOAD_BATCH_BYTES: u64 = 1024 * 1024;
 /// Bytes between two frames that are rather read for nothing than left out by another request.
 const GAP_BYTES: u64 = 64 * 1024;
 
-/// Cuts `units`, the largest first, into what a worker takes at once: a large one alone, small ones together.
-pub(crate) fn dump_batches(units: &[DumpUnit]) -> Vec<Range<usize>> {
-    let mut batches: Vec<Range<usize>> = Vec::new();
-    for (at, unit) in units.iter().enumerate() {
-        let is_small = unit.range.is_none() && unit.estimated_bytes <= DUMP_SMALL_BYTES;
-        let joins = |batch: &&mut Range<usize>| {
-            let first = &units[batch.start];
-            let of_small = first.range.is_none() && first.estimated_bytes <= DUMP_SMALL_BYTES;
-            is_small && of_small && batch.len() < DUMP_BATCH_TABLES
-        };
-        match batches.last_mut().filter(joins) {
-            Some(batch) => batch.end = at + 1,
-            None => batches.push(at..at + 1),
+/// One COPY of a restore: frames that lie one after the other in one pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoadUnit {
+    /// Index of the table.
+    pub(crate) table: usize,
+    /// The frames.
+    pub(crate) frames: Vec<Frame>,
+    /// Whether these are all of the table's frames.
+    pub(crate) whole_table: bool,
+}
+
+impl LoadUnit {
+    /// Stored bytes to read.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.frames.iter().map(|frame| frame.length).sum()
+    }
+
+    /// Rows to load.
+    pub(crate) fn rows(&self) -> u64 {
+        self.frames.iter().map(|frame| frame.rows).sum()
+    }
+}
+
+/// Cuts a table's rows into units of about [`LOAD_BYTES`] whose frames can be read by one ranged request.
+pub(crate) fn load_units(table: usize, data: &RowData) -> Vec<LoadUnit> {
+    let mut units: Vec<LoadUnit> = Vec::new();
+    for frame in &data.frames {
+        let joins = units.last().is_some_and(|unit| {
+            unit.stored_bytes() < LOAD_BYTES
+                && unit
+                    .frames
+                    .last()
+                    .is_some_and(|last| last.part == frame.part && last.offset + last.length == frame.offset)
+        });
+        if joins {
+            if let Some(unit) = units.last_mut() {
+                unit.frames.push(frame.clone());
+            }
+        } else {
+            units.push(LoadUnit { table, frames: vec![frame.clone()], whole_table: false });
         }
     }
-    batches
+    if let [only] = units.as_mut_slice() {
+        only.whole_table = true;
+    }
+    units
 }
 
 /// Units that are read by one ranged request; several only if each is a small table's all.
@@ -149,24 +176,9 @@ pub(crate) fn reads<'a>(data: impl Iterator<Item = &'a RowData>) -> Vec<Read> {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::plan::PageRange;
     use crate::stored::frame_hash::FrameHash;
 
     use super::*;
-
-    fn unit(table: usize, estimated_bytes: u64) -> DumpUnit {
-        DumpUnit { table, index: 0, range: None, estimated_bytes }
-    }
-
-    #[test]
-    fn only_small_tables_are_dumped_together() {
-        let part = DumpUnit { range: Some(PageRange { from: 0, to: None }), ..unit(0, 1) };
-        let units = [unit(0, DUMP_SMALL_BYTES + 1), part, unit(1, 9), unit(2, 0)];
-        assert_eq!(dump_batches(&units), [0..1, 1..2, 2..4]);
-        assert_eq!(dump_batches(&[]), []);
-        let many: Vec<DumpUnit> = (0..10_000).map(|table| unit(table, 16_384)).collect();
-        assert_eq!(dump_batches(&many).len(), 10_000_usize.div_ceil(DUMP_BATCH_TABLES));
-    }
 
     fn tiny(count: u64, gap: u64) -> Vec<RowData> {
         let frame = |at: u64| Frame {
@@ -197,6 +209,30 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_frame_is_loaded_once_and_read_in_one_piece(
+            lengths in prop::collection::vec((1_u64..LOAD_BYTES, 0_u32..3, any::<bool>()), 0..60)
+        ) {
+            let mut data = RowData::default();
+            let mut offset = 0;
+            for (length, part, gap) in lengths {
+                offset += u64::from(gap);
+                let xxh3 = FrameHash::of(b"");
+                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3, blake3: None });
+                offset += length;
+            }
+            let units = load_units(0, &data);
+            let loaded: Vec<_> = units.iter().flat_map(|unit| unit.frames.clone()).collect();
+            prop_assert_eq!(&loaded, &data.frames);
+            for unit in &units {
+                prop_assert_eq!(unit.whole_table, units.len() == 1);
+                for pair in unit.frames.windows(2) {
+                    prop_assert_eq!(pair[0].part, pair[1].part);
+                    prop_assert_eq!(pair[0].offset + pair[0].length, pair[1].offset);
+                }
+            }
+        }
+
         #[test]
         fn every_unit_is_in_one_batch(
             sizes in prop::collection::vec(prop::collection::vec((1_u64..LOAD_SMALL_BYTES * 2, 0_u64..3, 0_u32..3), 0..4), 0..50)
