@@ -7,11 +7,11 @@ use backup_core::location::contents::standing;
 use backup_core::location::{Init, Initialized, Location, Standing, shell_word};
 use backup_core::probe::{self, MARKER_KEY};
 use backup_core::store::SharedStore;
+use lastgood_operator::settings::{Config, Layer, Settings};
 use pg_clone::{Environment, Origin, Run, Server};
 
 use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
-use crate::config::{Config, Layer, Settings};
 use crate::error::{CliError, CliResult};
 use crate::location::layouts;
 use crate::render::printer::Printer;

@@ -7,6 +7,10 @@ use clap::{Args, Subcommand};
 pub(crate) enum Config {
     /// Print every setting with the value that counts
     Show(Show),
+    /// Check the configuration file without doing anything: ends with 0, or with 2 and the line of the first error
+    Check,
+    /// Print the JSON Schema of the configuration file, for editors and other programs
+    Schema,
     /// Print the path of the configuration file that is read
     Path,
 }

@@ -4,6 +4,7 @@ use backup_core::prune::GRACE;
 use backup_core::retention::{Logarithmic, Period, Policy, Rule};
 use clap::Args;
 use jiff::{SignedDuration, Span};
+use lastgood_operator::settings::time::{self, TimeError};
 
 use crate::error::{CliError, CliResult};
 
@@ -93,9 +94,7 @@ impl Keep {
 }
 
 fn span(option: &str, text: &str) -> CliResult<Span> {
-    text.parse().map_err(|_| {
-        CliError::usage(format!("`{option}` cannot be `{text}`"), "write a time such as `14d`, `36h` or `6mo`")
-    })
+    time::span(text).map_err(|error| unusable(option, text, error))
 }
 
 /// A length of time; days count 24 hours.
@@ -103,8 +102,7 @@ fn span(option: &str, text: &str) -> CliResult<Span> {
 /// # Errors
 /// [`CliError::Usage`] naming `option`.
 pub(crate) fn duration(option: &str, text: &str) -> CliResult<SignedDuration> {
-    let fault = |_| CliError::usage(format!("`{option}` cannot be `{text}`"), "write a time such as `14d` or `36h`");
-    span(option, text)?.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(fault)
+    time::duration(text).map_err(|error| unusable(option, text, error))
 }
 
 /// How long something may take; `0` means for ever.
@@ -112,11 +110,11 @@ pub(crate) fn duration(option: &str, text: &str) -> CliResult<SignedDuration> {
 /// # Errors
 /// [`CliError::Usage`] naming `option`.
 pub(crate) fn timeout(option: &str, text: &str) -> CliResult<std::time::Duration> {
-    if text == "0" {
-        return Ok(std::time::Duration::ZERO);
-    }
-    let negative = |_| CliError::usage(format!("`{option}` cannot be `{text}`"), "a time cannot be negative");
-    std::time::Duration::try_from(duration(option, text)?).map_err(negative)
+    time::timeout(text).map_err(|error| unusable(option, text, error))
+}
+
+fn unusable(option: &str, text: &str, error: TimeError) -> CliError {
+    CliError::usage(format!("`{option}` cannot be `{text}`"), error.to_string())
 }
 
 fn logarithmic(text: &str) -> CliResult<Logarithmic> {

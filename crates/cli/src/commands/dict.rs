@@ -13,9 +13,9 @@ mod watch;
 use backup_core::store::SharedStore;
 use dictstore_backup::{Note, RestoreOptions, RestoreTo, Semantics};
 use jiff::Timestamp;
+use lastgood_operator::settings::{Layer, Set};
 
 use crate::args::dict::{Dict, OfStore, Point, Where};
-use crate::config::{Layer, Set};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

@@ -12,11 +12,11 @@ mod restore;
 mod show;
 mod verify;
 
+use lastgood_operator::settings::{Layer, Set};
 use pg_clone::stored::list::Wanted;
 
 use crate::args::pg::{Hooks, Limits, OfCluster, Pg, Tools};
 use crate::args::retention::timeout;
-use crate::config::{Layer, Set};
 use crate::context::Context;
 use crate::env;
 use crate::error::{CliError, CliResult};

@@ -1,5 +1,6 @@
 //! `lastgood pg dump`.
 
+use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::PgResult;
 use pg_clone::dump::{self, DumpOptions};
 use pg_clone::pattern::TablePattern;
@@ -7,7 +8,6 @@ use pg_clone::pattern::TablePattern;
 use crate::args::pg::Dump;
 use crate::args::retention::timeout;
 use crate::commands::pg::{hooks, required, shared_flags};
-use crate::config::{Layer, Set, Settings};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

@@ -1,11 +1,11 @@
 //! `lastgood pg hooks`.
 
+use lastgood_operator::settings::Layer;
 use pg_clone::PgError;
 use pg_clone::hook::{self, PlannedHook, RDS_PREP_SQL, Trial};
 use pg_clone::restore::{self, RestoreOptions};
 
 use crate::args::pg::HooksTest;
-use crate::config::Layer;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

@@ -1,5 +1,6 @@
 //! `lastgood pg restore`.
 
+use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::PgError;
 use pg_clone::config::CONFIG_DEFAULT;
 use pg_clone::live::local::LocalSource;
@@ -10,7 +11,6 @@ use pg_clone::stored::key::DumpKey;
 
 use crate::args::pg::{Part, Restore};
 use crate::commands::pg::{hooks, local_restore, required, shared_flags};
-use crate::config::{Layer, Set, Settings};
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
