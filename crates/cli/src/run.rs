@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anstream::ColorChoice;
 use backup_core::secret::Redactor;
-use clap::Parser;
 use clap::error::ErrorKind;
 use lastgood_operator::settings::{Config, Layer};
 use pg_clone::Run;
@@ -28,7 +27,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
         secrets::register_url(&redactor, &argument.to_string_lossy());
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match args::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, &arguments, json, redactor).code(),
     };
@@ -107,9 +106,9 @@ fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Red
         if error.kind() == ErrorKind::DisplayHelp
             && let Some(host) = help::mistaken_host(&args::command(), arguments)
         {
-            let what = format!("`-h` prints help here and takes no value, and `{host}` stands behind it");
-            let remedy = "the commands of `lastgood pg` that connect take -h, -p and -U; elsewhere set PGHOST, or write a \
-                          URL. `--help` prints help; nothing was done";
+            let what = format!("here `-h` prints help and takes no value, but it is followed by `{host}`");
+            let remedy = "nothing was done. Commands of `lastgood pg` that connect take -h, -p and -U; elsewhere set PGHOST or use \
+                          a URL. `--help` prints help";
             error::report(&printer, &CliError::usage(what, remedy), Exit::Usage);
             return Exit::Usage;
         }

@@ -5,23 +5,23 @@ use clap::{Args, Subcommand};
 /// Commands about the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Print every setting with the value that counts
+    /// Print every setting with its effective value
     Show(Show),
-    /// Check the configuration file without doing anything: ends with 0, or with 2 and the line of the first error
+    /// Check the whole configuration file, without doing anything else
     Check,
     /// Print the JSON Schema of the configuration file, for editors and other programs
     Schema,
-    /// Print the path of the configuration file that is read
+    /// Print the path of the configuration file in use
     Path,
 }
 
 /// Arguments of `config show`.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Configuration to show, as `pg dump` and `pg restore` take it
+    /// Configuration to show, as in `pg dump --config`
     #[arg(long, value_name = "NAME")]
     pub(crate) config: Option<String>,
-    /// Print where each value comes from, too
+    /// Also print where each value comes from
     #[arg(long)]
     pub(crate) origin: bool,
 }

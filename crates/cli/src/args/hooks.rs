@@ -79,10 +79,10 @@ fn sql_id(point: Point) -> &'static str {
 
 fn when(point: Point) -> &'static str {
     match point {
-        Point::PreDump => "before the dump, on the database that is dumped",
-        Point::PostCreate => "on the new, still empty database",
-        Point::PreSwap => "on the complete and checked copy, before it is swapped in",
-        Point::PostSwap => "on the live database after the switch; a failure undoes nothing",
+        Point::PreDump => "in the database to dump, before the dump",
+        Point::PostCreate => "in the temporary database, while it is still empty",
+        Point::PreSwap => "in the complete and checked temporary database, before the swap",
+        Point::PostSwap => "in the live database, after the swap; a failure does not undo the restore",
     }
 }
 
@@ -108,7 +108,7 @@ impl<const DUMP: bool, const RESTORE: bool> Args for HookArgs<DUMP, RESTORE> {
                 .long("hook-timeout")
                 .value_name("TIME")
                 .help_heading(HEADING)
-                .help("How long each hook may take, such as `30m` or `6h` [default: 1h]"),
+                .help("Maximum time each hook may run, such as 30m or 6h [default: 1h]"),
         )
     }
 

@@ -20,7 +20,13 @@ pub(super) fn run(out: &Path, context: &Context) -> CliResult<Exit> {
     let unwritable =
         |source: std::io::Error| CliError::Output { target: format!("the reference to `{}`", out.display()), source };
     fs::create_dir_all(out).map_err(unwritable)?;
-    for (name, text) in [("cli.md", commands()), ("env.md", variables()), ("exit-codes.md", exit_codes())] {
+    let pages = [
+        ("cli.md", commands()),
+        ("env.md", variables()),
+        ("exit-codes.md", exit_codes()),
+        ("lastgood.schema.json", format!("{:#}\n", lastgood_operator::settings::schema())),
+    ];
+    for (name, text) in pages {
         fs::write(out.join(name), text).map_err(unwritable)?;
     }
     context.printer.note(&format!("wrote the reference to `{}`", out.display()));

@@ -15,6 +15,7 @@ use object_backup::verify::Verified;
 use object_backup::{BackupKey, BackupPlan, BackupReport, OnConflict, RestorePlan, Restored};
 use serde::Serialize;
 
+use crate::render::published::Published;
 use crate::render::table::{Align, Column, table};
 use crate::render::units;
 
@@ -83,7 +84,8 @@ fn age(seconds: i64) -> String {
     units::duration(SignedDuration::from_secs(seconds).unsigned_abs())
 }
 
-pub(crate) fn written(report: &BackupReport) -> String {
+pub(crate) fn written(published: &Published<BackupReport>) -> String {
+    let Published { location, report } = published;
     let done = match report {
         BackupReport::Skipped { newest, age_s } => {
             return format!("skipped: `{newest}` is {} old", age(*age_s));
@@ -95,6 +97,8 @@ pub(crate) fn written(report: &BackupReport) -> String {
     let (content, stored) = (units::bytes(done.content_bytes), units::bytes(done.stored_bytes));
     let partial = if done.complete { "" } else { " (partial, so never the last good one)" };
     lines.push(format!("published `{}`{partial}: {}, {content} → {stored}", done.key, records(done.records)));
+    let from = done.source.as_ref().map(|source| format!("from {} ", source.host)).unwrap_or_default();
+    lines.push(format!("  {from}to `{location}`"));
     lines.join("\n")
 }
 

@@ -22,7 +22,6 @@ use crate::restore::load_small::{load_together, load_together_within};
 use crate::restore::reroute::Name;
 use crate::run::Run;
 use crate::stored::detail::{Frame, TableDump, TableKind};
-use crate::stored::frame_hash::FrameHash;
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
 const FRAMES_AHEAD: usize = 1;
@@ -314,7 +313,7 @@ async fn unpack(stored: Bytes, frame: Frame) -> Result<Bytes, String> {
 
 /// Checks a frame's digest and unpacks it.
 pub(crate) fn unpack_now(stored: &[u8], frame: &Frame) -> Result<Bytes, String> {
-    if FrameHash::of(stored) != frame.xxh3 {
+    if !frame.is_same(stored) {
         return Err("its digest differs".to_owned());
     }
     if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {

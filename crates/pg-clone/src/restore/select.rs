@@ -13,7 +13,6 @@ use crate::restore::Manifest;
 use crate::restore::archive_toc;
 use crate::restore::selection::{Chosen, Selection, choose};
 use crate::stored::detail::ROLE_SCHEMA;
-use crate::stored::frame_hash::FrameHash;
 
 /// The bytes of the schema archive, which are those that were written.
 pub(crate) async fn schema_archive(store: &dyn StoreRead, key: &str, manifest: &Manifest) -> PgResult<Bytes> {
@@ -100,7 +99,7 @@ async fn check(
     for frame in &read.frames {
         let range = within(&read.range, frame.offset, frame.length).filter(|range| range.end <= stored.len());
         let range = range.ok_or_else(|| damaged(format!("`{}` ended early at offset {}", part.key, frame.offset)))?;
-        if FrameHash::of(&stored[range]) != frame.xxh3 {
+        if !frame.is_same(&stored[range]) {
             return Err(damaged(format!("`{}` at offset {}: its digest differs", part.key, frame.offset)));
         }
     }

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::app::{backup_plan, written};
+use crate::render::published::Published;
 use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
@@ -37,8 +38,9 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
             context.printer.warn(&format!("`{}` was left out: {}", failed.key, failed.what));
         }
     }
-    context.printer.result(&report, written)?;
-    match &report {
+    let published = Published { location: context.location()?.to_string(), report };
+    context.printer.result(&published, written)?;
+    match &published.report {
         BackupReport::Written(done) if done.outcome == Outcome::Partial => whole(done.failed.len()),
         _ => Ok(Exit::Ok),
     }

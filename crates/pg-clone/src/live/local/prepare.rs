@@ -115,11 +115,11 @@ pub async fn prepare(
     Ok(plan)
 }
 
-/// Refuses what [`restore`](crate::live::local::restore) of this plan would refuse before it makes anything, and changes nothing;
+/// Refuses what [`restore`](crate::live::local::restore()) of this plan would refuse before it makes anything, and changes nothing;
 /// but for what nobody has confirmed yet.
 ///
 /// # Errors
-/// As [`restore`](crate::live::local::restore).
+/// As [`restore`](crate::live::local::restore()).
 pub async fn check(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<()> {
     plan.refuse_problems()?;
     if options.confirm.is_some() {

@@ -10,7 +10,7 @@ use backup_core::manifest::Part;
 
 use super::damage::Damage;
 use crate::stored::detail::Frame;
-use crate::stored::frame_hash::FrameHasher;
+use crate::stored::frame_digest::FrameComparison;
 use crate::stored::row_hash::{RowHash, RowHasher};
 
 /// A frame to check, and whose rows are in it.
@@ -156,7 +156,7 @@ fn damage(object: &Key, check: &FrameCheck, what: impl Into<String>) -> Damage {
 struct OpenFrame {
     check: FrameCheck,
     remaining: u64,
-    hasher: FrameHasher,
+    comparison: FrameComparison,
     rows: Result<zstd::stream::write::Decoder<'static, Rows>, String>,
 }
 
@@ -164,14 +164,14 @@ impl OpenFrame {
     fn new(check: FrameCheck) -> Self {
         let rows = Rows { hasher: RowHasher::default(), bytes: 0, bytes_max: check.frame.content_bytes };
         let rows = zstd::stream::write::Decoder::new(rows).map_err(|error| error.to_string());
-        Self { remaining: check.frame.length, hasher: FrameHasher::default(), rows, check }
+        Self { remaining: check.frame.length, comparison: FrameComparison::with(&check.frame), rows, check }
     }
 
     fn take(&mut self, bytes: &[u8]) -> usize {
         let taken = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
         let bytes = &bytes[..taken];
         self.remaining -= taken as u64;
-        self.hasher.update(bytes);
+        self.comparison.update(bytes);
         if let Ok(rows) = &mut self.rows
             && let Err(error) = rows.write_all(bytes)
         {
@@ -181,9 +181,9 @@ impl OpenFrame {
     }
 
     fn close(self) -> Result<RowTotals, Box<(FrameCheck, String)>> {
-        let Frame { xxh3, content_bytes, rows, .. } = self.check.frame;
+        let Frame { content_bytes, rows, .. } = self.check.frame;
         let fault = |what: String| Err(Box::new((self.check.clone(), what)));
-        if self.hasher.finish() != xxh3 {
+        if !self.comparison.is_same() {
             return fault("its digest differs: its bytes were changed".to_owned());
         }
         let decoded = self.rows.and_then(|decoder| decoder.finish().map_err(|error| error.to_string()));

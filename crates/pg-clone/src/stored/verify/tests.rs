@@ -9,6 +9,7 @@ use backup_core::store::{PutMode, PutOptions, StoreDelete, StoreWrite};
 use bytes::Bytes;
 
 use super::*;
+use crate::stored::frame_digest::FrameDigest;
 use crate::stored::frame_hash::FrameHash;
 use crate::test_dump::{SHOP, TestDump, overwrite};
 
@@ -173,13 +174,20 @@ async fn rows_that_are_not_what_the_manifest_says_are_found() {
 
 #[tokio::test]
 async fn frames_that_are_no_zstd_are_found_although_their_digest_fits() {
+    no_zstd_is_found(Some).await;
+    no_zstd_is_found(|_| None).await;
+}
+
+/// `kept` says whether the dump has the digest, as ours have, or has not, as those of earlier versions.
+async fn no_zstd_is_found(kept: fn(FrameDigest) -> Option<FrameDigest>) {
     let store = MemoryStore::new();
     let mut dump = TestDump::new("shop", "2026-11-01T03:00:00Z", SHOP);
     let (key, body) = pack(&dump, 2);
     let wrong = Bytes::from(vec![7; body.len()]);
     let digest = backup_core::digest::Sha256Digest::of(&wrong);
     dump.manifest.parts[2].stored_sha256 = digest;
-    dump.manifest.detail.tables[1].data.frames[0].xxh3 = FrameHash::of(&wrong);
+    let frame = &mut dump.manifest.detail.tables[1].data.frames[0];
+    (frame.xxh3, frame.blake3) = (FrameHash::of(&wrong), kept(FrameDigest::of(&wrong)));
     dump.objects.insert(key, wrong);
     dump.publish(&store).await;
     restore_check(&store, &dump).await.unwrap();
