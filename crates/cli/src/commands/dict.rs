@@ -12,7 +12,6 @@ mod watch;
 
 use backup_core::store::SharedStore;
 use dictstore_backup::{Note, RestoreOptions, RestoreTo, Semantics};
-use jiff::Timestamp;
 use lastgood_operator::settings::{Layer, Set};
 
 use crate::args::dict::{Dict, OfStore, Point, Where};
@@ -48,27 +47,18 @@ async fn open(place: &Where, context: &Context) -> CliResult<SharedStore> {
     at(place, context)?.open().await
 }
 
-fn options(point: &Point, of: &OfStore) -> CliResult<RestoreOptions> {
+fn options(point: &Point, of: &OfStore) -> RestoreOptions {
     let to = match (&point.at, &point.up_to, point.sequence) {
-        (Some(at), _, _) => RestoreTo::Time(time(at)?),
+        (Some(at), _, _) => RestoreTo::Time(*at),
         (_, Some(file), _) => RestoreTo::File(file.clone()),
         (_, _, Some(sequence)) => RestoreTo::Sequence(sequence),
         _ => RestoreTo::Latest,
     };
-    Ok(RestoreOptions { to, semantics: semantics(point.dictdb_semantics), source: of.source.clone() })
+    RestoreOptions { to, semantics: semantics(point.dictdb_semantics), source: of.source.clone() }
 }
 
 fn semantics(dictdb: bool) -> Semantics {
     if dictdb { Semantics::DictDb } else { Semantics::Exact }
-}
-
-fn time(text: &str) -> CliResult<Timestamp> {
-    text.parse().map_err(|_| {
-        CliError::usage(
-            format!("`--at` cannot be `{text}`"),
-            "write a time with its zone, such as `2026-11-21T03:00:00Z`",
-        )
-    })
 }
 
 fn warn(notes: &[Note], context: &Context) {

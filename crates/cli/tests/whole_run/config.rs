@@ -140,7 +140,8 @@ fn profiles_and_configurations_that_are_not_there_are_named() {
 
 #[test]
 fn check_judges_all_of_the_file_and_does_nothing() {
-    let folder = folder_with("lastgood.toml", "repo = \"a\"\n[pg.configs.nightly]\njobs = 1\n[profile.p]\nrepo = \"b\"\n");
+    let folder =
+        folder_with("lastgood.toml", "repo = \"a\"\n[pg.configs.nightly]\njobs = 1\n[profile.p]\nrepo = \"b\"\n");
     let good = run(folder.path(), "config check");
     assert_eq!(good.code, Some(0), "{good:?}");
     assert_eq!(good.stdout, "`./lastgood.toml` is valid: 1 profile (p), 1 configuration (nightly)\n");

@@ -88,7 +88,7 @@ async fn doctor(world: &World) -> RowResult {
     // Large objects are no part of that role.
     examine(&shop, "reader").fails(FAILED).await?.says("`large object 777`")?;
     world.psql(&shop, "GRANT SELECT ON LARGE OBJECT 777 TO reader")?;
-    examine(&shop, "reader").ok().await?.says("may read all of")?;
+    examine(&shop, "reader").ok().await?.says("can read all of")?;
     world.psql(&shop, "ALTER TABLE orders ENABLE ROW LEVEL SECURITY")?;
     examine(&shop, "reader").fails(FAILED).await?.says("row security would hide rows of `public.orders`")?;
     examine(&shop, "").ok().await?.says("2 tables with rows")?;

@@ -128,7 +128,7 @@ async fn never_help_by_mistake(world: &World) -> RowResult {
     }
     with(&["pg", "recover"]).ok().await?;
     with(&["pg", "hooks", "test", "--pre-swap-hook", "psql -c 'SELECT 1'"]).ok().await?;
-    with(&["doctor", &shop]).ok().await?.says(&format!("{host}:{port} is PostgreSQL"))?;
+    with(&["doctor", &shop]).ok().await?.says(&format!("{host}:{port}: connected to PostgreSQL"))?;
     let location = world.place().picture().await?;
     for words in
         [vec!["pg", "dump", "-h"], vec!["pg", "dump", &shop, "-h"], vec!["pg", "restore", "-h"], vec!["doctor", "-h"]]

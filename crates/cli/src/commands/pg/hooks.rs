@@ -20,7 +20,7 @@ pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<
     let mut options = RestoreOptions::new(arguments.from.as_deref().unwrap_or_default());
     options.pg_bin = arguments.tools.pg_bin.clone().or_else(|| context.settings.bin_dir());
     options.hooks = context.settings.hooks();
-    arguments.hooks.add_to(&mut options.hooks)?;
+    arguments.hooks.add_to(&mut options.hooks);
     if options.hooks.is_empty() {
         return Err(CliError::usage("no hook is named", "name what to try, such as `--pre-swap-hook ./migrate.sh`"));
     }

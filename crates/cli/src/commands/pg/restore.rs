@@ -20,7 +20,7 @@ use crate::render::pg::{needs_confirmation, restore_notes, restore_plan, restore
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     let flags = Layer {
         jobs: arguments.jobs.map(|jobs| Set::flag("--jobs", jobs)),
-        ..shared_flags(&arguments.tools, &arguments.limits)?
+        ..shared_flags(&arguments.tools, &arguments.limits)
     };
     let configuration = arguments.config.as_deref().unwrap_or(CONFIG_DEFAULT);
     let context = &context.with(configuration, flags)?;
@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         if options.selection.is_partial() {
             return Err(whole_copies_only(&options.wanted).into());
         }
-        arguments.hooks.add_to(&mut options.hooks)?;
+        arguments.hooks.add_to(&mut options.hooks);
         return local_restore::run(&source, arguments, options, context).await;
     }
     // A key is no connection string, although a database of a name such as `host=x` makes it look like one.
@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     };
     let mut options = options(arguments, &context.settings, wanted)?;
     options.config_for_restores = arguments.config.as_deref().is_some_and(|config| context.config.defines(config));
-    arguments.hooks.add_to(&mut options.hooks)?;
+    arguments.hooks.add_to(&mut options.hooks);
     let store = context.open().await?;
     let mut plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
     hooks::redact(&mut plan.hooks, context);
@@ -104,7 +104,7 @@ fn selection(part: &Part) -> CliResult<Selection> {
         exclude_tables: patterns(&part.exclude_tables)?,
         schema_only: part.schema_only,
         data_only: part.data_only,
-        excluded: part.excluded.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+        excluded: part.excluded.map(Into::into).unwrap_or_default(),
     })
 }
 
