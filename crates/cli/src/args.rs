@@ -1,4 +1,4 @@
-//! What can be typed. What it means is decided in `commands`, where a refusal can be worded without repeating secrets.
+//! The command line as typed. `commands` decides what it means, so that errors repeat no secrets.
 
 pub(crate) mod app;
 pub(crate) mod config;

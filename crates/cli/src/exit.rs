@@ -1,4 +1,4 @@
-//! Every exit code, and which error gets which: one table, printed into the documentation.
+//! Every exit code, and which error gets which: one table, also for help texts and documentation.
 
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -97,6 +97,7 @@ fn of_dict(error: &DictError) -> Exit {
         DictError::Damaged { .. } | DictError::Refused { .. } | DictError::Gap { .. } => Exit::Integrity,
         DictError::Usage { .. } | DictError::Source { .. } => Exit::Usage,
         DictError::Empty { .. } => Exit::Confirmation,
+        DictError::Interrupted => Exit::Interrupted,
         // NoBackup, Encode, Io, Schema, and whatever is added later.
         _ => Exit::Failed,
     }

@@ -1,4 +1,4 @@
-//! Words for people and documents for programs; nothing else in this crate writes to a terminal.
+//! Texts for people and documents for programs; nothing else in this crate writes to a terminal.
 
 pub(crate) mod app;
 pub(crate) mod dict;

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use anstream::ColorChoice;
+use backup_core::run::Run;
 use backup_core::secret::Redactor;
 use clap::error::ErrorKind;
 use lastgood_operator::settings::{Config, Layer};
-use pg_clone::Run;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::config::Config as ConfigCommand;
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => {
-            let failed = CliError::Output { target: "to the system: no threads can be started".to_owned(), source };
+            let failed = CliError::Output { action: "start threads".to_owned(), source };
             error::report(&printer, &failed, Exit::Failed);
             return Exit::Failed.code();
         }
@@ -55,7 +55,7 @@ async fn execute(cli: Cli, printer: Arc<Printer>) -> Exit {
     let caught = match signal::listen(cancel.clone(), Arc::clone(&printer)) {
         Ok(caught) => caught,
         Err(source) => {
-            let failed = CliError::Output { target: "the signal handlers".to_owned(), source };
+            let failed = CliError::Output { action: "install signal handlers".to_owned(), source };
             error::report(&printer, &failed, Exit::Failed);
             return Exit::Failed;
         }

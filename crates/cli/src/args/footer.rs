@@ -1,4 +1,4 @@
-//! What stands below every `--help` page: examples, and the exit codes that the command can end with.
+//! The end of every `--help` page: examples, and the exit codes that the command can end with.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What `-h` means: the host where a command connects as `psql` does, and help elsewhere; never help by mistake.
+//! What `-h` means: the host for commands that connect like `psql`, and help for all others.
 
 use std::ffi::OsString;
 

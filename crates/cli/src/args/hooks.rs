@@ -1,4 +1,4 @@
-//! Flags that name hooks. They are read by hand, for derived arguments forget in which order two flags stood.
+//! Options that name hooks, read by hand, because derived arguments lose the order of two options.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn hooks_and_files_of_a_point_keep_the_order_of_the_command_line_and_come_after_what_was_there() {
         let typed = hooks(
-            "test --pre-swap-sql 1.sql --pre-swap-hook two --post-swap-hook x --pre-swap-sql 3.sql --pre-swap-hook four \
+            "test --pre-swap-sql 1.sql --pre-swap-hook two --post-swap-hook x --pre-swap-sql 3.sql --pre-swap-hook \
+             four \
              --pre-dump-hook p",
         )
         .unwrap();

@@ -1,4 +1,4 @@
-//! The keep rules, as typed and as retention takes them.
+//! The retention rules, as typed and as retention takes them.
 
 use backup_core::prune::GRACE;
 use backup_core::retention::{Logarithmic, Period, Policy, Rule};

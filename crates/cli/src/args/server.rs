@@ -1,4 +1,4 @@
-//! The options that name a server, as `psql` has them.
+//! The connection options, as in `psql`.
 
 use clap::{ArgAction, Args};
 use pg_clone::Environment;
@@ -46,7 +46,8 @@ impl ServerArgs {
         if self.password {
             return Err(CliError::usage(
                 "`-W` is not supported: lastgood never prompts for a password",
-                "nothing was done. Put the password into ~/.pgpass (mode 0600) or the file that PGPASSFILE names, and omit `-W`",
+                "nothing was done. Put the password into ~/.pgpass (mode 0600) or the file that PGPASSFILE names, and \
+                 omit `-W`",
             ));
         }
         match (argument, self.dbname.as_deref()) {

@@ -1,4 +1,4 @@
-//! `lastgood config`: the effective settings, where they come from, and whether the configuration file is valid.
+//! `lastgood config`: effective settings, where they come from, and whether the configuration file is valid.
 
 use lastgood_operator::settings::{self, Checked, Layer};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `lastgood doctor`: is everything there that a dump and a restore will need?
+//! `lastgood doctor`: checks everything that a dump and a restore need.
 
 use lastgood_operator::findings::{self, Finding, Found, Subject};
 
@@ -32,9 +32,9 @@ async fn location(context: &Context) -> Vec<Check> {
         Err(error) => return vec![Check::failed(Subject::Location, &error)],
     };
     let mut checks = Vec::new();
-    for finding in Box::pin(findings::location(&location, context.run.clock.now())).await {
+    for finding in Box::pin(findings::location(&location, &context.access(), context.run.clock.now())).await {
         checks.push(match finding {
-            // With what helps whoever named a location that is none.
+            // With the help that a wrong location gets everywhere.
             Finding { subject, found: Found::Failed(failure), .. } => {
                 Check::failed(subject, &Box::pin(explained(failure.into(), context)).await)
             }
@@ -48,7 +48,7 @@ async fn location(context: &Context) -> Vec<Check> {
 async fn server(arguments: &Doctor, context: &Context) -> Vec<Check> {
     let said = arguments.database.is_some() || arguments.server.is_given();
     if !said && !env::names_a_server() && context.settings.layer().url.is_none() {
-        let what = "no server was checked: name a database, or set PGHOST or LASTGOOD_PG_URL";
+        let what = "no server checked: give a database, or set PGHOST or LASTGOOD_PG_URL";
         return vec![Check::skipped(Subject::Server, what)];
     }
     let (server, database) = match context.server_of(&arguments.server, arguments.database.as_deref()) {

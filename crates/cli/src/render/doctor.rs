@@ -78,13 +78,13 @@ fn words(found: &Found) -> String {
         Found::Reachable { location, format } => {
             format!("`{location}` is reachable (format {format}) and supports conditional writes")
         }
-        Found::Exposed(exposure) => format!("other users can look into it (mode {:04o})", exposure.mode),
+        Found::Exposed(exposure) => format!("other users can read the location (mode {:04o})", exposure.mode),
         Found::Uploads { old: 0, age_min } => format!("no unfinished uploads older than {} h", age_min.as_hours()),
         Found::Uploads { old, age_min } => {
             format!("{} older than {} h", counted(*old, "unfinished upload", "unfinished uploads"), age_min.as_hours())
         }
         Found::Answers(facts) => {
-            format!("{}: connected to PostgreSQL {} as `{}`", facts.server, facts.version, facts.role)
+            format!("connected to PostgreSQL {} on {} as `{}`", facts.version, facts.server, facts.role)
         }
         Found::CannotCreateDatabases { role } => {
             format!("`{role}` can dump but cannot restore: the role needs CREATEDB")
@@ -93,10 +93,10 @@ fn words(found: &Found) -> String {
             format!("`{role}` can read all of `{database}` ({} with rows)", counted(*tables, "table", "tables"))
         }
         Found::Unrestorable { database, problem } => {
-            format!("nothing could be restored over `{database}`: {}", problem.what)
+            format!("a restore over `{database}` would fail: {}", problem.what)
         }
         Found::Program(program) => format!("{}: {}", program.path, program.version),
-        Found::Left(actions) if actions.is_empty() => "no killed restore left anything on the server".to_owned(),
+        Found::Left(actions) if actions.is_empty() => "no leftovers of killed restores on the server".to_owned(),
         Found::Left(actions) => actions.iter().map(recover_step).collect::<Vec<_>>().join("; "),
         Found::Failed(failure) => failure.to_string(),
         other => format!("{other:?}"),
@@ -106,11 +106,11 @@ fn words(found: &Found) -> String {
 fn remedy_words(remedy: &Remedy) -> String {
     match remedy {
         Remedy::Command(command) => command.clone(),
-        Remedy::PruneLeftovers => "they cost money: `lastgood pg prune --incomplete` removes them".to_owned(),
+        Remedy::PruneLeftovers => "they cost money; run `lastgood pg prune --incomplete` to abort them".to_owned(),
         Remedy::GrantCreateDatabases { role } => {
-            format!("a restore creates a database beside the live one: `ALTER ROLE {role} CREATEDB`")
+            format!("a restore creates a temporary database; run `ALTER ROLE {role} CREATEDB`")
         }
-        Remedy::Recover => "`lastgood pg recover` finishes or undoes it, and so does the next restore".to_owned(),
+        Remedy::Recover => "run `lastgood pg recover`; the next restore does it too".to_owned(),
         Remedy::Said(help) => help.clone(),
         other => format!("{other:?}"),
     }

@@ -1,6 +1,6 @@
 //! Whether the location can be written to, and what lies about in it.
 
-use backup_core::location::Location;
+use backup_core::location::{Access, Location};
 use backup_core::probe;
 use backup_core::store::SharedStore;
 use jiff::{SignedDuration, Timestamp};
@@ -12,9 +12,9 @@ const UPLOAD_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// Looks at `location`. A proof of conditional writes that failed or was cut short is tried again, in the marker that is
 /// there anyway; nothing else is written.
-pub async fn location(location: &Location, now: Timestamp) -> Vec<Finding> {
+pub async fn location(location: &Location, access: &Access, now: Timestamp) -> Vec<Finding> {
     let about = |result: Result<Found, Failure>| Finding::of(Subject::Location, result);
-    let store = match location.open().await {
+    let store = match location.open_with(access).await {
         Ok(store) => store,
         Err(error) => return vec![about(Err(error.into()))],
     };

@@ -5,7 +5,7 @@ use object_backup::{BackupOptions, BackupPlan, BackupReport, Types, backup, plan
 
 use crate::args::app::Backup;
 use crate::commands::app::ends::source;
-use crate::commands::app::{surroundings, wanted};
+use crate::commands::app::wanted;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -23,12 +23,12 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
         let words = |plan: &BackupPlan| format!("{}\nNothing was changed (dry run)", backup_plan(plan));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's, which reads all records.
-        let failed = Box::pin(object_backup::backup::rehearse(&*store, from, &options, &surroundings(context))).await?;
+        let failed = Box::pin(object_backup::backup::rehearse(&*store, from, &options, &context.run)).await?;
         return whole(failed.len());
     }
     let store = context.open_to_write(arguments.init).await?;
     // Not dropped at a signal: it gives its upload up by itself.
-    let report = Box::pin(backup(store, from, &options, &surroundings(context))).await?;
+    let report = Box::pin(backup(store, from, &options, &context.run)).await?;
     if let BackupReport::Written(done) = &report {
         if let Some(warning) = &done.warning {
             context.printer.warn(warning);
@@ -52,7 +52,7 @@ fn whole(failed: usize) -> CliResult<Exit> {
     }
     Err(CliError::Partial {
         what: format!("{} could not be read", counted(failed as u64, "type", "types")),
-        help: "such a backup is partial: it can be restored and does not count as the last good one".to_owned(),
+        help: "the backup is partial: it can be restored, but does not count as the last good one".to_owned(),
     })
 }
 

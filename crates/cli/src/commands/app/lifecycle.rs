@@ -18,8 +18,8 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
     let location = context.location()?;
     let Location::S3 { bucket, prefix } = &location else {
         return Err(CliError::usage(
-            format!("`{location}` is no bucket: only S3 has lifecycle rules"),
-            "name a bucket with `-r s3://bucket/prefix`; elsewhere `lastgood app prune` keeps by age",
+            format!("`{location}` is not a bucket: only S3 supports lifecycle rules"),
+            "choose a bucket with `-r s3://bucket/prefix`; elsewhere use `lastgood app prune`",
         ));
     };
     for warning in warnings(&options) {

@@ -1,4 +1,4 @@
-//! A dump's plan and report.
+//! The plan and report of a dump.
 
 use pg_clone::dump::{DumpPlan, DumpReport};
 
@@ -21,7 +21,7 @@ pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
         ("left out", plan.excluded.join(", ")),
     ];
     if !plan.complete {
-        lines.push(("state", "partial: never the last good one".to_owned()));
+        lines.push(("state", "partial: never counts as the last good dump".to_owned()));
     }
     lines.extend(hook_facts(&plan.hooks));
     format!("Would dump `{}`\n{}\nNothing was written (dry run)", plan.key, facts(&lines))
@@ -47,7 +47,7 @@ pub(crate) fn dump_report(published: &Published<DumpReport>) -> String {
         text.push_str(&format!("\n  one session copied all rows: {reason}"));
     }
     if !report.complete {
-        text.push_str(&format!("\npartial, so never the last good dump; {}", report.missing.join("; ")));
+        text.push_str(&format!("\nPartial, so it never counts as the last good dump: {}", report.missing.join("; ")));
     }
     text
 }
