@@ -190,7 +190,7 @@ pub(crate) struct Watch {
 }
 
 fn moment(text: &str) -> Result<Timestamp, &'static str> {
-    text.parse().map_err(|_| "use a time with its zone, such as `2026-11-21T03:00:00Z`")
+    text.parse().map_err(|_| "use a time with its time zone, such as `2026-11-21T03:00:00Z`")
 }
 
 fn interval(text: &str) -> Result<Duration, &'static str> {
