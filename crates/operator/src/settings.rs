@@ -9,11 +9,13 @@ mod layer;
 mod near;
 mod origin;
 mod placed;
+mod reader;
 mod schema;
 mod show;
 mod source;
 pub mod time;
 mod trust;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

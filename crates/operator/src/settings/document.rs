@@ -7,7 +7,9 @@ use crate::settings::error::{SettingsError, SettingsResult};
 use crate::settings::file::Pg;
 use crate::settings::layer::Layer;
 use crate::settings::placed::Given;
-use crate::settings::source::{Source, Table};
+use crate::settings::reader;
+use crate::settings::source::Source;
+use crate::settings::values::Table;
 
 /// The settings of the file's top, or of a profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +34,7 @@ impl Document {
     /// [`SettingsError`] for what is not TOML, not a setting, of the wrong type or a secret; with key, file and line.
     pub(super) fn read(path: &Path, text: String) -> SettingsResult<Self> {
         let source = Source::new(path, text);
-        let file = source.read()?;
+        let file = reader::read(&source)?;
         let table = Table::new(&source);
         let mut profiles = BTreeMap::new();
         for (name, profile) in &file.profile {

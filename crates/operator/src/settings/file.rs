@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::settings::SettingsResult;
+use crate::settings::error::SettingsResult;
 use crate::settings::layer::Layer;
 use crate::settings::placed::{Given, Placed};
-use crate::settings::source::Table;
+use crate::settings::values::{HookTable, Table};
 
 /// A whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -32,17 +32,6 @@ pub(super) struct Profile {
     pub(super) repo: Given<String>,
     /// PostgreSQL
     pub(super) pg: Pg,
-}
-
-/// A hook: a command or a file of SQL.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["command"] }, { "required": ["sql"] }]))]
-pub(super) struct HookTable {
-    /// Command for the shell, run in this file's folder
-    pub(super) command: Given<String>,
-    /// File of SQL, which starts at this file's folder
-    pub(super) sql: Given<String>,
 }
 
 // serde's `flatten` would lose both the places of values and the refusal of unknown keys.

@@ -3,8 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::settings::SettingsError;
-use crate::settings::error::Wanted;
+use crate::settings::error::{SettingsError, Wanted};
 use crate::settings::file::File;
 use crate::settings::origin::Origin;
 
