@@ -1,18 +1,18 @@
 //! Dump and restore PostgreSQL databases: parallel, streamed, verified, and swapped in with one transaction.
 //!
-//! # What it promises
+//! # Promises
 //!
-//! A dump exists only when its manifest exists, and the manifest is written last. A restore reads and hashes every stored
-//! byte before it creates anything, builds a complete copy beside the live database, compares it with what was dumped,
-//! and then switches in one transaction. Whatever fails, the live database is as it was.
+//! A dump exists only when its manifest exists, and the manifest is written last. A restore verifies every stored byte
+//! before it creates anything, fills a temporary database, compares it with the dump, and swaps it in with one
+//! transaction. Whatever fails, the live database stays as it was.
 //!
 //! # Dump and restore
 //!
 //! ```no_run
 //! use backup_core::location::{Init, Location};
-//! use pg_clone::dump::{DumpOptions, dump};
+//! use pg_clone::dump::{Dump, DumpOptions};
 //! use pg_clone::stored::key::LAYOUTS;
-//! use pg_clone::restore::{RestoreOptions, prepare, restore};
+//! use pg_clone::restore::{Restore, RestoreOptions};
 //! use pg_clone::{Environment, Origin, Run, Server};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,17 +20,18 @@
 //! let store = "./backups".parse::<Location>()?.init(&Init::new(&LAYOUTS)).await?.store;
 //! let run = Run::silent();
 //!
-//! let report = dump(&server, &store, &DumpOptions::new("shop"), &run).await?;
+//! let report = Dump::prepare(&server, &store, DumpOptions::new("shop"), &run)?.run().await?;
 //!
 //! let mut options = RestoreOptions::new(report.key);
 //! options.into = Some("shop_copy".to_owned());
-//! let plan = prepare(&server, &store, &options, &run).await?;
-//! restore(&server, &store, &plan, &options, &run).await?;
+//! let restore = Restore::prepare(&server, &store, options, &run).await?;
+//! println!("{} rows", restore.plan().rows);
+//! restore.run().await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! `examples/dump.rs` and `examples/restore.rs` are the same as whole programs.
+//! `examples/dump.rs` and `examples/restore.rs` are complete programs.
 
 pub mod adapters;
 mod batch;

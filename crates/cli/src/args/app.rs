@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use lastgood_operator::settings::time;
 use object_backup::OnConflict;
 
+use crate::args::common::{DryRun, Init};
 use crate::args::retention::{Keep, Unfinished};
-use crate::args::{DryRun, Init};
 
 /// Commands about an application's records.
 #[derive(Debug, Subcommand)]

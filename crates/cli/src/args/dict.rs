@@ -8,7 +8,7 @@ use dictstore_backup::Format;
 use jiff::Timestamp;
 use lastgood_operator::settings::time;
 
-use crate::args::DryRun;
+use crate::args::common::DryRun;
 use crate::args::retention::{Keep, Unfinished};
 
 /// Commands about backups of in-memory stores.

@@ -8,10 +8,10 @@ use lastgood_operator::settings::time;
 use pg_clone::restore::selection::Excluded;
 use pg_clone::stored::verify::ReadAmount;
 
+use crate::args::common::{DryRun, Init};
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
 use crate::args::retention::{Keep, Unfinished};
 use crate::args::server::ServerArgs;
-use crate::args::{DryRun, Init};
 use crate::env;
 
 /// Commands about PostgreSQL.

@@ -4,8 +4,8 @@ use backup_core::manifest::Outcome;
 use object_backup::{BackupOptions, BackupPlan, BackupReport, Types, backup, plan_backup};
 
 use crate::args::app::Backup;
+use crate::commands::app::asked::wanted;
 use crate::commands::app::ends::source;
-use crate::commands::app::wanted;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

@@ -7,7 +7,7 @@ use dictstore_backup::folder::{self, State};
 use tokio::process::Command;
 
 use crate::args::dict::Watch;
-use crate::commands::dict::open;
+use crate::commands::dict::asked::open;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
