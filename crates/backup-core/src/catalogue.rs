@@ -72,7 +72,11 @@ pub async fn read(store: &dyn StoreRead, key: &Key) -> Result<Manifest, CoreErro
     if crate::prune::is_claim(&bytes) {
         return Err(StoreError::not_found(key).into());
     }
-    Ok(Manifest::from_bytes(key, &bytes)?)
+    let manifest: Manifest = Manifest::from_bytes(key, &bytes)?;
+    if !manifest.external.is_empty() && crate::prune::is_removing(store, key).await? {
+        return Err(StoreError::not_found(key).into());
+    }
+    Ok(manifest)
 }
 
 /// The newest backup below `prefix` that `wanted` takes: of those listed and the one `pointer` names.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::error::{FormatError, StoreError};
 use crate::key::Key;
+use crate::manifest::FEATURES;
 use crate::store::{StoreRead, StoreResult};
 use crate::units;
 
@@ -28,16 +29,37 @@ pub async fn read(store: &dyn StoreRead, key: &Key, bytes_max: usize) -> StoreRe
     Ok(whole.freeze())
 }
 
-/// Parses a document and refuses a `format` newer than `supported`, whatever else it holds.
+/// Parses a document and refuses what a newer version made, whatever else it holds.
 ///
 /// # Errors
-/// [`FormatError::Newer`] or [`FormatError::Invalid`], naming `key`.
+/// [`FormatError::Newer`], [`FormatError::Requires`] or [`FormatError::Invalid`], naming `key`.
 pub(crate) fn parse(key: &Key, bytes: &[u8], supported: u64) -> Result<Value, FormatError> {
     let invalid = |what: String| FormatError::Invalid { key: key.to_string(), what };
     let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
-    match value.get("format").and_then(Value::as_u64) {
-        None => Err(invalid("the `format` number is missing".to_owned())),
-        Some(found) if found > supported => Err(FormatError::Newer { key: key.to_string(), found, supported }),
-        Some(_) => Ok(value),
+    check(key, &value, supported)?;
+    Ok(value)
+}
+
+/// Refuses a `format` newer than `supported`, and a feature in `requires` that this version does not know.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn check(key: &Key, document: &Value, supported: u64) -> Result<(), FormatError> {
+    let invalid = |what: &str| FormatError::Invalid { key: key.to_string(), what: what.to_owned() };
+    match document.get("format").and_then(Value::as_u64) {
+        None => return Err(invalid("the `format` number is missing")),
+        Some(found) if found > supported => {
+            return Err(FormatError::Newer { key: key.to_string(), found, supported });
+        }
+        Some(_) => {}
     }
+    let required = match document.get("requires") {
+        None => return Ok(()),
+        Some(Value::Array(required)) => required.iter().map(Value::as_str).collect::<Option<Vec<&str>>>(),
+        Some(_) => None,
+    };
+    let required = required.ok_or_else(|| invalid("`requires` is not a list of names"))?;
+    let unknown: Vec<String> =
+        required.into_iter().filter(|name| !FEATURES.contains(name)).map(str::to_owned).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(FormatError::Requires { key: key.to_string(), features: unknown }) }
 }

@@ -257,7 +257,7 @@ impl StoreError {
 }
 
 /// A manifest or other stored document that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
     /// Written by a newer major format.
@@ -269,6 +269,14 @@ pub enum FormatError {
         found: u64,
         /// The newest format this version reads.
         supported: u64,
+    },
+    /// Written by a newer version, in a way that this one must not ignore.
+    #[error("`{key}` requires {}, which this version does not know", listed(features))]
+    Requires {
+        /// The document.
+        key: String,
+        /// The features it requires and this version does not know.
+        features: Vec<String>,
     },
     /// Its own digest does not match: edited, truncated or damaged.
     #[error("`{key}` does not match its own digest: it was changed after it was written")]
@@ -287,11 +295,18 @@ pub enum FormatError {
 }
 
 impl FormatError {
+    /// Whether a newer version made it: what it refers to, and how, cannot be known, so that nothing around it is deleted.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Newer { .. } | Self::Requires { .. })
+    }
+
     /// A short name of what happened, which stays the same from version to version.
     #[must_use]
     pub fn error_code(&self) -> &'static str {
         match self {
             Self::Newer { .. } => "format::newer",
+            Self::Requires { .. } => "format::requires",
             Self::Digest { .. } => "format::digest",
             Self::Invalid { .. } => "format::invalid",
         }
@@ -301,11 +316,18 @@ impl FormatError {
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         match self {
-            Self::Newer { .. } => Some("nothing was written. A newer version wrote it: upgrade lastgood"),
+            Self::Newer { .. } | Self::Requires { .. } => {
+                Some("nothing was written. A newer version wrote it: upgrade lastgood")
+            }
             Self::Digest { .. } => Some("restore from another backup; `lastgood pg ls` lists them"),
             _ => None,
         }
     }
+}
+
+/// `names` as words of a sentence.
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Either of the two, for functions that read stored documents.
@@ -331,6 +353,14 @@ pub enum CoreError {
         /// Host and process of the other.
         theirs: String,
     },
+    /// A backup that is to be deleted owns something that nobody here can remove.
+    #[error("`{key}` owns `{external}`, which this program cannot remove")]
+    NoRemover {
+        /// The manifest's key.
+        key: String,
+        /// What it owns, as `service:region:account:id`.
+        external: String,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Cancelled,
@@ -345,6 +375,7 @@ impl CoreError {
             Self::Format(error) => error.error_code(),
             Self::Retention(error) => error.error_code(),
             Self::Taken { .. } => "core::taken",
+            Self::NoRemover { .. } => "core::no_remover",
             Self::Cancelled => "core::cancelled",
         }
     }
@@ -357,6 +388,9 @@ impl CoreError {
             Self::Format(error) => error.remedy(),
             Self::Retention(error) => error.remedy(),
             Self::Taken { .. } => Some("run only one of the two at a time, then run this one again"),
+            Self::NoRemover { .. } => {
+                Some("prune with the command that made the backup, in its account and region; nothing was deleted")
+            }
             _ => None,
         }
     }

@@ -2,8 +2,6 @@
 
 pub mod catalogue;
 pub mod clock;
-#[cfg(feature = "codec")]
-pub mod codec;
 #[cfg(feature = "diagnostics")]
 #[doc(hidden)]
 pub mod diagnostic;

@@ -23,7 +23,9 @@ pub use place::Location;
 
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
+use crate::store::limit::Limit;
 use crate::store::memory::MemoryStore;
+use crate::store::observe::Observe;
 #[cfg(feature = "retry")]
 use crate::store::retry::{Retry, RetryPolicy};
 use crate::store::{SharedStore, Store};
@@ -91,15 +93,20 @@ async fn open_s3(bucket: &str, prefix: &str, _access: &Access) -> Result<SharedS
     })
 }
 
-/// The store with everything that stands between it and its users.
+/// The store with everything that stands between it and its users. Each attempt is logged and takes its time, so that
+/// retries are the outermost layer.
+fn wrapped(store: impl Store, access: &Access) -> SharedStore {
+    let store = Observe::new(store);
+    if access.rates.is_limited() { retried(Limit::new(store, access.rates), access) } else { retried(store, access) }
+}
+
 #[cfg(not(feature = "retry"))]
-fn wrapped(store: impl Store, _access: &Access) -> SharedStore {
+fn retried(store: impl Store, _access: &Access) -> SharedStore {
     Arc::new(store)
 }
 
-/// The store with everything that stands between it and its users.
 #[cfg(feature = "retry")]
-fn wrapped(store: impl Store, access: &Access) -> SharedStore {
+fn retried(store: impl Store, access: &Access) -> SharedStore {
     let retry = Retry::new(store, RetryPolicy::default());
     Arc::new(match &access.progress {
         Some(progress) => retry.with_progress(Arc::clone(progress)),

@@ -4,6 +4,8 @@
 //! without that field. The stored bytes must be exactly the canonical form, so that a duplicate key or any other edit is
 //! detected even if a JSON parser would accept it.
 
+mod external;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -14,7 +16,10 @@ use serde_json::{Map, Value};
 /// Identity of a backup.
 pub use uuid::Uuid;
 
+pub use self::external::{EXTERNAL, External, FEATURES};
+
 use crate::digest::Sha256Digest;
+use crate::document;
 use crate::error::FormatError;
 use crate::key::Key;
 use crate::source::Identity;
@@ -128,6 +133,9 @@ pub struct Encryption {
 pub struct Manifest<D = Value> {
     /// Major format, [`FORMAT`].
     pub format: u64,
+    /// Features a program must know to do anything with the backup, deleting it included: of [`FEATURES`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub requires: Vec<String>,
     /// Identity of this backup (UUIDv7, RFC 9562).
     pub id: Uuid,
     /// Which subsystem made it.
@@ -157,6 +165,9 @@ pub struct Manifest<D = Value> {
     pub complete: Option<bool>,
     /// What it consists of.
     pub parts: Vec<Part>,
+    /// What belongs to it outside the location. Only with [`EXTERNAL`] in `requires`; see [`Manifest::with_external`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub external: Vec<External>,
     /// Totals by name: `tables`, `rows`, `bytes`.
     pub counts: BTreeMap<String, u64>,
     /// Labels; retention can keep by them.
@@ -180,6 +191,24 @@ impl<D> Manifest<D> {
         self.outcome == Outcome::Good && self.complete != Some(false)
     }
 
+    /// The same manifest with what belongs to it outside the location, and the feature that this requires.
+    #[must_use]
+    pub fn with_external(mut self, external: Vec<External>) -> Self {
+        self.requires.retain(|feature| feature != EXTERNAL);
+        if !external.is_empty() {
+            self.requires.push(EXTERNAL.to_owned());
+        }
+        Self { external, ..self }
+    }
+
+    /// Why what it says of external resources cannot be relied on.
+    fn external_fault(&self) -> Option<String> {
+        if !self.external.is_empty() && !self.requires.iter().any(|feature| feature == EXTERNAL) {
+            return Some(format!("it has `external` and does not require the feature `{EXTERNAL}`"));
+        }
+        self.external.iter().find_map(External::fault)
+    }
+
     /// Bytes the backup occupies, shared parts counted in full.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
@@ -197,8 +226,11 @@ impl<D: Serialize> Manifest<D> {
     /// The canonical document, `manifest_sha256` included.
     ///
     /// # Errors
-    /// [`FormatError::Invalid`] if `detail` does not serialize.
+    /// [`FormatError::Invalid`] if `detail` does not serialize, or for external resources that no program would respect.
     pub fn to_bytes(&self) -> Result<Bytes, FormatError> {
+        if let Some(what) = self.external_fault() {
+            return Err(FormatError::Invalid { key: MANIFEST_NAME.to_owned(), what });
+        }
         let invalid =
             |error: serde_json::Error| FormatError::Invalid { key: MANIFEST_NAME.to_owned(), what: error.to_string() };
         let mut document = serde_json::to_value(self).map_err(invalid)?;
@@ -216,6 +248,7 @@ impl<D> Manifest<D> {
     pub fn with_detail<E>(self, detail: E) -> Manifest<E> {
         Manifest {
             format: self.format,
+            requires: self.requires,
             id: self.id,
             kind: self.kind,
             source: self.source,
@@ -229,6 +262,7 @@ impl<D> Manifest<D> {
             outcome: self.outcome,
             complete: self.complete,
             parts: self.parts,
+            external: self.external,
             counts: self.counts,
             tags: self.tags,
             encryption: self.encryption,
@@ -239,20 +273,14 @@ impl<D> Manifest<D> {
 }
 
 impl<D: DeserializeOwned> Manifest<D> {
-    /// Reads a stored manifest: format first, then its digest, then its fields.
+    /// Reads a stored manifest: format and required features first, then its digest, then its fields.
     ///
     /// # Errors
-    /// [`FormatError::Newer`], [`FormatError::Digest`] or [`FormatError::Invalid`], naming `key`.
+    /// [`FormatError::Newer`], [`FormatError::Requires`], [`FormatError::Digest`] or [`FormatError::Invalid`], naming `key`.
     pub fn from_bytes(key: &Key, bytes: &[u8]) -> Result<Self, FormatError> {
         let invalid = |error: serde_json::Error| FormatError::Invalid { key: key.to_string(), what: error.to_string() };
         let mut document: Value = serde_json::from_slice(bytes).map_err(invalid)?;
-        let format = document.get("format").and_then(Value::as_u64).ok_or_else(|| FormatError::Invalid {
-            key: key.to_string(),
-            what: "the `format` number is missing".to_owned(),
-        })?;
-        if format > FORMAT {
-            return Err(FormatError::Newer { key: key.to_string(), found: format, supported: FORMAT });
-        }
+        document::check(key, &document, FORMAT)?;
         let wrong_digest = || FormatError::Digest { key: key.to_string() };
         if serde_json::to_vec(&document).map_err(invalid)? != bytes {
             return Err(wrong_digest());
@@ -262,7 +290,11 @@ impl<D: DeserializeOwned> Manifest<D> {
         if claimed.as_ref().and_then(Value::as_str) != Some(&actual) {
             return Err(wrong_digest());
         }
-        serde_json::from_value(document).map_err(invalid)
+        let manifest: Self = serde_json::from_value(document).map_err(invalid)?;
+        match manifest.external_fault() {
+            Some(what) => Err(FormatError::Invalid { key: key.to_string(), what }),
+            None => Ok(manifest),
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! 1. Write a tombstone beside the manifest, which lists what will be deleted.
 //! 2. Look at the location again: whatever was published or [`reserve()`]d since the plan was made keeps what it refers
 //!    to.
-//! 3. Delete the manifest, dependents first. From here on the backup does not exist.
+//! 3. Delete what it owns outside the location, by a [`Remover`], and then the manifest, dependents first. From the first
+//!    of these on the backup does not exist: the tombstone says so before anything external is deleted.
 //! 4. Delete its parts, and the tombstone last. After a failure or interruption, the next run finds the tombstone and
 //!    continues.
 //!
@@ -20,6 +21,7 @@
 
 mod apply;
 mod deletion;
+mod external;
 mod incomplete;
 mod names;
 mod plan;
@@ -29,9 +31,10 @@ mod reserve;
 use std::sync::Arc;
 
 pub use apply::apply;
+pub use external::Remover;
 pub use incomplete::{Abandoned, GRACE, IncompletePlan, clear, folder_layout, incomplete};
 pub use names::{TOMBSTONE_NAME, USES_NAME};
-pub(crate) use names::{claimed_by, is_claim, is_tombstone, is_uses};
+pub(crate) use names::{claimed_by, is_claim, is_removing, is_tombstone, is_uses, tombstone_key};
 pub use plan::{PrunePlan, Removal, candidates};
 pub use reserve::reserve;
 
@@ -48,6 +51,8 @@ pub struct PruneOutcome {
     pub kept_back: Vec<Key>,
     /// Objects deleted.
     pub objects: u64,
+    /// Resources outside the location removed.
+    pub external: u64,
     /// Unfinished uploads given up.
     pub uploads: u64,
     /// Bytes freed, as planned; without those of [`PruneOutcome::failures`].

@@ -10,7 +10,7 @@ mod host;
 mod identity;
 
 pub use choose::{Choice, Chosen, Known, Wish, choose};
-pub use fall::{FALL_TOLD_PERCENT, Fall, Size, fall};
+pub use fall::{FALL_WARNING_PERCENT, Fall, Size, fall};
 pub use host::{HOST_VARIABLE, host};
 pub use identity::{Identity, UNKNOWN};
 

@@ -19,6 +19,7 @@
 //! 11. **Only its own objects**: links are not followed, and their targets not read, listed, replaced or deleted. Requesting
 //!     one by its key gives [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
 
+#[cfg(any(test, feature = "fault"))]
 pub mod fault;
 pub mod fs;
 pub mod limit;

@@ -9,6 +9,7 @@ mod footer;
 pub(crate) mod help;
 pub(crate) mod hooks;
 pub(crate) mod pg;
+pub(crate) mod rate;
 pub(crate) mod retention;
 pub(crate) mod server;
 
@@ -53,6 +54,12 @@ pub(crate) struct Global {
     /// Log to standard error; repeat for more detail (-vv, -vvv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Send no more than this many bytes per second, such as 10MiB
+    #[arg(long, global = true, value_name = "SIZE", env = env::LIMIT_UPLOAD, hide_env_values = true, value_parser = rate::rate)]
+    pub(crate) limit_upload: Option<rate::Rate>,
+    /// Receive no more than this many bytes per second, such as 10MiB
+    #[arg(long, global = true, value_name = "SIZE", env = env::LIMIT_DOWNLOAD, hide_env_values = true, value_parser = rate::rate)]
+    pub(crate) limit_download: Option<rate::Rate>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,

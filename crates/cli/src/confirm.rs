@@ -11,7 +11,7 @@ use crate::render::printer::stderr_is_terminal;
 const ANSWER_BYTES_MAX: u64 = 256;
 
 /// Whether a question would be seen and could be answered.
-pub(crate) fn somebody_is_there() -> bool {
+pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && stderr_is_terminal()
 }
 
@@ -43,9 +43,9 @@ pub(crate) async fn ask(question: &str, cancel: &CancellationToken) -> CliResult
 ///
 /// # Errors
 /// [`CliError::Confirm`] with `what` if nobody can be asked or the answer is no.
-pub(crate) async fn go_on(what: &str, cancel: &CancellationToken) -> CliResult<()> {
+pub(crate) async fn require_yes(what: &str, cancel: &CancellationToken) -> CliResult<()> {
     let refused = |help: &str| Err(CliError::Confirm { what: format!("{what}: not confirmed"), help: help.to_owned() });
-    if !somebody_is_there() {
+    if !is_interactive() {
         return refused("nothing was changed; `-n` shows the plan, `--yes` confirms it");
     }
     let answer = ask(&format!("{what}. Continue? [y/N]"), cancel).await?;

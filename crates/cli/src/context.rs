@@ -8,9 +8,11 @@ use backup_core::location::{Access, Init, Initialized, Location, Standing, shell
 use backup_core::probe::{self, MARKER_KEY};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
+use backup_core::store::limit::Rates;
 use lastgood_operator::settings::{Config, Layer, Settings};
 use pg_clone::{Environment, Origin, Server};
 
+use crate::args::rate::Rate;
 use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
 use crate::error::CliResult;
@@ -125,7 +127,9 @@ impl Context {
 
     /// How locations are opened.
     pub(crate) fn access(&self) -> Access {
-        Access::new().progress(Arc::clone(&self.run.progress))
+        let rate = |typed: Option<Rate>| typed.and_then(|rate| rate.0);
+        let rates = Rates { upload: rate(self.global.limit_upload), download: rate(self.global.limit_download) };
+        Access::new().progress(Arc::clone(&self.run.progress)).rates(rates)
     }
 
     fn remember(&self, store: &SharedStore) {

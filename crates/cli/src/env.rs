@@ -35,6 +35,8 @@ pub(crate) const PG_BIN: &str = "LASTGOOD_PG_BIN";
 pub(crate) const CONFIG_FILE: &str = "LASTGOOD_CONFIG_FILE";
 pub(crate) const PROFILE: &str = "LASTGOOD_PROFILE";
 pub(crate) const ALLOW_RESTORE: &str = pg_clone::guard::ALLOW_RESTORE;
+pub(crate) const LIMIT_UPLOAD: &str = "LASTGOOD_LIMIT_UPLOAD";
+pub(crate) const LIMIT_DOWNLOAD: &str = "LASTGOOD_LIMIT_DOWNLOAD";
 pub(crate) const PROGRESS: &str = "LASTGOOD_PROGRESS";
 pub(crate) const LOG: &str = "LASTGOOD_LOG";
 pub(crate) const RUST_LOG: &str = "RUST_LOG";
@@ -80,6 +82,8 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "With `false`, nothing is restored, replaced or dropped, whatever the options say (exit code 15). `true` does \
          not override a configuration file that forbids it.",
     ),
+    variable(Group::Lastgood, LIMIT_UPLOAD, "Bytes sent per second at most, as for `--limit-upload`."),
+    variable(Group::Lastgood, LIMIT_DOWNLOAD, "Bytes received per second at most, as for `--limit-download`."),
     variable(Group::Lastgood, "XDG_CONFIG_HOME", "Folder that contains `lastgood/config.toml`. Default: `~/.config`."),
     variable(
         Group::Lastgood,

@@ -146,7 +146,7 @@ fn of_store(error: &StoreError) -> Exit {
 
 fn of_format(error: &FormatError) -> Exit {
     match error {
-        FormatError::Newer { .. } => Exit::NewerFormat,
+        error if error.is_newer() => Exit::NewerFormat,
         _ => Exit::Integrity,
     }
 }

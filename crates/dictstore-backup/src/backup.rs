@@ -103,7 +103,7 @@ impl BackupWriter {
     pub(crate) async fn open(store: SharedStore, name: String, owner: &Owner, run: Run) -> DictResult<Self> {
         probe::require(&*store).await?;
         let entries = run.or_cancelled(folder::list(&*store)).await?;
-        mend(&*store, &entries, &run).await?;
+        restore_lost_files(&*store, &entries, &run).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);
         let sequence = entries.iter().filter_map(Entry::sequence).max().unwrap_or(0);
         let identity = owner.identity(&entries).map_err(|unclear| unclear_error(&*store, unclear, None))?;
@@ -142,7 +142,7 @@ impl BackupWriter {
     /// # Errors
     /// [`DictError::Encode`]; [`DictError::Interrupted`]; what the store says. Then nothing was published.
     pub(crate) async fn full(&mut self, cut: Arc<dyn Cut>, format: Format) -> DictResult<Written> {
-        self.look_around().await?;
+        self.detect_rivals().await?;
         self.run.stop_if_cancelled()?;
         let started = self.run.clock.now();
         let name = self.file(BackupKind::Full, format, started);
@@ -235,6 +235,8 @@ impl BackupWriter {
             counts: [("tables".to_owned(), detail.tables.len() as u64), ("records".to_owned(), records)].into(),
             tags: Vec::new(),
             encryption: None,
+            requires: Vec::new(),
+            external: Vec::new(),
             detail,
             unknown: serde_json::Map::new(),
         };
@@ -268,7 +270,7 @@ impl BackupWriter {
         self.sequence += 1;
         self.past.add(head, held);
         if let Some(fall) = &written.fall {
-            let told = fall.told_in("records");
+            let told = fall.describe("records");
             self.run.warn(format!("{told}; check that no records are missing before older backups are deleted"));
         }
         Ok(written)
@@ -284,7 +286,7 @@ impl BackupWriter {
 
     /// Looks whether others wrote here since we looked last. Once in our name is a hand-over: a new process was started before
     /// the old one had stopped. Twice is two services, and from then on this one's backups are a source of their own.
-    async fn look_around(&mut self) -> DictResult<()> {
+    async fn detect_rivals(&mut self) -> DictResult<()> {
         let children = self.store.list_children(MANIFEST_FOLDER).await?;
         let names = children.iter().filter_map(|child| BackupName::parse(child.strip_suffix(".manifest.json")?));
         let names: Vec<String> = names.map(|name| name.to_string()).collect();
@@ -349,7 +351,7 @@ fn content_of(body: &Bytes) -> Option<String> {
 }
 
 /// Writes the files again that a power failure took and whose manifests hold them, so that DictDB finds them too.
-async fn mend(store: &dyn StoreWrite, entries: &[Entry], run: &Run) -> DictResult<()> {
+async fn restore_lost_files(store: &dyn StoreWrite, entries: &[Entry], run: &Run) -> DictResult<()> {
     for entry in entries {
         run.stop_if_cancelled()?;
         let Some(content) = entry.content() else { continue };

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use backup_core::FormatError;
 use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
@@ -35,7 +34,7 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
         let bytes = files.remove(&name.key()?);
         let manifest = match found.manifest {
             // What it refers to, and how, cannot be known: nothing is read past it, and nothing written beside it.
-            Err(error @ FormatError::Newer { .. }) => return Err(error.into()),
+            Err(error) if error.is_newer() => return Err(error.into()),
             manifest => manifest.map_err(|error| error.to_string()).and_then(typed),
         };
         let mut entry = published(name, bytes, manifest);

@@ -41,6 +41,7 @@ pub async fn plan(store: &dyn Store, policy: &Policy, source: Option<&str>, run:
     candidates.retain(|candidate| meant.contains(candidate.id.as_str()));
     let retention = retention::plan(&candidates, policy, run.clock.now())?;
     let removals = PrunePlan::new(&entries, &retention)?;
+    removals.removable_by(&[])?;
     Ok(RetainPlan { retention, removals })
 }
 
@@ -51,5 +52,5 @@ pub async fn plan(store: &dyn Store, policy: &Policy, source: Option<&str>, run:
 /// [`DictError::Interrupted`]; what the store says when it cannot be looked at. Then nothing was deleted.
 pub async fn apply(store: &dyn Store, plan: &RetainPlan, run: &Run) -> DictResult<PruneOutcome> {
     run.stop_if_cancelled()?;
-    Ok(prune::apply(store, &plan.removals, MANIFEST_FOLDER, &*run.clock, &*run.progress).await?)
+    Ok(prune::apply(store, &plan.removals, MANIFEST_FOLDER, &[], run).await?)
 }

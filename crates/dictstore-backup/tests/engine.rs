@@ -396,3 +396,25 @@ fn periodic_backups_come_by_themselves() {
     assert_eq!(files(folder.path()).len(), 1);
     drop(backups);
 }
+
+#[test]
+fn a_folder_whose_name_is_no_text_is_backed_up_to_and_one_like_a_location_is_a_folder() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join(OsStr::from_bytes(b"backups-\xff"));
+    let store = store();
+    let running = backups(&store, &folder).start().unwrap();
+    running.backup_now().unwrap().unwrap();
+    running.stop().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let place = FsStore::open(&folder).unwrap();
+    let restored =
+        runtime.block_on(dictstore_backup::restore_from(&place, &Default::default(), &Run::silent())).unwrap();
+    assert_eq!(picture(&restored.store), picture(&store));
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1, "no other name was made of it");
+
+    let place = dictstore_backup::engine::Place::from(Path::new("s3://bucket/prefix"));
+    assert!(matches!(place, dictstore_backup::engine::Place::Folder(_)), "{place:?}");
+}

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use object_backup::list::{self, Sought};
-use object_backup::{Backup, BackupReport, NdjsonTarget, Recurse, RestoreOptions, Run, SqliteSource, restore};
+use object_backup::{Backup, BackupReport, NdjsonTarget, Recurse, Restore, RestoreOptions, Run, SqliteSource};
 
 mod model {
     use object_backup::Storable;
@@ -51,7 +51,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = backup.open().await?;
     let latest = list::find(&*store, Sought::latest("nightly")).await?;
     let target = Arc::new(NdjsonTarget::new(folder));
-    let done = restore(&store, &latest, target, &RestoreOptions::default(), &Run::silent()).await?;
+    let restore = Restore::prepare(&store, &latest, target, RestoreOptions::default(), &Run::silent()).await?;
+    let done = restore.run().await?;
     for found in done.loaded {
         println!("{}: {} records restored", found.key, found.loaded.inserted);
     }

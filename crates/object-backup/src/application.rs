@@ -77,7 +77,7 @@ impl Backup {
         &self.types
     }
 
-    /// Opens the location, for [`crate::list`], [`crate::restore()`] and the others.
+    /// Opens the location, for [`crate::list`], [`crate::Restore`] and the others.
     ///
     /// # Errors
     /// What the store says: a bucket must exist already, and a folder unless [`BackupBuilder::init`] is asked for.

@@ -311,6 +311,8 @@ fn manifest(
         counts: counts.into(),
         tags: options.tags.clone(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail: AppDetail {
             source_kind,
             types: encoded.types.clone(),

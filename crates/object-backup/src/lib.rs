@@ -7,7 +7,7 @@
 //! use std::sync::Arc;
 //!
 //! use object_backup::list::{self, Sought};
-//! use object_backup::{Backup, BackupReport, NdjsonSource, NdjsonTarget, RestoreOptions, Run, Storable, restore};
+//! use object_backup::{Backup, BackupReport, NdjsonSource, NdjsonTarget, Restore, RestoreOptions, Run, Storable};
 //!
 //! #[derive(Storable)]
 //! #[storable(table = "users")]
@@ -30,7 +30,8 @@
 //! let store = backup.open().await?;
 //! let latest = list::find(&*store, Sought::latest("nightly")).await?;
 //! let target = Arc::new(NdjsonTarget::new(path("restored")));
-//! restore(&store, &latest, target, &RestoreOptions::default(), &Run::silent()).await?;
+//! let restore = Restore::prepare(&store, &latest, target, RestoreOptions::default(), &Run::silent()).await?;
+//! restore.run().await?;
 //! # Ok::<(), object_backup::ObjectError>(())
 //! # })?;
 //! assert_eq!(std::fs::read(path("restored/User--users.json"))?, "{\"id\": \"1\", \"name\": \"Zoë\"}\n".as_bytes());
@@ -89,7 +90,7 @@ pub use error::{ObjectError, ObjectResult};
 pub use object_backup_derive::Storable;
 pub use plan::{Recurse, Types, Wanted};
 pub use registry::Registry;
-pub use restore::{RestoreOptions, RestorePlan, Restored, restore};
+pub use restore::{Restore, RestoreOptions, RestorePlan, Restored};
 pub use source::{Source, View};
 pub use storable::{Storable, StorableType};
 pub use target::{OnConflict, Target};

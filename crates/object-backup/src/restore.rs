@@ -81,37 +81,95 @@ pub struct LoadedType {
     pub loaded: Loaded,
 }
 
-/// Reads and checks all of what was `found`, and says what would be restored. The target is looked at and not changed.
-///
-/// # Errors
-/// [`ObjectError::Damaged`] and [`ObjectError::Refused`]; [`ObjectError::Usage`] for a type that is not there; what the
-/// store says, and [`Target::check`].
-pub async fn plan_restore(
-    store: &SharedStore,
-    found: &Found,
+/// A restore that is planned and not yet run. It owns what it was planned with, so that what runs is what [`Restore::plan`]
+/// shows.
+#[derive(Debug)]
+pub struct Restore {
+    store: SharedStore,
+    entry: Entry,
     target: Arc<dyn Target>,
-    options: &RestoreOptions,
-    run: &Run,
-) -> ObjectResult<RestorePlan> {
-    let Found { entry, passed_over } = found;
-    run.progress.step("app.check", &entry.key.to_string());
-    let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
-    let plan = RestorePlan {
-        key: entry.key.clone(),
-        time: entry.time,
-        state: entry.state.clone(),
-        source: entry.source.clone(),
-        same_source: entry.source.as_ref().zip(options.here.as_ref()).map(|(of, here)| of.id == here.id),
-        missing: entry.manifest.as_ref().map(|manifest| manifest.detail.missing()).unwrap_or_default(),
-        passed_over: passed_over.clone(),
-        target: target.describe(),
-        on_conflict: options.on_conflict,
-        types: restoring(entry, &summary, &options.types)?,
-    };
-    let (types, on_conflict) = (plan.types.clone(), plan.on_conflict);
-    let checked = tokio::task::spawn_blocking(move || target.check(&types, on_conflict));
-    checked.await.map_err(|error| ObjectError::panicked(&error))??;
-    Ok(plan)
+    run: Run,
+    plan: RestorePlan,
+}
+
+impl Restore {
+    /// Reads and checks all of what was `found`, and says what would be restored. The target is looked at and not changed.
+    ///
+    /// # Errors
+    /// [`ObjectError::Damaged`] and [`ObjectError::Refused`]; [`ObjectError::Usage`] for a type that is not there; what the
+    /// store says, and [`Target::check`].
+    pub async fn prepare(
+        store: &SharedStore,
+        found: &Found,
+        target: Arc<dyn Target>,
+        options: RestoreOptions,
+        run: &Run,
+    ) -> ObjectResult<Self> {
+        let Found { entry, passed_over } = found;
+        let RestoreOptions { types, on_conflict, here } = options;
+        run.progress.step("app.check", &entry.key.to_string());
+        let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
+        let plan = RestorePlan {
+            key: entry.key.clone(),
+            time: entry.time,
+            state: entry.state.clone(),
+            source: entry.source.clone(),
+            same_source: entry.source.as_ref().zip(here.as_ref()).map(|(of, here)| of.id == here.id),
+            missing: entry.manifest.as_ref().map(|manifest| manifest.detail.missing()).unwrap_or_default(),
+            passed_over: passed_over.clone(),
+            target: target.describe(),
+            on_conflict,
+            types: restoring(entry, &summary, &types)?,
+        };
+        let (types, looked_at) = (plan.types.clone(), Arc::clone(&target));
+        let checked = tokio::task::spawn_blocking(move || looked_at.check(&types, on_conflict));
+        checked.await.map_err(|error| ObjectError::panicked(&error))??;
+        Ok(Self { store: Arc::clone(store), entry: entry.clone(), target, run: run.clone(), plan })
+    }
+
+    /// What would be restored.
+    #[must_use]
+    pub fn plan(&self) -> &RestorePlan {
+        &self.plan
+    }
+
+    /// Restores it: everything or nothing.
+    ///
+    /// # Errors
+    /// As [`Restore::prepare`]; [`ObjectError::Conflict`]; why the target cannot be written. Then nothing was restored.
+    pub async fn run(self) -> ObjectResult<Restored> {
+        let sink = self.fill().await?;
+        self.run.progress.step("app.commit", &self.plan.target);
+        let loaded = sink.loaded;
+        let committed = tokio::task::spawn_blocking(move || sink.load.commit());
+        committed.await.map_err(|error| ObjectError::panicked(&error))??;
+        Ok(Restored { plan: self.plan, loaded })
+    }
+
+    /// Does all that [`Restore::run`] does but the last step, and undoes it: what cannot be restored is found out. Nobody
+    /// sees anything of it; in a database it is a transaction that is rolled back.
+    ///
+    /// # Errors
+    /// As [`Restore::run`].
+    pub async fn rehearse(self) -> ObjectResult<()> {
+        let sink = self.fill().await?;
+        // Where it is undone may block.
+        let undone = tokio::task::spawn_blocking(move || drop(sink));
+        undone.await.map_err(|error| ObjectError::panicked(&error))
+    }
+
+    /// Everything but the commit.
+    async fn fill(&self) -> ObjectResult<Loading> {
+        let Self { store, entry, target, run, plan } = self;
+        run.progress.step("app.load", &plan.target);
+        let (types, on_conflict, target) = (plan.types.clone(), plan.on_conflict, Arc::clone(target));
+        let begun = tokio::task::spawn_blocking(move || target.begin(&types, on_conflict));
+        let load = begun.await.map_err(|error| ObjectError::panicked(&error))??;
+        let chosen = plan.types.iter().map(|restoring| restoring.key.clone()).collect();
+        let sink = Loading { load, chosen, loaded: Vec::new() };
+        let (_, sink) = read_into(store, entry, sink, &run.cancel).await?;
+        Ok(sink)
+    }
 }
 
 fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResult<Vec<Restoring>> {
@@ -131,62 +189,6 @@ fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResul
     Ok(chosen
         .map(|found| Restoring { key: found.key.clone(), records: found.records, columns: found.columns.clone() })
         .collect())
-}
-
-/// Restores what was `found` into `target`: everything or nothing.
-///
-/// # Errors
-/// As [`plan_restore`]; [`ObjectError::Conflict`]; why the target cannot be written. Then nothing was restored.
-pub async fn restore(
-    store: &SharedStore,
-    found: &Found,
-    target: Arc<dyn Target>,
-    options: &RestoreOptions,
-    run: &Run,
-) -> ObjectResult<Restored> {
-    let (plan, sink) = fill(store, found, target, options, run).await?;
-    run.progress.step("app.commit", &plan.target);
-    let loaded = sink.loaded;
-    let committed = tokio::task::spawn_blocking(move || sink.load.commit());
-    committed.await.map_err(|error| ObjectError::panicked(&error))??;
-    Ok(Restored { plan, loaded })
-}
-
-/// Does all that [`restore`] does but the last step, and undoes it: what cannot be restored is found out. Nobody sees
-/// anything of it; in a database it is a transaction that is rolled back.
-///
-/// # Errors
-/// As [`restore`].
-pub async fn rehearse(
-    store: &SharedStore,
-    found: &Found,
-    target: Arc<dyn Target>,
-    options: &RestoreOptions,
-    run: &Run,
-) -> ObjectResult<()> {
-    let (_, sink) = fill(store, found, target, options, run).await?;
-    // Where it is undone may block.
-    let undone = tokio::task::spawn_blocking(move || drop(sink));
-    undone.await.map_err(|error| ObjectError::panicked(&error))
-}
-
-/// Everything but the commit.
-async fn fill(
-    store: &SharedStore,
-    found: &Found,
-    target: Arc<dyn Target>,
-    options: &RestoreOptions,
-    run: &Run,
-) -> ObjectResult<(RestorePlan, Loading)> {
-    let plan = plan_restore(store, found, Arc::clone(&target), options, run).await?;
-    run.progress.step("app.load", &plan.target);
-    let (types, on_conflict) = (plan.types.clone(), plan.on_conflict);
-    let begun = tokio::task::spawn_blocking(move || target.begin(&types, on_conflict));
-    let load = begun.await.map_err(|error| ObjectError::panicked(&error))??;
-    let chosen = plan.types.iter().map(|restoring| restoring.key.clone()).collect();
-    let sink = Loading { load, chosen, loaded: Vec::new() };
-    let (_, sink) = read_into(store, &found.entry, sink, &run.cancel).await?;
-    Ok((plan, sink))
 }
 
 /// Passes the chosen types on.
@@ -220,7 +222,7 @@ pub type Print = Box<dyn FnMut(&[u8]) -> ObjectResult<()> + Send>;
 /// Gives the lines of one type to `take`, after all of the backup was read and checked.
 ///
 /// # Errors
-/// As [`plan_restore`]; what `take` says.
+/// As [`Restore::prepare`]; what `take` says.
 pub async fn cat(store: &SharedStore, entry: &Entry, wanted: &Wanted, take: Print, run: &Run) -> ObjectResult<u64> {
     let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
     let types = restoring(entry, &summary, std::slice::from_ref(wanted))?;

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use backup_core::clock::Clock;
-use backup_core::progress::Progress;
 use backup_core::prune::{self, GRACE, IncompletePlan, PruneOutcome, PrunePlan};
 use backup_core::retention::{self, Policy, RetentionPlan};
+use backup_core::run::Run;
 use backup_core::store::Store;
 use backup_core::{catalogue, key::Key};
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +64,7 @@ pub async fn plan(store: &dyn Store, options: &RetainOptions, now: Timestamp) ->
         None => RetentionPlan::default(),
     };
     let removals = PrunePlan::new(&entries, &retention)?;
+    removals.removable_by(&[])?;
     let incomplete = prune::incomplete(store, &scope, manifest_of, now, options.grace).await?;
     Ok(RetainPlan { retention, removals, incomplete, scope })
 }
@@ -82,14 +82,9 @@ fn manifest_of(key: &Key) -> Option<Key> {
 ///
 /// # Errors
 /// What the store says when it cannot be looked at.
-pub async fn apply(
-    store: &dyn Store,
-    plan: &RetainPlan,
-    clock: &dyn Clock,
-    progress: &dyn Progress,
-) -> ObjectResult<PruneOutcome> {
-    let mut outcome = prune::apply(store, &plan.removals, &plan.scope, clock, progress).await?;
-    let cleared = prune::clear(store, &plan.incomplete, &plan.scope, progress).await?;
+pub async fn apply(store: &dyn Store, plan: &RetainPlan, run: &Run) -> ObjectResult<PruneOutcome> {
+    let mut outcome = prune::apply(store, &plan.removals, &plan.scope, &[], run).await?;
+    let cleared = prune::clear(store, &plan.incomplete, &plan.scope, &*run.progress).await?;
     outcome.removed.extend(cleared.removed);
     outcome.objects += cleared.objects;
     outcome.uploads += cleared.uploads;

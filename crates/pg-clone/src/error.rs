@@ -240,11 +240,10 @@ impl From<CoreError> for PgError {
             CoreError::Format(error) => Self::Format(error),
             CoreError::Retention(error) => Self::Retention(error),
             CoreError::Cancelled => Self::Interrupted,
-            taken @ CoreError::Taken { .. } => Self::Refused {
-                what: taken.to_string(),
-                help: "run only one of the two at a time, then run this one again".to_owned(),
-            },
-            other => Self::Refused { what: other.to_string(), help: "this is unexpected: please report it".to_owned() },
+            other => {
+                let help = other.remedy().unwrap_or("this is unexpected: please report it").to_owned();
+                Self::Refused { what: other.to_string(), help }
+            }
         }
     }
 }
@@ -272,7 +271,7 @@ impl PgError {
     }
 
     /// The same, said of a copy that nobody uses yet.
-    pub(crate) fn before_the_switch(self) -> Self {
+    pub(crate) fn before_the_swap(self) -> Self {
         const SAFE: &str = "the live database was not touched";
         let Self::Sql { doing, message, sqlstate, help } = self else { return self };
         let help = help.map_or(SAFE.to_owned(), |help| format!("{help}; {SAFE}"));

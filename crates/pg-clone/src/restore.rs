@@ -71,7 +71,7 @@ impl Restore {
         let work = async {
             site.run(Point::PostCreate, &mut hooks).await?;
             let built = run.or_cancelled(Box::pin(build(&self, &source, &temporary)));
-            let built = built.await.map_err(PgError::before_the_switch)?;
+            let built = built.await.map_err(PgError::before_the_swap)?;
             if options.reversible {
                 // Before any hook sees it.
                 run.step("restore.current", temporary.name());
@@ -85,7 +85,7 @@ impl Restore {
         match switched {
             Ok((mut built, (swap, warnings))) => {
                 built.warnings.extend(warnings);
-                let hook_failure = site.after_the_switch(&mut hooks).await;
+                let hook_failure = site.after_the_swap(&mut hooks).await;
                 run.step("restore.done", &plan.target);
                 Ok(RestoreReport {
                     key: plan.key.clone(),

@@ -154,6 +154,8 @@ fn manifest(database: &str, time: Timestamp) -> Manifest<DumpDetail> {
         counts: BTreeMap::new(),
         tags: Vec::new(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail: detail(),
         unknown: serde_json::Map::new(),
     }

@@ -129,6 +129,8 @@ fn manifest(number: u32, config: &str, time: Timestamp) -> Outcome<Manifest> {
         counts: [("tables".to_owned(), TABLES as u64), ("rows".to_owned(), 1_000 * TABLES as u64)].into(),
         tags: Vec::new(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail: json!({"filters": {"excluded": [], "emptied": []}, "tables": tables}),
         unknown: serde_json::Map::new(),
     })

@@ -33,6 +33,8 @@ fn manifest(sequence: u64, second: i64) -> Manifest {
         counts: std::collections::BTreeMap::new(),
         tags: Vec::new(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail: serde_json::Value::Null,
         unknown: serde_json::Map::new(),
     }

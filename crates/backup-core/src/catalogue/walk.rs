@@ -8,7 +8,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::entry::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest};
 use crate::document;
-use crate::error::{FormatError, StoreError};
+use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::prune;
@@ -127,7 +127,10 @@ fn children(folder: &str, names: Vec<String>) -> (Vec<Found>, Vec<Visit>) {
 async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>> {
     let manifest = match document::read(store, key, MANIFEST_BYTES_MAX).await {
         Ok(bytes) if prune::is_claim(&bytes) => return Ok(Some(Found::Claim)),
-        Ok(bytes) => Manifest::from_bytes(key, &bytes),
+        Ok(bytes) => match Manifest::from_bytes(key, &bytes) {
+            Ok(manifest) if !manifest.external.is_empty() => return owning(store, key, manifest).await.map(Some),
+            manifest => manifest,
+        },
         Err(StoreError::NotFound { .. }) => return Ok(None),
         // A link in its place is a manifest that cannot be used, and not the lack of one.
         Err(StoreError::Damaged { key, what }) => Err(FormatError::Invalid { key, what }),
@@ -138,4 +141,16 @@ async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>
         Err(error) => return Err(error),
     };
     Ok(Some(Found::Backup(Box::new(Entry { key: key.clone(), manifest }))))
+}
+
+/// A backup that owns something outside the location, unless a prune has begun to remove that: then it is none any more.
+async fn owning(store: &dyn StoreRead, key: &Key, manifest: Manifest) -> StoreResult<Found> {
+    let manifest = match prune::is_removing(store, key).await {
+        Ok(false) => Ok(manifest),
+        Ok(true) => return Ok(Found::Tombstone(prune::tombstone_key(key)?)),
+        Err(CoreError::Store(error)) => return Err(error),
+        Err(CoreError::Format(error)) => Err(error),
+        Err(other) => Err(FormatError::Invalid { key: key.to_string(), what: other.to_string() }),
+    };
+    Ok(Found::Backup(Box::new(Entry { key: key.clone(), manifest })))
 }

@@ -1,29 +1,39 @@
-//! How a location is opened, beside its name: with which credentials, and who hears of requests that are tried again.
+//! How a location is opened, beside its name: with which credentials, how fast, and who hears of requests that are tried again.
 
 use super::Credentials;
 use crate::progress::SharedProgress;
+use crate::store::limit::Rates;
 
 /// How a location is opened. Endpoint and region always come from the environment.
 #[derive(Clone, Debug)]
 pub struct Access {
     pub(super) credentials: Option<Credentials>,
+    #[cfg_attr(not(feature = "retry"), expect(dead_code, reason = "nothing is tried again"))]
     pub(super) progress: Option<SharedProgress>,
+    pub(super) rates: Rates,
 }
 
 /// What [`super::Location::open`] opens with.
 pub(super) static PLAIN: Access = Access::new();
 
 impl Access {
-    /// With the environment's credentials, and nobody who hears of requests that are tried again.
+    /// With the environment's credentials, as fast as it goes, and nobody who hears of requests that are tried again.
     #[must_use]
     pub const fn new() -> Self {
-        Self { credentials: None, progress: None }
+        Self { credentials: None, progress: None, rates: Rates { upload: None, download: None } }
     }
 
     /// With credentials of the program's own.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// Sends and receives no faster than at `rates`, all openings of a location by themselves.
+    #[must_use]
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
         self
     }
 

@@ -42,6 +42,8 @@ fn manifest() -> Manifest {
         counts: BTreeMap::from([("rows".to_owned(), 12), ("tables".to_owned(), 2)]),
         tags: Vec::new(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail: json!({"server": "15.4"}),
         unknown: Map::new(),
     }
@@ -246,5 +248,49 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(read(&bytes).is_err());
+    }
+}
+
+fn owning() -> Manifest {
+    let [service, region, account, id] = ["ebs", "eu-west-1", "123456789012", "snap-1"].map(str::to_owned);
+    manifest().with_external(vec![External { service, region, account, id, bytes: None }])
+}
+
+#[test]
+fn what_a_backup_owns_elsewhere_comes_back_and_requires_its_feature() {
+    let bytes = owning().to_bytes().unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let external = r#""external":[{"account":"123456789012","id":"snap-1","region":"eu-west-1","service":"ebs"}]"#;
+    assert!(text.contains(external) && text.contains(r#""requires":["external"]"#), "{text}");
+    assert_eq!(read(&bytes).unwrap(), owning());
+    assert_eq!(owning().external[0].to_string(), "ebs:eu-west-1:123456789012:snap-1");
+    assert_eq!(owning().with_external(Vec::new()), manifest(), "nothing of it is left");
+    assert!(!text.is_empty() && !self::text().contains("requires"), "other manifests do not have the fields");
+}
+
+#[test]
+fn external_resources_that_older_programs_would_ignore_are_neither_written_nor_read() {
+    let careless = Manifest { requires: Vec::new(), ..owning() };
+    assert!(matches!(careless.to_bytes(), Err(FormatError::Invalid { .. })));
+    let unsaid = with_field("external", json!([{"account": "1", "id": "s", "region": "r", "service": "ebs"}]));
+    let error = read(&unsaid).unwrap_err();
+    assert!(error.to_string().contains("does not require the feature `external`"), "{error}");
+    let mut nameless = owning();
+    nameless.external[0].region.clear();
+    assert!(nameless.to_bytes().is_err());
+}
+
+#[test]
+fn a_required_feature_that_is_unknown_is_a_newer_format() {
+    for (requires, unknown) in [(json!(["external", "vaults"]), "`vaults`"), (json!(["a", "b"]), "`a`, `b`")] {
+        let error = read(&with_field("requires", requires)).unwrap_err();
+        assert!(error.is_newer() && error.to_string().contains(&format!("requires {unknown}, which")), "{error}");
+    }
+    // Whatever else a newer version changed: it is asked first.
+    let error = read(br#"{"format":1,"requires":["vaults"]}"#).unwrap_err();
+    assert!(matches!(error, FormatError::Requires { .. }), "{error}");
+    for wrong in [json!("external"), json!([1])] {
+        let error = read(&with_field("requires", wrong)).unwrap_err();
+        assert!(matches!(error, FormatError::Invalid { .. }), "{error}");
     }
 }

@@ -6,35 +6,37 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::deletion::Deletion;
+use super::external::{Left, Outside, Remover, removable_by};
 use super::names::{self, FORMAT, Tombstone};
 use super::plan::freed_bytes;
 use super::references::References;
 use super::{PruneOutcome, PrunePlan, Removal};
-use crate::clock::Clock;
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
-use crate::manifest::Tool;
-use crate::progress::Progress;
+use crate::manifest::{EXTERNAL, Tool};
+use crate::run::Run;
 use crate::store::{PutMode, PutOptions, Store, StoreRead};
 
 /// Removes what `plan` says, and completes removals that earlier runs began below `scope` (empty, or ending in `/`).
-/// `scope` is that of the entries the plan was made from.
+/// `scope` is that of the entries the plan was made from; `removers` remove what backups own outside the location.
 ///
 /// Objects that cannot be deleted are in the outcome, not an error; running again goes on with them.
 ///
 /// # Errors
-/// What the store says when it cannot be looked at: then no manifest and no part was deleted. [`FormatError::Newer`] if
-/// a manifest of a newer format appeared.
+/// What the store says when it cannot be looked at, [`CoreError::NoRemover`], and [`FormatError::Newer`] or
+/// [`FormatError::Requires`] if a newer version published something: then nothing was deleted.
 pub async fn apply(
     store: &dyn Store,
     plan: &PrunePlan,
     scope: &str,
-    clock: &dyn Clock,
-    progress: &dyn Progress,
+    removers: &[&dyn Remover],
+    run: &Run,
 ) -> Result<PruneOutcome, CoreError> {
+    plan.removable_by(removers)?;
+    let progress = &*run.progress;
     let mut deletion = Deletion { store, progress, outcome: PruneOutcome::default() };
     progress.step("prune.mark", &format!("{} backups", plan.removals.len()));
-    let marked = mark(&mut deletion, plan, clock).await;
+    let marked = mark(&mut deletion, plan, run).await;
 
     progress.step("prune.look", scope);
     let going: HashSet<&Key> = marked.iter().map(|removal| &removal.manifest).collect();
@@ -43,6 +45,7 @@ pub async fn apply(
     let matters = |key: &Key| planned.contains(key);
     let mut references = References::collect(store, scope, &plan.known, &going, matters, progress).await?;
     let earlier = interrupted(&mut deletion, &references.tombstones, &going).await?;
+    earlier.iter().try_for_each(|removal| removable_by(removal, removers))?;
     if !earlier.is_empty() {
         // What the known ones refer to was only compared with what the plan removes.
         let begun: HashSet<&Key> = earlier.iter().flat_map(|removal| removal.parts.keys()).collect();
@@ -54,29 +57,28 @@ pub async fn apply(
     for removal in unmarked {
         references.keys.extend(removal.parts.keys().cloned());
         references.keys.extend(removal.needs.iter().cloned());
+        references.external.extend(removal.external.iter().map(ToString::to_string));
     }
 
-    let going = withdraw(&mut deletion, marked, &mut references).await;
+    let mut going = withdraw(&mut deletion, marked, &mut references).await;
+    // Nothing that is published needs these any more, and something of them may be gone: they are finished.
+    let (begun, gone_before): (Vec<Removal>, Vec<Removal>) =
+        earlier.into_iter().partition(|removal| !removal.external.is_empty());
+    going.extend(&begun);
     progress.step("prune.manifests", &format!("{} backups", going.len()));
-    let mut gone = delete_manifests(&mut deletion, going, &mut references).await;
-    gone.extend(earlier);
+    let outside = Outside::new(removers, run, &going);
+    let mut gone = delete_manifests(&mut deletion, going, &mut references, outside).await;
+    gone.extend(gone_before);
     progress.step("prune.parts", &format!("{} backups", gone.len()));
     delete_parts(&mut deletion, &gone, &references).await?;
     Ok(deletion.outcome)
 }
 
 /// Writes the tombstones; returns the removals that have one.
-async fn mark<'a>(deletion: &mut Deletion<'_>, plan: &'a PrunePlan, clock: &dyn Clock) -> Vec<&'a Removal> {
+async fn mark<'a>(deletion: &mut Deletion<'_>, plan: &'a PrunePlan, run: &Run) -> Vec<&'a Removal> {
     let mut marked = Vec::with_capacity(plan.removals.len());
     for removal in &plan.removals {
-        let tombstone = Tombstone {
-            format: FORMAT,
-            manifest: removal.manifest.clone(),
-            deleted_at: clock.now(),
-            writer: Tool::current().writer,
-            parts: removal.parts.keys().cloned().collect(),
-        };
-        match put_tombstone(deletion.store, &tombstone).await {
+        match put_tombstone(deletion.store, &tombstone(removal, run, false), PutMode::Create).await {
             Ok(()) => marked.push(removal),
             Err(error) => deletion.fail(&removal.manifest, &Arc::new(error)),
         }
@@ -84,23 +86,40 @@ async fn mark<'a>(deletion: &mut Deletion<'_>, plan: &'a PrunePlan, clock: &dyn 
     marked
 }
 
-/// Creates a tombstone; one that is there already, from an earlier run, is as good.
-pub(super) async fn put_tombstone(store: &dyn Store, tombstone: &Tombstone) -> Result<(), StoreError> {
+pub(super) fn tombstone(removal: &Removal, run: &Run, removing: bool) -> Tombstone {
+    let requires = if removal.external.is_empty() { Vec::new() } else { vec![EXTERNAL.to_owned()] };
+    Tombstone {
+        format: FORMAT,
+        manifest: removal.manifest.clone(),
+        deleted_at: run.clock.now(),
+        writer: Tool::current().writer,
+        parts: removal.parts.keys().cloned().collect(),
+        requires,
+        external: removal.external.clone(),
+        removing,
+    }
+}
+
+/// Writes a tombstone. To [`PutMode::Create`] one that is there already, from an earlier run, is as good.
+pub(super) async fn put_tombstone(store: &dyn Store, tombstone: &Tombstone, mode: PutMode) -> Result<(), StoreError> {
     let key = names::tombstone_key(&tombstone.manifest)?;
     let body = names::bytes(&key, tombstone)?;
-    match store.put(&key, body, &PutOptions::new(PutMode::Create)).await {
+    match store.put(&key, body, &PutOptions::new(mode)).await {
         Ok(()) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Removals whose manifest is gone and whose tombstone is not.
+/// Removals that earlier runs began and that must be finished: their manifest is gone and their tombstone is not, or
+/// something external may be gone.
 async fn interrupted(
     deletion: &mut Deletion<'_>,
     tombstones: &[Key],
     going: &HashSet<&Key>,
 ) -> Result<Vec<Removal>, CoreError> {
     let mut interrupted = Vec::new();
+    // One that stands beside a manifest of its own name is met twice.
+    let tombstones: BTreeSet<&Key> = tombstones.iter().collect();
     for key in tombstones {
         let tombstone: Tombstone = match names::read(deletion.store, key).await {
             Ok(tombstone) => tombstone,
@@ -111,8 +130,9 @@ async fn interrupted(
             let what = format!("it is the tombstone of `{}`", tombstone.manifest);
             return Err(FormatError::Invalid { key: key.to_string(), what }.into());
         }
-        // With its manifest it is a backup still, and retention decides about it anew.
-        if going.contains(&tombstone.manifest) || exists(deletion.store, &tombstone.manifest).await? {
+        // With its manifest and all it owns it is a backup still, and retention decides about it anew.
+        let is_whole = !tombstone.removing && exists(deletion.store, &tombstone.manifest).await?;
+        if going.contains(&tombstone.manifest) || is_whole {
             continue;
         }
         interrupted.push(Removal {
@@ -121,7 +141,9 @@ async fn interrupted(
             // Sizes were in the manifest, which is gone.
             parts: tombstone.parts.into_iter().map(|part| (part, 0)).collect(),
             shared: BTreeSet::new(),
+            external: tombstone.external,
             needs: Vec::new(),
+            begun: true,
         });
     }
     Ok(interrupted)
@@ -162,15 +184,17 @@ async fn withdraw<'a>(
 
 /// A backup stays: what it refers to stays too.
 fn keep_back(deletion: &mut Deletion<'_>, removal: &Removal, references: &mut References) {
-    references.keys.extend(removal.parts.keys().cloned());
+    references.keep(removal);
     deletion.outcome.kept_back.push(removal.manifest.clone());
 }
 
-/// Deletes manifests, dependents before what they need; returns the removals whose manifest is gone.
+/// Deletes manifests, what is external before each and dependents before what they need; returns the removals whose
+/// manifest is gone.
 async fn delete_manifests(
     deletion: &mut Deletion<'_>,
     going: Vec<&Removal>,
     references: &mut References,
+    mut outside: Outside<'_>,
 ) -> Vec<Removal> {
     let mut waiting: BTreeMap<&Key, &Removal> = going.into_iter().map(|removal| (&removal.manifest, removal)).collect();
     let mut held: HashSet<Key> = HashSet::new();
@@ -188,8 +212,21 @@ async fn delete_manifests(
         }
         let (stay, go): (Vec<&Removal>, Vec<&Removal>) =
             layer.iter().copied().partition(|removal| held.contains(&removal.manifest));
-        let keys: Vec<Key> = go.iter().map(|removal| removal.manifest.clone()).collect();
-        let left = deletion.delete(&keys).await;
+        let mut keys = Vec::new();
+        let mut left: HashSet<Key> = HashSet::new();
+        for removal in go {
+            match outside.remove(deletion, removal, references).await {
+                Left::Nothing => {
+                    keys.push(removal.manifest.clone());
+                    continue;
+                }
+                Left::Whole => deletion.outcome.kept_back.push(removal.manifest.clone()),
+                Left::Some => {}
+            }
+            references.keep(removal);
+            left.insert(removal.manifest.clone());
+        }
+        left.extend(deletion.delete(&keys).await);
         for removal in layer {
             waiting.remove(&removal.manifest);
             if !left.contains(&removal.manifest) && !held.contains(&removal.manifest) {
@@ -197,7 +234,7 @@ async fn delete_manifests(
                 continue;
             }
             held.extend(removal.needs.iter().cloned());
-            references.keys.extend(removal.parts.keys().cloned());
+            references.keep(removal);
         }
         stay.into_iter().for_each(|removal| keep_back(deletion, removal, references));
     }

@@ -117,7 +117,8 @@ pub async fn incomplete(
             (true, Some(marked)) => {
                 let claimed_at = claim_at(store, &manifest).await?;
                 if claimed_at.is_none() {
-                    if old(marked) {
+                    // One that says that something is gone is finished, and not taken back.
+                    if old(marked) && !names::is_removing(store, &manifest).await? {
                         stale.push(names::tombstone_key(&manifest)?);
                     }
                     continue;
@@ -254,8 +255,11 @@ async fn claim(store: &dyn Store, abandoned: &Abandoned, now: Timestamp) -> Resu
         deleted_at: now,
         writer: writer.clone(),
         parts: Vec::new(),
+        requires: Vec::new(),
+        external: Vec::new(),
+        removing: false,
     };
-    put_tombstone(store, &tombstone).await?;
+    put_tombstone(store, &tombstone, PutMode::Create).await?;
     let body = names::bytes(manifest, &Claim { format: FORMAT, abandoned_at: now, writer })?;
     match store.put(manifest, body, &PutOptions::new(PutMode::Create)).await {
         Ok(()) => Ok(true),

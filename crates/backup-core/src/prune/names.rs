@@ -7,7 +7,7 @@ use crate::catalogue::is_manifest;
 use crate::document;
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
-use crate::manifest::MANIFEST_NAME;
+use crate::manifest::{External, MANIFEST_NAME};
 use crate::probe::MARKER_KEY;
 use crate::store::StoreRead;
 
@@ -31,6 +31,15 @@ pub(super) struct Tombstone {
     pub(super) deleted_at: Timestamp,
     pub(super) writer: String,
     pub(super) parts: Vec<Key>,
+    /// As in the manifest: a program that would leave something behind must not end the removal.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) requires: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) external: Vec<External>,
+    /// Whether something external may be gone already: from then on there is no such backup, and the removal is finished
+    /// whatever retention says.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(super) removing: bool,
 }
 
 /// What an unpublished backup will refer to outside its own folder.
@@ -90,8 +99,20 @@ fn is_named(key: &Key, name: &str) -> bool {
 }
 
 /// The tombstone's key of the backup with this manifest.
-pub(super) fn tombstone_key(manifest: &Key) -> Result<Key, StoreError> {
+pub(crate) fn tombstone_key(manifest: &Key) -> Result<Key, StoreError> {
     beside(manifest, TOMBSTONE_NAME)
+}
+
+/// Whether something external of the backup with this manifest may be gone.
+///
+/// # Errors
+/// Why its tombstone cannot be used; what the store says.
+pub(crate) async fn is_removing(store: &dyn StoreRead, manifest: &Key) -> Result<bool, CoreError> {
+    match read::<Tombstone>(store, &tombstone_key(manifest)?).await {
+        Ok(tombstone) => Ok(tombstone.removing),
+        Err(CoreError::Store(error)) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The key of the [`Uses`] of the backup with this manifest.

@@ -9,7 +9,7 @@ use super::names::is_infrastructure;
 use crate::catalogue::Entry;
 use crate::error::FormatError;
 use crate::key::Key;
-use crate::manifest::{Manifest, Outcome};
+use crate::manifest::{External, Manifest, Outcome};
 use crate::retention::{Candidate, RetentionPlan};
 use crate::source;
 
@@ -36,8 +36,14 @@ pub struct Removal {
     pub parts: BTreeMap<Key, u64>,
     /// Objects of it that stay because kept backups refer to them too.
     pub shared: BTreeSet<Key>,
+    /// What goes with it outside the location; without what kept backups own too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external: Vec<External>,
     /// Manifests of the backups it needs.
     pub needs: Vec<Key>,
+    /// Whether an earlier run began to remove what is external.
+    #[serde(skip)]
+    pub(super) begun: bool,
 }
 
 /// The usable ones of `entries`, for [`crate::retention::plan`]: the manifest's key as id, [`source::group`] as group.
@@ -60,11 +66,14 @@ impl PrunePlan {
     /// which backups share parts.
     ///
     /// # Errors
-    /// [`FormatError::Newer`] if there is a manifest of a newer format: what it refers to cannot be known.
+    /// [`FormatError::Newer`] or [`FormatError::Requires`] if a newer version made one of them: what it refers to cannot be
+    /// known.
     pub fn new(entries: &[Entry], retention: &RetentionPlan) -> Result<Self, FormatError> {
         for entry in entries {
-            if let Err(FormatError::Newer { key, found, supported }) = &entry.manifest {
-                return Err(FormatError::Newer { key: key.clone(), found: *found, supported: *supported });
+            if let Err(error) = &entry.manifest
+                && error.is_newer()
+            {
+                return Err(error.clone());
             }
         }
         let deleted: HashSet<&str> = retention.deleted().collect();
@@ -78,9 +87,11 @@ impl PrunePlan {
         for (_, manifest) in usable(entries).filter(|(key, _)| !goes(key)) {
             staying.extend(manifest.parts.iter().map(|part| &part.key).filter(|key| planned.contains(key)));
         }
+        let kept = usable(entries).filter(|(key, _)| !goes(key)).flat_map(|(_, manifest)| &manifest.external);
+        let kept: HashSet<String> = kept.map(ToString::to_string).collect();
         let removals: Vec<Removal> = usable(entries)
             .filter(|(key, _)| goes(key))
-            .map(|(key, manifest)| Removal::new(key, manifest, &staying, &keys))
+            .map(|(key, manifest)| Removal::new(key, manifest, &staying, &kept, &keys))
             .collect();
         let known = entries.iter().map(|entry| entry.key.clone()).filter(|key| !goes(key)).collect();
         let freed_bytes = freed_bytes(&removals);
@@ -89,7 +100,13 @@ impl PrunePlan {
 }
 
 impl Removal {
-    fn new(key: &Key, manifest: &Manifest, staying: &HashSet<&Key>, keys: &HashMap<Uuid, &Key>) -> Self {
+    fn new(
+        key: &Key,
+        manifest: &Manifest,
+        staying: &HashSet<&Key>,
+        kept: &HashSet<String>,
+        keys: &HashMap<Uuid, &Key>,
+    ) -> Self {
         let (mut parts, mut shared) = (BTreeMap::new(), BTreeSet::new());
         for part in &manifest.parts {
             if staying.contains(&part.key) || is_infrastructure(&part.key) {
@@ -100,7 +117,16 @@ impl Removal {
             }
         }
         let needs = manifest.parent.and_then(|parent| keys.get(&parent)).map(|key| (*key).clone());
-        Self { manifest: key.clone(), id: manifest.id, parts, shared, needs: needs.into_iter().collect() }
+        let external = manifest.external.iter().filter(|external| !kept.contains(&external.to_string())).cloned();
+        Self {
+            manifest: key.clone(),
+            id: manifest.id,
+            parts,
+            shared,
+            external: external.collect(),
+            needs: needs.into_iter().collect(),
+            begun: false,
+        }
     }
 }
 

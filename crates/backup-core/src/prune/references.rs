@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 use futures_util::StreamExt;
 use uuid::Uuid;
 
+use super::Removal;
 use super::names::{self, Uses};
 use crate::catalogue::{Found, walk};
-use crate::error::{CoreError, FormatError};
+use crate::error::CoreError;
 use crate::key::Key;
 use crate::progress::Progress;
 use crate::store::StoreRead;
@@ -17,6 +18,8 @@ use crate::store::StoreRead;
 pub(super) struct References {
     /// Keys that published or reserved backups refer to, as far as they matter.
     pub(super) keys: HashSet<Key>,
+    /// What published backups own outside the location, by name.
+    pub(super) external: HashSet<String>,
     /// Backups that published ones build on.
     pub(super) parents: HashSet<Uuid>,
     /// Tombstones met.
@@ -41,10 +44,11 @@ impl References {
                 Found::Backup(entry) if going.contains(&entry.key) => {}
                 Found::Backup(entry) => match entry.manifest {
                     Ok(manifest) => {
+                        references.external.extend(manifest.external.iter().map(ToString::to_string));
                         references.keys.extend(manifest.parts.into_iter().map(|part| part.key).filter(&matters));
                         references.parents.extend(manifest.parent);
                     }
-                    Err(error @ FormatError::Newer { .. }) => return Err(error.into()),
+                    Err(error) if error.is_newer() => return Err(error.into()),
                     Err(error) => progress.warn(format!("{error}; the objects it refers to are unknown")),
                 },
                 Found::Uses(key) => references.reserved(store, &key, &matters).await?,
@@ -53,6 +57,12 @@ impl References {
             }
         }
         Ok(references)
+    }
+
+    /// What a backup that stays after all refers to stays too.
+    pub(super) fn keep(&mut self, removal: &Removal) {
+        self.keys.extend(removal.parts.keys().cloned());
+        self.external.extend(removal.external.iter().map(ToString::to_string));
     }
 
     async fn reserved(

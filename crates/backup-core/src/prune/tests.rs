@@ -1,6 +1,7 @@
 //! Removing beside others: what goes, what stays, and what an interruption leaves.
 
 mod abandoned;
+mod external;
 mod interleaved;
 mod peer;
 mod removal;
@@ -73,6 +74,8 @@ fn manifest(name: &str, sequence: u64, parts: &[Key]) -> Manifest {
         counts: BTreeMap::new(),
         tags: Vec::new(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail: serde_json::Value::Null,
         unknown: serde_json::Map::new(),
     }

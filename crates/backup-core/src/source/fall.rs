@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::units;
 
 /// A fall by more than this is told, in percent.
-pub const FALL_TOLD_PERCENT: u8 = 50;
+pub const FALL_WARNING_PERCENT: u8 = 50;
 
 /// How much a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -40,15 +40,15 @@ pub fn fall(previous: &str, before: Size, now: Size) -> Option<Fall> {
 }
 
 impl Fall {
-    /// Whether it is worth telling: see [`FALL_TOLD_PERCENT`].
+    /// Whether it is worth telling: see [`FALL_WARNING_PERCENT`].
     #[must_use]
-    pub fn is_told(&self) -> bool {
-        self.exceeds(FALL_TOLD_PERCENT)
+    pub fn is_notable(&self) -> bool {
+        self.exceeds(FALL_WARNING_PERCENT)
     }
 
     /// In words, where `rows` are called so.
     #[must_use]
-    pub fn told_in(&self, rows: &str) -> String {
+    pub fn describe(&self, rows: &str) -> String {
         let Self { previous, before, now, percent } = self;
         let bytes = match before.bytes {
             0 => String::new(),
@@ -74,7 +74,7 @@ impl Fall {
 
 impl fmt::Display for Fall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.told_in("rows"))
+        f.write_str(&self.describe("rows"))
     }
 }
 
@@ -97,9 +97,9 @@ mod tests {
     fn a_fall_by_more_than_half_is_told() {
         assert_eq!(of((100, 100), (100, 100)), None);
         assert_eq!(of((100, 100), (300, 101)), None);
-        assert!(!of((100, 1_000), (50, 900)).unwrap().is_told(), "just half");
-        assert!(of((100, 1_000), (49, 900)).unwrap().is_told(), "rows");
-        assert!(of((100, 1_000), (200, 499)).unwrap().is_told(), "bytes alone");
+        assert!(!of((100, 1_000), (50, 900)).unwrap().is_notable(), "just half");
+        assert!(of((100, 1_000), (49, 900)).unwrap().is_notable(), "rows");
+        assert!(of((100, 1_000), (200, 499)).unwrap().is_notable(), "bytes alone");
         assert_eq!(of((100, 1_000), (0, 10)).unwrap().percent, 100);
     }
 
@@ -107,7 +107,7 @@ mod tests {
     fn nothing_before_is_no_fall_and_large_numbers_do_not_overflow() {
         assert_eq!(of((0, 0), (0, 0)), None);
         let fall = of((u64::MAX, u64::MAX), (u64::MAX / 3, 1)).unwrap();
-        assert!(fall.is_told() && fall.exceeds(99) && !fall.exceeds(100));
+        assert!(fall.is_notable() && fall.exceeds(99) && !fall.exceeds(100));
     }
 
     #[test]

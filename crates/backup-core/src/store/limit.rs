@@ -1,12 +1,14 @@
-//! Limits the number of concurrent requests.
+//! Limits how many bytes a second are sent and received.
 
+use std::num::NonZeroU64;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::time::Instant;
 
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
@@ -15,66 +17,106 @@ use super::{
 use crate::digest::Sha256Digest;
 use crate::key::Key;
 
-/// A store that answers at most so many requests at once; the others wait in order.
+/// The longest a single chunk is held back: nobody means a limit by which it would take longer.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bytes of bodies per second in each direction; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Bytes sent per second.
+    pub upload: Option<NonZeroU64>,
+    /// Bytes received per second.
+    pub download: Option<NonZeroU64>,
+}
+
+impl Rates {
+    /// Whether there is a limit at all.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.upload.is_some() || self.download.is_some()
+    }
+}
+
+/// A store that sends and receives bodies no faster than at given rates, averaged over the time since it was opened.
 ///
-/// A body counts until it is read to its end or dropped: whoever holds as many unread bodies as there are requests
-/// allowed, and asks for another, waits forever. A listing counts only while it is asked for its next object.
+/// What is sent waits before its request, a part or a whole small object at a time; what is received waits chunk by chunk.
+/// Listings and other requests without a body do not wait.
 #[derive(Debug)]
 pub struct Limit<S> {
     store: S,
-    permits: Arc<Semaphore>,
+    upload: Pace,
+    download: Pace,
 }
 
 impl<S> Limit<S> {
-    /// Wraps `store`; `requests_max` is at least 1.
+    /// Wraps `store`.
     #[must_use]
-    pub fn new(store: S, requests_max: usize) -> Self {
-        Self { store, permits: Arc::new(Semaphore::new(requests_max.max(1))) }
-    }
-
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        permit(&self.permits).await
+    pub fn new(store: S, rates: Rates) -> Self {
+        Self { store, upload: Pace::new(rates.upload), download: Pace::new(rates.download) }
     }
 }
 
-/// Waits for a permit. The semaphore is never closed, so that there always is one in the end.
-async fn permit(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    permits.clone().acquire_owned().await.ok()
+/// Lets bytes pass at a rate, whoever asks, in the order of asking.
+#[derive(Clone, Debug)]
+struct Pace(Option<Arc<Schedule>>);
+
+#[derive(Debug)]
+struct Schedule {
+    bytes_per_s: NonZeroU64,
+    /// When everything that was let pass so far will have taken its time.
+    busy_until: Mutex<Instant>,
+}
+
+impl Pace {
+    fn new(rate: Option<NonZeroU64>) -> Self {
+        Self(rate.map(|bytes_per_s| Arc::new(Schedule { bytes_per_s, busy_until: Mutex::new(Instant::now()) })))
+    }
+
+    /// Waits as long as `bytes` take at this rate, after those that came before.
+    async fn pass(&self, bytes: usize) {
+        let Some(schedule) = &self.0 else { return };
+        let until = {
+            let mut busy_until = schedule.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
+            *busy_until = (*busy_until).max(Instant::now()) + time_of(bytes, schedule.bytes_per_s);
+            *busy_until
+        };
+        tokio::time::sleep_until(until).await;
+    }
+}
+
+/// How long `bytes` take.
+fn time_of(bytes: usize, bytes_per_s: NonZeroU64) -> Duration {
+    let nanos = (bytes as u128) * 1_000_000_000 / u128::from(bytes_per_s.get());
+    u64::try_from(nanos).map_or(WAIT_MAX, |nanos| Duration::from_nanos(nanos).min(WAIT_MAX))
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreRead> StoreRead for Limit<S> {
     async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
-        let _permit = self.permit().await;
         self.store.head(key).await
     }
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
-        let permit = self.permit().await;
         let body = self.store.get(key, range).await?;
-        let held = stream::unfold(Some((body, permit)), |state| async move {
-            let (mut body, permit) = state?;
-            let chunk = body.next().await?;
-            let rest = chunk.is_ok().then_some((body, permit));
-            Some((chunk, rest))
+        let pace = self.download.clone();
+        let paced = body.then(move |chunk| {
+            let pace = pace.clone();
+            async move {
+                if let Ok(chunk) = &chunk {
+                    pace.pass(chunk.len()).await;
+                }
+                chunk
+            }
         });
-        Ok(held.boxed())
+        Ok(paced.boxed())
     }
 
     fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        let listing = self.store.list(prefix, after);
-        let limited = stream::unfold((listing, self.permits.clone()), |(mut listing, permits)| async move {
-            let held = permit(&permits).await;
-            let next = listing.next().await?;
-            drop(held);
-            Some((next, (listing, permits)))
-        });
-        limited.boxed()
+        self.store.list(prefix, after)
     }
 
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
-        let _permit = self.permit().await;
         self.store.list_children(prefix).await
     }
 
@@ -91,38 +133,35 @@ impl<S: StoreRead> StoreRead for Limit<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreWrite> StoreWrite for Limit<S> {
     async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
-        let _permit = self.permit().await;
+        self.upload.pass(body.len()).await;
         self.store.put(key, body, options).await
     }
 
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
-        let _permit = self.permit().await;
         let inner = self.store.multipart(key, options).await?;
-        Ok(Box::new(LimitUpload { inner, permits: self.permits.clone() }))
+        Ok(Box::new(LimitUpload { inner, pace: self.upload.clone() }))
     }
 }
 
 #[derive(Debug)]
 struct LimitUpload {
     inner: Box<dyn Multipart>,
-    permits: Arc<Semaphore>,
+    pace: Pace,
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Multipart for LimitUpload {
     async fn part(&self, number: u32, body: Bytes) -> StoreResult<()> {
-        let _permit = permit(&self.permits).await;
+        self.pace.pass(body.len()).await;
         self.inner.part(number, body).await
     }
 
     async fn complete(&self, parts: u32, digest: &Sha256Digest, bytes: u64) -> StoreResult<()> {
-        let _permit = permit(&self.permits).await;
         self.inner.complete(parts, digest, bytes).await
     }
 
     async fn abort(&self) -> StoreResult<()> {
-        let _permit = permit(&self.permits).await;
         self.inner.abort().await
     }
 }
@@ -131,45 +170,72 @@ impl Multipart for LimitUpload {
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreDelete> StoreDelete for Limit<S> {
     async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
-        let _permit = self.permit().await;
         self.store.delete(keys).await
     }
 
     async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
-        let _permit = self.permit().await;
         self.store.unfinished(prefix).await
     }
 
     async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
-        let _permit = self.permit().await;
         self.store.abort_unfinished(upload).await
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::TryStreamExt;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::pipeline::{ObjectWriter, UploadBudget};
     use crate::store::memory::MemoryStore;
     use crate::store::{PutMode, conformance};
 
-    #[tokio::test]
-    async fn conforms() {
-        conformance::run(Arc::new(Limit::new(MemoryStore::new(), 1))).await;
+    fn rate(bytes_per_s: u64) -> Option<NonZeroU64> {
+        NonZeroU64::new(bytes_per_s)
     }
 
     #[tokio::test]
-    async fn an_unread_body_keeps_the_next_request_waiting_and_a_read_one_does_not() {
-        let store = Limit::new(MemoryStore::new(), 1);
+    async fn conforms() {
+        let rates = Rates { upload: rate(1 << 40), download: rate(1 << 40) };
+        conformance::run(Arc::new(Limit::new(MemoryStore::new(), rates))).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_in_parts_takes_as_long_as_its_rate_says_and_a_download_too() {
+        let rates = Rates { upload: rate(1_000), download: rate(4_000) };
+        let store = Arc::new(Limit::new(MemoryStore::new(), rates));
         let key = Key::new("x").unwrap();
-        store.put(&key, Bytes::from_static(b"body"), &PutOptions::new(PutMode::Create)).await.unwrap();
-        let body = store.get(&key, None).await.unwrap();
-        let second = tokio::time::timeout(Duration::from_millis(20), store.head(&key)).await;
-        assert!(second.is_err(), "two requests at once");
-        body.try_collect::<Vec<_>>().await.unwrap();
-        store.head(&key).await.unwrap();
+        let begin = Instant::now();
+        let options = PutOptions { part_bytes: 1_000, ..PutOptions::new(PutMode::Create) };
+        let mut writer = ObjectWriter::new(store.clone(), key.clone(), options, UploadBudget::default());
+        writer.write(Bytes::from(vec![7; 8_000])).await.unwrap();
+        writer.finish().await.unwrap();
+        assert_eq!(begin.elapsed().as_secs(), 8);
+        let begin = Instant::now();
+        store.get(&key, None).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        assert_eq!(begin.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_direction_does_not_wait_for_the_other_and_time_unused_is_not_saved_up() {
+        let store = Limit::new(MemoryStore::new(), Rates { upload: rate(1_000), download: None });
+        let (key, options) = (Key::new("x").unwrap(), PutOptions::new(PutMode::Replace));
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        let begin = Instant::now();
+        store.put(&key, Bytes::from(vec![7; 2_000]), &options).await.unwrap();
+        assert_eq!(begin.elapsed().as_secs(), 2);
+        store.get(&key, None).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        assert_eq!(begin.elapsed().as_secs(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_number_makes_a_wait_that_overflows(bytes in any::<usize>(), bytes_per_s in 1..u64::MAX) {
+            let time = time_of(bytes, NonZeroU64::new(bytes_per_s).unwrap());
+            prop_assert!(time <= WAIT_MAX);
+            prop_assert!(time == WAIT_MAX || time.as_secs_f64() <= bytes as f64 / bytes_per_s as f64 + 1e-6);
+        }
     }
 }

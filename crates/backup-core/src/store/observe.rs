@@ -1,9 +1,10 @@
-//! Counts the requests to a store.
+//! Counts the requests to a store, and logs each.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::digest::Sha256Digest;
 use crate::key::Key;
+use crate::units;
 
 /// What was asked of a store so far.
 #[derive(Debug, Default)]
@@ -70,21 +72,88 @@ impl Traffic {
         &self.cells[verb as usize]
     }
 
-    fn begin(&self, verb: Verb, bytes: usize) {
-        let cell = self.cell(verb);
-        cell.requests.fetch_add(1, Ordering::Relaxed);
-        cell.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    fn end<T>(&self, verb: Verb, result: StoreResult<T>) -> StoreResult<T> {
-        if result.is_err() {
-            self.cell(verb).failed.fetch_add(1, Ordering::Relaxed);
-        }
-        result
+    /// `put 12 (2 failed, 3.4 MiB), get 3` of everything that was used.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let one = |(verb, of): (Verb, VerbTraffic)| {
+            let failed = (of.failed > 0).then(|| format!("{} failed", of.failed));
+            let bytes = (of.bytes > 0).then(|| units::bytes(of.bytes));
+            let more = [failed, bytes].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let more = if more.is_empty() { more } else { format!(" ({more})") };
+            format!("{} {}{more}", verb.as_str(), of.requests)
+        };
+        self.all().into_iter().map(one).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// A store that counts.
+/// One request under way. It is logged when it ends, or when whoever made it waits no longer.
+#[derive(Debug)]
+struct Request {
+    traffic: Arc<Traffic>,
+    verb: Verb,
+    key: String,
+    begun: Instant,
+    bytes: u64,
+    outcome: &'static str,
+}
+
+impl Request {
+    fn begin(traffic: &Arc<Traffic>, verb: Verb, key: impl ToString, bytes: usize) -> Self {
+        let cell = traffic.cell(verb);
+        cell.requests.fetch_add(1, Ordering::Relaxed);
+        cell.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        Self {
+            traffic: Arc::clone(traffic),
+            verb,
+            key: key.to_string(),
+            begun: Instant::now(),
+            bytes: bytes as u64,
+            outcome: "dropped",
+        }
+    }
+
+    /// Notes how it ended.
+    fn take<T>(&mut self, result: StoreResult<T>) -> StoreResult<T> {
+        self.outcome = match &result {
+            Ok(_) => "ok",
+            Err(error) => {
+                self.traffic.cell(self.verb).failed.fetch_add(1, Ordering::Relaxed);
+                error.error_code()
+            }
+        };
+        result
+    }
+
+    /// Ends with `result`.
+    fn end<T>(mut self, result: StoreResult<T>) -> StoreResult<T> {
+        self.take(result)
+    }
+
+    /// Takes note of a chunk of the body, or of how it broke off.
+    fn chunk(&mut self, chunk: &StoreResult<Bytes>) {
+        match chunk {
+            Ok(chunk) => {
+                self.bytes += chunk.len() as u64;
+                self.traffic.cell(self.verb).bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.outcome = error.error_code();
+                self.traffic.cell(self.verb).failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let Self { verb, key, begun, bytes, outcome, .. } = self;
+        let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(operation = verb.as_str(), %key, bytes, ms, outcome, "request");
+    }
+}
+
+/// A store that counts its requests and logs each of them at the level `debug`: operation, key, bytes, duration, outcome. What
+/// they were in all is logged at the level `info` when it is dropped.
 #[derive(Debug)]
 pub struct Observe<S> {
     store: S,
@@ -105,36 +174,40 @@ impl<S> Observe<S> {
     }
 }
 
+impl<S> Drop for Observe<S> {
+    fn drop(&mut self) {
+        let requests = self.traffic.summary();
+        if !requests.is_empty() {
+            tracing::info!(requests, "requests to the store");
+        }
+    }
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreRead> StoreRead for Observe<S> {
     async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
-        self.traffic.begin(Verb::Head, 0);
-        self.traffic.end(Verb::Head, self.store.head(key).await)
+        let request = Request::begin(&self.traffic, Verb::Head, key, 0);
+        request.end(self.store.head(key).await)
     }
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
-        self.traffic.begin(Verb::Get, 0);
-        let body = self.traffic.end(Verb::Get, self.store.get(key, range).await)?;
-        let traffic = self.traffic.clone();
-        let counted = body.inspect(move |chunk| {
-            let cell = traffic.cell(Verb::Get);
-            let (counter, amount) = chunk.as_ref().map_or((&cell.failed, 1), |chunk| (&cell.bytes, chunk.len() as u64));
-            counter.fetch_add(amount, Ordering::Relaxed);
-        });
-        Ok(counted.boxed())
+        let mut request = Request::begin(&self.traffic, Verb::Get, key, 0);
+        let body = request.take(self.store.get(key, range).await)?;
+        // The request goes with the body: what is not read to its end is logged as far as it was read.
+        Ok(body.inspect(move |chunk| request.chunk(chunk)).boxed())
     }
 
     fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        self.traffic.begin(Verb::List, 0);
-        let traffic = self.traffic.clone();
-        let counted = self.store.list(prefix, after).map(move |next| traffic.end(Verb::List, next));
-        counted.boxed()
+        let mut request = Request::begin(&self.traffic, Verb::List, prefix, 0);
+        request.outcome = "ok";
+        let listing = self.store.list(prefix, after);
+        listing.map(move |next| if next.is_err() { request.take(next) } else { next }).boxed()
     }
 
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
-        self.traffic.begin(Verb::ListChildren, 0);
-        self.traffic.end(Verb::ListChildren, self.store.list_children(prefix).await)
+        let request = Request::begin(&self.traffic, Verb::ListChildren, prefix, 0);
+        request.end(self.store.list_children(prefix).await)
     }
 
     fn describe(&self) -> String {
@@ -150,20 +223,21 @@ impl<S: StoreRead> StoreRead for Observe<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreWrite> StoreWrite for Observe<S> {
     async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
-        self.traffic.begin(Verb::Put, body.len());
-        self.traffic.end(Verb::Put, self.store.put(key, body, options).await)
+        let request = Request::begin(&self.traffic, Verb::Put, key, body.len());
+        request.end(self.store.put(key, body, options).await)
     }
 
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
-        self.traffic.begin(Verb::Begin, 0);
-        let inner = self.traffic.end(Verb::Begin, self.store.multipart(key, options).await)?;
-        Ok(Box::new(ObserveUpload { inner, traffic: self.traffic.clone() }))
+        let request = Request::begin(&self.traffic, Verb::Begin, key, 0);
+        let inner = request.end(self.store.multipart(key, options).await)?;
+        Ok(Box::new(ObserveUpload { inner, key: key.clone(), traffic: self.traffic.clone() }))
     }
 }
 
 #[derive(Debug)]
 struct ObserveUpload {
     inner: Box<dyn Multipart>,
+    key: Key,
     traffic: Arc<Traffic>,
 }
 
@@ -171,18 +245,18 @@ struct ObserveUpload {
 #[deny(clippy::missing_trait_methods)]
 impl Multipart for ObserveUpload {
     async fn part(&self, number: u32, body: Bytes) -> StoreResult<()> {
-        self.traffic.begin(Verb::Part, body.len());
-        self.traffic.end(Verb::Part, self.inner.part(number, body).await)
+        let request = Request::begin(&self.traffic, Verb::Part, format_args!("{} part {number}", self.key), body.len());
+        request.end(self.inner.part(number, body).await)
     }
 
     async fn complete(&self, parts: u32, digest: &Sha256Digest, bytes: u64) -> StoreResult<()> {
-        self.traffic.begin(Verb::Complete, 0);
-        self.traffic.end(Verb::Complete, self.inner.complete(parts, digest, bytes).await)
+        let request = Request::begin(&self.traffic, Verb::Complete, &self.key, 0);
+        request.end(self.inner.complete(parts, digest, bytes).await)
     }
 
     async fn abort(&self) -> StoreResult<()> {
-        self.traffic.begin(Verb::Abort, 0);
-        self.traffic.end(Verb::Abort, self.inner.abort().await)
+        let request = Request::begin(&self.traffic, Verb::Abort, &self.key, 0);
+        request.end(self.inner.abort().await)
     }
 }
 
@@ -190,18 +264,21 @@ impl Multipart for ObserveUpload {
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreDelete> StoreDelete for Observe<S> {
     async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
-        self.traffic.begin(Verb::Delete, 0);
-        self.traffic.end(Verb::Delete, self.store.delete(keys).await)
+        // One request may be for a thousand: the first and how many there are say enough.
+        let first = keys.first().map_or("", Key::as_str);
+        let more = if keys.len() > 1 { format!(" and {} more", keys.len() - 1) } else { String::new() };
+        let request = Request::begin(&self.traffic, Verb::Delete, format_args!("{first}{more}"), 0);
+        request.end(self.store.delete(keys).await)
     }
 
     async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
-        self.traffic.begin(Verb::Unfinished, 0);
-        self.traffic.end(Verb::Unfinished, self.store.unfinished(prefix).await)
+        let request = Request::begin(&self.traffic, Verb::Unfinished, prefix, 0);
+        request.end(self.store.unfinished(prefix).await)
     }
 
     async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
-        self.traffic.begin(Verb::AbortUnfinished, 0);
-        self.traffic.end(Verb::AbortUnfinished, self.store.abort_unfinished(upload).await)
+        let request = Request::begin(&self.traffic, Verb::AbortUnfinished, &upload.key, 0);
+        request.end(self.store.abort_unfinished(upload).await)
     }
 }
 
@@ -236,5 +313,6 @@ mod tests {
         assert_eq!(traffic.of(Verb::Get), VerbTraffic { requests: 1, failed: 0, bytes: 2 });
         assert_eq!(traffic.mutating_requests(), 2);
         assert_eq!(traffic.all().len(), 2);
+        assert_eq!(traffic.summary(), "get 1 (2 B), put 2 (1 failed, 8 B)");
     }
 }

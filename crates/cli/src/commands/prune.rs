@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::render::units::{bytes, counted};
 
 /// Deleting backups (`words`: one, several) is asked about, below the plan; what never became one goes without.
-pub(super) async fn agreed(
+pub(super) async fn confirm_deletion(
     (deleted, freed_bytes): (u64, u64),
     words: (&str, &str),
     plan: impl FnOnce() -> String,
@@ -16,15 +16,15 @@ pub(super) async fn agreed(
     if deleted == 0 || context.global.yes {
         return Ok(());
     }
-    if confirm::somebody_is_there() {
+    if confirm::is_interactive() {
         context.printer.stderr(&plan());
     }
     let what = format!("this deletes {} and frees {}", counted(deleted, words.0, words.1), bytes(freed_bytes));
-    confirm::go_on(&what, &context.run.cancel).await
+    confirm::require_yes(&what, &context.run.cancel).await
 }
 
 /// How a run ends that could not delete `failures` objects.
-pub(super) fn ended(failures: usize) -> CliResult<Exit> {
+pub(super) fn exit_of(failures: usize) -> CliResult<Exit> {
     if failures == 0 {
         return Ok(Exit::Ok);
     }

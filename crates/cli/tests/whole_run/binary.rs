@@ -1,7 +1,11 @@
 //! Runs the built binary in an empty folder with an environment of its own.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a run ended with.
 #[derive(Debug)]
@@ -35,4 +39,22 @@ pub(crate) fn lastgood(folder: &Path, line: &str) -> Command {
 
 pub(crate) fn run(folder: &Path, line: &str) -> Run {
     lastgood(folder, line).output().expect("the binary starts").into()
+}
+
+/// Starts a run that stops at `step` by way of `file`, and waits until it is there.
+pub(crate) fn paused(mut command: Command, step: &str, file: &Path) -> Child {
+    command.env("LASTGOOD_PAUSE_AT", step).env("LASTGOOD_PAUSE_FILE", file);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let deadline = Instant::now() + PATIENCE;
+    while !file.exists() {
+        assert!(Instant::now() < deadline, "the run never got to `{step}`");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+/// Sends the signal of that name.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("/bin/kill").args([format!("-{name}"), child.id().to_string()]).status();
+    assert!(sent.expect("kill starts").success());
 }

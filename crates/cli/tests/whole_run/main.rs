@@ -4,3 +4,6 @@ mod binary;
 mod config;
 mod offline;
 mod postgres;
+mod requests;
+mod retries;
+mod signals;

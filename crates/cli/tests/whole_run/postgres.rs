@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use backup_testkit::postgres::Cluster;
 use tempfile::TempDir;
 
-use crate::binary::{Run, lastgood};
+use crate::binary::{Run, lastgood, paused, signal};
 
 /// Longer than anything here takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -55,26 +55,8 @@ impl Bench {
 
     /// Starts a run that stops at `step`, and waits until it is there.
     fn paused(&self, line: &str, step: &str) -> Child {
-        let file = self.folder.path().join("pause");
-        let mut command = self.command(line);
-        command.env("LASTGOOD_PAUSE_AT", step).env("LASTGOOD_PAUSE_FILE", &file);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        wait_for(&file);
-        child
+        paused(self.command(line), step, &self.folder.path().join("pause"))
     }
-}
-
-fn wait_for(file: &Path) {
-    let deadline = Instant::now() + PATIENCE;
-    while !file.exists() {
-        assert!(Instant::now() < deadline, "the run never got there");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("/bin/kill").args([format!("-{name}"), child.id().to_string()]).status();
-    assert!(sent.expect("kill starts").success());
 }
 
 /// Objects of dumps below the location; the marker and the hint are none.

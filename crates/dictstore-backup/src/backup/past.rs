@@ -133,7 +133,7 @@ impl Past {
             _ => (0, 0),
         };
         let size = |rows, bytes| Size { rows, bytes };
-        fall(&before.file, size(before.records, bytes.0), size(now.records, bytes.1)).filter(Fall::is_told)
+        fall(&before.file, size(before.records, bytes.0), size(now.records, bytes.1)).filter(Fall::is_notable)
     }
 
     /// Files that appeared since we looked last.

@@ -18,6 +18,8 @@ use crate::source::Source;
 pub enum Place {
     /// A location as users write it.
     Location(String),
+    /// A folder, whatever its name is made of.
+    Folder(PathBuf),
     /// An open store.
     Store(SharedStore),
 }
@@ -36,13 +38,13 @@ impl From<String> for Place {
 
 impl From<&Path> for Place {
     fn from(folder: &Path) -> Self {
-        Self::Location(folder.display().to_string())
+        Self::Folder(folder.to_owned())
     }
 }
 
 impl From<PathBuf> for Place {
     fn from(folder: PathBuf) -> Self {
-        folder.as_path().into()
+        Self::Folder(folder)
     }
 }
 
@@ -55,11 +57,19 @@ impl From<SharedStore> for Place {
 impl Place {
     /// Opens it, and makes it if `init` says how.
     pub(super) async fn open(&self, init: Option<&Init<'_>>, access: &Access) -> DictResult<SharedStore> {
-        Ok(match (self, init) {
-            (Self::Location(text), Some(init)) => text.parse::<Location>()?.init(init).await?.store,
-            (Self::Location(text), None) => text.parse::<Location>()?.open_with(access).await?,
-            (Self::Store(store), Some(init)) => init_store(store, init).await?.store,
-            (Self::Store(store), None) => store.clone(),
+        let location = match self {
+            Self::Location(text) => text.parse::<Location>()?,
+            Self::Folder(folder) => Location::File(folder.clone()),
+            Self::Store(store) => {
+                return Ok(match init {
+                    Some(init) => init_store(store, init).await?.store,
+                    None => store.clone(),
+                });
+            }
+        };
+        Ok(match init {
+            Some(init) => location.init(init).await?.store,
+            None => location.open_with(access).await?,
         })
     }
 }

@@ -42,6 +42,8 @@ pub(crate) fn ours(sequence: u64, parent: u64) -> Entry {
         counts: Default::default(),
         tags: Vec::new(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail,
         unknown: Default::default(),
     };

@@ -156,7 +156,7 @@ fn judged(
         false => None,
     };
     if let Some(fall) = &fall {
-        let told = fall.told_in("records");
+        let told = fall.describe("records");
         run.progress.warn(format!("{told}; check that no records are missing before older backups are pruned"));
     }
     Ok((found, size, fall))

@@ -162,8 +162,8 @@ impl World {
         let rule = if calendar { Rule::Calendar(Period::Daily, keep) } else { Rule::Last(keep) };
         let options = RetainOptions { filter, ..RetainOptions::new(Some(Policy::new(vec![rule]))) };
         let plan = plan(&*self.store, &options, self.now).await.unwrap();
-        let (clock, progress) = (FixedClock(self.now), backup_core::progress::Silent);
-        let outcome = apply(&*self.store, &plan, &clock, &progress).await.unwrap();
+        let run = Run { clock: Arc::new(FixedClock(self.now)), ..Run::silent() };
+        let outcome = apply(&*self.store, &plan, &run).await.unwrap();
         assert!(outcome.failures.is_empty());
     }
 

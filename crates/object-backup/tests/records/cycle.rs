@@ -89,7 +89,7 @@ async fn o3_records_come_back_byte_for_byte_or_are_refused_with_their_id() {
     assert_eq!(files["long--long.json"], long.as_bytes());
     let database = world.path("copy.db");
     let error = world.restore("latest", SqliteTarget::new(&database), &RestoreOptions::default()).await.unwrap_err();
-    assert!(error.to_string().contains("`twice` has a record `1`"), "{error}");
+    assert!(error.to_string().contains("`twice` already has a record `1`"), "{error}");
     assert!(!database.exists());
 
     for (bad, what) in [

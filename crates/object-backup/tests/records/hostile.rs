@@ -77,7 +77,7 @@ fn tarballs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("many members", whole(many), "more than 10000 members"),
         ("two sizes", whole([pax("size=9"), plain()].concat()), "two sizes"),
         ("a huge extension", whole(header(b"x", 1 << 40, kind(EntryType::XHeader))), "extended header"),
-        ("a huge member", whole(header(GOOD, 1 << 60, |_| {})), "bytes"),
+        ("a huge member", whole(header(GOOD, 1 << 60, |_| {})), "more than any file"),
         ("a flipped header", whole(flipped), "checksum"),
         ("no end", plain(), "too early"),
         ("a member without an end", plain()[..512].to_vec(), "too early"),

@@ -123,7 +123,7 @@ async fn records_that_are_there_fail_stay_or_are_replaced() {
         );
         match world.restore("latest", PostgresTarget::new(to), &rule(on_conflict)).await {
             Err(error) => {
-                assert!(error.to_string().contains("`users` has a record `2` already"), "{error}");
+                assert!(error.to_string().contains("`users` already has a record `2`"), "{error}");
                 assert_eq!(on_conflict, OnConflict::Fail);
                 assert_eq!(psql(name, "SELECT to_regclass('zoo') IS NULL").trim(), "t", "a part was restored");
             }
@@ -162,7 +162,7 @@ async fn a_null_value_is_refused_with_its_id_and_one_id_twice_is_a_conflict() {
     let records = world.records("records", &[("twice.json", "{\"id\": 1}\n{\"id\": 1, \"x\": 2}\n")]);
     world.backup(object_backup::NdjsonSource::new(&records)).await;
     let error = world.restore("latest", PostgresTarget::new(at.clone()), &RestoreOptions::default()).await.unwrap_err();
-    assert!(error.to_string().contains("`twice` has a record `1`"), "{error}");
+    assert!(error.to_string().contains("`twice` already has a record `1`"), "{error}");
     world.restore("latest", PostgresTarget::new(at), &rule(OnConflict::Replace)).await.unwrap();
     assert_eq!(psql("object_null", "SELECT value FROM twice").trim(), "{\"id\": 1, \"x\": 2}");
 }

@@ -6,7 +6,7 @@ use backup_core::source::{Identity, UNKNOWN};
 use object_backup::list::{self, Filter, Found, Sought, State};
 use object_backup::{
     Backup, BackupOptions, BackupReport, CommandSource, NdjsonSource, NdjsonTarget, ObjectError, ObjectResult,
-    Registry, RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written, plan_backup,
+    Registry, Restore, RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written, plan_backup,
 };
 use rusqlite::Connection;
 
@@ -66,7 +66,7 @@ async fn w1_a_selection_of_types_is_never_the_last_good_one() {
         )
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("which is not complete, has no type `users"), "{error}");
+    assert!(error.to_string().contains("which is partial, has no type `users"), "{error}");
     let done = world
         .restore(&some.key.to_string(), NdjsonTarget::new(world.path("x")), &RestoreOptions::default())
         .await
@@ -155,9 +155,8 @@ async fn w2_a_plan_says_whether_a_backup_goes_back_to_where_it_came_from() {
     for (here, same) in [(Some(of), Some(true)), (Some(other), Some(false)), (None, None)] {
         let options = RestoreOptions { here, ..RestoreOptions::default() };
         let target = std::sync::Arc::new(NdjsonTarget::new(world.path("out")));
-        let plan =
-            object_backup::restore::plan_restore(&world.store, &found, target, &options, &Run::silent()).await.unwrap();
-        assert_eq!(plan.same_source, same);
+        let restore = Restore::prepare(&world.store, &found, target, options, &Run::silent()).await.unwrap();
+        assert_eq!(restore.plan().same_source, same);
     }
 }
 
@@ -200,10 +199,10 @@ async fn w3_nothing_is_backed_up_only_if_somebody_says_so() {
     let wrong: [(Arc<dyn object_backup::Source>, &str); 6] = [
         (Arc::new(SqliteSource::new(world.path("missing.db"))), "there is no SQLite database"),
         (Arc::new(SqliteSource::new(world.path("folder"))), "is a folder"),
-        (Arc::new(SqliteSource::new("/dev/null")), "is no file"),
-        (Arc::new(SqliteSource::new(world.path("text.db"))), "is no SQLite database"),
+        (Arc::new(SqliteSource::new("/dev/null")), "is not a file"),
+        (Arc::new(SqliteSource::new(world.path("text.db"))), "is not a SQLite database"),
         (Arc::new(NdjsonSource::new(world.path("missing"))), "there is no folder"),
-        (Arc::new(NdjsonSource::new(world.path("text.db"))), "is no folder"),
+        (Arc::new(NdjsonSource::new(world.path("text.db"))), "is not a folder"),
     ];
     for (source, why) in wrong {
         let error = object_backup::backup(world.store.clone(), source, &allowed, &Run::silent()).await.unwrap_err();

@@ -8,8 +8,8 @@ use backup_core::key::Key;
 use backup_core::location::{Init, Location};
 use backup_core::store::{PutMode, PutOptions, SharedStore};
 use object_backup::{
-    BackupOptions, BackupReport, NdjsonTarget, ObjectResult, RestoreOptions, Restored, Run, Source, Target, Written,
-    list,
+    BackupOptions, BackupReport, NdjsonTarget, ObjectResult, Restore, RestoreOptions, Restored, Run, Source, Target,
+    Written, list,
 };
 
 /// A location, and a folder for everything else.
@@ -64,7 +64,8 @@ impl World {
         options: &RestoreOptions,
     ) -> ObjectResult<Restored> {
         let found = list::find(&*self.store, key).await?;
-        object_backup::restore(&self.store, &found, Arc::new(target), options, &Run::silent()).await
+        let target = Arc::new(target);
+        Restore::prepare(&self.store, &found, target, options.clone(), &Run::silent()).await?.run().await
     }
 
     /// The files a backup restores to.

@@ -106,7 +106,7 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
                 .to_owned(),
         });
     }
-    if !fall.is_told() {
+    if !fall.is_notable() {
         return Ok(None);
     }
     run.progress.warn(format!("{fall}; check that no rows are missing before older dumps are pruned"));

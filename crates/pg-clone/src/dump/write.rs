@@ -172,6 +172,8 @@ fn manifest(
         parts,
         tags: options.tags.clone(),
         encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
         detail: serde_json::to_value(detail)
             .map_err(|error| FormatError::Invalid { key: place.key.to_string(), what: error.to_string() })?,
         unknown: serde_json::Map::new(),

@@ -82,7 +82,7 @@ async fn build_ours(
     finish::set_sequences(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("restore.large_objects", &format!("{} objects", objects.count));
-        finish::large_objects(&load, &session, objects, finish::Into::NewDatabase, options).await?;
+        finish::large_objects(&load, &session, objects, finish::Destination::NewDatabase, options).await?;
     }
     run.step("restore.post_data", name);
     for section in [Section::IndexesApart, Section::PostData] {

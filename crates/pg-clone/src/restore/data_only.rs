@@ -216,7 +216,7 @@ async fn rows(session: &Session, load: &Load, detail: &DumpDetail, options: &Res
     finish::set_sequences(session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("data_only.large_objects", &format!("{} objects", objects.count));
-        let into = finish::Into::Live { replaced: options.replace_rows };
+        let into = finish::Destination::Live { replaced: options.replace_rows };
         finish::large_objects(load, session, objects, into, options).await?;
     }
     Ok(loaded.values().sum())

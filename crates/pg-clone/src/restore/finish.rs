@@ -50,7 +50,7 @@ pub(crate) async fn set_sequences(session: &Session, sequences: &[SequenceState]
 
 /// Where large objects go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum Destination {
     /// A database that holds none yet, in transactions of their own.
     NewDatabase,
     /// A live database, within the session's transaction; the live ones of the same numbers go if they are `replaced`.
@@ -65,7 +65,7 @@ pub(crate) async fn large_objects(
     load: &Load,
     session: &Session,
     objects: &LargeObjects,
-    into: Into,
+    into: Destination,
     options: &RestoreOptions,
 ) -> PgResult<()> {
     let doing = "restoring the large objects";
@@ -79,7 +79,7 @@ pub(crate) async fn large_objects(
         .map_err(sql)?;
     let metadata = "COPY pg_temp.lastgood_lo FROM STDIN";
     copy_in(load, session, metadata, &objects.metadata.frames, doing).await?;
-    if let Into::Live { replaced } = into {
+    if let Destination::Live { replaced } = into {
         make_room(session, replaced).await?;
     }
     let created = session
@@ -93,8 +93,8 @@ pub(crate) async fn large_objects(
     for frames in objects.slices.frames.chunk_by(|a, b| a.part == b.part && a.offset + a.length == b.offset) {
         for frames in frames.chunks(SLICE_FRAMES) {
             let (begin, end) = match into {
-                Into::NewDatabase => ("BEGIN", "COMMIT"),
-                Into::Live { .. } => ("", "TRUNCATE pg_temp.lastgood_lo_slice"),
+                Destination::NewDatabase => ("BEGIN", "COMMIT"),
+                Destination::Live { .. } => ("", "TRUNCATE pg_temp.lastgood_lo_slice"),
             };
             session.batch_execute(begin).await.map_err(sql)?;
             copy_in(load, session, "COPY pg_temp.lastgood_lo_slice FROM STDIN", frames, doing).await?;
@@ -102,7 +102,7 @@ pub(crate) async fn large_objects(
             session.batch_execute(&format!("{put}; {end}")).await.map_err(sql)?;
         }
     }
-    if let Into::Live { .. } = into {
+    if let Destination::Live { .. } = into {
         check_large_objects(session, &objects.slices).await?;
     }
     session.batch_execute(&attributes(options)).await.map_err(sql)

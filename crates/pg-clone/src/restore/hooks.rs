@@ -47,7 +47,7 @@ impl Site<'_> {
     }
 
     /// Runs the hooks of the live database. What fails now is told and stops nothing: there is nothing left to stop.
-    pub(crate) async fn after_the_switch(&self, reports: &mut Vec<HookReport>) -> Option<HookFailure> {
+    pub(crate) async fn after_the_swap(&self, reports: &mut Vec<HookReport>) -> Option<HookFailure> {
         let ran = self.run_on(self.target, Point::PostSwap, reports).await;
         let done = reports.iter().filter(|report| report.point == Point::PostSwap).count();
         let stopped_at = self.options.hooks.post_swap.get(done).map(ToString::to_string).unwrap_or_default();

@@ -211,7 +211,7 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
             }
         },
         Ok(_) => return None,
-        Err(fault @ FormatError::Newer { .. }) => return Some(unusable(State::Newer, fault)),
+        Err(fault) if fault.is_newer() => return Some(unusable(State::Newer, fault)),
         Err(fault) => return Some(unusable(State::Damaged, fault)),
     };
     Some(Listed {

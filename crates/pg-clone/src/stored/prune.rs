@@ -238,6 +238,7 @@ async fn plan_dumps(
         plan.dumps.push(Pruned { action, reasons, future, ..row });
     }
     plan.removals = core::PrunePlan::new(&entries, &retention)?;
+    plan.removals.removable_by(&[])?;
     plan.freed_bytes = plan.removals.freed_bytes + plan.single_files.iter().map(|(_, bytes)| bytes).sum::<u64>();
     plan.warnings = retention.warnings;
     Ok(())
@@ -252,7 +253,7 @@ async fn plan_dumps(
 pub async fn apply(store: &dyn Store, plan: &PrunePlan, run: &Run) -> PgResult<PruneReport> {
     let mut report = PruneReport::default();
     // Also without removals of its own: it completes those an earlier run began.
-    report.take(core::apply(store, &plan.removals, &scope(), &*run.clock, &*run.progress).await?);
+    report.take(core::apply(store, &plan.removals, &scope(), &[], run).await?);
     if !plan.single_files.is_empty() {
         delete_single_files(store, &plan.single_files, &mut report).await?;
     }

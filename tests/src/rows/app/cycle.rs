@@ -91,7 +91,7 @@ pub(super) async fn conflicts(world: &World) -> RowResult {
     let into = ["app", "restore", "--to", "sqlite:app.db"];
     world.lastgood(into).ok().await?;
     let before = std::fs::read(world.folder().join("app.db"))?;
-    world.lastgood(into).fails(1).await?.says("`users` has a record `1` already")?;
+    world.lastgood(into).fails(1).await?.says("`users` already has a record `1`")?;
     ensure_eq!(std::fs::read(world.folder().join("app.db"))?, before, "the database after a conflict");
     world.lastgood(into).args(["--on-conflict", "skip"]).ok().await?.says("2 skipped")?;
     world.lastgood(into).args(["--on-conflict", "replace"]).ok().await?.says("2 replaced")?;

@@ -98,7 +98,11 @@ pub(super) async fn odd_records(world: &World) -> RowResult {
     world.lastgood(backup).ok().await?;
     world.lastgood(["app", "restore", "--to", "ndjson:out"]).ok().await?;
     ensure!(read(world, "out/long--long.json")? == long, "the long record is another");
-    world.lastgood(["app", "restore", "--to", "sqlite:out.db"]).fails(1).await?.says("`twice` has a record `1`")?;
+    world
+        .lastgood(["app", "restore", "--to", "sqlite:out.db"])
+        .fails(1)
+        .await?
+        .says("`twice` already has a record `1`")?;
     ensure!(!world.folder().join("out.db").exists(), "a database of a refused restore");
     for bad in [&b"{\"id\": \"bad\", \"x\": \"\xff\"}\n"[..], b"{\"id\": \"bad\", \"x\": \"\0\"}\n"] {
         std::fs::write(world.folder().join("records/twice.json"), bad)?;

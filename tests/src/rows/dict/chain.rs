@@ -20,7 +20,7 @@ pub(super) async fn of_dictdb(world: &World) -> RowResult {
     ensure_eq!(plan["files"].as_array().map(Vec::len), Some(2), "the files of the plan");
 
     // The newest full and the delta after it: what DictDB itself holds at the end.
-    world.lastgood(["dict", "restore", "--to", "state.json"]).ok().await?.says("18 records of 7 tables")?;
+    world.lastgood(["dict", "restore", "--to", "state.json"]).ok().await?.says("18 records in 7 tables")?;
     let live = local(world, "live.json");
     std::fs::write(&live, fixture("full/full.json")?)?;
     world.lastgood(["dict", "diff", "state.json", "live.json"]).ok().await?.says("No differences")?;
@@ -44,7 +44,7 @@ pub(super) async fn compacted(world: &World) -> RowResult {
     plant(world, "chain").await?;
     world.lastgood(["dict", "restore", "--to", "before.json"]).ok().await?;
     world.lastgood(["dict", "compact", "-n"]).ok().await?.says("Nothing was changed")?;
-    world.lastgood(["dict", "compact"]).ok().await?.says("2 files became")?;
+    world.lastgood(["dict", "compact"]).ok().await?.says("Compacted 2 files")?;
     world.lastgood(["dict", "compact"]).ok().await?.says("Nothing to do")?;
     world.lastgood(["dict", "verify"]).ok().await?;
     let listed = world.lastgood(["dict", "ls", "--json"]).ok().await?.json()?;

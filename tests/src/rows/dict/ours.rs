@@ -43,7 +43,7 @@ pub(super) async fn every_command(world: &World) -> RowResult {
     world.lastgood([&prune[..], &["--yes"]].concat()).ok().await?.says("Deleted 3 backups")?;
     let listed = world.lastgood(["dict", "ls", "--json"]).ok().await?.json()?;
     ensure_eq!(names(&listed), files[3..].to_vec(), "the files kept");
-    world.lastgood(["dict", "compact", "--format", "pickle"]).ok().await?.says("2 files became")?;
+    world.lastgood(["dict", "compact", "--format", "pickle"]).ok().await?.says("Compacted 2 files")?;
     world.lastgood([&restore[..], &["after.json"]].concat()).ok().await?;
     let [before, after] = [std::fs::read(local(world, "before.json"))?, std::fs::read(local(world, "after.json"))?];
     ensure!(before == after, "prune and compact changed the newest state");

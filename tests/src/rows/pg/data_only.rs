@@ -192,7 +192,7 @@ async fn one_table(scene: &Scene<'_>) -> RowResult {
     scene.refused(&["--table", "line", "--replace-rows"], 1, &[blocked]).await?;
     scene.refused(&["--table", "seen_1"], 1, &["`public.seen_1`", "--replace-rows"]).await?;
     let args = ["--table", "seen", "--replace-rows"];
-    scene.command(&[&args[..], &["-n"]].concat()).ok().await?.says("REMOVED first from: public.seen_1")?;
+    scene.command(&[&args[..], &["-n"]].concat()).ok().await?.says("DELETED FIRST from: public.seen_1")?;
     scene.command(&args).ok().await?;
     let told = "SELECT count(*) FROM seen; SELECT last_value FROM cust_id_seq; SELECT last_value FROM tickets; \
                 SELECT count(*) FROM cust WHERE name = 'later'";

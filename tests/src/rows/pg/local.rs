@@ -56,7 +56,7 @@ pub(super) async fn reversible(world: &World) -> RowResult {
         let (live, previous) = if round % 2 == 0 { (&old, &new) } else { (&new, &old) };
         let expected = [live.clone(), previous.clone(), new.clone()];
         ensure_eq!(trio.hold(world)?, expected, "live, previous, current after toggle {round}");
-        output.says(&format!("`:previous` now (`{}`)", trio.previous))?;
+        output.says(&format!("is now `:previous` (`{}`)", trio.previous))?;
     }
     pristine(world, &trio, &new, &old).await?;
 

@@ -114,7 +114,7 @@ impl Versions<'_> {
         stub::change_version(&mixed, "pg_restore", self.major)?;
         let before = self.world.place().picture().await?;
         let dump = self.world.lastgood(["pg", "dump", &self.shop, "--pg-bin", &text(&mixed)]).fails(TOOL).await?;
-        dump.says("`pg_dump` of version 17 wrote")?;
+        dump.says("`pg_dump` 17 wrote")?;
         ensure_eq!(self.world.place().picture().await?, before, "the location after a dump that nobody could read");
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Versions<'_> {
         let key = format!("{}/2021_03_04_05_06_07_000009.default.dump", self.shop);
         self.world.place().write(&key, &archive).await?;
         let folder = text(&self.bin(self.major)?);
-        let says = ["cannot read the dump's archive", "`pg_dump` of version 17 wrote"];
+        let says = ["cannot read the dump's archive", "`pg_dump` 17 wrote"];
         self.refused(&key, ("LASTGOOD_PG_BIN", &folder), &says).await
     }
 }

@@ -179,13 +179,14 @@ async fn mistyped(world: &World) -> RowResult {
         for command in [&["pg", "ls"][..], &["pg", "restore", &shop], &["pg", "dump", &shop], &["pg", "show", &key]] {
             let near = |output: Output| output.says(&format!("there is `{meant}`"))?.says(&format!("init -r {named}"));
             let run = || world.lastgood(command.iter().copied());
-            near(run().args(["-r", named]).fails(NO_LOCATION).await?)?.says("`--repo` names it")?;
-            near(run().env("LASTGOOD_REPO", named).fails(NO_LOCATION).await?)?.says("`LASTGOOD_REPO` names it")?;
+            near(run().args(["-r", named]).fails(NO_LOCATION).await?)?.says("it was given by `--repo`")?;
+            near(run().env("LASTGOOD_REPO", named).fails(NO_LOCATION).await?)?
+                .says("it was given by `LASTGOOD_REPO`")?;
             let file = world.folder().join("profile.toml");
             fs::write(&file, format!("[profile.nightly]\nrepo = \"{named}\"\n"))?;
             let of_profile = ["-P", "nightly", "--config-file", "profile.toml"];
             let output = run().args(of_profile).env("LASTGOOD_REPO", "").fails(NO_LOCATION).await?;
-            near(output)?.says("profile.toml:2` names it")?;
+            near(output)?.says("profile.toml:2`")?;
         }
         let output = world.lastgood(["dict", "ls", named]).fails(NO_LOCATION).await?;
         output.says(&format!("there is `{meant}`"))?.says("it was given on the command line")?;

@@ -185,7 +185,7 @@ async fn machines(world: &World) -> RowResult {
     // A young backup of another machine is nobody's reason to skip.
     let third = on("web3", &backup).args(["--min-age", "1h"]).ok().await?.json()?;
     ensure_eq!(third["result"], "written", "a first backup while others' are young");
-    on("web2", &backup).args(["--min-age", "1h"]).ok().await?.says("Skipped")?;
+    on("web2", &backup).args(["--min-age", "1h"]).ok().await?.says("skipped")?;
 
     // Retention keeps the last good one of each, and touches only those that are named.
     let newer = key(&on("web2", &backup).ok().await?)?;
@@ -329,10 +329,10 @@ async fn nothing(world: &World) -> RowResult {
     ];
     let wrong = [
         ("ndjson:missing", "there is no folder"),
-        ("ndjson:text.db", "is no folder"),
+        ("ndjson:text.db", "is not a folder"),
         ("sqlite:missing.db", "there is no SQLite database"),
         ("sqlite:none", "is a folder"),
-        ("sqlite:text.db", "is no SQLite database"),
+        ("sqlite:text.db", "is not a SQLite database"),
     ];
     for end in [&[][..], &["-n"]] {
         for (source, why) in consent {

@@ -133,7 +133,7 @@ async fn never_help_by_mistake(world: &World) -> RowResult {
     for words in
         [vec!["pg", "dump", "-h"], vec!["pg", "dump", &shop, "-h"], vec!["pg", "restore", "-h"], vec!["doctor", "-h"]]
     {
-        world.lastgood(words).fails(USAGE).await?.says("`--help` prints help")?;
+        world.lastgood(words).fails(USAGE).await?.says("use `--help` for help")?;
     }
     let conninfo = format!("host={host} dbname={shop}");
     for (words, said) in [

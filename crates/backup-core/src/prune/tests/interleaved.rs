@@ -7,10 +7,10 @@ use jiff::SignedDuration;
 
 use super::peer::{Peer, Random};
 use super::*;
-use crate::clock::SystemClock;
 use crate::error::{CoreError, StoreError};
 use crate::progress::Silent;
 use crate::prune::{GRACE, PrunePlan, apply, clear, folder_layout, incomplete, reserve};
+use crate::run::Run;
 
 const SEEDS: u64 = 1_000;
 
@@ -20,7 +20,7 @@ const POLLS_MAX: u64 = 900;
 async fn prune(store: &Peer, now: Timestamp) {
     let entries = entries(store).await;
     let plan = PrunePlan::new(&entries, &keep_last(&entries, 1)).unwrap();
-    apply(store, &plan, SCOPE, &SystemClock, &Silent).await.unwrap();
+    apply(store, &plan, SCOPE, &[], &Run::silent()).await.unwrap();
     let left = incomplete(store, SCOPE, folder_layout(3, ".dump"), now, GRACE).await.unwrap();
     clear(store, &left, SCOPE, &Silent).await.unwrap();
 }
@@ -34,7 +34,7 @@ async fn prune_killed_and_again(store: &Peer, polls: u64) {
 }
 
 /// Begins after it gave way so many times.
-async fn later<T>(polls: u64, work: impl Future<Output = T>) -> T {
+pub(super) async fn later<T>(polls: u64, work: impl Future<Output = T>) -> T {
     for _ in 0..polls {
         tokio::task::yield_now().await;
     }

@@ -2,10 +2,9 @@
 
 use super::peer::Peer;
 use super::*;
-use crate::clock::SystemClock;
 use crate::error::{CoreError, FormatError, StoreError};
-use crate::progress::Silent;
 use crate::prune::{PruneOutcome, PrunePlan, apply, reserve};
+use crate::run::Run;
 
 async fn prune(store: &Peer, count: u32) -> PruneOutcome {
     let entries = entries(store).await;
@@ -14,7 +13,7 @@ async fn prune(store: &Peer, count: u32) -> PruneOutcome {
 }
 
 async fn run(store: &Peer, plan: &PrunePlan) -> PruneOutcome {
-    apply(store, plan, SCOPE, &SystemClock, &Silent).await.unwrap()
+    apply(store, plan, SCOPE, &[], &Run::silent()).await.unwrap()
 }
 
 #[tokio::test]
@@ -183,7 +182,7 @@ async fn a_newer_manifest_stops_a_prune_before_anything_is_deleted() {
     let with_newer = entries(&store).await;
     let error = PrunePlan::new(&with_newer, &keep_last(&with_newer, 1)).unwrap_err();
     assert!(matches!(error, FormatError::Newer { .. }));
-    let error = apply(&store, &plan, SCOPE, &SystemClock, &Silent).await.unwrap_err();
+    let error = apply(&store, &plan, SCOPE, &[], &Run::silent()).await.unwrap_err();
     assert!(matches!(error, CoreError::Format(FormatError::Newer { .. })));
     assert!(objects(&store).await.contains(&part_key("a", "p0").to_string()));
 }

@@ -1,4 +1,4 @@
-//! How often and how long to retry: pure delays, and at most one warning.
+//! How often and how long to retry: pure delays, and a word about it now and then.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +78,6 @@ impl Teller {
     }
 
     fn tell(&self, error: &StoreError, attempt: usize, attempts_max: usize) {
-        #[cfg(feature = "s3")]
         tracing::debug!(%error, attempt, "trying again");
         let Some(progress) = &self.progress else { return };
         let Some((request, key, why)) = told(error) else { return };

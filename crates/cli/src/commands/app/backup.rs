@@ -24,7 +24,7 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's, which reads all records.
         let failed = Box::pin(object_backup::backup::rehearse(&*store, from, &options, &context.run)).await?;
-        return whole(failed.len());
+        return exit_of(failed.len());
     }
     let store = context.open_to_write(arguments.init).await?;
     // Not dropped at a signal: it gives its upload up by itself.
@@ -40,13 +40,13 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
     let published = Published { location: context.location()?.to_string(), report };
     context.printer.result(&published, written)?;
     match &published.report {
-        BackupReport::Written(done) if done.outcome == Outcome::Partial => whole(done.failed.len()),
+        BackupReport::Written(done) if done.outcome == Outcome::Partial => exit_of(done.failed.len()),
         _ => Ok(Exit::Ok),
     }
 }
 
 /// How a run ends that left out `failed` types.
-fn whole(failed: usize) -> CliResult<Exit> {
+fn exit_of(failed: usize) -> CliResult<Exit> {
     if failed == 0 {
         return Ok(Exit::Ok);
     }

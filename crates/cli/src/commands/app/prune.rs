@@ -4,7 +4,7 @@ use object_backup::list::Filter;
 use object_backup::retain::{self, RetainOptions};
 
 use crate::args::app::Prune;
-use crate::commands::prune::{agreed, ended};
+use crate::commands::prune::{confirm_deletion, exit_of};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -26,12 +26,12 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     let removals = &plan.removals;
     let words = ("backup", "backups");
     let shown = || prune_plan(&PrunePlan::of(&plan));
-    agreed((removals.removals.len() as u64, removals.freed_bytes), words, shown, context).await?;
+    confirm_deletion((removals.removals.len() as u64, removals.freed_bytes), words, shown, context).await?;
     // Not dropped half-way at a signal: each step is quick, and what is begun is better finished than found later.
-    let outcome = retain::apply(&*store, &plan, &*context.run.clock, &*context.run.progress).await?;
+    let outcome = retain::apply(&*store, &plan, &context.run).await?;
     let report = Pruned::of(&outcome);
     context.printer.result(&report, pruned)?;
-    ended(report.failures.len())
+    exit_of(report.failures.len())
 }
 
 fn options(arguments: &Prune) -> CliResult<RetainOptions> {

@@ -1,7 +1,7 @@
 //! `lastgood app restore`.
 
 use object_backup::list::Sought;
-use object_backup::restore::{RestoreOptions, RestorePlan, plan_restore};
+use object_backup::restore::{self, RestoreOptions, RestorePlan};
 
 use crate::args::app::Restore;
 use crate::commands::app::asked::{found, sought, wanted};
@@ -19,16 +19,16 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     let sought = Sought { here: here.as_ref(), ..sought(&which.key, which.name.as_deref(), &which.of) };
     let found = found(&*store, sought, context).await?;
     let options = RestoreOptions { types: wanted(&arguments.types), on_conflict: arguments.on_conflict, here };
+    // Not dropped at a signal: it gives up by itself, and a commit is not left in the middle.
+    let restore = Box::pin(restore::Restore::prepare(&store, &found, into, options, &context.run)).await?;
     if arguments.dry_run.dry_run {
-        let plan = Box::pin(plan_restore(&store, &found, std::sync::Arc::clone(&into), &options, &context.run)).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
-        context.printer.result(&plan, words)?;
+        context.printer.result(restore.plan(), words)?;
         // The plan is shown whatever stands against it; the end is the run's.
-        Box::pin(object_backup::restore::rehearse(&store, &found, into, &options, &context.run)).await?;
+        Box::pin(restore.rehearse()).await?;
         return Ok(Exit::Ok);
     }
-    // Not dropped at a signal: it gives up by itself, and a commit is not left in the middle.
-    let done = Box::pin(object_backup::restore(&store, &found, into, &options, &context.run)).await?;
+    let done = Box::pin(restore.run()).await?;
     for note in restore_warnings(&done.plan) {
         context.printer.warn(&note);
     }

@@ -7,7 +7,7 @@ use dictstore_backup::retain;
 
 use crate::args::dict::Prune;
 use crate::commands::dict::asked::at;
-use crate::commands::prune::{agreed, ended};
+use crate::commands::prune::{confirm_deletion, exit_of};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     }
     let deleted =
         retained.as_ref().map_or((0, 0), |plan| (plan.removals.removals.len() as u64, plan.removals.freed_bytes));
-    agreed(deleted, ("backup", "backups"), || prune_plan(&pruning), context).await?;
+    confirm_deletion(deleted, ("backup", "backups"), || prune_plan(&pruning), context).await?;
     // Not dropped half-way at a signal: each step is quick, and what is begun is better finished than found later.
     let mut report = Pruned::default();
     if let Some(plan) = &retained {
@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     }
     report.add_incomplete(&cleared(&*store, &left, context).await?);
     context.printer.result(&report, pruned)?;
-    ended(report.failures.len())
+    exit_of(report.failures.len())
 }
 
 async fn cleared(store: &dyn Store, left: &IncompletePlan, context: &Context) -> CliResult<PruneOutcome> {

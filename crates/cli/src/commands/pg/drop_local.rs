@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<E
     // Somebody may have put a copy to use.
     if plan.database.sessions > 0 && confirmed != Some(&name) && !context.global.yes {
         let sessions = counted(plan.database.sessions, "session uses", "sessions use");
-        confirm::go_on(&format!("{sessions} `{name}`, which will be dropped"), &context.run.cancel).await?;
+        confirm::require_yes(&format!("{sessions} `{name}`, which will be dropped"), &context.run.cancel).await?;
     }
     let report = Box::pin(local_drop.run()).await?;
     context.printer.result(&report, drop_report)?;

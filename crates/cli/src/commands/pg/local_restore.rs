@@ -76,7 +76,7 @@ async fn confirm(plan: &LocalPlan, confirmed: Option<&str>, context: &Context) -
     if !plan.problems.is_empty() {
         return Ok(None);
     }
-    if plan.replaces.is_some() && confirmed.is_none() && confirm::somebody_is_there() {
+    if plan.replaces.is_some() && confirmed.is_none() && confirm::is_interactive() {
         context.printer.stderr(&local_plan(plan, context.run.clock.now()));
         let typed = confirm::ask("Type the database name to continue:", &context.run.cancel).await?;
         if typed != plan.target {
@@ -99,6 +99,6 @@ async fn confirm(plan: &LocalPlan, confirmed: Option<&str>, context: &Context) -
         "this disconnects {sessions} from `{}`, and nobody can connect to it until it is copied",
         plan.source.name
     );
-    confirm::go_on(&what, &context.run.cancel).await?;
+    confirm::require_yes(&what, &context.run.cancel).await?;
     Ok(None)
 }

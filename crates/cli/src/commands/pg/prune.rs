@@ -7,7 +7,7 @@ use pg_clone::stored::prune::{self, PruneOptions, PrunePlan};
 
 use crate::args::pg::Prune;
 use crate::commands::pg::asked::named;
-use crate::commands::prune::{agreed, ended};
+use crate::commands::prune::{confirm_deletion, exit_of};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -27,11 +27,11 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
         return Ok(Exit::Ok);
     }
     let deleted = (plan.deleted().count() as u64, plan.freed_bytes);
-    agreed(deleted, ("dump", "dumps"), || prune_plan(&plan, now), context).await?;
+    confirm_deletion(deleted, ("dump", "dumps"), || prune_plan(&plan, now), context).await?;
     // Not dropped half-way at a signal: each step is quick, and what is begun is better finished than found later.
     let report = Box::pin(prune::apply(&*store, &plan, &context.run)).await?;
     context.printer.result(&report, prune_report)?;
-    ended(report.failures.len())
+    exit_of(report.failures.len())
 }
 
 fn options(arguments: &Prune, database: Option<String>) -> CliResult<PruneOptions> {

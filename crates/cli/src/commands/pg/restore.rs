@@ -129,7 +129,7 @@ fn whole_copies_only(copy: &str) -> PgError {
 async fn confirm(plan: &RestorePlan, context: &Context) -> CliResult<Option<String>> {
     // What cannot be restored anyway needs no answer: the restore says why.
     let asks = plan.changes_a_database() && plan.problems.is_empty();
-    if !asks || !confirm::somebody_is_there() {
+    if !asks || !confirm::is_interactive() {
         return Ok(None);
     }
     context.printer.stderr(&restore_plan(plan, context.run.clock.now()));

@@ -24,7 +24,7 @@ const NO_KERBEROS: &str = "Kerberos is not supported";
 const NO_OAUTH: &str = "OAuth is not supported";
 const NO_CLIENT_CERTIFICATE: &str = "client certificates are not supported";
 const NO_SCRAM_KEY: &str = "give the password itself";
-const OUR_KEEPALIVES: &str = "keepalive probes are always on, after 30 s without traffic";
+const OUR_KEEPALIVES: &str = "keepalive keepalive probes are always on, after 30 s without traffic";
 
 /// Every setting of libpq 18.
 pub const SETTINGS: &[Setting] = &[
@@ -63,7 +63,8 @@ pub const SETTINGS: &[Setting] = &[
         "options",
         "PGOPTIONS",
         HONOURED,
-        "`-c NAME=VALUE` and `--NAME=VALUE`, for our sessions, `pg_dump`, `pg_restore` and hooks; settings that a session makes itself take precedence",
+        "`-c NAME=VALUE` and `--NAME=VALUE`, for our sessions, `pg_dump`, `pg_restore` and hooks; settings that a \
+         session makes itself take precedence",
     ),
     row("application_name", "PGAPPNAME", HONOURED, "name of our sessions in `pg_stat_activity`; default: `lastgood`"),
     row("fallback_application_name", "", HONOURED, "used if `application_name` is not set"),
@@ -97,7 +98,8 @@ pub const SETTINGS: &[Setting] = &[
         "sslrootcert",
         "PGSSLROOTCERT",
         HONOURED,
-        "file of authorities, or `system`, which means `verify-full`; default: `~/.postgresql/root.crt`, else the system's",
+        "file of authorities, or `system`, which means `verify-full`; default: `~/.postgresql/root.crt`, else the \
+         system's",
     ),
     row(
         "sslcrl",

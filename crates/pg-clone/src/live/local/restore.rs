@@ -82,7 +82,7 @@ impl LocalRestore {
         warnings.extend(skipped(plan, options));
         let mut hook_failure = None;
         if plan.runs(Point::PostSwap) {
-            hook_failure = site(&self, &plan.target).after_the_switch(&mut hooks).await;
+            hook_failure = site(&self, &plan.target).after_the_swap(&mut hooks).await;
         }
         run.step("local.done", &plan.target);
         Ok(LocalReport {

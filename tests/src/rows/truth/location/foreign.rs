@@ -40,7 +40,7 @@ pub(super) async fn refused(world: &World) -> RowResult {
         for command in commands {
             let output = world.lastgood(command.iter().copied()).args(["-r", &place.url()]).fails(NO_LOCATION).await;
             let output = output.within(&format!("{command:?} in what {name} wrote"))?;
-            output.says(called)?.says("nothing was written")?.never_says("lastgood init -r")?;
+            output.says(called)?.says("othing was written")?.never_says("lastgood init -r")?;
         }
         ensure_eq!(place.picture().await?, before, "what {name} wrote");
     }

@@ -155,7 +155,7 @@ pub(super) async fn live(world: &World) -> RowResult {
     ensure!(log()? > 0, "the application has no log");
     for dry in [&["-n"][..], &[]] {
         let restore = world.lastgood(RESTORE).args(dry.iter().copied());
-        restore.fails(1).await?.says("`users` has a record `100` already")?;
+        restore.fails(1).await?.says("`users` already has a record `100`")?;
     }
     ensure_eq!(restored(world)?.as_str(), "2000|0", "records after a conflict");
     world.lastgood(RESTORE).args(["--on-conflict", "replace"]).ok().await?.says("200 replaced")?;

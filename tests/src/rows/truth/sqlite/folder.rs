@@ -57,7 +57,7 @@ pub(super) async fn folded(world: &World) -> RowResult {
     // It is the file of the other one too, as far as this disk goes.
     for dry in [&["-n"][..], &[]] {
         let restore = world.lastgood(one).args(["--type", upper]).args(dry.iter().copied());
-        restore.fails(1).await?.says(&format!("{lower}.json` is there already"))?;
+        restore.fails(1).await?.says(&format!("{lower}.json` already exists"))?;
     }
     world.lastgood(one).args(["--type", upper, "--on-conflict", "skip"]).ok().await?;
     ensure_eq!(files(&disk.join("out"))?, there(second), "what was to stay");
