@@ -10,6 +10,8 @@ enum Room {
     Subsystem,
     /// Macros of a subsystem: code that is gone when the subsystem runs.
     Macros,
+    /// Settings and findings, of all subsystems.
+    Operator,
     Cli,
     Workshop,
     Acceptance,
@@ -24,6 +26,7 @@ fn room(package: &str) -> Option<Room> {
             Room::Subsystem
         }
         "object-backup-derive" => Room::Macros,
+        "lastgood-operator" => Room::Operator,
         "lastgood" => Room::Cli,
         "xtask" => Room::Workshop,
         "lastgood-acceptance" => Room::Acceptance,
@@ -37,8 +40,9 @@ fn allowed(from: Room, to: Room, shipped: bool) -> bool {
         (Room::Workshop, _) => false,
         // Tests may use the testkit, and their own crate once more with other features.
         (_, Room::Testkit | Room::Core) if !shipped => true,
-        (Room::Testkit | Room::Subsystem | Room::Cli, Room::Core) => true,
-        (Room::Cli, Room::Subsystem) | (Room::Subsystem, Room::Macros) => true,
+        (Room::Testkit | Room::Subsystem | Room::Operator | Room::Cli, Room::Core) => true,
+        (Room::Operator | Room::Cli, Room::Subsystem) | (Room::Subsystem, Room::Macros) => true,
+        (Room::Cli, Room::Operator) => true,
         // The store is also the uploader that the benchmark gives to its peer.
         (Room::Acceptance, Room::Testkit | Room::Core) => true,
         _ => false,
@@ -106,6 +110,9 @@ mod tests {
             ("xtask", "backup-testkit", json!("dev")),
             ("lastgood-acceptance", "lastgood", Value::Null),
             ("lastgood-acceptance", "pg-clone", Value::Null),
+            ("lastgood-operator", "lastgood", Value::Null),
+            ("pg-clone", "lastgood-operator", Value::Null),
+            ("lastgood-acceptance", "lastgood-operator", Value::Null),
             ("pg-clone", "lastgood", json!("build")),
             ("object-backup-derive", "object-backup", Value::Null),
         ] {
@@ -119,6 +126,9 @@ mod tests {
         for (from, to, kind) in [
             ("lastgood", "pg-clone", Value::Null),
             ("lastgood", "backup-core", Value::Null),
+            ("lastgood", "lastgood-operator", Value::Null),
+            ("lastgood-operator", "pg-clone", Value::Null),
+            ("lastgood-operator", "backup-core", Value::Null),
             ("pg-clone", "backup-core", Value::Null),
             ("pg-clone", "backup-testkit", json!("dev")),
             ("backup-core", "backup-core", json!("dev")),

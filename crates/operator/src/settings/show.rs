@@ -1,4 +1,4 @@
-//! Every setting as `lastgood config show` prints it.
+//! Every setting with the value that is used and where it comes from.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use pg_clone::hook::TIMEOUT_DEFAULT;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::config::layer::{HookEntry, Layer};
-use crate::config::origin::{Origin, Set};
+use crate::settings::layer::{HookEntry, Layer};
+use crate::settings::origin::{Origin, Set};
 
 /// One value; a list is several of the same key.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Shown {
+pub struct Shown {
     /// As it is written in the file, with its table: `pg.jobs`.
-    pub(crate) key: &'static str,
+    pub key: &'static str,
     /// The value; none where it depends on the machine or the server.
-    pub(crate) value: Value,
+    pub value: Value,
     /// What a default means, where that is no plain value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) meaning: Option<&'static str>,
+    pub meaning: Option<&'static str>,
     /// `lastgood.toml:7`, `LASTGOOD_REPO`, `--repo` or `default`.
-    pub(crate) origin: String,
+    pub origin: String,
 }
 
 pub(super) fn shown(layer: &Layer) -> Vec<Shown> {

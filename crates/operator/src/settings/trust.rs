@@ -5,8 +5,7 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::env;
-use crate::error::{CliError, CliResult};
+use crate::settings::error::{Distrust, SettingsError, SettingsResult};
 
 /// The file of a project, in the working directory.
 const BESIDE: &str = "./lastgood.toml";
@@ -21,12 +20,12 @@ const BYTES_MAX: u64 = 1024 * 1024;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 
-/// The files that are looked for when none is named, the first one that is there counts.
-pub(crate) fn candidates() -> Vec<PathBuf> {
+/// The files that are looked for when none is named, the first one that is there counts. `variable` is the environment.
+pub(super) fn candidates(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     let mut candidates = vec![PathBuf::from(BESIDE)];
     // As the XDG base directory specification says: a relative folder is to be ignored.
-    let folder = env::value("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let folder = folder.or_else(|| env::value("HOME").map(|home| PathBuf::from(home).join(".config")));
+    let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")));
     candidates.extend(folder.map(|folder| folder.join(OF_THE_USER)));
     candidates
 }
@@ -34,12 +33,9 @@ pub(crate) fn candidates() -> Vec<PathBuf> {
 /// The text of the file; none if there is no such file.
 ///
 /// # Errors
-/// [`CliError::Usage`] for a file that cannot be read, and for one that others can write: it names programs that are run.
-pub(crate) fn read(path: &Path) -> CliResult<Option<String>> {
-    let shown = path.display();
-    let unreadable = |error: std::io::Error| {
-        CliError::usage(format!("the configuration file `{shown}` cannot be read: {error}"), "check its owner and mode")
-    };
+/// [`SettingsError`] for a file that cannot be read, and for one that others can write: it names programs that are run.
+pub(super) fn read(path: &Path) -> SettingsResult<Option<String>> {
+    let unreadable = |source: std::io::Error| SettingsError::Unreadable { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
@@ -49,20 +45,14 @@ pub(crate) fn read(path: &Path) -> CliResult<Option<String>> {
     let about = About { mode: metadata.mode(), uid: metadata.uid(), gid: metadata.gid() };
     // What is no file, such as /dev/null, belongs to the system.
     if metadata.is_file()
-        && let Some((what, help)) = about.fault(rustix::process::geteuid().as_raw())
+        && let Some(distrust) = about.fault(rustix::process::geteuid().as_raw())
     {
-        return Err(CliError::usage(
-            format!("the configuration file `{shown}` {what}, and names programs that are run"),
-            help.replace("FILE", &shown.to_string()),
-        ));
+        return Err(SettingsError::Untrusted { path: path.to_owned(), distrust });
     }
     let mut text = String::new();
     file.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > BYTES_MAX {
-        return Err(CliError::usage(
-            format!("the configuration file `{shown}` has more than {} KiB", BYTES_MAX >> 10),
-            "name another with --config-file",
-        ));
+        return Err(SettingsError::TooLarge { path: path.to_owned(), bytes_max: BYTES_MAX });
     }
     Ok(Some(text))
 }
@@ -76,20 +66,15 @@ struct About {
 }
 
 impl About {
-    /// Why a file is not trusted by the user `me`, and what to do. Unlike a password file it may be read by anybody: it
-    /// holds no secrets.
-    fn fault(self, me: u32) -> Option<(String, &'static str)> {
+    /// Why a file is not trusted by the user `me`. Unlike a password file it may be read by anybody: it holds no secrets.
+    fn fault(self, me: u32) -> Option<Distrust> {
         if self.uid != me && self.uid != 0 {
-            return Some((
-                format!("belongs to another user (uid {})", self.uid),
-                "run `chown $(id -u) FILE` if you trust what it says",
-            ));
+            return Some(Distrust::Owner { uid: self.uid });
         }
         // A group of the same number has only its user in it, and files are made with its permission to write.
         let private_group = self.gid == self.uid;
         let writable = self.mode & OTHERS_WRITE != 0 || (self.mode & GROUP_WRITES != 0 && !private_group);
-        let said = format!("can be written by others (mode {:04o})", self.mode & 0o7777);
-        writable.then_some((said, "run `chmod go-w FILE`"))
+        writable.then_some(Distrust::Mode { mode: self.mode & 0o7777 })
     }
 }
 

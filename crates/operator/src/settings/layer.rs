@@ -3,45 +3,70 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::origin::Set;
+use crate::settings::origin::Set;
 
 /// What is run at a point of a dump or a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HookEntry {
-    /// A command; a relative path in it starts at `folder`.
-    Command { command: String, folder: PathBuf },
+pub enum HookEntry {
+    /// A command for the shell.
+    Command {
+        /// The command.
+        command: String,
+        /// Where its relative paths start.
+        folder: PathBuf,
+    },
     /// A file of SQL.
     Sql(PathBuf),
 }
 
 /// Settings of one place: a section of the file, the environment, the command line. What it does not mention is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Layer {
-    pub(crate) repo: Option<Set<String>>,
-    pub(crate) url: Option<Set<String>>,
-    pub(crate) bin_dir: Option<Set<PathBuf>>,
-    pub(crate) application_name: Option<Set<String>>,
-    pub(crate) jobs: Option<Set<usize>>,
-    pub(crate) connect_timeout: Option<Set<Duration>>,
-    pub(crate) lock_timeout: Option<Set<Duration>>,
-    pub(crate) statement_timeout: Option<Set<Duration>>,
-    pub(crate) reversible: Option<Set<bool>>,
-    pub(crate) allow_restore: Option<Set<bool>>,
-    pub(crate) protected: Vec<Set<String>>,
-    pub(crate) exclude_table: Vec<Set<String>>,
-    pub(crate) exclude_table_data: Vec<Set<String>>,
-    pub(crate) pre_dump: Vec<Set<HookEntry>>,
-    pub(crate) post_create: Vec<Set<HookEntry>>,
-    pub(crate) pre_swap: Vec<Set<HookEntry>>,
-    pub(crate) post_swap: Vec<Set<HookEntry>>,
-    pub(crate) hook_timeout: Option<Set<Duration>>,
-    pub(crate) managed: Option<Set<bool>>,
+pub struct Layer {
+    /// `repo`.
+    pub repo: Option<Set<String>>,
+    /// `pg.url`.
+    pub url: Option<Set<String>>,
+    /// `pg.bin-dir`.
+    pub bin_dir: Option<Set<PathBuf>>,
+    /// `pg.application-name`.
+    pub application_name: Option<Set<String>>,
+    /// `pg.jobs`.
+    pub jobs: Option<Set<usize>>,
+    /// `pg.connect-timeout`.
+    pub connect_timeout: Option<Set<Duration>>,
+    /// `pg.lock-timeout`.
+    pub lock_timeout: Option<Set<Duration>>,
+    /// `pg.statement-timeout`.
+    pub statement_timeout: Option<Set<Duration>>,
+    /// `pg.reversible`.
+    pub reversible: Option<Set<bool>>,
+    /// `pg.allow-restore`.
+    pub allow_restore: Option<Set<bool>>,
+    /// `pg.protected`.
+    pub protected: Vec<Set<String>>,
+    /// `pg.exclude-table`.
+    pub exclude_table: Vec<Set<String>>,
+    /// `pg.exclude-table-data`.
+    pub exclude_table_data: Vec<Set<String>>,
+    /// `pg.pre-dump`.
+    pub pre_dump: Vec<Set<HookEntry>>,
+    /// `pg.post-create`.
+    pub post_create: Vec<Set<HookEntry>>,
+    /// `pg.pre-swap`.
+    pub pre_swap: Vec<Set<HookEntry>>,
+    /// `pg.post-swap`.
+    pub post_swap: Vec<Set<HookEntry>>,
+    /// `pg.hook-timeout`.
+    pub hook_timeout: Option<Set<Duration>>,
+    /// `pg.managed`.
+    pub managed: Option<Set<bool>>,
 }
 
 impl Layer {
     /// Both together. Of a single value the one of `self` counts; lists add up, those of `weaker` first; and a
     /// restore that either forbids is forbidden.
-    pub(crate) fn over(self, weaker: Self) -> Self {
+    #[must_use]
+    pub fn over(self, weaker: Self) -> Self {
         Self {
             repo: self.repo.or(weaker.repo),
             url: self.url.or(weaker.url),
@@ -66,7 +91,8 @@ impl Layer {
     }
 
     /// Only what forbids something.
-    pub(crate) fn prohibitions(self) -> Self {
+    #[must_use]
+    pub fn prohibitions(self) -> Self {
         Self {
             allow_restore: self.allow_restore.filter(|allowed| !allowed.value),
             protected: self.protected,
@@ -98,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::origin::Origin;
+    use crate::settings::origin::Origin;
 
     fn origins() -> impl Strategy<Value = Origin> {
         prop_oneof![Just(Origin::Variable("V")), Just(Origin::Flag("--f")), Just(Origin::Default)]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use pg_clone::hook::{Hook, Hooks};
 
-use crate::config::layer::{HookEntry, Layer};
-use crate::config::origin::Set;
+use crate::settings::layer::{HookEntry, Layer};
+use crate::settings::origin::Set;
 
 /// All hooks of `layer`; those of the command line come behind them.
 pub(super) fn of(layer: &Layer) -> Hooks {

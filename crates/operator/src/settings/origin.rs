@@ -6,11 +6,17 @@ use std::sync::Arc;
 
 /// The place that gave a setting its value, weakest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+#[non_exhaustive]
+pub enum Origin {
     /// Nobody: it is what lastgood does by itself.
     Default,
     /// A line of the configuration file.
-    File { path: Arc<Path>, line: usize },
+    File {
+        /// The file.
+        path: Arc<Path>,
+        /// The line, from 1.
+        line: usize,
+    },
     /// An environment variable.
     Variable(&'static str),
     /// An option on the command line.
@@ -29,19 +35,23 @@ impl fmt::Display for Origin {
 
 /// A value and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Set<T> {
-    pub(crate) value: T,
-    pub(crate) origin: Origin,
+pub struct Set<T> {
+    /// The value.
+    pub value: T,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 impl<T> Set<T> {
     /// A value of an option.
-    pub(crate) fn flag(name: &'static str, value: T) -> Self {
+    #[must_use]
+    pub fn flag(name: &'static str, value: T) -> Self {
         Self { value, origin: Origin::Flag(name) }
     }
 
     /// A value of an environment variable.
-    pub(crate) fn variable(name: &'static str, value: T) -> Self {
+    #[must_use]
+    pub fn variable(name: &'static str, value: T) -> Self {
         Self { value, origin: Origin::Variable(name) }
     }
 }
