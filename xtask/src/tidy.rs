@@ -1,6 +1,7 @@
 //! Style as a test: the rules of STYLE.md and ARCHITECTURE.md that a program can check.
 
 mod arrows;
+mod dependencies;
 mod functions;
 mod lexer;
 mod named;
@@ -26,6 +27,7 @@ const RATCHET: &str = "xtask/ratchet.txt";
 /// Checks everything and prints each fault with its place; any fault fails.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut faults = arrows::faults(&workspace.metadata);
+    faults.extend(dependencies::check(workspace)?);
     let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
     let mut named = Named::default();
     let files = our_files(&workspace.root)?;

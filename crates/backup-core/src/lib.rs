@@ -24,3 +24,9 @@ pub mod source;
 pub mod store;
 
 pub use error::{CoreError, FormatError, StoreError};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

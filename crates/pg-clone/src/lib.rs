@@ -56,3 +56,9 @@ pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;
 pub use error::{PgError, PgResult};
 pub use run::Run;
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
