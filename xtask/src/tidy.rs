@@ -5,6 +5,7 @@ mod dependencies;
 mod functions;
 mod lexer;
 mod named;
+pub(crate) mod published;
 mod ratchet;
 mod source;
 
@@ -28,6 +29,7 @@ const RATCHET: &str = "xtask/ratchet.txt";
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut faults = arrows::faults(&workspace.metadata);
     faults.extend(dependencies::check(workspace)?);
+    faults.extend(published::faults(&workspace.metadata, Path::exists));
     let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
     let mut named = Named::default();
     let files = our_files(&workspace.root)?;

@@ -1,4 +1,4 @@
-//! What every lastgood crate stands on: stores, manifests, the catalogue and retention.
+//! What all lastgood crates share: stores, manifests, the catalogue and retention.
 
 pub mod catalogue;
 pub mod clock;
@@ -19,9 +19,11 @@ pub mod probe;
 pub mod progress;
 pub mod prune;
 pub mod retention;
+pub mod run;
 pub mod secret;
 pub mod source;
 pub mod store;
+pub mod units;
 
 pub use error::{CoreError, FormatError, StoreError};
 

@@ -2,7 +2,7 @@
 //!
 //! Canonical JSON (keys sorted, no white space, no floating point numbers) with `manifest_sha256` over the same document
 //! without that field. The stored bytes must be exactly the canonical form, so that a duplicate key or any other edit is
-//! found even where a JSON parser would shrug.
+//! detected even if a JSON parser would accept it.
 
 use std::collections::BTreeMap;
 
@@ -248,7 +248,7 @@ impl<D: DeserializeOwned> Manifest<D> {
         let mut document: Value = serde_json::from_slice(bytes).map_err(invalid)?;
         let format = document.get("format").and_then(Value::as_u64).ok_or_else(|| FormatError::Invalid {
             key: key.to_string(),
-            what: "there is no `format` number".to_owned(),
+            what: "the `format` number is missing".to_owned(),
         })?;
         if format > FORMAT {
             return Err(FormatError::Newer { key: key.to_string(), found: format, supported: FORMAT });

@@ -1,8 +1,8 @@
-//! Proves that a store publishes atomically before anything is written to it.
+//! Checks that a store supports conditional writes before anything is written to it.
 //!
-//! The proof is a marker at the location's root. Whoever makes the location creates it, tries to create it again and must
-//! be refused, and then notes in it that the store passed. Every later run reads the marker: one request. Where there is
-//! none, nothing is written: a name that was mistyped must not become a location.
+//! The marker at the root of the location records the result. Creating a location creates the marker, tries to create it
+//! again, which the store must refuse, and then notes in it that the store passed. Every later run only reads the marker.
+//! Without it nothing is written, so that a mistyped name does not become a location.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -68,7 +68,8 @@ pub fn unmarked(store: &(impl StoreRead + ?Sized)) -> StoreError {
     StoreError::NotInitialized {
         location: store.describe(),
         what: format!("it has no `{MARKER_KEY}`"),
-        help: "name another location with `-r`, or make this one with `lastgood init`; nothing was written".to_owned(),
+        help: "nothing was written. Choose another location with `-r`, or create this one with `lastgood init`"
+            .to_owned(),
     }
 }
 
@@ -104,12 +105,13 @@ async fn prove(store: &dyn StoreWrite, key: &Key, marker: &Marker) -> Result<Mar
         Ok(()) => {
             return Err(StoreError::Unsuitable {
                 what: format!(
-                    "`{}` cannot publish atomically: it created `{key}` a second time where it had to refuse",
+                    "`{}` does not support conditional writes: it created `{key}` a second time instead of refusing",
                     store.describe()
                 ),
-                help: "use a store with conditional writes (`If-None-Match: *`), such as Amazon S3, or a folder; \
-                       no backup was written"
-                    .to_owned(),
+                help:
+                    "no backup was written. Use a store with conditional writes (`If-None-Match: *`), such as Amazon \
+                       S3, or a folder"
+                        .to_owned(),
             }
             .into());
         }

@@ -1,23 +1,23 @@
-//! The three store traits and the contract every store keeps.
+//! The three store traits and their contract.
 //!
 //! # Contract
 //!
-//! Whoever implements these traits promises, and the suite in `store::conformance` (feature `conformance`) checks:
+//! Implementations promise the following, and the suite in `store::conformance` (feature `conformance`) checks it:
 //!
 //! 1. **Atomic.** An object is visible whole or not at all, whatever happens to writer, machine or network.
 //! 2. **Read after write.** After `put` or `complete` returned, `head`, `get` and `list` show the object.
 //! 3. **Conditional create.** Of any number of concurrent [`PutMode::Create`] of one key exactly one succeeds; the others
 //!    fail with [`StoreError::AlreadyExists`]. A store that cannot do this is unsuitable: see [`crate::probe`].
-//! 4. **Ambiguity is said.** An error whose request may have taken effect has [`StoreError::is_ambiguous`].
-//! 5. **Durable.** When `put` or `complete` returns, the object survives a power cut.
+//! 4. **Ambiguity is reported.** An error whose request may have taken effect has [`StoreError::is_ambiguous`].
+//! 5. **Durable.** When `put` or `complete` returns, the object survives a power failure.
 //! 6. **Lists in key order**, each key once, bounded memory whatever the number of keys.
-//! 7. **Deleting what is not there succeeds.**
+//! 7. **Deleting a missing object succeeds.**
 //! 8. **Parts** may come in any order, concurrently and repeatedly; all but the last have exactly
 //!    [`PutOptions::part_bytes`] bytes. An upload neither completed nor aborted is never visible as an object.
-//! 9. Futures may be dropped at any await: nothing half-done becomes visible.
-//! 10. **Whole or an error**: a listing that may be short is an error, and so is one that would not end.
-//! 11. **Nothing but its own**: what leads elsewhere, as links do, is not followed: not read, listed, replaced or deleted.
-//!     Asked for by its key it is [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
+//! 9. Futures may be dropped at any await: nothing incomplete becomes visible.
+//! 10. **Whole or an error**: a listing that may be incomplete is an error, and so is one that would not end.
+//! 11. **Only its own objects**: links are not followed, and their targets not read, listed, replaced or deleted. Requesting
+//!     one by its key gives [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
 
 pub mod fault;
 pub mod fs;

@@ -1,7 +1,7 @@
 //! Throwaway Postgres servers, an S3 peer that is strict and fails on demand, and doubles named for the harm they do.
 //!
-//! For tests, benchmarks and the demonstration only: it is never shipped. Both servers also come as programs,
-//! `pg-cluster` and `s3-peer`, which print where they are as one line of JSON.
+//! Only for tests, benchmarks and the demo; never shipped. Both servers are also programs, `pg-cluster` and `s3-peer`,
+//! which print their addresses as one line of JSON.
 
 pub mod faults;
 pub mod postgres;

@@ -70,10 +70,10 @@ fn found_id(text: &[u8], place: Option<Range<usize>>) -> Result<Cow<'_, str>, &'
         Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
         Some(_) => {
             let id = Reader::new(raw.as_bytes(), 0).text(|id| String::from_utf8(id.to_vec()).ok());
-            Cow::Owned(id.ok().flatten().ok_or("its `id` is no text that can be stored")?)
+            Cow::Owned(id.ok().flatten().ok_or("its `id` is a string that cannot be stored")?)
         }
         None if raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => Cow::Borrowed(raw),
-        None => return Err("its `id` is neither a text nor an integer"),
+        None => return Err("its `id` is neither a string nor an integer"),
     };
     match id.len() {
         0 => Err("its `id` is empty"),
@@ -106,11 +106,11 @@ mod tests {
             (&b"[1]"[..], "a record is a JSON object"),
             (b"{}", "it has no `id`"),
             (br#"{"id": ""}"#, "its `id` is empty"),
-            (br#"{"id": 1.5}"#, "its `id` is neither a text nor an integer"),
-            (br#"{"id": "\ud800"}"#, "its `id` is no text that can be stored"),
+            (br#"{"id": 1.5}"#, "its `id` is neither a string nor an integer"),
+            (br#"{"id": "\ud800"}"#, "its `id` is a string that cannot be stored"),
             (br#"{"id": "a"} x"#, "something follows the end of the document"),
             (br#"{"id": "a", "x": 01}"#, "`,` or `}` was expected"),
-            (br#"{"id": "a", "x": "\q"}"#, "an unknown escape"),
+            (br#"{"id": "a", "x": "\q"}"#, "an escape is unknown"),
             (br#"{"id": "a", "x": "#, "it ends too early"),
         ] {
             let fault = record_id(text).unwrap_err();

@@ -1,4 +1,4 @@
-//! Pure decisions of dump and restore: what is split, in which order, what fits together.
+//! Pure decisions of dump and restore: how to split work, in which order, and what to combine.
 
 use std::collections::{BTreeMap, BTreeSet};
 

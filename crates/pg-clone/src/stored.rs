@@ -1,4 +1,4 @@
-//! A dump as it lies in a location: its key, its manifest, its rows, and what is asked of it there.
+//! Stored dumps: keys, manifests, rows, and the commands on them.
 
 pub(crate) mod completeness;
 pub mod detail;

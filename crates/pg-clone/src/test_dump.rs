@@ -1,4 +1,4 @@
-//! Dumps made up for tests: real packs of real frames and a published manifest, without a database.
+//! Dumps for tests: real packs of real frames and a published manifest, without a database.
 
 use std::collections::BTreeMap;
 

@@ -53,14 +53,14 @@ impl fmt::Display for Problem {
             Self::Trailing => f.write_str("something follows the end of the document"),
             Self::NoValue => f.write_str("a value was expected"),
             Self::NoDigit => f.write_str("a digit was expected"),
-            Self::NoText => f.write_str("a text in double quotes was expected"),
+            Self::NoText => f.write_str("a string in double quotes was expected"),
             Self::NoName => f.write_str("a name in double quotes was expected"),
             Self::NoBracket(bracket) => write!(f, "`{bracket}` was expected"),
             Self::NoColon => f.write_str("`:` was expected"),
             Self::NoEnd(bracket) => write!(f, "`,` or `{bracket}` was expected"),
-            Self::ControlCharacter => f.write_str("a text holds a control character"),
-            Self::UnknownEscape => f.write_str("an unknown escape"),
-            Self::InvalidEscape => f.write_str("an invalid escape"),
+            Self::ControlCharacter => f.write_str("a string contains a control character"),
+            Self::UnknownEscape => f.write_str("an escape is unknown"),
+            Self::InvalidEscape => f.write_str("an escape is invalid"),
             Self::TooDeep(levels) => write!(f, "it is nested deeper than {levels} levels"),
         }
     }

@@ -1,4 +1,4 @@
-//! Tries again what may pass, and recognises its own success when the answer to it was lost.
+//! Retries temporary failures, and recognises its own success if the response was lost.
 
 mod body;
 mod policy;
@@ -14,7 +14,7 @@ use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 pub use self::policy::{ATTEMPTS_MAX, DELAY_BUDGET, DELAY_FIRST, DELAY_MAX, RetryPolicy};
-use self::policy::{Tries, Warner};
+use self::policy::{Teller, Tries};
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
     UnfinishedUpload,
@@ -29,12 +29,12 @@ use crate::progress::SharedProgress;
 pub struct Retry<S> {
     store: Arc<S>,
     policy: RetryPolicy,
-    warner: Arc<Warner>,
+    teller: Arc<Teller>,
 }
 
 impl<S> Clone for Retry<S> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), policy: self.policy, warner: self.warner.clone() }
+        Self { store: self.store.clone(), policy: self.policy, teller: self.teller.clone() }
     }
 }
 
@@ -42,19 +42,19 @@ impl<S> Retry<S> {
     /// Wraps `store`.
     #[must_use]
     pub fn new(store: S, policy: RetryPolicy) -> Self {
-        Self { store: Arc::new(store), policy, warner: Arc::new(Warner::default()) }
+        Self { store: Arc::new(store), policy, teller: Arc::new(Teller::default()) }
     }
 
-    /// Tells `progress` when an operation has to be tried again: once an operation, and not for every operation of a
-    /// store that is slow for all of them.
+    /// Tells `progress` when a request has to be tried again: now and then for each kind of request, and not for every
+    /// request of a store that is slow for all of them.
     #[must_use]
     pub fn with_progress(mut self, progress: SharedProgress) -> Self {
-        self.warner = Arc::new(Warner::new(progress));
+        self.teller = Arc::new(Teller::new(progress));
         self
     }
 
     fn tries(&self) -> Tries {
-        Tries::new(self.policy, self.warner.clone())
+        Tries::new(self.policy, self.teller.clone())
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn members<'b>(
 }
 
 fn text(at: usize, text: Option<Text>) -> Read<Text> {
-    text.ok_or_else(|| Fault { at, what: "a text is not UTF-8".to_owned() })
+    text.ok_or_else(|| Fault { at, what: "a string is not UTF-8".to_owned() })
 }
 
 fn number(reader: &mut Reader<'_>) -> Read<Value> {

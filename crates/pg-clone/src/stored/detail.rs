@@ -1,4 +1,4 @@
-//! What a dump's manifest says beyond the common fields: `detail` of `manifest.json` for kind `pg`.
+//! The part of the manifest that only dumps have: `detail` of `manifest.json` for kind `pg`.
 
 use serde::{Deserialize, Serialize};
 

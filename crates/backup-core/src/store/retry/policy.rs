@@ -1,5 +1,6 @@
-//! How often and how long: pure delays, and at most one warning.
+//! How often and how long to retry: pure delays, and at most one warning.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use backon::BackoffBuilder;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
-use crate::progress::SharedProgress;
+use crate::progress::{Event, SharedProgress};
 use crate::store::StoreResult;
 
 /// Attempts of one operation: with [`DELAY_FIRST`] doubling they span about 13 s, longer than S3 needs to scale a prefix
@@ -23,8 +24,9 @@ pub const DELAY_MAX: Duration = Duration::from_secs(10);
 /// All pauses of one operation together: a run that cannot go on says so within a minute.
 pub const DELAY_BUDGET: Duration = Duration::from_secs(60);
 
-/// After a warning the next one waits this long, so that a store that is slow for a thousand parts is told of once.
-const WARNING_PERIOD: Duration = Duration::from_secs(30);
+/// After a word about a kind of request the next one about it waits this long, so that a store that is slow for a thousand
+/// parts is told of once.
+const QUIET_PERIOD: Duration = Duration::from_secs(30);
 
 /// How often and how long to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,41 +64,54 @@ impl RetryPolicy {
     }
 }
 
-/// Tells of trouble, rarely.
+/// Tells of what is tried again, rarely.
 #[derive(Debug, Default)]
-pub(super) struct Warner {
+pub(super) struct Teller {
     progress: Option<SharedProgress>,
-    last: Mutex<Option<Instant>>,
+    /// When each kind of request was last told of. There are as many kinds as a store has operations.
+    last: Mutex<HashMap<String, Instant>>,
 }
 
-impl Warner {
+impl Teller {
     pub(super) fn new(progress: SharedProgress) -> Self {
         Self { progress: Some(progress), last: Mutex::default() }
     }
 
-    fn warn(&self, error: &StoreError) {
+    fn tell(&self, error: &StoreError, attempt: usize, attempts_max: usize) {
         #[cfg(feature = "s3")]
-        tracing::debug!(%error, "trying again");
+        tracing::debug!(%error, attempt, "trying again");
         let Some(progress) = &self.progress else { return };
+        let Some((request, key, why)) = told(error) else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last.elapsed() >= WARNING_PERIOD) {
-            *last = Some(Instant::now());
-            progress.warn(format!("{error}; trying again"));
+        if last.get(request).is_none_or(|last| last.elapsed() >= QUIET_PERIOD) {
+            last.insert(request.to_owned(), Instant::now());
+            drop(last);
+            let (request, key) = (request.to_owned(), key.to_owned());
+            progress.event(Event::Retry { request, key, why, attempt, attempts_max });
         }
     }
+}
+
+/// Kind of request, its key, and why it failed. Only what may pass is tried again, and only that has all three.
+fn told(error: &StoreError) -> Option<(&str, &str, String)> {
+    let (StoreError::Busy { action, key, source } | StoreError::Unreachable { action, key, source }) = error else {
+        return None;
+    };
+    Some((action, key, source.to_string()))
 }
 
 /// The attempts of one operation.
 pub(super) struct Tries {
     policy: RetryPolicy,
     delays: Box<dyn Iterator<Item = Duration> + Send + Sync>,
-    warner: Arc<Warner>,
-    warned: bool,
+    teller: Arc<Teller>,
+    /// Attempts that failed since something last arrived.
+    failed: usize,
 }
 
 impl Tries {
-    pub(super) fn new(policy: RetryPolicy, warner: Arc<Warner>) -> Self {
-        Self { policy, delays: Box::new(policy.delays()), warner, warned: false }
+    pub(super) fn new(policy: RetryPolicy, teller: Arc<Teller>) -> Self {
+        Self { policy, delays: Box::new(policy.delays()), teller, failed: 0 }
     }
 
     /// Waits before the next attempt, or gives `error` back if there is to be none.
@@ -105,16 +120,16 @@ impl Tries {
             return Err(error);
         }
         let Some(delay) = self.delays.next() else { return Err(error) };
-        if !std::mem::replace(&mut self.warned, true) {
-            self.warner.warn(&error);
-        }
+        self.failed += 1;
+        self.teller.tell(&error, self.failed + 1, self.policy.attempts_max);
         tokio::time::sleep(delay).await;
         Ok(())
     }
 
     /// Something arrived: what fails from here on is a new trouble.
     pub(super) fn progressed(&mut self) {
-        if self.warned {
+        if self.failed > 0 {
+            self.failed = 0;
             self.delays = Box::new(self.policy.delays());
         }
     }

@@ -59,7 +59,7 @@ impl Tables {
         let mut tables = Self { ahead, places: 0, again: false };
         let mut found = None;
         let read = read::document_of(bytes, |reader| tables.document(reader, &mut found));
-        let none = || "it has no `tables`, so that it is no full backup".to_owned();
+        let none = || "it has no `tables`, so it is not a full backup".to_owned();
         let read = read.map_err(|fault| fault.to_string()).and_then(|()| found.ok_or_else(none));
         (read.map(|found| found.into_values().collect()), tables.again)
     }
@@ -71,7 +71,7 @@ impl Tables {
     ) -> Read<()> {
         if !stands(reader, Kind::Object) {
             read::value(reader)?;
-            return misfit(reader, "it is no object");
+            return misfit(reader, "it is not an object");
         }
         members(reader, |reader, name| {
             // As in Python the last of several members of one name counts.
@@ -87,7 +87,7 @@ impl Tables {
             }
             read::value(reader)?;
             if name == "tables" {
-                misfit(reader, "its `tables` are no object, so that it is no full backup")
+                misfit(reader, "its `tables` is not an object, so it is not a full backup")
             } else {
                 Ok(())
             }
@@ -97,7 +97,7 @@ impl Tables {
     fn table(&mut self, reader: &mut Reader<'_>, name: Text) -> Read<(LoadedTable, Place)> {
         if !stands(reader, Kind::Object) {
             read::value(reader)?;
-            return misfit(reader, format!("the table `{name}` is no object"));
+            return misfit(reader, format!("the table `{name}` is not an object"));
         }
         let mut said = Members::default();
         members(reader, |reader, member| match member.as_str() {
@@ -112,13 +112,13 @@ impl Tables {
                     said.primary_key = Some(field);
                     Ok(())
                 }
-                _ => misfit(reader, format!("the primary key of the table `{name}` is no text")),
+                _ => misfit(reader, format!("the primary key of the table `{name}` is not a string")),
             },
             Some("schema") => {
                 said.schema = Some(match read::value(reader)? {
                     Value::Null => None,
                     Value::Dict(fields) => Some(schema(*fields).or_else(|what| misfit(reader, what))?),
-                    _ => return misfit(reader, format!("the schema of the table `{name}` is no object")),
+                    _ => return misfit(reader, format!("the schema of the table `{name}` is not an object")),
                 });
                 Ok(())
             }
@@ -140,7 +140,7 @@ impl Tables {
     fn records(&mut self, reader: &mut Reader<'_>, table: &Text, said: &Members) -> Read<(Records, Place)> {
         if !stands(reader, Kind::List) {
             read::value(reader)?;
-            return misfit(reader, format!("the records of the table `{table}` are no list"));
+            return misfit(reader, format!("the records of the table `{table}` are not a list"));
         }
         self.places += 1;
         let place = self.places;
@@ -150,7 +150,7 @@ impl Tables {
         reader.items(|reader| {
             if !stands(reader, Kind::Object) {
                 read::value(reader)?;
-                return misfit(reader, format!("a record of the table `{table}` is no object"));
+                return misfit(reader, format!("a record of the table `{table}` is not an object"));
             }
             let record = read::record(reader)?;
             let Some(ahead) = &self.ahead else {

@@ -1,4 +1,4 @@
-//! Names as one segment of a key: what a key cannot hold is percent-encoded, and nothing else is.
+//! Names as segments of a key: only what a key cannot contain is percent-encoded.
 
 use percent_encoding::{percent_decode_str, percent_encode_byte};
 
