@@ -1,6 +1,7 @@
 //! A store in an S3 bucket, of Amazon or a compatible service.
 
 mod body;
+mod bucket;
 mod client;
 mod failure;
 mod lifecycle;
@@ -13,11 +14,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
+use self::bucket::Bucket;
 pub use self::client::{CONNECT_TIMEOUT, Endpoint, REPLY_TIMEOUT};
 use self::failure::{Deed, Place};
 use super::rules;
@@ -39,12 +40,6 @@ const DELETE_KEYS_MAX: usize = 1_000;
 /// would have the owner pay for the mistake until it expires.
 #[derive(Clone, Debug)]
 pub struct S3Store(Arc<Bucket>);
-
-#[derive(Debug)]
-struct Bucket {
-    client: Client,
-    place: Place,
-}
 
 impl S3Store {
     /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. Endpoint, region and

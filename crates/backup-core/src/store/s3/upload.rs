@@ -10,9 +10,10 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
+use super::bucket::Bucket;
+use super::client;
 use super::failure::Deed;
 use super::write::{Attributes, checksum, condition};
-use super::{Bucket, client};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;

@@ -5,8 +5,9 @@ use aws_sdk_s3::types::{ObjectLockMode, StorageClass};
 use base64::Engine as _;
 use bytes::Bytes;
 
+use super::bucket::Bucket;
+use super::client;
 use super::failure::Deed;
-use super::{Bucket, client};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;
