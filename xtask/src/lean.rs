@@ -21,7 +21,8 @@ struct Light {
 const LIGHT: [Light; 5] = [
     Light { name: "python-json", packages_max: 1, lines_max: 1, needs: &[] },
     Light { name: "backup-core", packages_max: 60, lines_max: 60, needs: &[] },
-    Light { name: "dictstore-backup", packages_max: 60, lines_max: 60, needs: &[] },
+    // Four lines are tokio-util's, whose token stops a run.
+    Light { name: "dictstore-backup", packages_max: 60, lines_max: 64, needs: &[] },
     Light { name: "object-backup", packages_max: 120, lines_max: 120, needs: &[] },
     // Compression, digests and TLS are what it is for; zstd, BLAKE3 and AWS-LC are C.
     Light { name: "pg-clone", packages_max: 140, lines_max: 220, needs: &["zstd-sys", "aws-lc-", "blake3 "] },
