@@ -11,8 +11,9 @@ use crate::workspace::{Outcome, Workspace};
 struct Light {
     name: &'static str,
     /// The most packages it may compile beside itself without default features: what the build of an application bears
-    /// without noticing. Not more lines either as cargo draws them.
+    /// without noticing.
     packages_max: usize,
+    /// The most lines of its tree as cargo draws it: a package that stands in several places makes several.
     lines_max: usize,
     /// What it cannot be without, of [`HEAVY`].
     needs: &'static [&'static str],
