@@ -1,9 +1,11 @@
 //! Style as a test: the rules of STYLE.md and ARCHITECTURE.md that a program can check.
 
 mod arrows;
+mod dependencies;
 mod functions;
 mod lexer;
 mod named;
+pub(crate) mod published;
 mod ratchet;
 mod rings;
 mod source;
@@ -29,6 +31,8 @@ const RATCHET: &str = "xtask/ratchet.txt";
 /// Checks everything and prints each fault with its place; any fault fails.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut faults = arrows::faults(&workspace.metadata);
+    faults.extend(dependencies::check(workspace)?);
+    faults.extend(published::faults(&workspace.metadata, Path::exists));
     let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
     let mut named = Named::default();
     let mut rings = Rings::default();

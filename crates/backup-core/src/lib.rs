@@ -26,3 +26,9 @@ pub mod units;
 
 pub use error::{CoreError, FormatError, StoreError};
 pub use failure::{Class, Failure};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -54,3 +54,9 @@ pub use backup_core::run::{self, Run};
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;
 pub use error::{Obstacle, PgError, PgResult, Problem};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -1,9 +1,9 @@
-//! Floating point numbers as Python's `repr` has them: the shortest digits that read back, `1e-07` and not `1e-7`.
+//! Numbers and texts, byte for byte as `json.dumps` writes them.
 
 use std::io::Write as _;
 
-/// Appends `value` as Python writes it into JSON.
-pub(super) fn append(out: &mut Vec<u8>, value: f64) {
+/// Appends a floating point number as `repr` has it: the shortest digits that read back, `1e-07` and not `1e-7`.
+pub fn float(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
         out.extend_from_slice(b"NaN");
         return;
@@ -40,6 +40,62 @@ pub(super) fn append(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(if after.is_empty() { b"0" } else { after });
 }
 
+/// Appends a text in quotes, in ASCII only. `text` is UTF-8 in which a lone surrogate stands as three bytes.
+pub fn text(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
+    if text.iter().all(plain) {
+        out.extend_from_slice(text);
+    } else if let Ok(text) = std::str::from_utf8(text) {
+        text.chars().for_each(|c| character(out, c));
+    } else {
+        surrogates(out, text);
+    }
+    out.push(b'"');
+}
+
+fn character(out: &mut Vec<u8>, c: char) {
+    match c {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        '\u{8}' => out.extend_from_slice(b"\\b"),
+        '\u{c}' => out.extend_from_slice(b"\\f"),
+        ' '..='~' => out.push(c as u8),
+        other => other.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape(out, *unit)),
+    }
+}
+
+/// Text in which surrogates stand as three bytes each.
+fn surrogates(out: &mut Vec<u8>, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(_) => bytes.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        let (before, after) = bytes.split_at(valid);
+        String::from_utf8_lossy(before).chars().for_each(|c| character(out, c));
+        bytes = match after {
+            [first, second, third, rest @ ..] => {
+                let unit = u16::from(first & 0x0F) << 12 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
+                escape(out, unit);
+                rest
+            }
+            _ => &[],
+        };
+    }
+}
+
+fn escape(out: &mut Vec<u8>, unit: u16) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(b"\\u");
+    for shift in [12, 8, 4, 0] {
+        out.push(HEX[usize::from(unit >> shift & 0xF)]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +125,7 @@ mod tests {
             "-1.5e-10",
         ] {
             let mut out = Vec::new();
-            append(&mut out, text.parse().unwrap());
+            float(&mut out, text.parse().unwrap());
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }
