@@ -1,5 +1,6 @@
 //! What every lastgood crate stands on: stores, manifests, the catalogue and retention.
 
+pub mod aws;
 pub mod catalogue;
 pub mod clock;
 #[cfg(feature = "codec")]
@@ -19,6 +20,8 @@ pub mod probe;
 pub mod progress;
 pub mod prune;
 pub mod retention;
+#[cfg(feature = "retry")]
+pub mod retry;
 pub mod secret;
 pub mod source;
 pub mod store;

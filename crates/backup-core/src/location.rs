@@ -1,7 +1,6 @@
 //! Where backups are kept, as users write it: `s3://bucket/prefix`, a path, `file:///path`, `mem:`.
 
 pub mod contents;
-mod credentials;
 mod exposure;
 mod init;
 mod parse;
@@ -13,10 +12,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use contents::{Contents, Layout, Standing};
-pub use credentials::Credentials;
 pub use exposure::{Exposure, shell_word};
 pub use init::{Init, Initialized, init_store};
 
+use crate::aws::Credentials;
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
 use crate::store::memory::MemoryStore;
@@ -89,12 +88,9 @@ impl Location {
 
 #[cfg(feature = "s3")]
 async fn open_s3(bucket: &str, prefix: &str, given: Option<&Credentials>) -> Result<SharedStore, StoreError> {
-    use crate::store::s3::S3Store;
-    // The client's futures are large, and every caller's would be too.
-    Ok(with_retries(match given {
-        Some(given) => Box::pin(S3Store::connect_as(given, bucket, prefix)).await?,
-        None => Box::pin(S3Store::connect(bucket, prefix)).await?,
-    }))
+    // The future is large, and every caller's would be too.
+    let settings = Box::pin(crate::aws::Settings::load(given)).await;
+    Ok(with_retries(crate::store::s3::S3Store::new(&settings, bucket, prefix)?))
 }
 
 #[cfg(not(feature = "s3"))]

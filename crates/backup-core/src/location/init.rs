@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Credentials, Layout, Location, contents, open_s3, with_retries};
+use super::{Layout, Location, contents, open_s3, with_retries};
+use crate::aws::Credentials;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;

@@ -1,7 +1,6 @@
 //! A store in an S3 bucket, Amazon's or one that speaks its language.
 
 mod body;
-mod client;
 mod failure;
 mod lifecycle;
 mod listing;
@@ -14,20 +13,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-pub use self::client::{CONNECT_TIMEOUT, Endpoint, REPLY_TIMEOUT};
-use self::failure::{Deed, Place};
+use self::failure::{Operation, Place};
 use super::rules;
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite, Tag,
     UnfinishedUpload,
 };
+use crate::aws::{Settings, timeouts};
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::location::Credentials;
 
 /// Most keys of one `DeleteObjects` (AWS, "Deleting multiple objects").
 const DELETE_KEYS_MAX: usize = 1_000;
@@ -47,42 +46,31 @@ struct Bucket {
 }
 
 impl S3Store {
-    /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. Endpoint, region and
-    /// credentials come from the usual AWS environment and profile. No request is made.
+    /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. No request is made.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
-    pub async fn connect(bucket: &str, prefix: &str) -> StoreResult<Self> {
+    pub fn new(settings: &Settings, bucket: &str, prefix: &str) -> StoreResult<Self> {
         let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket, None).await, place })))
+        // A dot in the bucket's name breaks the certificate of `bucket.endpoint`.
+        let path_style = settings.names_endpoint_of("S3") || bucket.contains('.');
+        let config = Builder::from(settings.sdk()).force_path_style(path_style).build();
+        Ok(Self(Arc::new(Bucket { client: Client::from_conf(config), place })))
     }
+}
 
-    /// As [`S3Store::connect`], with credentials of the program's own.
-    ///
-    /// # Errors
-    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
-    pub async fn connect_as(credentials: &Credentials, bucket: &str, prefix: &str) -> StoreResult<Self> {
-        let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket, Some(credentials)).await, place })))
-    }
-
-    /// As [`S3Store::connect`], from a server named by the program and not by the environment.
-    ///
-    /// # Errors
-    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
-    pub fn connect_to(endpoint: &Endpoint, bucket: &str, prefix: &str) -> StoreResult<Self> {
-        let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client: client::of_endpoint(endpoint), place })))
-    }
+/// What differs for a request that sends `bytes` bytes.
+fn sending(bytes: usize) -> Builder {
+    aws_sdk_s3::Config::builder().timeout_config(timeouts(bytes))
 }
 
 #[async_trait]
 impl StoreRead for S3Store {
     async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
         let Bucket { client, place } = &*self.0;
-        let deed = Deed::new("s3:GetObject", key.as_str());
+        let operation = Operation::new("s3:GetObject", key.as_str());
         let request = client.head_object().bucket(&place.bucket).key(place.full(key.as_str()));
-        let found = request.send().await.map_err(|error| place.error(&deed, error))?;
+        let found = request.send().await.map_err(|error| place.error(&operation, error))?;
         Ok(ObjectMeta {
             key: key.clone(),
             bytes: found.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
@@ -93,7 +81,7 @@ impl StoreRead for S3Store {
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
         let Bucket { client, place } = &*self.0;
-        let deed = Deed::new("s3:GetObject", key.as_str());
+        let operation = Operation::new("s3:GetObject", key.as_str());
         if let Some(range) = &range {
             rules::check_order(key, range)?;
             if range.is_empty() {
@@ -105,7 +93,7 @@ impl StoreRead for S3Store {
         let wanted = range.as_ref().map(|range| range.end - range.start);
         let header = range.map(|range| format!("bytes={}-{}", range.start, range.end - 1));
         let request = client.get_object().bucket(&place.bucket).key(place.full(key.as_str())).set_range(header);
-        let found = request.send().await.map_err(|error| place.error(&deed, error))?;
+        let found = request.send().await.map_err(|error| place.error(&operation, error))?;
         body::checked(key, wanted, found)
     }
 
@@ -166,14 +154,14 @@ impl Bucket {
         }
         let first = keys.first().map_or("", Key::as_str);
         let request = client.delete_objects().bucket(&place.bucket).delete(batch.build().map_err(invalid)?);
-        let reply = request.send().await.map_err(|error| place.error(&Deed::new(action, first), error))?;
+        let reply = request.send().await.map_err(|error| place.error(&Operation::new(action, first), error))?;
         let outcome = |key: &Key| {
             let full = place.full(key.as_str());
             let failed = reply.errors().iter().find(|failed| failed.key() == Some(&full));
             let result = match failed {
                 None => Ok(()),
                 Some(failed) if failed.code() == Some("NoSuchKey") => Ok(()),
-                Some(failed) => Err(place.key_error(&Deed::new(action, key.as_str()), failed)),
+                Some(failed) => Err(place.key_error(&Operation::new(action, key.as_str()), failed)),
             };
             DeleteOutcome { key: key.clone(), result }
         };
