@@ -162,11 +162,10 @@ impl Root {
 }
 
 fn meta_of(key: &Key, stat: &Stat) -> ObjectMeta {
-    let nanosecond = i32::try_from(stat.st_mtime_nsec).unwrap_or_default();
     ObjectMeta {
         key: key.clone(),
         bytes: u64::try_from(stat.st_size).unwrap_or_default(),
-        modified: Timestamp::new(stat.st_mtime, nanosecond).unwrap_or_default(),
+        modified: publish::modified(stat),
         tag: Some(publish::tag_of(stat)),
     }
 }
@@ -281,6 +280,11 @@ impl StoreWrite for FsStore {
         let (root, of) = (self.root.clone(), key.clone());
         let temp = blocking(move || Temp::create(&root, &of)).await?;
         Ok(Box::new(upload::FileUpload::new(temp, options)))
+    }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        let root = self.root.clone();
+        blocking(move || publish::now(&root)).await
     }
 }
 

@@ -100,6 +100,11 @@ impl<S: StoreWrite> StoreWrite for Limit<S> {
         let inner = self.store.multipart(key, options).await?;
         Ok(Box::new(LimitUpload { inner, permits: self.permits.clone() }))
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        let _permit = self.permit().await;
+        self.store.now().await
+    }
 }
 
 #[derive(Debug)]

@@ -159,6 +159,11 @@ impl<S: StoreWrite> StoreWrite for Observe<S> {
         let inner = self.traffic.end(Verb::Begin, self.store.multipart(key, options).await)?;
         Ok(Box::new(ObserveUpload { inner, traffic: self.traffic.clone() }))
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        self.traffic.begin(Verb::Now, 0);
+        self.traffic.end(Verb::Now, self.store.now().await)
+    }
 }
 
 #[derive(Debug)]

@@ -151,6 +151,10 @@ impl<S: StoreWrite> StoreWrite for Retry<S> {
         let upload = self.again(|| self.store.multipart(key, options)).await?;
         Ok(Box::new(upload::RetryUpload::new(self.clone(), key.clone(), upload)))
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        self.again(|| self.store.now()).await
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! A store in an S3 bucket, Amazon's or one that speaks its language.
 
 mod body;
+mod clock;
 mod failure;
 mod lifecycle;
 mod listing;
@@ -120,6 +121,10 @@ impl StoreWrite for S3Store {
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         rules::check_part_bytes(key, options)?;
         Ok(Box::new(upload::S3Upload::begin(self.0.clone(), key, options).await?))
+    }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        clock::now(&self.0).await
     }
 }
 

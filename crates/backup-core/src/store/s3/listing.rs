@@ -21,8 +21,12 @@ const ACTION: &str = "s3:ListBucket";
 
 /// A moment as we write it; the epoch where the server does not tell or what it tells is none.
 pub(super) fn timestamp(time: Option<&DateTime>) -> Timestamp {
-    let moment = time.and_then(|time| Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok());
-    moment.unwrap_or(Timestamp::UNIX_EPOCH)
+    time.and_then(moment).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A moment as we write it.
+pub(super) fn moment(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
 /// A reply that cannot be trusted, as an error: nothing may be deleted because of what it shows, or does not.
