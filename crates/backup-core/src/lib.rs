@@ -12,6 +12,7 @@ pub mod digest;
 pub mod document;
 pub mod error;
 pub mod key;
+pub mod lease;
 pub mod lifecycle;
 pub mod location;
 pub mod manifest;

@@ -1,0 +1,128 @@
+//! A document written under a lease: the store itself refuses whoever was overtaken.
+//!
+//! It bears the generation of the lease it was written under. A new holder writes it anew under its own generation before it
+//! reads it, so that a replacement by somebody who was overtaken, however late it arrives, names a version that is gone.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::error::{LeaseError, LeaseResult};
+use super::held::{Lease, conflict};
+use super::versioned::{is_open, versioned};
+use crate::error::{CoreError, FormatError, StoreError};
+use crate::key::Key;
+use crate::store::{PutMode, PutOptions, Tag};
+
+/// Longest document in bytes: it is read and written whole.
+pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The field that is the lease's own.
+const GENERATION: &str = "generation";
+
+/// Times opening begins again because what was read changed meanwhile.
+const ROUNDS_MAX: usize = 8;
+
+/// A JSON object that only the holder of the lease can write.
+#[derive(Debug)]
+pub struct Document<'a> {
+    lease: &'a Lease,
+    key: Key,
+    tag: Tag,
+    fields: Map<String, Value>,
+}
+
+impl Lease {
+    /// Opens the document `key` for this holder alone; it is made, empty, if it is not there.
+    ///
+    /// # Errors
+    /// [`LeaseError::Lost`], also if a later holder opened it; [`FormatError::Invalid`] if it is no such document; what the
+    /// store says.
+    pub async fn document(&self, key: &Key) -> LeaseResult<Document<'_>> {
+        for _ in 0..ROUNDS_MAX {
+            let found = versioned(&*self.store, key, DOCUMENT_BYTES_MAX).await?;
+            let (mode, fields) = match found {
+                None => (PutMode::Create, Map::new()),
+                Some((tag, bytes)) => {
+                    let (generation, fields) = parse(key, &bytes)?;
+                    self.not_overtaken(key, generation)?;
+                    if generation == self.generation {
+                        return Ok(Document { lease: self, key: key.clone(), tag, fields });
+                    }
+                    (PutMode::IfMatch(tag), fields)
+                }
+            };
+            match self.write(key, &fields, mode).await {
+                Ok(tag) => return Ok(Document { lease: self, key: key.clone(), tag, fields }),
+                // Changed meanwhile, as by a holder before us whose request was late: it is looked at again.
+                Err(LeaseError::Core(CoreError::Store(StoreError::Precondition { .. }))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(conflict(key))
+    }
+
+    fn not_overtaken(&self, key: &Key, generation: u64) -> LeaseResult<()> {
+        if generation <= self.generation {
+            return Ok(());
+        }
+        Err(self.lose(format!("generation {generation} has written `{key}`")))
+    }
+
+    /// Writes the document and returns its version; [`StoreError::Precondition`] if `mode` did not allow it.
+    async fn write(&self, key: &Key, fields: &Map<String, Value>, mode: PutMode) -> LeaseResult<Tag> {
+        let mut fields = fields.clone();
+        fields.insert(GENERATION.to_owned(), self.generation.into());
+        let body = Bytes::from(Value::Object(fields).to_string());
+        if body.len() > DOCUMENT_BYTES_MAX {
+            let what = format!("`{key}` would have {} bytes; it may have {DOCUMENT_BYTES_MAX}", body.len());
+            return Err(StoreError::Invalid { what }.into());
+        }
+        // The last moment: what follows, only the store can refuse.
+        self.check()?;
+        let unclear = match self.store.put(key, body.clone(), &PutOptions::new(mode)).await {
+            Ok(()) => None,
+            Err(error) if is_open(&error) => Some(error),
+            Err(error) => return Err(error.into()),
+        };
+        let found = versioned(&*self.store, key, DOCUMENT_BYTES_MAX).await?;
+        self.check()?;
+        if let Some((tag, bytes)) = found {
+            if bytes == body {
+                return Ok(tag);
+            }
+            self.not_overtaken(key, parse(key, &bytes)?.0)?;
+        }
+        match unclear {
+            Some(error) if error.is_ambiguous() => Err(error.into()),
+            _ => Err(conflict(key)),
+        }
+    }
+}
+
+impl Document<'_> {
+    /// What it says.
+    #[must_use]
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
+    /// Replaces what it says. A field `generation` is the lease's own and is left out.
+    ///
+    /// # Errors
+    /// [`LeaseError::Lost`]: a later holder's document is untouched; [`StoreError::Precondition`] if somebody wrote it
+    /// without the lease; what the store says, after which it may have been written.
+    pub async fn write(&mut self, mut fields: Map<String, Value>) -> LeaseResult<()> {
+        fields.remove(GENERATION);
+        self.tag = self.lease.write(&self.key, &fields, PutMode::IfMatch(self.tag.clone())).await?;
+        self.fields = fields;
+        Ok(())
+    }
+}
+
+/// The generation it was written under, and what it says.
+fn parse(key: &Key, bytes: &[u8]) -> Result<(u64, Map<String, Value>), FormatError> {
+    let invalid = |what: &str| FormatError::Invalid { key: key.to_string(), what: what.to_owned() };
+    let mut fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
+    let generation = fields.remove(GENERATION).and_then(|generation| generation.as_u64());
+    Ok((generation.ok_or_else(|| invalid("there is no number `generation`"))?, fields))
+}
