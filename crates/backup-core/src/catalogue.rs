@@ -1,4 +1,4 @@
-//! Finds, reads and publishes manifests. Knows no kinds: whatever has a manifest is a backup.
+//! Finds, reads and publishes manifests. It knows no kinds: whatever has a manifest is a backup.
 //!
 //! # Finding
 //! The location is walked as a tree, several requests at a time. A folder with a `manifest.json` is a backup and is not

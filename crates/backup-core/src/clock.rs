@@ -1,4 +1,4 @@
-//! The time, as something that can be replaced.
+//! A clock that tests can replace.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Errors as miette shows them. What they say is in their `error_code()` and `remedy()`, for those who do without miette.
+//! Errors as miette diagnostics; the texts are in `error_code()` and `remedy()`, which work without miette.
 
 #[doc(hidden)]
 pub use miette;

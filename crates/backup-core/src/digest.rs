@@ -1,4 +1,4 @@
-//! SHA-256 digests, as manifests and stores speak them.
+//! SHA-256 digests, in the forms of manifests and stores.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Small stored documents, read whole and never beyond a bound.
+//! Small stored documents, read whole up to a limit.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::error::{FormatError, StoreError};
 use crate::key::Key;
 use crate::store::{StoreRead, StoreResult};
+use crate::units;
 
 /// Reads the object `key`, which may have up to `bytes_max` bytes.
 ///
@@ -19,7 +20,7 @@ pub async fn read(store: &dyn StoreRead, key: &Key, bytes_max: usize) -> StoreRe
         if whole.len() + chunk.len() > bytes_max {
             return Err(StoreError::Damaged {
                 key: key.to_string(),
-                what: format!("it has more than the {bytes_max} bytes such a document may have"),
+                what: format!("it is larger than {}, the limit for such documents", units::bytes(bytes_max as u64)),
             });
         }
         whole.extend_from_slice(&chunk);
@@ -35,7 +36,7 @@ pub(crate) fn parse(key: &Key, bytes: &[u8], supported: u64) -> Result<Value, Fo
     let invalid = |what: String| FormatError::Invalid { key: key.to_string(), what };
     let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
     match value.get("format").and_then(Value::as_u64) {
-        None => Err(invalid("there is no `format` number".to_owned())),
+        None => Err(invalid("the `format` number is missing".to_owned())),
         Some(found) if found > supported => Err(FormatError::Newer { key: key.to_string(), found, supported }),
         Some(_) => Ok(value),
     }

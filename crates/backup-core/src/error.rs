@@ -1,6 +1,8 @@
-//! What can go wrong with a store, a format or a backup; each variant is a decision for the caller.
+//! Errors of stores, formats and backups; callers decide by the variant.
 
 use crate::key::Key;
+use crate::run::Cancelled;
+use crate::units;
 
 /// The source of an error, kept for its chain of causes.
 pub type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -50,7 +52,7 @@ pub enum StoreError {
         source: Cause,
     },
     /// No usable credentials.
-    #[error("the store does not accept the credentials")]
+    #[error("the store rejected the credentials")]
     Unauthenticated {
         /// What the store said.
         #[source]
@@ -67,7 +69,7 @@ pub enum StoreError {
         help: String,
     },
     /// The bucket or folder is there, and nobody made it a location: see [`crate::location::Location::init`].
-    #[error("`{location}` is no location of backups: {what}")]
+    #[error("`{location}` is not a backup location: {what}")]
     NotInitialized {
         /// The location, as the user wrote it.
         location: String,
@@ -77,7 +79,7 @@ pub enum StoreError {
         help: String,
     },
     /// The bucket or folder holds something else, so that it is not made a location.
-    #[error("`{location}` is not made a location of backups: {what}")]
+    #[error("cannot create a backup location at `{location}`: {what}")]
     Occupied {
         /// The location, as the user wrote it.
         location: String,
@@ -87,7 +89,7 @@ pub enum StoreError {
         help: String,
     },
     /// The store asks to slow down, or failed in a way that may pass: 429, 500, 502, 503, 504.
-    #[error("the store is busy or failing for now ({action} `{key}`)")]
+    #[error("the store is temporarily busy or failing ({action} `{key}`)")]
     Busy {
         /// The key or prefix acted on.
         key: String,
@@ -109,7 +111,7 @@ pub enum StoreError {
         source: Cause,
     },
     /// The disk or quota is full.
-    #[error("no space left to write {bytes_needed} more bytes of `{key}`")]
+    #[error("no space left to write {} more of `{key}`", units::bytes(*bytes_needed))]
     NoSpace {
         /// The key being written.
         key: String,
@@ -183,8 +185,8 @@ impl StoreError {
     pub fn remedy(&self) -> Option<&str> {
         match self {
             Self::NotAnObject { .. } => Some(
-                "put the file or folder itself there, or name the folder behind a link with `-r`; \
-                 nothing was read or changed through it",
+                "nothing was read or changed through it. Put the file or folder itself there, or use `-r` with the \
+                 folder that a link points to",
             ),
             Self::PermissionDenied { help, .. } => Some(help),
             Self::Unauthenticated { .. } => Some(
@@ -193,7 +195,7 @@ impl StoreError {
             Self::NoLocation { help, .. } | Self::NotInitialized { help, .. } | Self::Occupied { help, .. } => {
                 Some(help)
             }
-            Self::NoSpace { .. } => Some("free space or choose another location with -r; nothing was published"),
+            Self::NoSpace { .. } => Some("nothing was published. Free up space, or choose another location with `-r`"),
             Self::Unsuitable { help, .. } => Some(help),
             _ => None,
         }
@@ -233,7 +235,8 @@ impl StoreError {
             Self::NotFound { key } => Self::Other {
                 key,
                 action: "write".to_owned(),
-                source: "its upload was given up meanwhile, as by a prune whose grace is shorter than this run".into(),
+                source: "its upload was aborted meanwhile, for example by a prune with a grace shorter than this run"
+                    .into(),
             },
             other => other,
         }
@@ -257,7 +260,7 @@ impl StoreError {
 #[non_exhaustive]
 pub enum FormatError {
     /// Written by a newer major format.
-    #[error("`{key}` has format {found}; this version reads up to {supported}")]
+    #[error("`{key}` has format {found}, but this version supports formats up to {supported}")]
     Newer {
         /// The document.
         key: String,
@@ -267,7 +270,7 @@ pub enum FormatError {
         supported: u64,
     },
     /// Its own digest does not match: edited, truncated or damaged.
-    #[error("`{key}` does not have the digest it claims: it was changed after it was written")]
+    #[error("`{key}` does not match its own digest: it was changed after it was written")]
     Digest {
         /// The document.
         key: String,
@@ -297,7 +300,7 @@ impl FormatError {
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         match self {
-            Self::Newer { .. } => Some("it was made by a newer version: upgrade lastgood. Nothing was written"),
+            Self::Newer { .. } => Some("nothing was written. A newer version wrote it: upgrade lastgood"),
             Self::Digest { .. } => Some("restore from another backup; `lastgood pg ls` lists them"),
             _ => None,
         }
@@ -318,7 +321,7 @@ pub enum CoreError {
     #[error(transparent)]
     Retention(#[from] crate::retention::RetentionError),
     /// Somebody else published another backup under the same key.
-    #[error("`{key}` was published by `{theirs}` before `{ours}` could; that backup is untouched")]
+    #[error("`{key}` was already published by `{theirs}`; `{ours}` left that backup untouched")]
     Taken {
         /// The manifest's key.
         key: String,
@@ -352,8 +355,14 @@ impl CoreError {
             Self::Store(error) => error.remedy(),
             Self::Format(error) => error.remedy(),
             Self::Retention(error) => error.remedy(),
-            Self::Taken { .. } => Some("let only one of the two run at a time, then run this one again"),
+            Self::Taken { .. } => Some("run only one of the two at a time, then run this one again"),
             _ => None,
         }
+    }
+}
+
+impl From<Cancelled> for CoreError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
     }
 }

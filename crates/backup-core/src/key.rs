@@ -29,7 +29,7 @@ impl Key {
         match fault(&text) {
             None => Ok(Self(text)),
             Some((position, what)) => {
-                Err(StoreError::Invalid { what: format!("the key {text:?} cannot be used: {what} at byte {position}") })
+                Err(StoreError::Invalid { what: format!("invalid key {text:?}: {what} at byte {position}") })
             }
         }
     }

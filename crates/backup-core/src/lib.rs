@@ -1,4 +1,4 @@
-//! What every lastgood crate stands on: stores, manifests, the catalogue and retention.
+//! What all lastgood crates share: stores, manifests, the catalogue and retention.
 
 pub mod aws;
 pub mod catalogue;
@@ -23,8 +23,10 @@ pub mod prune;
 pub mod retention;
 #[cfg(feature = "retry")]
 pub mod retry;
+pub mod run;
 pub mod secret;
 pub mod source;
 pub mod store;
+pub mod units;
 
 pub use error::{CoreError, FormatError, StoreError};

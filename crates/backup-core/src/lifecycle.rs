@@ -1,4 +1,4 @@
-//! What a bucket does with objects by itself as they age: rules, and the document that sets them.
+//! Lifecycle rules, by which a bucket itself expires or moves objects, and the document that sets them.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! Where backups are kept, as users write it: `s3://bucket/prefix`, a path, `file:///path`, `mem:`.
 
+mod access;
 pub mod contents;
 mod exposure;
 mod init;
@@ -11,11 +12,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use access::Access;
 pub use contents::{Contents, Layout, Standing};
 pub use exposure::{Exposure, shell_word};
 pub use init::{Init, Initialized, init_store};
 
-use crate::aws::Credentials;
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
 use crate::store::memory::MemoryStore;
@@ -55,24 +56,21 @@ impl Location {
     /// # Errors
     /// [`StoreError::NoLocation`] if the folder does not exist; what the store says when it cannot be set up.
     pub async fn open(&self) -> Result<SharedStore, StoreError> {
-        match self {
-            Self::S3 { bucket, prefix } => open_s3(bucket, prefix, None).await,
-            Self::File(path) => Ok(with_retries(FsStore::open(path)?)),
-            Self::Memory => Ok(with_retries(MemoryStore::new())),
-        }
+        self.open_with(&access::PLAIN).await
     }
 
-    /// As [`Location::open`], with credentials of the program's own; endpoint and region come from the environment all the
-    /// same.
+    /// As [`Location::open`], with credentials of the program's own or with somebody who hears of what is tried again.
     ///
     /// # Errors
-    /// As [`Location::open`]; [`StoreError::Invalid`] for a location that takes no credentials.
-    pub async fn open_as(&self, credentials: &Credentials) -> Result<SharedStore, StoreError> {
+    /// As [`Location::open`]; [`StoreError::Invalid`] for credentials and a location that takes none.
+    pub async fn open_with(&self, access: &Access) -> Result<SharedStore, StoreError> {
         match self {
-            Self::S3 { bucket, prefix } => open_s3(bucket, prefix, Some(credentials)).await,
-            Self::File(_) | Self::Memory => {
+            Self::S3 { bucket, prefix } => open_s3(bucket, prefix, access).await,
+            Self::File(_) | Self::Memory if access.credentials.is_some() => {
                 Err(StoreError::Invalid { what: format!("`{self}` takes no credentials: only `s3://…` does") })
             }
+            Self::File(path) => Ok(wrapped(FsStore::open(path)?, access)),
+            Self::Memory => Ok(wrapped(MemoryStore::new(), access)),
         }
     }
 
@@ -87,28 +85,34 @@ impl Location {
 }
 
 #[cfg(feature = "s3")]
-async fn open_s3(bucket: &str, prefix: &str, given: Option<&Credentials>) -> Result<SharedStore, StoreError> {
+async fn open_s3(bucket: &str, prefix: &str, access: &Access) -> Result<SharedStore, StoreError> {
     // The future is large, and every caller's would be too.
-    let settings = Box::pin(crate::aws::Settings::load(given)).await;
-    Ok(with_retries(crate::store::s3::S3Store::new(&settings, bucket, prefix)?))
+    let settings = Box::pin(crate::aws::Settings::load(access.credentials.as_ref())).await;
+    Ok(wrapped(crate::store::s3::S3Store::new(&settings, bucket, prefix)?, access))
 }
 
 #[cfg(not(feature = "s3"))]
-async fn open_s3(bucket: &str, prefix: &str, _given: Option<&Credentials>) -> Result<SharedStore, StoreError> {
+async fn open_s3(bucket: &str, prefix: &str, _access: &Access) -> Result<SharedStore, StoreError> {
     Err(StoreError::Unsuitable {
         what: format!("this build cannot open `s3://{bucket}/{prefix}`: it has no S3 client"),
-        help: "build backup-core with its feature `s3`, or name a folder".to_owned(),
+        help: "build backup-core with its feature `s3`, or use a folder".to_owned(),
     })
 }
 
+/// The store with everything that stands between it and its users.
 #[cfg(not(feature = "retry"))]
-fn with_retries(store: impl Store) -> SharedStore {
+fn wrapped(store: impl Store, _access: &Access) -> SharedStore {
     Arc::new(store)
 }
 
+/// The store with everything that stands between it and its users.
 #[cfg(feature = "retry")]
-fn with_retries(store: impl Store) -> SharedStore {
-    Arc::new(Retry::new(store, RetryPolicy::default()))
+fn wrapped(store: impl Store, access: &Access) -> SharedStore {
+    let retry = Retry::new(store, RetryPolicy::default());
+    Arc::new(match &access.progress {
+        Some(progress) => retry.with_progress(Arc::clone(progress)),
+        None => retry,
+    })
 }
 
 impl FromStr for Location {

@@ -248,7 +248,7 @@ impl<D: DeserializeOwned> Manifest<D> {
         let mut document: Value = serde_json::from_slice(bytes).map_err(invalid)?;
         let format = document.get("format").and_then(Value::as_u64).ok_or_else(|| FormatError::Invalid {
             key: key.to_string(),
-            what: "there is no `format` number".to_owned(),
+            what: "the `format` number is missing".to_owned(),
         })?;
         if format > FORMAT {
             return Err(FormatError::Newer { key: key.to_string(), found: format, supported: FORMAT });

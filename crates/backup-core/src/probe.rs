@@ -1,4 +1,4 @@
-//! Proves that a store publishes atomically before anything is written to it.
+//! Checks that a store supports conditional writes before anything is written to it.
 //!
 //! The proof is a marker at the location's root. Whoever makes the location creates it, tries to create it again and must
 //! be refused, and then notes in it that the store passed. Every later run reads the marker: one request. Where there is
@@ -68,7 +68,8 @@ pub fn unmarked(store: &(impl StoreRead + ?Sized)) -> StoreError {
     StoreError::NotInitialized {
         location: store.describe(),
         what: format!("it has no `{MARKER_KEY}`"),
-        help: "name another location with `-r`, or make this one with `lastgood init`; nothing was written".to_owned(),
+        help: "nothing was written. Choose another location with `-r`, or create this one with `lastgood init`"
+            .to_owned(),
     }
 }
 
@@ -104,12 +105,13 @@ async fn prove(store: &dyn StoreWrite, key: &Key, marker: &Marker) -> Result<Mar
         Ok(()) => {
             return Err(StoreError::Unsuitable {
                 what: format!(
-                    "`{}` cannot publish atomically: it created `{key}` a second time where it had to refuse",
+                    "`{}` does not support conditional writes: it created `{key}` a second time instead of refusing",
                     store.describe()
                 ),
-                help: "use a store with conditional writes (`If-None-Match: *`), such as Amazon S3, or a folder; \
-                       no backup was written"
-                    .to_owned(),
+                help:
+                    "no backup was written. Use a store with conditional writes (`If-None-Match: *`), such as Amazon \
+                       S3, or a folder"
+                        .to_owned(),
             }
             .into());
         }

@@ -1,4 +1,4 @@
-//! Events of a run, for whoever shows them: no terminal here.
+//! Progress events of a run, for the caller to display.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +30,20 @@ pub enum Event {
         bytes: u64,
         /// Things finished.
         items: u64,
+    },
+    /// A request of the location failed for now and is tried again. Told now and then for each kind of request, and not for
+    /// every request of a location that is slow for all of them.
+    Retry {
+        /// The kind of request, in the store's own words: an IAM action such as `s3:PutObject`, or a file operation.
+        request: String,
+        /// The key or prefix of one such request.
+        key: String,
+        /// Why it failed.
+        why: String,
+        /// Which attempt follows; the first was 1.
+        attempt: usize,
+        /// After how many it is given up.
+        attempts_max: usize,
     },
     /// A line that a program of the user's printed, without secrets.
     Output {

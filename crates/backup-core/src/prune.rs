@@ -1,4 +1,4 @@
-//! Removes what retention gave up, and what interrupted runs left, while others read and write.
+//! Deletes backups that retention does not keep, and leftovers of interrupted runs, while others read and write.
 //!
 //! # Removing a backup
 //! 1. A tombstone beside the manifest says what is about to go.

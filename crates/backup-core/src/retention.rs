@@ -140,10 +140,10 @@ impl RetentionPlan {
 #[non_exhaustive]
 pub enum RetentionError {
     /// The policy has no rule, or only rules that keep nothing.
-    #[error("no retention rule was given, so that every backup but the last would go; nothing was deleted")]
+    #[error("no retention rule was given; nothing was deleted")]
     NoRule,
     /// A rule makes no sense.
-    #[error("the retention rule `{rule}` cannot be used: {what}; nothing was deleted")]
+    #[error("invalid retention rule `{rule}`: {what}; nothing was deleted")]
     Invalid {
         /// The rule.
         rule: String,
@@ -173,8 +173,10 @@ impl RetentionError {
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         match self {
-            Self::NoRule => Some("name what to keep, such as `--keep-daily 7 --keep-weekly 4`; `-n` shows the plan"),
-            Self::DuplicateId { .. } => Some("look at both with `lastgood pg show` and remove the copy"),
+            Self::NoRule => {
+                Some("say what to keep, such as `--keep-daily 7 --keep-weekly 4`, and check the plan with `-n`")
+            }
+            Self::DuplicateId { .. } => Some("compare both with `lastgood pg show`, and remove the copy"),
             _ => None,
         }
     }
@@ -215,7 +217,7 @@ fn warnings(candidates: &[Candidate], decisions: &[Decision]) -> Vec<String> {
     let future: Vec<&str> = decisions.iter().filter(|decision| decision.future).map(|d| d.id.as_str()).collect();
     if let Some(first) = future.first() {
         warnings.push(format!(
-            "{} of the backups are dated in the future (`{first}`): they are kept and not counted; check the clocks",
+            "{} of the backups are dated in the future (`{first}`): they are kept, and no rule counts them. Check the clocks",
             future.len()
         ));
     }
@@ -223,7 +225,7 @@ fn warnings(candidates: &[Candidate], decisions: &[Decision]) -> Vec<String> {
     for candidate in candidates {
         if let Some(missing) = candidate.needs.iter().find(|need| !known.contains(need.as_str())) {
             warnings.push(format!(
-                "`{}` needs `{missing}`, which is not there: it does not count as a good backup",
+                "`{}` needs `{missing}`, which is missing: it does not count as a good backup",
                 candidate.id
             ));
         }

@@ -65,8 +65,10 @@ impl RetryPolicy {
 pub struct FailedAttempt<'a, E> {
     /// Why it failed.
     pub error: &'a E,
-    /// How many attempts of the operation failed so far, this one included.
-    pub failed: u32,
+    /// How many attempts failed since something last arrived, this one included.
+    pub failed: usize,
+    /// How many there may be.
+    pub attempts_max: usize,
     /// How long until the next one.
     pub delay: Duration,
 }
@@ -103,7 +105,8 @@ where
 pub struct Attempts {
     policy: RetryPolicy,
     delays: Box<dyn Iterator<Item = Duration> + Send + Sync>,
-    failed: u32,
+    /// Attempts that failed since something last arrived.
+    failed: usize,
 }
 
 impl Attempts {
@@ -124,8 +127,9 @@ impl Attempts {
         on_retry: impl FnOnce(&FailedAttempt<'_, E>),
     ) -> Result<(), E> {
         let Some(delay) = self.delays.next() else { return Err(error) };
-        self.failed = self.failed.saturating_add(1);
-        on_retry(&FailedAttempt { error: &error, failed: self.failed, delay });
+        self.failed += 1;
+        let attempts_max = self.policy.attempts_max;
+        on_retry(&FailedAttempt { error: &error, failed: self.failed, attempts_max, delay });
         match select(pin!(cancelled), pin!(tokio::time::sleep(delay))).await {
             Either::Left(_) => Err(error),
             Either::Right(_) => Ok(()),
@@ -135,6 +139,7 @@ impl Attempts {
     /// Something arrived: what fails from here on is a new trouble, with as many attempts as the first.
     pub fn progressed(&mut self) {
         if self.failed > 0 {
+            self.failed = 0;
             self.delays = Box::new(self.policy.delays());
         }
     }

@@ -1,4 +1,4 @@
-//! Strings that must not be shown, and the means to keep them out of texts that are.
+//! Secret strings, and keeping them out of displayed texts.
 
 mod redactor;
 mod url;

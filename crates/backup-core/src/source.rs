@@ -1,4 +1,4 @@
-//! Where a backup comes from, and which backup of a source is meant: decisions. Only [`host()`] asks the machine.
+//! Which source a backup is from, and which backup of a source is meant: decisions. Only [`host()`] does I/O.
 //!
 //! Two servers may each have a database `shop`. What keeps them apart is the [`Identity`] in the manifest: backups of
 //! one name and two identities are two sources. They are never compared, never replace each other, and "the latest" never

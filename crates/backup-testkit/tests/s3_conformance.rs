@@ -224,27 +224,30 @@ async fn c6_a_body_that_ends_early_is_an_error_and_goes_on_when_retried() {
 }
 
 #[derive(Debug, Default)]
-struct Warnings(Mutex<Vec<String>>);
+struct Retries(Mutex<Vec<String>>);
 
-impl Progress for Warnings {
+impl Progress for Retries {
     fn event(&self, event: Event) {
-        if let Event::Warning { message } = event {
-            self.0.lock().unwrap().push(message);
+        if let Event::Retry { request, key, why, attempt, attempts_max } = event {
+            self.0.lock().unwrap().push(format!("{request} {key}: {why} ({attempt} of {attempts_max})"));
         }
     }
 }
 
 #[tokio::test]
-async fn c9_five_times_slow_down_is_a_success_with_one_warning() {
+async fn c9_five_times_slow_down_is_a_success_told_once() {
     let peer = peer();
     peer.faults([Rule::new(Action::Status { status: 503, code: "SlowDown".to_owned() }).times(5)]);
-    let warnings = Arc::new(Warnings::default());
-    let store = Retry::new(plain(&peer), RetryPolicy::default()).with_progress(warnings.clone());
+    let retries = Arc::new(Retries::default());
+    let store = Retry::new(plain(&peer), RetryPolicy::default()).with_progress(retries.clone());
     let begin = Instant::now();
     create(&store, "x", b"mine").await.unwrap();
     assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
     assert_eq!(calls(&peer, "PutObject"), 6, "another layer retries too");
-    assert_eq!(warnings.0.lock().unwrap().len(), 1);
+    let retries = retries.0.lock().unwrap();
+    assert_eq!(retries.len(), 1, "{retries:?}");
+    assert!(retries[0].starts_with("s3:PutObject x: 503 SlowDown"), "{retries:?}");
+    assert!(retries[0].ends_with("(2 of 8)"), "{retries:?}");
 }
 
 #[tokio::test]

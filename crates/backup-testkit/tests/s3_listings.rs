@@ -71,11 +71,11 @@ async fn pages_of_any_size_and_empty_ones_give_everything_once() {
 async fn w8_a_listing_that_is_cut_or_never_ends_is_an_error() {
     let (peer, store) = filled().await;
     for (fault, said) in [
-        (ListingFault::Cut, "more and not where"),
+        (ListingFault::Cut, "more, but not where to continue"),
         (ListingFault::Unsaid, "does not say whether there is more"),
-        (ListingFault::Same, "begins again"),
-        (ListingFault::Round, "begins again"),
-        (ListingFault::Restarts, "begins again"),
+        (ListingFault::Same, "starts again"),
+        (ListingFault::Round, "starts again"),
+        (ListingFault::Restarts, "starts again"),
         (ListingFault::Empty, "were empty"),
     ] {
         peer.clear_faults();
@@ -97,7 +97,7 @@ async fn w8_what_was_not_asked_for_is_an_error_and_no_upload_of_somebody_else_is
     peer.faults([Rule::new(Action::Listing { entries: 100, fault: ListingFault::Unasked })]);
     for kind in ["objects", "children"] {
         let error = listed(&store, kind).await.unwrap_err();
-        assert!(error.to_string().contains("for which nobody asked"), "{kind}: {error}");
+        assert!(error.to_string().contains("which was not requested"), "{kind}: {error}");
     }
     let uploads = store.unfinished("a/").await.unwrap();
     assert_eq!(uploads.iter().map(|upload| upload.key.as_str()).collect::<Vec<_>>(), ["a/b", "a/c"]);

@@ -1,27 +1,27 @@
-//! What can be typed. What it means is decided in `commands`, where a refusal can be worded without repeating secrets.
+//! The command line as typed. `commands` decides what it means, so that errors repeat no secrets.
 
 pub(crate) mod app;
 pub(crate) mod config;
 pub(crate) mod dict;
+mod examples;
+mod footer;
 pub(crate) mod help;
 pub(crate) mod hooks;
 pub(crate) mod pg;
 pub(crate) mod retention;
 pub(crate) mod server;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::env;
 
-/// Back up and restore, so that the last good backup is always there
+/// Back up and restore databases and application data
 #[derive(Debug, Parser)]
 #[command(name = "lastgood", version, max_term_width = 100, arg_required_else_help = true, infer_long_args = false)]
-#[command(
-    after_help = "Exit codes and environment variables: `lastgood reference --out DIR` writes the whole reference"
-)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -33,28 +33,28 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where the backups are: s3://bucket/prefix, a path, or file:///path [default: ./.lastgood]
+    /// Location of the backups: s3://bucket/prefix, a path, or file:///path [default: ./.lastgood]
     #[arg(short, long, global = true, value_name = "LOCATION", env = env::REPO, hide_env_values = true)]
     pub(crate) repo: Option<String>,
-    /// Configuration file [default: ./lastgood.toml, else lastgood/config.toml in $XDG_CONFIG_HOME or ~/.config]
+    /// Configuration file [default: ./lastgood.toml, or lastgood/config.toml in $XDG_CONFIG_HOME or ~/.config]
     #[arg(long, global = true, value_name = "FILE", env = env::CONFIG_FILE, hide_env_values = true)]
     pub(crate) config_file: Option<String>,
-    /// Profile of the configuration file
+    /// Profile of the configuration file to use
     #[arg(short = 'P', long, global = true, value_name = "NAME", env = env::PROFILE, hide_env_values = true)]
     pub(crate) profile: Option<String>,
     /// Print results as one JSON document, and errors and warnings as JSON lines
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print results, warnings and errors only
+    /// Print only results, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Log to standard error; more with -vv and -vvv
+    /// Log to standard error; repeat for more detail (-vv, -vvv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
-    /// Answer yes to questions; replacing a live database still needs its name
+    /// Answer yes to questions; replacing a live database still requires its name
     #[arg(long, global = true)]
     pub(crate) yes: bool,
 }
@@ -62,7 +62,7 @@ pub(crate) struct Global {
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// When writing to a terminal, unless NO_COLOR is set
     Auto,
     /// Always
     Always,
@@ -73,7 +73,7 @@ pub(crate) enum Color {
 /// `-n`, of everything that writes or deletes.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct DryRun {
-    /// Show the plan and change nothing
+    /// Show what would be done, without changing anything
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
 }
@@ -81,7 +81,7 @@ pub(crate) struct DryRun {
 /// `--init`, of what writes the first backup.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Init {
-    /// Make the location if it is not one yet, as `lastgood init` does
+    /// Create the location if it does not exist yet, as `lastgood init` does
     #[arg(long)]
     pub(crate) init: bool,
 }
@@ -90,25 +90,25 @@ pub(crate) struct Init {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // made once a run
 pub(crate) enum Command {
-    /// Dump, restore and look after PostgreSQL databases
+    /// Dump, restore and manage PostgreSQL databases
     #[command(subcommand)]
     Pg(pg::Pg),
-    /// Restore and look after backups of in-memory stores, Python's DictDB included
+    /// Restore and manage backups of in-memory stores, including Python's DictDB
     #[command(subcommand)]
     Dict(dict::Dict),
-    /// Back up and restore an application's records, one tarball a backup
+    /// Back up and restore an application's records, one tarball per backup
     #[command(subcommand)]
     App(app::App),
-    /// Make the location, and prove that it publishes atomically; nothing else makes one
+    /// Create a location and check that its store supports conditional writes
     Init(DryRun),
-    /// Show the settings that count
+    /// Show effective settings
     #[command(subcommand)]
     Config(config::Config),
-    /// Check the location, and the server and its programs if one is named
+    /// Check the location, and a PostgreSQL server and its programs if one is given
     Doctor(Doctor),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions {
-        /// The shell
+        /// Shell to complete for
         shell: Shell,
     },
     /// Write the manual pages
@@ -131,7 +131,7 @@ pub(crate) enum Command {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// Database, connection string or URL whose server is checked too
+    /// Database name, connection string or URL of a server to check as well
     #[arg(value_name = "DATABASE")]
     pub(crate) database: Option<String>,
     #[command(flatten)]
@@ -140,9 +140,18 @@ pub(crate) struct Doctor {
     pub(crate) server: server::ServerArgs,
 }
 
-/// The whole command line as clap knows it, for completions, manual pages and the reference.
+/// The whole command line as clap knows it, with the footers of its help pages.
 pub(crate) fn command() -> clap::Command {
-    Cli::command()
+    footer::attach(Cli::command())
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// What clap says of it, and help that was asked for.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut matches = command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One file per command: what was typed becomes what is meant, a library does it, `render` words the result.
+//! One file per command: interprets the arguments, calls a library, and has `render` word the result.
 
 mod app;
 mod completions;

@@ -1,4 +1,4 @@
-//! Questions to whoever sits at the terminal; where nobody does, the answer must be on the command line.
+//! Questions on a terminal; without one, the answer must be on the command line.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -48,7 +48,7 @@ pub(crate) async fn go_on(what: &str, cancel: &CancellationToken) -> CliResult<(
     if !somebody_is_there() {
         return refused("nothing was changed; `-n` shows the plan, `--yes` confirms it");
     }
-    let answer = ask(&format!("{what}. Go on? [y/N]"), cancel).await?;
+    let answer = ask(&format!("{what}. Continue? [y/N]"), cancel).await?;
     if matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }

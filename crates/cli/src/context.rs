@@ -1,18 +1,19 @@
-//! What every command works with: the options of all, the printer, the run, and the ways to the location and the server.
+//! What every command needs: global options, the printer, the run, and access to the location and the server.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use backup_core::location::contents::standing;
-use backup_core::location::{Init, Initialized, Location, Standing, shell_word};
+use backup_core::location::{Access, Init, Initialized, Location, Standing, shell_word};
 use backup_core::probe::{self, MARKER_KEY};
+use backup_core::run::Run;
 use backup_core::store::SharedStore;
-use pg_clone::{Environment, Origin, Run, Server};
+use pg_clone::{Environment, Origin, Server};
 
 use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
 use crate::config::{Config, Layer, Settings};
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 use crate::location::layouts;
 use crate::render::printer::Printer;
 
@@ -57,13 +58,13 @@ impl Context {
         let store = self.opened(&location).await?;
         match self.or_cancelled(async { Ok(standing(&*store, &layouts()).await?) }).await? {
             Standing::Unmarked(layout) if layout.ours => self.printer.warn(&format!(
-                "`{location}` has {} and no `{MARKER_KEY}`: `lastgood init -r {}` writes it again",
+                "`{location}` has {} but no `{MARKER_KEY}`; run `lastgood init -r {}` to write it again",
                 layout.name,
                 shell_word(&location.to_string())
             )),
             Standing::Unclear => self.printer.warn(&format!(
-                "`{location}` has no `{MARKER_KEY}` and so much in it that not everything was looked at: \
-                 backups may be elsewhere"
+                "`{location}` has no `{MARKER_KEY}`, and too many objects to look at them all: \
+                 the backups may be somewhere else"
             )),
             Standing::Made(_) | Standing::Unmarked(_) => {}
         }
@@ -99,9 +100,9 @@ impl Context {
 
     /// Makes the location.
     pub(crate) async fn init(&self) -> CliResult<Initialized> {
-        let (location, known) = (self.location()?, layouts());
+        let (location, known, access) = (self.location()?, layouts(), self.access());
         self.warn_if_exposed(&location);
-        let init = Init { clock: &*self.run.clock, ..Init::new(&known) };
+        let init = Init { clock: &*self.run.clock, access: &access, ..Init::new(&known) };
         let made = self.or_cancelled(async { Ok(location.init(&init).await?) }).await?;
         self.remember(&made.store);
         Ok(made)
@@ -109,16 +110,22 @@ impl Context {
 
     /// Refuses what [`Context::init`] refuses, and makes nothing.
     pub(crate) async fn before_init(&self) -> CliResult<Option<SharedStore>> {
-        let (location, known) = (self.location()?, layouts());
+        let (location, known, access) = (self.location()?, layouts(), self.access());
         self.warn_if_exposed(&location);
-        self.or_cancelled(async { Ok(location.before_init(&Init::new(&known)).await?) }).await
+        let init = Init { access: &access, ..Init::new(&known) };
+        self.or_cancelled(async { Ok(location.before_init(&init).await?) }).await
     }
 
     async fn opened(&self, location: &Location) -> CliResult<SharedStore> {
         self.warn_if_exposed(location);
-        let store = location.open().await?;
+        let store = location.open_with(&self.access()).await?;
         self.remember(&store);
         Ok(store)
+    }
+
+    /// How locations are opened.
+    pub(crate) fn access(&self) -> Access {
+        Access::new().progress(Arc::clone(&self.run.progress))
     }
 
     fn remember(&self, store: &SharedStore) {
@@ -146,11 +153,7 @@ impl Context {
 
     /// Runs `work` until it ends or a signal comes. For reading: nothing is left to clear up.
     pub(crate) async fn or_cancelled<T>(&self, work: impl Future<Output = CliResult<T>>) -> CliResult<T> {
-        tokio::select! {
-            biased;
-            () = self.run.cancel.cancelled() => Err(CliError::Interrupted),
-            result = work => result,
-        }
+        self.run.or_cancelled(work).await
     }
 
     /// The server, and the database if one is named by `target`, the environment or the configuration file.

@@ -1,5 +1,4 @@
-//! Every environment variable lastgood reads, once, but for libpq's, which `pg_clone::adapters::libpq` has: the code takes the names
-//! from here, and so does the documentation.
+//! Every environment variable that lastgood reads, for code and documentation; `pg_clone::adapters::libpq` has those of libpq.
 
 /// A variable and what it does.
 pub(crate) struct Variable {
@@ -57,42 +56,48 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(
         Group::Lastgood,
         REPO,
-        "Location of the backups, as `-r` takes it. Default: `./.lastgood`. `lastgood init` makes it.",
+        "Location of the backups, as for `-r`. Default: `./.lastgood`. Created by `lastgood init`.",
     ),
     variable(
         Group::Lastgood,
         HOST,
-        "Name of this machine in backups of its files, folders and stores, instead of the one the system has. Backups of two names are never taken for each other: set it in containers, whose names change with every start.",
+        "Name of this machine in backups of its files, folders and in-memory stores, instead of its host name. \
+         Machines with different names are different sources: set it in containers, whose host names change at every \
+         start.",
     ),
-    variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as `--pg-bin` takes it."),
+    variable(Group::Lastgood, PG_BIN, "Folder of `pg_dump` and `pg_restore`, as for `--pg-bin`."),
     variable(
         Group::Lastgood,
         CONFIG_FILE,
-        "Configuration file, as `--config-file` takes it. Default: `./lastgood.toml`, else `$XDG_CONFIG_HOME/lastgood/config.toml`.",
+        "Configuration file, as for `--config-file`. Default: `./lastgood.toml`, or \
+         `$XDG_CONFIG_HOME/lastgood/config.toml`.",
     ),
-    variable(Group::Lastgood, PROFILE, "Profile of the configuration file, as `-P` takes it."),
+    variable(Group::Lastgood, PROFILE, "Profile of the configuration file, as for `-P`."),
     variable(
         Group::Lastgood,
         ALLOW_RESTORE,
-        "`false`: nothing is restored, replaced or dropped, whatever options say (exit code 15). `true` does not override a configuration file that forbids it.",
+        "With `false`, nothing is restored, replaced or dropped, whatever the options say (exit code 15). `true` does \
+         not override a configuration file that forbids it.",
     ),
-    variable(Group::Lastgood, "XDG_CONFIG_HOME", "Folder of `lastgood/config.toml`. Default: `~/.config`."),
+    variable(Group::Lastgood, "XDG_CONFIG_HOME", "Folder that contains `lastgood/config.toml`. Default: `~/.config`."),
     variable(
         Group::Lastgood,
         PROGRESS,
-        "`auto` (a bar on a terminal, a line every 30 s elsewhere), `never`, or `json` (every event as a JSON line on standard error).",
+        "`auto` (a bar on a terminal, a line every 30 s elsewhere), `never`, or `json` (every event as a JSON line on \
+         standard error).",
     ),
-    variable(Group::Lastgood, LOG, "Log filter such as `pg_clone=debug`; overrides `-v`. Logs go to standard error."),
-    variable(Group::Lastgood, "NO_COLOR", "No colour, if set. `--color` overrides it."),
+    variable(Group::Lastgood, LOG, "Log filter, such as `pg_clone=debug`; overrides `-v`. Logs go to standard error."),
+    variable(Group::Lastgood, "NO_COLOR", "Disables colour if set. `--color` overrides it."),
     variable(
         Group::Postgres,
         "LASTGOOD_PG_URL",
-        "Connection URL or string of the server; may hold a password. Used before `DATABASE_URL`.",
+        "Connection URL or string of the server; may contain a password. Takes precedence over `DATABASE_URL`.",
     ),
     variable(
         Group::Postgres,
         "DATABASE_URL",
-        "Connection URL of the server, where `LASTGOOD_PG_URL` is not set; parameters of an application's framework are passed over. A URL of another kind of database is refused.",
+        "Connection URL of the server, if `LASTGOOD_PG_URL` is not set; parameters of application frameworks are \
+         ignored. A URL of another kind of database is refused.",
     ),
     variable(Group::Aws, "AWS_PROFILE", "Profile of the AWS configuration files."),
     variable(Group::Aws, "AWS_REGION", "Region of the bucket."),
@@ -100,16 +105,18 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(Group::Aws, "AWS_SECRET_ACCESS_KEY", "Secret key."),
     variable(Group::Aws, "AWS_SESSION_TOKEN", "Session token of temporary credentials."),
     variable(Group::Aws, "AWS_ENDPOINT_URL_S3", "Endpoint of an S3-compatible store."),
-    variable(Group::Aws, "AWS_ENDPOINT_URL", "Endpoint of all services, where `AWS_ENDPOINT_URL_S3` is not set."),
+    variable(Group::Aws, "AWS_ENDPOINT_URL", "Endpoint of all services, if `AWS_ENDPOINT_URL_S3` is not set."),
     variable(
         Group::Testing,
         CRASH_AT,
-        "`STEP` or `STEP#N`: the process kills itself with SIGKILL when that step begins (for the N-th time). For the acceptance tests only.",
+        "`STEP` or `STEP#N`: the process kills itself with SIGKILL when that step begins (for the Nth time). For \
+         acceptance tests only.",
     ),
     variable(
         Group::Testing,
         PAUSE_AT,
-        "`STEP`: the run writes the step's name to the file of `LASTGOOD_PAUSE_FILE` and waits there until that file is gone. For the acceptance tests only.",
+        "`STEP`: the run writes the step's name to the file `LASTGOOD_PAUSE_FILE` and waits until that file is \
+         deleted. For acceptance tests only.",
     ),
     variable(Group::Testing, PAUSE_FILE, "See `LASTGOOD_PAUSE_AT`."),
 ];

@@ -1,5 +1,6 @@
-//! What can go wrong in a command, beside what the libraries report.
+//! Errors of commands, in addition to those of the libraries.
 
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 use dictstore_backup::DictError;
 use object_backup::ObjectError;
@@ -55,11 +56,11 @@ pub(crate) enum CliError {
         #[help]
         help: String,
     },
-    /// Standard output or a file of documentation cannot be written.
-    #[error("cannot write {target}")]
+    /// Standard output or a file of documentation cannot be written, or something cannot be started.
+    #[error("cannot {action}")]
     #[diagnostic(code("cli::output"))]
     Output {
-        target: String,
+        action: String,
         #[source]
         source: std::io::Error,
     },
@@ -78,6 +79,12 @@ impl From<StoreError> for CliError {
 impl From<FormatError> for CliError {
     fn from(error: FormatError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for CliError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

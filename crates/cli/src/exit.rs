@@ -1,4 +1,4 @@
-//! Every exit code, and which error gets which: one table, printed into the documentation.
+//! Every exit code, and which error gets which: one table, also for help texts and documentation.
 
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -33,23 +33,23 @@ pub(crate) enum Exit {
 
 /// The table: code and meaning, in order.
 pub(crate) const TABLE: &[(Exit, &str)] = &[
-    (Exit::Ok, "done"),
+    (Exit::Ok, "success"),
     (Exit::Failed, "failed; the error says what is still safe"),
-    (Exit::Usage, "the command line or a setting cannot be used"),
-    (Exit::Partial, "done in part: the output names what is missing"),
-    (Exit::NoLocation, "there is no location of backups of that name, or something else is there"),
-    (Exit::Held, "somebody else holds the lease or lock"),
-    (Exit::Key, "the location does not accept the credentials or the key"),
-    (Exit::Integrity, "what is stored or restored is not what was backed up"),
-    (Exit::RetentionRefused, "retention refused: no rule, or the last good backup would go"),
-    (Exit::Confirmation, "a confirmation is needed, or restoring is forbidden here"),
-    (Exit::NewerFormat, "made by a newer version of lastgood"),
-    (Exit::Stale, "the newest backup is too old, or there is none (reserved)"),
-    (Exit::Unreachable, "the server or the location cannot be reached, or was lost on the way"),
+    (Exit::Usage, "invalid command line or setting"),
+    (Exit::Partial, "partly done; the output names what is missing"),
+    (Exit::NoLocation, "the location does not exist, or something else is there"),
+    (Exit::Held, "another run holds the lock"),
+    (Exit::Key, "the location rejects the credentials or the key"),
+    (Exit::Integrity, "damage: stored or restored data differs from what was backed up"),
+    (Exit::RetentionRefused, "no retention rule was given, or the last good backup would be deleted"),
+    (Exit::Confirmation, "confirmation required, or restoring is forbidden here"),
+    (Exit::NewerFormat, "written by a newer version of lastgood"),
+    (Exit::Stale, "the newest backup is too old or missing (reserved)"),
+    (Exit::Unreachable, "the server or the location cannot be reached, or the connection was lost"),
     (Exit::Tool, "an external program such as `pg_dump`, or a hook, failed or is missing"),
     (Exit::RestoreTest, "a restore test failed (reserved)"),
     (Exit::Interrupted, "interrupted by SIGINT, after clean-up"),
-    (Exit::Terminated, "ended by SIGTERM, after clean-up"),
+    (Exit::Terminated, "terminated by SIGTERM, after clean-up"),
 ];
 
 impl Exit {
@@ -97,6 +97,7 @@ fn of_dict(error: &DictError) -> Exit {
         DictError::Damaged { .. } | DictError::Refused { .. } | DictError::Gap { .. } => Exit::Integrity,
         DictError::Usage { .. } | DictError::Source { .. } => Exit::Usage,
         DictError::Empty { .. } => Exit::Confirmation,
+        DictError::Interrupted => Exit::Interrupted,
         // NoBackup, Encode, Io, Schema, and whatever is added later.
         _ => Exit::Failed,
     }

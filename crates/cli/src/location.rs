@@ -1,4 +1,4 @@
-//! Which backups a location may hold, and what to say when the one that was named is none.
+//! Which backups a location may contain, and how to explain that a given name is not a location.
 
 mod near;
 
@@ -83,9 +83,9 @@ fn store_error(error: &CliError) -> Option<&StoreError> {
 fn named(context: &Context, location: &str) -> String {
     let ours = context.location().is_ok_and(|ours| ours.to_string() == location);
     match context.settings.layer().repo.as_ref().filter(|_| ours).map(|repo| &repo.origin) {
-        None | Some(Origin::Default) if ours => "nothing names a location, so that it is the default".to_owned(),
-        None | Some(Origin::Default) => "the command line names it".to_owned(),
-        Some(origin) => format!("`{origin}` names it"),
+        None | Some(Origin::Default) if ours => "no location was given, and this is the default".to_owned(),
+        None | Some(Origin::Default) => "it was given on the command line".to_owned(),
+        Some(origin) => format!("it was given by `{origin}`"),
     }
 }
 
@@ -97,10 +97,10 @@ async fn contents(place: &Location) -> Option<Contents> {
 /// What is there instead of a location.
 fn what(place: &Location, contents: &Contents) -> String {
     match (contents, place) {
-        (Contents { known: Some(layout), .. }, _) => format!("it holds {} and no `{MARKER_KEY}`", layout.name),
+        (Contents { known: Some(layout), .. }, _) => format!("it holds {} but no `{MARKER_KEY}`", layout.name),
         (Contents { foreign: Some(foreign), .. }, _) => format!("it holds {foreign}"),
         (_, Location::S3 { bucket, prefix }) if prefix.is_empty() => format!("the bucket `{bucket}` is empty"),
-        (_, Location::S3 { bucket, .. }) => format!("the bucket `{bucket}` is there and has nothing under this prefix"),
+        (_, Location::S3 { bucket, .. }) => format!("the bucket `{bucket}` exists, but has nothing under this prefix"),
         _ => "the folder is empty".to_owned(),
     }
 }
@@ -110,12 +110,12 @@ fn help(named: &str, location: &str, near: &[String], free: bool) -> String {
     let mut help = named.to_owned();
     if !near.is_empty() {
         let near: Vec<String> = near.iter().map(|near| format!("`{near}`")).collect();
-        help.push_str(&format!("; there is {}", near.join(", ")));
+        help.push_str(&format!("; nearby there is {}", near.join(", ")));
     }
     help.push_str(". ");
     help.push_str(&match free {
-        true => format!("To make it one: `lastgood init -r {}`; nothing was written", shell_word(location)),
-        false => "Name another one with `-r`; nothing was written".to_owned(),
+        true => format!("Nothing was written. To create a location there: `lastgood init -r {}`", shell_word(location)),
+        false => "Nothing was written. Choose another location with `-r`".to_owned(),
     });
     help
 }
@@ -126,14 +126,15 @@ mod tests {
 
     #[test]
     fn the_help_ends_with_a_command_only_where_it_can_succeed() {
-        let free = help("LASTGOOD_REPO names it", "/srv/my backups", &["/srv/backups".to_owned()], true);
+        let free = help("it was given by `LASTGOOD_REPO`", "/srv/my backups", &["/srv/backups".to_owned()], true);
         assert_eq!(
             free,
-            "LASTGOOD_REPO names it; there is `/srv/backups`. To make it one: `lastgood init -r '/srv/my backups'`; \
-             nothing was written"
+            "it was given by `LASTGOOD_REPO`; nearby there is `/srv/backups`. Nothing was written. To create a \
+             location \
+             there: `lastgood init -r '/srv/my backups'`"
         );
-        let taken = help("`-r` names it", "s3://acme/web", &[], false);
-        assert_eq!(taken, "`-r` names it. Name another one with `-r`; nothing was written");
+        let taken = help("it was given by `--repo`", "s3://acme/web", &[], false);
+        assert_eq!(taken, "it was given by `--repo`. Nothing was written. Choose another location with `-r`");
     }
 
     #[test]

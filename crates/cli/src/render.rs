@@ -1,4 +1,4 @@
-//! Words for people and documents for programs; nothing else in this crate writes to a terminal.
+//! Texts for people and documents for programs; nothing else in this crate writes to a terminal.
 
 pub(crate) mod app;
 pub(crate) mod dict;
@@ -6,5 +6,6 @@ pub(crate) mod error;
 pub(crate) mod pg;
 pub(crate) mod printer;
 pub(crate) mod progress;
+pub(crate) mod published;
 pub(crate) mod table;
 pub(crate) mod units;

@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use anstream::ColorChoice;
+use backup_core::run::Run;
 use backup_core::secret::Redactor;
-use clap::Parser;
 use clap::error::ErrorKind;
-use pg_clone::Run;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Cli, Color, Command, help};
@@ -27,7 +26,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
         secrets::register_url(&redactor, &argument.to_string_lossy());
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match args::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, &arguments, json, redactor).code(),
     };
@@ -42,7 +41,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => {
-            let failed = CliError::Output { target: "to the system: no threads can be started".to_owned(), source };
+            let failed = CliError::Output { action: "start threads".to_owned(), source };
             error::report(&printer, &failed, Exit::Failed);
             return Exit::Failed.code();
         }
@@ -55,7 +54,7 @@ async fn execute(cli: Cli, printer: Arc<Printer>) -> Exit {
     let caught = match signal::listen(cancel.clone(), Arc::clone(&printer)) {
         Ok(caught) => caught,
         Err(source) => {
-            let failed = CliError::Output { target: "the signal handlers".to_owned(), source };
+            let failed = CliError::Output { action: "install signal handlers".to_owned(), source };
             error::report(&printer, &failed, Exit::Failed);
             return Exit::Failed;
         }
@@ -106,9 +105,9 @@ fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Red
         if error.kind() == ErrorKind::DisplayHelp
             && let Some(host) = help::mistaken_host(&args::command(), arguments)
         {
-            let what = format!("`-h` prints help here and takes no value, and `{host}` stands behind it");
-            let remedy = "the commands of `lastgood pg` that connect take -h, -p and -U; elsewhere set PGHOST, or write a \
-                          URL. `--help` prints help; nothing was done";
+            let what = format!("here `-h` prints help and takes no value, but it is followed by `{host}`");
+            let remedy = "nothing was done. Commands of `lastgood pg` that connect take -h, -p and -U; elsewhere set PGHOST or use \
+                          a URL. `--help` prints help";
             error::report(&printer, &CliError::usage(what, remedy), Exit::Usage);
             return Exit::Usage;
         }

@@ -1,4 +1,4 @@
-//! Gathers every secret this process can see, so that none of them appears in an error or a log.
+//! Collects every secret that this process can see, so that none appears in an error or a log.
 
 use std::path::PathBuf;
 

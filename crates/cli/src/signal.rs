@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks the run to clear up and end, the second ends it at once.
+//! SIGINT and SIGTERM: the first asks the run to clean up and end, the second ends it at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -44,7 +44,7 @@ pub(crate) fn listen(cancel: CancellationToken, printer: Arc<Printer>) -> std::i
                 pg_clone::hook::kill_running();
                 std::process::exit(exit.code().into());
             }
-            printer.note("interrupted: clearing up; once more ends at once");
+            printer.note("interrupted: cleaning up; a second signal ends the run at once");
             cancel.cancel();
         }
     });

@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use backup_core::catalogue;
-use backup_core::clock::Clock;
 use backup_core::clock::Timestamp;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
@@ -15,10 +14,10 @@ use backup_core::manifest::Uuid;
 use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
 use backup_core::pipeline::{ObjectWriter, Stored, UploadBudget};
 use backup_core::probe;
-use backup_core::progress::SharedProgress;
+use backup_core::run::Run;
 use backup_core::source::{Fall, Identity};
 use backup_core::store::Bytes;
-use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite};
+use backup_core::store::{PutMode, PutOptions, SharedStore, StoreDelete, StoreWrite};
 use backup_core::{CoreError, StoreError};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -85,8 +84,7 @@ pub(crate) struct BackupWriter {
     name: String,
     /// Which store it is.
     identity: Option<Identity>,
-    clock: Arc<dyn Clock>,
-    progress: SharedProgress,
+    run: Run,
     sequence: u64,
     /// Highest time in a name.
     micros: i64,
@@ -101,22 +99,16 @@ impl BackupWriter {
     /// # Errors
     /// What the store says; [`backup_core::StoreError::NotInitialized`] if nobody made it a location;
     /// [`DictError::Source`] if it cannot be told whose place `owner` takes.
-    pub(crate) async fn open(
-        store: SharedStore,
-        name: String,
-        owner: &Owner,
-        clock: Arc<dyn Clock>,
-        progress: SharedProgress,
-    ) -> DictResult<Self> {
+    pub(crate) async fn open(store: SharedStore, name: String, owner: &Owner, run: Run) -> DictResult<Self> {
         probe::require(&*store).await?;
-        let entries = folder::list(&*store).await?;
-        mend(&*store, &entries).await?;
+        let entries = run.or_cancelled(folder::list(&*store)).await?;
+        mend(&*store, &entries, &run).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);
         let sequence = entries.iter().filter_map(folder::Entry::sequence).max().unwrap_or(0);
         let identity = owner.identity(&entries).map_err(|unclear| unclear_error(&*store, unclear, None))?;
         let past = Past::of(&entries, identity.as_ref());
         let uncertain = HashSet::new();
-        Ok(Self { store, name, identity, clock, progress, sequence, micros, past, uncertain })
+        Ok(Self { store, name, identity, run, sequence, micros, past, uncertain })
     }
 
     /// The newest backup, on which the next builds.
@@ -147,13 +139,14 @@ impl BackupWriter {
     /// Writes everything.
     ///
     /// # Errors
-    /// [`DictError::Encode`]; what the store says. Then nothing was published.
+    /// [`DictError::Encode`]; [`DictError::Interrupted`]; what the store says. Then nothing was published.
     pub(crate) async fn full(&mut self, cut: Arc<dyn Cut>, format: Format) -> DictResult<Written> {
         self.look_around().await?;
-        let started = self.clock.now();
+        self.run.stop_if_cancelled()?;
+        let started = self.run.clock.now();
         let name = self.file(BackupKind::Full, format, started);
-        self.progress.step("dict.full", &name.to_string());
-        let stored = write_full(self.store.clone(), name.key()?, Arc::clone(&cut), format).await?;
+        self.run.step("dict.full", &name.to_string());
+        let stored = write_full(self.store.clone(), name.key()?, Arc::clone(&cut), format, &self.run).await?;
         let id = Uuid::now_v7();
         let tables: Vec<TableDetail> = cut.tables().iter().map(TableDetail::of).collect();
         let records = records_of(&*cut);
@@ -178,9 +171,9 @@ impl BackupWriter {
         let Some(head) = self.past.head else {
             return Err(DictError::Usage { what: "a delta needs a full backup before it".to_owned() });
         };
-        let started = self.clock.now();
+        let started = self.run.clock.now();
         let name = self.file(BackupKind::Delta, Format::Json, started);
-        self.progress.step("dict.delta", &name.to_string());
+        self.run.step("dict.delta", &name.to_string());
         let body = Bytes::from(delta::encode(changes, name.micros)?);
         let stored = Stored { sha256: Sha256Digest::of(&body), bytes: body.len() as u64 };
         let content = content_of(&body);
@@ -263,7 +256,11 @@ impl BackupWriter {
             fall,
         };
         let head = Head { id, full: manifest.detail.full, deltas: manifest.detail.deltas };
-        self.progress.step("dict.publish", &written.file);
+        self.run.step("dict.publish", &written.file);
+        if let Err(cancelled) = self.run.stop_if_cancelled() {
+            self.give_up(&name).await?;
+            return Err(cancelled.into());
+        }
         self.uncertain.insert(id);
         self.put_manifest(name, manifest).await?;
         self.uncertain.remove(&id);
@@ -271,9 +268,17 @@ impl BackupWriter {
         self.past.add(head, held);
         if let Some(fall) = &written.fall {
             let told = fall.told_in("records");
-            self.progress.warn(format!("{told}; look whether records are missing before older backups are deleted"));
+            self.run.warn(format!("{told}; check that no records are missing before older backups are deleted"));
         }
         Ok(written)
+    }
+
+    /// Removes the file of a backup that will not be published. Best effort: without a manifest it is no backup, and
+    /// pruning clears it away.
+    async fn give_up(&self, name: &BackupName) -> DictResult<()> {
+        let store: &dyn StoreDelete = &*self.store;
+        drop(store.delete(&[name.key()?]).await);
+        Ok(())
     }
 
     /// Looks whether others wrote here since we looked last. Once in our name is a hand-over: a new process was started before
@@ -295,7 +300,7 @@ impl BackupWriter {
             let id = |identity: Option<&Identity>| identity.map(|identity| identity.id.clone());
             if id(manifest.identity.as_ref()) == id(self.identity()) && !self.uncertain.contains(&manifest.id) {
                 rival =
-                    Some(format!("`{file}` was written by {} as a backup of this very store", manifest.tool.writer));
+                    Some(format!("`{file}` was written by {} as a backup of this same store", manifest.tool.writer));
             }
         }
         self.past.see(unknown);
@@ -303,13 +308,13 @@ impl BackupWriter {
         if self.past.rival {
             self.identity = Some(origin::new_identity());
             self.past.leave();
-            self.progress.warn(format!(
-                "{rival}, again: two services write backups of one store. From now on those of this one are of a store of \
-                 its own; give it a location of its own"
+            self.run.warn(format!(
+                "{rival}, again: two services write backups of the same store. From now on this one's backups belong to a \
+                 new store; give it a location of its own"
             ));
         } else {
             self.past.rival = true;
-            self.progress.warn(format!("{rival}; what it holds and this store does not is not in the next one"));
+            self.run.warn(format!("{rival}; what only that backup contains will be missing from the next one"));
         }
         Ok(())
     }
@@ -343,8 +348,9 @@ fn content_of(body: &Bytes) -> Option<String> {
 }
 
 /// Writes the files again that a power failure took and whose manifests hold them, so that DictDB finds them too.
-async fn mend(store: &dyn StoreWrite, entries: &[Entry]) -> DictResult<()> {
+async fn mend(store: &dyn StoreWrite, entries: &[Entry], run: &Run) -> DictResult<()> {
     for entry in entries {
+        run.stop_if_cancelled()?;
         let Some(content) = entry.content() else { continue };
         if entry.bytes != content.len() as u64 {
             match store.put(&entry.name.key()?, content, &PutOptions::new(PutMode::Replace)).await {
@@ -371,8 +377,8 @@ fn part(key: Key, stored: Stored) -> Part {
     }
 }
 
-/// Encodes on a thread of its own and writes as the chunks come.
-async fn write_full(store: SharedStore, key: Key, cut: Arc<dyn Cut>, format: Format) -> DictResult<Stored> {
+/// Encodes on a thread of its own and writes as the chunks come, until they end or the run is cancelled.
+async fn write_full(store: SharedStore, key: Key, cut: Arc<dyn Cut>, format: Format, run: &Run) -> DictResult<Stored> {
     let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_AHEAD);
     let encoder = tokio::task::spawn_blocking(move || {
         let mut emit = |chunk| match sender.blocking_send(chunk) {
@@ -384,20 +390,28 @@ async fn write_full(store: SharedStore, key: Key, cut: Arc<dyn Cut>, format: For
     let store: Arc<dyn StoreWrite> = store;
     let options = PutOptions { part_bytes: PART_BYTES, ..PutOptions::new(PutMode::Create) };
     let mut writer = ObjectWriter::new(store, key, options, UploadBudget::new(UPLOAD_BYTES));
-    while let Some(chunk) = chunks.recv().await {
-        writer.write(chunk.into()).await?;
-    }
-    match encoder.await {
-        Ok(Ok(ControlFlow::Continue(()))) => Ok(writer.finish().await?),
-        Ok(Ok(ControlFlow::Break(()))) => Err(DictError::Stopped),
-        Ok(Err(error)) => {
+    let taken = run.or_cancelled(async {
+        while let Some(chunk) = chunks.recv().await {
+            writer.write(chunk.into()).await?;
+        }
+        Ok::<(), DictError>(())
+    });
+    let taken = taken.await;
+    // Nobody takes what the encoder still has: it ends.
+    drop(chunks);
+    let encoded = match (taken, encoder.await) {
+        (Err(error), _) => Err(error),
+        (Ok(()), Ok(Ok(ControlFlow::Continue(())))) => Ok(()),
+        (Ok(()), Ok(Ok(ControlFlow::Break(())))) => Err(DictError::Stopped),
+        (Ok(()), Ok(Err(error))) => Err(error),
+        (Ok(()), Err(error)) => Err(DictError::Panicked { what: error.to_string() }),
+    };
+    match encoded {
+        Ok(()) => Ok(writer.finish().await?),
+        Err(error) => {
             // The first error is the one to tell.
             drop(writer.abort().await);
             Err(error)
-        }
-        Err(error) => {
-            drop(writer.abort().await);
-            Err(DictError::Panicked { what: error.to_string() })
         }
     }
 }

@@ -1,9 +1,8 @@
-//! Makes one full backup of a chain, so that its deltas are needed no more.
+//! Makes one full backup of a chain, so that its deltas are no longer needed.
 
 use std::sync::Arc;
 
-use backup_core::clock::Clock;
-use backup_core::progress::SharedProgress;
+use backup_core::run::Run;
 use backup_core::store::{SharedStore, StoreRead};
 
 use crate::backup::{BackupWriter, Owner, Past, Written, records_of};
@@ -46,8 +45,8 @@ pub struct CompactOptions {
 ///
 /// # Errors
 /// As [`compact`].
-pub async fn plan_compact(store: &dyn StoreRead, options: &CompactOptions) -> DictResult<RestorePlan> {
-    Ok(read(store, options).await?.0.plan)
+pub async fn plan_compact(store: &dyn StoreRead, options: &CompactOptions, run: &Run) -> DictResult<RestorePlan> {
+    Ok(read(store, options, run).await?.0.plan)
 }
 
 /// Restores what `options` say and writes it as a full backup of the same store. The old files stay until retention deletes
@@ -57,18 +56,13 @@ pub async fn plan_compact(store: &dyn StoreRead, options: &CompactOptions) -> Di
 ///
 /// # Errors
 /// As [`restore_from`]; [`DictError::Empty`]; what the store says. Then nothing was published.
-pub async fn compact(
-    store: &SharedStore,
-    options: &CompactOptions,
-    clock: Arc<dyn Clock>,
-    progress: SharedProgress,
-) -> DictResult<Compacted> {
-    let (restored, name) = read(&**store, options).await?;
+pub async fn compact(store: &SharedStore, options: &CompactOptions, run: &Run) -> DictResult<Compacted> {
+    let (restored, name) = read(&**store, options, run).await?;
     if is_one(&restored.plan) {
         return Ok(Compacted { restored, written: None });
     }
     let owner = Owner::Of(restored.plan.source.clone());
-    let mut writer = BackupWriter::open(store.clone(), name, &owner, clock, progress).await?;
+    let mut writer = BackupWriter::open(store.clone(), name, &owner, run.clone()).await?;
     let written = writer.full(Arc::new(restored.store.snapshot()), options.format).await?;
     Ok(Compacted { restored, written: Some(written) })
 }
@@ -79,9 +73,9 @@ fn is_one(plan: &RestorePlan) -> bool {
 }
 
 /// The newest state, and what its store is called.
-async fn read(store: &dyn StoreRead, options: &CompactOptions) -> DictResult<(Restored, String)> {
-    let restored = restore_from(store, &options.restore).await?;
-    let entries = folder::list(store).await?;
+async fn read(store: &dyn StoreRead, options: &CompactOptions, run: &Run) -> DictResult<(Restored, String)> {
+    let restored = restore_from(store, &options.restore, run).await?;
+    let entries = run.or_cancelled(folder::list(store)).await?;
     let last = restored.plan.files.last();
     let of = entries.iter().find(|entry| Some(&entry.name.to_string()) == last);
     let name = of.and_then(|entry| entry.manifest.as_ref()).map(|manifest| manifest.source.clone());

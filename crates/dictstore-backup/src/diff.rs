@@ -1,4 +1,4 @@
-//! What differs between two stores.
+//! Compares two stores.
 
 use serde::Serialize;
 

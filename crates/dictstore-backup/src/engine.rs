@@ -1,4 +1,4 @@
-//! Backups by themselves: every so often, after changes, on demand, and once more at the end.
+//! Automatic backups: periodically, after changes, on demand, and a last one at the end.
 
 mod background;
 mod builder;

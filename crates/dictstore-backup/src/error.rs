@@ -1,8 +1,9 @@
-//! What can go wrong; each variant is a decision for the caller.
+//! Errors; callers decide by the variant.
 
 use std::sync::Arc;
 
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 /// Result of everything here.
@@ -19,13 +20,13 @@ pub enum DictError {
         table: String,
     },
     /// There is a table of that name.
-    #[error("there is a table `{table}` already")]
+    #[error("the table `{table}` already exists")]
     TableExists {
         /// The name.
         table: String,
     },
     /// There is a record with that key.
-    #[error("the table `{table}` has a record with the key {key} already; nothing was changed")]
+    #[error("the table `{table}` already has a record with the key {key}; nothing was changed")]
     DuplicateKey {
         /// The table.
         table: String,
@@ -65,7 +66,7 @@ pub enum DictError {
         what: String,
     },
     /// A file that is whole and that we refuse to read: foreign classes, too deep, too large.
-    #[error("`{file}` is refused: {what}; nothing of it was executed")]
+    #[error("`{file}` was refused: {what}; nothing in it was executed")]
     Refused {
         /// The file.
         file: String,
@@ -73,7 +74,7 @@ pub enum DictError {
         what: String,
     },
     /// The chain of backups has a hole.
-    #[error("the backups cannot be restored up to `{wanted}`: {what}")]
+    #[error("cannot restore up to `{wanted}`: {what}")]
     Gap {
         /// The backup wanted.
         wanted: String,
@@ -99,7 +100,7 @@ pub enum DictError {
         help: String,
     },
     /// The store has no record, and there are backups that have.
-    #[error("the store has no record, and `{last}` has some; nothing was written")]
+    #[error("the store has no records, but `{last}` has some; nothing was written")]
     Empty {
         /// The newest backup that has records.
         last: String,
@@ -127,6 +128,9 @@ pub enum DictError {
     /// The backups of this store have been stopped.
     #[error("the backups were stopped; nothing was written")]
     Stopped,
+    /// The caller asked to stop.
+    #[error("interrupted; nothing was published and nothing was written")]
+    Interrupted,
     /// A bug of ours, or of a store plugged in: the work panicked.
     #[error("the backup failed unexpectedly: {what}")]
     Panicked {
@@ -159,6 +163,7 @@ impl DictError {
             Self::Core(error) => error.error_code(),
             Self::Usage { .. } => "dict::usage",
             Self::Stopped => "dict::stopped",
+            Self::Interrupted => "dict::interrupted",
             Self::Panicked { .. } => "dict::panicked",
             Self::Shared(error) => error.error_code(),
         }
@@ -172,8 +177,8 @@ impl DictError {
             Self::Damaged { .. } => Some("nothing was changed; `lastgood dict ls` shows other backups"),
             Self::Gap { help, .. } | Self::Source { help, .. } => Some(help),
             Self::Empty { .. } => Some(
-                "look whether the store should have been restored first; if it is right to have nothing, say so with \
-                 `Builder::allow_empty`, or with `--allow-empty`",
+                "check whether the store should have been restored first; if it is meant to be empty, use \
+                 `Builder::allow_empty` or `--allow-empty`",
             ),
             Self::Core(error) => error.remedy(),
             Self::Panicked { .. } => Some("changes are kept for the next backup; please report this"),
@@ -198,6 +203,12 @@ impl From<FormatError> for DictError {
 impl From<RetentionError> for DictError {
     fn from(error: RetentionError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for DictError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

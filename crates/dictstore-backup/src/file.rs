@@ -1,4 +1,4 @@
-//! One file on this machine: a whole store written or read, by way of a temporary name.
+//! Writes and reads a whole store as one local file, by way of a temporary name.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use backup_core::manifest::Uuid;
+use backup_core::run::Run;
 
 use crate::backup::encode;
 use crate::error::{DictError, DictResult};
@@ -18,23 +19,27 @@ use crate::store::DictStore;
 /// Writes everything in `cut` as the file `path`, which is replaced as one step when it is whole and durable.
 ///
 /// # Errors
-/// [`DictError::Encode`], [`DictError::Io`]; then the file is what it was, unless it was only the disk that failed at the very end.
-pub fn write(path: &Path, cut: &dyn Cut, format: Format) -> DictResult<()> {
+/// [`DictError::Encode`], [`DictError::Interrupted`], [`DictError::Io`]; then the file is what it was, unless it was only the
+/// disk that failed at the very end.
+pub fn write(path: &Path, cut: &dyn Cut, format: Format, run: &Run) -> DictResult<()> {
+    run.step("dict.file", &path.display().to_string());
     let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
     let folder = folder_of(path);
     let mut temporary = Temporary::new(folder).map_err(failed)?;
     let mut fault = None;
-    let mut emit = |chunk: Vec<u8>| match temporary.file.write_all(&chunk) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
+    let mut emit = |chunk: Vec<u8>| match run.stop_if_cancelled().map(|()| temporary.file.write_all(&chunk)) {
+        Ok(Ok(())) => ControlFlow::Continue(()),
+        Ok(Err(error)) => {
             fault = Some(error);
             ControlFlow::Break(())
         }
+        Err(_) => ControlFlow::Break(()),
     };
     let encoded = encode(cut, format, &mut emit)?;
     if let Some(error) = fault.filter(|_| encoded.is_break()) {
         return Err(failed(error));
     }
+    run.stop_if_cancelled()?;
     // Opened before: a folder that may be written to and not be read is told while the file is what it was.
     let folder = File::open(folder).map_err(failed)?;
     temporary.persist(path).map_err(failed)?;
@@ -95,14 +100,17 @@ fn nothing_to_sync(error: io::Error) -> io::Result<()> {
 /// Reads a full backup file, whatever lies beside it.
 ///
 /// # Errors
-/// [`DictError::Io`], [`DictError::Damaged`], [`DictError::Refused`].
-pub fn read(path: &Path, format: Format, semantics: Semantics) -> DictResult<(DictStore, Vec<Note>)> {
+/// [`DictError::Io`], [`DictError::Damaged`], [`DictError::Refused`], [`DictError::Interrupted`].
+pub fn read(path: &Path, format: Format, semantics: Semantics, run: &Run) -> DictResult<(DictStore, Vec<Note>)> {
     let file = path.display().to_string();
+    run.step("dict.read", &file);
     let bytes = std::fs::read(path).map_err(|source| DictError::Io { action: "read", path: file.clone(), source })?;
+    run.stop_if_cancelled()?;
     let tables = match format {
         Format::Json => full::decode(&file, &bytes)?,
         Format::Pickle => pickle::decode(&file, &bytes, semantics == Semantics::DictDb)?,
     };
+    run.stop_if_cancelled()?;
     Ok(Loader::full(&file, tables, None, semantics)?.finish(None))
 }
 
@@ -121,17 +129,17 @@ mod tests {
     #[test]
     fn a_file_is_replaced_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.json");
+        let (path, run) = (folder.path().join("state.json"), Run::silent());
         let store = DictStore::new();
         store.create_table("t", TableOptions::new()).unwrap();
-        write(&path, &store.snapshot(), Format::Json).unwrap();
+        write(&path, &store.snapshot(), Format::Json, &run).unwrap();
         let before = std::fs::read(&path).unwrap();
         store.insert("t", Record::new().with("v", Value::Bytes([1].into()))).unwrap();
-        assert!(matches!(write(&path, &store.snapshot(), Format::Json), Err(DictError::Encode { .. })));
+        assert!(matches!(write(&path, &store.snapshot(), Format::Json, &run), Err(DictError::Encode { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        write(&path, &store.snapshot(), Format::Pickle).unwrap();
-        let (back, notes) = read(&path, Format::Pickle, Semantics::DictDb).unwrap();
+        write(&path, &store.snapshot(), Format::Pickle, &run).unwrap();
+        let (back, notes) = read(&path, Format::Pickle, Semantics::DictDb, &run).unwrap();
         assert_eq!((back.len("t").unwrap(), notes.len()), (1, 0));
     }
 }

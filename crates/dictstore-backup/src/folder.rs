@@ -1,4 +1,4 @@
-//! What is in a location: every backup file with its manifest, or the reason why it counts for nothing.
+//! Lists a location: every backup file with its manifest, or the reason why it is not a backup.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
 use backup_core::source::Identity;
 use backup_core::store::{Bytes, StoreRead, list_all};
+use backup_core::units::exact_bytes;
 use serde::Serialize;
 
 use crate::error::{DictError, DictResult};
@@ -251,7 +252,7 @@ pub async fn show(store: &dyn StoreRead, file: &str) -> DictResult<Shown> {
 
 fn typed(manifest: Manifest) -> Result<DictManifest, String> {
     if manifest.kind != Kind::Dict {
-        return Err("its manifest is one of another kind of backup".to_owned());
+        return Err("its manifest belongs to another kind of backup".to_owned());
     }
     let detail = serde_json::from_value(manifest.detail.clone()).map_err(|error| format!("its manifest: {error}"))?;
     Ok(manifest.with_detail(detail))
@@ -267,8 +268,10 @@ fn published(name: BackupName, bytes: Option<u64>, manifest: Result<DictManifest
         // The manifest alone is the backup.
         _ if DictDetail::content_of(&manifest).is_some() => State::Good,
         None => State::Damaged("the file is missing".to_owned()),
-        Some(bytes) if bytes != said => State::Damaged(format!("it has {bytes} bytes and should have {said}")),
-        Some(_) if manifest.parts.len() != 1 => State::Damaged("its manifest names another number of files".to_owned()),
+        Some(bytes) if bytes != said => {
+            State::Damaged(format!("it has {} instead of {}", exact_bytes(bytes), exact_bytes(said)))
+        }
+        Some(_) if manifest.parts.len() != 1 => State::Damaged("its manifest lists another number of files".to_owned()),
         Some(_) => State::Good,
     };
     Entry { name, state, bytes: bytes.unwrap_or(0), manifest: Some(manifest) }

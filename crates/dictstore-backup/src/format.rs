@@ -53,7 +53,7 @@ impl FromStr for Format {
         match text.to_ascii_lowercase().as_str() {
             "json" => Ok(Self::Json),
             "pickle" => Ok(Self::Pickle),
-            _ => Err(format!("the format `{text}` is unknown: it is `json` or `pickle`")),
+            _ => Err(format!("unknown format `{text}`: use `json` or `pickle`")),
         }
     }
 }

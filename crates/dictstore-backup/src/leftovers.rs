@@ -1,14 +1,14 @@
-//! Clears away what interrupted runs left: files that never got their manifest. DictDB's own, which have none, stay.
+//! Deletes leftovers of interrupted runs: files without a manifest, except DictDB's own.
 
 use std::collections::HashSet;
 
-use backup_core::clock::{SignedDuration, Timestamp};
+use backup_core::clock::SignedDuration;
 use backup_core::key::Key;
-use backup_core::progress::Progress;
 use backup_core::prune::{self, IncompletePlan, PruneOutcome};
+use backup_core::run::Run;
 use backup_core::store::Store;
 
-use crate::error::DictResult;
+use crate::error::{DictError, DictResult};
 use crate::folder::{self, State};
 use crate::format::{BackupName, MANIFEST_FOLDER};
 
@@ -19,12 +19,13 @@ const SCOPE: &str = "";
 ///
 /// # Errors
 /// What the store says.
-pub async fn plan(store: &dyn Store, now: Timestamp, grace: SignedDuration) -> DictResult<IncompletePlan> {
-    let entries = folder::list(store).await?;
+pub async fn plan(store: &dyn Store, grace: SignedDuration, run: &Run) -> DictResult<IncompletePlan> {
+    let entries = run.or_cancelled(folder::list(store)).await?;
     let unpublished = entries.iter().filter(|entry| entry.state == State::Unpublished);
     let unpublished: HashSet<String> = unpublished.map(|entry| entry.name.to_string()).collect();
     let manifest_of = |key: &Key| manifest_of(key.as_str(), &unpublished);
-    Ok(prune::incomplete(store, SCOPE, manifest_of, now, grace).await?)
+    let found = prune::incomplete(store, SCOPE, manifest_of, run.clock.now(), grace);
+    run.or_cancelled(async { Ok::<_, DictError>(found.await?) }).await
 }
 
 /// The key of the manifest to which `key` belongs: an unpublished file, or what lies in the folder of manifests.
@@ -40,10 +41,11 @@ fn manifest_of(key: &str, unpublished: &HashSet<String>) -> Option<Key> {
     BackupName::parse(file)?.manifest_key().ok()
 }
 
-/// Removes what `plan` says, unless a manifest appeared meanwhile.
+/// Removes what `plan` says, unless a manifest appeared meanwhile. A cancelled run begins nothing.
 ///
 /// # Errors
-/// What the store says when it cannot be looked at; then nothing was deleted.
-pub async fn clear(store: &dyn Store, plan: &IncompletePlan, progress: &dyn Progress) -> DictResult<PruneOutcome> {
-    Ok(prune::clear(store, plan, SCOPE, progress).await?)
+/// [`DictError::Interrupted`]; what the store says when it cannot be looked at. Then nothing was deleted.
+pub async fn clear(store: &dyn Store, plan: &IncompletePlan, run: &Run) -> DictResult<PruneOutcome> {
+    run.stop_if_cancelled()?;
+    Ok(prune::clear(store, plan, SCOPE, &*run.progress).await?)
 }

@@ -1,4 +1,4 @@
-//! Full and incremental backups of tables held in memory, in the files Python's DictDB reads and writes.
+//! Full and incremental backups of in-memory tables, in the file format of Python's DictDB.
 //!
 //! ```
 //! use std::time::Duration;
@@ -57,6 +57,7 @@ mod load;
 mod origin;
 
 pub use backup::Written;
+pub use backup_core::run::Run;
 pub use engine::{Backups, Builder};
 pub use error::{DictError, DictResult};
 pub use format::{BackupKind, Format};

@@ -1,4 +1,4 @@
-//! Turns what files hold into tables: a full backup, then deltas, by our rules or by DictDB's.
+//! Builds tables from files: a full backup, then deltas, exactly or as DictDB does.
 
 use backup_core::manifest::Uuid;
 use indexmap::IndexMap;
@@ -97,7 +97,9 @@ impl Loader {
         if let Some(fault) = misfit {
             self.note(
                 file,
-                format!("{misfits} records of the table `{name}` break its schema: {fault}; kept as they are"),
+                format!(
+                    "{misfits} records of the table `{name}` do not fit its schema ({fault}); they are kept as they are"
+                ),
             );
         }
         self.tables.insert(name, table);
@@ -121,13 +123,14 @@ impl Loader {
         for table in changes {
             let Some(known) = self.tables.get_mut(&table.name) else {
                 if detail.is_some() {
-                    let what = format!("it changes the table `{}`, which its chain never made", table.name);
+                    let what = format!("it changes the table `{}`, which its chain never created", table.name);
                     return Err(DictError::Damaged { file: file.to_owned(), what });
                 }
                 let lost = table.upserts.len() + table.deletes.len();
                 let what = format!(
-                    "{lost} changes of the table `{}` are lost: it was made after the full backup, and DictDB's deltas do \
-                     not carry tables",
+                    "{lost} changes of the table `{}` are lost: it was created after the full backup, and DictDB's \
+                     deltas \
+                     do not contain new tables",
                     table.name
                 );
                 self.note(file, what);
@@ -184,8 +187,7 @@ fn exact(table: &mut Table, file: &str, changes: LoadedChanges, notes: &mut Vec<
     for mut record in changes.upserts {
         let key = key_of(table, file, &changes.name, &record)?;
         if key.as_ref().is_some_and(|key| *key.value() == Value::Null) {
-            let what =
-                format!("a record of the table `{}` has the key null; DictDB would number it anew", changes.name);
+            let what = format!("a record of the table `{}` has the key null; DictDB would renumber it", changes.name);
             notes.push(Note { file: file.to_owned(), what });
         }
         let key = match key {
@@ -232,7 +234,7 @@ fn dictdb(table: &mut Table, file: &str, changes: LoadedChanges, notes: &mut Vec
             None => table.add(key.clone(), record, LOADED),
         }
         if numbered {
-            let what = format!("a record of the table `{}` without a key was numbered {key}", changes.name);
+            let what = format!("a record of the table `{}` without a key was given the key {key}", changes.name);
             notes.push(Note { file: file.to_owned(), what });
         }
         affected += 1;

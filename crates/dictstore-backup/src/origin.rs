@@ -1,4 +1,4 @@
-//! Whose backups are meant, where several stores have some in one location: decisions, without I/O.
+//! Which store's backups are meant, if a location has those of several: decisions, without I/O.
 //!
 //! A store in memory has no address. What stays the same is its descent: the first backup of a new store begins a source,
 //! and a store that is restored goes on with the source of the backup it came from.

@@ -1,4 +1,4 @@
-//! Which files a restore takes, in which order: pure.
+//! Which files a restore reads, in which order: pure.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -30,7 +30,7 @@ impl fmt::Display for RestoreTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latest => f.write_str("at all"),
-            Self::Time(time) => write!(f, "of {time} or before"),
+            Self::Time(time) => write!(f, "at or before {time}"),
             Self::Sequence(sequence) => write!(f, "with the sequence number {sequence}"),
             Self::File(file) => write!(f, "named `{file}`"),
         }
@@ -112,10 +112,10 @@ fn chained(entries: &[Entry], at: usize) -> Result<RestorePlan, PlanFault> {
         PlanFault::Gap { wanted: file(entries, at), what, whole: before.map(|before| file(entries, before)) }
     })?;
     let left_out = left_out(entries, &places, |place, entry| match (&entry.state, &entry.manifest) {
-        (State::Unpublished, _) => Some("it has no manifest: an interrupted run left it".to_owned()),
+        (State::Unpublished, _) => Some("it has no manifest: it is a leftover of an interrupted run".to_owned()),
         // Between the full backup and the wanted one, and no step from the one to the other.
         (_, Some(manifest)) if place < at => Some(format!(
-            "it does not lead to `{}`: {} wrote it as a backup of this store while somebody else did",
+            "it is not in the chain of `{}`: {} wrote it as a backup of this store while another service did the same",
             entries[at].name, manifest.tool.writer
         )),
         _ => None,
@@ -146,7 +146,7 @@ fn chain(entries: &[Entry], by_id: &HashMap<Uuid, usize>, at: usize) -> Result<V
         let before = manifest.parent.and_then(|parent| by_id.get(&parent));
         next = *before.ok_or_else(|| {
             format!(
-                "the backup with the sequence number {} is missing, on which `{}` builds",
+                "the backup with the sequence number {} is missing, and `{}` builds on it",
                 manifest.sequence.saturating_sub(1),
                 entry.name
             )
@@ -176,7 +176,7 @@ fn foreign(entries: &[Entry], to: &RestoreTo) -> Result<RestorePlan, PlanFault> 
     );
     let last = places.last().copied().unwrap_or(full);
     let left_out = left_out(entries, &places, |_, entry| match &entry.state {
-        State::Torn(why) if within(entry) => Some(format!("it is not whole: {why}")),
+        State::Torn(why) if within(entry) => Some(format!("it is incomplete: {why}")),
         _ => None,
     });
     let time = entries[last].time();

@@ -5,6 +5,7 @@ use std::future::Future;
 use backup_core::key::Key;
 use backup_core::location::Location;
 use backup_core::pipeline::{read_all, read_part};
+use backup_core::run::Run;
 use backup_core::store::{Bytes, StoreRead};
 
 use crate::error::{DictError, DictResult};
@@ -48,8 +49,8 @@ pub struct Restored {
 /// # Errors
 /// [`DictError::NoBackup`], [`DictError::Gap`]; [`DictError::Source`] if several stores have backups and none is named; what
 /// the store says.
-pub async fn plan_restore(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<RestorePlan> {
-    planned(store, &entries(store, options).await?, &options.to)
+pub async fn plan_restore(store: &dyn StoreRead, options: &RestoreOptions, run: &Run) -> DictResult<RestorePlan> {
+    planned(store, &run.or_cancelled(entries(store, options)).await?, &options.to)
 }
 
 /// The backups of the one store that is meant.
@@ -70,14 +71,14 @@ pub(crate) fn unclear_error(store: &dyn StoreRead, unclear: Unclear, source: Opt
             DictError::Source {
                 what: format!("`{location}` has backups of {} stores: {}", each.len(), each.join(", ")),
                 help:
-                    "say which with --source HOST or ID, or a backup with --up-to FILE; nothing was changed. Give each \
+                    "nothing was changed. Choose one with --source HOST|ID, or a backup with --up-to FILE. Give each \
                        service a folder of its own"
                         .to_owned(),
             }
         }
         Unclear::NoSuch(stores) => DictError::Source {
             what: format!("`{location}` has no backup of the store `{}`", source.unwrap_or_default()),
-            help: format!("there are backups of {}; nothing was changed", stores.join(", ")),
+            help: format!("nothing was changed. There are backups of {}", stores.join(", ")),
         },
     }
 }
@@ -88,9 +89,9 @@ fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResu
         PlanFault::Gap { wanted, what, whole } => {
             let help = match whole {
                 Some(whole) => format!(
-                    "nothing was restored; the last whole point before is `{whole}`: restore it with `--up-to {whole}`"
+                    "nothing was restored. The last restorable backup before it is `{whole}`: restore it with `--up-to {whole}`"
                 ),
-                None => "nothing was restored, and no backup before it is whole".to_owned(),
+                None => "nothing was restored, and no backup before it can be restored".to_owned(),
             };
             DictError::Gap { wanted, what, help }
         }
@@ -101,15 +102,16 @@ fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResu
 ///
 /// # Errors
 /// As [`plan_restore`]; [`DictError::Damaged`] or [`backup_core::StoreError::Damaged`] for a file that is not what was
-/// backed up.
-pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<Restored> {
-    let mut entries = entries(store, options).await?;
+/// backed up; [`DictError::Interrupted`].
+pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions, run: &Run) -> DictResult<Restored> {
+    let mut entries = run.or_cancelled(entries(store, options)).await?;
     loop {
         let plan = planned(store, &entries, &options.to)?;
         let mut torn = None;
         let mut contents = Vec::with_capacity(plan.entries.len());
         for at in &plan.entries {
-            match content(store, &entries[*at], options.semantics).await {
+            run.step("dict.read", &entries[*at].name.to_string());
+            match run.or_cancelled(content(store, &entries[*at], options.semantics)).await {
                 Ok(content) => contents.push(content),
                 // Nothing vouched for it: what DictDB left half-written is skipped with a word.
                 Err(DictError::Damaged { what, .. }) if entries[*at].state == State::Foreign => {
@@ -121,7 +123,10 @@ pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions) -> Di
         }
         match torn {
             Some((at, what)) => entries[at].state = State::Torn(what),
-            None => return build(&entries, plan, contents, options.semantics),
+            None => {
+                run.stop_if_cancelled()?;
+                return build(&entries, plan, contents, options.semantics);
+            }
         }
     }
 }
@@ -199,7 +204,7 @@ pub async fn load_files(
     let format = if full.to_ascii_lowercase().ends_with(".pickle") { Format::Pickle } else { Format::Json };
     let bytes = read_all(store, &Key::new(full)?, FILE_BYTES_MAX).await?;
     let Content::Full(tables) = decode(full, &bytes, BackupKind::Full, format, semantics)? else {
-        return Err(DictError::Damaged { file: full.to_owned(), what: "it is no full backup".to_owned() });
+        return Err(DictError::Damaged { file: full.to_owned(), what: "it is not a full backup".to_owned() });
     };
     let mut loader = Loader::full(full, tables, None, semantics)?;
     let mut affected = Vec::new();
@@ -223,7 +228,7 @@ pub async fn load_files(
 pub fn restore(location: &str, to: RestoreTo) -> DictResult<DictStore> {
     let location: Location = location.parse()?;
     let options = RestoreOptions { to, ..RestoreOptions::default() };
-    let restored = blocking(async move { restore_from(&*location.open().await?, &options).await })?;
+    let restored = blocking(async move { restore_from(&*location.open().await?, &options, &Run::silent()).await })?;
     Ok(restored.store)
 }
 

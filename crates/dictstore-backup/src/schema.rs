@@ -110,7 +110,7 @@ impl Schema {
             match record.field(name) {
                 None => return Some(format!("the field `{name}` is missing")),
                 Some(value) if !kind.admits(value) => {
-                    return Some(format!("the field `{name}` must be `{kind}` and is `{}`", value.type_name()));
+                    return Some(format!("the field `{name}` must be `{kind}`, not `{}`", value.type_name()));
                 }
                 Some(_) => {}
             }

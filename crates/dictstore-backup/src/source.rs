@@ -1,4 +1,4 @@
-//! What a backup sees of a store: a consistent cut, and what changed since an earlier one.
+//! The trait of stores that can be backed up: a consistent snapshot, and the changes since an earlier one.
 //!
 //! [`crate::DictStore`] implements [`Source`]; any other in-memory store can. See `examples/other_store.rs`.
 

@@ -1,4 +1,4 @@
-//! The store: tables of records in memory, shared between threads, with snapshots that stop nobody.
+//! The store: tables of records in memory, shared between threads, with snapshots that block nobody.
 
 mod cut;
 mod notes;

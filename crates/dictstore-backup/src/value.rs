@@ -1,4 +1,4 @@
-//! What a record holds: everything DictDB's JSON can say, and what only its pickle files can.
+//! Values of records: everything that DictDB's JSON can represent, and what only its pickle files can.
 
 mod big_int;
 mod key;

@@ -1,7 +1,8 @@
-//! Reads every backup and says which can be restored.
+//! Reads every backup and reports which can be restored.
 
 use std::collections::BTreeMap;
 
+use backup_core::run::Run;
 use backup_core::source::Identity;
 use backup_core::store::StoreRead;
 use backup_core::{CoreError, StoreError};
@@ -63,14 +64,15 @@ impl VerifyReport {
 ///
 /// # Errors
 /// What the store says; [`DictError::Source`] if there is no such store. What is wrong with a backup is in the report.
-pub async fn verify(store: &dyn StoreRead, source: Option<&str>) -> DictResult<VerifyReport> {
-    let mut entries = folder::list(store).await?;
+pub async fn verify(store: &dyn StoreRead, source: Option<&str>, run: &Run) -> DictResult<VerifyReport> {
+    let mut entries = run.or_cancelled(folder::list(store)).await?;
     if source.is_some() {
         let meant = origin::meant(&entries, &RestoreTo::Latest, source);
         entries = origin::of(entries, &meant.map_err(|unclear| unclear_error(store, unclear, source))?);
     }
     for entry in &mut entries {
-        entry.state = read(store, entry).await?;
+        run.step("dict.verify", &entry.name.to_string());
+        entry.state = run.or_cancelled(read(store, entry)).await?;
     }
     let files = entries.iter().map(|entry| verified(&entries, entry)).collect::<Vec<_>>();
     let stores = stores(&entries, &files);
@@ -124,7 +126,7 @@ async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<State> {
         Err(DictError::Core(CoreError::Store(error @ StoreError::NotAnObject { .. }))) => error.to_string(),
         Err(other) => return Err(other),
     };
-    let why = if held { format!("{why}; its manifest holds it, and restores take it from there") } else { why };
+    let why = if held { format!("{why}; its manifest contains it, and restores read it from there") } else { why };
     Ok(if entry.state == State::Good { State::Damaged(why) } else { State::Torn(why) })
 }
 

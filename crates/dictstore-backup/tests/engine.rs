@@ -8,6 +8,7 @@ use std::time::Duration;
 use backup_core::clock::{Clock, FixedClock};
 use backup_core::location::Location;
 use backup_core::retention::{Policy, Rule};
+use backup_core::run::Run;
 use backup_core::store::fs::FsStore;
 use backup_core::store::{SharedStore, Verb, fault};
 use dictstore_backup::folder::{self, State};
@@ -275,12 +276,12 @@ fn c2_what_has_no_manifest_is_no_backup() {
     std::fs::write(&foreign, "{}").unwrap();
     let now = jiff::Timestamp::now();
     let hours = jiff::SignedDuration::from_hours;
-    let left = |now| runtime.block_on(leftovers::plan(&store, now, hours(24))).unwrap();
+    let at = |now| Run { clock: Arc::new(FixedClock(now)), ..Run::silent() };
+    let left = |now| runtime.block_on(leftovers::plan(&store, hours(24), &at(now))).unwrap();
     assert!(left(now + hours(23)).is_empty());
     let plan = left(now + hours(25));
     assert_eq!(plan.abandoned.len(), 1);
-    let progress = backup_core::progress::Silent;
-    runtime.block_on(leftovers::clear(&store, &plan, &progress)).unwrap();
+    runtime.block_on(leftovers::clear(&store, &plan, &Run::silent())).unwrap();
     assert!(foreign.exists() && !folder.path().join(&written.file).exists());
     assert_eq!(picture(&latest(folder.path())), before);
 }
@@ -334,8 +335,8 @@ fn a_small_delta_survives_the_loss_of_its_file() {
         }
         assert_eq!(picture(&latest(folder.path())), picture(&store));
         // DictDB would miss it, and so it is told.
-        let report = runtime.block_on(dictstore_backup::verify::verify(&place, None)).unwrap();
-        assert!(report.broken().next().unwrap().broken.as_ref().unwrap().contains("its manifest holds it"));
+        let report = runtime.block_on(dictstore_backup::verify::verify(&place, None, &Run::silent())).unwrap();
+        assert!(report.broken().next().unwrap().broken.as_ref().unwrap().contains("its manifest contains it"));
     }
     std::fs::remove_file(&delta).unwrap();
     backups(&store, folder.path()).start().unwrap().stop().unwrap();
@@ -377,7 +378,8 @@ fn backups_go_to_any_store() {
     let store = store();
     let backups = Backups::builder(store.clone(), memory.clone()).init().start().unwrap();
     backups.backup_now().unwrap();
-    let restored = runtime.block_on(dictstore_backup::restore_from(&*memory, &Default::default())).unwrap();
+    let restored =
+        runtime.block_on(dictstore_backup::restore_from(&*memory, &Default::default(), &Run::silent())).unwrap();
     assert_eq!(picture(&restored.store), picture(&store));
 }
 

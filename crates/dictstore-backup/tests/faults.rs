@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use backup_core::clock::FixedClock;
 use backup_core::retention::{Policy, Rule};
+use backup_core::run::Run;
 use backup_core::store::fs::FsStore;
 use backup_core::store::{Verb, fault};
 use backup_core::{CoreError, FormatError};
@@ -120,7 +121,8 @@ fn c13_a_clock_that_was_ahead_changes_no_order_and_loses_no_backup() {
     let sequences: Vec<_> =
         runtime().block_on(folder::list(&place)).unwrap().iter().map(folder::Entry::sequence).collect();
     assert_eq!(sequences, [Some(1), Some(2), Some(3)]);
-    let plan = runtime().block_on(retain::plan(&place, &Policy::new(vec![Rule::Last(1)]), None, now)).unwrap();
+    let run = Run { clock: Arc::new(FixedClock(now)), ..Run::silent() };
+    let plan = runtime().block_on(retain::plan(&place, &Policy::new(vec![Rule::Last(1)]), None, &run)).unwrap();
     assert_eq!(plan.removals.removals.len(), 0);
-    assert!(plan.retention.warnings[0].contains("check the clocks"), "{:?}", plan.retention.warnings);
+    assert!(plan.retention.warnings[0].contains("Check the clocks"), "{:?}", plan.retention.warnings);
 }

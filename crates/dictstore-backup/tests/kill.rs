@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use backup_core::retention::{Policy, Rule};
+use backup_core::run::Run;
 use dictstore_backup::verify::verify;
 use dictstore_backup::{
     Backups, DictError, DictStore, Format, Key, OnConflict, Record, RestoreTo, TableOptions, restore,
@@ -192,7 +193,7 @@ fn t1_what_was_durable_survives_any_kill() {
             assert!((durable..=durable + 1).contains(&found), "seed {seed}: {found} steps, {durable} were durable");
             assert_eq!(picture(&store), model(seed, found), "seed {seed} after {found} steps");
             let place = backup_core::store::fs::FsStore::open(folder.path()).unwrap();
-            let report = runtime.block_on(verify(&place, None)).unwrap();
+            let report = runtime.block_on(verify(&place, None, &Run::silent())).unwrap();
             assert_eq!(report.broken().count(), 0, "seed {seed}: {report:?}");
             durable = found;
         }

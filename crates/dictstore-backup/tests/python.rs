@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use dictstore_backup::{
-    BackupKind, Backups, DictStore, FieldType, Format, Key, Record, Schema, Semantics, TableOptions, Text, Value, diff,
-    file,
+    BackupKind, Backups, DictStore, FieldType, Format, Key, Record, Run, Schema, Semantics, TableOptions, Text, Value,
+    diff, file,
 };
 
 /// Loads `argv[1]` and the deltas after it; writes the state as DictDB's JSON into `argv[2]`.
@@ -67,7 +67,7 @@ fn python(folder: &Path, full: &str, deltas: &[String]) -> DictStore {
     if std::env::var_os("LASTGOOD_DICTDB_PYTHON").is_some() {
         assert!(String::from_utf8_lossy(&run.stdout).contains("original"), "`{python}` has no dictdb");
     }
-    file::read(&folder.join("state.json"), Format::Json, Semantics::Exact).unwrap().0
+    file::read(&folder.join("state.json"), Format::Json, Semantics::Exact, &Run::silent()).unwrap().0
 }
 
 fn store() -> DictStore {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backup_core::progress::{Event, Progress};
 use backup_core::retention::{Policy, Rule};
+use backup_core::run::Run;
 use backup_core::source::UNKNOWN;
 use backup_core::store::fs::FsStore;
 use dictstore_backup::folder::{self, Entry};
@@ -49,7 +50,7 @@ fn blocking<T>(work: impl Future<Output = T>) -> T {
 
 fn of(folder: &Path, source: &str, to: RestoreTo) -> Result<Restored, DictError> {
     let options = RestoreOptions { to, source: Some(source.to_owned()), ..RestoreOptions::default() };
-    blocking(restore_from(&FsStore::open(folder).unwrap(), &options))
+    blocking(restore_from(&FsStore::open(folder).unwrap(), &options, &Run::silent()))
 }
 
 fn latest(folder: &Path) -> Result<DictStore, DictError> {
@@ -189,7 +190,7 @@ fn w2_two_processes_that_go_on_from_one_backup_become_two_stores() {
     written(old_backups.backup_now());
     let own = written(new_backups.backup_full());
     assert_ne!(own.source, last.source);
-    assert!(new_heard.take().contains("a store of its own"), "nobody said so");
+    assert!(new_heard.take().contains("a new store"), "nobody said so");
     let error = latest(folder.path()).unwrap_err();
     assert!(error.to_string().contains("2 stores"), "{error}");
     let olds = of(folder.path(), &last.source.unwrap().id, RestoreTo::Latest).unwrap();
@@ -243,7 +244,7 @@ fn w3_a_store_that_lost_its_records_stays_above_what_it_had() {
             let lost = written(running.backup_full());
             assert_eq!((lost.kind, lost.store_records), (BackupKind::Delta, 0));
         }
-        assert!(heard.take().contains("100 % less than"), "nobody said so");
+        assert!(heard.take().contains("100 % smaller than"), "nobody said so");
         assert_eq!(texts(&latest(folder.path()).unwrap()), Vec::<String>::new(), "it is empty, and comes back so");
         let before = restore(folder.path().to_str().unwrap(), RestoreTo::File(full.file.clone())).unwrap();
         assert_eq!(texts(&before).len(), 10, "and what it had is still there");
@@ -268,7 +269,7 @@ fn w3_a_sudden_fall_is_told() {
     delete(41..90);
     let fall = written(running.backup_now()).fall.unwrap();
     assert_eq!((fall.before.rows, fall.now.rows, fall.percent), (60, 11, 81));
-    assert!(heard.take().contains("11 records after 60"));
+    assert!(heard.take().contains("11 records instead of 60"));
     drop(running);
     // A restart does not forget what there was.
     let store = latest(folder.path()).unwrap();

@@ -49,7 +49,7 @@ impl Said {
 
 fn once(place: &mut Option<LitStr>, found: LitStr) -> syn::Result<()> {
     if place.is_some() {
-        return Err(Error::new(found.span(), "it is said twice"));
+        return Err(Error::new(found.span(), "it is given twice"));
     }
     *place = Some(found);
     Ok(())
@@ -58,9 +58,9 @@ fn once(place: &mut Option<LitStr>, found: LitStr) -> syn::Result<()> {
 fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let Said { table, name, bases } = Said::of(input)?;
     let ident = &input.ident;
-    let table = table.ok_or_else(|| Error::new(ident.span(), "name its table: `#[storable(table = \"…\")]`"))?;
+    let table = table.ok_or_else(|| Error::new(ident.span(), "give its table: `#[storable(table = \"…\")]`"))?;
     if let Some(parameter) = input.generics.params.first() {
-        return Err(Error::new_spanned(parameter, "a type with parameters is many types, which would share one table"));
+        return Err(Error::new_spanned(parameter, "a generic type stands for many types, which would share one table"));
     }
     // Checked here, where the compiler can point at it.
     for said in [Some(&table), name.as_ref()].into_iter().flatten() {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused_where_it_stands() {
         for (text, what) in [
-            ("struct S;", "name its table"),
+            ("struct S;", "give its table"),
             (r#"#[storable(table = "")] struct S;"#, "empty"),
             (r#"#[storable(table = "a", table = "b")] struct S;"#, "twice"),
             (r#"#[storable(tables = "a")] struct S;"#, "one of"),

@@ -1,4 +1,4 @@
-//! Sources and targets of the world: folders of files, SQLite, PostgreSQL, programs.
+//! Sources and targets: folders of files, SQLite, PostgreSQL, programs.
 
 mod command;
 mod folding;

@@ -1,9 +1,9 @@
-//! What an application uses: a named backup of its types, to one location.
+//! The API for applications: a named backup of their types, to one location.
 
 use std::sync::Arc;
 
 use backup_core::aws::Credentials;
-use backup_core::location::{Init, Location};
+use backup_core::location::{Access, Init, Location};
 use backup_core::store::SharedStore;
 use jiff::SignedDuration;
 
@@ -83,15 +83,16 @@ impl Backup {
     /// # Errors
     /// What the store says: a bucket must exist already, and a folder unless [`BackupBuilder::init`] is asked for.
     pub async fn open(&self) -> ObjectResult<SharedStore> {
-        let credentials = self.credentials.as_ref();
+        let mut access = Access::new().progress(Arc::clone(&self.surroundings.progress));
+        if let Some(credentials) = &self.credentials {
+            access = access.credentials(credentials.clone());
+        }
         if self.init {
-            let init = Init { clock: &*self.surroundings.clock, credentials, ..Init::new(&backup_key::LAYOUTS) };
+            let (clock, access) = (&*self.surroundings.clock, &access);
+            let init = Init { clock, access, ..Init::new(&backup_key::LAYOUTS) };
             return Ok(self.location.init(&init).await?.store);
         }
-        Ok(match credentials {
-            Some(credentials) => self.location.open_as(credentials).await?,
-            None => self.location.open().await?,
-        })
+        Ok(self.location.open_with(&access).await?)
     }
 
     /// Backs the added types up from `source`: they make up the application, so that the backup is complete, whatever else
@@ -101,7 +102,7 @@ impl Backup {
     /// [`ObjectError::Usage`] if no type was added; as [`backup()`].
     pub async fn run(&self, source: Arc<dyn Source>) -> ObjectResult<BackupReport> {
         if self.types.is_empty() {
-            let help = "call `add` or `add_module` first; the function `backup` takes all types a source has";
+            let help = "call `add` or `add_module` first; the function `backup` backs up all types of a source";
             return Err(ObjectError::usage(format!("no type was added to the backup `{}`", self.options.name), help));
         }
         let options = BackupOptions { types: Types::Application(self.types.wanted()), ..self.options.clone() };
@@ -195,7 +196,7 @@ impl BackupBuilder {
         if self.credentials.is_some() && !matches!(location, Location::S3 { .. }) {
             return Err(ObjectError::usage(
                 format!("`{location}` takes no credentials"),
-                "leave them out, or name a bucket such as `s3://bucket/prefix`",
+                "omit them, or use a bucket such as `s3://bucket/prefix`",
             ));
         }
         let Self { options, credentials, init, surroundings, .. } = self;

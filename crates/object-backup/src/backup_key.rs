@@ -1,4 +1,4 @@
-//! Where a backup is: `app/<name>/Backup_UTC_<time>.tar.gz`, its manifest beside it; gludb's own lie at the root.
+//! Keys of backups: `app/<name>/Backup_UTC_<time>.tar.gz`, with the manifest beside it; gludb's own are at the root.
 
 use std::fmt;
 
@@ -135,7 +135,7 @@ fn check_name(name: &str) -> ObjectResult<()> {
         return Ok(());
     }
     Err(ObjectError::usage(
-        format!("a backup cannot be called `{name}`"),
+        format!("invalid backup name `{name}`"),
         "use up to 100 letters, digits, `-`, `_` and `.`, such as `nightly`",
     ))
 }
@@ -159,7 +159,7 @@ impl TryFrom<String> for BackupKey {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("`{text}` is no backup's key"))
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not the key of a backup"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the manifest of a backup of records says beyond what every manifest says.
+//! The part of the manifest that only backups of records have.
 
 use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Manifest;

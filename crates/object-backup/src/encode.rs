@@ -5,6 +5,7 @@
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
 use backup_core::progress::{Event, Progress};
+use backup_core::units;
 use tokio::sync::mpsc;
 
 use crate::detail::{FailedType, TypeDetail};
@@ -124,7 +125,14 @@ fn check(key: &TypeKey, before: u64, known: Option<&str>, record: &[u8]) -> Obje
     let fault = |name: String, what: String| Err(ObjectError::Record { member: key.to_string(), record: name, what });
     let position = || format!("record {}", before + 1);
     if record.len() > RECORD_BYTES_MAX {
-        return fault(position(), format!("it has {} bytes and may have {RECORD_BYTES_MAX}", record.len()));
+        return fault(
+            position(),
+            format!(
+                "it has {}, more than the limit of {}",
+                units::bytes(record.len() as u64),
+                units::bytes(RECORD_BYTES_MAX as u64)
+            ),
+        );
     }
     match json::record_id(record) {
         Ok(id) => match known.filter(|known| *known != id) {

@@ -1,7 +1,8 @@
-//! What can go wrong; each variant is a decision for the caller.
+//! Errors; callers decide by the variant.
 
 use backup_core::error::Cause;
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 /// Result of everything here.
@@ -15,7 +16,7 @@ pub enum ObjectError {
     #[error("{record} of `{member}` cannot be backed up: {what}")]
     #[diagnostic(
         code("app::record"),
-        help("nothing was published; mend the record, or use `--allow-partial` to leave its type out")
+        help("nothing was published. Fix the record, or use `--allow-partial` to leave out its type")
     )]
     Record {
         /// The type and table.
@@ -39,18 +40,18 @@ pub enum ObjectError {
     },
     /// The source is not one moment: it was changed while it was read.
     #[error("`{what}` changed while it was read; nothing was published")]
-    #[diagnostic(code("app::changed"), help("let nothing write to it, or make a copy and back that up"))]
+    #[diagnostic(code("app::changed"), help("stop whatever writes to it, or back up a copy of it"))]
     Changed {
         /// The file or type.
         what: String,
     },
     /// A database whose last change was cut off, and that only a writer can mend.
-    #[error("a change of `{file}` was cut off, and `{journal}` says how to undo it; nothing was published")]
+    #[error("`{file}` has an unfinished transaction, which `{journal}` can roll back; nothing was published")]
     #[diagnostic(
         code("app::unfinished"),
         help(
-            "whoever may write to it undoes the change by opening it: start the application, or run \
-              `sqlite3 {file} .tables`, and back up again"
+            "opening the database with write access rolls it back: start the application or run \
+              `sqlite3 {file} .tables`, then back up again"
         )
     )]
     Unfinished {
@@ -69,8 +70,8 @@ pub enum ObjectError {
         what: String,
     },
     /// Types that had records in the last good backup have none now.
-    #[error("no records any more, and the last good backup had some: {types}; nothing was published")]
-    #[diagnostic(code("app::emptied"), help("if that is right, say so with `--allow-empty`"))]
+    #[error("types that had records in the last good backup have none now: {types}; nothing was published")]
+    #[diagnostic(code("app::emptied"), help("if this is intended, use `--allow-empty`"))]
     Emptied {
         /// The types, with the records they had.
         types: String,
@@ -79,7 +80,7 @@ pub enum ObjectError {
     #[error("{what}; nothing was published")]
     #[diagnostic(
         code("app::nothing"),
-        help("look whether it is the source you mean; if it is right to have nothing, say so with `--allow-empty`")
+        help("check that this is the right source; if it is meant to be empty, use `--allow-empty`")
     )]
     Nothing {
         /// The source, and what it does not have.
@@ -89,17 +90,17 @@ pub enum ObjectError {
     #[error("{what}; nothing was published")]
     #[diagnostic(
         code("app::shrunk"),
-        help("look whether records are missing; if it is as it should be, back up once without `--max-shrink`")
+        help("check whether records are missing; if this is intended, back up once without `--max-shrink`")
     )]
     Shrunk {
         /// By how much, and how much is allowed.
         what: String,
     },
     /// There are backups, and none is complete.
-    #[error("`{name}` has no complete backup in `{location}`, and {others} that are partial or damaged")]
+    #[error("`{name}` has no complete backup in `{location}`, only {others} partial or damaged")]
     #[diagnostic(
         code("app::not_complete"),
-        help("`lastgood app ls {name}` shows them; a partial one is restored by its whole key")
+        help("`lastgood app ls {name}` lists them; a partial one can be restored by its full key")
     )]
     NotComplete {
         /// What the backups are called.
@@ -111,7 +112,7 @@ pub enum ObjectError {
     },
     /// There is no backup to read.
     #[error("there is no backup `{which}` in `{location}`")]
-    #[diagnostic(code("app::no_backup"), help("`lastgood app ls` shows what there is"))]
+    #[diagnostic(code("app::no_backup"), help("run `lastgood app ls` to list backups"))]
     NoBackup {
         /// Which was wanted.
         which: String,
@@ -120,7 +121,7 @@ pub enum ObjectError {
     },
     /// A tarball that is not what was backed up: cut off, changed, or another's.
     #[error("`{file}` is damaged: {what}")]
-    #[diagnostic(code("app::damaged"), help("nothing was restored; `lastgood app ls` shows other backups"))]
+    #[diagnostic(code("app::damaged"), help("nothing was restored. Run `lastgood app ls` to find another backup"))]
     Damaged {
         /// The tarball.
         file: String,
@@ -128,8 +129,8 @@ pub enum ObjectError {
         what: String,
     },
     /// A tarball that no backup of records looks like, and that is not read any further.
-    #[error("`{file}` is refused: {what}")]
-    #[diagnostic(code("app::refused"), help("it is no backup of records; nothing was restored"))]
+    #[error("`{file}` was refused: {what}")]
+    #[diagnostic(code("app::refused"), help("nothing was restored. The file is not a backup of records"))]
     Refused {
         /// The tarball.
         file: String,
@@ -137,8 +138,8 @@ pub enum ObjectError {
         what: String,
     },
     /// The target has something already.
-    #[error("{what} already; nothing was restored")]
-    #[diagnostic(code("app::conflict"), help("choose with `--on-conflict skip` or `--on-conflict replace`"))]
+    #[error("{what}; nothing was restored")]
+    #[diagnostic(code("app::conflict"), help("use `--on-conflict skip` or `--on-conflict replace`"))]
     Conflict {
         /// What is there.
         what: String,
@@ -155,13 +156,14 @@ pub enum ObjectError {
     },
     /// What SQLite would apply to a database of that name lies there, and no database does.
     #[error(
-        "`{file}` is missing or empty, but {found} there, which SQLite would apply to what is restored; nothing was restored"
+        "`{file}` is missing or empty, but {found} there, and SQLite would apply that to the restored records; \
+         nothing was restored"
     )]
     #[diagnostic(
         code("app::leftovers"),
         help(
-            "stop what may still use it, and move it away: to the database it belongs to, if that still exists, since it \
-              may hold its last changes. Then restore again; or restore to another name"
+            "stop whatever may still use it. Move it back to the database it belongs to if that still exists, since it \
+              may contain the last changes, otherwise move it away. Then restore again, or restore to another name"
         )
     )]
     Leftovers {
@@ -183,17 +185,18 @@ pub enum ObjectError {
         source: Cause,
     },
     /// The connection broke at the very end.
-    #[error(
-        "the connection to `{what}` was lost while everything was to be made visible: it was restored wholly, or not at all"
-    )]
-    #[diagnostic(code("app::uncertain"), help("look which; `--on-conflict replace` restores again in both cases"))]
+    #[error("the connection to `{what}` was lost during the commit: either everything was restored, or nothing")]
+    #[diagnostic(code("app::uncertain"), help("check which; `--on-conflict replace` restores again in both cases"))]
     Uncertain {
         /// The database.
         what: String,
     },
     /// All of it is there, and the system could not promise that it stays.
-    #[error("`{what}` was restored wholly, and its folder could not be written to disk: a power cut may still take it")]
-    #[diagnostic(code("app::volatile"), help("look after the disk, then run `sync`"))]
+    #[error(
+        "`{what}` was restored completely, but its folder could not be written to disk: a power failure may still \
+         lose it"
+    )]
+    #[diagnostic(code("app::volatile"), help("check the disk, then run `sync`"))]
     Volatile {
         /// The file or folder.
         what: String,
@@ -243,6 +246,12 @@ impl From<FormatError> for ObjectError {
 impl From<RetentionError> for ObjectError {
     fn from(error: RetentionError) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for ObjectError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

@@ -64,9 +64,9 @@ impl<'a> Scanner<'a> {
         let raw = std::str::from_utf8(raw).map_err(|_| "its `id` is not UTF-8")?;
         let id = match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
-            Some(_) => Cow::Owned(serde_json::from_str(raw).map_err(|_| "its `id` is no text that can be stored")?),
+            Some(_) => Cow::Owned(serde_json::from_str(raw).map_err(|_| "its `id` is a string that cannot be stored")?),
             None if raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => Cow::Borrowed(raw),
-            None => return Err("its `id` is neither a text nor an integer"),
+            None => return Err("its `id` is neither a string nor an integer"),
         };
         match id.len() {
             0 => Err("its `id` is empty"),
@@ -113,7 +113,7 @@ impl<'a> Scanner<'a> {
             let is_id = depth == 0 && &self.text[name..self.at] == b"\"id\"";
             self.blanks();
             if !self.take(b':') {
-                return Err((self.at, "there should be a colon"));
+                return Err((self.at, "a colon was expected"));
             }
             self.blanks();
             let value = self.at;
@@ -155,7 +155,7 @@ impl<'a> Scanner<'a> {
 
     fn comma(&mut self) -> Scan<()> {
         if !self.take(b',') {
-            return Err((self.at, "there should be a comma or an end"));
+            return Err((self.at, "a comma or the end was expected"));
         }
         self.blanks();
         Ok(())
@@ -163,7 +163,7 @@ impl<'a> Scanner<'a> {
 
     fn string(&mut self) -> Scan<()> {
         if !self.take(b'"') {
-            return Err((self.at, "there should be a text in quotes"));
+            return Err((self.at, "a string in quotes was expected"));
         }
         while let Some(byte) = self.peek() {
             match byte {
@@ -172,15 +172,15 @@ impl<'a> Scanner<'a> {
                     return Ok(());
                 }
                 b'\\' => self.escape()?,
-                0..=0x1f => return Err((self.at, "a control character stands in a text")),
+                0..=0x1f => return Err((self.at, "a string contains a control character")),
                 _ => self.at += 1,
             }
         }
-        Err((self.at, "a text has no end"))
+        Err((self.at, "a string is not terminated"))
     }
 
     fn escape(&mut self) -> Scan<()> {
-        let wrong = Err((self.at, "a backslash is followed by something unknown"));
+        let wrong = Err((self.at, "an escape is unknown"));
         match self.text.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => match self.text.get(self.at + 2..self.at + 6) {
@@ -217,7 +217,7 @@ impl<'a> Scanner<'a> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err((self.at, "there should be a digit")) }
+        if self.at > start { Ok(()) } else { Err((self.at, "a digit was expected")) }
     }
 
     fn word(&mut self, words: &[&[u8]]) -> Scan<()> {
@@ -226,7 +226,7 @@ impl<'a> Scanner<'a> {
                 self.at += word.len();
                 Ok(())
             }
-            None => Err((self.at, "there should be a value")),
+            None => Err((self.at, "a value was expected")),
         }
     }
 }
@@ -255,12 +255,12 @@ mod tests {
             (&b"[1]"[..], "a record is a JSON object"),
             (b"{}", "it has no `id`"),
             (br#"{"id": ""}"#, "its `id` is empty"),
-            (br#"{"id": 1.5}"#, "its `id` is neither a text nor an integer"),
-            (br#"{"id": "\ud800"}"#, "its `id` is no text that can be stored"),
+            (br#"{"id": 1.5}"#, "its `id` is neither a string nor an integer"),
+            (br#"{"id": "\ud800"}"#, "its `id` is a string that cannot be stored"),
             (br#"{"id": "a"} x"#, "something follows the object"),
-            (br#"{"id": "a", "x": 01}"#, "there should be a comma or an end"),
-            (br#"{"id": "a", "x": "\q"}"#, "a backslash is followed by something unknown"),
-            (br#"{"id": "a", "x": "#, "there should be a value"),
+            (br#"{"id": "a", "x": 01}"#, "a comma or the end was expected"),
+            (br#"{"id": "a", "x": "\q"}"#, "an escape is unknown"),
+            (br#"{"id": "a", "x": "#, "a value was expected"),
         ] {
             let fault = record_id(text).unwrap_err();
             assert_eq!(fault.what, what, "{}", String::from_utf8_lossy(text));

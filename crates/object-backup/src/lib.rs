@@ -1,4 +1,4 @@
-//! An application's records into one deterministic tarball in a folder or in S3, and back.
+//! Back up an application's records into one deterministic tarball in a folder or in S3, and restore them.
 //!
 //! The tarball is the one gludb wrote: `Backup_UTC_<time>.tar.gz`, in it one file `<Type>--<table>.json` a type, one JSON
 //! object a line. `tar xzf` opens it, and gludb's own are read.
@@ -61,7 +61,6 @@ pub mod ports;
 pub mod registry;
 pub mod restore;
 pub mod retain;
-pub mod run;
 pub mod source;
 pub mod storable;
 pub mod target;
@@ -82,6 +81,7 @@ pub use adapters::{PostgresSource, PostgresTarget};
 pub use adapters::{SqliteSource, SqliteTarget};
 pub use application::{Backup, BackupBuilder};
 pub use backup::{BackupOptions, BackupPlan, BackupReport, Written, backup, plan_backup};
+pub use backup_core::run::{self, Run};
 pub use backup_key::BackupKey;
 pub use detail::TypeDetail;
 pub use error::{ObjectError, ObjectResult};
@@ -90,7 +90,6 @@ pub use object_backup_derive::Storable;
 pub use plan::{Recurse, Types, Wanted};
 pub use registry::Registry;
 pub use restore::{RestoreOptions, RestorePlan, Restored, restore};
-pub use run::Run;
 pub use source::{Source, View};
 pub use storable::{Storable, StorableType};
 pub use target::{OnConflict, Target};

@@ -42,20 +42,17 @@ pub fn rules(options: &LifecycleOptions) -> ObjectResult<Vec<LifecycleRule>> {
     let folder = folder(&options.name)?;
     let (expire, freeze) = (options.expire_after_days, options.freeze_after_days);
     if expire.is_none() && freeze.is_none() {
-        return Err(ObjectError::usage(
-            "no rule is wanted",
-            "say `--expire-after 30d`, or `--glacier-after 60d`, or both",
-        ));
+        return Err(ObjectError::usage("no rule was given", "use `--expire-after 30d`, `--glacier-after 60d` or both"));
     }
     if [expire, freeze].contains(&Some(0)) {
-        return Err(ObjectError::usage("a lifecycle rule counts whole days", "give at least one day, such as `30d`"));
+        return Err(ObjectError::usage("a lifecycle rule needs whole days", "give at least one day, such as `30d`"));
     }
     if let (Some(expire), Some(freeze)) = (expire, freeze)
         && expire <= freeze
     {
         return Err(ObjectError::usage(
-            format!("backups cannot go after {expire} days and move to {} after {freeze}", options.class.as_str()),
-            "let them expire later, or leave one of the two out",
+            format!("backups cannot expire after {expire} days and move to {} after {freeze}", options.class.as_str()),
+            "let them expire later, or omit one of the two",
         ));
     }
     let class = options.class;
@@ -74,7 +71,7 @@ pub fn warnings(options: &LifecycleOptions) -> Vec<String> {
     if options.expire_after_days.is_some() {
         let name = &options.name;
         warnings.push(format!(
-            "S3 deletes by age alone: if backups of `{name}` stop, the last good one goes too. `lastgood app prune` keeps it"
+            "S3 deletes by age alone: if backups of `{name}` stop, the last good one is deleted too. `lastgood app prune` keeps it"
         ));
     }
     let least_days = match options.class {
@@ -86,7 +83,7 @@ pub fn warnings(options: &LifecycleOptions) -> Vec<String> {
     {
         let class = options.class.as_str();
         warnings.push(format!(
-            "{class} is paid for at least {least_days} days, and backups stay there for {}",
+            "{class} is billed for at least {least_days} days, and backups stay there for {}",
             expire - freeze
         ));
     }

@@ -1,4 +1,4 @@
-//! What is there: every tarball with its manifest, or the reason why it counts for nothing.
+//! Lists backups: every tarball with its manifest, or the reason why it is not a backup.
 
 mod find;
 
@@ -9,6 +9,7 @@ use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::source::{Identity, UNKNOWN};
 use backup_core::store::StoreRead;
+use backup_core::units::exact_bytes;
 use backup_core::{CoreError, FormatError};
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -162,7 +163,9 @@ fn published(key: BackupKey, at: &Key, manifest: Result<Manifest, FormatError>, 
     let expected = manifest.stored_bytes();
     let state = match bytes {
         None => State::Damaged("the tarball is missing".to_owned()),
-        Some(bytes) if bytes != expected => State::Damaged(format!("it has {bytes} bytes and should have {expected}")),
+        Some(bytes) if bytes != expected => {
+            State::Damaged(format!("it has {} instead of {}", exact_bytes(bytes), exact_bytes(expected)))
+        }
         Some(_) if !manifest.is_complete() => State::Partial,
         Some(_) => State::Good,
     };
@@ -187,7 +190,7 @@ fn unvouched(key: BackupKey, state: State, bytes: u64) -> Entry {
 pub(crate) fn typed(key: &Key, manifest: Manifest) -> Result<AppManifest, FormatError> {
     let invalid = |what: String| FormatError::Invalid { key: key.to_string(), what };
     if manifest.kind != Kind::App || manifest.parts.len() != 1 {
-        return Err(invalid("it is no manifest of an application's records".to_owned()));
+        return Err(invalid("it is not a manifest of an application's records".to_owned()));
     }
     // On a disk that takes `Shop` and `shop` for one name, the other's backups lie where these are looked for.
     if BackupKey::of_manifest(key).is_some_and(|backup| backup.name.as_ref() != Some(&manifest.source)) {

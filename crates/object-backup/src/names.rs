@@ -1,4 +1,4 @@
-//! Names that a backup has apart and a target does not: decisions, without I/O.
+//! Names that a target cannot tell apart: decisions, without I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,14 +38,14 @@ pub(crate) fn alike<'a>(
 pub(crate) fn one_place(first: &TypeKey, second: &TypeKey, place: &str, why: &str) -> ObjectError {
     ObjectError::names(
         format!("`{first}` and `{second}` would share the {place}{why}"),
-        format!("restore them one by one into targets of their own: `--type {first}` leaves out the other"),
+        format!("restore them separately, each into its own target: `--type {first}` leaves out the other"),
     )
 }
 
 /// Two types whose names the file system of `folder` takes for one.
 pub(crate) fn one_file(first: &TypeKey, second: &TypeKey, folder: &str) -> ObjectError {
     let [this, that] = [first.member(), second.member()];
-    let mut why = format!(": the file system of `{folder}` takes both names for one");
+    let mut why = format!(": the file system of `{folder}` treats both names as one");
     if !this.is_ascii() || !that.is_ascii() {
         // They may look the same.
         why.push_str(&format!(
@@ -105,7 +105,7 @@ mod tests {
         let said = one_file(&key("Zo\u{e9}"), &key("Zoe\u{301}"), "out").to_string();
         assert!(said.contains(r"which are `Zo\u{e9}--z.json` and `Zoe\u{301}--z.json` letter by letter"), "{said}");
         let said = one_file(&key("A"), &key("a"), "out").to_string();
-        assert!(said.ends_with("of `out` takes both names for one; nothing was restored"), "{said}");
+        assert!(said.ends_with("of `out` treats both names as one; nothing was restored"), "{said}");
     }
 
     #[test]

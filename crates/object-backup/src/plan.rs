@@ -115,7 +115,7 @@ pub fn left_out(available: Option<&[Available]>, types: &Types, chosen: &[TypeKe
 pub fn select(of: &str, available: Option<&[Available]>, wanted: &[Wanted]) -> ObjectResult<Vec<TypeKey>> {
     let keys: Vec<TypeKey> = match (available, wanted) {
         (None, []) => {
-            return Err(ObjectError::usage("this source cannot tell its types", "name each with `--type`"));
+            return Err(ObjectError::usage("this source cannot list its types", "give each with `--type`"));
         }
         (None, wanted) => wanted.iter().map(|wanted| wanted.key(None)).collect::<ObjectResult<_>>()?,
         (Some(available), []) => available
@@ -127,14 +127,14 @@ pub fn select(of: &str, available: Option<&[Available]>, wanted: &[Wanted]) -> O
         }
     };
     if keys.len() > TYPES_MAX {
-        return Err(ObjectError::usage(format!("there are more than {TYPES_MAX} types"), "name some with `--type`"));
+        return Err(ObjectError::usage(format!("there are more than {TYPES_MAX} types"), "choose some with `--type`"));
     }
     let mut seen = BTreeSet::new();
     // Naming a type twice is harmless; two sources of one member are not.
     if wanted.is_empty()
         && let Some(twice) = keys.iter().find(|key| !seen.insert(*key))
     {
-        return Err(ObjectError::usage(format!("there are two types `{twice}`"), "rename one of them"));
+        return Err(ObjectError::usage(format!("two types are named `{twice}`"), "rename one of them"));
     }
     let mut seen = BTreeSet::new();
     Ok(keys.iter().filter(|key| seen.insert(*key)).cloned().collect())
@@ -151,8 +151,8 @@ fn one(of: &str, available: &[Available], wanted: &Wanted) -> ObjectResult<TypeK
             Err(ObjectError::usage(format!("{of} has no type `{name}`"), help))
         }
         _ => Err(ObjectError::usage(
-            format!("several types are called `{}`", wanted.name),
-            "write which one as `Type--table`",
+            format!("several types are named `{}`", wanted.name),
+            "give the one you mean as `Type--table`",
         )),
     }
 }
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(names(Some(&tables), &["User--users", "User--users"]).unwrap(), ["User--users"]);
         let files = [there(Some("User"), "users"), there(Some("Order"), "orders"), there(Some("Item"), "orders")];
         assert_eq!(names(Some(&files), &["users", "Item"]).unwrap(), ["User--users", "Item--orders"]);
-        assert_eq!(names(Some(&files), &["orders"]).unwrap_err(), "several types are called `orders`");
+        assert_eq!(names(Some(&files), &["orders"]).unwrap_err(), "several types are named `orders`");
         assert_eq!(names(Some(&files), &["Usr--users"]).unwrap_err(), "the source has no type `Usr--users`");
         assert_eq!(names(None, &["User--users", "x"]).unwrap(), ["User--users", "x--x"]);
         assert!(names(None, &[]).is_err());
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn two_types_of_one_name_are_an_error_and_not_a_silent_loss() {
         let files = [there(Some("User"), "users"), there(Some("User"), "users")];
-        assert_eq!(names(Some(&files), &[]).unwrap_err(), "there are two types `User--users`");
+        assert_eq!(names(Some(&files), &[]).unwrap_err(), "two types are named `User--users`");
     }
 
     fn detail(types: &[(&str, u64)]) -> AppDetail {

@@ -1,4 +1,4 @@
-//! What this crate needs of the world and leaves to the application: a connection to its PostgreSQL server.
+//! What this crate leaves to the application: the connection to its PostgreSQL server.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Reads a stored tarball: from the store, past its digest, through the decompressor, into a sink on a thread of its own.
+//! Reads a stored tarball: from the store, through digest and decompressor, into a sink on its own thread.
 
 use std::io::{self, Read};
 
@@ -81,13 +81,13 @@ fn compare(file: &str, found: &Summary, manifest: &AppManifest) -> ObjectResult<
     if part.is_some_and(|part| {
         part.content_sha256 != Some(found.content_sha256) || part.content_bytes != found.content_bytes
     }) {
-        return Err(ObjectError::damaged(file, "its content is not the one its manifest names"));
+        return Err(ObjectError::damaged(file, "its content differs from its manifest"));
     }
     let same = manifest.detail.types.len() == found.types.len()
         && manifest.detail.types.iter().zip(&found.types).all(|(said, is)| {
             (&said.key, said.records, said.bytes, said.sha256) == (&is.key, is.records, is.bytes, is.sha256)
         });
-    if same { Ok(()) } else { Err(ObjectError::damaged(file, "its members are not those its manifest names")) }
+    if same { Ok(()) } else { Err(ObjectError::damaged(file, "its members differ from its manifest")) }
 }
 
 /// Chunks from the store, as something that can be read. When the store fails the chunks end, and the tarball with them.

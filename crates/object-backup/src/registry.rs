@@ -48,7 +48,7 @@ impl Registry {
                 Some((_, path)) if *path == next.path => continue,
                 Some((_, path)) => {
                     return Err(ObjectError::usage(
-                        format!("`{path}` and `{}` are both called `{key}`; nothing was added", next.path),
+                        format!("`{path}` and `{}` are both named `{key}`; nothing was added", next.path),
                         "give one of them another `TYPE` or `TABLE`",
                     ));
                 }
@@ -91,8 +91,8 @@ impl Registry {
         if types.is_empty() {
             let deeper = recurse == Recurse::No && found(Recurse::Yes).next().is_some();
             let help = match deeper {
-                true => "there are some in its sub-modules: `Recurse::Yes` adds them",
-                false => "name a module whose types derive `Storable`, from its crate on, such as `myapp::model`",
+                true => "its sub-modules have some: `Recurse::Yes` adds them",
+                false => "give the full path of a module whose types derive `Storable`, such as `myapp::model`",
             };
             return Err(ObjectError::usage(format!("no type is registered in the module `{path}`"), help));
         }

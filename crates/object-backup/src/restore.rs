@@ -1,4 +1,4 @@
-//! Restores a backup: all of it is read and checked first, then read again into the target, then shown.
+//! Restores a backup: reads and verifies all of it, reads it again into the target, and then makes it visible.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -121,7 +121,7 @@ fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResul
         .map(|found| Available { type_name: Some(found.key.type_name.clone()), table: found.key.table.clone() })
         .collect();
     let of = match entry.state {
-        State::Partial => format!("`{}`, which is not complete,", entry.key),
+        State::Partial => format!("`{}`, which is partial,", entry.key),
         _ => format!("`{}`", entry.key),
     };
     let chosen: BTreeSet<TypeKey> = plan::select(&of, Some(&available), wanted)?.into_iter().collect();

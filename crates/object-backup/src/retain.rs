@@ -1,4 +1,4 @@
-//! Which backups go and which stay, and what interrupted runs left.
+//! Which backups are deleted and which are kept, and leftovers of interrupted runs.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Where records come from. An application can bring its own source.
+//! Sources of records. Applications can implement their own.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Types of an application whose records are kept in tables.
+//! Types of an application whose records are stored in tables.
 
 use std::any::type_name;
 

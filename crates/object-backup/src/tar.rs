@@ -1,4 +1,4 @@
-//! The tarball: plain files, one a type, in the order of the types.
+//! The tarball: regular files, one per type, in the order of the types.
 
 pub(crate) mod header;
 pub(crate) mod read;

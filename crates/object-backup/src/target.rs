@@ -1,4 +1,4 @@
-//! Where records are restored to. All or nothing: what was loaded shows only after the commit.
+//! Targets of records. All or nothing: loaded records become visible only with the commit.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl std::str::FromStr for OnConflict {
             "fail" => Ok(Self::Fail),
             "skip" => Ok(Self::Skip),
             "replace" => Ok(Self::Replace),
-            other => Err(format!("`{other}` is none of fail, skip, replace")),
+            other => Err(format!("`{other}` is not one of fail, skip, replace")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads backups to their last byte and says which are whole.
+//! Reads backups in full and reports damaged ones.
 
 use backup_core::store::SharedStore;
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub async fn verify(store: &SharedStore, entry: &Entry, run: &Run) -> ObjectResu
     let answer = |records, broken| Verified { key: entry.key.clone(), state: entry.state.clone(), records, broken };
     let unusable = match &entry.state {
         State::Damaged(what) => Some(what.clone()),
-        State::Unpublished => Some("it has no manifest: an interrupted run left it".to_owned()),
+        State::Unpublished => Some("it has no manifest: it is a leftover of an interrupted run".to_owned()),
         State::Good | State::Partial | State::Foreign => None,
     };
     if unusable.is_some() {

@@ -1,4 +1,4 @@
-//! Where pg-clone touches the world: the server, its programs, password files.
+//! All I/O of pg-clone: the server, its programs, password files.
 
 pub(crate) mod archive_file;
 pub(crate) mod catalog;

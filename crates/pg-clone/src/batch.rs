@@ -176,6 +176,7 @@ mod tests {
             content_bytes: 200,
             rows: 5,
             xxh3: FrameHash::of(b""),
+            blake3: None,
         };
         (0..count).map(|at| RowData { frames: vec![frame(at)], rows: 5, ..RowData::default() }).collect()
     }
@@ -206,7 +207,7 @@ mod tests {
                     let end = &mut ends[*part as usize];
                     let offset = *end + gap * GAP_BYTES;
                     *end = offset + length;
-                    Frame { part: *part, offset, length: *length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(b"") }
+                    Frame { part: *part, offset, length: *length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(b""), blake3: None }
                 });
                 RowData { frames: frames.collect(), ..RowData::default() }
             }).collect();

@@ -70,7 +70,7 @@ impl DumpOptions {
         check_jobs(self.jobs)?;
         if !(1..=19).contains(&self.compression_level) {
             return Err(PgError::Usage {
-                what: format!("the compression level is {}, not from 1 to 19", self.compression_level),
+                what: format!("invalid compression level {}: use 1 to 19", self.compression_level),
                 help: "1 is the default; 3 is a little smaller and slower".to_owned(),
             });
         }
@@ -159,29 +159,32 @@ impl RestoreOptions {
         };
         if !self.selection.data_only {
             return match self.replace_rows {
-                true => refuse("rows are only replaced by rows alone", "add --data-only, or leave --replace-rows out"),
+                true => refuse(
+                    "rows can be replaced only by a data-only restore",
+                    "add --data-only, or omit \
+                                --replace-rows",
+                ),
                 false => Ok(()),
             };
         }
         if self.selection.schema_only {
-            return refuse("neither rows nor definitions would be restored", "leave --schema-only or --data-only out");
+            return refuse("neither rows nor definitions would be restored", "omit --schema-only or --data-only");
         }
         if self.reversible {
             return refuse(
-                "rows alone go into the live database, of which no copy is kept",
-                "leave --reversible out; `lastgood pg copy` makes a copy to go back to",
+                "a data-only restore changes the live database and keeps no copy of it",
+                "omit --reversible; use `lastgood pg copy` to make a copy to go back to",
             );
         }
         let set = RESTORE_POINTS.iter().find(|point| !self.hooks.at(**point).is_empty());
         let Some(point) = set else { return Ok(()) };
         refuse(
             &format!(
-                "rows alone go into the live database, and the {} hooks would not run: what they make unreadable would \
-                 be readable",
+                "a data-only restore does not run the {} hooks, so data that they anonymise would become readable",
                 point.name()
             ),
-            "restore with the hooks beside the database (--into OTHER_NAME, without --data-only) and copy from there, or \
-             say --no-hooks if the rows may be as they are in the dump",
+            "restore with the hooks into another database (--into NAME, without --data-only) and copy from there, or \
+             use --no-hooks if the rows may be restored as they are in the dump",
         )
     }
 }
@@ -191,7 +194,7 @@ fn check_jobs(jobs: usize) -> PgResult<()> {
         return Ok(());
     }
     Err(PgError::Usage {
-        what: format!("the number of jobs is {jobs}, not from 1 to {JOBS_MAX}"),
+        what: format!("invalid number of jobs {jobs}: use 1 to {JOBS_MAX}"),
         help: "each job is a connection to the server; 2 to 4 suit most machines".to_owned(),
     })
 }

@@ -68,14 +68,14 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
     let begun = std::time::Instant::now();
     run.step("dump.probe", &store.describe());
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
-    let probe = run.or_cancelled(async { Ok(probe::require(&*writer).await?) });
+    let probe = run.or_cancelled(async { Ok::<_, PgError>(probe::require(&*writer).await?) });
     run.step("dump.connect", &server.describe());
     // A restore killed in its swap may have left the database closed. Whoever may only dump cannot mend that and must
     // not be kept from dumping by it.
     let (probed, recovered) = tokio::join!(probe, run.or_cancelled(recover::recover(server, &run.progress)));
     probed?;
     if let Err(error @ PgError::Sql { .. }) = recovered {
-        run.progress.warn(format!("what a killed restore left could not be mended: {error}"));
+        run.progress.warn(format!("leftovers of a killed restore could not be recovered: {error}"));
     }
     let hooks = run_hooks(server, options, run).await?;
     let identity = run.or_cancelled(server.identity(&options.database)).await?;
@@ -85,7 +85,7 @@ pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, r
             // Letting go of everything lets the other session have its lock, and we come after it.
             Err(error @ (PgError::LockRace { .. } | PgError::SchemaRace)) if attempt < ATTEMPTS_MAX => {
                 attempt += 1;
-                run.progress.warn(format!("{error}: the dump lets it through and begins again"));
+                run.progress.warn(format!("{error}: the dump gives way and starts again"));
             }
             other => break other?,
         }

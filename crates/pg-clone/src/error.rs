@@ -1,6 +1,7 @@
-//! What can go wrong with a dump or a restore; each variant is a decision for the caller.
+//! Errors of dumps and restores; callers decide by the variant.
 
 use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
 use crate::hook::Point;
@@ -38,7 +39,7 @@ pub enum PgError {
     #[error("the connection to the server was lost while {doing}")]
     #[diagnostic(
         code("pg::lost"),
-        help("see the server's log; nothing was published or switched, run the command again")
+        help("nothing was published or swapped. See the server's log, then run the command again")
     )]
     Lost {
         /// What we were doing.
@@ -101,7 +102,10 @@ pub enum PgError {
     #[error("`{dump}` is damaged: {what}")]
     #[diagnostic(
         code("pg::integrity"),
-        help("nothing was restored. `lastgood pg ls` shows other dumps; `lastgood pg verify KEY` checks one")
+        help(
+            "nothing was restored. Run `lastgood pg ls` to find another dump, and `lastgood pg verify KEY` to check \
+              it"
+        )
     )]
     Integrity {
         /// The dump's key.
@@ -121,8 +125,9 @@ pub enum PgError {
     #[diagnostic(
         code("pg::rows_differ"),
         help(
-            "everything was rolled back, nothing was changed; restore the dump beside it with --into OTHER_NAME, without \
-             --data-only, to see its rows"
+            "everything was rolled back, nothing was changed. To see the dump's rows, restore it into another \
+             database with \
+             --into NAME, without --data-only"
         )
     )]
     RowsDiffer {
@@ -133,7 +138,7 @@ pub enum PgError {
     },
     /// There is no such dump.
     #[error("there is no dump `{wanted}` in {location}")]
-    #[diagnostic(code("pg::no_dump"), help("`lastgood pg ls` lists what there is"))]
+    #[diagnostic(code("pg::no_dump"), help("run `lastgood pg ls` to list dumps"))]
     NoDump {
         /// What was asked for.
         wanted: String,
@@ -151,7 +156,7 @@ pub enum PgError {
     },
     /// Another restore of the same database is running.
     #[error("another lastgood is restoring `{database}` now{holder}")]
-    #[diagnostic(code("pg::locked"), help("wait for it to end; nothing was changed"))]
+    #[diagnostic(code("pg::locked"), help("nothing was changed. Wait for it to end"))]
     Locked {
         /// The target database.
         database: String,
@@ -161,14 +166,14 @@ pub enum PgError {
     /// Another session asked for an exclusive lock on a table while the dump was still taking its own locks: it waits for
     /// us, and we would wait for it.
     #[error("another session asked for an exclusive lock on {table} while it was being dumped")]
-    #[diagnostic(code("pg::lock_race"), help("run the dump again after the migration; nothing was published"))]
+    #[diagnostic(code("pg::lock_race"), help("nothing was published. Run the dump again after the migration"))]
     LockRace {
         /// The table, as far as it is known.
         table: String,
     },
     /// The schema changed around a snapshot that `pg_dump` could not share.
     #[error("the schema changed while it was dumped")]
-    #[diagnostic(code("pg::schema_race"), help("run the dump again after the migration; nothing was published"))]
+    #[diagnostic(code("pg::schema_race"), help("nothing was published. Run the dump again after the migration"))]
     SchemaRace,
     /// Something we will not do as things are.
     #[error("{what}")]
@@ -195,7 +200,8 @@ pub enum PgError {
     #[diagnostic(
         code("pg::forbidden"),
         help(
-            "no option overrides that, and nothing was changed; restore on another server, or change what forbids it"
+            "nothing was changed. No option overrides this; restore on another server, or change the setting that \
+             forbids it"
         )
     )]
     Forbidden {
@@ -213,13 +219,19 @@ pub enum PgError {
         help: String,
     },
     /// The caller asked to stop, and everything begun was cleared away.
-    #[error("interrupted; nothing was published or switched")]
+    #[error("interrupted; nothing was published or swapped")]
     #[diagnostic(code("pg::interrupted"))]
     Interrupted,
 }
 
 /// Result of everything here.
 pub type PgResult<T> = Result<T, PgError>;
+
+impl From<Cancelled> for PgError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
+    }
+}
 
 impl From<CoreError> for PgError {
     fn from(error: CoreError) -> Self {
@@ -230,7 +242,7 @@ impl From<CoreError> for PgError {
             CoreError::Cancelled => Self::Interrupted,
             taken @ CoreError::Taken { .. } => Self::Refused {
                 what: taken.to_string(),
-                help: "let only one of the two run at a time, then run this one again".to_owned(),
+                help: "run only one of the two at a time, then run this one again".to_owned(),
             },
             other => Self::Refused { what: other.to_string(), help: "this is unexpected: please report it".to_owned() },
         }
@@ -289,7 +301,7 @@ pub(crate) const NO_CONNECTION: &str = "every connection is taken: run with fewe
 fn remedy(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
         "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it",
-        "53100" => "the server's disk is full: make room, and run the command again",
+        "53100" => "the server's disk is full: free up space, and run the command again",
         "53300" => NO_CONNECTION,
         "55P03" => "another session has it locked: run the command again, or with a longer --lock-timeout",
         _ => return None,

@@ -1,4 +1,4 @@
-//! Where nothing may be restored: a guard wins over every option and every confirmation.
+//! Protects databases from restores; overrides every option and every confirmation.
 //!
 //! It is a second line of defence for production: somebody who typed the right name on the wrong machine is stopped. What
 //! replaces, drops or disconnects a database asks [`Guard::refusal`]; nothing can loosen a guard, it can only be added to.
@@ -62,7 +62,7 @@ impl Guard {
         let parts = pattern.split_once('/').filter(|(host, database)| !host.is_empty() && !database.is_empty());
         let (host, database) = parts.ok_or_else(|| PgError::Usage {
             what: format!("the protected pattern `{pattern}` is not HOST/DATABASE"),
-            help: "write `prod-*/shop`, or `*/shop` for that database on every host; nothing was changed".to_owned(),
+            help: "nothing was changed. Use `prod-*/shop`, or `*/shop` for that database on every host".to_owned(),
         })?;
         let protected = Protected { host: plain_host(host), database: database.to_owned(), said_by: said_by.into() };
         if !self.protected.contains(&protected) {
@@ -88,7 +88,7 @@ impl Guard {
     #[must_use]
     pub fn refusal(&self, hosts: &[String], database: &str) -> Option<Refusal> {
         if let Some(said_by) = &self.forbidden {
-            return Some(Refusal { what: format!("restoring is forbidden here, says {said_by}") });
+            return Some(Refusal { what: format!("restoring is forbidden here by {said_by}") });
         }
         let hosts: Vec<String> = hosts.iter().map(|host| plain_host(host)).collect();
         let protects = |protected: &&Protected| {
@@ -96,7 +96,7 @@ impl Guard {
         };
         self.protected.iter().find(protects).map(|protected| Refusal {
             what: format!(
-                "`{database}` is protected by `{}/{}`, says {}",
+                "`{database}` is protected by `{}/{}` in {}",
                 protected.host, protected.database, protected.said_by
             ),
         })
@@ -113,7 +113,7 @@ pub fn parse_allow_restore(text: &str) -> PgResult<bool> {
         "false" | "no" | "off" | "0" => Ok(false),
         _ => Err(PgError::Usage {
             what: format!("{ALLOW_RESTORE} is neither true nor false"),
-            help: format!("write {ALLOW_RESTORE}=false to forbid restores; nothing was changed"),
+            help: format!("nothing was changed. Set {ALLOW_RESTORE}=false to forbid restores"),
         }),
     }
 }
@@ -140,8 +140,8 @@ impl Server {
             None => Ok(()),
             Some(refusal) => Err(PgError::Forbidden {
                 what: format!(
-                    "the server would disconnect the clients of `{database}` for that, and {}; a dump of it, restored \
-                     with --into, disturbs nobody",
+                    "this would disconnect the clients of `{database}`, and {}; instead, restore a dump of it with \
+                     --into",
                     refusal.what
                 ),
             }),
@@ -218,7 +218,7 @@ mod tests {
         }
         let hosts = ["standby".to_owned(), "prod-2".to_owned()];
         let refusal = guard.refusal(&hosts, "shop").unwrap();
-        assert_eq!(refusal.what, "`shop` is protected by `prod-*/shop`, says lastgood.toml:3");
+        assert_eq!(refusal.what, "`shop` is protected by `prod-*/shop` in lastgood.toml:3");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Hooks: commands and SQL files of the user's that run at fixed points of a dump or a restore.
+//! Hooks: commands and SQL files of the user that run at fixed points of a dump or a restore.
 //!
 //! A command is run by `/bin/sh -c`: hooks are one-liners with pipes, `&&` and `$PGDATABASE`, and everybody knows how
 //! the shell reads them. Nothing of ours is put into the text; what a hook has to know stands in its environment. An SQL
@@ -182,7 +182,7 @@ impl Hooks {
         if self.timeout.is_zero() {
             return Err(PgError::Usage {
                 what: "the time limit of hooks is 0".to_owned(),
-                help: "write a time such as `30m` or `6h`".to_owned(),
+                help: "use a time such as `30m` or `6h`".to_owned(),
             });
         }
         for point in points {
@@ -190,8 +190,8 @@ impl Hooks {
                 match hook {
                     Hook::Command(text) if text.trim().is_empty() || text.contains('\0') => {
                         return Err(PgError::Usage {
-                            what: format!("a {point} hook is no command line"),
-                            help: "name a command such as `./migrate.sh`; nothing was changed".to_owned(),
+                            what: format!("a {point} hook is not a command line"),
+                            help: "nothing was changed. Use a command such as `./migrate.sh`".to_owned(),
                         });
                     }
                     Hook::Command(_) => {}
@@ -228,7 +228,7 @@ mod tests {
             assert!(hooks.check(&DUMP_POINTS).is_ok());
             hooks.check(&RESTORE_POINTS).unwrap_err().to_string()
         };
-        assert_eq!(refused(Hook::Command("  ".into())), "a pre-swap hook is no command line");
+        assert_eq!(refused(Hook::Command("  ".into())), "a pre-swap hook is not a command line");
         assert!(refused(Hook::Sql("/nonexistent.sql".into())).contains("`/nonexistent.sql`"));
         assert!(Hooks { timeout: Duration::ZERO, ..Hooks::default() }.check(&[]).is_err());
     }

@@ -1,4 +1,4 @@
-//! What a server and the programs for it are, for whoever wants to know before the first dump.
+//! Information about a server and its programs, for checks before the first dump.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Dump and restore PostgreSQL databases: parallel, streamed, verified, swapped in as one step.
+//! Dump and restore PostgreSQL databases: parallel, streamed, verified, and swapped in with one transaction.
 //!
 //! # What it promises
 //!
@@ -45,14 +45,14 @@ pub mod live;
 pub mod pattern;
 pub mod plan;
 pub mod restore;
-pub mod run;
 pub mod settings;
 mod standing;
 pub mod stored;
 #[cfg(test)]
 mod test_dump;
 
+pub use backup_core::run::{self, Run};
+
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;
 pub use error::{PgError, PgResult};
-pub use run::Run;

@@ -1,4 +1,4 @@
-//! Databases of a server that are in use: the switch to a new one, what a killed run left, and the copies kept beside them.
+//! Databases on a server: the swap to a new one, leftovers of killed runs, and local copies.
 
 pub mod local;
 pub mod recover;

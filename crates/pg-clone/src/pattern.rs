@@ -34,12 +34,11 @@ impl TablePattern {
     pub fn parse(text: &str) -> PgResult<Self> {
         let fault = |what: &str| PgError::Usage {
             what: format!("the table pattern `{text}` {what}"),
-            help:
-                "write table, schema.table or schema.prefix_*; put double quotes around upper-case letters, dots and \
+            help: "use table, schema.table or schema.prefix_*; put double quotes around upper-case letters, dots and \
                    signs that are part of a name"
-                    .to_owned(),
+                .to_owned(),
         };
-        let mut parts = expressions(text).ok_or_else(|| fault("has an open double quote"))?;
+        let mut parts = expressions(text).ok_or_else(|| fault("has an unterminated double quote"))?;
         if parts.iter().any(String::is_empty) {
             return Err(fault("has an empty part"));
         }
@@ -53,7 +52,7 @@ impl TablePattern {
         let name = parts.pop().unwrap_or_default();
         let schema = parts.pop();
         if !parts.is_empty() {
-            return Err(fault("has more than schema and table; the database is named elsewhere"));
+            return Err(fault("has more parts than schema and table"));
         }
         Ok(Self { text: text.to_owned(), schema: schema.as_deref().map(compile).transpose()?, name: compile(&name)? })
     }

@@ -1,4 +1,4 @@
-//! Pure decisions of dump and restore: what is split, in which order, what fits together.
+//! Pure decisions of dump and restore: how to split work, in which order, and what to combine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -256,7 +256,7 @@ mod tests {
             for (length, part, gap) in lengths {
                 offset += u64::from(gap);
                 let xxh3 = FrameHash::of(b"");
-                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3 });
+                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3, blake3: None });
                 offset += length;
             }
             let units = load_units(0, &data);

@@ -1,4 +1,4 @@
-//! The restore: check everything, build a complete copy beside the live database, switch in one step.
+//! The restore: verify everything, fill a temporary database, swap it in with one transaction.
 
 mod archive_toc;
 mod check;
@@ -193,8 +193,8 @@ impl Checked {
         let tool = Tool::find("pg_restore", need, options.pg_bin.as_deref()).await?;
         if tool.sends_unknown_setting() {
             run.progress.warn(format!(
-                "`pg_restore` of version {} is newer than the server ({}) and sets a parameter it does not know: the server's \
-                 refusals are let through, and indexes are built one after the other; the programs of version {} build them \
+                "`pg_restore` {} is newer than the server ({}) and sets a parameter that the server does not know: \
+                 these errors are ignored, and indexes are built one at a time; the programs of version {} build them \
                  in parallel",
                 tool.major, plan.server_major, plan.server_major
             ));
@@ -285,8 +285,8 @@ async fn build_ours(
     let detours = reroute::read(&session, &detail.tables).await?;
     warnings.extend(detours.torn.iter().map(|root| {
         format!(
-            "the selected rows of `{root}` are in it, but not all in the partitions they came from: those are chosen by a hash \
-             that differs between databases"
+            "the selected rows of `{root}` were all restored, but some into other partitions: these are chosen by a \
+             hash that differs between databases"
         )
     }));
     run.step("restore.data", &format!("{} tables", detail.tables.len()));
@@ -354,7 +354,7 @@ async fn switch(
             settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
         }
     }
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let void = local::void_copies(lock, options.reversible, live.is_some()).await?;
     let mut request = SwapRequest::new(lock, temporary, wanted, options.force).discarding(void);
     if let Some(pristine) = pristine {

@@ -1,5 +1,5 @@
-//! What our role may do on a server, and what is there of the databases it is about: asked before anything is made, by a
-//! plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] asks.
+//! What the role is allowed to do on a server, and the state of the databases involved: checked before anything is created,
+//! by a plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] does the I/O.
 
 use crate::error::{PgError, PgResult};
 use crate::restore::Problem;
@@ -65,7 +65,7 @@ impl Standing {
         }
         if !self.may_create && !self.is_superuser {
             problems.push(Problem {
-                what: format!("the role `{}` may not create databases", self.role),
+                what: format!("the role `{}` cannot create databases", self.role),
                 help: format!("run `ALTER ROLE \"{}\" CREATEDB`, or connect as another role", self.role),
             });
         }
@@ -73,7 +73,7 @@ impl Standing {
         for known in involved.filter(|known| !known.is_ours) {
             problems.push(Problem {
                 what: format!(
-                    "`{}` belongs to `{}`, and the role `{}` is no member of it",
+                    "`{}` is owned by `{}`, and the role `{}` is not a member of it",
                     known.name, known.owner, self.role
                 ),
                 help: format!("run `GRANT \"{}\" TO \"{}\"`, or connect as its owner", known.owner, self.role),
@@ -81,7 +81,11 @@ impl Standing {
         }
         let Some(target) = self.known(what.target) else { return problems };
         if target.is_template && maintenance(what.target).is_none() {
-            problems.push(problem(format!("`{}` is a template database", target.name), "name another with --into"));
+            problems.push(problem(
+                format!("`{}` is a template database", target.name),
+                "choose another database with \
+                                           --into",
+            ));
         }
         if target.prepared > 0 {
             problems.push(Problem {
@@ -99,7 +103,7 @@ impl Standing {
                     "logical replication is bound to `{}` ({slots} slots, {subscriptions} subscriptions)",
                     target.name
                 ),
-                help: "drop the slots and subscriptions, or say --force".to_owned(),
+                help: "drop the slots and subscriptions, or use --force".to_owned(),
             });
         }
         problems
@@ -123,7 +127,7 @@ impl Standing {
         let (what, help) = match self.known(name) {
             _ if self.is_standby => (format!("{server} is a standby"), "go to its primary"),
             Some(known) if !known.is_ours => (
-                format!("`{name}` belongs to `{}`, and the role `{}` is no member of it", known.owner, self.role),
+                format!("`{name}` is owned by `{}`, and the role `{}` is not a member of it", known.owner, self.role),
                 "connect as its owner",
             ),
             _ => return Ok(()),
@@ -136,7 +140,7 @@ impl Standing {
 fn maintenance(name: &str) -> Option<Problem> {
     MAINTENANCE.contains(&name).then(|| Problem {
         what: format!("`{name}` is a maintenance database, which programs connect to first"),
-        help: "name another with --into".to_owned(),
+        help: "choose another database with --into".to_owned(),
     })
 }
 
@@ -156,10 +160,10 @@ pub(crate) fn locale_problem(settings: &DatabaseSettings, there: &Locales) -> Op
     let what = if !there.encoding {
         format!("the server does not know the encoding {}", settings.encoding)
     } else if settings.locale_provider.as_deref() == Some("i") && !there.icu {
-        "its locale is one of ICU, which the server was built without".to_owned()
+        "its locale needs ICU, but the server was built without it".to_owned()
     } else if !there.missing.is_empty() {
         let names: Vec<String> = there.missing.iter().map(|name| format!("`{name}`")).collect();
-        format!("the server's system has no locale {}", names.join(", "))
+        format!("the server's operating system has no locale {}", names.join(", "))
     } else {
         return None;
     };
@@ -206,9 +210,9 @@ mod tests {
             one(&standing(), Undertaking { target: name, replaces: false, ..UNDERTAKING }, "maintenance database");
         }
         one(&Standing { is_standby: true, ..standing() }, UNDERTAKING, "standby");
-        one(&Standing { may_create: false, ..standing() }, UNDERTAKING, "`keeper` may not create databases");
-        one(&standing(), Undertaking { target: "theirs", ..UNDERTAKING }, "belongs to `app`");
-        one(&standing(), Undertaking { source: Some("theirs"), ..UNDERTAKING }, "`theirs` belongs to");
+        one(&Standing { may_create: false, ..standing() }, UNDERTAKING, "`keeper` cannot create databases");
+        one(&standing(), Undertaking { target: "theirs", ..UNDERTAKING }, "is owned by `app`");
+        one(&standing(), Undertaking { source: Some("theirs"), ..UNDERTAKING }, "`theirs` is owned by");
         let mut bound = standing();
         bound.databases[0].replication = (1, 0);
         one(&bound, UNDERTAKING, "1 slots");

@@ -1,8 +1,9 @@
-//! A dump as it lies in a location: its key, its manifest, its rows, and what is asked of it there.
+//! Stored dumps: keys, manifests, rows, and the commands on them.
 
 pub(crate) mod completeness;
 pub mod detail;
 pub(crate) mod frame;
+pub mod frame_digest;
 pub mod frame_hash;
 pub mod key;
 pub mod legacy;

@@ -1,4 +1,4 @@
-//! Dumps made up for tests: real packs of real frames and a published manifest, without a database.
+//! Dumps for tests: real packs of real frames and a published manifest, without a database.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ use crate::settings::DatabaseSettings;
 use crate::stored::detail::{
     DumpDetail, Filters, Frame, ROLE_DATA, ROLE_SCHEMA, RowData, ServerInfo, TableDump, TableKind,
 };
+use crate::stored::frame_digest::FrameDigest;
 use crate::stored::frame_hash::FrameHash;
 use crate::stored::key::DumpKey;
 
@@ -126,6 +127,7 @@ fn pack(frames: &[&[&str]], part: u32) -> (Vec<u8>, RowData, u64) {
             content_bytes: text.len() as u64,
             rows: rows.len() as u64,
             xxh3: FrameHash::of(&stored),
+            blake3: Some(FrameDigest::of(&stored)),
         });
         pack.extend(stored);
     }

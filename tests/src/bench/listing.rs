@@ -107,7 +107,8 @@ fn manifest(number: u32, config: &str, time: Timestamp) -> Outcome<Manifest> {
         .map(|table| {
             json!({"schema": "public", "name": format!("table_{table}"), "kind": "table", "columns": ["id", "note"], "rows": 1000,
                 "content_bytes": 13_786, "row_hash": "bd56feaa18226320f7bd9a6022be44fe", "frames": [{"part": 0, "offset": 0,
-                "length": 2681, "content_bytes": 13_786, "rows": 1000, "xxh3": "bd56feaa18226320f7bd9a6022be44fe"}]})
+                "length": 2681, "content_bytes": 13_786, "rows": 1000, "xxh3": "bd56feaa18226320f7bd9a6022be44fe",
+                "blake3": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"}]})
         })
         .collect();
     Ok(Manifest {

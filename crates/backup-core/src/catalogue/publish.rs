@@ -1,4 +1,4 @@
-//! Publishes a manifest: the one act by which a backup comes into being.
+//! Publishes a manifest, which makes the backup exist.
 
 use bytes::Bytes;
 
@@ -8,6 +8,7 @@ use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::manifest::{FORMAT, Manifest};
 use crate::store::{PutMode, PutOptions, StoreWrite};
+use crate::units;
 
 /// A backup came into being.
 #[derive(Debug)]
@@ -34,7 +35,11 @@ pub async fn publish(
 ) -> Result<Published, CoreError> {
     let bytes = manifest.to_bytes()?;
     if bytes.len() > MANIFEST_BYTES_MAX {
-        let what = format!("it would have {} bytes and may have {MANIFEST_BYTES_MAX}", bytes.len());
+        let what = format!(
+            "it would have {}, more than the limit of {}",
+            units::bytes(bytes.len() as u64),
+            units::bytes(MANIFEST_BYTES_MAX as u64)
+        );
         return Err(FormatError::Invalid { key: key.to_string(), what }.into());
     }
     match store.put(key, bytes.clone(), &PutOptions::new(PutMode::Create)).await {

@@ -1,10 +1,12 @@
-//! Single zstd frames that say how long their content is and carry its checksum (RFC 8878).
+//! Single zstd frames with the size and the checksum of their content (RFC 8878).
 
 use std::fmt;
 use std::io;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, find_frame_compressed_size, get_error_name, get_frame_content_size};
+
+use crate::units::{self, exact_bytes};
 
 /// Turns buffers into independent frames. Keeps its tables from one frame to the next.
 pub struct FrameCompressor(Compressor<'static>);
@@ -46,22 +48,30 @@ pub fn decompress_frame(frame: &[u8], content_bytes_max: usize) -> io::Result<Ve
     let frame_bytes = find_frame_compressed_size(frame)
         .map_err(|code| invalid(format!("not a whole zstd frame: {}", get_error_name(code))))?;
     if frame_bytes != frame.len() {
-        return Err(invalid(format!("{} bytes follow the zstd frame", frame.len() - frame_bytes)));
+        return Err(invalid(format!("{} follow the zstd frame", exact_bytes((frame.len() - frame_bytes) as u64))));
     }
     let content_bytes = match get_frame_content_size(frame) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return Err(invalid("the zstd frame does not say how long its content is".to_owned())),
+        Ok(None) => return Err(invalid("the zstd frame does not declare the size of its content".to_owned())),
         Err(_) => return Err(invalid("the zstd frame has no readable header".to_owned())),
     };
     let capacity =
         usize::try_from(content_bytes).ok().filter(|bytes| *bytes <= content_bytes_max).ok_or_else(|| {
-            invalid(format!("the zstd frame would hold {content_bytes} bytes and may hold {content_bytes_max}"))
+            invalid(format!(
+                "the zstd frame declares {} of content, more than the limit of {}",
+                units::bytes(content_bytes),
+                units::bytes(content_bytes_max as u64)
+            ))
         })?;
     let content = Decompressor::new()?
         .decompress(frame, capacity)
         .map_err(|error| invalid(format!("the zstd frame is damaged: {error}")))?;
     if content.len() != capacity {
-        return Err(invalid(format!("the zstd frame holds {} bytes and claims {capacity}", content.len())));
+        return Err(invalid(format!(
+            "the zstd frame has {} of content instead of {}",
+            exact_bytes(content.len() as u64),
+            exact_bytes(capacity as u64)
+        )));
     }
     Ok(content)
 }

@@ -1,4 +1,4 @@
-//! Compressors and decompressors that take input as it comes and give bounded output a step.
+//! Compressors and decompressors that take input of any size and return bounded output per step.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Streams through a compressor or decompressor, off the task that reads and writes them.
+//! Streams through a compressor or decompressor, outside the task that reads and writes them.
 
 use std::io;
 use std::pin::Pin;
@@ -9,6 +9,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::machine::{Machine, Step};
 use crate::manifest::Codec;
+use crate::units;
 
 /// Input gathered before a hop to a blocking thread, so that the hop does not show.
 const INPUT_BYTES: usize = 128 * 1024;
@@ -71,7 +72,7 @@ impl<S: Stream<Item = io::Result<Bytes>> + Send + 'static> Run<S> {
             Err(error) => return Err(io::Error::other(error)),
         };
         self.allowed = self.allowed.checked_sub(output.len() as u64).ok_or_else(|| {
-            let what = format!("the content has more than the {} bytes it may have", self.limit);
+            let what = format!("the content is larger than the limit of {}", units::bytes(self.limit));
             io::Error::new(io::ErrorKind::InvalidData, what)
         })?;
         self.finished = self.ended && !again && waiting.is_empty();

@@ -1,4 +1,4 @@
-//! What lies in a folder or under a prefix that nobody made a location: nothing, backups somebody knows, or other things.
+//! What a folder or prefix without a marker contains: nothing, known backups, or something else.
 
 use futures_util::{StreamExt, stream};
 
@@ -104,7 +104,7 @@ pub async fn look(
         contents.join(below?);
     }
     if let (None, Some(unfollowed)) = (&contents.foreign, store.unfollowed().first()) {
-        contents.foreign = Some(format!("what is no backup: {unfollowed}"));
+        contents.foreign = Some(format!("something that is not a backup: {unfollowed}"));
     }
     Ok(contents)
 }
@@ -116,7 +116,7 @@ async fn look_into(store: &dyn StoreRead, folder: String, known: &[Layout]) -> S
         match object {
             Ok(object) => contents.add(object.key.as_str(), known),
             Err(StoreError::PermissionDenied { .. }) => {
-                contents.foreign = Some(format!("`{folder}`, into which nobody lets us look"));
+                contents.foreign = Some(format!("`{folder}`, which cannot be read"));
                 break;
             }
             Err(error) => return Err(error),
@@ -155,7 +155,7 @@ impl Contents {
 fn foreign(key: &str) -> String {
     match key.strip_suffix(MARKER_KEY).and_then(|folder| folder.strip_suffix('/')) {
         Some(folder) => format!("another location, `{folder}`"),
-        None => format!("files that are no backups, such as `{key}`"),
+        None => format!("files that are not backups, such as `{key}`"),
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(seen(&[]).await, (None, None));
         assert_eq!(seen(&["lost+found/x", ".DS_Store"]).await, (None, None));
         assert_eq!(seen(&["db/1", "db/2", "dump"]).await, (Some("dumps"), None));
-        let other = Some("files that are no backups, such as `photos/1.jpg`".to_owned());
+        let other = Some("files that are not backups, such as `photos/1.jpg`".to_owned());
         assert_eq!(seen(&["photos/1.jpg"]).await, (None, other.clone()));
         assert_eq!(seen(&["db/1", "photos/1.jpg"]).await, (Some("dumps"), other));
         assert_eq!(seen(&["prod/lastgood.json"]).await, (None, Some("another location, `prod`".to_owned())));

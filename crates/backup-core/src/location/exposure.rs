@@ -1,4 +1,4 @@
-//! Whether a folder of backups lies open to the other users of the machine.
+//! Whether other users of the machine can read a folder of backups.
 
 use std::fmt;
 use std::os::unix::fs::PermissionsExt;

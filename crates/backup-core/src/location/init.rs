@@ -1,9 +1,8 @@
-//! Makes a location, which is never done by the way: a name that was mistyped must not become one.
+//! Creates a location, always explicitly, so that a mistyped name does not become one.
 
 use std::path::Path;
 
-use super::{Layout, Location, contents, open_s3, with_retries};
-use crate::aws::Credentials;
+use super::{Access, Layout, Location, access, contents, open_s3, wrapped};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
@@ -18,15 +17,15 @@ pub struct Init<'a> {
     pub known: &'a [Layout],
     /// Tells when it was made.
     pub clock: &'a dyn Clock,
-    /// Credentials of the program's own; else they come from the environment.
-    pub credentials: Option<&'a Credentials>,
+    /// How it is opened.
+    pub access: &'a Access,
 }
 
 impl<'a> Init<'a> {
     /// Beside backups of the `known` forms, by the machine's clock, with the environment's credentials.
     #[must_use]
     pub fn new(known: &'a [Layout]) -> Self {
-        Self { known, clock: &SystemClock, credentials: None }
+        Self { known, clock: &SystemClock, access: &access::PLAIN }
     }
 }
 
@@ -46,14 +45,14 @@ impl Location {
     /// publishes atomically. One that was made before is opened.
     ///
     /// # Errors
-    /// [`StoreError::Occupied`] if something else is there, or if it lies in another location; [`StoreError::Unsuitable`]
+    /// [`StoreError::Occupied`] if something else is there, or if it lies inside another location; [`StoreError::Unsuitable`]
     /// if the store cannot publish atomically; what the store says.
     pub async fn init(&self, init: &Init<'_>) -> Result<Initialized, CoreError> {
         let found = self.before_init(init).await?;
         let store = match (found, self) {
             (Some(store), _) => store,
-            (None, Self::File(path)) => with_retries(FsStore::create(path)?),
-            (None, _) => self.connect(init.credentials).await?,
+            (None, Self::File(path)) => wrapped(FsStore::create(path)?, init.access),
+            (None, _) => self.open_with(init.access).await?,
         };
         mark(store, init).await
     }
@@ -63,7 +62,7 @@ impl Location {
     /// # Errors
     /// As [`Location::init`].
     pub async fn before_init(&self, init: &Init<'_>) -> Result<Option<SharedStore>, CoreError> {
-        let store = match self.connect(init.credentials).await {
+        let store = match self.open_with(init.access).await {
             Ok(store) => Some(store),
             Err(StoreError::NoLocation { .. }) if matches!(self, Self::File(path) if !path.exists()) => None,
             Err(error) => return Err(error.into()),
@@ -73,8 +72,8 @@ impl Location {
         {
             return Ok(Some(store.clone()));
         }
-        if let Some(outer) = self.enclosing(init.credentials).await {
-            return Err(occupied(self.to_string(), format!("it lies in another location, `{outer}`")).into());
+        if let Some(outer) = self.enclosing(init.access).await {
+            return Err(occupied(self.to_string(), format!("it lies inside another location, `{outer}`")).into());
         }
         if let Some(store) = &store {
             refuse_foreign(store, init).await?;
@@ -82,16 +81,9 @@ impl Location {
         Ok(store)
     }
 
-    pub(super) async fn connect(&self, credentials: Option<&Credentials>) -> Result<SharedStore, StoreError> {
-        match self {
-            Self::S3 { bucket, prefix } => open_s3(bucket, prefix, credentials).await,
-            Self::File(_) | Self::Memory => self.open().await,
-        }
-    }
-
     /// The location this one would lie in: two in one another would take each other's objects for their own. Best effort:
     /// whoever may not look further up has no business there.
-    async fn enclosing(&self, credentials: Option<&Credentials>) -> Option<Self> {
+    async fn enclosing(&self, access: &Access) -> Option<Self> {
         match self {
             Self::Memory => None,
             Self::File(path) => enclosing_folder(path).map(Self::File),
@@ -100,7 +92,7 @@ impl Location {
                 let mut prefix = prefix.as_str();
                 while !prefix.is_empty() {
                     prefix = prefix.rsplit_once('/').map_or("", |(above, _)| above);
-                    let store = open_s3(bucket, prefix, credentials).await.ok()?;
+                    let store = open_s3(bucket, prefix, access).await.ok()?;
                     if store.head(&marker).await.is_ok() {
                         return Some(Self::S3 { bucket: bucket.clone(), prefix: prefix.to_owned() });
                     }
@@ -137,7 +129,7 @@ async fn refuse_foreign(store: &SharedStore, init: &Init<'_>) -> Result<(), Core
 }
 
 fn occupied(location: String, what: String) -> StoreError {
-    let help = "name a folder or prefix that is empty or not there yet; nothing was written".to_owned();
+    let help = "nothing was written. Choose a folder or prefix that is empty or does not exist yet".to_owned();
     StoreError::Occupied { location, what, help }
 }
 
@@ -204,7 +196,7 @@ mod tests {
         let outer = parent.path().join("outer");
         location(&outer).init(&Init::new(&[])).await.unwrap();
         let error = refused(&outer.join("pg/shop")).await;
-        assert!(error.contains("it lies in another location"), "{error}");
+        assert!(error.contains("it lies inside another location"), "{error}");
         assert!(!outer.join("pg").exists(), "its folders were made all the same");
         assert!(refused(parent.path()).await.contains("it holds another location, `outer`"));
     }

@@ -1,4 +1,4 @@
-//! Reads a location as a user wrote it and says what is wrong with it, without repeating secrets.
+//! Parses a location as a user wrote it, with errors that repeat no secrets.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ const S3_NAME_BYTES_MAX: usize = 1024;
 /// Longest prefix in bytes, so that the longest key and the `/` between them still fit.
 const PREFIX_BYTES_MAX: usize = S3_NAME_BYTES_MAX - KEY_BYTES_MAX - 1;
 
-const FORMS: &str = "write `s3://bucket/prefix`, a path, or `file:///path`";
+const FORMS: &str = "use `s3://bucket/prefix`, a path, or `file:///path`";
 const FROM_ENVIRONMENT: &str = "set AWS_ENDPOINT_URL_S3, AWS_REGION and AWS_PROFILE instead";
 
 pub(super) fn parse(text: &str) -> Result<Location, String> {
@@ -48,24 +48,24 @@ fn scheme(text: &str) -> Option<&str> {
 
 fn s3(rest: &str) -> Result<Location, String> {
     if rest.split('/').next().is_some_and(|authority| authority.contains('@')) {
-        return Err(format!("an S3 location holds no credentials; {FROM_ENVIRONMENT}"));
+        return Err(format!("an S3 location cannot contain credentials; {FROM_ENVIRONMENT}"));
     }
     if let Some(position) = rest.find(['?', '#']) {
         let position = position + "s3://".len();
-        return Err(format!("an S3 location has no query or fragment (byte {position}); {FROM_ENVIRONMENT}"));
+        return Err(format!("an S3 location cannot have a query or fragment (byte {position}); {FROM_ENVIRONMENT}"));
     }
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.contains(':') || bucket.ends_with(".amazonaws.com") || bucket == "localhost" {
         return Err(format!(
-            "`{bucket}` is an endpoint, and an S3 location begins with the bucket; {FROM_ENVIRONMENT}"
+            "`{bucket}` is an endpoint, but an S3 location begins with the bucket; {FROM_ENVIRONMENT}"
         ));
     }
     if let Some(fault) = bucket_fault(bucket) {
-        return Err(format!("`{bucket}` is no bucket name: {fault} (`s3://bucket/prefix`)"));
+        return Err(format!("`{bucket}` is not a valid bucket name: {fault} (`s3://bucket/prefix`)"));
     }
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
     if prefix.len() > PREFIX_BYTES_MAX {
-        return Err(format!("the prefix is {} bytes long and may have {PREFIX_BYTES_MAX}", prefix.len()));
+        return Err(format!("the prefix is {} bytes long, more than the limit of {PREFIX_BYTES_MAX}", prefix.len()));
     }
     let bad = |segment: &str| matches!(segment, "" | "." | "..");
     if !prefix.is_empty()
@@ -96,10 +96,10 @@ fn bucket_fault(bucket: &str) -> Option<&'static str> {
 
 fn file(rest: &str) -> Result<Location, String> {
     if !rest.starts_with('/') {
-        return Err("a file URL has three slashes, `file:///path`: no host can be named".to_owned());
+        return Err("a file URL needs three slashes, `file:///path`, and cannot name a host".to_owned());
     }
     if rest.contains(['?', '#']) {
-        return Err("a file URL has no query or fragment; write such characters as `%3F` and `%23`".to_owned());
+        return Err("a file URL cannot have a query or fragment; encode `?` and `#` as `%3F` and `%23`".to_owned());
     }
     percent_decode(rest).map(|path| Location::File(PathBuf::from(path)))
 }
@@ -120,7 +120,7 @@ fn percent_decode(text: &str) -> Result<String, String> {
         rest = &tail[2..];
     }
     if bytes.contains(&0) {
-        return Err("a path cannot hold a NUL".to_owned());
+        return Err("a path cannot contain a NUL byte".to_owned());
     }
     String::from_utf8(bytes).map_err(|_| wrong())
 }
@@ -172,7 +172,7 @@ mod tests {
             ("s3://bucket/./a", "`.`"),
             ("s3:host/bucket", "cannot begin with `s3:`"),
             ("https://bucket.example/x", "cannot begin with `https:`"),
-            ("file://host/path", "no host"),
+            ("file://host/path", "cannot name a host"),
             ("file:relative", "cannot begin with `file:`"),
             ("file:///a%2", "hexadecimal"),
             ("file:///a%00", "NUL"),
@@ -183,7 +183,7 @@ mod tests {
             assert!(error.contains(expected), "{text}: {error}");
         }
         let long = format!("s3://bucket/{}", "x".repeat(PREFIX_BYTES_MAX + 1));
-        assert!(refused(&long).contains("may have 123"));
+        assert!(refused(&long).contains("limit of 123"));
     }
 
     #[test]

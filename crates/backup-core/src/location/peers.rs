@@ -1,5 +1,4 @@
-//! Which other program's repository a folder is, by the names at its root: said in a refusal, so that people know at once
-//! what they were about to write into.
+//! Recognises repositories of other programs by the names at their root, so that a refusal can say what is there.
 
 /// Names at a root, those of folders with a final `/`, by which a program's repository is known.
 struct Peer {

@@ -1,4 +1,4 @@
-//! Cuts what comes in pieces of any size into parts of one size, copying only what must be copied.
+//! Cuts chunks of any size into parts of one size, copying only what must be copied.
 
 use bytes::{Bytes, BytesMut};
 

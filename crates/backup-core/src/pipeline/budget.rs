@@ -1,4 +1,4 @@
-//! Memory that all uploads of a run share.
+//! The memory budget that all uploads of a run share.
 
 use std::sync::Arc;
 

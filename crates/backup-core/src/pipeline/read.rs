@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::key::Key;
 use crate::manifest::Part;
 use crate::store::{ByteStream, StoreRead, StoreResult};
+use crate::units::{self, exact_bytes};
 
 /// Most bytes set aside for an object before any of it has come.
 const AHEAD_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -25,7 +26,7 @@ pub async fn read_all<S: StoreRead + ?Sized>(store: &S, key: &Key, max_bytes: u6
     let mut whole = BytesMut::new();
     while let Some(chunk) = stream.try_next().await? {
         if (whole.len() + chunk.len()) as u64 > max_bytes {
-            let what = format!("it has more than {max_bytes} bytes, which no object of its kind has");
+            let what = format!("it is larger than {}, the limit for objects of its kind", units::bytes(max_bytes));
             return Err(StoreError::Damaged { key: key.to_string(), what });
         }
         if whole.is_empty() && chunk.len() > whole.capacity() {
@@ -43,7 +44,11 @@ pub async fn read_all<S: StoreRead + ?Sized>(store: &S, key: &Key, max_bytes: u6
 /// [`StoreError::Damaged`] if it is larger or another; what the store says.
 pub async fn read_part(store: &dyn StoreRead, part: &Part, max_bytes: u64) -> StoreResult<Bytes> {
     if part.stored_bytes > max_bytes {
-        let what = format!("it has {} bytes, more than the {max_bytes} of any object of its kind", part.stored_bytes);
+        let what = format!(
+            "it has {}, more than the limit of {} for objects of its kind",
+            units::bytes(part.stored_bytes),
+            units::bytes(max_bytes)
+        );
         return Err(StoreError::Damaged { key: part.key.to_string(), what });
     }
     let body = store.get(&part.key, None).await?;
@@ -112,14 +117,16 @@ pub fn verified(inner: ByteStream, key: &Key, sha256: Sha256Digest, bytes: u64) 
             let Some(chunk) = inner.try_next().await? else {
                 let found = hasher.finish().await?;
                 return match () {
-                    () if seen != bytes => Err(damaged(format!("it has {seen} bytes and should have {bytes}"))),
-                    () if found != sha256 => Err(damaged(format!("its SHA-256 is {found} and should be {sha256}"))),
+                    () if seen != bytes => {
+                        Err(damaged(format!("it has {} instead of {}", exact_bytes(seen), exact_bytes(bytes))))
+                    }
+                    () if found != sha256 => Err(damaged(format!("its SHA-256 is {found} instead of {sha256}"))),
                     () => Ok(None),
                 };
             };
             seen += chunk.len() as u64;
             if seen > bytes {
-                return Err(damaged(format!("it has more than the {bytes} bytes it should have")));
+                return Err(damaged(format!("it has more than the expected {}", exact_bytes(bytes))));
             }
             hasher.update(chunk.clone(), None).await?;
             Ok(Some((chunk, Some((inner, hasher, seen)))))

@@ -12,6 +12,7 @@ use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{Multipart, PARTS_MAX, PutOptions, StoreResult, StoreWrite};
+use crate::units;
 
 /// Parts of one object on their way at once, unless said otherwise: enough to hide the answer time of S3 at what one
 /// connection carries, few enough that several objects at once stay within [`super::BUDGET_BYTES`].
@@ -153,7 +154,7 @@ impl ObjectWriter {
         if !self.spoilt {
             return Ok(());
         }
-        Err(StoreError::Invalid { what: format!("the upload of `{}` failed or was interrupted before", self.key) })
+        Err(StoreError::Invalid { what: format!("the upload of `{}` failed or was interrupted earlier", self.key) })
     }
 
     async fn take(&mut self, mut input: Bytes) -> StoreResult<()> {
@@ -184,7 +185,12 @@ impl ObjectWriter {
         };
         if self.parts == PARTS_MAX {
             return Err(StoreError::Invalid {
-                what: format!("`{}` has more than {PARTS_MAX} parts of {} bytes", self.key, self.options.part_bytes),
+                what: format!(
+                    "`{}` needs more than {} parts of {}",
+                    self.key,
+                    units::count(u64::from(PARTS_MAX)),
+                    units::bytes(self.options.part_bytes as u64)
+                ),
             });
         }
         let held = self.reservation.take();

@@ -97,7 +97,7 @@ async fn c15_a_store_that_ignores_conditions_is_refused_every_time() {
     let peer = Peer::ignoring_conditions();
     for _ in 0..2 {
         let error = init(&peer, &CLOCK).await.unwrap_err();
-        assert!(error.to_string().contains("cannot publish atomically"), "{error}");
+        assert!(error.to_string().contains("does not support conditional writes"), "{error}");
         assert!(matches!(error, CoreError::Store(StoreError::Unsuitable { .. })));
     }
 }

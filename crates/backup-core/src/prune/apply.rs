@@ -1,4 +1,4 @@
-//! Carries a plan out: tombstones, one more look, manifests, parts, tombstones; and goes on with what was interrupted.
+//! Executes a plan: tombstones, one more look, manifests, parts, tombstones; resumes what was interrupted.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Deletes many objects and remembers which would not go.
+//! Deletes many objects and records which could not be deleted.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Clears away what interrupted runs left: objects of backups without a manifest, and unfinished uploads.
+//! Deletes leftovers of interrupted runs: objects of backups without a manifest, and unfinished uploads.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Names and small documents by which removals and publications keep out of each other's way.
+//! Names and small documents that keep deletions and publications from interfering.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ pub(super) fn uses_key(manifest: &Key) -> Result<Key, StoreError> {
 fn beside(manifest: &Key, name: &str) -> Result<Key, StoreError> {
     match manifest.as_str().strip_suffix(MANIFEST_NAME) {
         Some(stem) => Key::new(format!("{stem}{name}")),
-        None => Err(StoreError::Invalid { what: format!("`{manifest}` is no manifest's key") }),
+        None => Err(StoreError::Invalid { what: format!("`{manifest}` is not the key of a manifest") }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which objects go with the backups that retention gave up: pure.
+//! Which objects are deleted with the backups that retention does not keep: pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

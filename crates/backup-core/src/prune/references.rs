@@ -1,4 +1,4 @@
-//! What published and reserved backups refer to, looked at anew.
+//! Looks up again what published and reserved backups refer to.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -45,7 +45,7 @@ impl References {
                         references.parents.extend(manifest.parent);
                     }
                     Err(error @ FormatError::Newer { .. }) => return Err(error.into()),
-                    Err(error) => progress.warn(format!("{error}; what it refers to is not known")),
+                    Err(error) => progress.warn(format!("{error}; the objects it refers to are unknown")),
                 },
                 Found::Uses(key) => references.reserved(store, &key, &matters).await?,
                 Found::Tombstone(key) => references.tombstones.push(key),

@@ -1,4 +1,4 @@
-//! Lets a backup in the making refer to parts of others without losing them to a prune beside it.
+//! Lets an unpublished backup refer to parts of others without losing them to a concurrent prune.
 
 use super::names::{self, FORMAT, Uses};
 use crate::error::{CoreError, StoreError};

@@ -1,4 +1,4 @@
-//! What hangs together: needs of needs, and sets.
+//! Which backups belong together: transitive needs, and sets.
 
 use std::collections::HashMap;
 
@@ -55,7 +55,7 @@ pub(super) fn close(candidates: &[&Candidate], reasons: &mut [Vec<String>]) {
         let Some(set) = &candidate.set else { continue };
         for member in sets.remove(set.as_str()).unwrap_or_default() {
             if reasons[member].is_empty() {
-                reasons[member].push(format!("of one set ({set}) with {}", candidate.id));
+                reasons[member].push(format!("in one set ({set}) with {}", candidate.id));
                 staying.push(member);
             }
         }

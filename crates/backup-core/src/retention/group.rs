@@ -24,7 +24,7 @@ pub(super) fn decide(candidates: &[&Candidate], policy: &Policy, now: Timestamp)
             // Compared by sequence and time: what happened after it may have replaced it.
             let newer_good = last_good.is_some_and(|good| candidates[good].order() > candidates[at].order());
             if !sound[at] && !newer_good {
-                reasons[at].push("not good, and no newer good backup".to_owned());
+                reasons[at].push("not good, but there is no newer good backup".to_owned());
             }
         }
         if let Some(last_good) = last_good {

@@ -1,4 +1,4 @@
-//! What a user wants kept.
+//! Retention policies: what a user wants to keep.
 
 use std::fmt;
 

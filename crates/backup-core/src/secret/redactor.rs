@@ -1,4 +1,4 @@
-//! Masks registered secrets in any text, also where they were escaped on the way.
+//! Masks registered secrets in any text, even if they were escaped on the way.
 
 use std::fmt::{self, Write};
 use std::ops::Range;

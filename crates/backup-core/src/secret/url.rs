@@ -1,4 +1,4 @@
-//! Masks passwords that stand in URLs and connection strings, known or not.
+//! Masks passwords in URLs and connection strings, known or not.
 
 use super::MASK;
 

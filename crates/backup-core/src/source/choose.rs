@@ -1,4 +1,4 @@
-//! Which backup is meant by the name of a source: pure.
+//! Which backup the name of a source means: pure.
 
 use std::collections::{BTreeMap, HashSet};
 

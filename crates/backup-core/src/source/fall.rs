@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::units;
+
 /// A fall by more than this is told, in percent.
 pub const FALL_TOLD_PERCENT: u8 = 50;
 
@@ -50,11 +52,12 @@ impl Fall {
         let Self { previous, before, now, percent } = self;
         let bytes = match before.bytes {
             0 => String::new(),
-            bytes => format!(", {} bytes of content after {bytes}", now.bytes),
+            bytes => format!(", {} of content instead of {}", units::bytes(now.bytes), units::bytes(bytes)),
         };
         format!(
-            "this backup holds {percent} % less than `{previous}`: {} {rows} after {}{bytes}",
-            now.rows, before.rows
+            "this backup is {percent} % smaller than `{previous}`: {} {rows} instead of {}{bytes}",
+            units::count(now.rows),
+            units::count(before.rows)
         )
     }
 

@@ -1,4 +1,4 @@
-//! What this machine is called.
+//! The name of this machine.
 
 /// The variable that says it. Containers have names that change with every start.
 pub const HOST_VARIABLE: &str = "LASTGOOD_HOST";

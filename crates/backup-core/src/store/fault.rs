@@ -1,4 +1,4 @@
-//! A store that does harm, as scripted: for tests of whoever uses stores.
+//! A store with scripted faults, for tests.
 
 mod harm;
 mod script;

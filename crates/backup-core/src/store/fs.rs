@@ -1,4 +1,4 @@
-//! A store in a folder: every object a file, published by one rename.
+//! A store in a folder: every object is a file, published by one rename.
 
 mod beneath;
 mod publish;
@@ -31,6 +31,7 @@ use super::{
 };
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::units;
 
 /// Bytes read at a time: large enough that the hop to a blocking thread does not show, small enough to hold many.
 const READ_BYTES: usize = 1024 * 1024;
@@ -61,7 +62,7 @@ impl FsStore {
         let missing = |missing: String| StoreError::NoLocation {
             location: shown.clone(),
             missing,
-            help: "name another location with `-r`, or make this one with `lastgood init`".to_owned(),
+            help: "choose another location with `-r`, or create this one with `lastgood init`".to_owned(),
         };
         match Root::open_at(path, shown.clone()) {
             Ok(root) => Ok(Self { root: Arc::new(root) }),
@@ -89,7 +90,7 @@ impl FsStore {
 /// The key as a path from the root.
 fn path_of(key: &Key) -> StoreResult<&str> {
     if key.as_str().split('/').any(is_own_name) {
-        return Err(StoreError::Invalid { what: format!("the key `{key}` is a name this store uses itself") });
+        return Err(StoreError::Invalid { what: format!("the key `{key}` is reserved by the store") });
     }
     Ok(key.as_str())
 }
@@ -122,7 +123,7 @@ fn failed(key: &str, action: &str, bytes: u64, error: io::Error) -> StoreError {
         NotFound => StoreError::NotFound { key },
         StorageFull | QuotaExceeded => StoreError::NoSpace { key, bytes_needed: bytes, source: error.into() },
         PermissionDenied | ReadOnlyFilesystem => StoreError::PermissionDenied {
-            help: format!("let the user who runs lastgood {action} there, or name another location with `-r`"),
+            help: format!("allow the user that runs lastgood to {action} there, or choose another location with `-r`"),
             key,
             action,
             source: error.into(),
@@ -183,7 +184,7 @@ fn read_chunk(file: &mut File, key: &Key, left: u64) -> StoreResult<Bytes> {
     let mut chunk = Vec::with_capacity(usize::try_from(want).unwrap_or(READ_BYTES));
     file.take(want).read_to_end(&mut chunk).map_err(|error| failed(key.as_str(), "read", 0, error))?;
     if (chunk.len() as u64) < want {
-        let what = format!("it ended {} bytes early while it was read", left - chunk.len() as u64);
+        let what = format!("it ended {} early while it was read", units::exact_bytes(left - chunk.len() as u64));
         return Err(StoreError::Damaged { key: key.to_string(), what });
     }
     Ok(chunk.into())

@@ -1,4 +1,4 @@
-//! At most so many requests at once.
+//! Limits the number of concurrent requests.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Counts what a store is asked.
+//! Counts the requests to a store.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Tries again what may pass, and recognises its own success when the answer to it was lost.
+//! Retries temporary failures, and recognises its own success if the response was lost.
 
 mod body;
 mod policy;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-use self::policy::{Tries, Warner};
+use self::policy::{Teller, Tries};
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
     UnfinishedUpload,
@@ -31,12 +31,12 @@ pub use crate::retry::{ATTEMPTS_MAX, DELAY_BUDGET, DELAY_FIRST, DELAY_MAX, Retry
 pub struct Retry<S> {
     store: Arc<S>,
     policy: RetryPolicy,
-    warner: Arc<Warner>,
+    teller: Arc<Teller>,
 }
 
 impl<S> Clone for Retry<S> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), policy: self.policy, warner: self.warner.clone() }
+        Self { store: self.store.clone(), policy: self.policy, teller: self.teller.clone() }
     }
 }
 
@@ -44,14 +44,14 @@ impl<S> Retry<S> {
     /// Wraps `store`.
     #[must_use]
     pub fn new(store: S, policy: RetryPolicy) -> Self {
-        Self { store: Arc::new(store), policy, warner: Arc::new(Warner::default()) }
+        Self { store: Arc::new(store), policy, teller: Arc::new(Teller::default()) }
     }
 
-    /// Tells `progress` when an operation has to be tried again: once an operation, and not for every operation of a
-    /// store that is slow for all of them.
+    /// Tells `progress` when a request has to be tried again: now and then for each kind of request, and not for every
+    /// request of a store that is slow for all of them.
     #[must_use]
     pub fn with_progress(mut self, progress: SharedProgress) -> Self {
-        self.warner = Arc::new(Warner::new(progress));
+        self.teller = Arc::new(Teller::new(progress));
         self
     }
 
@@ -60,12 +60,12 @@ impl<S> Retry<S> {
     where
         F: Future<Output = StoreResult<T>>,
     {
-        let hear = |attempt: &FailedAttempt<'_, StoreError>| self.warner.hear(attempt);
+        let hear = |failed: &FailedAttempt<'_, StoreError>| self.teller.tell(failed);
         retry::run(self.policy, operation, StoreError::is_permanent, pending(), hear).await
     }
 
     fn tries(&self) -> Tries {
-        Tries::new(self.policy, self.warner.clone())
+        Tries::new(self.policy, self.teller.clone())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Decisions every store takes alike: which range, which parts and which options are acceptable.
+//! Decisions that all stores share: which ranges, parts and options are valid.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::{PARTS_MAX, PutOptions, StoreResult};
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::units::exact_bytes;
 
 /// The bytes to read of an object of `bytes` bytes.
 pub(super) fn span(key: &Key, range: Option<Range<u64>>, bytes: u64) -> StoreResult<Range<u64>> {
@@ -14,7 +15,12 @@ pub(super) fn span(key: &Key, range: Option<Range<u64>>, bytes: u64) -> StoreRes
     if range.end > bytes {
         return Err(StoreError::Damaged {
             key: key.to_string(),
-            what: format!("bytes {}..{} were asked for and it has {bytes}", range.start, range.end),
+            what: format!(
+                "bytes {}..{} were requested, but it has only {}",
+                range.start,
+                range.end,
+                exact_bytes(bytes)
+            ),
         });
     }
     Ok(range)
@@ -37,7 +43,7 @@ pub(super) fn refuse_lock(options: &PutOptions, store: &str) -> StoreResult<()> 
     }
     Err(StoreError::Unsuitable {
         what: format!("`{store}` cannot protect objects from deletion"),
-        help: "leave the lock out, or use a bucket with object lock".to_owned(),
+        help: "omit the lock, or use a bucket with object lock".to_owned(),
     })
 }
 
@@ -52,11 +58,17 @@ pub(super) fn check_part_bytes(key: &Key, options: &PutOptions) -> StoreResult<(
 /// Checks one part before it is stored; returns where it begins in the object.
 pub(super) fn part_offset(key: &Key, number: u32, bytes: usize, part_bytes: usize) -> StoreResult<u64> {
     if number == 0 || number > PARTS_MAX {
-        return Err(StoreError::Invalid { what: format!("part {number} of `{key}`: parts are 1 to {PARTS_MAX}") });
+        return Err(StoreError::Invalid {
+            what: format!("invalid part number {number} of `{key}`: parts are numbered 1 to {PARTS_MAX}"),
+        });
     }
     if bytes > part_bytes {
         return Err(StoreError::Invalid {
-            what: format!("part {number} of `{key}` has {bytes} bytes; at most {part_bytes} were agreed"),
+            what: format!(
+                "part {number} of `{key}` has {}, more than the agreed {}",
+                exact_bytes(bytes as u64),
+                exact_bytes(part_bytes as u64)
+            ),
         });
     }
     Ok(u64::from(number - 1) * part_bytes as u64)
@@ -79,12 +91,20 @@ pub(super) fn check_complete(
         match sizes.get(&number) {
             None => return invalid(format!("lacks part {number} of {parts}")),
             Some(size) if number < parts && *size != part_bytes => {
-                return invalid(format!("has {size} bytes in part {number}; all but the last must have {part_bytes}"));
+                return invalid(format!(
+                    "has {} in part {number}; all parts but the last must have {}",
+                    exact_bytes(*size as u64),
+                    exact_bytes(part_bytes as u64)
+                ));
             }
             Some(size) => total += *size as u64,
         }
     }
-    if total == bytes { Ok(()) } else { invalid(format!("has {total} bytes and {bytes} were announced")) }
+    if total == bytes {
+        Ok(())
+    } else {
+        invalid(format!("has {} instead of the announced {}", exact_bytes(total), exact_bytes(bytes)))
+    }
 }
 
 /// The first segment of `key` below `prefix`, with a `/` if there is more below it.

@@ -1,4 +1,4 @@
-//! A store in an S3 bucket, Amazon's or one that speaks its language.
+//! A store in an S3 bucket, of Amazon or a compatible service.
 
 mod body;
 mod clock;

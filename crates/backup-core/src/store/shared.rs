@@ -1,4 +1,4 @@
-//! A shared store is a store: wrappers take an `Arc` as they take the store itself.
+//! A shared store is a store, so that wrappers also take an `Arc`.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What can go wrong with a throwaway cluster.
+//! Errors of throwaway clusters.
 
 use std::io;
 use std::path::{Path, PathBuf};

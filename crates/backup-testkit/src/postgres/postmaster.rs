@@ -1,4 +1,4 @@
-//! The server process: our child, dead when we are.
+//! The server process: a child that dies with its parent.
 
 use std::fs;
 use std::io;

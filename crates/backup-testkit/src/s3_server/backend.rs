@@ -1,4 +1,4 @@
-//! What the peer holds, and the decisions about it: conditions, parts, pages.
+//! The state of the peer, and the decisions about it: conditions, parts, pages.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

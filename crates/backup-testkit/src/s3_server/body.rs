@@ -1,4 +1,4 @@
-//! Bodies of objects, in memory or in files that go with them.
+//! Bodies of objects, in memory or in files that are deleted with them.
 
 use std::fs::File;
 use std::io::{self, Write};

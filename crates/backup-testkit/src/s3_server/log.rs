@@ -1,4 +1,4 @@
-//! What was called.
+//! The log of calls.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Which operation a request is, before anything has looked at it.
+//! Which operation a request is, before it is parsed.
 
 use http::{Method, Uri};
 

@@ -11,50 +11,51 @@ use crate::args::{DryRun, Init};
 pub(crate) enum App {
     /// Back up all records of a source into one tarball
     Backup(Backup),
-    /// List the backups, newest last
+    /// List backups, newest last
     #[command(visible_alias = "list")]
     Ls(Ls),
-    /// Show what a backup holds
+    /// Show details of a backup
     Show(Which),
-    /// Read backups to their last byte and say which are whole
+    /// Read backups in full and report damaged ones
     Verify(Verify),
-    /// Print the records of one type, one JSON object a line
+    /// Print the records of one type, one JSON object per line
     Cat(Cat),
-    /// Restore a backup: all of it or nothing
+    /// Restore a backup, in full or not at all
     Restore(Restore),
-    /// Delete the backups that no rule keeps, and what interrupted runs left
+    /// Delete backups not kept by any retention rule, and leftovers of interrupted runs
     Prune(Prune),
-    /// Let the bucket itself expire backups, or move them to Glacier
+    /// Configure the bucket to expire backups, or to move them to Glacier
     Lifecycle(Lifecycle),
 }
 
 /// Arguments of `app backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// Where the records are: sqlite:FILE, postgres:DATABASE, ndjson:DIR, or exec:'PROGRAM {type}', which prints them
+    /// Where to read records: sqlite:FILE, postgres:DATABASE, ndjson:DIR, or exec:'PROGRAM {type}' for a program that prints
+    /// them
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: String,
-    /// Only this type, repeatable: its name, its table, or `Type--table`. Unless that is all there is, the backup is partial
-    /// and never the last good one
+    /// Back up only this type: its name, its table, or `Type--table`; repeatable. If the source has other types, the backup is
+    /// partial and never the last good one
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
-    /// What the backup is called
+    /// Name of the backup
     #[arg(long, value_name = "NAME", default_value = object_backup::backup_key::DEFAULT_NAME)]
     pub(crate) name: String,
-    /// Do nothing if the newest complete backup of this source is younger, such as 20h
+    /// Skip the backup if the newest complete one of this source is younger than this, such as 20h
     #[arg(long, value_name = "TIME")]
     pub(crate) min_age: Option<String>,
-    /// Leave out types that cannot be read; such a backup is partial and never the last good one
+    /// Leave out types that cannot be read; the backup is then partial and never the last good one
     #[arg(long)]
     pub(crate) allow_partial: bool,
-    /// Publish even if there is no record at all, or if types that had records have none any more
+    /// Publish even if there are no records, or if types that had records now have none
     #[arg(long)]
     pub(crate) allow_empty: bool,
-    /// Publish nothing if records or bytes fell by more than so many percent since the last complete backup; a fall by more
-    /// than 50 % is told without it
+    /// Refuse to publish if records or bytes fell by more than this many percent since the last complete backup; by default a
+    /// fall of more than 50 % only causes a warning
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) max_shrink: Option<u8>,
-    /// Label, repeatable; `app prune --keep-tag` keeps by it
+    /// Tag the backup, for `app prune --keep-tag`; repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
     #[command(flatten)]
@@ -66,8 +67,8 @@ pub(crate) struct Backup {
 /// Which database, file or folder a backup is of.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OfSource {
-    /// Only backups of this source: its host, path or id as `app ls` and `app show` print them, or `unknown` for those that
-    /// do not say
+    /// Only backups of this source: its host, path or ID as printed by `app ls` and `app show`, or `unknown` for backups that
+    /// do not record one
     #[arg(long, value_name = "HOST|ID")]
     pub(crate) source: Option<String>,
 }
@@ -75,7 +76,7 @@ pub(crate) struct OfSource {
 /// Arguments of `app ls`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
-    /// Only backups called so
+    /// Only backups with this name
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
@@ -85,10 +86,10 @@ pub(crate) struct Ls {
 /// A backup.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Which {
-    /// The backup's key as `app ls` shows it, or `latest`
+    /// Key of the backup as printed by `app ls`, or `latest`
     #[arg(value_name = "KEY", default_value = "latest")]
     pub(crate) key: String,
-    /// With `latest`: the newest complete one called so [default: backup]
+    /// With `latest`: the newest complete backup with this name [default: backup]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
@@ -98,10 +99,10 @@ pub(crate) struct Which {
 /// Arguments of `app verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The backup's key as `app ls` shows it, or `latest` [default: every backup]
+    /// Key of the backup as printed by `app ls`, or `latest` [default: every backup]
     #[arg(value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// Only backups called so
+    /// Only backups with this name
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
@@ -111,13 +112,13 @@ pub(crate) struct Verify {
 /// Arguments of `app cat`.
 #[derive(Debug, Args)]
 pub(crate) struct Cat {
-    /// The backup's key as `app ls` shows it, or `latest`
+    /// Key of the backup as printed by `app ls`, or `latest`
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
-    /// The type: its name, its table, or `Type--table`
+    /// Type to print: its name, its table, or `Type--table`
     #[arg(value_name = "TYPE")]
     pub(crate) wanted: String,
-    /// With `latest`: the newest complete one called so [default: backup]
+    /// With `latest`: the newest complete backup with this name [default: backup]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
@@ -129,13 +130,13 @@ pub(crate) struct Cat {
 pub(crate) struct Restore {
     #[command(flatten)]
     pub(crate) which: Which,
-    /// Where to: sqlite:FILE, postgres:DATABASE or ndjson:DIR, new or existing (a database must exist)
+    /// Where to restore to: sqlite:FILE, postgres:DATABASE or ndjson:DIR, new or existing; a PostgreSQL database must exist
     #[arg(long, value_name = "TARGET")]
     pub(crate) to: String,
-    /// Only this type, repeatable: its name, its table, or `Type--table`
+    /// Restore only this type: its name, its table, or `Type--table`; repeatable
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
-    /// What becomes of records that are there already: fail, skip or replace. In a folder files count, not records
+    /// What to do with records that already exist: fail, skip or replace. For ndjson:DIR this applies to whole files
     #[arg(long, value_name = "RULE", default_value_t = OnConflict::Fail)]
     pub(crate) on_conflict: OnConflict,
     #[command(flatten)]
@@ -145,7 +146,7 @@ pub(crate) struct Restore {
 /// Arguments of `app prune`.
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
-    /// Only backups called so
+    /// Only backups with this name
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
@@ -161,16 +162,16 @@ pub(crate) struct Prune {
 /// Arguments of `app lifecycle`.
 #[derive(Debug, Args)]
 pub(crate) struct Lifecycle {
-    /// The backups called so
+    /// Name of the backups
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Delete them after so long, such as 30d
+    /// Delete backups after this time, such as 30d
     #[arg(long, value_name = "TIME")]
     pub(crate) expire_after: Option<String>,
-    /// Move them to a cold class after so long, such as 60d
+    /// Move backups to a cold storage class after this time, such as 60d
     #[arg(long, value_name = "TIME")]
     pub(crate) glacier_after: Option<String>,
-    /// The cold class
+    /// Cold storage class
     #[arg(long, value_name = "CLASS", value_enum, default_value_t = Class::Glacier)]
     pub(crate) class: Class,
     #[command(flatten)]
@@ -182,9 +183,9 @@ pub(crate) struct Lifecycle {
 /// Cold classes of S3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Class {
-    /// Read after minutes to hours
+    /// Retrieval takes minutes to hours
     Glacier,
-    /// Read after half a day or two
+    /// Retrieval takes 12 to 48 hours
     DeepArchive,
 }
 
@@ -192,10 +193,10 @@ pub(crate) enum Class {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct PrintOrApply {
-    /// Print them as `aws s3api put-bucket-lifecycle-configuration` takes them; asks nobody
+    /// Print the rules for `aws s3api put-bucket-lifecycle-configuration`, without contacting the bucket
     #[arg(long)]
     pub(crate) print: bool,
-    /// Set them; rules of others stay
+    /// Apply the rules to the bucket; its other rules stay
     #[arg(long)]
     pub(crate) apply: bool,
 }

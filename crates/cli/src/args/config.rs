@@ -5,19 +5,19 @@ use clap::{Args, Subcommand};
 /// Commands about the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Print every setting with the value that counts
+    /// Print every setting with its effective value
     Show(Show),
-    /// Print the path of the configuration file that is read
+    /// Print the path of the configuration file in use
     Path,
 }
 
 /// Arguments of `config show`.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Configuration to show, as `pg dump` and `pg restore` take it
+    /// Configuration to show, as in `pg dump --config`
     #[arg(long, value_name = "NAME")]
     pub(crate) config: Option<String>,
-    /// Print where each value comes from, too
+    /// Also print where each value comes from
     #[arg(long)]
     pub(crate) origin: bool,
 }

@@ -11,22 +11,22 @@ use crate::args::retention::{Keep, Unfinished};
 /// Commands about backups of in-memory stores.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dict {
-    /// List the backups, newest last
+    /// List backups, newest last
     #[command(visible_alias = "list")]
     Ls(Ls),
-    /// Show what a backup holds
+    /// Show details of a backup
     Show(Show),
-    /// Read every backup and say which can be restored
+    /// Read every backup and report which can be restored
     Verify(Verify),
-    /// Restore a backup, and the deltas that lead to it, into one file
+    /// Restore the state at a backup into one file
     Restore(Restore),
     /// Write the newest state as one full backup
     Compact(Compact),
-    /// Compare two states
+    /// Compare two backups or files
     Diff(Diff),
-    /// Turn a JSON file into a pickle file, or a pickle file into a JSON file
+    /// Convert a full backup file between JSON and pickle
     Convert(Convert),
-    /// Delete the backups that no rule keeps
+    /// Delete backups not kept by any retention rule, and leftovers of interrupted runs
     Prune(Prune),
     /// Run a program after each new backup
     Watch(Watch),
@@ -35,7 +35,7 @@ pub(crate) enum Dict {
 /// Where the backups are.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Where {
-    /// Folder or s3://bucket/prefix of the backups [default: that of `-r`]
+    /// Folder or s3://bucket/prefix of the backups [default: the location given by -r]
     #[arg(value_name = "LOCATION")]
     pub(crate) location: Option<String>,
 }
@@ -43,8 +43,8 @@ pub(crate) struct Where {
 /// Which store's backups.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OfStore {
-    /// Only backups of this store: its host, program or id as `dict ls` and `dict show` print them, what its service calls it,
-    /// or `unknown` for those that do not say
+    /// Only backups of this store: its host, program or ID as printed by `dict ls` and `dict show`, its name in the service, or
+    /// `unknown` for backups that do not record one
     #[arg(long, value_name = "HOST|ID")]
     pub(crate) source: Option<String>,
 }
@@ -52,16 +52,17 @@ pub(crate) struct OfStore {
 /// Up to which backup.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Point {
-    /// The newest backup of this time or before, such as 2026-11-21T03:00:00Z
+    /// Use the newest backup at or before this time, such as 2026-11-21T03:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
-    /// The backup in this file
+    /// Use the backup in this file
     #[arg(long, value_name = "FILE", conflicts_with = "at")]
     pub(crate) up_to: Option<String>,
-    /// The backup with this sequence number
+    /// Use the backup with this sequence number
     #[arg(long, value_name = "N", conflicts_with_all = ["at", "up_to"])]
     pub(crate) sequence: Option<u64>,
-    /// Do what DictDB 1.11 does with its own files, defects included: merge fields, number null keys anew, leave counters
+    /// Treat DictDB's own files exactly as DictDB 1.11 does, including its defects: merge fields, renumber null keys, keep
+    /// counters unchanged
     #[arg(long)]
     pub(crate) dictdb_semantics: bool,
 }
@@ -78,7 +79,7 @@ pub(crate) struct Ls {
 /// Arguments of `dict show`.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The backup's file name
+    /// File name of the backup
     pub(crate) file: String,
     #[command(flatten)]
     pub(crate) place: Where,
@@ -100,10 +101,10 @@ pub(crate) struct Restore {
     pub(crate) place: Where,
     #[command(flatten)]
     pub(crate) of: OfStore,
-    /// File to write, replaced as one step
+    /// File to write; replaced atomically
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     pub(crate) to: Option<PathBuf>,
-    /// Format of that file: json or pickle [default: as its name ends, else json]
+    /// Format of the file: json or pickle [default: by its extension, otherwise json]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     #[command(flatten)]
@@ -122,10 +123,10 @@ pub(crate) struct Compact {
     /// Format of the new backup: json or pickle
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Json)]
     pub(crate) format: Format,
-    /// Read DictDB's own files as DictDB 1.11 does, defects included
+    /// Treat DictDB's own files exactly as DictDB 1.11 does, including its defects
     #[arg(long)]
     pub(crate) dictdb_semantics: bool,
-    /// Write it even if the newest state has no record and backups before it have some
+    /// Write the backup even if the newest state has no records and earlier backups have some
     #[arg(long)]
     pub(crate) allow_empty: bool,
     #[command(flatten)]
@@ -135,9 +136,9 @@ pub(crate) struct Compact {
 /// Arguments of `dict diff`.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// A backup's file name in the location, or a .json or .pickle file
+    /// File name of a backup in the location, or a .json or .pickle file
     pub(crate) first: String,
-    /// Another
+    /// Backup or file to compare it with
     pub(crate) second: String,
     #[command(flatten)]
     pub(crate) place: Where,
@@ -146,9 +147,9 @@ pub(crate) struct Diff {
 /// Arguments of `dict convert`.
 #[derive(Debug, Args)]
 pub(crate) struct Convert {
-    /// A full backup file, .json or .pickle
+    /// Full backup file to read, .json or .pickle
     pub(crate) from: PathBuf,
-    /// The file to write, .json or .pickle, replaced as one step
+    /// File to write, .json or .pickle; replaced atomically
     pub(crate) to: PathBuf,
 }
 
@@ -174,13 +175,13 @@ pub(crate) struct Watch {
     pub(crate) place: Where,
     #[command(flatten)]
     pub(crate) of: OfStore,
-    /// Program to run, without a shell; the new backup's file name is its last argument
+    /// Program to run, without a shell; gets the file name of the new backup as its last argument
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) exec: PathBuf,
-    /// How often to look
+    /// How often to look for new backups
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub(crate) every: String,
-    /// End after so many backups
+    /// Exit after this many backups
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What `-h` means: the host where a command connects as `psql` does, and help elsewhere; never help by mistake.
+//! What `-h` means: the host for commands that connect like `psql`, and help for all others.
 
 use std::ffi::OsString;
 
@@ -6,7 +6,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error};
 
 /// Said where `-h` stands without a host.
-pub(crate) const HOST_TIP: &str = "`-h` is the host here, as for psql; `--help` prints help";
+pub(crate) const HOST_TIP: &str = "here `-h` is the host, as in psql; use `--help` for help";
 
 /// What stands behind a `-h` of a command to which it is help: somebody meant a host, and printing help would pass for a
 /// run that ended well.

@@ -1,4 +1,4 @@
-//! Flags that name hooks. They are read by hand, for derived arguments forget in which order two flags stood.
+//! Options that name hooks, read by hand, because derived arguments lose the order of two options.
 
 use std::path::PathBuf;
 
@@ -34,8 +34,7 @@ impl<const DUMP: bool, const RESTORE: bool> HookArgs<DUMP, RESTORE> {
             hooks.at_mut(*point).push(hook.clone());
         }
         if let Some(text) = &self.timeout {
-            let fault =
-                |_| CliError::usage("`--hook-timeout` cannot be negative", "write a time such as `30m` or `6h`");
+            let fault = |_| CliError::usage("`--hook-timeout` cannot be negative", "use a time such as `30m` or `6h`");
             hooks.timeout = duration("--hook-timeout", text)?.try_into().map_err(fault)?;
         }
         Ok(())
@@ -79,10 +78,10 @@ fn sql_id(point: Point) -> &'static str {
 
 fn when(point: Point) -> &'static str {
     match point {
-        Point::PreDump => "before the dump, on the database that is dumped",
-        Point::PostCreate => "on the new, still empty database",
-        Point::PreSwap => "on the complete and checked copy, before it is swapped in",
-        Point::PostSwap => "on the live database after the switch; a failure undoes nothing",
+        Point::PreDump => "in the database to dump, before the dump",
+        Point::PostCreate => "in the temporary database, while it is still empty",
+        Point::PreSwap => "in the complete and checked temporary database, before the swap",
+        Point::PostSwap => "in the live database, after the swap; a failure does not undo the restore",
     }
 }
 
@@ -108,7 +107,7 @@ impl<const DUMP: bool, const RESTORE: bool> Args for HookArgs<DUMP, RESTORE> {
                 .long("hook-timeout")
                 .value_name("TIME")
                 .help_heading(HEADING)
-                .help("How long each hook may take, such as `30m` or `6h` [default: 1h]"),
+                .help("Maximum time each hook may run, such as 30m or 6h [default: 1h]"),
         )
     }
 
@@ -146,7 +145,8 @@ mod tests {
     #[test]
     fn hooks_and_files_of_a_point_keep_the_order_of_the_command_line_and_come_after_what_was_there() {
         let typed = hooks(
-            "test --pre-swap-sql 1.sql --pre-swap-hook two --post-swap-hook x --pre-swap-sql 3.sql --pre-swap-hook four \
+            "test --pre-swap-sql 1.sql --pre-swap-hook two --post-swap-hook x --pre-swap-sql 3.sql --pre-swap-hook \
+             four \
              --pre-dump-hook p",
         )
         .unwrap();

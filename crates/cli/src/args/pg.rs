@@ -15,24 +15,24 @@ use crate::env;
 pub(crate) enum Pg {
     /// Dump a database
     Dump(Dump),
-    /// List the dumps, newest last, or with --local the databases of the server
+    /// List dumps, newest last, or with --local the databases on the server
     #[command(visible_alias = "list")]
     Ls(Ls),
-    /// Show what a dump holds
+    /// Show details of a dump
     Show(Show),
-    /// Check that what is stored still has its hashes
+    /// Check that a dump is present and undamaged
     Verify(Verify),
-    /// Restore a dump or a local database: over a live one through a temporary one and a swap, or into a new one
+    /// Restore a dump or a local copy, into a new database or over a live one
     Restore(Restore),
-    /// Copy a database on its server; it cannot be reached meanwhile, so a protected one is not copied
+    /// Copy a database on its server, disconnecting its clients while it is copied
     Copy(Copy),
     /// Drop a local copy
     DropLocal(DropLocal),
     /// Finish or undo what a killed restore left on the server
     Recover(Recover),
-    /// Delete the dumps that no rule keeps
+    /// Delete dumps not kept by any retention rule, and leftovers of interrupted runs
     Prune(Prune),
-    /// Try hooks on a scratch database, or print one that lastgood brings along
+    /// Test hooks on a scratch database, or print a built-in one
     #[command(subcommand)]
     Hooks(Hooks),
 }
@@ -40,7 +40,7 @@ pub(crate) enum Pg {
 /// Where the PostgreSQL programs are.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Tools {
-    /// Folder of `pg_dump` and `pg_restore` [default: the installation that matches the server]
+    /// Folder of `pg_dump` and `pg_restore` [default: the installation that matches the server's version]
     #[arg(long, value_name = "DIR", env = env::PG_BIN)]
     pub(crate) pg_bin: Option<PathBuf>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Tools {
 /// How long things may take.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Limits {
-    /// How long a statement may take, such as 2h; 0 for ever [default: 0]
+    /// Maximum time for one SQL statement, such as 2h; 0 means no limit [default: 0]
     #[arg(long, value_name = "TIME")]
     pub(crate) statement_timeout: Option<String>,
 }
@@ -56,34 +56,34 @@ pub(crate) struct Limits {
 /// Arguments of `pg dump`.
 #[derive(Debug, Args)]
 pub(crate) struct Dump {
-    /// Database name, connection string or URL without password [default: PGDATABASE, or the one of the URL in the
-    /// environment]
+    /// Database name, or a connection string or URL without a password [default: PGDATABASE, or the database of the URL in
+    /// the environment]
     pub(crate) database: Option<String>,
-    /// Name of the configuration, part of the dump's key; `[pg.configs.NAME]` of the configuration file counts
+    /// Configuration to use, `[pg.configs.NAME]` in the configuration file; its name becomes part of the dump's key
     #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
     pub(crate) config: String,
-    /// Connections that copy at the same time [default: one more than cores, up to 4]
+    /// Number of parallel connections [default: one more than there are cores, at most 4]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
-    /// Leave out these tables; a pattern as of `pg_dump`, repeatable
+    /// Leave out tables that match this pattern, as in `pg_dump`; repeatable
     #[arg(long, value_name = "TABLE")]
     pub(crate) exclude_table: Vec<String>,
-    /// Leave out the rows of these tables; a pattern as of `pg_dump`, repeatable
+    /// Leave out the rows of tables that match this pattern, as in `pg_dump`; repeatable
     #[arg(long, value_name = "TABLE")]
     pub(crate) exclude_table_data: Vec<String>,
-    /// How long to wait for the lock of a table, such as 30s or 5m; 0 for ever [default: 30s]
+    /// Maximum time to wait for a table lock, such as 30s or 5m; 0 means no limit [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub(crate) lock_timeout: Option<String>,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// Label for `prune --keep-tag`, repeatable
+    /// Tag the dump, for `pg prune --keep-tag`; repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
-    /// Dump a database that has no tables, too
+    /// Dump the database even if it has no tables
     #[arg(long)]
     pub(crate) allow_empty: bool,
-    /// Publish nothing if rows or bytes fell by more than so many percent since the last complete dump; a fall by more
-    /// than 50 % is told without it
+    /// Refuse to publish if rows or bytes fell by more than this many percent since the last complete dump; by default a fall
+    /// of more than 50 % only causes a warning
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) max_shrink: Option<u8>,
     #[command(flatten)]
@@ -101,8 +101,8 @@ pub(crate) struct Dump {
 /// Which cluster a dump was taken from.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OfCluster {
-    /// Only dumps of this cluster: its host or id as `pg ls` and `pg show` print them, or `unknown` for those that do not
-    /// say
+    /// Only dumps of this cluster: its host or ID as printed by `pg ls` and `pg show`, or `unknown` for dumps that do not
+    /// record one
     #[arg(long, value_name = "HOST|ID")]
     pub(crate) cluster: Option<String>,
 }
@@ -117,10 +117,10 @@ pub(crate) struct Ls {
     pub(crate) config: Option<String>,
     #[command(flatten)]
     pub(crate) of: OfCluster,
-    /// Print the names of the databases that have dumps, and nothing else
+    /// Print only the names of the databases that have dumps
     #[arg(long)]
     pub(crate) only_db_names: bool,
-    /// List the databases of the server instead: what each is for, from what, since when
+    /// List the databases on the server instead, with their role, size, age and origin
     #[arg(long, conflicts_with = "only_db_names")]
     pub(crate) local: bool,
     #[command(flatten)]
@@ -130,7 +130,7 @@ pub(crate) struct Ls {
 /// Arguments of `pg show`.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The dump's key, a database for its latest complete dump, or DATABASE~1 for the one before
+    /// Key of a dump, a database name for its latest complete dump, or DATABASE~1 for the one before
     pub(crate) key: String,
     #[command(flatten)]
     pub(crate) of: OfCluster,
@@ -139,12 +139,12 @@ pub(crate) struct Show {
 /// Arguments of `pg verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The dump's key, a database for its latest complete dump, or DATABASE~1 for the one before
+    /// Key of a dump, a database name for its latest complete dump, or DATABASE~1 for the one before
     pub(crate) key: String,
     #[command(flatten)]
     pub(crate) of: OfCluster,
-    /// Read everything (`all`) or the n-th of t shares (`n/t`) and compare with the hashes; without it only presence and
-    /// size are compared
+    /// Read everything (`all`), or the n-th of t shares (`n/t`), and compare it with its digests [default: check only presence
+    /// and size]
     #[arg(long, value_name = "all|n/t")]
     pub(crate) read: Option<String>,
 }
@@ -152,45 +152,45 @@ pub(crate) struct Verify {
 /// Arguments of `pg restore`.
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// The dump's key, a database (or its URL without password) for its latest complete dump, or DATABASE~1 for the one
-    /// before; or :previous, :current (:pre, :post) or :NAME for a local database
+    /// Key of a dump; a database name (or URL without a password) for its latest complete dump, or DATABASE~1 for the one
+    /// before; or a database on the server: :previous, :current (also :pre, :post) or :NAME
     #[arg(value_name = "KEY|DATABASE|:LOCAL", required_unless_present = "dbname")]
     pub(crate) wanted: Option<String>,
-    /// Database to restore into [default: the one that was dumped]
+    /// Database to restore into [default: the database that was dumped]
     #[arg(long, value_name = "DATABASE")]
     pub(crate) into: Option<String>,
-    /// Only dumps of this configuration; it may be one that leaves something out. Its settings in the configuration file
-    /// (`[pg.configs.NAME]`) are used, too
+    /// Restore a dump of this configuration, even if it leaves something out, and use its settings, `[pg.configs.NAME]` in the
+    /// configuration file
     #[arg(long, value_name = "NAME")]
     pub(crate) config: Option<String>,
     #[command(flatten)]
     pub(crate) of: OfCluster,
-    /// Confirm that the live database of this name is replaced
+    /// Confirm that the live database with this name may be replaced
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
-    /// Keep the replaced database as :previous and a copy of the restored one as :current; without it both vanish
+    /// Keep the replaced database as :previous and a copy of the restored one as :current [default: drop both]
     #[arg(long)]
     pub(crate) reversible: bool,
-    /// Connections that load at the same time [default: one a core, from 2 to 4]
+    /// Number of parallel connections [default: as many as there are cores, at least 2 and at most 4]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// The server is a managed one (RDS, Cloud SQL, Azure): leave out, with a warning, what only its superuser may do
+    /// For managed servers (RDS, Cloud SQL, Azure): skip, with a warning, what only the service's superuser may restore
     #[arg(long)]
     pub(crate) managed: bool,
-    /// Leave out who owns what
+    /// Do not restore ownership
     #[arg(long)]
     pub(crate) no_owner: bool,
-    /// Leave out privileges
+    /// Do not restore privileges
     #[arg(long)]
     pub(crate) no_acl: bool,
     #[command(flatten)]
     pub(crate) part: Part,
-    /// Keep the temporary database when the restore fails
+    /// Keep the temporary database if the restore fails
     #[arg(long)]
     pub(crate) keep_failed: bool,
-    /// Swap although replication slots or subscriptions are bound to the live database
+    /// Swap even if replication slots or subscriptions use the live database
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -207,23 +207,22 @@ pub(crate) struct Restore {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // made once a run
 pub(crate) enum Hooks {
-    /// Run hooks on a scratch database, say what each did, and drop it; nothing is switched
+    /// Run hooks on a scratch database, report what each did, and drop the database
     Test(Box<HooksTest>),
-    /// Print the SQL file that prepares a database on Amazon RDS for `pg dump --pre-dump-sql`
+    /// Print the SQL file that prepares a database on Amazon RDS, for `pg dump --pre-dump-sql`
     RdsPrep,
 }
 
 /// Arguments of `pg hooks test`.
 #[derive(Debug, Args)]
 pub(crate) struct HooksTest {
-    /// Database, connection string or URL of the server; the hooks are told that it is about this database [default:
+    /// Database name, connection string or URL of the server; the hooks get this name as the database they are for [default:
     /// from the environment]
     pub(crate) database: Option<String>,
-    /// Make the scratch database of this dump, or of the latest complete one of a database, as a restore would [default: an
-    /// empty one]
+    /// Fill the scratch database from this dump, or from the latest complete dump of a database [default: leave it empty]
     #[arg(long, value_name = "KEY|DATABASE")]
     pub(crate) from: Option<String>,
-    /// `[pg.configs.NAME]` of the configuration file whose hooks run, too
+    /// Also run the hooks of this configuration, `[pg.configs.NAME]` in the configuration file
     #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
     pub(crate) config: String,
     #[command(flatten)]
@@ -237,14 +236,14 @@ pub(crate) struct HooksTest {
 /// Arguments of `pg copy`.
 #[derive(Debug, Args)]
 pub(crate) struct Copy {
-    /// Database to copy, as `ls --local` shows it; its sessions are ended, and new ones wait until it is copied
+    /// Database to copy, as printed by `pg ls --local`; its sessions are disconnected, and new ones wait until it is copied
     pub(crate) source: String,
     /// Name of the copy
     pub(crate) target: String,
-    /// Confirm that the database of this name is replaced by the copy
+    /// Confirm that the database with this name may be replaced by the copy
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
-    /// Replace the target although replication slots or subscriptions are bound to it
+    /// Replace the target even if replication slots or subscriptions use it
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -256,9 +255,9 @@ pub(crate) struct Copy {
 /// Arguments of `pg drop-local`.
 #[derive(Debug, Args)]
 pub(crate) struct DropLocal {
-    /// Copy to drop, as `ls --local` shows it
+    /// Local copy to drop, as printed by `pg ls --local`
     pub(crate) name: String,
-    /// Confirm that this database is dropped, although lastgood did not make it
+    /// Confirm that this database may be dropped although lastgood did not create it
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
     #[command(flatten)]
@@ -269,32 +268,33 @@ pub(crate) struct DropLocal {
 
 /// Which part of a dump is restored.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "A part of the dump")]
+#[command(next_help_heading = "Partial restore")]
 pub(crate) struct Part {
-    /// Only the rows of these tables; a pattern as of `pg_dump`, repeatable. What is replaced is replaced as a whole
+    /// Restore only rows of tables that match this pattern, as in `pg_dump`; repeatable. A live database is still replaced as a
+    /// whole
     #[arg(long = "table", value_name = "TABLE")]
     pub(crate) tables: Vec<String>,
-    /// Only the rows of tables in these schemas, and of those named by --table; repeatable
+    /// Restore only rows of tables in schemas that match this pattern, and of those selected by --table; repeatable
     #[arg(long = "schema", value_name = "SCHEMA")]
     pub(crate) schemas: Vec<String>,
-    /// Not the rows of these tables, whatever --table and --schema say; repeatable
+    /// Do not restore rows of tables that match this pattern, even if --table or --schema selects them; repeatable
     #[arg(long = "exclude-table", value_name = "TABLE")]
     pub(crate) exclude_tables: Vec<String>,
-    /// No rows, no values of sequences, no large objects
+    /// Restore no rows, sequence values or large objects
     #[arg(long)]
     pub(crate) schema_only: bool,
-    /// Nothing but rows and values of sequences, into the tables that the live database has: all in one transaction, or
-    /// nothing. No hook runs
+    /// Restore only rows and sequence values, into the existing tables of the live database, in one transaction; hooks do not
+    /// run
     #[arg(long, conflicts_with_all = ["schema_only", "reversible", "excluded"])]
     pub(crate) data_only: bool,
-    /// With --data-only: remove the rows that the selected tables hold; without it these tables must be empty
+    /// With --data-only: empty the selected tables first; otherwise they must be empty
     #[arg(long, requires = "data_only")]
     pub(crate) replace_rows: bool,
-    /// With --data-only: let the hooks of the configuration be, which otherwise stand against it
+    /// With --data-only: ignore configured hooks, which otherwise prevent it
     #[arg(long, requires = "data_only")]
     pub(crate) no_hooks: bool,
-    /// Tables that are not selected: made without rows (`keep-empty`), or not made, with all that cannot be without them
-    /// (`drop`) [default: keep-empty]
+    /// What to do with tables that are not selected: create them without rows (`keep-empty`), or leave them out with everything
+    /// that needs them (`drop`) [default: keep-empty]
     #[arg(long, value_name = "keep-empty|drop")]
     pub(crate) excluded: Option<String>,
 }
@@ -302,7 +302,7 @@ pub(crate) struct Part {
 /// Arguments of `pg recover`.
 #[derive(Debug, Args)]
 pub(crate) struct Recover {
-    /// Database, connection string or URL of the server [default: from the environment]
+    /// Database name, connection string or URL of the server [default: from the environment]
     pub(crate) database: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -322,7 +322,7 @@ pub(crate) struct Prune {
     pub(crate) of: OfCluster,
     #[command(flatten)]
     pub(crate) unfinished: Unfinished,
-    /// Hold the rules against single-file dumps of django-pgclone, too
+    /// Also apply the retention rules to single-file dumps of django-pgclone
     #[arg(long)]
     pub(crate) include_legacy: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The keep rules, as typed and as retention takes them.
+//! The retention rules, as typed and as retention takes them.
 
 use backup_core::prune::GRACE;
 use backup_core::retention::{Logarithmic, Period, Policy, Rule};
@@ -10,10 +10,10 @@ use crate::error::{CliError, CliResult};
 /// What interrupted runs left.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Unfinished {
-    /// Without a keep rule: delete nothing but what interrupted runs left. With one that goes anyway
+    /// Delete only leftovers of interrupted runs; with --keep-*, leftovers are always removed too
     #[arg(long)]
     pub(crate) incomplete: bool,
-    /// How long something unfinished must have been left alone; longer than any backup takes [default: 24h]
+    /// Minimum age of leftovers to delete; must be longer than any backup takes [default: 24h]
     #[arg(long, value_name = "TIME")]
     pub(crate) grace: Option<String>,
 }
@@ -30,36 +30,36 @@ impl Unfinished {
 
 /// What to keep; rules are OR-ed.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "What to keep (a dump stays if any rule keeps it)")]
+#[command(next_help_heading = "Retention rules (a backup is kept if any rule keeps it)")]
 pub(crate) struct Keep {
-    /// The newest N
+    /// Keep the newest N backups
     #[arg(long, value_name = "N")]
     pub(crate) keep_last: Option<u32>,
-    /// The newest of each of the newest N hours that have any
+    /// Keep the newest backup of each of the last N hours that have one
     #[arg(long, value_name = "N")]
     pub(crate) keep_hourly: Option<u32>,
-    /// The newest of each of the newest N days that have any
+    /// Keep the newest backup of each of the last N days that have one
     #[arg(long, value_name = "N")]
     pub(crate) keep_daily: Option<u32>,
-    /// The newest of each of the newest N weeks that have any
+    /// Keep the newest backup of each of the last N weeks that have one
     #[arg(long, value_name = "N")]
     pub(crate) keep_weekly: Option<u32>,
-    /// The newest of each of the newest N months that have any
+    /// Keep the newest backup of each of the last N months that have one
     #[arg(long, value_name = "N")]
     pub(crate) keep_monthly: Option<u32>,
-    /// The newest of each of the newest N quarters that have any
+    /// Keep the newest backup of each of the last N quarters that have one
     #[arg(long, value_name = "N")]
     pub(crate) keep_quarterly: Option<u32>,
-    /// The newest of each of the newest N years that have any
+    /// Keep the newest backup of each of the last N years that have one
     #[arg(long, value_name = "N")]
     pub(crate) keep_yearly: Option<u32>,
-    /// Everything up to this much older than the newest good one, such as 14d
+    /// Keep all backups made within this time before the newest good one, such as 14d
     #[arg(long, value_name = "TIME")]
     pub(crate) keep_within: Option<String>,
-    /// Everything with this label, repeatable
+    /// Keep all backups with this tag; repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) keep_tag: Vec<String>,
-    /// Gaps that grow with age: no longer than BASE or RATIO × age, whichever is more, such as 1d,0.5
+    /// Keep backups at gaps that grow with age: at most BASE or RATIO × age, whichever is longer, such as 1d,0.5
     #[arg(long, value_name = "BASE,RATIO")]
     pub(crate) logarithmic: Option<String>,
 }
@@ -94,7 +94,7 @@ impl Keep {
 
 fn span(option: &str, text: &str) -> CliResult<Span> {
     text.parse().map_err(|_| {
-        CliError::usage(format!("`{option}` cannot be `{text}`"), "write a time such as `14d`, `36h` or `6mo`")
+        CliError::usage(format!("invalid value `{text}` for `{option}`"), "use a time such as `14d`, `36h` or `6mo`")
     })
 }
 
@@ -103,7 +103,8 @@ fn span(option: &str, text: &str) -> CliResult<Span> {
 /// # Errors
 /// [`CliError::Usage`] naming `option`.
 pub(crate) fn duration(option: &str, text: &str) -> CliResult<SignedDuration> {
-    let fault = |_| CliError::usage(format!("`{option}` cannot be `{text}`"), "write a time such as `14d` or `36h`");
+    let fault =
+        |_| CliError::usage(format!("invalid value `{text}` for `{option}`"), "use a time such as `14d` or `36h`");
     span(option, text)?.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(fault)
 }
 
@@ -115,15 +116,15 @@ pub(crate) fn timeout(option: &str, text: &str) -> CliResult<std::time::Duration
     if text == "0" {
         return Ok(std::time::Duration::ZERO);
     }
-    let negative = |_| CliError::usage(format!("`{option}` cannot be `{text}`"), "a time cannot be negative");
+    let negative = |_| CliError::usage(format!("invalid value `{text}` for `{option}`"), "a time cannot be negative");
     std::time::Duration::try_from(duration(option, text)?).map_err(negative)
 }
 
 fn logarithmic(text: &str) -> CliResult<Logarithmic> {
     let fault = || {
         CliError::usage(
-            format!("`--logarithmic` cannot be `{text}`"),
-            "write BASE,RATIO such as `1d,0.5`: a time and a number with up to six decimals",
+            format!("invalid value `{text}` for `--logarithmic`"),
+            "use BASE,RATIO such as `1d,0.5`: a time, and a number with up to six decimals",
         )
     };
     let (base, ratio) = text.split_once(',').ok_or_else(fault)?;

@@ -1,4 +1,4 @@
-//! The options that name a server, as `psql` has them.
+//! The connection options, as in `psql`.
 
 use clap::{ArgAction, Args};
 use pg_clone::Environment;
@@ -7,21 +7,21 @@ use crate::error::{CliError, CliResult};
 
 /// Which server. As for `psql`, `-h` is the host, and help is `--help` or `-?`.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Server, as for psql", disable_help_flag = true)]
+#[command(next_help_heading = "Connection options, as in psql", disable_help_flag = true)]
 pub(crate) struct ServerArgs {
-    /// Host name, address, or folder of the socket
+    /// Host name, address or socket folder
     #[arg(short = 'h', long, value_name = "HOSTNAME")]
     pub(crate) host: Option<String>,
     /// Port
     #[arg(short = 'p', long, value_name = "PORT")]
     pub(crate) port: Option<String>,
-    /// User to log in as
+    /// User name
     #[arg(short = 'U', long, value_name = "USERNAME")]
     pub(crate) username: Option<String>,
-    /// The database, a connection string or a URL, where it is not an argument
+    /// Database name, connection string or URL, instead of the argument
     #[arg(short = 'd', long, value_name = "DBNAME")]
     pub(crate) dbname: Option<String>,
-    /// Never ask for a password: nobody ever does
+    /// Never prompt for a password, which lastgood never does anyway
     #[arg(short = 'w', long)]
     no_password: bool,
     /// Refused: a password comes from ~/.pgpass, PGPASSFILE or PGPASSWORD
@@ -45,14 +45,15 @@ impl ServerArgs {
     pub(crate) fn target<'a>(&'a self, argument: Option<&'a str>) -> CliResult<Option<&'a str>> {
         if self.password {
             return Err(CliError::usage(
-                "`-W` would ask for a password, and runs of lastgood are for where nobody can be asked",
-                "put it into ~/.pgpass (mode 0600) or PGPASSFILE, and leave `-W` out; nothing was done",
+                "`-W` is not supported: lastgood never prompts for a password",
+                "nothing was done. Put the password into ~/.pgpass (mode 0600) or the file that PGPASSFILE names, and \
+                 omit `-W`",
             ));
         }
         match (argument, self.dbname.as_deref()) {
             (Some(_), Some(_)) => Err(CliError::usage(
-                "the database stands as an argument and behind `-d`",
-                "say it once: `-d` takes a name, a connection string or a URL, as the argument does; nothing was done",
+                "the database is given both as an argument and with `-d`",
+                "nothing was done. Give it once: `-d` takes a name, a connection string or a URL, as the argument does",
             )),
             (argument, dbname) => Ok(argument.or(dbname)),
         }

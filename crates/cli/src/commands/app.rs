@@ -10,11 +10,9 @@ mod restore;
 mod show;
 mod verify;
 
-use std::sync::Arc;
-
 use backup_core::store::StoreRead;
+use object_backup::Wanted;
 use object_backup::list::{self, Found, Sought};
-use object_backup::{Run, Wanted};
 
 use crate::args::app::{App, OfSource};
 use crate::context::Context;
@@ -32,15 +30,6 @@ pub(super) async fn run(command: App, context: &Context) -> CliResult<Exit> {
         App::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
         App::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
         App::Lifecycle(arguments) => Box::pin(lifecycle::run(&arguments, context)).await,
-    }
-}
-
-/// The surroundings as the library takes them.
-fn surroundings(context: &Context) -> Run {
-    Run {
-        clock: Arc::clone(&context.run.clock),
-        progress: Arc::clone(&context.run.progress),
-        cancel: context.run.cancel.clone(),
     }
 }
 

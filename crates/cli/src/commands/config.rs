@@ -1,4 +1,4 @@
-//! `lastgood config`: which settings count, and where they come from.
+//! `lastgood config`: effective settings, and where they come from.
 
 use serde::Serialize;
 

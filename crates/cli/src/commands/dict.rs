@@ -65,8 +65,8 @@ fn semantics(dictdb: bool) -> Semantics {
 fn time(text: &str) -> CliResult<Timestamp> {
     text.parse().map_err(|_| {
         CliError::usage(
-            format!("`--at` cannot be `{text}`"),
-            "write a time with its zone, such as `2026-11-21T03:00:00Z`",
+            format!("invalid value `{text}` for `--at`"),
+            "use a time with its time zone, such as `2026-11-21T03:00:00Z`",
         )
     })
 }

@@ -1,4 +1,4 @@
-//! `lastgood doctor`: is everything there that a dump and a restore will need?
+//! `lastgood doctor`: checks everything that a dump and a restore need.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
         {
             postgres(&mut findings, &server, database.as_deref(), bin_dir.as_deref()).await;
         } else if !named {
-            findings.ok("no server was checked: name a database, or set PGHOST or LASTGOOD_PG_URL");
+            findings.ok("no server checked: give a database, or set PGHOST or LASTGOOD_PG_URL");
         }
         Ok(())
     };
@@ -110,17 +110,19 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
 
 async fn location(findings: &mut Findings, context: &Context) {
     let Some(location) = findings.take(context.location()) else { return };
-    let Some(store) = take_explained(findings, location.open().await.map_err(CliError::from), context).await else {
+    let Some(store) =
+        take_explained(findings, location.open_with(&context.access()).await.map_err(CliError::from), context).await
+    else {
         return;
     };
     if let Some(exposure) = location.exposure() {
-        findings.warn(format!("other users can look into it (mode {:04o})", exposure.mode), exposure.remedy());
+        findings.warn(format!("other users can read the location (mode {:04o})", exposure.mode), exposure.remedy());
     }
     // A proof that failed or was cut short is tried again, in the marker that is there anyway.
     let found = probe::require(&*store).await.map_err(CliError::from);
     let Some(marker) = take_explained(findings, found, context).await else { return };
     let format = marker.format;
-    findings.ok(format!("`{}` is reachable (format {format}) and refuses to create an object twice", store.describe()));
+    findings.ok(format!("`{}` is reachable (format {format}) and supports conditional writes", store.describe()));
     unfinished(findings, &store, context).await;
 }
 
@@ -141,7 +143,7 @@ async fn unfinished(findings: &mut Findings, store: &SharedStore, context: &Cont
     } else {
         findings.warn(
             format!("{} older than 24 h", counted(old as u64, "unfinished upload", "unfinished uploads")),
-            "they cost money: `lastgood pg prune --incomplete` removes them",
+            "they cost money; run `lastgood pg prune --incomplete` to abort them",
         );
     }
 }
@@ -151,8 +153,8 @@ async fn rights(findings: &mut Findings, server: &Server, facts: &ServerFacts, d
     let Some(database) = database else {
         if !facts.may_create_databases {
             findings.warn(
-                format!("`{}` may dump and not restore", facts.role),
-                format!("a restore creates a database beside the live one: `ALTER ROLE {} CREATEDB`", facts.role),
+                format!("`{}` can dump but cannot restore: the role needs CREATEDB", facts.role),
+                format!("a restore creates a temporary database; run `ALTER ROLE {} CREATEDB`", facts.role),
             );
         }
         return;
@@ -160,18 +162,18 @@ async fn rights(findings: &mut Findings, server: &Server, facts: &ServerFacts, d
     let readable = Box::pin(inspect::dumpable(server, database)).await;
     if let Some(tables) = findings.take(readable.map_err(CliError::from)) {
         let tables = counted(tables, "table", "tables");
-        findings.ok(format!("`{}` may read all of `{database}` ({tables} with rows)", facts.role));
+        findings.ok(format!("`{}` can read all of `{database}` ({tables} with rows)", facts.role));
     }
     let against = Box::pin(inspect::restorable(server, database)).await;
     for problem in findings.take(against.map_err(CliError::from)).unwrap_or_default() {
-        findings.warn(format!("nothing could be restored over `{database}`: {}", problem.what), problem.help);
+        findings.warn(format!("a restore over `{database}` would fail: {}", problem.what), problem.help);
     }
 }
 
 async fn postgres(findings: &mut Findings, server: &Server, database: Option<&str>, bin_dir: Option<&Path>) {
     let asked = Box::pin(inspect::server(server, database)).await;
     let Some(facts) = findings.take(asked.map_err(CliError::from)) else { return };
-    findings.ok(format!("{} is PostgreSQL {}, and we are `{}`", facts.server, facts.version, facts.role));
+    findings.ok(format!("connected to PostgreSQL {} on {} as `{}`", facts.version, facts.server, facts.role));
     rights(findings, server, &facts, database).await;
     for name in ["pg_dump", "pg_restore"] {
         let found = inspect::program(name, facts.major, bin_dir).await;
@@ -184,11 +186,11 @@ async fn postgres(findings: &mut Findings, server: &Server, database: Option<&st
     let left = Box::pin(recover::plan(server, &silent)).await;
     if let Some(left) = findings.take(left.map_err(CliError::from)) {
         if left.actions.is_empty() {
-            findings.ok("no killed restore left anything on the server");
+            findings.ok("no leftovers of killed restores on the server");
         } else {
             findings.warn(
                 left.actions.iter().map(recover_step).collect::<Vec<_>>().join("; "),
-                "`lastgood pg recover` mends it, and so does the next restore",
+                "run `lastgood pg recover`; the next restore does it too",
             );
         }
     }

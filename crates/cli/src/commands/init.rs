@@ -32,8 +32,8 @@ pub(super) async fn run(arguments: DryRun, context: &Context) -> CliResult<Exit>
         created: made.created,
     };
     context.printer.result(&result, |result| {
-        let what = if result.created { "Created a location at" } else { "There is a location at" };
-        format!("{what} `{}` (format {}); it publishes atomically", result.location, result.layout_format)
+        let what = if result.created { "Created a location at" } else { "Found an existing location at" };
+        format!("{what} `{}` (format {}); its store supports conditional writes", result.location, result.layout_format)
     })?;
     context.printer.note("Next: `lastgood doctor`, then `lastgood pg dump DATABASE`");
     Ok(Exit::Ok)
@@ -53,7 +53,7 @@ async fn plan(context: &Context) -> CliResult<Exit> {
         created: found.is_none(),
     };
     context.printer.result(&result, |result| {
-        let what = if result.created { "Would create a location at" } else { "There is a location at" };
+        let what = if result.created { "Would create a location at" } else { "Found an existing location at" };
         format!("{what} `{}`\nNothing was changed (dry run)", result.location)
     })?;
     Ok(Exit::Ok)

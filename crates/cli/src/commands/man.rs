@@ -11,7 +11,7 @@ use crate::exit::Exit;
 pub(super) fn run(out: &Path, context: &Context) -> CliResult<Exit> {
     // The manual is for everybody, unlike what the umask of this program expects: its files are what `install` copies.
     let unwritable = |source: std::io::Error| CliError::Output {
-        target: format!("the manual pages to `{}`", out.display()),
+        action: format!("write the manual pages to `{}`", out.display()),
         source,
     };
     fs::create_dir_all(out).map_err(unwritable)?;

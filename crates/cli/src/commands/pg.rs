@@ -55,7 +55,7 @@ fn shared_flags(tools: &Tools, limits: &Limits) -> CliResult<Layer> {
 /// The database of a command that cannot do without one.
 fn required(database: Option<String>) -> CliResult<String> {
     database.ok_or_else(|| {
-        CliError::usage("no database is named", "name one as an argument, or set PGDATABASE or LASTGOOD_PG_URL")
+        CliError::usage("no database given", "give one as an argument, or set PGDATABASE or LASTGOOD_PG_URL")
     })
 }
 

@@ -1,4 +1,4 @@
-//! What every `prune` asks beforehand and says of what could not be deleted.
+//! The confirmation before every `prune`, and its error about objects that could not be deleted.
 
 use crate::confirm;
 use crate::context::Context;
@@ -31,6 +31,6 @@ pub(super) fn ended(failures: usize) -> CliResult<Exit> {
     let failed = counted(failures as u64, "object", "objects");
     Err(CliError::Partial {
         what: format!("{failed} could not be deleted"),
-        help: "the same command goes on with them; every kept backup is whole".to_owned(),
+        help: "every kept backup is complete. Run the same command again to delete the rest".to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! The configuration file as sections: what stands at its top, its configurations, its profiles.
+//! The sections of the configuration file: the top, the configurations, the profiles.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Which configuration file counts, and whether it can be trusted.
+//! Which configuration file is used, and whether it can be trusted.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};

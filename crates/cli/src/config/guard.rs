@@ -1,4 +1,4 @@
-//! The guard as settings say it.
+//! The guard, from the settings.
 
 use pg_clone::guard::{self, Guard};
 

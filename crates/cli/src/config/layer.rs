@@ -1,4 +1,4 @@
-//! What one place says about the settings, and what the places say together: decided without looking at anything else.
+//! The settings of one origin, and merging those of several: pure.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Reads a table of the configuration file key by key; what nobody asked for is an error that names the nearest key.
+//! Reads a table of the configuration file key by key; an unknown key is an error that names the nearest one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use crate::secrets;
 const LIKENESS_MIN: f64 = 0.7;
 
 /// Where passwords go instead.
-const NO_SECRETS: &str = "passwords do not belong into this file: put them into ~/.pgpass (mode 0600) or PGPASSFILE, or the \
+const NO_SECRETS: &str = "passwords do not belong into this file: put them into ~/.pgpass (mode 0600) or PGPASSFILE, \
+                          or the \
                           whole URL into LASTGOOD_PG_URL";
 
 /// A configuration file's path and text.

@@ -31,12 +31,12 @@ fn no_place_allows_what_another_forbids() {
     };
     let no = "[pg]\nallow-restore = false";
     let yes = "[pg]\nallow-restore = true";
-    assert!(refused(&config(no, says(true), Layer::default())).unwrap().ends_with("says lastgood.toml:2"));
+    assert!(refused(&config(no, says(true), Layer::default())).unwrap().ends_with("by lastgood.toml:2"));
     assert!(refused(&config(yes, says(false), Layer::default())).unwrap().ends_with(env::ALLOW_RESTORE));
     assert!(refused(&config(yes, says(true), says(false))).is_some(), "a file that another stands before");
     assert!(refused(&config(yes, says(true), Layer::default())).is_none());
     let protected = config("[pg]\nprotected = ['h/d']", Layer::default(), Layer::default());
-    assert_eq!(refused(&protected).unwrap(), "`d` is protected by `h/d`, says lastgood.toml:2");
+    assert_eq!(refused(&protected).unwrap(), "`d` is protected by `h/d` in lastgood.toml:2");
 }
 
 #[test]

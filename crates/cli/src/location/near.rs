@@ -1,4 +1,4 @@
-//! Locations near the one that was named: around it, below it, and beside it under a similar name.
+//! Locations near a given one: around it, below it, or beside it under a similar name.
 
 use std::path::{Path, PathBuf};
 

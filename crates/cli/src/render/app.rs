@@ -1,4 +1,4 @@
-//! Backups of an application's records in words.
+//! Texts about backups of an application's records.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ use object_backup::verify::Verified;
 use object_backup::{BackupKey, BackupPlan, BackupReport, OnConflict, RestorePlan, Restored};
 use serde::Serialize;
 
+use crate::render::published::Published;
 use crate::render::table::{Align, Column, table};
 use crate::render::units;
 
@@ -54,8 +55,8 @@ fn state(state: &State) -> String {
         State::Good => "good".to_owned(),
         State::Partial => "partial".to_owned(),
         State::Damaged(why) => format!("DAMAGED: {why}"),
-        State::Unpublished => "unpublished: no backup".to_owned(),
-        State::Foreign => "gludb's, unchecked".to_owned(),
+        State::Unpublished => "unpublished".to_owned(),
+        State::Foreign => "written by gludb, unchecked".to_owned(),
     }
 }
 
@@ -65,16 +66,16 @@ fn records(count: u64) -> String {
 
 pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
     if let (Some(newest), Some(age_s)) = (&plan.newest, plan.skipped_age_s) {
-        return format!("would skip: `{newest}` is {} old", age(age_s));
+        return format!("Would skip the backup: `{newest}` is only {} old", age(age_s));
     }
-    let mut lines: Vec<String> = plan.types.iter().map(|key| format!("back up  {key}")).collect();
-    lines.extend(plan.left_out.iter().map(|name| format!("leave    {name}")));
+    let mut lines: Vec<String> = plan.types.iter().map(|key| format!("back up    {key}")).collect();
+    lines.extend(plan.left_out.iter().map(|name| format!("leave out  {name}")));
     if !plan.complete {
-        lines.push("partial: never the last good backup".to_owned());
+        lines.push("partial: never counts as the last good backup".to_owned());
     }
     lines.push(match &plan.newest {
-        Some(newest) => format!("into `{}`, after `{newest}`", plan.name),
-        None => format!("into `{}`, the first one", plan.name),
+        Some(newest) => format!("Would add to `{}`, whose newest backup is `{newest}`", plan.name),
+        None => format!("Would be the first backup named `{}`", plan.name),
     });
     lines.join("\n")
 }
@@ -83,18 +84,21 @@ fn age(seconds: i64) -> String {
     units::duration(SignedDuration::from_secs(seconds).unsigned_abs())
 }
 
-pub(crate) fn written(report: &BackupReport) -> String {
+pub(crate) fn written(published: &Published<BackupReport>) -> String {
+    let Published { location, report } = published;
     let done = match report {
         BackupReport::Skipped { newest, age_s } => {
-            return format!("skipped: `{newest}` is {} old", age(*age_s));
+            return format!("Skipped: `{newest}` is only {} old", age(*age_s));
         }
         BackupReport::Written(done) => done,
     };
     let mut lines: Vec<String> =
         done.types.iter().map(|found| format!("{}  {}", found.key, records(found.records))).collect();
     let (content, stored) = (units::bytes(done.content_bytes), units::bytes(done.stored_bytes));
-    let partial = if done.complete { "" } else { " (partial, so never the last good one)" };
-    lines.push(format!("published `{}`{partial}: {}, {content} → {stored}", done.key, records(done.records)));
+    let partial = if done.complete { "" } else { " (partial: never counts as the last good one)" };
+    lines.push(format!("Published `{}`{partial}: {}, {content} → {stored}", done.key, records(done.records)));
+    let from = done.source.as_ref().map(|source| format!("from {} ", source.host)).unwrap_or_default();
+    lines.push(format!("  {from}to `{location}`"));
     lines.join("\n")
 }
 
@@ -127,7 +131,7 @@ pub(crate) fn shown(shown: &Shown) -> String {
         lines.push(format!("  tags     {}", shown.tags.join(", ")));
     }
     let Some(detail) = &shown.detail else {
-        lines.push("  no manifest: `lastgood app verify` reads what is in it".to_owned());
+        lines.push("  no manifest: `lastgood app verify` reads its contents".to_owned());
         return lines.join("\n");
     };
     lines.push(format!("  from     {} ({})", source(backup.source.as_ref()), detail.source_kind));
@@ -157,23 +161,24 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
         .iter()
         .map(|restoring| format!("restore  {}  {}", restoring.key, records(restoring.records)))
         .collect();
-    lines.push(format!("from `{}` into `{}`; what is there already: {}", plan.key, plan.target, plan.on_conflict));
+    lines.push(format!("Would restore `{}` into `{}` (on conflict: {})", plan.key, plan.target, plan.on_conflict));
     lines.extend(restore_notes(plan));
     lines.join("\n")
 }
 
 /// What somebody should know of the backup before it is restored, a line each.
 fn restore_notes(plan: &RestorePlan) -> Vec<String> {
-    let other = format!("the backup is of another source than `{}`: of {}", plan.target, source(plan.source.as_ref()));
+    let other =
+        format!("this backup is not from `{}` but from another source, {}", plan.target, source(plan.source.as_ref()));
     let mut notes: Vec<String> = (plan.same_source == Some(false)).then_some(other).into_iter().collect();
     if plan.state == State::Partial {
-        notes.push(format!("THE BACKUP IS NOT COMPLETE; {}", plan.missing.join("; ")));
+        notes.push(format!("THE BACKUP IS PARTIAL: {}", plan.missing.join("; ")));
     }
     if let Some(newest) = plan.passed_over.first() {
         let count = plan.passed_over.len() as u64;
         notes.push(format!(
-            "{} passed over, since something is left out or damaged: `{newest}`{}",
-            units::counted(count, "newer backup is", "newer backups are"),
+            "skipped {} or damaged: `{newest}`{}",
+            units::counted(count, "newer backup that is partial", "newer backups that are partial"),
             if count > 1 { " and older ones" } else { "" },
         ));
     }
@@ -190,7 +195,7 @@ pub(crate) fn restored(done: &Restored) -> String {
     let mut lines: Vec<String> = Vec::new();
     for found in &done.loaded {
         let mut words = vec![records(found.loaded.inserted)];
-        let others = [(found.loaded.replaced, "replaced"), (found.loaded.skipped, "left as they were")];
+        let others = [(found.loaded.replaced, "replaced"), (found.loaded.skipped, "skipped")];
         words.extend(
             others
                 .iter()
@@ -199,8 +204,8 @@ pub(crate) fn restored(done: &Restored) -> String {
         );
         lines.push(format!("{}  {}", found.key, words.join(", ")));
     }
-    let of = done.plan.source.as_ref().map_or_else(String::new, |source| format!(", of {},", source.host));
-    lines.push(format!("restored `{}`{of} into `{}`", done.plan.key, done.plan.target));
+    let of = done.plan.source.as_ref().map_or_else(String::new, |source| format!(" from {}", source.host));
+    lines.push(format!("Restored `{}`{of} into `{}`", done.plan.key, done.plan.target));
     lines.join("\n")
 }
 
@@ -237,7 +242,7 @@ pub(crate) fn prune_plan(plan: &PrunePlan) -> String {
         format!("{action}  {key}  ({})", decision.reasons.join("; "))
     });
     let abandoned = plan.abandoned.iter().map(|key| format!("delete  {key}  (never published)"));
-    let uploads = plan.uploads.iter().map(|key| format!("give up {key}  (an upload without an end)"));
+    let uploads = plan.uploads.iter().map(|key| format!("abort   {key}  (unfinished upload)"));
     decided.chain(abandoned).chain(uploads).collect::<Vec<_>>().join("\n")
 }
 
@@ -270,11 +275,11 @@ impl Pruned {
 pub(crate) fn pruned(report: &Pruned) -> String {
     let removed = units::counted(report.removed.len() as u64, "backup", "backups");
     let uploads = if report.uploads > 0 {
-        format!(", gave up {}", units::counted(report.uploads, "upload", "uploads"))
+        format!(", aborted {}", units::counted(report.uploads, "upload", "uploads"))
     } else {
         String::new()
     };
-    format!("deleted {removed} and freed {}{uploads}", units::bytes(report.freed_bytes))
+    format!("Deleted {removed}, freed {}{uploads}", units::bytes(report.freed_bytes))
 }
 
 /// Rules of a bucket, and what setting them changed.
@@ -294,26 +299,26 @@ pub(crate) fn lifecycle(report: &LifecycleReport) -> String {
         .map(|rule| match rule.action {
             LifecycleAction::Expire { after_days } => format!("expire   {}  after {}", rule.folder, days(after_days)),
             LifecycleAction::Freeze { after_days, class, over_bytes } => format!(
-                "freeze   {}  to {} after {}, what is larger than {}",
+                "move     {}  to {} after {}, objects larger than {}",
                 rule.folder,
                 class.as_str(),
                 days(after_days),
                 units::bytes(over_bytes)
             ),
             LifecycleAction::GiveUpUploads { after_days } => {
-                format!("give up  {}  uploads without an end after {}", rule.folder, days(after_days))
+                format!("abort    {}  unfinished uploads after {}", rule.folder, days(after_days))
             }
         })
         .collect();
     let LifecycleChange { added, replaced, removed, kept } = report.change;
-    let others = units::counted(kept as u64, "rule of others stays", "rules of others stay");
+    let others = units::counted(kept as u64, "other rule stays", "other rules stay");
     lines.push(match (report.change.is_none(), report.dry_run) {
-        (true, _) => format!("the bucket `{}` has these rules already", report.bucket),
+        (true, _) => format!("The bucket `{}` already has these rules", report.bucket),
         (false, true) => {
-            format!("would add {added}, replace {replaced}, remove {removed}; {others}\nNothing was changed (dry run)")
+            format!("Would add {added}, replace {replaced}, remove {removed}; {others}\nNothing was changed (dry run)")
         }
         (false, false) => format!(
-            "set in the bucket `{}`: {added} added, {replaced} replaced, {removed} removed; {others}",
+            "Updated the rules of the bucket `{}`: {added} added, {replaced} replaced, {removed} removed; {others}",
             report.bucket
         ),
     });

@@ -1,4 +1,4 @@
-//! Backups of in-memory stores in words.
+//! Texts about backups of in-memory stores.
 
 use std::collections::BTreeMap;
 
@@ -52,8 +52,8 @@ fn state(state: &State) -> String {
     match state {
         State::Good => "good".to_owned(),
         State::Damaged(why) => format!("DAMAGED: {why}"),
-        State::Unpublished => "unpublished: no backup".to_owned(),
-        State::Foreign => "DictDB's, unchecked".to_owned(),
+        State::Unpublished => "unpublished".to_owned(),
+        State::Foreign => "written by DictDB, unchecked".to_owned(),
         State::Torn(why) => format!("TORN: {why}"),
     }
 }
@@ -69,7 +69,7 @@ pub(crate) fn shown(shown: &Shown) -> String {
         lines.push(format!("  store    `{name}` on {of}"));
     }
     lines.extend(backup.store_records.map(|records| {
-        format!("  holds    {} with the backups it builds on", units::counted(records, "record", "records"))
+        format!("  holds    {}, including the backups it builds on", units::counted(records, "record", "records"))
     }));
     if let Some(chain) = &shown.chain {
         lines.push(format!("  restore  {}", chain.join(" → ")));
@@ -93,7 +93,7 @@ pub(crate) fn verified(report: &VerifyReport) -> String {
         })
         .collect();
     let newest = |file: &Option<String>| match file {
-        Some(file) => format!("the newest backup that can be restored is `{file}`"),
+        Some(file) => format!("newest restorable backup: `{file}`"),
         None => "no backup can be restored".to_owned(),
     };
     if report.stores.is_empty() {
@@ -101,17 +101,17 @@ pub(crate) fn verified(report: &VerifyReport) -> String {
     }
     for store in &report.stores {
         let of = store.source.as_ref().map_or_else(|| "an unknown store".to_owned(), ToString::to_string);
-        lines.push(format!("of {of} {}", newest(&store.newest_whole)));
+        lines.push(format!("{of}: {}", newest(&store.newest_whole)));
     }
     lines.join("\n")
 }
 
 pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
     let mut lines: Vec<String> = plan.files.iter().map(|file| format!("apply  {file}")).collect();
-    lines.extend(plan.left_out.iter().map(|left| format!("leave  {}: {}", left.file, left.why)));
-    lines.extend(plan.source.as_ref().map(|source| format!("of the store on {source}")));
+    lines.extend(plan.left_out.iter().map(|left| format!("skip   {}: {}", left.file, left.why)));
+    lines.extend(plan.source.as_ref().map(|source| format!("from the store on {source}")));
     if !plan.verified {
-        lines.push("no manifest vouches for these files: DictDB writes none".to_owned());
+        lines.push("these files cannot be verified: DictDB writes no manifests".to_owned());
     }
     lines.join("\n")
 }
@@ -131,23 +131,26 @@ pub(crate) fn restored(report: &Report) -> String {
     let (records, tables) =
         (units::counted(report.records, "record", "records"), units::counted(report.tables, "table", "tables"));
     let files = units::counted(report.plan.files.len() as u64, "file", "files");
-    format!("restored {records} of {tables} from {files} into `{}`", report.file)
+    format!("Restored {records} in {tables} from {files} into `{}`", report.file)
 }
 
 pub(crate) fn compacted(written: Option<&Written>, plan: &RestorePlan) -> String {
     match written {
-        None => "the newest backup is a full one: nothing to do".to_owned(),
+        None => "Nothing to do: the newest backup is already a full one".to_owned(),
         Some(written) => {
             let files = units::counted(plan.files.len() as u64, "file", "files");
             let records = units::counted(written.records, "record", "records");
-            format!("{files} became `{}` with {records}; the old ones stay until `lastgood dict prune`", written.file)
+            format!(
+                "Compacted {files} into `{}` with {records}; the old ones stay until `lastgood dict prune`",
+                written.file
+            )
         }
     }
 }
 
 pub(crate) fn differences(diff: &Diff) -> String {
     if diff.is_empty() {
-        return "nothing differs".to_owned();
+        return "No differences".to_owned();
     }
     let mut lines: Vec<String> = diff.added.iter().map(|table| format!("+ table `{table}`")).collect();
     lines.extend(diff.removed.iter().map(|table| format!("- table `{table}`")));
@@ -190,10 +193,10 @@ pub(crate) fn prune_plan(pruning: &Pruning) -> String {
     }
     if pruning.uploads > 0 {
         let uploads = units::counted(pruning.uploads, "unfinished upload", "unfinished uploads");
-        lines.push(format!("{uploads} to give up"));
+        lines.push(format!("{uploads} to abort"));
     }
     if lines.is_empty() {
-        lines.push("nothing to prune".to_owned());
+        lines.push("Nothing to prune".to_owned());
     }
     lines.join("\n")
 }
@@ -255,9 +258,9 @@ pub(crate) fn pruned(report: &Pruned) -> String {
     let removed = units::counted(report.removed.len() as u64, "backup", "backups");
     let left = match report.incomplete.len() as u64 {
         0 => String::new(),
-        left => format!(" and {}", units::counted(left, "unfinished one", "unfinished ones")),
+        left => format!(" and {}", units::counted(left, "leftover", "leftovers")),
     };
-    format!("deleted {removed}{left} and freed {}", units::bytes(report.freed_bytes))
+    format!("Deleted {removed}{left}, freed {}", units::bytes(report.freed_bytes))
 }
 
 fn files(keys: &[backup_core::key::Key]) -> impl Iterator<Item = String> {

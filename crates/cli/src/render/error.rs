@@ -1,4 +1,4 @@
-//! Errors as people read them: what happened, why, and what to do next; and the same as a JSON line.
+//! Errors as texts (what happened, why, and what to do next) and as JSON lines.
 
 use std::error::Error as _;
 
@@ -138,8 +138,10 @@ mod tests {
 
     #[test]
     fn a_cause_that_repeats_its_effect_is_shown_once() {
-        let error =
-            CliError::Output { target: "standard output".into(), source: std::io::Error::other("disk on fire") };
+        let error = CliError::Output {
+            action: "write to standard output".into(),
+            source: std::io::Error::other("disk on fire"),
+        };
         assert_eq!(Report::new(&error, Exit::Failed).causes, ["disk on fire"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Plans and reports of pg-clone in words.
+//! Texts for the plans and reports of pg-clone.
 
 mod dump;
 mod hooks;
@@ -45,7 +45,7 @@ fn hooks_ran(hooks: &[HookReport]) -> String {
 /// What a dry run says of a confirmation that its run will want and that has not been given.
 pub(crate) fn needs_confirmation(wanted: bool, database: &str, given: Option<&str>) -> String {
     match wanted && given.is_none() {
-        true => format!("\n  the run needs --confirm-database {database}"),
+        true => format!("\n  requires --confirm-database {database}"),
         false => String::new(),
     }
 }

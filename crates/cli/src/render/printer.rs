@@ -1,4 +1,4 @@
-//! The one door to standard output and standard error.
+//! The only access to standard output and standard error.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Mutex;
@@ -54,7 +54,7 @@ impl Printer {
             serde_json::to_string_pretty(&document)
         });
         let unwritable =
-            |error: serde_json::Error| CliError::Output { target: "the result".to_owned(), source: error.into() };
+            |error: serde_json::Error| CliError::Output { action: "write the result".to_owned(), source: error.into() };
         self.data(&document.map_err(unwritable)?)
     }
 
@@ -95,7 +95,7 @@ impl Printer {
                 self.closed.store(true, Ordering::Relaxed);
                 Ok(())
             }
-            Err(source) => Err(CliError::Output { target: "standard output".to_owned(), source }),
+            Err(source) => Err(CliError::Output { action: "write to standard output".to_owned(), source }),
             Ok(()) => Ok(()),
         }
     }

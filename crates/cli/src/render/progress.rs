@@ -1,4 +1,4 @@
-//! Shows a run's events: a bar on a terminal, a line now and then elsewhere, JSON lines on request, or nothing.
+//! Shows the progress of a run: a bar on a terminal, periodic lines elsewhere, JSON lines on request, or nothing.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ impl Mode {
             "auto" if stderr_is_terminal() => Ok(Self::Bar),
             "auto" => Ok(Self::Lines),
             other => Err(CliError::usage(
-                format!("{} is `{other}`", crate::env::PROGRESS),
-                "it can be `auto`, `never` or `json`",
+                format!("invalid value `{other}` for {}", crate::env::PROGRESS),
+                "use `auto`, `never` or `json`",
             )),
         }
     }
@@ -131,6 +131,10 @@ impl Progress for Shown {
             self.printer.warn(message);
             return;
         }
+        if let (Some(line), false) = (retry_line(&event), self.mode == Mode::Json) {
+            self.printer.note(&line);
+            return;
+        }
         match self.mode {
             Mode::Bar | Mode::Lines if let Event::Output { from, line } = &event => {
                 self.printer.note(&format!("{from}: {line}"));
@@ -145,6 +149,13 @@ impl Progress for Shown {
             Mode::Lines => self.tally(&event),
         }
     }
+}
+
+/// What is said of a request that is tried again.
+fn retry_line(event: &Event) -> Option<String> {
+    let Event::Retry { request, key, why, attempt, attempts_max } = event else { return None };
+    let key = if key.is_empty() { String::new() } else { format!(" `{key}`") };
+    Some(format!("retrying {request}{key}: {why} (attempt {attempt} of {attempts_max})"))
 }
 
 impl Shown {
@@ -228,6 +239,21 @@ mod tests {
         tally.take(&Event::Advance { bytes: 5, items: 5 });
         tally.take(&Event::Total { bytes: 7, items: 1 });
         assert_eq!((tally.bytes, tally.bytes_total, tally.items), (0, 7, 0));
+    }
+
+    #[test]
+    fn a_retry_names_request_reason_and_attempt() {
+        let retry = |key: &str| Event::Retry {
+            request: "s3:GetObject".into(),
+            key: key.into(),
+            why: "timed out".into(),
+            attempt: 2,
+            attempts_max: 8,
+        };
+        let line = retry_line(&retry("pg/x")).unwrap();
+        assert_eq!(line, "retrying s3:GetObject `pg/x`: timed out (attempt 2 of 8)");
+        assert_eq!(retry_line(&retry("")).unwrap(), "retrying s3:GetObject: timed out (attempt 2 of 8)");
+        assert_eq!(retry_line(&Event::Advance { bytes: 0, items: 0 }), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Tables without frames: columns for people, one line a row, so that other programs can cut them too.
+//! Tables without frames, one line per row, so that other programs can process them too.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 

@@ -1,61 +1,7 @@
-//! Sizes, counts, durations and ages as people read them.
+//! Ages and times as people read them, beside the core's sizes, counts and durations.
 
-use std::time::Duration;
-
+pub(crate) use backup_core::units::{bytes, count, counted, duration};
 use jiff::Timestamp;
-
-const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-
-/// `512 B`, `9.8 KiB`, `412 MiB`.
-pub(crate) fn bytes(count: u64) -> String {
-    if count < 1024 {
-        return format!("{count} B");
-    }
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    let mut value = count as f64 / 1024.0;
-    let mut unit = 0;
-    // 1023.5 would be shown as 1024 of the smaller unit.
-    while value >= 1023.5 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let digits = usize::from(value < 9.95);
-    format!("{value:.digits$} {}", UNITS[unit])
-}
-
-/// `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `214 tables`, `1 table`.
-pub(crate) fn counted(number: u64, singular: &str, plural: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { singular } else { plural })
-}
-
-/// `14 ms`, `9.2 s`, `11 s`, `3 min 20 s`, `2 h 5 min`.
-pub(crate) fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 0.9995 {
-        format!("{} ms", (seconds * 1000.0).round())
-    } else if seconds < 9.95 {
-        format!("{seconds:.1} s")
-    } else if seconds < 119.5 {
-        format!("{} s", seconds.round())
-    } else if seconds < 7200.0 {
-        format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
-    } else {
-        format!("{} h {} min", duration.as_secs() / 3600, duration.as_secs() / 60 % 60)
-    }
-}
 
 /// How long ago: `just now`, `5 min ago`, `2 h ago`, `6 d ago`; `in the future` when the clocks disagree.
 pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
@@ -78,43 +24,6 @@ pub(crate) fn time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_have_at_most_three_digits() {
-        for (count, text) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (10 * 1024, "10 KiB"),
-            (432_013_312, "412 MiB"),
-            (1024 * 1024 - 1, "1.0 MiB"),
-            (u64::MAX, "16384 PiB"),
-        ] {
-            assert_eq!(bytes(count), text);
-        }
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(999), "999");
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "table", "tables"), "1 table");
-    }
-
-    #[test]
-    fn durations_fit_their_size() {
-        for (ms, text) in [
-            (14, "14 ms"),
-            (999, "999 ms"),
-            (1000, "1.0 s"),
-            (9200, "9.2 s"),
-            (11_000, "11 s"),
-            (200_000, "3 min 20 s"),
-        ] {
-            assert_eq!(duration(Duration::from_millis(ms)), text);
-        }
-    }
 
     #[test]
     fn ages_are_rough_and_the_future_is_said() {

@@ -163,12 +163,12 @@ fn r2_an_empty_repository_has_nothing_to_list_or_prune() {
     let folder = initialized();
     let listed = run(folder.path(), "pg ls");
     assert_eq!((listed.code, listed.stdout.as_str()), (Some(0), ""));
-    assert!(listed.stderr.contains("there are no dumps"), "{listed:?}");
+    assert!(listed.stderr.contains("no dumps in"), "{listed:?}");
     let listed = run(folder.path(), "pg ls --json");
     assert_eq!((listed.code, listed.stderr.as_str()), (Some(0), ""));
     assert_eq!(listed.json(), serde_json::json!([]));
     let pruned = run(folder.path(), "pg prune --keep-last 3");
-    assert_eq!((pruned.code, pruned.stdout.trim_end()), (Some(0), "nothing to prune"), "{pruned:?}");
+    assert_eq!((pruned.code, pruned.stdout.trim_end()), (Some(0), "Nothing to prune"), "{pruned:?}");
 }
 
 #[test]

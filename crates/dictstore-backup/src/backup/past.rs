@@ -1,4 +1,4 @@
-//! What a location holds before a backup is written: in whose name, on what it builds, and what it must not replace by
+//! What a location contains before a backup is written: its source, what it builds on, and what it must not replace by
 //! nothing. Decisions, without I/O.
 
 use std::collections::BTreeSet;

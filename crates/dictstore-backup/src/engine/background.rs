@@ -1,4 +1,4 @@
-//! How threads that encode and write let the service's own go first.
+//! Priorities of the threads that encode and write, below those of the service.
 
 use rustix::process;
 use rustix::thread::{self, CpuSet};

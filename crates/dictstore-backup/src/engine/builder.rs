@@ -1,14 +1,15 @@
-//! How backups are set up; the defaults are DictDB's.
+//! Configures backups; the defaults are DictDB's.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backup_core::clock::{Clock, SystemClock};
-use backup_core::location::{Init, Location, init_store};
-use backup_core::progress::{SharedProgress, Silent};
+use backup_core::clock::Clock;
+use backup_core::location::{Access, Init, Location, init_store};
+use backup_core::progress::SharedProgress;
 use backup_core::retention::Policy;
+use backup_core::run::Run;
 use backup_core::store::SharedStore;
 
 use super::{Backups, OnFailure};
@@ -75,10 +76,10 @@ impl From<SharedStore> for Place {
 
 impl Place {
     /// Opens it, and makes it if `init` says how.
-    pub(super) async fn open(&self, init: Option<&Init<'_>>) -> DictResult<SharedStore> {
+    pub(super) async fn open(&self, init: Option<&Init<'_>>, access: &Access) -> DictResult<SharedStore> {
         Ok(match (self, init) {
             (Self::Location(text), Some(init)) => text.parse::<Location>()?.init(init).await?.store,
-            (Self::Location(text), None) => text.parse::<Location>()?.open().await?,
+            (Self::Location(text), None) => text.parse::<Location>()?.open_with(access).await?,
             (Self::Store(store), Some(init)) => init_store(store, init).await?.store,
             (Self::Store(store), None) => store.clone(),
         })
@@ -101,8 +102,7 @@ pub(super) struct Settings {
     pub(super) allow_empty: bool,
     pub(super) takes_over: bool,
     pub(super) niceness: u8,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) progress: SharedProgress,
+    pub(super) run: Run,
 }
 
 /// Sets backups up.
@@ -133,8 +133,7 @@ impl Builder {
             allow_empty: false,
             takes_over: false,
             niceness: NICENESS_DEFAULT,
-            clock: Arc::new(SystemClock),
-            progress: Arc::new(Silent),
+            run: Run::silent(),
         };
         Self { settings, on_failure: None }
     }
@@ -237,14 +236,22 @@ impl Builder {
     /// Another clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.settings.clock = clock;
+        self.settings.run.clock = clock;
         self
     }
 
     /// Who hears of steps and warnings.
     #[must_use]
     pub fn progress(mut self, progress: SharedProgress) -> Self {
-        self.settings.progress = progress;
+        self.settings.run.progress = progress;
+        self
+    }
+
+    /// Clock, receiver and the way to stop, all at once. What is cancelled is a backup under way, and every later one: to end
+    /// with a last backup there is [`Backups::stop`].
+    #[must_use]
+    pub fn surroundings(mut self, run: Run) -> Self {
+        self.settings.run = run;
         self
     }
 
@@ -258,10 +265,8 @@ impl Builder {
             return Err(DictError::Usage { what: "the interval must be more than zero".to_owned() });
         }
         if self.settings.niceness > NICENESS_MAX {
-            let what = format!(
-                "the niceness {} is more than {NICENESS_MAX}, the lowest priority: give 0 to {NICENESS_MAX}",
-                self.settings.niceness
-            );
+            let what =
+                format!("invalid niceness {}: use 0 to {NICENESS_MAX}, the lowest priority", self.settings.niceness);
             return Err(DictError::Usage { what });
         }
         Backups::start(self.settings, self.on_failure)

@@ -1,4 +1,4 @@
-//! The thread that does the work: waits, cuts, writes, counts.
+//! The worker thread: waits, takes snapshots, writes, counts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Instant;
 
-use backup_core::location::Init;
+use backup_core::location::{Access, Init};
 use tokio::runtime::Runtime;
 
 use super::background::Background;
@@ -66,12 +66,12 @@ impl Worker {
         failures: Sender<(Arc<DictError>, u64)>,
         background: Background,
     ) -> DictResult<Self> {
-        let init = Init { clock: &*settings.clock, ..Init::new(&LAYOUTS) };
-        let store = settings.place.open(settings.init.then_some(&init)).await?;
-        let (clock, progress) = (Arc::clone(&settings.clock), Arc::clone(&settings.progress));
+        let access = &Access::new().progress(Arc::clone(&settings.run.progress));
+        let init = Init { clock: &*settings.run.clock, access, ..Init::new(&LAYOUTS) };
+        let store = settings.place.open(settings.init.then_some(&init), access).await?;
         let base = settings.source.base();
         let owner = Owner::Store { base: base.map(|base| base.id), takes_over: settings.takes_over };
-        let mut writer = BackupWriter::open(store, settings.name.clone(), &owner, clock, progress).await?;
+        let mut writer = BackupWriter::open(store, settings.name.clone(), &owner, settings.run.clone()).await?;
         // Deltas go on only where this very store came from: on anything else they would be a mixture.
         let base = base.filter(|base| writer.head().is_some_and(|head| head.id == base.id));
         if base.is_none() {
@@ -112,7 +112,7 @@ impl Worker {
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(DictError::Panicked { what: text.unwrap_or_else(|| "a panic without words".to_owned()) })
+            Err(DictError::Panicked { what: text.unwrap_or_else(|| "a panic without a message".to_owned()) })
         });
         let now = Instant::now();
         match result {
@@ -203,15 +203,15 @@ impl Worker {
     /// Retention after a backup that worked: its failure takes nothing away from that.
     async fn prune(&self) {
         let Some(policy) = &self.settings.keep else { return };
-        let (store, now) = (self.writer.store(), self.settings.clock.now());
+        let (store, run) = (self.writer.store(), &self.settings.run);
         let pruned = async {
             // Whoever else writes here has rules of his own.
             let ours = self.writer.identity().map(|identity| identity.id.as_str());
-            let plan = retain::plan(&**store, policy, ours, now).await?;
-            retain::apply(&**store, &plan, &*self.settings.clock, &*self.settings.progress).await
+            let plan = retain::plan(&**store, policy, ours, run).await?;
+            retain::apply(&**store, &plan, run).await
         };
         if let Err(error) = pruned.await {
-            self.settings.progress.warn(format!("older backups could not be deleted: {error}"));
+            run.warn(format!("older backups could not be deleted: {error}"));
         }
     }
 }

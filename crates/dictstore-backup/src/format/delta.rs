@@ -30,7 +30,7 @@ pub(crate) fn encode(changes: &Changes, micros: i64) -> DictResult<Vec<u8>> {
     });
     written.map_err(|Unspeakable(what)| DictError::Encode {
         table: at.map(ToString::to_string).unwrap_or_default(),
-        what: format!("a changed record holds a `{what}`, which JSON cannot say"),
+        what: format!("a changed record contains a `{what}`, which JSON cannot represent"),
     })?;
     out.extend_from_slice(b"\n}");
     Ok(out)
@@ -53,7 +53,7 @@ fn table(out: &mut Vec<u8>, table: &TableChanges) -> Result<(), Unspeakable> {
 pub(crate) fn decode(file: &str, bytes: &[u8]) -> DictResult<Vec<LoadedChanges>> {
     let damaged = |what: String| DictError::Damaged { file: file.to_owned(), what };
     let document = read::document(bytes).map_err(|fault| damaged(fault.to_string()))?;
-    let Value::Dict(mut document) = document else { return Err(damaged("it is no object".to_owned())) };
+    let Value::Dict(mut document) = document else { return Err(damaged("it is not an object".to_owned())) };
     if document.get("type").and_then(Value::as_str) != Some("delta") {
         return Err(damaged("it is not a delta file".to_owned()));
     }
@@ -64,16 +64,16 @@ pub(crate) fn decode(file: &str, bytes: &[u8]) -> DictResult<Vec<LoadedChanges>>
 }
 
 fn loaded(name: Text, changes: Value) -> Result<LoadedChanges, String> {
-    let Value::Dict(mut changes) = changes else { return Err(format!("the table `{name}` is no object")) };
+    let Value::Dict(mut changes) = changes else { return Err(format!("the table `{name}` is not an object")) };
     let mut list = |field: &str| match changes.remove(&field.into()) {
         // DictDB takes a missing list for an empty one.
         None => Ok(Vec::new()),
         Some(Value::List(items)) => Ok(Vec::from(items)),
-        Some(_) => Err(format!("the {field} of the table `{name}` are no list")),
+        Some(_) => Err(format!("the {field} of the table `{name}` are not a list")),
     };
     let upserts = list("upserts")?.into_iter().map(|record| match record {
         Value::Dict(record) => Ok(*record),
-        _ => Err(format!("a record of the table `{name}` is no object")),
+        _ => Err(format!("a record of the table `{name}` is not an object")),
     });
     let upserts = upserts.collect::<Result<_, String>>()?;
     let deletes = list("deletes")?

@@ -1,4 +1,4 @@
-//! What the manifest of a backup says beyond its file: DictDB's JSON has no room for it.
+//! What the manifest of a backup adds to its file, because DictDB's JSON has no place for it.
 
 use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Manifest;
@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Text {
         match TextForm::deserialize(deserializer)? {
             TextForm::Plain(text) => Ok(text.into()),
             TextForm::Bytes { surrogate_utf8 } => {
-                Self::from_bytes(&surrogate_utf8).ok_or_else(|| serde::de::Error::custom("a text is not UTF-8"))
+                Self::from_bytes(&surrogate_utf8).ok_or_else(|| serde::de::Error::custom("a string is not UTF-8"))
             }
         }
     }

@@ -107,7 +107,7 @@ fn row(out: &mut Vec<u8>, key: &Key, record: &Record) -> Result<(), Unspeakable>
 pub(crate) fn unspeakable(table: &Text, key: &Key, Unspeakable(what): Unspeakable) -> DictError {
     DictError::Encode {
         table: table.to_string(),
-        what: format!("the record with the key {key} holds a `{what}`, which JSON cannot say"),
+        what: format!("the record with the key {key} contains a `{what}`, which JSON cannot represent"),
     }
 }
 

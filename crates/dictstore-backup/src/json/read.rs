@@ -267,7 +267,7 @@ impl Reader<'_> {
     }
 
     fn decoded(&self, begin: usize, bytes: &[u8]) -> Read<Text> {
-        Text::from_bytes(bytes).ok_or_else(|| Fault { at: begin, what: "a text is not UTF-8".to_owned() })
+        Text::from_bytes(bytes).ok_or_else(|| Fault { at: begin, what: "a string is not UTF-8".to_owned() })
     }
 
     fn escaped(&mut self, out: &mut Vec<u8>) -> Read<()> {
@@ -278,7 +278,7 @@ impl Reader<'_> {
                     return Ok(());
                 }
                 Some(b'\\') => self.escape(out)?,
-                Some(..0x20) => return self.fault("a text holds a control character"),
+                Some(..0x20) => return self.fault("a string contains a control character"),
                 Some(byte) => {
                     self.at += 1;
                     out.push(byte);

@@ -1,4 +1,4 @@
-//! A store at one moment: shares its pages, and knows what changed in which generation.
+//! A snapshot of a store: shares its pages, and knows what changed in which generation.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! A list whose entries are never moved: one push does not pay for a million before it.
+//! A list whose entries are never moved, so that a push takes the same time for any length.
 
 /// Entries of a piece: a kilobyte of slots, which allocators hand out without looking around. The first piece grows to it.
 const PIECE: usize = 256;

@@ -1,4 +1,4 @@
-//! Integers of any size, kept as decimal digits: they are carried, compared and never calculated with.
+//! Integers of any size, as decimal digits: stored and compared, never calculated with.
 
 use std::fmt;
 

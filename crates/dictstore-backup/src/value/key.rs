@@ -1,4 +1,4 @@
-//! Primary keys: any scalar, equal as Python has them equal.
+//! Primary keys: any scalar, with the equality of Python.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

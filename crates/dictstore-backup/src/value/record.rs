@@ -1,4 +1,4 @@
-//! A record: fields by name, in the order in which they came.
+//! A record: fields by name, in their original order.
 
 use std::collections::HashMap;
 

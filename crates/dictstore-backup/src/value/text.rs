@@ -1,4 +1,4 @@
-//! Text as Python has it: Unicode, and now and then a surrogate that stands alone.
+//! Strings as in Python: Unicode, with possible lone surrogates.
 
 use std::cmp::Ordering;
 use std::fmt;

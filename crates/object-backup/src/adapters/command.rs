@@ -1,4 +1,4 @@
-//! A program that prints the records of one type, one JSON object a line.
+//! A program that prints the records of one type, one JSON object per line.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -37,11 +37,14 @@ impl CommandSource {
     /// # Errors
     /// [`ObjectError::Usage`] for a quote without an end, and if no word names the type.
     pub fn new(line: &str) -> ObjectResult<Self> {
-        let help = "write a program and its arguments, such as `./export.sh {type}`";
+        let help = "use a program and its arguments, such as `./export.sh {type}`";
         let words = shlex::split(line).filter(|words| !words.is_empty());
-        let words = words.ok_or_else(|| ObjectError::usage(format!("`{line}` is no command"), help))?;
+        let words = words.ok_or_else(|| ObjectError::usage(format!("`{line}` is not a command"), help))?;
         if !words.iter().any(|word| word.contains("{type}") || word.contains("{table}")) {
-            return Err(ObjectError::usage(format!("`{line}` does not say which type is wanted"), help));
+            return Err(ObjectError::usage(
+                format!("`{line}` has neither `{{type}}` nor `{{table}}` in its arguments"),
+                help,
+            ));
         }
         Ok(Self { words })
     }
@@ -100,7 +103,7 @@ impl View for Programs {
         if status.success() {
             return Ok(());
         }
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing");
         Err(failed(format!("ended with {status}: {last}")))
     }
 }
@@ -201,7 +204,7 @@ mod tests {
         assert_eq!(error, "`sh (T--t)` ended with exit status: 3: two; nothing was published");
         assert!(read("/does/not/exist {type}", "t").unwrap_err().contains("cannot be run"));
         assert!(read("echo 'x {type}", "t").is_err());
-        assert!(read("echo x", "t").unwrap_err().contains("which type"));
+        assert!(read("echo x", "t").unwrap_err().contains("has neither"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a file system tells the names of files apart: by trying, since each folds case and accents by a table of its own.
+//! Whether a file system distinguishes two names, found by trying, because each has its own rules for case and accents.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

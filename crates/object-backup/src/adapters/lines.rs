@@ -1,4 +1,4 @@
-//! Reads records, one a line, each of bounded length.
+//! Reads records, one per line, each of bounded length.
 
 use std::io::{self, BufRead, BufReader, Read};
 

@@ -1,4 +1,4 @@
-//! Which file, folder or program of which machine.
+//! Identities of files, folders and programs of a machine.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

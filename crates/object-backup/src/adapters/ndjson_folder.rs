@@ -1,4 +1,4 @@
-//! What is in a folder that records are restored into, and what becomes of it.
+//! The existing files of a target folder, and what to do with them.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -41,7 +41,7 @@ pub(super) fn files(folder: &Path) -> ObjectResult<Files> {
         let about = entry.metadata().map_err(failed("read", folder))?;
         if !about.is_file() {
             return Err(ObjectError::usage(
-                format!("`{}` is no plain file; nothing was restored", entry.path().display()),
+                format!("`{}` is not a regular file; nothing was restored", entry.path().display()),
                 "restore into a folder that holds nothing else, or into a new one",
             ));
         }
@@ -67,7 +67,9 @@ pub(super) fn decide(
     for (name, inode) in files {
         match (members.get(name).or_else(|| folded.get(inode)), on_conflict) {
             (Some(_), OnConflict::Fail) => {
-                return Err(ObjectError::Conflict { what: format!("`{}` is there", folder.join(name).display()) });
+                return Err(ObjectError::Conflict {
+                    what: format!("`{}` already exists", folder.join(name).display()),
+                });
             }
             (Some(key), OnConflict::Replace) => {
                 decided.replaced.push((*key).clone());
@@ -140,6 +142,6 @@ mod tests {
         assert_eq!((skip.kept.len(), skip.skipped, skip.replaced), (4, vec![types[0].key.clone()], vec![]));
         let replace = of(OnConflict::Replace).unwrap();
         assert_eq!(replace.kept, ["a--t.json", "link", "note.txt"]);
-        assert!(of(OnConflict::Fail).unwrap_err().to_string().contains("A--t.json` is there already"));
+        assert!(of(OnConflict::Fail).unwrap_err().to_string().contains("A--t.json` already exists"));
     }
 }

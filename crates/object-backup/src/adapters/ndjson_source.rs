@@ -42,10 +42,10 @@ impl NdjsonSource {
 fn unreadable(folder: &Path, error: std::io::Error) -> ObjectError {
     let what = match error.kind() {
         ErrorKind::NotFound => format!("there is no folder `{}`", folder.display()),
-        ErrorKind::NotADirectory => format!("`{}` is no folder", folder.display()),
+        ErrorKind::NotADirectory => format!("`{}` is not a folder", folder.display()),
         _ => return ObjectError::source("read", folder.display(), error),
     };
-    ObjectError::usage(what, "name the folder that holds the records; nothing was published")
+    ObjectError::usage(what, "nothing was published. Give the folder that contains the records")
 }
 
 impl Source for NdjsonSource {
@@ -89,7 +89,7 @@ impl Opened {
         let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else {
             return Err(ObjectError::usage(
                 format!("the name of `{}` is not UTF-8", path.display()),
-                "name it `<Type>--<table>.json`",
+                "rename it to `<Type>--<table>.json`",
             ));
         };
         let Wanted { type_name, name } = Wanted::parse(stem);
@@ -132,7 +132,7 @@ impl View for Folder {
     fn read(&mut self, key: &TypeKey, take: &mut Take<'_>) -> ObjectResult<()> {
         match self.files.iter_mut().find(|file| file.available.holds(key)) {
             Some(file) => file.read(take),
-            None => Err(ObjectError::usage(format!("there is no file of `{key}`"), "name another type")),
+            None => Err(ObjectError::usage(format!("there is no file for `{key}`"), "choose another type")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A folder of `<Type>--<table>.json` files, put in place as one step.
+//! A folder of `<Type>--<table>.json` files, put in place atomically.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -154,15 +154,15 @@ impl Load for Filling {
                 None => return place.keep(),
                 Some(name) => format!("`{}`", name.display()),
             },
-            Err(_) => "something that is no plain file".to_owned(),
+            Err(_) => "something that is not a regular file".to_owned(),
         };
-        let what = format!("{what} came or went while the restore ran");
+        let what = format!("{what} appeared or disappeared during the restore");
         match put() {
             Ok(()) => Err(ObjectError::target("replace", folder.display(), what)),
             // Neither is lost.
             Err(_) => Err(ObjectError::usage(
-                format!("`{}` was restored, and {what}", folder.display()),
-                format!("what was there before is in `{}`", filling.keep().display()),
+                format!("`{}` was restored, but {what}", folder.display()),
+                format!("the previous files are in `{}`", filling.keep().display()),
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! The folder in which a finished file or folder gets its name.
+//! Gives a finished file or folder its final name.
 
 use std::fs::File;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! What source and target of PostgreSQL share.
+//! What the PostgreSQL source and target share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

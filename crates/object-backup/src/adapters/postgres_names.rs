@@ -1,4 +1,4 @@
-//! Names that PostgreSQL would cut: at 63 bytes, without an error, so that two tables become one.
+//! Names that PostgreSQL would shorten to 63 bytes without an error, so that two tables become one.
 
 use std::collections::BTreeMap;
 
@@ -26,13 +26,13 @@ fn all(types: &[Restoring]) -> Vec<&str> {
 fn decided(types: &[Restoring], called: &BTreeMap<String, String>) -> ObjectResult<()> {
     let called = |name: &str| called.get(name).map_or(name, String::as_str).to_owned();
     if let Some((first, second, name)) = names::shared(types, |restoring| called(&restoring.key.table)) {
-        let why = if first.table == second.table { "" } else { ": PostgreSQL cuts longer names" };
+        let why = if first.table == second.table { "" } else { ": PostgreSQL shortens longer names" };
         return Err(names::one_place(first, second, &format!("table `{name}`"), why));
     }
     for restoring in types {
         let table = &restoring.key.table;
         let cut = |what: &str, name: &str| {
-            let what = format!("PostgreSQL would call its {what} `{name}` `{}`", called(name));
+            let what = format!("PostgreSQL would shorten its {what} `{name}` to `{}`", called(name));
             Err(names::not_as_it_is(&restoring.key, &what))
         };
         // A table of the shorter name may be there, and be another's.
@@ -63,9 +63,9 @@ mod tests {
         let called = [&first, &second].map(|name| (name.clone(), name[..63].to_owned())).into();
         let refused = |types: &[Restoring]| decided(types, &called).unwrap_err().to_string();
         let said = refused(&[restoring("A", &first, &[]), restoring("B", &second, &[])]);
-        assert!(said.contains(&format!("would share the table `{}`: PostgreSQL cuts", &first[..63])), "{said}");
+        assert!(said.contains(&format!("would share the table `{}`: PostgreSQL shortens", &first[..63])), "{said}");
         let said = refused(&[restoring("A", &first, &[])]);
-        assert!(said.contains(&format!("its table `{first}` `{}`", &first[..63])), "{said}");
+        assert!(said.contains(&format!("its table `{first}` to `{}`", &first[..63])), "{said}");
         assert!(refused(&[restoring("A", "a", &["b", &second])]).contains("its column"));
         assert!(
             refused(&[restoring("A", "t", &[]), restoring("B", "t", &[])]).contains("share the table `t`; nothing")

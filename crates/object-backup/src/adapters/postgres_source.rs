@@ -78,7 +78,7 @@ const TABLES: &str = "SELECT c.relname, \
 impl Reading {
     fn ask(&self) -> ObjectResult<Identity> {
         let asked = self.link.wait(postgres_identity::ask(self.link.client(), &self.host))?;
-        asked.map_err(|cause| ObjectError::source("ask which one this is", &self.link.name, cause))
+        asked.map_err(|cause| ObjectError::source("identify", &self.link.name, cause))
     }
 
     fn failed(&self, what: &str) -> impl Fn(Error) -> ObjectError {
@@ -138,7 +138,7 @@ impl View for Reading {
 
     fn left_out(&mut self) -> ObjectResult<Vec<String>> {
         let others = self.tables()?.into_iter().filter(|(_, ours)| !ours);
-        let words = |table| format!("the table `{table}` has no `id` and no `value` of JSON or text: it is left out");
+        let words = |table| format!("the table `{table}` has no `id` and `value` of JSON or text: it is left out");
         Ok(others.map(|(table, _)| words(table)).collect())
     }
 

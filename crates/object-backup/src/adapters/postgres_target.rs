@@ -164,7 +164,7 @@ impl Filling {
             let found = self.link.wait(self.link.client().query_opt(&query, &[]))?.map_err(self.failed(name))?;
             if let Some(row) = found {
                 return Err(ObjectError::Conflict {
-                    what: format!("`{name}` has a record `{}`", row.get::<_, &str>(0)),
+                    what: format!("`{name}` already has a record `{}`", row.get::<_, &str>(0)),
                 });
             }
         }

@@ -1,4 +1,4 @@
-//! What source and target of SQLite share.
+//! What the SQLite source and target share.
 
 use std::path::Path;
 use std::time::Duration;

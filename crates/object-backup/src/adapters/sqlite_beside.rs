@@ -1,4 +1,4 @@
-//! What lies beside a SQLite database and belongs to it by name alone.
+//! Files beside a SQLite database that belong to it by name alone.
 //!
 //! SQLite applies a `-wal` or a `-journal` to whatever database has that name ("Temporary Files Used By SQLite", "How To
 //! Corrupt An SQLite Database File", 1.2 and 1.4): beside a restored file they are changes of another database.
@@ -39,7 +39,7 @@ pub(super) fn look(path: &Path) -> ObjectResult<Found> {
         Err(error) if error.kind() == ErrorKind::NotFound => match fs::symlink_metadata(path) {
             Ok(_) => Err(ObjectError::usage(
                 format!("`{}` is a link to a file that is not there; nothing was restored", path.display()),
-                "name the file it leads to, or remove the link",
+                "use the file it points to, or remove the link",
             )),
             Err(_) => unless_beside(path).map(|()| Found::Nothing),
         },

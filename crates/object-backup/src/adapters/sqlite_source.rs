@@ -43,12 +43,12 @@ impl SqliteSource {
         let path = self.path.display();
         let what = match std::fs::metadata(&self.path) {
             Ok(found) if found.is_file() => return Ok(()),
-            Ok(found) if found.is_dir() => format!("`{path}` is a folder, and no SQLite database"),
-            Ok(_) => format!("`{path}` is no file, and no SQLite database"),
+            Ok(found) if found.is_dir() => format!("`{path}` is a folder, not a SQLite database"),
+            Ok(_) => format!("`{path}` is not a file, so not a SQLite database"),
             Err(error) if error.kind() == ErrorKind::NotFound => format!("there is no SQLite database `{path}`"),
             Err(error) => return Err(ObjectError::source("open", path, error)),
         };
-        Err(ObjectError::usage(what, "name the file that the application uses; nothing was published"))
+        Err(ObjectError::usage(what, "nothing was published. Give the file that the application uses"))
     }
 }
 
@@ -79,7 +79,7 @@ fn unreadable(path: &Path, error: rusqlite::Error) -> ObjectError {
     }
     if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
         return ObjectError::usage(
-            format!("`{}` is no SQLite database", path.display()),
+            format!("`{}` is not a SQLite database", path.display()),
             "name the file that the application uses; an encrypted database has to be backed up by the application \
              itself; nothing was published",
         );
@@ -169,7 +169,7 @@ impl Reading {
             };
             let (ValueRef::Text(text) | ValueRef::Blob(text)) = row.get_ref(1)? else {
                 let record = if id.is_empty() { format!("record {position}") } else { format!("the record `{id}`") };
-                let what = "its `value` is no text".to_owned();
+                let what = "its `value` is not text".to_owned();
                 return Ok(Err(ObjectError::Record { member: table.to_owned(), record, what }));
             };
             if let Err(error) = take(Some(&id), text) {

@@ -1,4 +1,4 @@
-//! The tables of a SQLite target: whether their names are apart, how they are made, how records come into them.
+//! The tables of a SQLite target: checking their names, creating them, inserting records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,13 @@ fn called(name: &str) -> String {
 /// Refuses types of which two would be one table here, and tables of which two columns would be one.
 pub(super) fn told_apart(types: &[Restoring]) -> ObjectResult<()> {
     if let Some((first, second, _)) = names::shared(types, |restoring| called(&restoring.key.table)) {
-        let why = if first.table == second.table { "" } else { ": SQLite does not tell upper from lower case" };
+        let why = if first.table == second.table { "" } else { ": SQLite ignores the case of letters" };
         return Err(names::one_place(first, second, &format!("table `{}`", first.table), why));
     }
     for restoring in types {
         let columns = restoring.columns.iter().map(|column| column.name.as_str());
         if let Some((first, second)) = names::alike([sql::ID, sql::VALUE].into_iter().chain(columns), called) {
-            let what = format!("SQLite takes its columns `{first}` and `{second}` for one");
+            let what = format!("SQLite treats its columns `{first}` and `{second}` as one");
             return Err(names::not_as_it_is(&restoring.key, &what));
         }
     }
@@ -130,13 +130,13 @@ mod tests {
     fn w7_names_that_sqlite_takes_for_one_are_refused_and_both_named() {
         let of = |names: &[&str]| names.iter().map(|name| restoring(name, &[])).collect::<Vec<_>>();
         let said = refused(&of(&["A--Users", "B--users"]));
-        assert!(said.contains("`A--Users` and `B--users` would share the table `Users`: SQLite does not"), "{said}");
+        assert!(said.contains("`A--Users` and `B--users` would share the table `Users`: SQLite ignores"), "{said}");
         let said = refused(&of(&["A--t", "B--t"]));
         assert!(said.contains("`A--t` and `B--t` would share the table `t`; nothing was restored"), "{said}");
         told_apart(&of(&["A--é", "B--É", "C--e", "D--e\u{301}"])).unwrap();
         let said = refused(&[restoring("T--t", &["Name", "name"])]);
         assert!(
-            said.contains("`T--t` cannot be restored here as it is: SQLite takes its columns `Name` and `name`"),
+            said.contains("`T--t` cannot be restored here as it is: SQLite treats its columns `Name` and `name`"),
             "{said}"
         );
         assert!(refused(&[restoring("T--t", &["ID"])]).contains("`id` and `ID`"));

@@ -101,7 +101,7 @@ impl Load for Filling {
         }
         match self.on_conflict {
             OnConflict::Fail => {
-                return Err(ObjectError::Conflict { what: format!("`{}` has a record `{id}`", key.table) });
+                return Err(ObjectError::Conflict { what: format!("`{}` already has a record `{id}`", key.table) });
             }
             OnConflict::Skip => table.loaded.skipped += 1,
             OnConflict::Replace => {

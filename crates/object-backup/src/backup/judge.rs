@@ -1,4 +1,4 @@
-//! Whether what a source has may be published: decisions, without I/O but for [`Evidence::of_plan`].
+//! Whether a backup may be published: decisions, without I/O except for [`Evidence::of_plan`].
 
 use backup_core::source::{Fall, Size, fall};
 
@@ -66,8 +66,8 @@ pub(super) fn refuse_nothing(evidence: &Evidence<'_>, place: &Place, options: &B
     let source = place.identity.as_ref().map_or_else(|| "the source".to_owned(), |of| format!("`{}`", of.host));
     let what = match (evidence.types.len(), evidence.unreadable.len()) {
         (0, 0) => format!("{source} has nothing to back up: there is no {} in it", evidence.form),
-        (_, 0) => format!("{source} has nothing to back up: no type has a record"),
-        _ => format!("{source} has nothing to back up: no type that could be read has a record"),
+        (_, 0) => format!("{source} has nothing to back up: no type has any records"),
+        _ => format!("{source} has nothing to back up: no type that could be read has any records"),
     };
     Err(ObjectError::Nothing { what })
 }

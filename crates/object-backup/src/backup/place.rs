@@ -1,4 +1,4 @@
-//! Where a backup goes in the order of its source's: its sequence number, and the complete backup before it.
+//! The position of a backup in its source: its sequence number, and the complete backup before it.
 
 use std::collections::BTreeSet;
 
@@ -85,11 +85,11 @@ impl Place {
         let ours = self
             .identity
             .as_ref()
-            .map_or_else(|| "a source that cannot tell which it is".to_owned(), |identity| format!("`{identity}`"));
+            .map_or_else(|| "a source without an identity".to_owned(), |identity| format!("`{identity}`"));
         let others: Vec<&str> = self.others.iter().map(String::as_str).collect();
         Some(format!(
-            "this is the first backup of {ours} under the name `{}`; those of `{}` are of other sources: they are not \
-             compared with, and `latest` asks which is meant",
+            "this is the first backup of {ours} named `{}`; the others are from other sources, `{}`: they are not \
+             compared, and `latest` needs --source from now on",
             self.name,
             others.join("`, `")
         ))

@@ -1,4 +1,4 @@
-//! Reads a view into the tarball and stores it: it becomes visible only if it may be published.
+//! Reads a view into the tarball and uploads it; it becomes visible only if it may be published.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::encode::{Encoded, encode};
 use crate::error::{ObjectError, ObjectResult};
 use crate::gzip;
 use crate::plan;
-use crate::run::Run;
+use crate::run::{Cancelled, Run};
 use crate::source::View;
 
 /// Blocks encoded ahead of the compressors: reading and compressing overlap, and memory stays bounded.
@@ -72,7 +72,7 @@ pub(super) async fn write(
     let uploaded = upload(blocks, &mut writer, run).await;
     let finished = match uploaded {
         Err(error) => Err(error),
-        Ok(()) if run.cancel.is_cancelled() => Err(ObjectError::Interrupted),
+        Ok(()) if run.cancel.is_cancelled() => Err(Cancelled.into()),
         // The blocks have ended, so that the encoder has too.
         Ok(()) => encoder
             .await
@@ -105,9 +105,7 @@ pub(super) async fn rehearse(
     let encoder = encoding(view, options, sender, run);
     while let Some(block) = blocks.recv().await {
         drop(block);
-        if run.cancel.is_cancelled() {
-            return Err(ObjectError::Interrupted);
-        }
+        run.stop_if_cancelled()?;
     }
     let found = encoder.await.map_err(|error| ObjectError::panicked(&error)).flatten()?;
     Ok(judged(found, options, place, run)?.0.encoded.failed)
@@ -159,7 +157,7 @@ fn judged(
     };
     if let Some(fall) = &fall {
         let told = fall.told_in("records");
-        run.progress.warn(format!("{told}; look whether records are missing before older backups are pruned"));
+        run.progress.warn(format!("{told}; check that no records are missing before older backups are pruned"));
     }
     Ok((found, size, fall))
 }
@@ -170,7 +168,7 @@ async fn upload(blocks: mpsc::Receiver<Vec<u8>>, writer: &mut ObjectWriter, run:
     loop {
         let member = tokio::select! {
             biased;
-            () = run.cancel.cancelled() => return Err(ObjectError::Interrupted),
+            () = run.cancel.cancelled() => return Err(Cancelled.into()),
             member = members.next() => member,
         };
         let Some(member) = member else { return Ok(()) };
@@ -182,7 +180,7 @@ async fn upload(blocks: mpsc::Receiver<Vec<u8>>, writer: &mut ObjectWriter, run:
         tokio::select! {
             biased;
             written = writer.write(member.into()) => written?,
-            () = patience => return Err(ObjectError::Interrupted),
+            () = patience => return Err(Cancelled.into()),
         }
     }
 }

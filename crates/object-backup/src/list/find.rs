@@ -176,15 +176,15 @@ impl OfName {
             let each: Vec<String> =
                 newest.iter().map(|&at| format!("{} (newest `{}`)", self.source(at), self.keys[at])).collect();
             return ObjectError::usage(
-                format!("backups called `{name}` are of {} sources: {}", each.len(), each.join(", ")),
-                "say which with --source HOST or ID, or give a backup's key; nothing was changed",
+                format!("backups named `{name}` come from {} sources: {}", each.len(), each.join(", ")),
+                "nothing was changed. Choose one with --source HOST|ID, or give the key of a backup",
             );
         }
         let there: BTreeSet<String> = (0..self.known.len()).map(|at| self.source(at)).collect();
         let there: Vec<String> = there.into_iter().collect();
         ObjectError::usage(
-            format!("no backup called `{name}` is of the source `{}`", sought.source.unwrap_or_default()),
-            format!("there are backups of {}; nothing was changed", there.join(", ")),
+            format!("no backup named `{name}` comes from the source `{}`", sought.source.unwrap_or_default()),
+            format!("nothing was changed. There are backups of {}", there.join(", ")),
         )
     }
 

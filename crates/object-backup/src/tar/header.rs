@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use backup_core::units;
+
 use super::{BLOCK_BYTES, padding};
 use crate::error::{ObjectError, ObjectResult};
 use crate::type_key::TypeKey;
@@ -74,13 +76,20 @@ fn checked(block: [u8; BLOCK_BYTES], file: &str) -> ObjectResult<tar::Header> {
         block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
     match header.cksum() {
         Ok(said) if said == sum => Ok(header),
-        _ => Err(ObjectError::damaged(file, "a header has another checksum than it says")),
+        _ => Err(ObjectError::damaged(file, "the checksum of a header does not match")),
     }
 }
 
 fn extension(input: &mut impl Read, bytes: u64, file: &str) -> ObjectResult<Vec<u8>> {
     if bytes > EXTENSION_BYTES_MAX {
-        return Err(ObjectError::refused(file, format!("an extended header has {bytes} bytes")));
+        return Err(ObjectError::refused(
+            file,
+            format!(
+                "an extended header has {}, more than the limit of {}",
+                units::bytes(bytes),
+                units::bytes(EXTENSION_BYTES_MAX)
+            ),
+        ));
     }
     // Below 64 KiB.
     let mut content = vec![0; bytes as usize + padding(bytes)];
@@ -99,9 +108,9 @@ fn pax(content: &[u8], extended: &mut Extended, file: &str) -> ObjectResult<()> 
                 let said = record.value().ok().and_then(|text| text.parse().ok());
                 extended.bytes = Some(said.ok_or_else(|| refused("has no readable size".to_owned()))?);
             }
-            b"path" | b"size" => return Err(refused("says the same twice".to_owned())),
+            b"path" | b"size" => return Err(refused("repeats a field".to_owned())),
             key if key == b"linkpath" || key.starts_with(b"GNU.sparse") => {
-                return Err(refused("asks for a link or a file with holes".to_owned()));
+                return Err(refused("describes a link or a sparse file".to_owned()));
             }
             // Times, owners, comments: nothing here depends on them.
             _ => {}
@@ -116,13 +125,17 @@ fn member(header: &tar::Header, size: u64, extended: Extended, file: &str) -> Ob
     let refused = |what: String| ObjectError::refused(file, format!("its member {shown:?} {what}"));
     let bytes = match extended.bytes {
         Some(bytes) if bytes != size && !(size == 0 && bytes >= OCTAL_SIZE_MAX) => {
-            return Err(refused(format!("has two sizes, {size} and {bytes} bytes")));
+            return Err(refused(format!(
+                "has two sizes, {} and {}",
+                units::exact_bytes(size),
+                units::exact_bytes(bytes)
+            )));
         }
         said => said.unwrap_or(size),
     };
     // Far beyond any store, and sums of sizes stay within 64 bits.
     if bytes > 1 << 56 {
-        return Err(refused(format!("has {bytes} bytes")));
+        return Err(refused(format!("has {}, more than any file", units::bytes(bytes))));
     }
     if header.mode().is_ok_and(|mode| mode & 0o7000 != 0) {
         return Err(refused("would run with its owner's rights".to_owned()));
@@ -141,6 +154,6 @@ fn kind_name(kind: tar::EntryType) -> &'static str {
         tar::EntryType::Char | tar::EntryType::Block => "a device",
         tar::EntryType::Fifo => "a pipe",
         tar::EntryType::Directory => "a folder",
-        _ => "no plain file",
+        _ => "not a regular file",
     }
 }

@@ -1,9 +1,10 @@
-//! Reads a tarball from front to back: every member, every line, every digest, to the very end.
+//! Reads a tarball from front to back: every member, line and digest.
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
+use backup_core::units;
 
 use super::header::{self, Member, unreadable};
 use super::padding;
@@ -99,7 +100,10 @@ impl<R: Read> Read for Counted<R> {
         self.hasher.update(&buffer[..read]);
         self.bytes += read as u64;
         if self.bytes > self.max {
-            return Err(std::io::Error::other(format!("its content has more than the {} bytes it may have", self.max)));
+            return Err(std::io::Error::other(format!(
+                "its content is larger than the limit of {}",
+                units::bytes(self.max)
+            )));
         }
         Ok(read)
     }
@@ -116,7 +120,10 @@ fn content(input: &mut impl Read, member: &Member, file: &str, sink: &mut dyn Si
         let wanted = usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES);
         let read = input.read(&mut buffer[..wanted]).map_err(|error| unreadable(file, &error))?;
         if read == 0 {
-            return Err(ObjectError::damaged(file, format!("its member `{key}` ends {left} bytes too early")));
+            return Err(ObjectError::damaged(
+                file,
+                format!("its member `{key}` ends {} too early", units::exact_bytes(left)),
+            ));
         }
         hasher.update(&buffer[..read]);
         lines.take(&buffer[..read])?;
@@ -162,7 +169,12 @@ impl Lines<'_> {
         if self.begun.len() + bytes.len() > RECORD_BYTES_MAX {
             return Err(ObjectError::refused(
                 self.file,
-                format!("record {} of `{}` has more than {RECORD_BYTES_MAX} bytes", self.records + 1, self.key),
+                format!(
+                    "record {} of `{}` is larger than the limit of {}",
+                    self.records + 1,
+                    self.key,
+                    units::bytes(RECORD_BYTES_MAX as u64)
+                ),
             ));
         }
         self.begun.extend_from_slice(bytes);
@@ -183,7 +195,7 @@ impl Lines<'_> {
         if self.begun.is_empty() {
             return Ok(self.records);
         }
-        Err(ObjectError::damaged(self.file, format!("the last line of its member `{}` has no end", self.key)))
+        Err(ObjectError::damaged(self.file, format!("the last line of its member `{}` is not terminated", self.key)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writes headers of which every byte follows from name and size, so that the same records give the same tarball.
+//! Writes headers that depend only on name and size, so that the same records give the same tarball.
 
 use super::BLOCK_BYTES;
 

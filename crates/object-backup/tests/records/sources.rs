@@ -137,7 +137,7 @@ async fn w2_two_folders_of_one_name_are_two_sources() {
     }
     let unknown = Sought { source: Some(UNKNOWN), ..Sought::from("latest") };
     let error = list::find(&*world.store, unknown).await.unwrap_err();
-    assert!(error.to_string().contains("is of the source `unknown`"), "{error}");
+    assert!(error.to_string().contains("comes from the source `unknown`"), "{error}");
     // A young backup of another source is nobody's.
     let young = BackupOptions { min_age: Some(jiff::SignedDuration::from_hours(1)), ..BackupOptions::new() };
     let third = NdjsonSource::new(world.records("three", &FILES));
@@ -176,9 +176,9 @@ async fn w3_nothing_is_backed_up_only_if_somebody_says_so() {
     let sources: [(Arc<dyn object_backup::Source>, &str); 6] = [
         (Arc::new(SqliteSource::new(world.path("empty.db"))), "there is no table with the columns"),
         (Arc::new(SqliteSource::new(database("none.db", "CREATE TABLE other (a)"))), "there is no table"),
-        (Arc::new(SqliteSource::new(database("no.db", "CREATE TABLE t (id, value)"))), "no type has a record"),
+        (Arc::new(SqliteSource::new(database("no.db", "CREATE TABLE t (id, value)"))), "no type has any records"),
         (Arc::new(NdjsonSource::new(world.path("folder"))), "there is no file of records"),
-        (Arc::new(NdjsonSource::new(world.records("no", &[("t.json", "\n\n")]))), "no type has a record"),
+        (Arc::new(NdjsonSource::new(world.records("no", &[("t.json", "\n\n")]))), "no type has any records"),
         (Arc::new(NdjsonSource::new(world.records("notes", &[("note.txt", "x")]))), "there is no file of records"),
     ];
     let mut allowed = BackupOptions { allow_empty: true, ..BackupOptions::new() };
@@ -225,7 +225,7 @@ async fn w3_a_sudden_fall_is_told_or_refused() {
     let strict = BackupOptions { max_shrink: Some(50), ..BackupOptions::new() };
     let error = world.try_backup(records(100), &strict).await.unwrap_err();
     let ObjectError::Shrunk { what } = &error else { panic!("{error}") };
-    assert!(what.contains("100 records after 1000") && what.contains("--max-shrink 50"), "{what}");
+    assert!(what.contains("100 records instead of 1,000") && what.contains("--max-shrink 50"), "{what}");
     assert_eq!(list::list(&*world.store, &Filter::default()).await.unwrap().len(), 3, "something was published");
     let fall = world.backup(records(100)).await.fall.unwrap();
     assert_eq!((fall.before.rows, fall.now.rows, fall.percent), (1_000, 100, 90));

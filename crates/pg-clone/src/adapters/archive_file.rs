@@ -1,4 +1,4 @@
-//! A file that other programs can open and that is on no disk: an archive, a list, a password.
+//! Files that other programs can open, but that are not on disk: an archive, a list, a password.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Which cluster a database lies in.
+//! Which cluster a database belongs to.
 
 use backup_core::source::Identity;
 

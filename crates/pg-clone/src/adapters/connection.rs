@@ -1,4 +1,4 @@
-//! Connections to the server: where it is, who we are, and how the password gets there.
+//! Connections to the server: its address, the user, and the password.
 
 mod address;
 mod child;
@@ -276,7 +276,7 @@ fn not_that_database(error: &PgError) -> bool {
 fn invalid(name: &str, what: &str) -> PgError {
     PgError::Usage {
         what: format!("the connection parameter `{name}` {what}"),
-        help: "its values stand in the PostgreSQL manual (libpq, \"Parameter Key Words\"); nothing was done".to_owned(),
+        help: "nothing was done. See the PostgreSQL manual (libpq, \"Parameter Key Words\") for its values".to_owned(),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn parse_server(text: &str, place: &str) -> PgResult<Parameters> {
     match text {
         text if is_url(text) => parse_url(text),
         text if is_conninfo(text) => parse_conninfo(text),
-        _ => Err(invalid(&format!("{place} is neither a URL of PostgreSQL nor a connection string"))),
+        _ => Err(invalid(&format!("{place} is neither a PostgreSQL URL nor a connection string"))),
     }
 }
 
@@ -73,11 +73,10 @@ fn foreign_scheme(text: &str) -> Option<&str> {
 fn refuse_foreign(text: &str, place: &str) -> PgResult<()> {
     let Some(scheme) = foreign_scheme(text) else { return Ok(()) };
     Err(PgError::Usage {
-        what: format!("{place} is a URL of `{scheme}`, not of PostgreSQL"),
-        help:
-            "name the server with a URL such as `postgresql://user@host/NAME`, with -h, -p and -U, or with PGHOST; a \
-               database that is really called so is written `dbname='…'`. Nothing was done"
-                .to_owned(),
+        what: format!("{place} is a `{scheme}` URL, not a PostgreSQL URL"),
+        help: "nothing was done. Name the server by a URL such as `postgresql://user@host/NAME`, by -h, -p and -U, or \
+             by PGHOST; if a database really has this name, write `dbname='…'`"
+            .to_owned(),
     })
 }
 
@@ -113,7 +112,7 @@ fn take_value(text: &str) -> PgResult<(String, &str)> {
             other => value.push(other),
         }
     }
-    if quoted { Err(invalid("a quote without an end in the connection string")) } else { Ok((value, "")) }
+    if quoted { Err(invalid("an unterminated quote in the connection string")) } else { Ok((value, "")) }
 }
 
 /// What to do about a parameter nobody here knows.
@@ -137,7 +136,7 @@ fn parse_parts(text: &str, unknown: Unknown) -> PgResult<Parameters> {
     let (authority, database) = body.split_once('/').unwrap_or((body, ""));
     if !authority.contains('@') && database.contains('@') {
         return Err(invalid(
-            "an `@` behind a `/` in the URL (write `/` in a password as `%2F`, `@` in a name as `%40`)",
+            "an `@` after a `/` in the URL (write `/` in a password as `%2F`, `@` in a name as `%40`)",
         ));
     }
     let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -276,7 +275,7 @@ mod tests {
             let said = [parse_target(text), parse_server(text, "X"), parse_application(text, "X")];
             for error in said.map(|parsed| parsed.unwrap_err()) {
                 let said = format!("{error} {error:?}");
-                assert!(said.contains(&format!("a URL of `{scheme}`")) && !said.contains("hush"), "{said}");
+                assert!(said.contains(&format!("a `{scheme}` URL")) && !said.contains("hush"), "{said}");
             }
             assert!(!is_plain_name(text), "{text}");
         }

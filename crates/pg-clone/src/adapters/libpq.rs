@@ -74,8 +74,8 @@ pub(crate) fn refuse(parameters: &Parameters) -> PgResult<()> {
             && !unless.iter().any(|harmless| harmless.eq_ignore_ascii_case(value))
         {
             let allowed = match unless {
-                [] => "leave it out".to_owned(),
-                unless => format!("leave it out, or say {}", unless.join(" or ")),
+                [] => "omit it".to_owned(),
+                unless => format!("omit it, or use {}", unless.join(" or ")),
             };
             return Err(PgError::Usage {
                 what: format!("the libpq setting {} is not supported: {}", setting.names(), setting.note),
@@ -96,10 +96,10 @@ pub(crate) fn unknown(keyword: &str) -> PgError {
     // A word that is cut out of a password would be repeated otherwise.
     let is_word = keyword.len() <= KEYWORD_CHARS_MAX && keyword.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let what = match is_word {
-        true => format!("the connection parameter `{keyword}` is not known"),
-        false => "a connection parameter is not known".to_owned(),
+        true => format!("unknown connection parameter `{keyword}`"),
+        false => "unknown connection parameter".to_owned(),
     };
-    PgError::Usage { what, help: format!("there are {}; nothing was done", known.join(", ")) }
+    PgError::Usage { what, help: format!("nothing was done. Known parameters: {}", known.join(", ")) }
 }
 
 /// Longest name of a parameter that is repeated; libpq's longest has 25.
@@ -160,9 +160,9 @@ mod tests {
         assert!(said.contains("`sslcrl` (PGSSLCRL) is not supported") && !said.contains("hush"), "{said}");
         let said = refused("oauth_client_secret", "hush").unwrap();
         assert!(said.contains("`oauth_client_secret`") && !said.contains("hush"), "{said}");
-        assert!(refused("gssencmode", "require").unwrap().contains("say disable or prefer"));
+        assert!(refused("gssencmode", "require").unwrap().contains("use disable or prefer"));
         assert!(refused("requiressl", "1").unwrap().contains("PGREQUIRESSL"));
-        assert!(refused("services", "x").unwrap().contains("`services` is not known"));
+        assert!(refused("services", "x").unwrap().contains("unknown connection parameter `services`"));
         assert!(!refused("hush/sh", "x").unwrap().contains("hush"));
     }
 

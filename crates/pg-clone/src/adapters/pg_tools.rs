@@ -121,22 +121,22 @@ impl Need {
     fn unmet(self, program: &str, newest: Option<&Tool>) -> PgError {
         let least = self.least();
         let what = match (newest, self.archive_major) {
-            (None, _) => format!("there is no `{program}` here"),
+            (None, _) => format!("`{program}` was not found"),
             (Some(tool), Some(archive)) if tool.major >= self.server_major => format!(
-                "`{}` is of version {} and cannot read the dump's archive, which `pg_dump` of version {archive} wrote",
+                "`{}` has version {} and cannot read the dump's archive, which `pg_dump` {archive} wrote",
                 tool.path.display(),
                 tool.major
             ),
             (Some(tool), _) => format!(
-                "`{}` is of version {} and the server of version {}",
+                "`{}` has version {}, but the server has version {}",
                 tool.path.display(),
                 tool.major,
                 self.server_major
             ),
         };
         let help = format!(
-            "install the client programs of PostgreSQL {least} or newer, or point --pg-bin (LASTGOOD_PG_BIN) at \
-             their folder; nothing was changed"
+            "nothing was changed. Install the client programs of PostgreSQL {least} or newer, or point --pg-bin \
+             (LASTGOOD_PG_BIN) at their folder"
         );
         PgError::ToolMissing { what, help }
     }
@@ -239,7 +239,7 @@ pub(crate) fn remedy(said: &str) -> Option<&'static str> {
 pub(crate) fn last_lines(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     if lines.is_empty() {
-        return "it printed no message; nothing was published or switched".to_owned();
+        return "it printed no message; nothing was published or swapped".to_owned();
     }
     format!("it said: {}", lines[lines.len().saturating_sub(STDERR_LINES_SHOWN)..].join("\n"))
 }
@@ -289,11 +289,14 @@ mod tests {
             other => panic!("{other}"),
         };
         let archive = said(Need::server(15).reading("18.1"), Some(&tool));
-        assert!(archive.contains("of version 15 and cannot read") && archive.contains("version 18 wrote"), "{archive}");
+        assert!(
+            archive.contains("has version 15 and cannot read") && archive.contains("`pg_dump` 18 wrote"),
+            "{archive}"
+        );
         assert!(archive.contains("PostgreSQL 17 or newer"), "{archive}");
         let server = said(Need::server(17).reading("18.1"), Some(&tool));
-        assert!(server.contains("is of version 15 and the server of version 17"), "{server}");
-        assert!(said(Need::server(15), None).contains("there is no `pg_restore` here"));
+        assert!(server.contains("has version 15, but the server has version 17"), "{server}");
+        assert!(said(Need::server(15), None).contains("`pg_restore` was not found"));
         assert!(!tool.sends_unknown_setting());
         assert!(Tool { major: 17, ..tool.clone() }.sends_unknown_setting());
         assert!(!Tool { major: 18, server_major: 17, ..tool }.sends_unknown_setting());

@@ -48,7 +48,7 @@ pub(crate) fn lookup(service: &str, places: &Places) -> PgResult<Parameters> {
     };
     Err(PgError::Usage {
         what: format!("there is no service `{service}` (`service`, PGSERVICE): {looked}"),
-        help: "name the file in PGSERVICEFILE, or its folder in PGSYSCONFDIR; nothing was done".to_owned(),
+        help: "nothing was done. Set PGSERVICEFILE to the file, or PGSYSCONFDIR to its folder".to_owned(),
     })
 }
 
@@ -73,7 +73,7 @@ fn read(path: &Path) -> Result<Option<String>, String> {
         Err(error) => return Err(format!("cannot be read: {error}")),
     };
     if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-        return Err(format!("is no file of at most {} MiB", FILE_BYTES_MAX >> 20));
+        return Err(format!("is not a file of at most {} MiB", FILE_BYTES_MAX >> 20));
     }
     std::fs::read_to_string(path).map(Some).map_err(|error| format!("cannot be read: {error}"))
 }
@@ -82,7 +82,8 @@ fn read(path: &Path) -> Result<Option<String>, String> {
 fn unusable(path: &Path, why: &str) -> PgError {
     PgError::Usage {
         what: format!("the service file `{}` {why}", path.display()),
-        help: "it has sections such as `[prod]` with lines such as `host=db.example.org`; nothing was done".to_owned(),
+        help: "nothing was done. It needs sections such as `[prod]` with lines such as `host=db.example.org`"
+            .to_owned(),
     }
 }
 

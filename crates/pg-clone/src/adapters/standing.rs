@@ -1,4 +1,4 @@
-//! Asks a server what our role may do and what databases are there.
+//! Asks a server what the role is allowed to do and which databases exist.
 
 use tokio_postgres::Client;
 
@@ -62,7 +62,8 @@ pub(crate) async fn out_of_reach(
             "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE NOT pg_has_role(c.relowner, 'USAGE') AND (c.oid = ANY ($2) \
-               OR c.oid = ANY ($1) AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT') \
+               OR c.oid = ANY ($1) AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, \
+               'INSERT') \
                  AND has_table_privilege(c.oid, CASE WHEN $5 THEN 'TRUNCATE' ELSE 'UPDATE, DELETE, TRUNCATE' END)) \
                OR c.relkind = 'S' AND EXISTS (SELECT FROM unnest($3::text[], $4::text[]) w(schema, name) \
                  WHERE c.relname = w.name::name AND n.nspname = w.schema::name)) \
@@ -137,8 +138,10 @@ mod tests {
     async fn what_a_role_may_not_write_is_named() {
         let cluster = Cluster::shared();
         cluster.create_database("reach").unwrap();
-        let make = "CREATE ROLE reach LOGIN PASSWORD 'pw'; CREATE TABLE filled (i serial); CREATE TABLE emptied (i int); \
-            CREATE TABLE closed (i int); GRANT INSERT, DELETE ON filled TO reach; GRANT INSERT, TRUNCATE ON emptied TO reach";
+        let make = "CREATE ROLE reach LOGIN PASSWORD 'pw'; CREATE TABLE filled (i serial); CREATE TABLE emptied (i \
+                    int); \
+            CREATE TABLE closed (i int); GRANT INSERT, DELETE ON filled TO reach; GRANT INSERT, TRUNCATE ON emptied \
+            TO reach";
         cluster.psql("reach", make).unwrap();
         let session = server(cluster, "reach", "pw").connect("reach").await.unwrap();
         let oid = async |name: &str| -> u32 {

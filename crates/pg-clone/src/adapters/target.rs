@@ -1,4 +1,4 @@
-//! Reads the catalogue of a live database that is to take rows.
+//! Reads the catalogue of a live database that will receive rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -335,7 +335,8 @@ async fn matviews(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<S
 pub(crate) async fn behaviour(client: &impl GenericClient, tables: &[u32]) -> PgResult<BTreeSet<String>> {
     let rows = client
         .query(
-            "SELECT concat_ws(' ', 'trigger', t.oid, t.tgenabled, t.tgdeferrable, t.tginitdeferred) FROM pg_catalog.pg_trigger t \
+            "SELECT concat_ws(' ', 'trigger', t.oid, t.tgenabled, t.tgdeferrable, t.tginitdeferred) FROM \
+             pg_catalog.pg_trigger t \
                LEFT JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint \
                WHERE t.tgrelid = ANY ($1) OR k.conrelid = ANY ($1) OR k.confrelid = ANY ($1) \
              UNION ALL SELECT concat_ws(' ', 'key', k.oid, k.condeferrable, k.condeferred, k.convalidated) \

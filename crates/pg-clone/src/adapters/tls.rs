@@ -1,4 +1,4 @@
-//! TLS to the server: verified by default wherever a network lies between.
+//! TLS to the server: verified by default over a network.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -62,8 +62,8 @@ impl FromStr for SslMode {
             "verify-ca" => Ok(Self::VerifyCa),
             "verify-full" => Ok(Self::VerifyFull),
             other => Err(PgError::Usage {
-                what: format!("the sslmode `{other}` is not known"),
-                help: "it is one of disable, prefer, require, verify-ca, verify-full".to_owned(),
+                what: format!("unknown sslmode `{other}`"),
+                help: "use one of disable, prefer, require, verify-ca, verify-full".to_owned(),
             }),
         }
     }

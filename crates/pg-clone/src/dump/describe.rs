@@ -1,4 +1,4 @@
-//! Puts what leader, workers and catalogue gave together into what the manifest says.
+//! Builds the manifest from the results of leader, workers and catalogue.
 
 use std::collections::BTreeMap;
 
@@ -50,8 +50,8 @@ impl Facts {
     pub(crate) fn warn(&self, run: &Run) {
         for view in &self.stale {
             run.progress.warn(format!(
-                "the materialized view `{view}` reads one that is not populated, so it cannot be computed again: it will be \
-                 unpopulated in a copy, as with pg_dump; refresh what it reads and dump again to have it"
+                "the materialized view `{view}` reads one that is not populated, so it cannot be recomputed and will \
+                 be unpopulated after a restore, as with pg_dump; to include it, refresh what it reads and dump again"
             ));
         }
     }

@@ -125,7 +125,7 @@ impl Locked {
             return Ok(None);
         }
         for pattern in &self.selection.unmatched {
-            run.progress.warn(format!("no table matches `{pattern}`: nothing is excluded by it"));
+            run.progress.warn(format!("no table matches `{pattern}`, so it excludes nothing"));
         }
         Leader::describe(self.session, snapshot, self.selection).await.map(Some)
     }
@@ -146,7 +146,7 @@ pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<(Se
 pub(crate) fn changing(options: &DumpOptions) -> PgError {
     PgError::Refused {
         what: format!("the tables of `{}` change faster than they can be locked", options.database),
-        help: "run the dump again when no migration is running; nothing was written".to_owned(),
+        help: "nothing was written. Run the dump again when no migration is running".to_owned(),
     }
 }
 
@@ -160,8 +160,11 @@ impl Leader {
         let excluded_foreign_keys = catalog::foreign_keys_to(&*session, &excluded).await?;
         if let Some((view, table)) = catalog::views_on(&*session, &excluded).await?.into_iter().next() {
             return Err(PgError::Usage {
-                what: format!("the view `{view}` needs the excluded table `{table}` and could not be restored"),
-                help: format!("keep the table's definition with --exclude-table-data {table} instead"),
+                what: format!(
+                    "the view `{view}` needs the excluded table `{table}`, and could not be restored \
+                               without it"
+                ),
+                help: format!("use --exclude-table-data {table} instead, which keeps the table's definition"),
             });
         }
         let session = Arc::new(session);
@@ -271,9 +274,9 @@ pub(crate) fn explained(error: PgError) -> PgError {
         return error;
     }
     PgError::Refused {
-        what: "the server's lock table has no room for the locks of so many tables".to_owned(),
-        help: "raise max_locks_per_transaction in postgresql.conf (twice the number of tables, divided by \
-               max_connections, is enough) and restart the server; nothing was published"
+        what: "the server's lock table is too small for so many tables".to_owned(),
+        help: "nothing was published. Raise max_locks_per_transaction in postgresql.conf (twice the number of tables, \
+               divided by max_connections, is enough) and restart the server"
             .to_owned(),
     }
 }
@@ -296,7 +299,7 @@ async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
     let holders = holders.await.filter(|text| !text.is_empty()).unwrap_or_else(|| "another session".to_owned());
     PgError::Refused {
         what: format!("{holders} holds an exclusive lock on a table of the dump for longer than the lock timeout"),
-        help: "wait for it, end it, or raise --lock-timeout; nothing was written".to_owned(),
+        help: "nothing was written. Wait for it, end it, or raise --lock-timeout".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rows too long for the server to hand over.
+//! Rows that are too long for the server to copy.
 //!
 //! COPY writes a row as one text, of which the server makes none of 1 GiB (`MaxAllocSize`), while a row can hold more: a
 //! `bytea` takes two digits for each of its bytes, a backslash or line end in `text` two characters. `pg_dump` fails on such a
@@ -17,14 +17,11 @@ pub(crate) fn explained(table: &str, error: PgError) -> PgError {
         return error;
     }
     PgError::Refused {
-        what: format!(
-            "a row of `{table}` takes 1 GiB or more as text, in which rows are copied, and the server cannot write it: \
-             {message}"
-        ),
+        what: format!("a row of `{table}` takes 1 GiB or more as text, which the server cannot copy: {message}"),
         help: format!(
-            "find it by pg_column_size and length of the wide columns (bytea counts twice) and split it or move the value to a \
-             large object, or leave the table's rows out with --exclude-table-data {table}; pg_dump cannot dump it either; \
-             nothing was published"
+            "nothing was published, and pg_dump cannot dump it either. Find the row by pg_column_size and length of \
+             the wide columns (bytea counts twice), then split it or move the value to a large object, or leave out \
+             the table's rows with --exclude-table-data {table}"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Where a dump goes in the order of its source's: its key, its sequence number, and the complete dump before it.
+//! The position of a dump in its source: its key, its sequence number, and the complete dump before it.
 
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ struct Previous {
     key: DumpKey,
     order: (u64, jiff::Timestamp),
     size: Size,
+    host: String,
 }
 
 impl Place {
@@ -46,7 +47,7 @@ impl Place {
         let timestamp = match newest {
             Some(newest) if newest >= now => {
                 run.progress.warn(format!(
-                    "the clock is behind the newest dump of `{}` ({newest}): this dump is ordered after it all the same",
+                    "the clock is behind the newest dump of `{}` ({newest}): this dump is still ordered after it",
                     options.database
                 ));
                 newest + jiff::SignedDuration::from_micros(1)
@@ -67,6 +68,14 @@ impl Place {
         Ok(Self { key, sequence, previous })
     }
 
+    /// Where the complete dump before was taken, if that is another host than `identity` names. A standby has the system
+    /// identifier of its primary, and so has a copy made with `pg_basebackup` or from a disk's snapshot whose rows go
+    /// their own way.
+    pub(super) fn taken_elsewhere(&self, identity: &Identity) -> Option<&str> {
+        let previous = self.previous.as_ref()?;
+        (previous.host != identity.host).then_some(previous.host.as_str())
+    }
+
     /// By how much a complete dump of this size holds less than the one before.
     pub(super) fn fall(&self, now: Size) -> Option<Fall> {
         let previous = self.previous.as_ref()?;
@@ -78,13 +87,11 @@ impl Previous {
     fn of(entry: Entry, identity: &Identity) -> Option<Self> {
         let key = DumpKey::of_manifest(&entry.key)?;
         let manifest = settle(list::usable(&entry.key, entry.manifest.ok()?)?);
-        let same = manifest.identity.as_ref().is_some_and(|other| other.id == identity.id);
-        if !same || !manifest.is_complete() {
-            return None;
-        }
+        let same = manifest.identity.as_ref().filter(|other| other.id == identity.id && manifest.is_complete())?;
+        let host = same.host.clone();
         let rows = manifest.counts.get("rows").copied().unwrap_or_default();
         let size = Size { rows, bytes: manifest.content_bytes() };
-        Some(Self { key, order: catalogue::order(&manifest), size })
+        Some(Self { key, order: catalogue::order(&manifest), size, host })
     }
 }
 
@@ -94,7 +101,7 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
     if let Some(limit) = options.max_shrink.filter(|limit| fall.exceeds(*limit)) {
         return Err(PgError::Confirm {
             what: format!("{fall}; that is more than --max-shrink {limit} allows"),
-            help: "nothing was published. Look whether rows are missing; if it is as it should be, dump once without \
+            help: "nothing was published. Check whether rows are missing; if this is intended, dump once without \
                    --max-shrink"
                 .to_owned(),
         });
@@ -102,6 +109,6 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
     if !fall.is_told() {
         return Ok(None);
     }
-    run.progress.warn(format!("{fall}; look whether rows are missing before older dumps are pruned"));
+    run.progress.warn(format!("{fall}; check that no rows are missing before older dumps are pruned"));
     Ok(Some(fall))
 }

@@ -1,4 +1,4 @@
-//! What the dumping role cannot read, found and named before the first row is copied instead of at 90 %.
+//! What the dumping role cannot read, reported before the first row is copied.
 
 use tokio_postgres::GenericClient;
 
@@ -52,16 +52,16 @@ fn verdict(forbidden: &[String], hidden: &[String]) -> PgResult<()> {
     if !forbidden.is_empty() {
         return Err(PgError::Refused {
             what: format!("no permission to read {}", names(forbidden)),
-            help: "grant SELECT on them and USAGE on their schemas to the dumping role (or the role pg_read_all_data), or \
-                   leave tables out with --exclude-table; nothing was written"
+            help: "nothing was written. Grant SELECT on them and USAGE on their schemas to the dumping role (or the \
+                   role pg_read_all_data), or leave out tables with --exclude-table"
                 .to_owned(),
         });
     }
     if !hidden.is_empty() {
         return Err(PgError::Refused {
             what: format!("row security would hide rows of {}", names(hidden)),
-            help: "dump as the tables' owner (and not under FORCE ROW LEVEL SECURITY) or as a role with BYPASSRLS, or leave \
-                   their rows out with --exclude-table-data; nothing was written"
+            help: "nothing was written. Dump as the tables' owner (and not under FORCE ROW LEVEL SECURITY) or as a \
+                   role with BYPASSRLS, or leave out their rows with --exclude-table-data"
                 .to_owned(),
         });
     }

@@ -1,4 +1,4 @@
-//! What a dump did.
+//! The report of a dump.
 
 use backup_core::source::{Fall, Identity};
 use serde::Serialize;

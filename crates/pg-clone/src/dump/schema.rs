@@ -224,9 +224,9 @@ async fn check(tool: &Tool, reader: &Tool, archive: &[u8]) -> PgResult<()> {
 fn unreadable(tool: &Tool, said: &str) -> PgError {
     PgError::Tool {
         program: tool.path.display().to_string(),
-        how: "ended well and wrote no archive that can be read".to_owned(),
+        how: "succeeded, but wrote no readable archive".to_owned(),
         help: format!(
-            "check that --pg-bin (LASTGOOD_PG_BIN) holds PostgreSQL's own programs; nothing was published. pg_restore: {said}"
+            "check that --pg-bin (LASTGOOD_PG_BIN) contains PostgreSQL's own programs; nothing was published. pg_restore: {said}"
         ),
     }
 }
@@ -242,7 +242,7 @@ fn lock_race(said: &str) -> Option<PgError> {
 fn too_large(database: &str) -> PgError {
     PgError::Refused {
         what: format!("the schema of `{database}` takes more than {} MiB", ARCHIVE_BYTES_MAX >> 20),
-        help: "leave tables out with --exclude-table; nothing was published".to_owned(),
+        help: "nothing was published. Leave out tables with --exclude-table".to_owned(),
     }
 }
 

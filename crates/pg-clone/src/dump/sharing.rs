@@ -29,9 +29,9 @@ impl fmt::Display for OneSession {
         let Self { major, minor, mended } = self;
         match mended {
             Some(mended) => write!(f, "this standby's PostgreSQL {major}.{minor} is older than {major}.{mended}")?,
-            None => write!(f, "this standby has PostgreSQL {major}.{minor}, of which no mended release is known")?,
+            None => write!(f, "this standby has PostgreSQL {major}.{minor}, of which no fixed release is known")?,
         }
-        f.write_str(", and what imports its snapshots can see other rows")
+        f.write_str(", and sessions that import its snapshots can see other rows")
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
         let said = |version| may_share_snapshot(version, true).unwrap_err().to_string();
         assert!(said(150_018).starts_with("this standby's PostgreSQL 15.18 is older than 15.20, and"));
         assert!(
-            said(130_023).starts_with("this standby has PostgreSQL 13.23, of which no mended release is known, and")
+            said(130_023).starts_with("this standby has PostgreSQL 13.23, of which no fixed release is known, and")
         );
     }
 }

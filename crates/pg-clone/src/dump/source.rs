@@ -1,4 +1,4 @@
-//! What is dumped: the locked tables, the snapshot, the program that dumps the schema; and what a dump of it would do.
+//! What a dump reads: the locked tables, the snapshot, and the program that dumps the schema; and the plan of a dump.
 
 use backup_core::source::Identity;
 use jiff::Timestamp;
@@ -134,6 +134,6 @@ pub(super) fn refuse_nothing(
     }
     Err(PgError::Confirm {
         what: format!("`{}` on {} has no tables and no large objects", options.database, server.describe()),
-        help: "nothing was written. If it is the database you mean, dump it with --allow-empty".to_owned(),
+        help: "nothing was written. If this is the right database, dump it with --allow-empty".to_owned(),
     })
 }

@@ -61,9 +61,16 @@ pub(super) async fn write(
     let budget = UploadBudget::default();
     let Source { leader, tool, large_objects, schema } = source;
     announce(&leader, &large_objects, run);
+    if let Some(before) = place.taken_elsewhere(identity).filter(|_| !leader.server.in_recovery) {
+        run.progress.warn(format!(
+            "the complete dump before was taken from {before}, this one from {}: if this server is a copy of that one, dump it \
+             to a location of its own",
+            identity.host
+        ));
+    }
 
     // If one of both fails the other is stopped: it may have hours to go.
-    let both = Run { cancel: run.cancel.child_token(), ..run.clone() };
+    let both = run.child();
     let schema_budget = budget.clone();
     let encoding = settings::read(&leader.session, &options.database).await?.encoding;
     let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget);
@@ -86,7 +93,7 @@ pub(super) async fn write(
     leader.still_holds().await?;
 
     run.step("dump.manifest", MANIFEST_NAME);
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let complete = !leader.selection.leaves_out;
     let manifest = Manifest {
         identity: Some(identity.clone()),
@@ -98,7 +105,9 @@ pub(super) async fn write(
     let fall = judge(place.fall(size).filter(|_| complete), options, run)?;
     let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
     if let Some(fault) = published.pointer_fault {
-        run.progress.warn(format!("the pointer to the latest dump could not be moved ({fault}); listings find it"));
+        run.progress.warn(format!(
+            "the pointer to the latest dump could not be updated ({fault}); listings still find the dump"
+        ));
     }
     let one_session = leader.one_session();
     Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall, one_session })
@@ -197,7 +206,7 @@ fn announce(leader: &Leader, large_objects: &[u32], run: &Run) {
     run.progress.event(Event::Total { bytes, items: items as u64 });
     if leader.server.in_recovery {
         run.progress.warn(
-            "this is a standby: rows of unlogged tables are not there, and long copies may be cancelled by recovery \
+            "this is a standby: rows of unlogged tables are missing, and long copies may be cancelled by recovery \
              (see max_standby_streaming_delay)"
                 .to_owned(),
         );

@@ -15,7 +15,7 @@ pub(super) fn read(path: &Path) -> PgResult<String> {
     };
     let metadata = std::fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
     if !metadata.is_file() {
-        return Err(unusable("it is no file".to_owned()));
+        return Err(unusable("it is not a file".to_owned()));
     }
     if metadata.len() > SQL_BYTES_MAX {
         return Err(unusable(format!("it has more than {} MiB; run it with `psql` as a command", SQL_BYTES_MAX >> 20)));
@@ -25,10 +25,10 @@ pub(super) fn read(path: &Path) -> PgResult<String> {
     // Editors that write a byte order mark mean nothing by it; to the server it is a syntax error.
     let text = text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text);
     match text {
-        text if text.contains('\0') => Err(unusable("it holds a NUL".to_owned())),
+        text if text.contains('\0') => Err(unusable("it contains a NUL byte".to_owned())),
         // psql's own commands mean nothing to the server, which would call them a syntax error.
         text if text.lines().any(is_psql_command) => {
-            Err(unusable("it holds commands of psql's; run it with `psql -f` as a command".to_owned()))
+            Err(unusable("it contains psql commands; run it with `psql -f` as a command hook".to_owned()))
         }
         text => Ok(text),
     }
@@ -58,6 +58,6 @@ mod tests {
         assert!(read_back(b"COPY t FROM stdin;\n1\n\\.\n").unwrap_err().contains("psql"));
         assert!(read_back(b"SELECT '\xff'").unwrap_err().contains("UTF-8"));
         assert!(read_back(b"SELECT 1\0").unwrap_err().contains("NUL"));
-        assert!(read(folder.path()).unwrap_err().to_string().contains("no file"));
+        assert!(read(folder.path()).unwrap_err().to_string().contains("not a file"));
     }
 }

@@ -1,4 +1,4 @@
-//! What a hook prints: shown line by line, without secrets, and no more of it than anybody reads.
+//! The output of hooks: shown line by line, without secrets, and bounded.
 
 use std::collections::VecDeque;
 

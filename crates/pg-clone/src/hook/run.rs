@@ -1,4 +1,4 @@
-//! The sequence of the hooks of one point: each with its environment, its time limit and its output shown.
+//! Runs the hooks of one point in order, each with its environment, its time limit and its output.
 
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,7 @@ pub(crate) async fn run_all(
     reports: &mut Vec<HookReport>,
 ) -> PgResult<()> {
     for hook in hooks.at(point) {
-        scene.run.last_chance_to_stop()?;
+        scene.run.stop_if_cancelled()?;
         let label = hook.to_string();
         scene.run.step(point.step(), &label);
         let begun = Instant::now();
@@ -101,7 +101,7 @@ pub(crate) async fn run_all(
             Outcome::Done => {}
             Outcome::Failed(how) => return Err(failed(how)),
             Outcome::TimedOut => {
-                return Err(failed(format!("took longer than {} and was ended", words(hooks.timeout))));
+                return Err(failed(format!("took longer than {} and was stopped", words(hooks.timeout))));
             }
             Outcome::Cancelled => return Err(PgError::Interrupted),
         }
@@ -179,10 +179,8 @@ fn help(point: Point, summary: &Summary) -> String {
 fn what_is_safe(point: Point) -> &'static str {
     match point {
         Point::PreDump => "nothing was dumped; what the hook did to the database stays",
-        Point::PostCreate | Point::PreSwap => "nothing was switched: the live database was not touched",
-        Point::PostSwap => {
-            "the restore itself is complete and nothing of it is undone: mend the hook and run it by hand"
-        }
+        Point::PostCreate | Point::PreSwap => "nothing was swapped: the live database was not touched",
+        Point::PostSwap => "the restore is complete and was not undone. Fix the hook and run it by hand",
     }
 }
 
@@ -211,6 +209,6 @@ mod tests {
         let summary = Summary { lines: 9, bytes: 99, last: (1..10).map(|n| format!("line {n}")).collect() };
         let text = help(Point::PreSwap, &summary);
         assert!(text.starts_with("it said: line 2\n") && text.ends_with("the live database was not touched"), "{text}");
-        assert!(help(Point::PostSwap, &Summary::default()).contains("nothing of it is undone"));
+        assert!(help(Point::PostSwap, &Summary::default()).contains("was not undone"));
     }
 }

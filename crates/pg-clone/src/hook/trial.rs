@@ -1,4 +1,4 @@
-//! Tries hooks on a scratch database, which is dropped again.
+//! Tests hooks on a scratch database, which is dropped afterwards.
 
 use std::time::Instant;
 

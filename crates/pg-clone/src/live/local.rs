@@ -1,4 +1,4 @@
-//! Databases of the server itself: what a reversible restore keeps, local copies, and the way back from them.
+//! Databases on the server: what a reversible restore keeps, local copies, and restoring them.
 
 mod copies;
 mod drop;

@@ -53,7 +53,7 @@ async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<
     let mut report = RecoverReport::default();
     for (number, target) in targets {
         let Some(lock) = wait_for_lock(server, &target, number).await? else {
-            report.notes.push(format!("a restore of `{target}` is running: it was left alone"));
+            report.notes.push(format!("a restore of `{target}` is running and was left alone"));
             continue;
         };
         // Looked at again under the lock: what was seen before may have been a run that has just ended well.
@@ -223,7 +223,7 @@ fn drops(action: &Action) -> bool {
 
 /// What is said of a database that a guard keeps.
 fn left(action: &Action, error: &PgError) -> String {
-    format!("a restore was killed, and what it left, `{}`, was kept: {error}", database_of(action))
+    format!("a killed restore left `{}`, which was kept: {error}", database_of(action))
 }
 
 fn database_of(action: &Action) -> &str {
@@ -242,30 +242,30 @@ fn database_of(action: &Action) -> &str {
 fn words(action: &Action) -> String {
     match action {
         Action::AllowConnections { database } => {
-            format!("a swap of `{database}` was killed before the switch: clients were let in again, it is unchanged")
-        }
-        Action::RenameBack { database, target, .. } => {
-            format!("`{target}` was missing and its replaced database `{database}` was there: it got its name back")
-        }
-        Action::DropCopy { database, target } => {
-            format!("a restore of `{target}` was killed: its unfinished copy `{database}` was dropped")
-        }
-        Action::DropSuperseded { database, target } => {
             format!(
-                "a restore of `{target}` was killed after the switch: the replaced database `{database}` was dropped"
+                "a restore of `{database}` was killed before the swap: connections were allowed again, and it is unchanged"
             )
         }
+        Action::RenameBack { database, target, .. } => {
+            format!("`{target}` was missing, so its replaced database `{database}` was renamed back")
+        }
+        Action::DropCopy { database, target } => {
+            format!("a restore of `{target}` was killed: its temporary database `{database}` was dropped")
+        }
+        Action::DropSuperseded { database, target } => {
+            format!("a restore of `{target}` was killed after the swap: the replaced database `{database}` was dropped")
+        }
         Action::DropDiscarded { database, target } => {
-            format!("a restore of `{target}` was killed after the switch: its earlier copy `{database}` was dropped")
+            format!("a restore of `{target}` was killed after the swap: its outdated copy `{database}` was dropped")
         }
         Action::StayPrevious { database, target, .. } => {
-            format!("`{database}` was to become `{target}` again and was killed before the switch: it is unchanged")
+            format!("a restore of `{database}` as `{target}` was killed before the swap: it is unchanged")
         }
         Action::DropUnmarked { database } => {
             format!("a run was killed as it began: its unmarked database `{database}` was dropped")
         }
         Action::Mention { database, target } => {
-            format!("`{database}` was kept from a restore of `{target}`: drop it when you need it no longer")
+            format!("`{database}` was kept from a failed restore of `{target}`: drop it when you no longer need it")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What lastgood writes into databases' comments, so that whoever comes after a killed run knows what to do.
+//! The state that lastgood writes into comments of databases, so that the next run can recover a killed one.
 
 use std::collections::BTreeSet;
 

@@ -179,7 +179,7 @@ pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgRe
 fn died() -> PgError {
     PgError::Refused {
         what: "the swap ended unexpectedly".to_owned(),
-        help: "please report it; `lastgood pg recover` finishes or undoes what it had begun".to_owned(),
+        help: "please report this; run `lastgood pg recover` to finish or undo it".to_owned(),
     }
 }
 
@@ -251,7 +251,7 @@ impl Swap {
         if row.get(2) {
             return Err(PgError::Refused {
                 what: format!("`{}` is a template database", self.target),
-                help: "restore into another name with --into; nothing was changed".to_owned(),
+                help: "nothing was changed. Restore into another database with --into".to_owned(),
             });
         }
         Ok(Some(Live { oid: row.get(0), allow_connections: row.get(1) }))
@@ -285,7 +285,7 @@ impl Swap {
                 what: format!(
                     "logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"
                 ),
-                help: "drop the slots and subscriptions, or say --force; nothing was changed".to_owned(),
+                help: "nothing was changed. Drop the slots and subscriptions, or use --force".to_owned(),
             });
         }
         Ok(())
@@ -360,8 +360,8 @@ impl Swap {
                 Some(TOOK_TOO_LONG) if timeouts.peek().is_some() => {}
                 Some(NAMES_CHANGED) => {
                     return Err(PgError::Refused {
-                        what: format!("somebody else replaced `{}` at the same moment", self.target),
-                        help: "nothing was changed; run the restore again".to_owned(),
+                        what: format!("`{}` was replaced by somebody else at the same time", self.target),
+                        help: "nothing was changed. Run the restore again".to_owned(),
                     });
                 }
                 _ => return Err(PgError::sql("exchanging the names", error)),
@@ -376,13 +376,13 @@ impl Swap {
         if live.is_none_or(|live| live.allow_connections)
             && let Err(error) = self.server.connect(&self.target).await
         {
-            self.run.progress.warn(format!("`{}` was switched, and cannot be connected to: {error}", self.target));
+            self.run.progress.warn(format!("`{}` was swapped in, but cannot be connected to: {error}", self.target));
         }
         for doomed in moves.iter().filter(|one| one.doomed) {
             self.run.step("swap.drop", &doomed.to);
             if let Err(error) = self.drop(&doomed.to).await {
                 self.run.progress.warn(format!(
-                    "the replaced database `{}` could not be dropped ({error}): `lastgood pg recover` does it later",
+                    "the replaced database `{}` could not be dropped ({error}); run `lastgood pg recover` later",
                     doomed.to
                 ));
             }
@@ -424,7 +424,9 @@ async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgRes
             let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
             return Err(PgError::Refused {
                 what: format!("server processes {} do not end", pids.join(", ")),
-                help: "the live database is open again and unchanged; end them and run the restore again".to_owned(),
+                help:
+                    "the live database is unchanged and accepts connections again. End them and run the restore again"
+                        .to_owned(),
             });
         }
         tokio::time::sleep(TERMINATE_POLL).await;

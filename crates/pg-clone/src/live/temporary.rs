@@ -1,4 +1,4 @@
-//! The temporary database a restore is built in.
+//! The temporary database of a restore.
 
 use backup_core::progress::SharedProgress;
 use jiff::Timestamp;
@@ -65,12 +65,14 @@ impl Temporary {
     pub async fn give_up(&self, server: &Server, keep: bool, progress: &SharedProgress) {
         if let Err(error) = self.try_give_up(server, keep).await {
             progress.warn(format!(
-                "the temporary database `{}` could not be dropped ({error}): `lastgood pg recover` does it later",
+                "the temporary database `{}` could not be dropped ({error}); run `lastgood pg recover` later",
                 self.name
             ));
         } else if keep {
-            progress
-                .warn(format!("the unfinished copy was kept as `{}`; drop it when you have looked into it", self.name));
+            progress.warn(format!(
+                "the temporary database was kept as `{}`; drop it when you no longer need it",
+                self.name
+            ));
         }
     }
 

@@ -43,7 +43,7 @@ impl Entry {
 
 /// Reads all entries; the error says what is wrong.
 pub(crate) fn parse(archive: &[u8]) -> Result<Vec<Entry>, String> {
-    let rest = archive.strip_prefix(MAGIC).ok_or("it is no archive of `pg_dump -Fc`")?;
+    let rest = archive.strip_prefix(MAGIC).ok_or("it is not an archive of `pg_dump -Fc`")?;
     let mut reader = Reader { rest, int_bytes: 0, offset_bytes: 0, version: (0, 0) };
     reader.header()?;
     let count = reader.int()?;
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         self.offset_bytes = self.byte()?.into();
         let _format = self.byte()?;
         if self.int_bytes > 8 {
-            return Err("its header makes no sense".to_owned());
+            return Err("its header is invalid".to_owned());
         }
         if self.version >= VERSION_ALGORITHM {
             self.byte()?;
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&mut self) -> Result<Entry, String> {
-        let id = u32::try_from(self.int()?).map_err(|_| "an entry's number makes no sense".to_owned())?;
+        let id = u32::try_from(self.int()?).map_err(|_| "the number of an entry is invalid".to_owned())?;
         let _has_data = self.int()?;
         let _class_and_oid = (self.string()?, self.string()?);
         let name = self.string()?.unwrap_or_default();
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         let _owner_and_oids = (self.string()?, self.string()?);
         let mut needs = Vec::new();
         while let Some(number) = self.string()? {
-            needs.push(number.parse().map_err(|_| format!("`{number}` is no entry's number"))?);
+            needs.push(number.parse().map_err(|_| format!("`{number}` is not the number of an entry"))?);
         }
         let _offset_of_data = self.take(1 + self.offset_bytes)?;
         Ok(Entry { id, kind, schema, name, needs })
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         if length < 0 {
             return Ok(None);
         }
-        let length = usize::try_from(length).map_err(|_| "a text in it is too long".to_owned())?;
+        let length = usize::try_from(length).map_err(|_| "a string in it is too long".to_owned())?;
         Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
     }
 }

@@ -1,4 +1,4 @@
-//! What a restore refuses before it makes anything, for a dry run: it then ends as the run would.
+//! What a restore refuses before it creates anything, so that a dry run ends as the run would.
 
 use backup_core::store::SharedStore;
 

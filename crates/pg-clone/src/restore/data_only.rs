@@ -1,4 +1,4 @@
-//! Rows alone, into the schema that a live database has: all of them in one transaction, or none.
+//! Data-only restores into the existing schema of a live database, in one transaction.
 
 mod compare;
 mod decide;
@@ -58,8 +58,8 @@ pub(crate) async fn look(
 /// What stands against it where there is no database to put rows into.
 pub(crate) fn no_database(server: &str, target: &str) -> Problem {
     Problem {
-        what: format!("rows alone need a database that is there, and there is no `{target}` on {server}"),
-        help: "restore definitions and rows, without --data-only, or name another database with --into".to_owned(),
+        what: format!("a data-only restore needs an existing database, but there is no `{target}` on {server}"),
+        help: "restore definitions and rows, without --data-only, or choose another database with --into".to_owned(),
     }
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn restore(
         run: run.clone(),
     };
     let filled = run.or_cancelled(Box::pin(fill(&session, &mut load, plan, &manifest.detail, options))).await;
-    let (done, rows) = match filled.and_then(|filled| run.last_chance_to_stop().map(|()| filled)) {
+    let (done, rows) = match filled.and_then(|filled| run.stop_if_cancelled().map(|()| filled).map_err(PgError::from)) {
         Ok(filled) => filled,
         Err(error) => {
             // Without it the server undoes everything too, as soon as it sees that we are gone.
@@ -126,8 +126,8 @@ pub(crate) async fn restore(
 /// Of a single-file dump nobody knows where whose rows are.
 pub(crate) fn legacy() -> Problem {
     Problem {
-        what: "of a single-file dump of django-pgclone no part can be chosen, nor its rows alone".to_owned(),
-        help: "restore all of it with --into OTHER_NAME and take from there what you need".to_owned(),
+        what: "a single-file dump of django-pgclone can be restored only as a whole".to_owned(),
+        help: "restore it into another database with --into NAME, and copy what you need".to_owned(),
     }
 }
 
@@ -144,7 +144,8 @@ async fn fill(
     // As durable as everybody's: these rows are no copy that could be made again. In the database's own time zone: what has
     // none and goes into a column with one is meant so.
     let begin = format!(
-        "{SESSION_SETTINGS}; RESET timezone; RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
+        "{SESSION_SETTINGS}; RESET timezone; RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = \
+         {LOCK_TIMEOUT_MS}"
     );
     session.batch_execute(&begin).await.map_err(|error| PgError::sql("beginning the transaction", error))?;
     execute(session, "locking the tables", statements::lock(&detail.tables)).await?;
@@ -180,8 +181,8 @@ async fn fill(
     run.step("data_only.compare", &format!("{} tables", detail.tables.len()));
     for table in compare::compare(session, load, &target).await? {
         run.progress.warn(format!(
-            "`{table}` has the dump's rows, and prints some of their values differently than when they were dumped: by the \
-             types of its columns, the currency, or the time zone of then"
+            "`{table}` has the dump's rows, but prints some of their values differently than when they were dumped: \
+             because of its column types, the currency or the time zone"
         ));
     }
     Ok((done, rows))
@@ -198,7 +199,7 @@ async fn refuse_unchecked(session: &Session) -> PgResult<()> {
     }
     Err(PgError::Refused {
         what: "foreign keys are switched off for this session: `session_replication_role` is `replica`".to_owned(),
-        help: "reset it (ALTER DATABASE or ALTER ROLE … RESET session_replication_role); nothing was changed"
+        help: "nothing was changed. Reset it (ALTER DATABASE or ALTER ROLE … RESET session_replication_role)"
             .to_owned(),
     })
 }
@@ -241,14 +242,12 @@ fn undone(error: PgError, database: &str) -> PgError {
     }
     let PgError::Sql { doing, message, sqlstate, .. } = error else { return error };
     let help = match sqlstate.as_str() {
-        KEY_BROKEN => {
-            "select the table that it refers to as well (--table), or see to it that its rows are there".to_owned()
-        }
+        KEY_BROKEN => "also select the table that it refers to (--table), or make sure that its rows exist".to_owned(),
         LOCKED => format!(
             "another session has used it for {} s (see pg_stat_activity): run it again when that has ended",
             LOCK_TIMEOUT_MS / 1_000
         ),
-        _ => "the rows do not fit, or the role may not do that".to_owned(),
+        _ => "the rows do not fit, or the role lacks a privilege".to_owned(),
     };
     PgError::Refused {
         what: format!("{doing} failed: {message}"),
@@ -261,7 +260,7 @@ fn not_committed(database: &str, error: tokio_postgres::Error) -> PgError {
     match PgError::sql("committing the rows", error) {
         PgError::Lost { source, .. } => PgError::Refused {
             what: format!("the connection was lost while the rows of `{database}` were committed: {source}"),
-            help: "either all of them are there or none: look into one of the tables, and if none are, run it again"
+            help: "either all rows were restored or none: check one of the tables, and if none were, run it again"
                 .to_owned(),
         },
         error => undone(error, database),

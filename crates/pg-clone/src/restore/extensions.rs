@@ -1,4 +1,4 @@
-//! Extensions of another version than the dump's: an archive names no versions, and the server takes its default.
+//! Extensions of another version than in the dump: archives name no versions, so the server uses its default.
 
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};

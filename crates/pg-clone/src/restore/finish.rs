@@ -1,4 +1,4 @@
-//! What comes after the rows: sequences, large objects, materialized views, statistics, and the final check.
+//! The steps after the rows: sequences, large objects, materialized views, statistics, and the final check.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,11 +121,11 @@ async fn make_room(session: &Session, replaced: bool) -> PgResult<()> {
         0 => Ok(()),
         count => Err(PgError::Refused {
             what: format!(
-                "{count} of the dump's large objects have numbers that are taken, the first is {}",
+                "{count} of the dump's large objects have numbers that are already in use, the first is {}",
                 row.get::<_, Option<u32>>(1).unwrap_or_default()
             ),
-            help: "replace them, and the rows of the selected tables, with --replace-rows, or leave large objects out \
-                   with --table or --schema; nothing was changed"
+            help: "nothing was changed. Replace them, and the rows of the selected tables, with --replace-rows, or \
+                   leave out large objects with --table or --schema"
                 .to_owned(),
         }),
     }

@@ -1,4 +1,4 @@
-//! The hooks of a restore: on the new copy, on the complete one, and on the live database.
+//! The hooks of a restore: in the new temporary database, in the complete one, and in the live one.
 
 use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;

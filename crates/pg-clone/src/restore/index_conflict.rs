@@ -1,4 +1,4 @@
-//! Indexes that cannot be built side by side.
+//! Indexes that cannot be built in parallel.
 //!
 //! An index that its table is clustered on or replicated by is one entry of an archive with two statements, which
 //! `pg_restore` sends as one transaction: `CREATE INDEX` shuts the table for writers and `ALTER TABLE` then wants a
@@ -74,8 +74,16 @@ mod tests {
     #[test]
     fn names_with_keywords_in_them_are_told_apart_or_built_apart() {
         let script = [
-            entry(1, "CREATE INDEX a ON \"x CLUSTER ON y\" USING btree (a);\n\nALTER TABLE \"x CLUSTER ON y\" CLUSTER ON a;"),
-            entry(2, "CREATE INDEX b ON x USING btree (b);\n\nALTER TABLE ONLY \"x CLUSTER ON y\" REPLICA IDENTITY USING INDEX b;"),
+            entry(
+                1,
+                "CREATE INDEX a ON \"x CLUSTER ON y\" USING btree (a);\n\nALTER TABLE \"x CLUSTER ON y\" CLUSTER \
+                      ON a;",
+            ),
+            entry(
+                2,
+                "CREATE INDEX b ON x USING btree (b);\n\nALTER TABLE ONLY \"x CLUSTER ON y\" REPLICA IDENTITY \
+                      USING INDEX b;",
+            ),
         ]
         .concat();
         assert_eq!(to_build_apart(&script), BTreeSet::from([2]));

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
+use backup_core::units;
 use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, TryStreamExt};
 use tokio::sync::mpsc;
@@ -22,7 +23,6 @@ use crate::restore::load_small::{load_together, load_together_within};
 use crate::restore::reroute::Name;
 use crate::run::Run;
 use crate::stored::detail::{Frame, TableDump, TableKind};
-use crate::stored::frame_hash::FrameHash;
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
 const FRAMES_AHEAD: usize = 1;
@@ -57,7 +57,9 @@ impl Load {
     /// The part a frame is in.
     pub(crate) fn part(&self, part: u32) -> PgResult<&Part> {
         let named = self.parts.get(part as usize);
-        named.ok_or_else(|| self.damaged(format!("the manifest names part {part} and has {}", self.parts.len())))
+        named.ok_or_else(|| {
+            self.damaged(format!("the manifest refers to part {part}, but has only {}", self.parts.len()))
+        })
     }
 
     pub(crate) fn damaged(&self, what: String) -> PgError {
@@ -76,7 +78,7 @@ impl Load {
         }
         let table = &self.tables[unit.table];
         let label = format!("{}.{}", table.schema, table.name);
-        Err(PgError::Mismatch { what: format!("`{label}` took {taken} of {} rows that were dumped", unit.rows()) })
+        Err(PgError::Mismatch { what: format!("`{label}` received {taken} of the {} dumped rows", unit.rows()) })
     }
 }
 
@@ -106,7 +108,7 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
         }
         Ok(())
     };
-    let gathered = load.run.or_cancelled(gathered).await;
+    let gathered: PgResult<()> = load.run.or_cancelled(gathered).await;
     workers.shutdown().await;
     gathered?;
     if !configuration.is_empty() {
@@ -314,16 +316,20 @@ async fn unpack(stored: Bytes, frame: Frame) -> Result<Bytes, String> {
 
 /// Checks a frame's digest and unpacks it.
 pub(crate) fn unpack_now(stored: &[u8], frame: &Frame) -> Result<Bytes, String> {
-    if FrameHash::of(stored) != frame.xxh3 {
+    if !frame.is_same(stored) {
         return Err("its digest differs".to_owned());
     }
     if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {
-        return Err(format!("{} bytes of content are more than a frame can hold", frame.content_bytes));
+        return Err(format!("{} of content are more than a frame can hold", units::bytes(frame.content_bytes)));
     }
     let capacity = usize::try_from(frame.content_bytes).map_err(|error| error.to_string())?;
     let content = zstd::bulk::decompress(stored, capacity).map_err(|error| error.to_string())?;
     if content.len() as u64 != frame.content_bytes {
-        return Err(format!("{} bytes of content instead of {}", content.len(), frame.content_bytes));
+        return Err(format!(
+            "{} of content instead of {}",
+            units::exact_bytes(content.len() as u64),
+            units::exact_bytes(frame.content_bytes)
+        ));
     }
     Ok(Bytes::from(content))
 }

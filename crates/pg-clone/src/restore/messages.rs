@@ -1,4 +1,4 @@
-//! What `pg_dump` and `pg_restore` print, message by message: harmless by a written rule, or fatal.
+//! The messages of `pg_dump` and `pg_restore`: harmless by a written rule, or fatal.
 //!
 //! `pg_restore` goes on after an error and says so only in its exit code, and tools that look at neither have reported
 //! empty databases as restored. Here every message that no rule of [`ALLOW_LIST`] covers stops the restore, messages this

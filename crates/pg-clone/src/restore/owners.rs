@@ -14,10 +14,8 @@ pub(super) async fn try_again(session: &Session, postponed: Vec<Harmless>) -> Ve
         };
         if let Err(error) = session.batch_execute(statement).await {
             let why = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-            warnings.push(format!(
-                "not done: `{}` ({why}): it belongs to the restoring role",
-                statement.trim_end_matches(';')
-            ));
+            warnings
+                .push(format!("skipped: `{}` ({why}); the restoring role owns it", statement.trim_end_matches(';')));
         }
     }
     warnings

@@ -1,8 +1,9 @@
-//! Finds the dump, looks at the target, and says what a restore would do; changes nothing.
+//! Finds the dump, inspects the target, and plans the restore; changes nothing.
 
 use backup_core::key::Key;
 use backup_core::source::Identity;
 use backup_core::store::SharedStore;
+use backup_core::units;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -163,14 +164,17 @@ impl RestorePlan {
         let emptied = plan.tables.iter().filter(|table| table.truncated).count();
         let emptied = match emptied {
             0 => String::new(),
-            tables => format!(", and removes what {tables} of them hold"),
+            tables => format!(", and deletes the existing rows of {tables} of them"),
         };
         Err(PgError::Confirm {
             what: format!(
-                "this puts {} rows into {} tables of the live database `{}` on {}{emptied}",
-                self.rows, self.tables, self.target, self.server
+                "this loads {} into {} of the live database `{}` on {}{emptied}",
+                units::counted(self.rows, "row", "rows"),
+                units::counted(self.tables, "table", "tables"),
+                self.target,
+                self.server
             ),
-            help: format!("confirm with --confirm-database {}; nothing was changed", self.target),
+            help: format!("nothing was changed. Confirm with --confirm-database {}", self.target),
         })
     }
 }
@@ -188,16 +192,18 @@ pub(crate) fn refuse_unconfirmed(
     }
     let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
     let part = match options.selection.is_partial() {
-        true => " by a part of the dump, and everything else in it would be gone",
+        true => " with a part of the dump, and everything else in it will be gone",
         false => "",
     };
     Err(PgError::Confirm {
         what: format!(
-            "this replaces the live database `{target}` on {server} ({} bytes, {} sessions){part}{wrong}",
-            replaced.bytes, replaced.sessions
+            "this replaces the live database `{target}` on {server} ({}, {}){part}{wrong}",
+            units::bytes(replaced.bytes),
+            units::counted(replaced.sessions, "session", "sessions")
         ),
         help: format!(
-            "confirm with --confirm-database {target}, or restore beside it with --into OTHER_NAME; nothing was changed"
+            "nothing was changed. Confirm with --confirm-database {target}, or restore into another database with \
+             --into NAME"
         ),
     })
 }
@@ -373,7 +379,7 @@ fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_part
 /// The server would silently cut a longer name and hit another database.
 pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
-        what: format!("the name `{target}` has {} bytes, not 1 to {NAME_BYTES_MAX}", target.len()),
+        what: format!("the name `{target}` has {} bytes; it must have 1 to {NAME_BYTES_MAX}", target.len()),
         help: "choose a shorter name with --into".to_owned(),
     })
 }
@@ -415,7 +421,10 @@ async fn problems(
     let mut problems = Vec::new();
     if server_major < detail.server.major() {
         problems.push(Problem {
-            what: format!("it was taken from PostgreSQL {} and the server is {server_major}", detail.server.major()),
+            what: format!(
+                "it was taken from PostgreSQL {}, but the server has PostgreSQL {server_major}",
+                detail.server.major()
+            ),
             help: "restore on a server of the same or a newer version".to_owned(),
         });
     }
@@ -443,7 +452,7 @@ async fn problems(
         if !missing.is_empty() {
             problems.push(Problem {
                 what: format!("the roles {} do not exist on the server", missing.join(", ")),
-                help: "create them (`CREATE ROLE name`), or leave owners and privileges out with --no-owner --no-acl"
+                help: "create them (`CREATE ROLE name`), or skip owners and privileges with --no-owner --no-acl"
                     .to_owned(),
             });
         }

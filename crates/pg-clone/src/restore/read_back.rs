@@ -1,4 +1,4 @@
-//! Rows read back as a dump reads them, to be compared with what was dumped.
+//! Reads rows back, as a dump reads them, to compare them with the dump.
 
 use std::pin::pin;
 
@@ -56,6 +56,6 @@ pub(crate) async fn check_large_objects(session: &Session, slices: &RowData) -> 
     }
     match there == Tally::of([slices]) {
         true => Ok(()),
-        false => Err(PgError::Mismatch { what: "large objects hold other bytes than were dumped".to_owned() }),
+        false => Err(PgError::Mismatch { what: "large objects differ from the dump".to_owned() }),
     }
 }

@@ -1,4 +1,4 @@
-//! A restore without its switch: the hooks are tried on a copy made of a dump.
+//! A restore without the swap, to test hooks on a scratch database filled from a dump.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Rows that may belong into another partition than the one they come from.
+//! Rows that may belong in another partition than the one they come from.
 //!
 //! Where a table is partitioned by the hash of an enum, the server hashes the oids of the enum's labels, and those are
 //! others in every database (PostgreSQL's `hashenum`). The same goes for all that holds enums, for names that stand for oids
@@ -17,7 +17,8 @@ use crate::stored::detail::TableDump;
 const PARTITIONS: &str = "\
     SELECT n.nspname::text, c.relname::text, rn.nspname::text, r.relname::text \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    JOIN LATERAL (SELECT above.relid FROM pg_catalog.pg_partition_ancestors(c.oid) WITH ORDINALITY above(relid, height) \
+    JOIN LATERAL (SELECT above.relid FROM pg_catalog.pg_partition_ancestors(c.oid) WITH ORDINALITY above(relid, \
+    height) \
       WHERE {HASH_DIFFERS} ORDER BY above.height DESC LIMIT 1) top ON true \
     JOIN pg_catalog.pg_class r ON r.oid = top.relid \
     JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace \

@@ -1,4 +1,4 @@
-//! Restoring a part of a dump: reads the schema archive to choose, and checks only what will be read.
+//! Partial restores: reads the schema archive to select, and verifies only what will be read.
 
 use std::ops::Range;
 
@@ -13,13 +13,12 @@ use crate::restore::Manifest;
 use crate::restore::archive_toc;
 use crate::restore::selection::{Chosen, Selection, choose};
 use crate::stored::detail::ROLE_SCHEMA;
-use crate::stored::frame_hash::FrameHash;
 
 /// The bytes of the schema archive, which are those that were written.
 pub(crate) async fn schema_archive(store: &dyn StoreRead, key: &str, manifest: &Manifest) -> PgResult<Bytes> {
     let damaged = |what: String| PgError::Integrity { dump: key.to_owned(), what };
     let schema = manifest.parts.iter().find(|part| part.role == ROLE_SCHEMA);
-    let schema = schema.ok_or_else(|| damaged("the manifest names no schema archive".to_owned()))?;
+    let schema = schema.ok_or_else(|| damaged("the manifest lists no schema archive".to_owned()))?;
     let bytes = backup_core::pipeline::read_all(store, &schema.key, schema.stored_bytes).await?;
     if backup_core::digest::Sha256Digest::of(&bytes) != schema.stored_sha256 {
         return Err(damaged(format!("the digest of `{}` differs", schema.key)));
@@ -90,7 +89,7 @@ async fn check(
 ) -> PgResult<()> {
     let damaged = |what: String| PgError::Integrity { dump: key.to_owned(), what };
     let part = manifest.parts.get(read.part as usize);
-    let part = part.ok_or_else(|| damaged(format!("the manifest names no part {}", read.part)))?;
+    let part = part.ok_or_else(|| damaged(format!("the manifest lists no part {}", read.part)))?;
     let mut body = store.get(&part.key, Some(read.range.clone())).await?;
     let mut stored = BytesMut::new();
     while let Some(more) = body.try_next().await? {
@@ -100,7 +99,7 @@ async fn check(
     for frame in &read.frames {
         let range = within(&read.range, frame.offset, frame.length).filter(|range| range.end <= stored.len());
         let range = range.ok_or_else(|| damaged(format!("`{}` ended early at offset {}", part.key, frame.offset)))?;
-        if FrameHash::of(&stored[range]) != frame.xxh3 {
+        if !frame.is_same(&stored[range]) {
             return Err(damaged(format!("`{}` at offset {}: its digest differs", part.key, frame.offset)));
         }
     }

@@ -1,4 +1,4 @@
-//! Which part of a dump is restored, and what becomes of everything that needs the rest. Pure decisions.
+//! Which part of a dump is restored, and what happens to everything that needs the rest. Pure decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -54,8 +54,8 @@ impl FromStr for Excluded {
             "keep-empty" => Ok(Self::KeepEmpty),
             "drop" => Ok(Self::Drop),
             _ => Err(PgError::Usage {
-                what: format!("`{text}` does not say what becomes of tables that are not selected"),
-                help: "say keep-empty or drop".to_owned(),
+                what: format!("`{text}` is not a way to treat tables that are not selected"),
+                help: "use keep-empty or drop".to_owned(),
             }),
         }
     }
@@ -211,9 +211,9 @@ fn refuse_unmatched(selection: &Selection, graph: &Graph<'_>, tables: &[TableDum
     match unused.next().or_else(|| unused_schemas.next()) {
         None => Ok(()),
         Some(pattern) => Err(PgError::Usage {
-            what: format!("nothing in the dump is called `{pattern}`"),
-            help: "outside of the schema `public` write schema.table, and double quotes around upper-case letters; \
-                   `lastgood pg show KEY` lists the tables. Nothing was changed"
+            what: format!("nothing in the dump matches `{pattern}`"),
+            help: "nothing was changed. Outside the schema `public`, write schema.table, and put double quotes around \
+                   upper-case letters; `lastgood pg show KEY` lists the tables"
                 .to_owned(),
         }),
     }
@@ -236,8 +236,8 @@ fn refuse_without_rows(selection: &Selection, graph: &Graph<'_>, detail: &DumpDe
     Err(PgError::Refused {
         what: format!("the rows of `{label}` were left out of this dump"),
         help:
-            "choose a dump that has them (`lastgood pg ls` shows which are complete), or restore the definition alone \
-               with --schema-only; nothing was changed"
+            "nothing was changed. Choose a dump that has them (`lastgood pg ls` shows which are complete), or restore \
+             only the definition with --schema-only"
                 .to_owned(),
     })
 }

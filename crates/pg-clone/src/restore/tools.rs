@@ -231,7 +231,9 @@ fn judge(
     }
     let mut help: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
     help.extend(remedy(said).map(str::to_owned));
-    help.push("the live database was not touched; --keep-failed keeps the copy to look into".to_owned());
+    help.push(
+        "the live database was not touched; --keep-failed keeps the temporary database for inspection".to_owned(),
+    );
     Err(PgError::Tool {
         program: tool.path.display().to_string(),
         how: format!("reported {} errors", classified.fatal_count),

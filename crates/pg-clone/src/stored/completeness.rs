@@ -13,10 +13,7 @@ impl Filters {
             true => None,
             false => Some(format!("{what} {}", tables.join(", "))),
         };
-        [named("not there at all:", &self.excluded), named("there without their rows:", &self.emptied)]
-            .into_iter()
-            .flatten()
-            .collect()
+        [named("left out:", &self.excluded), named("without rows:", &self.emptied)].into_iter().flatten().collect()
     }
 }
 
@@ -64,7 +61,7 @@ mod tests {
             emptied: vec!["a.b".into(), "a.c".into()],
             ..Filters::default()
         };
-        assert_eq!(filters.missing(), ["not there at all: public.log", "there without their rows: a.b, a.c"]);
+        assert_eq!(filters.missing(), ["left out: public.log", "without rows: a.b, a.c"]);
         assert!(Filters::default().missing().is_empty());
     }
 }

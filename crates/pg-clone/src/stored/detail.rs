@@ -1,8 +1,9 @@
-//! What a dump's manifest says beyond the common fields: `detail` of `manifest.json` for kind `pg`.
+//! The part of the manifest that only dumps have: `detail` of `manifest.json` for kind `pg`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::settings::DatabaseSettings;
+use crate::stored::frame_digest::FrameDigest;
 use crate::stored::frame_hash::FrameHash;
 use crate::stored::row_hash::RowHash;
 
@@ -112,8 +113,11 @@ pub struct Frame {
     pub content_bytes: u64,
     /// Rows.
     pub rows: u64,
-    /// Hash of the stored bytes.
+    /// Hash of the stored bytes, by which earlier versions check them: it finds damage only.
     pub xxh3: FrameHash,
+    /// Digest of the stored bytes, by which this version checks them; absent in dumps of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub blake3: Option<FrameDigest>,
 }
 
 /// How a table belongs to the database.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use zstd::zstd_safe::{CParameter, ParamSwitch};
 
 use crate::error::{PgError, PgResult};
+use crate::stored::frame_digest::{FrameDigest, FrameDigester};
 use crate::stored::frame_hash::FrameHash;
 use crate::stored::row_hash::RowHash;
 
@@ -20,6 +21,7 @@ const PIECE_BYTES: usize = 1024 * 1024;
 pub(crate) struct CompressedFrame {
     pub(crate) stored: Bytes,
     pub(crate) xxh3: FrameHash,
+    pub(crate) blake3: FrameDigest,
     pub(crate) content_bytes: u64,
     pub(crate) rows: u64,
     pub(crate) row_hash: RowHash,
@@ -34,6 +36,8 @@ pub(crate) struct FrameEncoder {
     piece: Vec<u8>,
     /// The frame so far.
     stored: Vec<u8>,
+    /// Its digest so far.
+    digester: FrameDigester,
     content_bytes: usize,
     rows: u64,
     row_hash: RowHash,
@@ -52,6 +56,7 @@ impl FrameEncoder {
             pending: Vec::with_capacity(PIECE_BYTES),
             piece: Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE_BYTES)),
             stored: Vec::new(),
+            digester: FrameDigester::default(),
             content_bytes: 0,
             rows: 0,
             row_hash: RowHash::default(),
@@ -83,6 +88,7 @@ impl FrameEncoder {
         stored.shrink_to_fit();
         Ok(Some(CompressedFrame {
             xxh3: FrameHash::of(&stored),
+            blake3: self.digester.finish(),
             stored: stored.into(),
             content_bytes: std::mem::take(&mut self.content_bytes) as u64,
             rows: std::mem::take(&mut self.rows),
@@ -114,6 +120,7 @@ impl FrameEncoder {
             return Ok(());
         }
         self.context.compress_to_buffer(content, &mut self.piece).map_err(|error| failed(&error))?;
+        self.digester.update(&self.piece);
         self.stored.extend_from_slice(&self.piece);
         self.content_bytes += content.len();
         Ok(())
@@ -168,6 +175,7 @@ mod tests {
             assert_eq!(hash.add_lines(&content), frame.rows);
             assert_eq!(hash, frame.row_hash);
             assert_eq!(FrameHash::of(&frame.stored), frame.xxh3);
+            assert_eq!(FrameDigest::of(&frame.stored), frame.blake3);
             whole.extend(content);
         }
         assert_eq!(whole, rows.concat());

@@ -158,7 +158,7 @@ impl DumpKey {
     pub fn folder(&self) -> PgResult<Key> {
         let unusable = |what: &str| PgError::Usage {
             what: format!(
-                "a dump of database `{}` with configuration `{}` has no key: {what}",
+                "cannot name a dump of the database `{}` with the configuration `{}`: {what}",
                 self.database, self.config
             ),
             help: "names of databases have 1 to 63 bytes; choose a short name for --config".to_owned(),

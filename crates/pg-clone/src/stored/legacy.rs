@@ -1,4 +1,4 @@
-//! Single-file dumps of django-pgclone: finding them, and reading one after a look at its beginning.
+//! Single-file dumps of django-pgclone: finding them, and reading one after its header was checked.
 
 mod header;
 
@@ -65,7 +65,7 @@ pub async fn open(store: &dyn StoreRead, object: &Key) -> PgResult<OpenArchive> 
                 return Ok(OpenArchive { header, body });
             }
             Parsed::Invalid(what) => return Err(damaged(&what)),
-            Parsed::NeedsMore if begin.len() > HEADER_BYTES_MAX => return Err(damaged("its header has no end")),
+            Parsed::NeedsMore if begin.len() > HEADER_BYTES_MAX => return Err(damaged("its header is incomplete")),
             Parsed::NeedsMore => match body.try_next().await? {
                 Some(chunk) => begin.extend_from_slice(&chunk),
                 None if begin.is_empty() => return Err(damaged("it is empty: the pg_dump that wrote it failed")),

@@ -1,4 +1,4 @@
-//! What dumps there are, and which one somebody means.
+//! Lists dumps, and finds the one that is meant.
 
 mod filter;
 mod find;
@@ -273,7 +273,7 @@ fn misplaced(key: &Key, manifest: &Manifest<Value>) -> Option<String> {
 pub(crate) fn typed(key: &Key, manifest: Manifest<Value>) -> Result<Manifest<DumpDetail>, CoreError> {
     let invalid = |what: String| FormatError::Invalid { key: key.to_string(), what };
     if manifest.kind != Kind::Pg {
-        return Err(invalid("it is no dump of a PostgreSQL database".to_owned()).into());
+        return Err(invalid("it is not a dump of a PostgreSQL database".to_owned()).into());
     }
     if let Some(what) = misplaced(key, &manifest) {
         return Err(invalid(what).into());

@@ -109,6 +109,7 @@ impl PackWriter {
             content_bytes: frame.content_bytes,
             rows: frame.rows,
             xxh3: frame.xxh3,
+            blake3: Some(frame.blake3),
         });
         data.rows += frame.rows;
         data.row_hash.merge(&frame.row_hash);

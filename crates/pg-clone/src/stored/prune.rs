@@ -1,4 +1,4 @@
-//! Which dumps go and which stay, and clearing away what interrupted runs left.
+//! Which dumps are deleted and which are kept, and deleting leftovers of interrupted runs.
 //!
 //! Dumps of different databases never decide about each other. Single-file dumps of django-pgclone stay unless asked for;
 //! then the rules hold for them by themselves, because nothing proves that they can be restored, and so they neither

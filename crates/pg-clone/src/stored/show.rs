@@ -1,4 +1,4 @@
-//! Everything there is to know about one dump, for people and for `--json`.
+//! All details of one dump, for people and for `--json`.
 
 use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Outcome, Part, Tool};

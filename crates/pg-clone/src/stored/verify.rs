@@ -1,4 +1,4 @@
-//! Whether what is stored is still what was written.
+//! Verifies that stored dumps are still what was written.
 //!
 //! Everything is streamed: memory depends on how many objects are read at once, never on their size.
 
@@ -68,8 +68,8 @@ impl FromStr for ReadAmount {
             "none" => Ok(Self::Structure),
             "all" => Ok(Self::All),
             _ => share().ok_or_else(|| PgError::Usage {
-                what: format!("`{text}` does not say how much to read"),
-                help: "say none, all, or a share such as 1/7".to_owned(),
+                what: format!("`{text}` is not an amount to read"),
+                help: "use none, all, or a share such as 1/7".to_owned(),
             }),
         }
     }

@@ -8,7 +8,7 @@ use crate::{ensure, ensure_eq};
 pub(super) async fn whole(world: &World) -> RowResult {
     records(world, "records", &[("User--users.json", USERS), ("orders.ndjson", "{\"id\": 7}")])?;
     let backup = ["app", "backup", "--source", "ndjson:records"];
-    world.lastgood(backup).ok().await?.says("User--users  2 records")?.says("published `backup/Backup_UTC_")?;
+    world.lastgood(backup).ok().await?.says("User--users  2 records")?.says("Published `backup/Backup_UTC_")?;
     let key = keys(world).await?.pop().ok_or_else(|| Failure::new("there is no backup"))?;
     world.lastgood(["app", "show", &key]).ok().await?.says("orders--orders  1 record")?.says("good")?;
     world.lastgood(["app", "verify"]).ok().await?.says(&format!("ok    {key}  3 records"))?;
@@ -17,7 +17,11 @@ pub(super) async fn whole(world: &World) -> RowResult {
     ensure!(!world.folder().join("out").exists(), "a dry run wrote");
     world.lastgood(["app", "restore", &key, "--to", "ndjson:out"]).ok().await?.says("User--users  2 records")?;
     ensure_eq!(read(world, "out/User--users.json")?.as_str(), USERS, "the records");
-    world.lastgood(["app", "restore", "--to", "ndjson:out"]).fails(1).await?.says("already; nothing was restored")?;
+    world
+        .lastgood(["app", "restore", "--to", "ndjson:out"])
+        .fails(1)
+        .await?
+        .says("already exists; nothing was restored")?;
     world.lastgood(["app", "restore", "--to", "ndjson:some", "--type", "orders"]).ok().await?;
     ensure_eq!(std::fs::read_dir(world.folder().join("some"))?.count(), 1, "files of one type");
     world.lastgood(["app", "restore", "nothing", "--to", "ndjson:x"]).fails(1).await?.says("`lastgood app ls`")?;
@@ -29,7 +33,7 @@ pub(super) async fn whole(world: &World) -> RowResult {
     let before = world.place().picture().await?;
     world.lastgood(["app", "prune", "--keep-last", "1", "-n"]).ok().await?.says("delete")?;
     ensure_eq!(world.place().picture().await?, before, "the location after a dry run");
-    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 1 backup")?;
+    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 1 backup")?;
     let left = keys(world).await?;
     ensure!(left.len() == 2 && !left.contains(&key), "left are {left:?}");
     world.lastgood(["app", "verify"]).ok().await?;
@@ -51,7 +55,7 @@ pub(super) async fn of_gludb(world: &World) -> RowResult {
     let before = world.place().picture().await?;
     planted.sort();
     ensure_eq!(keys(world).await?, planted, "the keys");
-    world.lastgood(["app", "ls"]).ok().await?.says("gludb's, unchecked")?;
+    world.lastgood(["app", "ls"]).ok().await?.says("written by gludb, unchecked")?;
     world.lastgood(["app", "verify"]).ok().await?;
     for (number, key) in planted.iter().enumerate() {
         world.lastgood(["app", "cat", key, "SimpleData"]).ok().await?.says("1180591620717411303424")?;
@@ -89,7 +93,7 @@ pub(super) async fn conflicts(world: &World) -> RowResult {
     let before = std::fs::read(world.folder().join("app.db"))?;
     world.lastgood(into).fails(1).await?.says("`users` has a record `1` already")?;
     ensure_eq!(std::fs::read(world.folder().join("app.db"))?, before, "the database after a conflict");
-    world.lastgood(into).args(["--on-conflict", "skip"]).ok().await?.says("2 left as they were")?;
+    world.lastgood(into).args(["--on-conflict", "skip"]).ok().await?.says("2 skipped")?;
     world.lastgood(into).args(["--on-conflict", "replace"]).ok().await?.says("2 replaced")?;
     world.lastgood(into).args(["--on-conflict", "maybe"]).fails(2).await?;
     let names: Vec<String> = std::fs::read_dir(world.folder())?
@@ -105,15 +109,15 @@ pub(super) async fn min_age(world: &World) -> RowResult {
     records(world, "records", &[("users.json", USERS)])?;
     let backup = ["app", "backup", "--source", "ndjson:records", "--min-age", "1h"];
     let made = world.place().picture().await?;
-    world.lastgood(backup).args(["-n"]).ok().await?.says("the first one")?;
+    world.lastgood(backup).args(["-n"]).ok().await?.says("the first backup named")?;
     ensure_eq!(world.place().picture().await?, made, "the location after a dry run");
-    world.lastgood(backup).ok().await?.says("published")?;
+    world.lastgood(backup).ok().await?.says("Published")?;
     let before = world.place().picture().await?;
-    world.lastgood(backup).args(["-n"]).ok().await?.says("would skip")?;
+    world.lastgood(backup).args(["-n"]).ok().await?.says("Would skip")?;
     let skipped = world.lastgood(backup).args(["--json"]).ok().await?.json()?;
     ensure_eq!(skipped["result"].as_str(), Some("skipped"), "the second run");
     ensure_eq!(world.place().picture().await?, before, "the location after it");
-    world.lastgood(["app", "backup", "--source", "ndjson:records", "--min-age", "0s"]).ok().await?.says("published")?;
+    world.lastgood(["app", "backup", "--source", "ndjson:records", "--min-age", "0s"]).ok().await?.says("Published")?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ pub(super) async fn rules(world: &World) -> RowResult {
     let daily = ["app", "lifecycle", "daily", "--expire-after", "30d"];
     world.lastgood(daily).fails(2).await?.says("--print")?;
     let Some(peer) = world.place().peer() else {
-        world.lastgood(daily).args(["--print"]).fails(2).await?.says("is no bucket")?.says("app prune")?;
+        world.lastgood(daily).args(["--print"]).fails(2).await?.says("is not a bucket")?.says("app prune")?;
         return Ok(());
     };
     let printed = world.lastgood(daily).args(["--print"]).ok().await?.says("if backups of `daily` stop")?.json()?;
@@ -17,13 +17,13 @@ pub(super) async fn rules(world: &World) -> RowResult {
     ensure!(folder.ends_with("/app/daily/"), "the rule is for `{folder}`");
     ensure!(peer.log().is_empty(), "printing asked the bucket");
 
-    world.lastgood(daily).args(["--apply", "-n"]).ok().await?.says("would add 2")?;
+    world.lastgood(daily).args(["--apply", "-n"]).ok().await?.says("Would add 2")?;
     let calls = peer.log();
     ensure!(calls.iter().all(|call| call.op.starts_with("Get")), "a dry run did more than look");
     world.lastgood(daily).args(["--apply"]).ok().await?.says("2 added")?;
     let monthly = ["app", "lifecycle", "monthly", "--glacier-after", "60d", "--apply"];
-    world.lastgood(monthly).ok().await?.says("to GLACIER after 60 days")?.says("2 rules of others stay")?;
-    world.lastgood(daily).args(["--apply"]).ok().await?.says("has these rules already")?;
+    world.lastgood(monthly).ok().await?.says("to GLACIER after 60 days")?.says("2 other rules stay")?;
+    world.lastgood(daily).args(["--apply"]).ok().await?.says("already has these rules")?;
     let shorter = ["app", "lifecycle", "daily", "--expire-after", "20d", "--apply", "--json"];
     let report = world.lastgood(shorter).ok().await?.json()?;
     ensure_eq!(report["change"]["replaced"].as_u64(), Some(1), "rules replaced");

@@ -23,9 +23,9 @@ pub(super) async fn there_and_back(world: &World) -> RowResult {
     world.lastgood(restore).ok().await?.says("users--users  2,000 records")?;
     ensure_eq!(world.psql(&to, ROWS)?, world.psql(&from, ROWS)?, "the records");
     world.psql(&to, "DELETE FROM users WHERE id = '7'")?;
-    world.lastgood(restore).fails(1).await?.says("`users` has a record `1` already; nothing was restored")?;
+    world.lastgood(restore).fails(1).await?.says("`users` already has a record `1`; nothing was restored")?;
     ensure_eq!(world.psql(&to, "SELECT count(*) FROM users")?.trim(), "1999", "records after a conflict");
-    world.lastgood(restore).args(["--on-conflict", "skip"]).ok().await?.says("1,999 left as they were")?;
+    world.lastgood(restore).args(["--on-conflict", "skip"]).ok().await?.says("1,999 skipped")?;
     world.lastgood(["app", "restore", "--to", "sqlite:app.db"]).ok().await?;
     world.lastgood(["app", "backup", "--source", "sqlite:app.db", "--name", "other"]).ok().await?;
     world.lastgood(["app", "restore", "--name", "other", "--to", &into, "--on-conflict", "replace"]).ok().await?;

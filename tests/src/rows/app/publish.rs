@@ -144,7 +144,7 @@ pub(super) async fn newer_format(world: &World) -> RowResult {
         &["app", "restore", &key, "--to", "ndjson:out"],
         &["app", "prune", "--keep-last", "1", "--yes"],
     ] {
-        world.lastgood(command.iter().copied()).fails(NEWER).await?.says("made by a newer version")?;
+        world.lastgood(command.iter().copied()).fails(NEWER).await?.says("newer version wrote it")?;
     }
     let marker = String::from_utf8_lossy(&world.place().read("lastgood.json").await?).into_owned();
     let newer = marker.replacen("\"format\":1", "\"format\":2", 1);
@@ -152,7 +152,7 @@ pub(super) async fn newer_format(world: &World) -> RowResult {
     ensure_eq!(world.place().picture().await?, before, "the location");
     world.place().write("lastgood.json", newer.as_bytes()).await?;
     let before = world.place().picture().await?;
-    world.lastgood(BACKUP).fails(NEWER).await?.says("made by a newer version")?;
+    world.lastgood(BACKUP).fails(NEWER).await?.says("newer version wrote it")?;
     ensure_eq!(world.place().picture().await?, before, "the location of a newer layout");
     ensure!(!world.folder().join("out").exists(), "something was restored");
     Ok(())
@@ -174,7 +174,7 @@ pub(super) async fn lagging_listing(world: &World) -> RowResult {
     world.lastgood(["app", "verify", "--name", "backup"]).ok().await?.says(&second)?;
     world.lastgood(["app", "restore", "--to", "ndjson:out"]).ok().await?.says(&second)?;
     ensure_eq!(super::read(world, "out/users--users.json")?, newest, "the newest records");
-    world.lastgood(BACKUP).args(["--min-age", "1h"]).ok().await?.says("skipped")?.says(&second)?;
+    world.lastgood(BACKUP).args(["--min-age", "1h"]).ok().await?.says("Skipped")?.says(&second)?;
     let third = backup(world).await?;
     peer.clear_faults();
     ensure_eq!(keys(world).await?, vec![first, second.clone(), third.clone()], "backups: each once");

@@ -1,5 +1,6 @@
 //! C5 to C8: objects and manifests that are no longer what was written.
 
+use backup_core::units::exact_bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -53,7 +54,8 @@ pub(super) async fn resized(world: &World) -> RowResult {
         let original = world.place().read(object).await?;
         for bytes in [original[..original.len() - 1].to_vec(), [&original[..], b"\0"].concat()] {
             world.place().write(object, &bytes).await?;
-            let place = format!("{} bytes instead of {}", bytes.len(), original.len());
+            let place =
+                format!("{} instead of {}", exact_bytes(bytes.len() as u64), exact_bytes(original.len() as u64));
             named(world, &dumps, object, None).await.within(&place)?;
             world.lastgood(["pg", "verify", &dumps[0]]).fails(INTEGRITY).await?.says(object)?;
             restore_refused(world, &dumps[0]).await.within(&place)?;
@@ -164,7 +166,7 @@ pub(super) async fn newer_format(world: &World) -> RowResult {
     ];
     for command in refused {
         let output = world.lastgood(command.iter().copied()).fails(NEWER).await;
-        output.within("a manifest of format 2")?.says("made by a newer version")?;
+        output.within("a manifest of format 2")?.says("newer version wrote it")?;
     }
     world.lastgood(["pg", "ls"]).ok().await?.says("newer format")?;
     ensure_eq!(world.place().picture().await?, before, "the location");
@@ -176,7 +178,7 @@ pub(super) async fn newer_format(world: &World) -> RowResult {
     let before = world.place().picture().await?;
     for command in [&["init"][..], &["pg", "dump", &shop], &["pg", "ls"], &["pg", "restore", &shop, "--into", &copy]] {
         let output = world.lastgood(command.iter().copied()).fails(NEWER).await;
-        output.within("a location of format 2")?.says("made by a newer version")?;
+        output.within("a location of format 2")?.says("newer version wrote it")?;
     }
     ensure_eq!(world.place().picture().await?, before, "the location of a newer layout");
     Ok(())

@@ -139,7 +139,7 @@ pub(super) async fn unconditional_store(world: &World) -> RowResult {
     let peer = world.place().peer().ok_or_else(|| Failure::new("this row needs the S3 peer"))?;
     world.without_location()?;
     peer.faults([Rule::new(Action::IgnoreConditions)]);
-    let refusal = "cannot publish atomically";
+    let refusal = "does not support conditional writes";
     world.lastgood(["init"]).fails(1).await?.says(refusal)?;
     world.lastgood(["doctor"]).fails(1).await?.says(refusal)?;
     world.lastgood(["pg", "dump", &shop]).fails(1).await?.says(refusal)?;

@@ -23,7 +23,7 @@ pub(super) async fn of_dictdb(world: &World) -> RowResult {
     world.lastgood(["dict", "restore", "--to", "state.json"]).ok().await?.says("18 records of 7 tables")?;
     let live = local(world, "live.json");
     std::fs::write(&live, fixture("full/full.json")?)?;
-    world.lastgood(["dict", "diff", "state.json", "live.json"]).ok().await?.says("nothing differs")?;
+    world.lastgood(["dict", "diff", "state.json", "live.json"]).ok().await?.says("No differences")?;
 
     let first = "dictdb_backup_1795230100_113698.json";
     world.lastgood(["dict", "restore", "--to", "first.json", "--up-to", first]).ok().await?;
@@ -45,7 +45,7 @@ pub(super) async fn compacted(world: &World) -> RowResult {
     world.lastgood(["dict", "restore", "--to", "before.json"]).ok().await?;
     world.lastgood(["dict", "compact", "-n"]).ok().await?.says("Nothing was changed")?;
     world.lastgood(["dict", "compact"]).ok().await?.says("2 files became")?;
-    world.lastgood(["dict", "compact"]).ok().await?.says("nothing to do")?;
+    world.lastgood(["dict", "compact"]).ok().await?.says("Nothing to do")?;
     world.lastgood(["dict", "verify"]).ok().await?;
     let listed = world.lastgood(["dict", "ls", "--json"]).ok().await?.json()?;
     let ours = files(&listed, "good");
@@ -61,17 +61,17 @@ pub(super) async fn compacted(world: &World) -> RowResult {
     let before = world.place().picture().await?;
     world.lastgood(["dict", "prune", "--yes"]).fails(14).await?.says("nothing was deleted")?;
     world.lastgood(["dict", "prune", "--keep-last", "1", "-n"]).ok().await?.says("keep")?;
-    world.lastgood(["dict", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 0 backups")?;
+    world.lastgood(["dict", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 0 backups")?;
     ensure_eq!(world.place().picture().await?, before, "the location after prune");
 
     // What an interrupted run left goes, DictDB's own files stay.
     let left = "dictdb_delta_9999999999_000000.json";
     world.place().write(left, b"{").await?;
-    world.lastgood(["dict", "prune", "--incomplete"]).ok().await?.says("deleted 0 backups")?;
+    world.lastgood(["dict", "prune", "--incomplete"]).ok().await?.says("Deleted 0 backups")?;
     ensure!(world.place().read(left).await.is_ok(), "a file that may still be being written is gone");
     let all = ["dict", "prune", "--incomplete", "--grace", "0s"];
     world.lastgood([&all[..], &["-n"]].concat()).ok().await?.says(left)?;
-    world.lastgood(all).ok().await?.says("1 unfinished one")?;
+    world.lastgood(all).ok().await?.says("1 leftover")?;
     ensure!(world.place().read(left).await.is_err(), "what was never finished is still there");
     world.lastgood(["dict", "restore", "--to", "after.json"]).ok().await?;
     Ok(())

@@ -16,7 +16,7 @@ pub(super) async fn pickle(world: &World) -> RowResult {
         ensure!(std::fs::read(local(world, "out.json"))? == json, "protocol {protocol} is another state");
     }
     world.lastgood(["dict", "convert", "out.json", "back.pickle"]).ok().await?;
-    world.lastgood(["dict", "diff", "back.pickle", "out.json"]).ok().await?.says("nothing differs")?;
+    world.lastgood(["dict", "diff", "back.pickle", "out.json"]).ok().await?.says("No differences")?;
 
     let witness = local(world, "executed");
     let evil = format!("cos\nsystem\n(S'touch {}'\ntR.", witness.display());

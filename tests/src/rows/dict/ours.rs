@@ -29,8 +29,8 @@ pub(super) async fn every_command(world: &World) -> RowResult {
     world.lastgood([&restore[..], &["by-number", "--sequence", "2", "--format", "pickle"]].concat()).ok().await?;
     let [name, number] = [std::fs::read(local(world, "by-name.pickle"))?, std::fs::read(local(world, "by-number"))?];
     ensure!(name == number, "two names of one point are two states");
-    world.lastgood(["dict", "diff", "by-time.json", "by-name.pickle"]).ok().await?.says("nothing differs")?;
-    world.lastgood(["dict", "diff", &files[1], "by-time.json"]).ok().await?.says("nothing differs")?;
+    world.lastgood(["dict", "diff", "by-time.json", "by-name.pickle"]).ok().await?.says("No differences")?;
+    world.lastgood(["dict", "diff", &files[1], "by-time.json"]).ok().await?.says("No differences")?;
     let found = world.lastgood(["dict", "diff", &files[0], &files[1], "--json"]).ok().await?.json()?;
     ensure!(found.to_string().contains("users"), "the table that the delta made is no difference: {found}");
 
@@ -40,7 +40,7 @@ pub(super) async fn every_command(world: &World) -> RowResult {
     let before = world.place().picture().await?;
     world.lastgood([&prune[..], &["-n"]].concat()).ok().await?.says(&files[0])?;
     ensure_eq!(world.place().picture().await?, before, "the location after a dry run");
-    world.lastgood([&prune[..], &["--yes"]].concat()).ok().await?.says("deleted 3 backups")?;
+    world.lastgood([&prune[..], &["--yes"]].concat()).ok().await?.says("Deleted 3 backups")?;
     let listed = world.lastgood(["dict", "ls", "--json"]).ok().await?.json()?;
     ensure_eq!(names(&listed), files[3..].to_vec(), "the files kept");
     world.lastgood(["dict", "compact", "--format", "pickle"]).ok().await?.says("2 files became")?;

@@ -144,7 +144,7 @@ fn says_what_it_found(output: &Output, left: &[String], closed: bool) -> RowResu
         output.clone().says(database)?;
     }
     if closed {
-        output.clone().says("let in again")?;
+        output.clone().says("connections were allowed again")?;
     }
     Ok(())
 }

@@ -156,7 +156,7 @@ async fn unfit(scene: &Scene<'_>) -> RowResult {
     world.psql(target, odd)?;
     let command = ["pg", "restore", &scene.key, "--into", target, "--data-only", "--confirm-database", target];
     let error = world.lastgood(command).fails(1).await?.says("nothing was changed")?;
-    error.says("`public.ord` has no column `v`")?.says("no table `public.line`")?.says("wants a value in `must`")?;
+    error.says("`public.ord` has no column `v`")?.says("no table `public.line`")?.says("requires a value in `must`")?;
     let mended = "ALTER TABLE ord RENAME w TO v; ALTER TABLE lines RENAME TO line; ALTER TABLE event DROP must";
     world.psql(target, mended).map(drop)
 }
@@ -207,7 +207,7 @@ async fn one_table(scene: &Scene<'_>) -> RowResult {
 async fn all_tables(scene: &Scene<'_>) -> RowResult {
     let (world, target) = (scene.world, &scene.target);
     world.psql(target, "SELECT lo_unlink(12345), lo_from_bytea(12345, 'other')")?;
-    scene.command(&["--replace-rows"]).ok().await?.says("are gone")?;
+    scene.command(&["--replace-rows"]).ok().await?.says("were deleted")?;
     scene.is_filled()?;
     // Nothing but a number that is taken stands against it.
     let empty = "ALTER TABLE ord DISABLE TRIGGER USER; ALTER TABLE event DISABLE TRIGGER truncated; \

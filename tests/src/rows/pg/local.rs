@@ -43,7 +43,7 @@ pub(super) async fn reversible(world: &World) -> RowResult {
         .arg("-n")
         .ok()
         .await?
-        .says(&format!("`:previous` (`{}`) appears", trio.previous))?;
+        .says(&format!("`:previous` (`{}`) will be created", trio.previous))?;
     ensure_eq!(world.databases()?, vec![shop.clone()], "databases after a dry run");
     world.lastgood(restore).arg("--reversible").ok().await?.says(&trio.previous)?.says(&trio.current)?;
     ensure_eq!(trio.hold(world)?, [new.clone(), old.clone(), new.clone()], "live, previous, current");
@@ -67,7 +67,7 @@ pub(super) async fn reversible(world: &World) -> RowResult {
         .ok()
         .await?
         .says(&format!("`:previous` (`{}`)", trio.previous))?
-        .says("is dropped")?;
+        .says("will be dropped")?;
     world.lastgood(restore).ok().await?.says(&format!("`:current` (`{}`) was dropped", trio.current))?;
     ensure_eq!(world.databases()?, vec![shop.clone()], "databases after a restore without --reversible");
     world.lastgood(undo).arg("--confirm-database").arg(&shop).fails(1).await?.says("has no :previous")?;
@@ -98,8 +98,10 @@ pub(super) async fn settings(world: &World) -> RowResult {
     let restore = ["pg", "restore", &key, "--confirm-database", &shop, "--reversible"];
     world.lastgood(restore).ok().await?;
     world.psql("postgres", &format!(
-        "ALTER DATABASE {shop} SET work_mem = '7MB'; ALTER ROLE {reader} IN DATABASE {shop} SET statement_timeout = '3s'; \
-         ALTER DATABASE {shop} CONNECTION LIMIT 17; ALTER DATABASE {shop} OWNER TO {owner}; REVOKE ALL ON DATABASE {shop} FROM PUBLIC; \
+        "ALTER DATABASE {shop} SET work_mem = '7MB'; ALTER ROLE {reader} IN DATABASE {shop} SET statement_timeout = \
+         '3s'; \
+         ALTER DATABASE {shop} CONNECTION LIMIT 17; ALTER DATABASE {shop} OWNER TO {owner}; REVOKE ALL ON DATABASE \
+         {shop} FROM PUBLIC; \
          GRANT CONNECT ON DATABASE {shop} TO {reader} WITH GRANT OPTION; COMMENT ON DATABASE {shop} IS 'the shop''s'"
     ))?;
     let settings = |name: &str| -> RowResult<Vec<String>> {
@@ -112,11 +114,15 @@ pub(super) async fn settings(world: &World) -> RowResult {
         ensure_eq!(settings(&shop)?, wanted, "the settings after {step}");
     }
     // Fewer settings than what comes back has of its own.
-    world.psql("postgres", &format!(
-        "ALTER DATABASE {shop} RESET ALL; ALTER ROLE {reader} IN DATABASE {shop} RESET ALL; COMMENT ON DATABASE {shop} IS NULL; \
+    world.psql(
+        "postgres",
+        &format!(
+            "ALTER DATABASE {shop} RESET ALL; ALTER ROLE {reader} IN DATABASE {shop} RESET ALL; COMMENT ON DATABASE \
+         {shop} IS NULL; \
          REVOKE ALL ON DATABASE {shop} FROM {reader} CASCADE; GRANT CONNECT, TEMPORARY ON DATABASE {shop} TO PUBLIC; \
          ALTER DATABASE {shop} CONNECTION LIMIT -1"
-    ))?;
+        ),
+    )?;
     let wanted = settings(&shop)?;
     for step in [":previous", ":previous"] {
         world.lastgood(["pg", "restore", step, "--into", &shop, "--confirm-database", &shop]).ok().await?;
@@ -172,7 +178,7 @@ pub(super) async fn copies(world: &World) -> RowResult {
     world.psql("postgres", &format!("ALTER DATABASE {shop} SET work_mem = '7MB'"))?;
     let test = world.name("shop_test");
     let copy = ["pg", "copy", &shop, &test];
-    world.lastgood(copy).arg("-n").ok().await?.says("nobody can reach it meanwhile")?;
+    world.lastgood(copy).arg("-n").ok().await?.says("until then nobody can connect to it")?;
     ensure_eq!(world.databases()?, vec![shop.clone()], "databases after a dry run");
 
     // Whoever is connected is asked about, and then ended.
@@ -214,7 +220,7 @@ pub(super) async fn copies(world: &World) -> RowResult {
 
 async fn drops(world: &World, shop: &str, test: &str) -> RowResult {
     let drop = |name: &str| ["pg", "drop-local", name].map(str::to_owned);
-    world.lastgood(drop(shop)).fails(15).await?.says("no copy that lastgood made")?;
+    world.lastgood(drop(shop)).fails(15).await?.says("was not made by lastgood")?;
     world.lastgood(drop(shop)).arg("--confirm-database").arg(test).fails(15).await?;
     world.lastgood(drop("postgres")).arg("--confirm-database").arg("postgres").fails(1).await?;
     world.lastgood(drop("nowhere")).fails(1).await?;

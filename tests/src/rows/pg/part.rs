@@ -80,7 +80,7 @@ pub(super) async fn chosen(world: &World) -> RowResult {
 /// Only the rows of one table, and only its bytes are read.
 async fn one_table(world: &World, source: &str) -> RowResult {
     let (copy, plan) = restore(world, source, "one", &["--table=lines"]).await?;
-    plan.says("made without rows")?.says("line_order is left out")?.says("view public.recent stays")?;
+    plan.says("created without rows")?.says("line_order is left out")?.says("view public.recent is kept")?;
     ensure_eq!(copy.rows("lines")?, "500", "rows of the selected table");
     ensure_eq!(copy.rows("orders")?, "0", "rows of a table that is not selected");
     ensure_eq!(world.psql(&copy.name, "SELECT n FROM totals")?, "0", "a materialized view of rows that are not there");
@@ -113,7 +113,7 @@ async fn excluded(world: &World, source: &str) -> RowResult {
 async fn dropped(world: &World, source: &str) -> RowResult {
     let (copy, plan) =
         restore(world, source, "dropped", &["--table=lines", "--table=child", "--excluded=drop"]).await?;
-    plan.says("table public.orders is made without rows: table public.child needs it")?.says("not made")?;
+    plan.says("table public.orders is created without rows: table public.child needs it")?.says("not created")?;
     ensure_eq!(copy.rows("lines")?, "500", "rows of a selected table");
     ensure_eq!(copy.rows("ONLY orders")?, "0", "rows of a parent that is needed and not selected");
     ensure_eq!(copy.rows("child")?, "1", "rows of the child");
@@ -168,7 +168,7 @@ async fn refused(world: &World, source: &str) -> RowResult {
     misspelt.says("`oders`")?;
     let live = world.lastgood(["pg", "restore", source, "--table", "lines"]).run().await?;
     ensure!(live.code() != Some(0), "a live database was replaced by a part of it without a word");
-    live.says("everything else in it would be gone")?;
+    live.says("everything else in it will be gone")?;
     let plan = world.lastgood(["pg", "restore", source, "--table", "lines", "-n"]).ok().await?;
     plan.says("THE WHOLE LIVE DATABASE")?;
     ensure_eq!((world.databases()?, world.psql(source, "SELECT count(*) FROM orders")?), before, "the server");

@@ -29,10 +29,14 @@ const DUMPS: usize = 3;
 pub(super) async fn bank(world: &World) -> RowResult {
     let bank = world.create("bank")?;
     for table in 0..TABLES {
-        world.psql(&bank, &format!(
-            "CREATE TABLE accounts_{table} (id integer PRIMARY KEY, balance bigint NOT NULL, filler text); \
-             INSERT INTO accounts_{table} SELECT g, {BALANCE}, repeat(md5(g::text), 20) FROM generate_series(1, {ACCOUNTS}) g"
-        ))?;
+        world.psql(
+            &bank,
+            &format!(
+                "CREATE TABLE accounts_{table} (id integer PRIMARY KEY, balance bigint NOT NULL, filler text); \
+             INSERT INTO accounts_{table} SELECT g, {BALANCE}, repeat(md5(g::text), 20) FROM generate_series(1, \
+             {ACCOUNTS}) g"
+            ),
+        )?;
     }
     let (stop, moved) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut writers = JoinSet::new();
@@ -140,9 +144,18 @@ async fn rewrite(client: tokio_postgres::Client, stop: Arc<AtomicBool>, turned: 
         let mut statements = format!("BEGIN; UPDATE generation SET n = {generation};");
         for table in 0..20 {
             statements.push_str(&match (generation + table) % 4 {
-                0 => format!("TRUNCATE part_{table}; INSERT INTO part_{table} SELECT {generation} FROM generate_series(1, 500);"),
-                1 => format!("DROP TABLE part_{table}; CREATE TABLE part_{table} AS SELECT {generation} AS n FROM generate_series(1, 500);"),
-                2 => format!("ALTER TABLE part_{table} ALTER n TYPE bigint USING {generation}; ALTER TABLE part_{table} ALTER n TYPE integer;"),
+                0 => format!(
+                    "TRUNCATE part_{table}; INSERT INTO part_{table} SELECT {generation} FROM \
+                              generate_series(1, 500);"
+                ),
+                1 => format!(
+                    "DROP TABLE part_{table}; CREATE TABLE part_{table} AS SELECT {generation} AS n FROM \
+                              generate_series(1, 500);"
+                ),
+                2 => format!(
+                    "ALTER TABLE part_{table} ALTER n TYPE bigint USING {generation}; ALTER TABLE \
+                              part_{table} ALTER n TYPE integer;"
+                ),
                 _ => format!("UPDATE part_{table} SET n = {generation};"),
             });
         }
@@ -185,7 +198,7 @@ async fn amid_rows(world: &World, shop: &str) -> RowResult {
     until(|| Ok(world.psql("postgres", &pg_dump_is_at(shop))? == "0")).await.within("pg_dump did not end")?;
     let client = world.connect(shop).await?;
     let truncate = tokio::spawn(async move { client.batch_execute("TRUNCATE bulk, customers, orders").await });
-    let output = run.finish().await?.expect_code(0)?.never_says("begins again")?;
+    let output = run.finish().await?.expect_code(0)?.never_says("starts again")?;
     truncate.await.map_err(|error| Failure::new(error.to_string()))??;
     ensure_eq!(world.psql(shop, "SELECT count(*) FROM bulk")?, "0", "rows after the TRUNCATE");
     let key = output.json()?["key"].as_str().unwrap_or_default().to_owned();
@@ -208,7 +221,8 @@ async fn alter(client: tokio_postgres::Client) -> RowResult {
 }
 
 fn is_waiting(world: &World, database: &str) -> RowResult<bool> {
-    let sql = "SELECT count(*) > 0 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'orders' AND NOT granted";
+    let sql = "SELECT count(*) > 0 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'orders' \
+               AND NOT granted";
     Ok(world.psql(database, sql)? == "t")
 }
 

@@ -58,8 +58,8 @@ impl Versions<'_> {
     async fn older_refused(&self) -> RowResult {
         let (world, older) = (self.world, self.major - 1);
         let folder = text(&self.bin(older)?);
-        let versions = format!("is of version {older} and the server of version {}", self.major);
-        let install = format!("install the client programs of PostgreSQL {} or newer", self.major);
+        let versions = format!("has version {older}, but the server has version {}", self.major);
+        let install = format!("Install the client programs of PostgreSQL {} or newer", self.major);
         let before = world.place().picture().await?;
         let dump = world.lastgood(["pg", "dump", &self.shop, "--pg-bin", &folder]).fails(TOOL).await?;
         dump.says(&versions)?.says("pg_dump")?.says(&install)?.says("nothing was changed")?;
@@ -105,11 +105,8 @@ impl Versions<'_> {
         let key = key["key"].as_str().unwrap_or_default().to_owned();
         for major in [self.major, 16] {
             let folder = text(&self.bin(major)?);
-            let says = [
-                &*format!("is of version {major} and cannot read"),
-                "`pg_dump` of version 18 wrote",
-                "PostgreSQL 17 or newer",
-            ];
+            let says =
+                [&*format!("has version {major} and cannot read"), "`pg_dump` 18 wrote", "PostgreSQL 17 or newer"];
             self.refused(&key, ("LASTGOOD_PG_BIN", &folder), &says).await.within(&format!("pg_restore {major}"))?;
         }
         // In one folder by mistake: found when dumping, not when restoring.

@@ -84,7 +84,7 @@ fn dump_ended_well(dump: &Output, graceless: bool) -> RowResult<bool> {
     if dump.code() == Some(0) {
         return Ok(true);
     }
-    let says_why = ["prune on", "as by a prune"].iter().any(|why| dump.stderr.contains(why));
+    let says_why = ["prune on", "by a prune"].iter().any(|why| dump.stderr.contains(why));
     let stopped = dump.code() == Some(1) && says_why && !dump.stderr.contains("please report");
     ensure!(graceless && stopped, "{:?} from `{}`:\n{}", dump.code(), dump.line, dump.stderr);
     Ok(false)

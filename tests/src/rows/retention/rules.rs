@@ -86,10 +86,10 @@ pub(super) async fn fewer_than_kept(world: &World) -> RowResult {
     for rule in ["--keep-last", "--keep-daily", "--keep-weekly"] {
         // Both are of one day, of which a daily rule keeps one.
         let output = world.lastgood(["pg", "prune", rule, "10", "--keep-within", "1d", "--yes"]).ok().await?;
-        output.says("nothing to prune")?;
+        output.says("Nothing to prune")?;
     }
     // Without a question, and without an answer to one.
-    world.lastgood(["pg", "prune", &shop, "--keep-last", "10"]).ok().await?.says("nothing to prune")?;
+    world.lastgood(["pg", "prune", &shop, "--keep-last", "10"]).ok().await?.says("Nothing to prune")?;
     ensure_eq!(world.place().picture().await?, before, "the location");
     Ok(())
 }

@@ -87,7 +87,7 @@ async fn latest(world: &World) -> RowResult {
     refused.says("no complete dump")?.says("pg ls")?;
     ensure_eq!(world.databases()?, std::slice::from_ref(&shop), "databases after the refusal");
     let plan = world.lastgood(["pg", "restore", &partial, "--into", &copy, "-n"]).ok().await?;
-    plan.says("NOT COMPLETE")?.says("public.orders")?;
+    plan.says("IS PARTIAL")?.says("public.orders")?;
 
     let full = dumped(world, &shop, &["--config", "nightly"]).await?;
     let newest = lite(world, &shop).await?;
@@ -95,7 +95,7 @@ async fn latest(world: &World) -> RowResult {
         world.lastgood(["pg", "restore", &shop, "--into", &copy, "-n"]).ok().await?,
         world.lastgood(["pg", "restore", &shop, "--into", &copy]).ok().await?,
     ] {
-        output.says(&full)?.says("passed over")?.says(&newest)?;
+        output.says(&full)?.says("skipped 1 newer")?.says(&newest)?;
     }
     ensure_eq!(orders(world, &copy)?, ORDERS, "orders of the copy");
     let listing = world.lastgood(["pg", "ls", &shop, "--json"]).ok().await?.json()?;

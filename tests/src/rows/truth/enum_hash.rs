@@ -109,7 +109,8 @@ async fn one_partition(world: &World) -> RowResult {
     let scene = Scene::set(world).await?;
     let spread =
         "SELECT string_agg(n::text, ' ') FROM (SELECT count(*) AS n FROM moods GROUP BY tableoid ORDER BY 1) t";
-    let routes = "SELECT string_agg(concat_ws(':', tableoid::regclass, m), ' ' ORDER BY m) FROM (SELECT DISTINCT tableoid, m FROM moods) t";
+    let routes = "SELECT string_agg(concat_ws(':', tableoid::regclass, m), ' ' ORDER BY m) FROM (SELECT DISTINCT \
+                  tableoid, m FROM moods) t";
     ensure!(world.psql(&scene.source, routes)? != world.psql(&scene.target, routes)?, "both databases hash alike");
     let spread_before = world.psql(&scene.target, spread)?;
     world.psql(
@@ -119,7 +120,7 @@ async fn one_partition(world: &World) -> RowResult {
     let args = ["--table", "moods_0"];
     let refused = scene.refused(&args, 1).await?.says("`public.moods`")?.says("`public.moods_1`, `public.moods_2`")?;
     let plan = scene.run(&["--table", "moods_0", "-n"]).await?;
-    plan.says("against it")?.says("`public.moods_1`, `public.moods_2`")?;
+    plan.says("problem: ")?.says("`public.moods_1`, `public.moods_2`")?;
     scene
         .refused(&["--table", "moods", "--exclude-table", "moods_2"], 1)
         .await?
@@ -159,7 +160,7 @@ async fn lacking(world: &World) -> RowResult {
     let part = world.name("part");
     let rows = world.psql(&scene.source, "SELECT count(*) FROM moods_0")?;
     let restored = world.lastgood(["pg", "restore", &scene.key, "--into", &part, "--table", "moods_0"]).ok().await?;
-    restored.says("the selected rows of `public.moods` are in it")?;
+    restored.says("the selected rows of `public.moods` were all restored")?;
     ensure_eq!(world.psql(&part, "SELECT count(*) FROM moods")?, rows, "rows of a part");
     Ok(())
 }
@@ -232,19 +233,20 @@ async fn compared(world: &World) -> RowResult {
         CREATE TRIGGER t BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION nothing(); \
         CREATE TRIGGER t BEFORE INSERT ON moods FOR EACH ROW EXECUTE FUNCTION nothing(); \
         CREATE TABLE note (change text); INSERT INTO note VALUES ('SELECT 1'); \
-        CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE (SELECT change FROM public.note); END $$; \
+        CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE (SELECT change FROM \
+        public.note); END $$; \
         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION meddle()";
     world.psql(target, plain)?;
     for (table, change, said) in [
         ("other", "DELETE FROM public.other WHERE id = 7", "`public.other` holds 49 rows, not 50"),
-        ("other", "UPDATE public.other SET note = 'changed' WHERE id = 7", "the 50 rows of `public.other` are others"),
+        ("other", "UPDATE public.other SET note = 'changed' WHERE id = 7", "the 50 rows of `public.other` differ"),
         (
             "other",
             "INSERT INTO public.other VALUES (1000, '') ON CONFLICT DO NOTHING",
             "`public.other` holds 51 rows, not 50",
         ),
         ("moods", "DELETE FROM public.moods WHERE id = 7", "`public.moods` holds 299 rows, not 300"),
-        ("moods", "UPDATE public.moods SET m = 'mood 1' WHERE id = 7", "the 300 rows of `public.moods` are others"),
+        ("moods", "UPDATE public.moods SET m = 'mood 1' WHERE id = 7", "the 300 rows of `public.moods` differ"),
     ] {
         world.psql(target, &format!("UPDATE note SET change = $change${change}$change$"))?;
         scene.refused(&["--table", table], 13).await.within(change)?.says(said)?.says("would differ from the dump")?;
@@ -258,9 +260,11 @@ async fn compared(world: &World) -> RowResult {
 async fn printed(world: &World) -> RowResult {
     let source = world.create("source")?;
     world.psql(&source, MOODS)?;
-    let typed = "CREATE TABLE typed (id integer PRIMARY KEY, price numeric(10, 2), at timestamptz, doc json, span interval, \
+    let typed = "CREATE TABLE typed (id integer PRIMARY KEY, price numeric(10, 2), at timestamptz, doc json, span \
+                 interval, \
           twice integer GENERATED ALWAYS AS (id * 2) STORED, nr integer GENERATED ALWAYS AS IDENTITY, code char(3)); \
-        INSERT INTO typed (id, price, at, doc, span, code) SELECT g, g / 4.0, '2026-01-01 00:00+00'::timestamptz + g * interval '1 day', \
+        INSERT INTO typed (id, price, at, doc, span, code) SELECT g, g / 4.0, '2026-01-01 00:00+00'::timestamptz + g \
+        * interval '1 day', \
           json_build_object('b', g, 'a', g), g * interval '1 hour', 'x' || g % 10 FROM generate_series(1, 400) g; \
         CREATE TABLE nothing (); INSERT INTO nothing DEFAULT VALUES; INSERT INTO nothing DEFAULT VALUES; \
         SELECT lo_from_bytea(4711, convert_to(repeat('large', 200000), 'UTF8'))";
@@ -270,7 +274,8 @@ async fn printed(world: &World) -> RowResult {
     let target = &scene.target;
     world.psql(target, &format!("ALTER DATABASE {target} SET timezone = 'America/New_York'"))?;
     world.psql(target, &format!("ALTER DATABASE {target} SET intervalstyle = 'iso_8601'"))?;
-    let all = "SELECT md5(string_agg(concat_ws(',', id, price::float8, extract(epoch FROM at), doc->>'a', extract(epoch FROM span), twice, nr, trim(code)), ' ' ORDER BY id)) FROM typed; \
+    let all = "SELECT md5(string_agg(concat_ws(',', id, price::float8, extract(epoch FROM at), doc->>'a', \
+               extract(epoch FROM span), twice, nr, trim(code)), ' ' ORDER BY id)) FROM typed; \
         SELECT count(*) FROM nothing; SELECT md5(lo_get(4711))";
     let same = |what: &str| -> RowResult {
         ensure_eq!(world.psql(target, all)?, world.psql(&scene.source, all)?, "{what}");
@@ -278,13 +283,14 @@ async fn printed(world: &World) -> RowResult {
     };
     scene.run(&[]).await?.expect_code(0)?.never_says("prints some")?;
     same("rows put back in another time zone")?;
-    let changed = "ALTER TABLE typed ALTER price TYPE numeric(14, 4), ALTER doc TYPE jsonb, ALTER code TYPE char(5), ADD more text DEFAULT 'd'";
+    let changed = "ALTER TABLE typed ALTER price TYPE numeric(14, 4), ALTER doc TYPE jsonb, ALTER code TYPE char(5), \
+                   ADD more text DEFAULT 'd'";
     world.psql(target, changed)?;
     world.psql(
         target,
         "DELETE FROM typed WHERE id < 100; UPDATE typed SET price = 0; SELECT lo_put(4711, 10, 'other')",
     )?;
-    scene.run(&[]).await?.expect_code(0)?.says("`public.typed` has the dump's rows, and prints some")?;
+    scene.run(&[]).await?.expect_code(0)?.says("`public.typed` has the dump's rows, but prints some")?;
     same("rows put back into columns of other types")?;
     scene.is_filled()
 }

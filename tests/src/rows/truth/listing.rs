@@ -21,13 +21,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// What is wrong with the pages, and what is said of it.
 const FAULTS: [(ListingFault, &str); 7] = [
-    (ListingFault::Cut, "says that there is more and not where"),
+    (ListingFault::Cut, "says that there is more, but not where to continue"),
     (ListingFault::Unsaid, "does not say whether there is more"),
-    (ListingFault::Same, "begins again"),
-    (ListingFault::Round, "begins again"),
-    (ListingFault::Restarts, "begins again"),
+    (ListingFault::Same, "starts again"),
+    (ListingFault::Round, "starts again"),
+    (ListingFault::Restarts, "starts again"),
     (ListingFault::Empty, "were empty"),
-    (ListingFault::Unasked, "for which nobody asked"),
+    (ListingFault::Unasked, "which was not requested"),
 ];
 
 /// The rows.
@@ -106,7 +106,7 @@ async fn untrusted(world: &World) -> RowResult {
     peer(world)?.faults([pages("ListObjectsV2", ENTRIES, ListingFault::Cut)]);
     world.lastgood(["pg", "dump", &shop]).fails(UNTRUSTED).await?.says("cannot be trusted")?;
     peer(world)?.clear_faults();
-    world.lastgood(["pg", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 3 dumps")?;
+    world.lastgood(["pg", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 3 dumps")?;
     ensure_eq!(world.keys(&shop).await?, dumps[3..].to_vec(), "dumps after a prune that saw all of them");
     Ok(())
 }
@@ -125,7 +125,7 @@ async fn untrusted_records(world: &World) -> RowResult {
         &["app", "verify"],
     ];
     refused(world, "ListObjectsV2", &commands, &FAULTS).await?;
-    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 2 backups")?;
+    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 2 backups")?;
 
     for entry in std::fs::read_dir(super::DICT_CHAIN)? {
         let entry = entry?;
@@ -192,7 +192,7 @@ async fn small_pages(world: &World) -> RowResult {
         dumps.push(world.dump(&shop).await?);
         let oldest = dumps.remove(0);
         let count = dumps.len().to_string();
-        world.lastgood(["pg", "prune", "--keep-last", &count, "--yes"]).ok().await?.says("deleted 1 dump")?;
+        world.lastgood(["pg", "prune", "--keep-last", &count, "--yes"]).ok().await?.says("Deleted 1 dump")?;
         world.lastgood(["pg", "prune", "--incomplete", "--grace", "0s"]).ok().await?;
         peer(world)?.clear_faults();
         ensure_eq!(world.keys(&shop).await?, dumps, "dumps without `{oldest}`");

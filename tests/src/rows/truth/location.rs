@@ -144,7 +144,7 @@ async fn made_by_nothing_else(world: &World) -> RowResult {
         at("app backup --source ndjson:records --init").ok().await?;
         at("pg ls").ok().await?.says(".default.dump")?;
         at("app ls").ok().await?.says("good")?;
-        at("init").ok().await?.says("There is a location")?;
+        at("init").ok().await?.says("Found an existing location")?;
     }
     if world.place().peer().is_some() {
         let mistyped = beside(world, "mistyped").url();
@@ -159,7 +159,7 @@ async fn default_folder(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     for command in commands(&shop) {
         let output = world.lastgood(command).env("LASTGOOD_REPO", "").fails(NO_LOCATION).await?;
-        output.says("nothing names a location")?.says("`lastgood init -r ./.lastgood`")?;
+        output.says("no location was given")?.says("`lastgood init -r ./.lastgood`")?;
     }
     ensure!(!world.folder().join(".lastgood").exists(), "a folder was made where the commands ran");
     world.lastgood(["init"]).env("LASTGOOD_REPO", "").ok().await?.says("`./.lastgood`")?;
@@ -188,7 +188,7 @@ async fn mistyped(world: &World) -> RowResult {
             near(output)?.says("profile.toml:2` names it")?;
         }
         let output = world.lastgood(["dict", "ls", named]).fails(NO_LOCATION).await?;
-        output.says(&format!("there is `{meant}`"))?.says("the command line names it")?;
+        output.says(&format!("there is `{meant}`"))?.says("it was given on the command line")?;
     }
     match world.place() {
         Place::Folder(root) => {
@@ -200,7 +200,7 @@ async fn mistyped(world: &World) -> RowResult {
         }
         Place::S3 { .. } => {
             let output = world.lastgood(["pg", "ls", "-r", &named[0]]).fails(NO_LOCATION).await?;
-            output.says("nothing under this prefix")?.says("the bucket `backups` is there")?;
+            output.says("nothing under this prefix")?.says("the bucket `backups` exists")?;
             let output = world.lastgood(["pg", "ls", "-r", "s3://no-such-bucket/prod"]).fails(NO_LOCATION).await?;
             output.says("there is no bucket `no-such-bucket`")?.never_says("nothing under this prefix")?;
             // Around it: the bucket has the location below it.

@@ -82,13 +82,12 @@ async fn doctor(world: &World) -> RowResult {
     };
     world.lastgood(["init"]).ok().await?;
     let said = examine(&shop, "reader").fails(FAILED).await?;
-    said.says("fail  no permission to read `large object 777`, `public.customers`")?
-        .says("may not create databases")?;
+    said.says("fail  no permission to read `large object 777`, `public.customers`")?.says("cannot create databases")?;
     world.psql("postgres", "GRANT pg_read_all_data TO reader")?;
     // Large objects are no part of that role.
     examine(&shop, "reader").fails(FAILED).await?.says("`large object 777`")?;
     world.psql(&shop, "GRANT SELECT ON LARGE OBJECT 777 TO reader")?;
-    examine(&shop, "reader").ok().await?.says("may read all of")?;
+    examine(&shop, "reader").ok().await?.says("can read all of")?;
     world.psql(&shop, "ALTER TABLE orders ENABLE ROW LEVEL SECURITY")?;
     examine(&shop, "reader").fails(FAILED).await?.says("row security would hide rows of `public.orders`")?;
     examine(&shop, "").ok().await?.says("2 tables with rows")?;
@@ -101,7 +100,7 @@ async fn needs(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     world.dump(&shop).await?;
     // Nothing but the confirmation is missing: whoever only looks need not give it, and is told.
-    let needed = format!("the run needs --confirm-database {shop}");
+    let needed = format!("requires --confirm-database {shop}");
     for words in [vec!["pg", "restore", &shop], vec!["pg", "drop-local", &shop]] {
         world.lastgood(words.clone()).arg("-n").ok().await?.says(&needed)?;
         world.lastgood(words.clone()).fails(CONFIRMATION).await?;

@@ -102,7 +102,7 @@ async fn selection(world: &World) -> RowResult {
         ensure!(states(world, &[]).await?.contains(&state(&full, "good")), "the whole went with {rules:?}");
     }
     let restored = world.lastgood(["app", "restore", "--to", "ndjson:out"]).ok().await?;
-    restored.says(&full)?.says("passed over")?.says(&partial)?;
+    restored.says(&full)?.says("skipped 1 newer")?.says(&partial)?;
     ensure_eq!(read(world, "out/users--users.json")?.as_str(), USERS, "the records of the type that is in the whole");
     for command in [&["app", "show"][..], &["app", "verify", "latest"], &["app", "cat", "latest", "users"]] {
         world.lastgood(command.iter().copied()).ok().await.within("the latest")?;
@@ -113,10 +113,10 @@ async fn selection(world: &World) -> RowResult {
     world.lastgood(BACKUP).fails(CONFIRM).await?.says("`users--users` had 3")?;
 
     let by_key = ["app", "restore", partial.as_str(), "--to", "ndjson:part"];
-    world.lastgood(by_key).args(["-n"]).ok().await?.says("NOT COMPLETE")?.says("left out on request: users")?;
+    world.lastgood(by_key).args(["-n"]).ok().await?.says("IS PARTIAL")?.says("left out on request: users")?;
     let refused = world.lastgood(by_key).args(["--type", "users"]).fails(USAGE).await?;
     refused.says(&partial)?.says("has no type `users")?.says("there are orders")?;
-    world.lastgood(by_key).ok().await?.says("NOT COMPLETE")?;
+    world.lastgood(by_key).ok().await?.says("IS PARTIAL")?;
     ensure_eq!(read(world, "part/orders--orders.json")?.as_str(), ORDERS, "the records of the type that is there");
     Ok(())
 }
@@ -132,7 +132,7 @@ async fn all_named(world: &World) -> RowResult {
     // A type that came since is left out of what was everything before.
     records(world, "records", &[("items.json", ORDERS)])?;
     let fewer = world.lastgood(BACKUP).args(["--type", "users", "--type", "orders"]).ok().await?;
-    fewer.says("partial, so never the last good one")?;
+    fewer.says("partial: never counts as the last good one")?;
     // A program cannot tell what else there is: what is named is everything.
     std::fs::write(world.folder().join("export.sh"), "cat records/$1.json")?;
     let program = ["app", "backup", "--name", "exec", "--source", "exec:sh export.sh {type}", "--type"];
@@ -172,7 +172,7 @@ async fn machines(world: &World) -> RowResult {
     asked.says("2 sources")?.says("web1:")?.says("web2:")?.says("--source")?;
     let plan = on("web3", &latest).args(["--source", "web1"]).ok().await?.json()?;
     ensure_eq!((&plan["key"], &plan["same_source"]), (&json!(first), &json!(false)), "the one that is named");
-    on("web3", &["app", "restore", &first, "--to", "ndjson:records", "-n"]).ok().await?.says("of another source")?;
+    on("web3", &["app", "restore", &first, "--to", "ndjson:records", "-n"]).ok().await?.says("from another source")?;
     for command in [&["app", "show"][..], &["app", "verify", "latest"], &["app", "cat", "latest", "users"]] {
         world.lastgood(command.iter().copied()).fails(USAGE).await?.says("2 sources")?;
         world.lastgood(command.iter().copied()).args(["--source", "web2"]).ok().await?;
@@ -185,12 +185,12 @@ async fn machines(world: &World) -> RowResult {
     // A young backup of another machine is nobody's reason to skip.
     let third = on("web3", &backup).args(["--min-age", "1h"]).ok().await?.json()?;
     ensure_eq!(third["result"], "written", "a first backup while others' are young");
-    on("web2", &backup).args(["--min-age", "1h"]).ok().await?.says("skipped")?;
+    on("web2", &backup).args(["--min-age", "1h"]).ok().await?.says("Skipped")?;
 
     // Retention keeps the last good one of each, and touches only those that are named.
     let newer = key(&on("web2", &backup).ok().await?)?;
-    world.lastgood(["app", "prune", "--source", "web1", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 0")?;
-    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 1 backup")?;
+    world.lastgood(["app", "prune", "--source", "web1", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 0")?;
+    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 1 backup")?;
     let left: Vec<String> = states(world, &[]).await?.into_iter().map(|(key, _)| key).collect();
     ensure!(left.len() == 3 && left.contains(&first) && left.contains(&newer), "left are {left:?}");
     files(world).await
@@ -245,7 +245,7 @@ async fn databases(world: &World) -> RowResult {
     ensure_eq!(world.lastgood(latest).ok().await?.json()?["key"], first.as_str(), "the latest on the first server");
     ensure_eq!(on_other(&latest).ok().await?.json()?["key"], second.as_str(), "and on the second");
     world.lastgood(["app", "restore", "--to", "ndjson:out"]).fails(USAGE).await?.says("2 sources")?;
-    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 0 backups")?;
+    world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 0 backups")?;
 
     // Tenants, each with a schema of its own, see tables of one name in one database.
     let tenants = world.create("tenants")?;
@@ -320,7 +320,7 @@ async fn nothing(world: &World) -> RowResult {
     let schemaless = format!("postgres:{schemaless}");
     let before = objects(world).await?;
     let consent = [
-        ("ndjson:blank", "no type has a record"),
+        ("ndjson:blank", "no type has any records"),
         ("ndjson:notes", "no file of records"),
         ("ndjson:none", "no file of records"),
         ("sqlite:empty.db", "no table with the columns"),
@@ -353,7 +353,7 @@ async fn nothing(world: &World) -> RowResult {
         ensure_eq!(world.place().unfinished().await?, 0, "uploads after refusals");
     }
     let program = ["app", "backup", "--name", "new", "--source", "exec:true {type}", "--type", "t"];
-    world.lastgood(program).fails(CONFIRM).await?.says("no type has a record")?;
+    world.lastgood(program).fails(CONFIRM).await?.says("no type has any records")?;
     for (number, (source, _)) in consent.iter().enumerate() {
         let name = format!("allowed{number}");
         let command = ["app", "backup", "--allow-empty", "--name", &name, "--source", source];
@@ -371,7 +371,7 @@ async fn fall(world: &World) -> RowResult {
     let full = made(world, &[]).await?;
     fill(9_000)?;
     let quiet = world.lastgood(BACKUP).ok().await?;
-    ensure!(!quiet.stderr.contains("less than"), "a small fall is told: {}", quiet.stderr);
+    ensure!(!quiet.stderr.contains("smaller than"), "a small fall is told: {}", quiet.stderr);
     fill(100)?;
     let before = objects(world).await?;
     let refused = world.lastgood(BACKUP).args(["--max-shrink", "50"]).fails(CONFIRM).await?;
@@ -380,9 +380,9 @@ async fn fall(world: &World) -> RowResult {
     ensure_eq!(world.place().unfinished().await?, 0, "uploads after the refusal");
     // A selection holds less for a reason, and is not compared with.
     let partial = world.lastgood(BACKUP).args(["--type", "more", "--max-shrink", "0"]).ok().await?;
-    ensure!(!partial.stderr.contains("less than"), "a selection's fall is told: {}", partial.stderr);
+    ensure!(!partial.stderr.contains("smaller than"), "a selection's fall is told: {}", partial.stderr);
     let report = world.lastgood(BACKUP).args(["--json"]).ok().await?;
-    report.clone().says("99 % less than")?.says("103 records after 9003")?;
+    report.clone().says("99 % smaller than")?.says("103 records instead of 9,003")?;
     let fall = &report.json()?["fall"];
     ensure_eq!((&fall["before"]["rows"], &fall["now"]["rows"]), (&json!(9_003), &json!(103)), "records before and now");
     ensure!(states(world, &[]).await?.contains(&state(&full, "good")), "the first backup is gone");

@@ -128,7 +128,7 @@ async fn never_help_by_mistake(world: &World) -> RowResult {
     }
     with(&["pg", "recover"]).ok().await?;
     with(&["pg", "hooks", "test", "--pre-swap-hook", "psql -c 'SELECT 1'"]).ok().await?;
-    with(&["doctor", &shop]).ok().await?.says(&format!("{host}:{port} is PostgreSQL"))?;
+    with(&["doctor", &shop]).ok().await?.says(&format!(" on {host}:{port} as `"))?;
     let location = world.place().picture().await?;
     for words in
         [vec!["pg", "dump", "-h"], vec!["pg", "dump", &shop, "-h"], vec!["pg", "restore", "-h"], vec!["doctor", "-h"]]
@@ -137,9 +137,9 @@ async fn never_help_by_mistake(world: &World) -> RowResult {
     }
     let conninfo = format!("host={host} dbname={shop}");
     for (words, said) in [
-        (vec!["app", "backup", "-h", host, "--source", "postgres:shop"], "`-h` prints help here"),
-        (vec!["pg", "prune", "-hdb1"], "`-h` prints help here"),
-        (vec!["pg", "dump", "-h", "other.invalid", &conninfo], "one `host`, and the connection string another"),
+        (vec!["app", "backup", "-h", host, "--source", "postgres:shop"], "here `-h` prints help"),
+        (vec!["pg", "prune", "-hdb1"], "here `-h` prints help"),
+        (vec!["pg", "dump", "-h", "other.invalid", &conninfo], "give different values for `host`"),
         (vec!["pg", "dump", "-d", &shop, &shop], "behind `-d`"),
         (vec!["pg", "dump", "-W", &shop], "~/.pgpass"),
         (vec!["pg", "ls", "-h", host], "--local"),

@@ -3,7 +3,7 @@
 use backup_testkit::postgres::{Cluster, ClusterOptions};
 use serde_json::{Value, json};
 
-use crate::harness::{Area, Lastgood, Locations, Row, RowResult, World};
+use crate::harness::{Area, Lastgood, Locations, Row, RowResult, Standby, World};
 use crate::rows::core::craft;
 use crate::{ensure, ensure_eq};
 
@@ -14,6 +14,13 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new("W2-server", "an empty database of one name on a second server", Area::Truth, Both, |world| {
             Box::pin(second_server(world))
         }),
+        Row::new(
+            "W2-clone",
+            "a server copied byte for byte has the identity of its original",
+            Area::Truth,
+            Both,
+            |world| Box::pin(cloned_server(world)),
+        ),
         Row::new("W2-older", "dumps that do not say where they come from", Area::Truth, Both, |world| {
             Box::pin(older(world))
         }),
@@ -46,7 +53,7 @@ async fn second_server(world: &World) -> RowResult {
     ensure_eq!(named["key"], second.as_str(), "the one that is named");
     ensure_eq!(named["same_cluster"], false, "whether the dump is of the server restored on");
     let words = ["pg", "restore", first.as_str(), "--into", copy.as_str(), "-n"];
-    on(world.lastgood(words), &third).ok().await?.says("of another cluster")?;
+    on(world.lastgood(words), &third).ok().await?.says("from another cluster")?;
     world.lastgood(["pg", "show", &shop]).fails(2).await?.says("2 clusters")?;
 
     let listing = world.lastgood(["pg", "ls", &shop, "--cluster", &id, "--json"]).ok().await?.json()?;
@@ -61,6 +68,28 @@ async fn second_server(world: &World) -> RowResult {
     world.lastgood(["pg", "prune", &shop, "--cluster", &id, "--keep-last", "1", "--yes"]).ok().await?.says(&second)?;
     world.lastgood(["pg", "restore", &shop, "--into", &copy]).ok().await?.says(&first)?;
     ensure_eq!(world.checksum(&copy)?, world.checksum(&shop)?, "the copy");
+    Ok(())
+}
+
+/// `pg_basebackup` copies the system identifier, too. A standby's dumps are dumps of its primary; what the copy became when it
+/// was promoted nobody can tell from its identifier, so that the host is told.
+async fn cloned_server(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    let clone = Standby::start(world)?;
+    let words = ["pg", "dump", shop.as_str()];
+    let told = "the complete dump before was taken from";
+    for dump in [world.lastgood(words), clone.lastgood(world, &words)] {
+        let said = dump.ok().await?.transcript();
+        ensure!(!said.contains(told), "{said}");
+    }
+    clone.connect(world, "postgres").await?.batch_execute("SELECT pg_promote()").await?;
+    world.lastgood(words).ok().await?;
+    let dumped = clone.lastgood(world, &words).ok().await?;
+    dumped.says(told)?.says("to a location of its own")?;
+    // The plan names the host whose rows would come back.
+    let host = world.lastgood(["pg", "show", &shop, "--json"]).ok().await?.json()?["cluster"]["host"].clone();
+    let host = host.as_str().unwrap_or_default().to_owned();
+    world.lastgood(["pg", "restore", &shop, "-n"]).ok().await?.says(&format!("from   {host}"))?;
     Ok(())
 }
 

@@ -125,7 +125,7 @@ fn reason(world: &World) -> RowResult<Option<String>> {
     Ok(match MENDED.iter().find(|(mended, _)| *mended == major) {
         Some((_, mended)) if minor >= *mended => None,
         Some((_, mended)) => Some(format!("PostgreSQL {major}.{minor} is older than {major}.{mended}")),
-        None => Some(format!("PostgreSQL {major}.{minor}, of which no mended release is known")),
+        None => Some(format!("PostgreSQL {major}.{minor}, of which no fixed release is known")),
     })
 }
 

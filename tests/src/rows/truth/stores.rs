@@ -120,7 +120,7 @@ async fn kept_apart(world: &World) -> RowResult {
     }
     // Each store's last one stays, whoever wrote later.
     let prune = ["dict", "prune", "--keep-last", "1", "--yes"];
-    world.lastgood(prune).ok().await?.says("deleted 0 backups")?;
+    world.lastgood(prune).ok().await?.says("Deleted 0 backups")?;
     ensure_eq!(world.place().picture().await?, before, "the location");
 
     let command = ["dict", "watch", "--source", "web1", "--exec", "touch", "--every", "50ms", "--count", "1"];
@@ -136,10 +136,10 @@ async fn kept_apart(world: &World) -> RowResult {
     ensure!(!world.folder().join(&other).exists(), "the program was given another store's `{other}`");
 
     ensure!(restored(world, &["--source", "web1"]).await? == events, "compaction changed the state");
-    world.lastgood(prune).args(["--source", "web2"]).ok().await?.says("deleted 2 backups")?;
+    world.lastgood(prune).args(["--source", "web2"]).ok().await?.says("Deleted 2 backups")?;
     let left = files(world, &[]).await?;
     ensure!(EVENTS.iter().all(|file| left.iter().any(|kept| kept == file)), "another store's are gone: {left:?}");
-    world.lastgood(prune).ok().await?.says("deleted 3 backups")?;
+    world.lastgood(prune).ok().await?.says("Deleted 3 backups")?;
     ensure_eq!(files(world, &[]).await?, [other, own], "the last of each");
     ensure!(restored(world, &["--source", "web1"]).await? == events, "the state after all");
     Ok(())
@@ -153,7 +153,7 @@ async fn older(world: &World) -> RowResult {
     let events = restored(world, &["--up-to", EVENTS[2]]).await?;
     ensure!(restored(world, &[]).await? == events, "what does not say stands before what does");
     ensure!(restored(world, &["--source", "unknown"]).await? == all, "what does not say cannot be had");
-    world.lastgood(["dict", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 0 backups")?;
+    world.lastgood(["dict", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 0 backups")?;
     ensure_eq!(files(world, &["--source", "unknown"]).await?, SESSIONS, "those that do not say, after the prune");
     Ok(())
 }

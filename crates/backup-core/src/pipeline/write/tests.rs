@@ -116,5 +116,8 @@ async fn an_upload_that_somebody_gave_up_is_not_told_of_as_a_lost_object() {
         store.abort_unfinished(&upload).await.unwrap();
     }
     let error = writer.finish().await.unwrap_err();
-    assert!(matches!(&error, StoreError::Other { source, .. } if source.to_string().contains("given up")), "{error:?}");
+    assert!(
+        matches!(&error, StoreError::Other { source, .. } if source.to_string().contains("was aborted")),
+        "{error:?}"
+    );
 }

@@ -105,7 +105,7 @@ fn a_delta_without_its_full_is_no_good_backup() {
     candidates[2].needs = vec!["lost".to_owned()];
     let plan = decide(&candidates, &last(1), noon());
     assert_eq!(reasons(&plan, "b2"), ["last good", "last 1"]);
-    assert_eq!(reasons(&plan, "b3"), ["not good, and no newer good backup"]);
+    assert_eq!(reasons(&plan, "b3"), ["not good, but there is no newer good backup"]);
     assert!(plan.warnings[0].contains("`b3` needs `lost`"));
 }
 
@@ -117,7 +117,7 @@ fn sets_stay_or_go_whole_across_groups() {
     sibling.set = Some("i-1".to_owned());
     candidates.push(sibling);
     let plan = decide(&candidates, &last(1), noon());
-    assert_eq!(reasons(&plan, "b1"), ["of one set (i-1) with sibling"]);
+    assert_eq!(reasons(&plan, "b1"), ["in one set (i-1) with sibling"]);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn c13_a_clock_that_was_ahead_loses_neither_backup() {
     let soon = decide(&candidates, &last(1), at("2026-11-21T12:30:00Z"));
     assert_eq!(reasons(&soon, "ahead"), ["dated in the future"]);
     assert_eq!(reasons(&soon, "corrected"), ["last good", "last 1"]);
-    assert!(soon.warnings[0].contains("check the clocks"));
+    assert!(soon.warnings[0].contains("Check the clocks"));
 
     let later = decide(&candidates, &last(1), at("2026-11-22T12:00:00Z"));
     assert_eq!(reasons(&later, "ahead"), ["newest by time"]);

@@ -1,4 +1,4 @@
-//! Which operation is harmed: the n-th, those of a key, or by dice of a fixed seed.
+//! Which operation is harmed: the nth, those of a key, or at random with a fixed seed.
 
 use std::sync::{Mutex, PoisonError};
 

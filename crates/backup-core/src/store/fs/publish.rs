@@ -75,8 +75,8 @@ impl Finished<'_> {
             Err(Errno::EXIST) => return Err(self.taken()),
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => {
                 return Err(StoreError::Unsuitable {
-                    what: "its file system can neither rename without replacing nor link".to_owned(),
-                    help: "name a folder on another file system with `-r`".to_owned(),
+                    what: "its file system supports neither renaming without replacing nor hard links".to_owned(),
+                    help: "choose a folder on another file system with `-r`".to_owned(),
                 });
             }
             Err(errno) => return Err(self.failed(errno)),

@@ -1,4 +1,4 @@
-//! Files being written: named so that they are recognised as such, removed unless published.
+//! Temporary files: recognisable by name, removed unless published.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! A body that goes on where it broke off.
+//! A body that resumes where it broke off.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! The attempts of one operation of a store, and at most one warning about them.
+//! The attempts of one operation of a store, and who hears of them.
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,53 +8,61 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
-use crate::progress::SharedProgress;
+use crate::progress::{Event, SharedProgress};
 use crate::retry::{Attempts, FailedAttempt, RetryPolicy};
 use crate::store::StoreResult;
 
-/// After a warning the next one waits this long, so that a store that is slow for a thousand parts is told of once.
-const WARNING_PERIOD: Duration = Duration::from_secs(30);
+/// After a word about a kind of request the next one about it waits this long, so that a store that is slow for a thousand
+/// parts is told of once.
+const QUIET_PERIOD: Duration = Duration::from_secs(30);
 
-/// Tells of trouble, rarely.
+/// Tells of what is tried again, rarely.
 #[derive(Debug, Default)]
-pub(super) struct Warner {
+pub(super) struct Teller {
     progress: Option<SharedProgress>,
-    last: Mutex<Option<Instant>>,
+    /// When each kind of request was last told of. There are as many kinds as a store has operations.
+    last: Mutex<HashMap<String, Instant>>,
 }
 
-impl Warner {
+impl Teller {
     pub(super) fn new(progress: SharedProgress) -> Self {
         Self { progress: Some(progress), last: Mutex::default() }
     }
 
-    /// Warns of the first failure of an operation.
-    pub(super) fn hear(&self, attempt: &FailedAttempt<'_, StoreError>) {
-        if attempt.failed == 1 {
-            self.warn(attempt.error);
-        }
-    }
-
-    fn warn(&self, error: &StoreError) {
+    pub(super) fn tell(&self, failed: &FailedAttempt<'_, StoreError>) {
+        let FailedAttempt { error, failed, attempts_max, .. } = *failed;
+        let attempt = failed + 1;
         #[cfg(feature = "s3")]
-        tracing::debug!(%error, "trying again");
+        tracing::debug!(%error, attempt, "trying again");
         let Some(progress) = &self.progress else { return };
+        let Some((request, key, why)) = told(error) else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last.elapsed() >= WARNING_PERIOD) {
-            *last = Some(Instant::now());
-            progress.warn(format!("{error}; trying again"));
+        if last.get(request).is_none_or(|last| last.elapsed() >= QUIET_PERIOD) {
+            last.insert(request.to_owned(), Instant::now());
+            drop(last);
+            let (request, key) = (request.to_owned(), key.to_owned());
+            progress.event(Event::Retry { request, key, why, attempt, attempts_max });
         }
     }
+}
+
+/// Kind of request, its key, and why it failed. Only what may pass is tried again, and only that has all three.
+fn told(error: &StoreError) -> Option<(&str, &str, String)> {
+    let (StoreError::Busy { action, key, source } | StoreError::Unreachable { action, key, source }) = error else {
+        return None;
+    };
+    Some((action, key, source.to_string()))
 }
 
 /// The attempts of one operation.
 pub(super) struct Tries {
     attempts: Attempts,
-    warner: Arc<Warner>,
+    teller: Arc<Teller>,
 }
 
 impl Tries {
-    pub(super) fn new(policy: RetryPolicy, warner: Arc<Warner>) -> Self {
-        Self { attempts: Attempts::new(policy), warner }
+    pub(super) fn new(policy: RetryPolicy, teller: Arc<Teller>) -> Self {
+        Self { attempts: Attempts::new(policy), teller }
     }
 
     /// Waits before the next attempt, or gives `error` back if there is to be none.
@@ -61,7 +70,7 @@ impl Tries {
         if error.is_permanent() {
             return Err(error);
         }
-        self.attempts.pause(error, pending(), |attempt| self.warner.hear(attempt)).await
+        self.attempts.pause(error, pending(), |failed| self.teller.tell(failed)).await
     }
 
     /// Something arrived: what fails from here on is a new trouble.

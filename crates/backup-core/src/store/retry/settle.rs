@@ -1,4 +1,4 @@
-//! After a lost answer: is the object that is there the one that was sent?
+//! After a lost response: is the stored object the one that was sent?
 
 use futures_util::TryStreamExt;
 

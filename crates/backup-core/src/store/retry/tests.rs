@@ -99,27 +99,49 @@ async fn c6_a_body_that_breaks_off_goes_on_where_it_broke() {
 }
 
 #[derive(Debug, Default)]
-struct Warnings(Mutex<Vec<String>>);
+struct Retries(Mutex<Vec<String>>);
 
-impl Progress for Warnings {
+impl Progress for Retries {
     fn event(&self, event: Event) {
-        if let Event::Warning { message } = event {
-            self.0.lock().unwrap().push(message);
+        if let Event::Retry { request, key, why, attempt, attempts_max } = event {
+            self.0.lock().unwrap().push(format!("{request} {key}: {why} ({attempt} of {attempts_max})"));
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn c9_five_times_busy_is_a_success_with_one_warning_and_bounded_delay() {
-    let warnings = Arc::new(Warnings::default());
+async fn c9_five_times_busy_is_a_success_told_once_with_bounded_delay() {
+    let retries = Arc::new(Retries::default());
     let faults = Faults::new(MemoryStore::new(), vec![Rule::new(Harm::Busy).times(5)]);
-    let store = Retry::new(faults, RetryPolicy::default()).with_progress(warnings.clone());
+    let store = Retry::new(faults, RetryPolicy::default()).with_progress(retries.clone());
     let begin = tokio::time::Instant::now();
     create(&store, b"mine").await.unwrap();
     assert!(begin.elapsed() <= DELAY_BUDGET && begin.elapsed() >= DELAY_FIRST, "{:?}", begin.elapsed());
-    let warnings = warnings.0.lock().unwrap();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("pg/shop/x"), "{warnings:?}");
+    assert_eq!(*retries.0.lock().unwrap(), ["put pg/shop/x: 503 SlowDown, as scripted (2 of 8)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_kind_of_request_is_told_of_once_and_again_when_it_goes_on() {
+    let retries = Arc::new(Retries::default());
+    let rules = vec![Rule::new(Harm::Busy).on(Verb::Put).times(6), Rule::new(Harm::Unreachable).on(Verb::Head).at(1)];
+    let store = Retry::new(Faults::new(MemoryStore::new(), rules), RetryPolicy::default());
+    let store = store.with_progress(retries.clone());
+    create(&store, b"mine").await.unwrap();
+    store.head(&key()).await.unwrap();
+    assert!(create(&store, b"mine").await.is_err(), "it is there already");
+    let told = std::mem::take(&mut *retries.0.lock().unwrap());
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].starts_with("head pg/shop/x: connection reset"), "{told:?}");
+
+    // A store that stays away is heard of again and again, until it is given up.
+    let store = Retry::new(
+        Faults::new(MemoryStore::new(), vec![Harm::Unreachable.into()]),
+        RetryPolicy { attempts_max: 100, ..RetryPolicy::default() },
+    );
+    let store = store.with_progress(retries.clone());
+    assert!(store.head(&key()).await.is_err());
+    let told = retries.0.lock().unwrap();
+    assert!((2..=3).contains(&told.len()), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! An upload in parts whose every step is tried again.
+//! A multipart upload with a retry of each step.
 
 use async_trait::async_trait;
 use bytes::Bytes;

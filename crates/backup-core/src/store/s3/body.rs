@@ -1,4 +1,4 @@
-//! A body that is as long as it was asked to be, or ends in an error.
+//! A body of exactly the requested length, or an error.
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
@@ -8,13 +8,14 @@ use futures_util::stream;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{ByteStream, StoreResult};
+use crate::units::exact_bytes;
 
 /// The body of `found`, of which `wanted` bytes were asked for, or all.
 pub(super) fn checked(key: &Key, wanted: Option<u64>, found: GetObjectOutput) -> StoreResult<ByteStream> {
     let announced = found.content_length().and_then(|bytes| u64::try_from(bytes).ok());
     let expected = match (wanted, announced) {
         (Some(wanted), Some(announced)) if wanted != announced => {
-            let what = format!("{wanted} bytes were asked for and {announced} are announced");
+            let what = format!("{} were requested, but {} were announced", exact_bytes(wanted), exact_bytes(announced));
             return Err(StoreError::Damaged { key: key.to_string(), what });
         }
         (wanted, announced) => wanted.or(announced),
@@ -46,7 +47,7 @@ async fn next(key: Key, expected: Option<u64>, state: State) -> Option<(StoreRes
         Some(Err(error)) => broken(error.into()),
         None => match expected {
             Some(expected) if seen < expected => {
-                broken(format!("the body ended after {seen} of {expected} bytes").into())
+                broken(format!("the body ended after {seen} of {}", exact_bytes(expected)).into())
             }
             _ => None,
         },

@@ -84,7 +84,7 @@ impl Place {
             (_, "NoSuchBucket") => StoreError::NoLocation {
                 location: self.to_string(),
                 missing: format!("bucket `{}`", self.bucket),
-                help: format!("create the bucket `{}`, or name another location with `-r`", self.bucket),
+                help: format!("create the bucket `{}`, or choose another location with `-r`", self.bucket),
             },
             (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
             | (301, _) => self.elsewhere(region),
@@ -93,7 +93,7 @@ impl Place {
                 _ => StoreError::Precondition { key },
             },
             (_, "InvalidRange") | (416, _) => {
-                StoreError::Damaged { key, what: "it ends before the bytes that were asked for".to_owned() }
+                StoreError::Damaged { key, what: "it ends before the requested bytes".to_owned() }
             }
             (_, "EntityTooSmall" | "EntityTooLarge" | "InvalidStorageClass" | "InvalidPart" | "InvalidPartOrder") => {
                 StoreError::Invalid { what: format!("`{key}` cannot be written: {answer}") }

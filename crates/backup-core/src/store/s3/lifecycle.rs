@@ -1,4 +1,4 @@
-//! Reads and sets the rules by which a bucket deletes and freezes objects; rules of others stay.
+//! Reads and sets the lifecycle rules of a bucket; other rules stay.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::{
@@ -80,7 +80,7 @@ fn wire(rule: &LifecycleRule, prefix: &str) -> StoreResult<WireRule> {
     let folder = format!("{prefix}{}", rule.folder);
     let invalid = |what: String| StoreError::Invalid { what };
     let id = rule.id(prefix).ok_or_else(|| invalid(format!("`{folder}` is too long for a lifecycle rule")))?;
-    let days = |days: u32| i32::try_from(days).map_err(|_| invalid(format!("{days} days are too many")));
+    let days = |days: u32| i32::try_from(days).map_err(|_| invalid(format!("{days} days is too long")));
     let built = WireRule::builder().id(id).status(ExpirationStatus::Enabled);
     let whole = LifecycleRuleFilter::builder().prefix(&folder).build();
     let built = match rule.action {
@@ -88,7 +88,8 @@ fn wire(rule: &LifecycleRule, prefix: &str) -> StoreResult<WireRule> {
             built.filter(whole).expiration(LifecycleExpiration::builder().days(days(after_days)?).build())
         }
         LifecycleAction::Freeze { after_days, class, over_bytes } => {
-            let bytes = i64::try_from(over_bytes).map_err(|_| invalid(format!("{over_bytes} bytes are too many")))?;
+            let bytes = i64::try_from(over_bytes)
+                .map_err(|_| invalid(format!("a minimum size of {over_bytes} bytes is too large")))?;
             let and = LifecycleRuleAndOperator::builder().prefix(&folder).object_size_greater_than(bytes).build();
             let class = match class {
                 ColdClass::Glacier => TransitionStorageClass::Glacier,

@@ -33,8 +33,7 @@ pub(super) fn moment(time: &DateTime) -> Option<Timestamp> {
 fn untrusted(bucket: &Bucket, prefix: &str, why: &str) -> StoreError {
     StoreError::Unsuitable {
         what: format!("the listing of `{}` cannot be trusted: {why}", bucket.place.full(prefix)),
-        help: "what such a server holds cannot be known: name another one, or update it; nothing was deleted"
-            .to_owned(),
+        help: "nothing was deleted. Update the server or use another one: its contents cannot be known".to_owned(),
     }
 }
 
@@ -84,7 +83,7 @@ fn after_page(
     let mut names = objects.chain(reply.common_prefixes().iter().filter_map(|folder| folder.prefix()));
     let first = names.clone().next();
     if let Some(stray) = names.find(|name| !name.starts_with(&full)) {
-        return Err(untrusted(bucket, prefix, &format!("it shows `{stray}`, for which nobody asked")));
+        return Err(untrusted(bucket, prefix, &format!("it shows `{stray}`, which was not requested")));
     }
     let next = reply.next_continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
     match pages.after(Reply { truncated: reply.is_truncated(), next, first }) {

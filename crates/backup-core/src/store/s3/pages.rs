@@ -54,7 +54,7 @@ impl<T: Clone + PartialEq> Pages<T> {
         }
         match (reply.truncated, reply.next) {
             (Some(false), _) => Ok(None),
-            (Some(true), None) => Err("it says that there is more and not where".to_owned()),
+            (Some(true), None) => Err("it says that there is more, but not where to continue".to_owned()),
             (None, None) => Err("it does not say whether there is more".to_owned()),
             (Some(true) | None, Some(_)) if self.count >= PAGES_MAX => {
                 Err(format!("it has not ended after {} pages", self.count))
@@ -67,7 +67,7 @@ impl<T: Clone + PartialEq> Pages<T> {
     }
 
     fn went_round(&self) -> String {
-        format!("it begins again at its page {}, and so would never end", self.count)
+        format!("it starts again at its page {}, so it would never end", self.count)
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     fn a_listing_that_does_not_say_how_it_goes_on_is_refused() {
         let (pages, why) =
             walk(|page| if page < 3 { (Some(true), text(page), text(page)) } else { (Some(true), None, text(page)) });
-        assert_eq!((pages, why.as_deref()), (4, Some("it says that there is more and not where")));
+        assert_eq!((pages, why.as_deref()), (4, Some("it says that there is more, but not where to continue")));
         assert_eq!(walk(|_| (None, None, text(0))).1.as_deref(), Some("it does not say whether there is more"));
     }
 
@@ -144,7 +144,7 @@ mod tests {
                 true => (Some(true), text(place(page)), None),
                 false => (Some(true), text(page), text(place(page))),
             });
-            prop_assert!(why.unwrap().contains("begins again"));
+            prop_assert!(why.unwrap().contains("starts again"));
             prop_assert!(pages <= 3 * (lead + round) + 3, "{pages} pages");
         }
     }

@@ -52,8 +52,8 @@ impl S3Upload {
         let operation = Operation::new("s3:PutObject", key.as_str());
         let begun = request.send().await.map_err(|error| place.error(&operation, error))?;
         let id = begun.upload_id().filter(|id| !id.is_empty()).ok_or_else(|| StoreError::Unsuitable {
-            what: "it began an upload without naming it".to_owned(),
-            help: "name another location with `-r`".to_owned(),
+            what: "it started an upload without giving its ID".to_owned(),
+            help: "choose another location with `-r`".to_owned(),
         })?;
         Ok(Self {
             id: id.to_owned(),

@@ -1,4 +1,4 @@
-//! Tokens of listings with something wrong with them: what a token asks for, and what the page says in return.
+//! Tokens of faulty listings: what a token asks for, and what the page returns.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

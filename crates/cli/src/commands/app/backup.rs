@@ -6,11 +6,12 @@ use object_backup::{BackupOptions, BackupPlan, BackupReport, Types, backup, plan
 use crate::args::app::Backup;
 use crate::args::retention::duration;
 use crate::commands::app::ends::source;
-use crate::commands::app::{surroundings, wanted};
+use crate::commands::app::wanted;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::app::{backup_plan, written};
+use crate::render::published::Published;
 use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
@@ -23,12 +24,12 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
         let words = |plan: &BackupPlan| format!("{}\nNothing was changed (dry run)", backup_plan(plan));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's, which reads all records.
-        let failed = Box::pin(object_backup::backup::rehearse(&*store, from, &options, &surroundings(context))).await?;
+        let failed = Box::pin(object_backup::backup::rehearse(&*store, from, &options, &context.run)).await?;
         return whole(failed.len());
     }
     let store = context.open_to_write(arguments.init).await?;
     // Not dropped at a signal: it gives its upload up by itself.
-    let report = Box::pin(backup(store, from, &options, &surroundings(context))).await?;
+    let report = Box::pin(backup(store, from, &options, &context.run)).await?;
     if let BackupReport::Written(done) = &report {
         if let Some(warning) = &done.warning {
             context.printer.warn(warning);
@@ -37,8 +38,9 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
             context.printer.warn(&format!("`{}` was left out: {}", failed.key, failed.what));
         }
     }
-    context.printer.result(&report, written)?;
-    match &report {
+    let published = Published { location: context.location()?.to_string(), report };
+    context.printer.result(&published, written)?;
+    match &published.report {
         BackupReport::Written(done) if done.outcome == Outcome::Partial => whole(done.failed.len()),
         _ => Ok(Exit::Ok),
     }
@@ -51,7 +53,7 @@ fn whole(failed: usize) -> CliResult<Exit> {
     }
     Err(CliError::Partial {
         what: format!("{} could not be read", counted(failed as u64, "type", "types")),
-        help: "such a backup is partial: it can be restored and does not count as the last good one".to_owned(),
+        help: "the backup is partial: it can be restored, but does not count as the last good one".to_owned(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use object_backup::{ObjectError, ObjectResult, Wanted, restore};
 
 use crate::args::app::Cat;
-use crate::commands::app::{found, sought, surroundings};
+use crate::commands::app::{found, sought};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -28,8 +28,7 @@ pub(super) async fn run(arguments: &Cat, context: &Context) -> CliResult<Exit> {
             if gathered.len() >= PRINT_BYTES { print(&printer, &mut gathered) } else { Ok(()) }
         }
     };
-    let run = surroundings(context);
-    Box::pin(restore::cat(&store, &entry, &Wanted::parse(&arguments.wanted), Box::new(take), &run)).await?;
+    Box::pin(restore::cat(&store, &entry, &Wanted::parse(&arguments.wanted), Box::new(take), &context.run)).await?;
     print(&context.printer, &mut gathered.lock().unwrap_or_else(PoisonError::into_inner))?;
     Ok(Exit::Ok)
 }

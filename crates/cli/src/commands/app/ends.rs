@@ -1,4 +1,4 @@
-//! Where records come from and go to, as they are typed.
+//! Sources and targets of records, as typed.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ pub(super) fn source(text: &str, context: &Context) -> CliResult<Arc<dyn Source>
         Some(("exec", line)) => Arc::new(CommandSource::new(line)?),
         _ => {
             return Err(CliError::usage(
-                format!("`--source` cannot be `{}`", redact_url(text)),
-                "write sqlite:FILE, postgres:DATABASE, ndjson:DIR or exec:'PROGRAM {type}'",
+                format!("invalid value `{}` for `--source`", redact_url(text)),
+                "use sqlite:FILE, postgres:DATABASE, ndjson:DIR or exec:'PROGRAM {type}'",
             ));
         }
     })
@@ -39,8 +39,8 @@ pub(super) fn target(text: &str, context: &Context) -> CliResult<Arc<dyn Target>
         Some(("postgres" | "postgresql", rest)) => Arc::new(PostgresTarget::new(database(text, rest, context)?)),
         _ => {
             return Err(CliError::usage(
-                format!("`--to` cannot be `{}`", redact_url(text)),
-                "write sqlite:FILE, postgres:DATABASE or ndjson:DIR",
+                format!("invalid value `{}` for `--to`", redact_url(text)),
+                "use sqlite:FILE, postgres:DATABASE or ndjson:DIR",
             ));
         }
     })
@@ -75,7 +75,7 @@ fn database(text: &str, rest: &str, context: &Context) -> CliResult<Arc<dyn Conn
     let named = if rest.starts_with("//") { text } else { rest };
     let (server, database) = context.server((!named.is_empty()).then_some(named))?;
     let database = database.ok_or_else(|| {
-        CliError::usage("no database is named", "write postgres:DATABASE, or set PGDATABASE or LASTGOOD_PG_URL")
+        CliError::usage("no database given", "use postgres:DATABASE, or set PGDATABASE or LASTGOOD_PG_URL")
     })?;
     Ok(Arc::new(Login { server, database }))
 }

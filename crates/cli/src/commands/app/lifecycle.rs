@@ -20,8 +20,8 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
     let location = context.location()?;
     let Location::S3 { bucket, prefix } = &location else {
         return Err(CliError::usage(
-            format!("`{location}` is no bucket: only S3 has lifecycle rules"),
-            "name a bucket with `-r s3://bucket/prefix`; elsewhere `lastgood app prune` keeps by age",
+            format!("`{location}` is not a bucket: only S3 supports lifecycle rules"),
+            "choose a bucket with `-r s3://bucket/prefix`; elsewhere use `lastgood app prune`",
         ));
     };
     for warning in warnings(&options) {
@@ -66,6 +66,6 @@ fn days(flag: &str, text: Option<&str>) -> CliResult<Option<u32>> {
     let seconds = duration(flag, text)?.as_secs();
     match u32::try_from(seconds / 86_400) {
         Ok(days) if seconds % 86_400 == 0 => Ok(Some(days)),
-        _ => Err(CliError::usage(format!("`{flag} {text}` is no number of whole days"), "write it as `30d`")),
+        _ => Err(CliError::usage(format!("`{flag} {text}` is not a whole number of days"), "use a time such as `30d`")),
     }
 }

@@ -13,7 +13,7 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let filter = Filter { name: arguments.name.clone(), source: arguments.of.source.clone() };
     let entries = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
     if entries.is_empty() {
-        context.printer.note(&format!("there are no backups of records in {}", store.describe()));
+        context.printer.note(&format!("no backups of records in {}", store.describe()));
     }
     let now = context.run.clock.now();
     context.printer.result(&entries, |entries| listing(entries, now))?;

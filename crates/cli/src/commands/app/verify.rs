@@ -5,7 +5,7 @@ use object_backup::list::{self, Filter, State};
 use object_backup::verify::verify;
 
 use crate::args::app::Verify;
-use crate::commands::app::{sought, surroundings};
+use crate::commands::app::sought;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -13,7 +13,6 @@ use crate::render::app::verified;
 
 pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let run = surroundings(context);
     let reading = async {
         let entries = match &arguments.key {
             Some(key) => {
@@ -30,7 +29,7 @@ pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit
         };
         let mut answers = Vec::new();
         for entry in &entries {
-            answers.push(Box::pin(verify(&store, entry, &run)).await?);
+            answers.push(Box::pin(verify(&store, entry, &context.run)).await?);
         }
         Ok(answers)
     };

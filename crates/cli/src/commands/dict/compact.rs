@@ -1,7 +1,5 @@
 //! `lastgood dict compact`.
 
-use std::sync::Arc;
-
 use dictstore_backup::compact::{self, CompactOptions, plan_compact};
 use dictstore_backup::{RestoreOptions, RestorePlan, RestoreTo, restore_from};
 
@@ -18,17 +16,14 @@ pub(super) async fn run(arguments: &Compact, context: &Context) -> CliResult<Exi
     let restore = RestoreOptions { to: RestoreTo::Latest, semantics, source };
     let options = CompactOptions { restore, format: arguments.format, allow_empty: arguments.allow_empty };
     if arguments.dry_run.dry_run {
-        let plan = context.or_cancelled(async { Ok(Box::pin(plan_compact(&*store, &options)).await?) }).await?;
+        let plan = Box::pin(plan_compact(&*store, &options, &context.run)).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's, which reads all of it first.
-        drop(context.or_cancelled(async { Ok(Box::pin(restore_from(&*store, &options.restore)).await?) }).await?);
+        drop(Box::pin(restore_from(&*store, &options.restore, &context.run)).await?);
         return Ok(Exit::Ok);
     }
-    let (clock, progress) = (Arc::clone(&context.run.clock), Arc::clone(&context.run.progress));
-    let work = Box::pin(compact::compact(&store, &options, clock, progress));
-    // Dropped at a signal: what has no manifest is no backup.
-    let done = context.or_cancelled(async { Ok(work.await?) }).await?;
+    let done = Box::pin(compact::compact(&store, &options, &context.run)).await?;
     warn(&done.restored.notes, context);
     context.printer.result(&done.written, |written| compacted(written.as_ref(), done.plan()))?;
     Ok(Exit::Ok)

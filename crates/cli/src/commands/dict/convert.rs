@@ -23,10 +23,10 @@ struct Report {
 
 pub(super) fn run(arguments: &Convert, context: &Context) -> CliResult<Exit> {
     let (from, to) = (format(&arguments.from)?, format(&arguments.to)?);
-    let (store, notes) = file::read(&arguments.from, from, Semantics::Exact)?;
+    let (store, notes) = file::read(&arguments.from, from, Semantics::Exact, &context.run)?;
     warn(&notes, context);
     let snapshot = store.snapshot();
-    file::write(&arguments.to, &snapshot, to)?;
+    file::write(&arguments.to, &snapshot, to, &context.run)?;
     let tables = snapshot.tables();
     let report = Report {
         file: arguments.to.display().to_string(),
@@ -37,13 +37,16 @@ pub(super) fn run(arguments: &Convert, context: &Context) -> CliResult<Exit> {
     context.printer.result(&report, |report| {
         let (records, tables) =
             (counted(report.records, "record", "records"), counted(report.tables, "table", "tables"));
-        format!("wrote {records} of {tables} to `{}` as {}", report.file, report.format)
+        format!("Wrote {records} in {tables} to `{}` as {}", report.file, report.format)
     })?;
     Ok(Exit::Ok)
 }
 
 fn format(path: &Path) -> CliResult<Format> {
     file::format_of(path).ok_or_else(|| {
-        CliError::usage(format!("`{}` does not say its format", path.display()), "let its name end in .json or .pickle")
+        CliError::usage(
+            format!("cannot tell the format of `{}`", path.display()),
+            "use a name that ends in .json or .pickle",
+        )
     })
 }

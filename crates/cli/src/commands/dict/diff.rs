@@ -14,12 +14,8 @@ use crate::exit::Exit;
 use crate::render::dict::differences;
 
 pub(super) async fn run(arguments: &Diff, context: &Context) -> CliResult<Exit> {
-    let (first, second) = context
-        .or_cancelled(async {
-            let first = Box::pin(state(&arguments.first, arguments, context)).await?;
-            Ok((first, Box::pin(state(&arguments.second, arguments, context)).await?))
-        })
-        .await?;
+    let first = Box::pin(state(&arguments.first, arguments, context)).await?;
+    let second = Box::pin(state(&arguments.second, arguments, context)).await?;
     let found = diff::diff(&first, &second);
     context.printer.result(&found, differences)?;
     Ok(Exit::Ok)
@@ -30,18 +26,18 @@ async fn state(named: &str, arguments: &Diff, context: &Context) -> CliResult<Di
     if BackupName::parse(named).is_some() {
         let store: SharedStore = open(&arguments.place, context).await?;
         let options = RestoreOptions { to: RestoreTo::File(named.to_owned()), ..RestoreOptions::default() };
-        let restored = Box::pin(restore_from(&*store, &options)).await?;
+        let restored = Box::pin(restore_from(&*store, &options, &context.run)).await?;
         warn(&restored.notes, context);
         return Ok(restored.store);
     }
     let path = Path::new(named);
     let Some(format) = file::format_of(path) else {
         return Err(CliError::usage(
-            format!("`{named}` is no backup and no .json or .pickle file"),
-            "`lastgood dict ls` names the backups",
+            format!("`{named}` is neither a backup nor a .json or .pickle file"),
+            "run `lastgood dict ls` to list the backups",
         ));
     };
-    let (store, notes) = file::read(path, format, Semantics::Exact)?;
+    let (store, notes) = file::read(path, format, Semantics::Exact, &context.run)?;
     warn(&notes, context);
     Ok(store)
 }

@@ -16,7 +16,7 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
         entries.retain(|entry| entry.is_of(source));
     }
     if entries.is_empty() {
-        context.printer.note(&format!("there are no backups in {}", store.describe()));
+        context.printer.note(&format!("no backups in {}", store.describe()));
     }
     let listed: Vec<_> = entries.iter().map(Entry::listed).collect();
     let now = context.run.clock.now();

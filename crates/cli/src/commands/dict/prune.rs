@@ -18,15 +18,11 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     let grace = arguments.unfinished.grace()?;
     let only_incomplete = policy.rules.is_empty() && arguments.unfinished.incomplete;
     let store = at(&arguments.place, context)?.open_to_change().await?;
-    let now = context.run.clock.now();
-    let planned = async {
-        let retained = match only_incomplete {
-            true => None,
-            false => Some(retain::plan(&*store, &policy, arguments.of.source.as_deref(), now).await?),
-        };
-        Ok((retained, leftovers::plan(&*store, now, grace).await?))
+    let retained = match only_incomplete {
+        true => None,
+        false => Some(retain::plan(&*store, &policy, arguments.of.source.as_deref(), &context.run).await?),
     };
-    let (retained, left) = context.or_cancelled(planned).await?;
+    let left = leftovers::plan(&*store, grace, &context.run).await?;
     for warning in retained.iter().flat_map(|plan| &plan.retention.warnings) {
         context.printer.warn(warning);
     }
@@ -42,7 +38,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
     // Not dropped half-way at a signal: each step is quick, and what is begun is better finished than found later.
     let mut report = Pruned::default();
     if let Some(plan) = &retained {
-        report.add(&retain::apply(&*store, plan, &*context.run.clock, &*context.run.progress).await?);
+        report.add(&retain::apply(&*store, plan, &context.run).await?);
     }
     report.add_incomplete(&cleared(&*store, &left, context).await?);
     context.printer.result(&report, pruned)?;
@@ -53,5 +49,5 @@ async fn cleared(store: &dyn Store, left: &IncompletePlan, context: &Context) ->
     if left.is_empty() {
         return Ok(PruneOutcome::default());
     }
-    Ok(leftovers::clear(store, left, &*context.run.progress).await?)
+    Ok(leftovers::clear(store, left, &context.run).await?)
 }

@@ -14,27 +14,27 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     let options = options(&arguments.point, &arguments.of)?;
     let store = open(&arguments.place, context).await?;
     if arguments.dry_run.dry_run {
-        let plan = context.or_cancelled(async { Ok(plan_restore(&*store, &options).await?) }).await?;
+        let plan = plan_restore(&*store, &options, &context.run).await?;
         let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's: all is read, and the file could be written.
-        drop(context.or_cancelled(async { Ok(Box::pin(restore_from(&*store, &options)).await?) }).await?);
+        drop(Box::pin(restore_from(&*store, &options, &context.run)).await?);
         arguments.to.as_deref().map_or(Ok(()), file::check_writable)?;
         return Ok(Exit::Ok);
     }
     let Some(path) = arguments.to.clone() else {
-        return Err(CliError::usage("no file to restore into is named", "name one with `--to FILE`"));
+        return Err(CliError::usage("no file to restore into", "give one with `--to FILE`"));
     };
     let format = arguments.format.or_else(|| file::format_of(&path)).unwrap_or_default();
-    let done = context.or_cancelled(async { Ok(Box::pin(restore_from(&*store, &options)).await?) }).await?;
+    let done = Box::pin(restore_from(&*store, &options, &context.run)).await?;
     for left_out in &done.plan.left_out {
         context.printer.warn(&format!("`{}` was left out: {}", left_out.file, left_out.why));
     }
     warn(&done.notes, context);
     let snapshot = done.store.snapshot();
     let heads = dictstore_backup::source::Cut::tables(&snapshot);
-    let target = path.clone();
-    write(move || file::write(&target, &snapshot, format)).await?;
+    let (target, run) = (path.clone(), context.run.clone());
+    write(move || file::write(&target, &snapshot, format, &run)).await?;
     let report = Report {
         file: path.display().to_string(),
         format,

@@ -13,7 +13,7 @@ use crate::render::dict::verified;
 pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
     let store = open(&arguments.place, context).await?;
     let source = arguments.of.source.as_deref();
-    let report = context.or_cancelled(async { Ok(verify::verify(&*store, source).await?) }).await?;
+    let report = verify::verify(&*store, source, &context.run).await?;
     context.printer.result(&report, verified)?;
     match report.broken().next() {
         None => Ok(Exit::Ok),

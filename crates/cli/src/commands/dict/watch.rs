@@ -13,18 +13,23 @@ use crate::commands::dict::open;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
+use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit> {
     let every = duration("--every", &arguments.every)?;
     let every = Duration::try_from(every).ok().filter(|every| !every.is_zero());
     let Some(every) = every else {
-        return Err(CliError::usage("`--every` must be more than zero", "write a time such as `5s`"));
+        return Err(CliError::usage("`--every` must be more than zero", "use a time such as `5s`"));
     };
     let store = open(&arguments.place, context).await?;
     let mut watched = Watched::new(arguments.of.source.clone());
     let found = watched.look(&store, context).await?;
     let mut seen: HashSet<String> = found.into_iter().collect();
-    context.printer.note(&format!("watching {}: {} backups so far", store.describe(), seen.len()));
+    context.printer.note(&format!(
+        "watching {}: {} so far",
+        store.describe(),
+        counted(seen.len() as u64, "backup", "backups")
+    ));
     let mut ran = 0;
     while arguments.count.is_none_or(|count| ran < count) {
         let pause = async {
@@ -64,7 +69,7 @@ impl Watched {
         if looked.others > 0 && !std::mem::replace(&mut self.told, true) {
             context
                 .printer
-                .warn("another store's backups are here too; nothing is run for them: name it with --source");
+                .warn("there are also backups of another store here, which are ignored; choose a store with --source");
         }
         let known = |entry: &&folder::Entry| matches!(entry.state, State::Good | State::Foreign);
         Ok(looked.entries.iter().filter(known).map(|entry| entry.name.to_string()).collect())
@@ -76,10 +81,9 @@ async fn execute(arguments: &Watch, file: &str, context: &Context) -> CliResult<
     let program = arguments.exec.display();
     let started = Command::new(&arguments.exec).arg(file).kill_on_drop(true).status();
     let ended = context.or_cancelled(async { Ok(started.await) }).await?;
-    let status =
-        ended.map_err(|source| CliError::Output { target: format!("to `{program}`: it cannot be run"), source })?;
+    let status = ended.map_err(|source| CliError::Output { action: format!("run `{program}`"), source })?;
     if !status.success() {
-        context.printer.warn(&format!("`{program}` ended with {status} for `{file}`; watching goes on"));
+        context.printer.warn(&format!("`{program}` ended with {status} for `{file}`; still watching"));
     }
     Ok(())
 }

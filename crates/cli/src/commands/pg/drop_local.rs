@@ -25,8 +25,8 @@ pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<E
     }
     // Somebody may have put a copy to use.
     if plan.database.sessions > 0 && confirmed != Some(&name) && !context.global.yes {
-        let sessions = counted(plan.database.sessions, "session is", "sessions are");
-        confirm::go_on(&format!("{sessions} in `{name}`, which is to be dropped"), &context.run.cancel).await?;
+        let sessions = counted(plan.database.sessions, "session uses", "sessions use");
+        confirm::go_on(&format!("{sessions} `{name}`, which will be dropped"), &context.run.cancel).await?;
     }
     let report = Box::pin(local::drop_local(&server, &plan, confirmed, &context.run)).await?;
     context.printer.result(&report, drop_report)?;

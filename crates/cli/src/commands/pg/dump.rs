@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
 use crate::render::pg::{dump_plan, dump_report};
+use crate::render::published::Published;
 
 pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> {
     let context = &context.with(&arguments.config, flags(arguments)?)?;
@@ -27,7 +28,7 @@ pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> 
     }
     let store = context.open_to_write(arguments.init).await?;
     let report = Box::pin(dump::dump(&server, &store, &options, &context.run)).await?;
-    context.printer.result(&report, dump_report)?;
+    context.printer.result(&Published { location: context.location()?.to_string(), report }, dump_report)?;
     Ok(Exit::Ok)
 }
 

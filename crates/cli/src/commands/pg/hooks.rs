@@ -22,7 +22,7 @@ pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<
     options.hooks = context.settings.hooks();
     arguments.hooks.add_to(&mut options.hooks)?;
     if options.hooks.is_empty() {
-        return Err(CliError::usage("no hook is named", "name what to try, such as `--pre-swap-hook ./migrate.sh`"));
+        return Err(CliError::usage("no hooks to run", "give one, such as `--pre-swap-hook ./migrate.sh`"));
     }
     let trial: Trial = if arguments.from.is_some() {
         options.into = database;

@@ -21,12 +21,13 @@ pub(super) async fn run(
     let (server, database) = context.server_of(&arguments.server.without_dbname(), None)?;
     let target = match &arguments.into {
         Some(target) => target.clone(),
-        None => required(database).map_err(|_| {
-            CliError::usage("no database to restore into is named", "name it with --into, or set PGDATABASE")
-        })?,
+        None => required(database)
+            .map_err(|_| CliError::usage("no database to restore into", "give one with `--into`, or set PGDATABASE"))?,
     };
     if arguments.reversible {
-        context.printer.note("--reversible is for dumps: a local restore leaves the copies as they are");
+        context
+            .printer
+            .note("--reversible applies only to dumps: restoring a local copy leaves the other copies as they are");
     }
     execute(&server, source, &target, Purpose::Restore, options, arguments.dry_run.dry_run, context).await
 }
@@ -72,11 +73,11 @@ async fn confirm(plan: &LocalPlan, options: &mut RestoreOptions, context: &Conte
     }
     if plan.replaces.is_some() && options.confirm.is_none() && confirm::somebody_is_there() {
         context.printer.stderr(&local_plan(plan, context.run.clock.now()));
-        let typed = confirm::ask("Type the database name to go on:", &context.run.cancel).await?;
+        let typed = confirm::ask("Type the database name to continue:", &context.run.cancel).await?;
         if typed != plan.target {
             return Err(CliError::Confirm {
                 what: format!("`{typed}` is not the name of the database that would be replaced"),
-                help: format!("type `{}`, or name another target; nothing was changed", plan.target),
+                help: format!("nothing was changed. Type `{}`, or choose another target", plan.target),
             });
         }
         options.confirm = Some(typed);
@@ -90,6 +91,9 @@ async fn confirm(plan: &LocalPlan, options: &mut RestoreOptions, context: &Conte
         return Ok(());
     }
     let sessions = crate::render::units::counted(plan.source_sessions(), "session", "sessions");
-    let what = format!("this ends {sessions} of `{}`, which nobody can reach until it is copied", plan.source.name);
+    let what = format!(
+        "this disconnects {sessions} from `{}`, and nobody can connect to it until it is copied",
+        plan.source.name
+    );
     confirm::go_on(&what, &context.run.cancel).await
 }

@@ -16,8 +16,8 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let server = &arguments.server;
     if server.host.is_some() || server.port.is_some() || server.username.is_some() {
         return Err(CliError::usage(
-            "`-h`, `-p` and `-U` name a server, and the dumps are in the location",
-            "add `--local` to list the databases of the server, or leave them out; nothing was done",
+            "`-h`, `-p` and `-U` require `--local`: dumps are listed from the location, not from a server",
+            "nothing was done. Add `--local` to list the databases on the server, or omit these options",
         ));
     }
     let database = named(server.target(arguments.database.as_deref())?, context)?;
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let dumps = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
     if dumps.is_empty() {
         let of = database.map_or(String::new(), |database| format!(" of `{database}`"));
-        context.printer.note(&format!("there are no dumps{of} in {}", store.describe()));
+        context.printer.note(&format!("no dumps{of} in {}", store.describe()));
     }
     let now = run.clock.now();
     context.printer.result(&dumps, |dumps| listing(dumps, now))?;

@@ -110,11 +110,10 @@ fn selection(part: &Part) -> CliResult<Selection> {
 
 fn whole_copies_only(copy: &str) -> PgError {
     PgError::Usage {
-        what: format!("`{copy}` is a database on the server, of which no part can be chosen"),
-        help:
-            "choose a part of a dump, or leave --table, --schema, --exclude-table, --schema-only and --data-only out; \
-               nothing was changed"
-                .to_owned(),
+        what: format!("`{copy}` is a database on the server and cannot be restored in part"),
+        help: "nothing was changed. Restore a part of a dump instead, or omit --table, --schema, --exclude-table, \
+               --schema-only and --data-only"
+            .to_owned(),
     }
 }
 
@@ -127,11 +126,14 @@ async fn confirm(plan: &RestorePlan, options: &mut RestoreOptions, context: &Con
         return Ok(());
     }
     context.printer.stderr(&restore_plan(plan, context.run.clock.now()));
-    let typed = confirm::ask("Type the database name to go on:", &context.run.cancel).await?;
+    let typed = confirm::ask("Type the database name to continue:", &context.run.cancel).await?;
     if typed != plan.target {
         return Err(CliError::Confirm {
             what: format!("`{typed}` is not the name of the database that would be changed"),
-            help: format!("type `{}`, or restore beside it with `--into OTHER_NAME`; nothing was changed", plan.target),
+            help: format!(
+                "nothing was changed. Type `{}`, or restore into another database with `--into NAME`",
+                plan.target
+            ),
         });
     }
     options.confirm = Some(typed);

@@ -1,8 +1,9 @@
-//! A dump's plan and report.
+//! The plan and report of a dump.
 
 use pg_clone::dump::{DumpPlan, DumpReport};
 
 use super::{facts, hook_facts, hooks_ran, seconds};
+use crate::render::published::Published;
 use crate::render::units::{bytes, counted};
 
 pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
@@ -20,13 +21,14 @@ pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
         ("left out", plan.excluded.join(", ")),
     ];
     if !plan.complete {
-        lines.push(("state", "partial: never the last good one".to_owned()));
+        lines.push(("state", "partial: never counts as the last good dump".to_owned()));
     }
     lines.extend(hook_facts(&plan.hooks));
     format!("Would dump `{}`\n{}\nNothing was written (dry run)", plan.key, facts(&lines))
 }
 
-pub(crate) fn dump_report(report: &DumpReport) -> String {
+pub(crate) fn dump_report(published: &Published<DumpReport>) -> String {
+    let Published { location, report } = published;
     let mut text = format!(
         "Published `{}`  {} → {} in {}, {}, {}",
         report.key,
@@ -39,12 +41,13 @@ pub(crate) fn dump_report(report: &DumpReport) -> String {
     if report.large_objects > 0 {
         text.push_str(&format!(", {}", counted(report.large_objects, "large object", "large objects")));
     }
+    text.push_str(&hooks_ran(&report.hooks));
+    text.push_str(&format!("\n  from {} to `{location}`", report.cluster.host));
     if let Some(reason) = &report.one_session {
         text.push_str(&format!("\n  one session copied all rows: {reason}"));
     }
-    text.push_str(&hooks_ran(&report.hooks));
     if !report.complete {
-        text.push_str(&format!("\npartial, so never the last good dump; {}", report.missing.join("; ")));
+        text.push_str(&format!("\nPartial, so it never counts as the last good dump: {}", report.missing.join("; ")));
     }
     text
 }
@@ -56,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_one_line() {
+    fn a_report_names_dump_server_and_location() {
         let report: DumpReport = DumpReport {
             key: "shop/2026-11-21-03-00-04-123456.nightly.dump".into(),
             id: "01936f2e-0000-7000-8000-000000000000".parse().unwrap(),
@@ -73,10 +76,11 @@ mod tests {
             one_session: None,
             hooks: Vec::new(),
         };
-        let line = "Published `shop/2026-11-21-03-00-04-123456.nightly.dump`  412 MiB → 96 MiB in 11 s, 214 tables, \
-             1,234,567 rows, 1 large object";
-        assert_eq!(dump_report(&report), line);
-        let alone = DumpReport { one_session: Some("this standby is old".into()), ..report };
-        assert_eq!(dump_report(&alone), format!("{line}\n  one session copied all rows: this standby is old"));
+        let text = "Published `shop/2026-11-21-03-00-04-123456.nightly.dump`  412 MiB → 96 MiB in 11 s, 214 tables, \
+             1,234,567 rows, 1 large object\n  from db1:5432 to `s3://backups/shop`";
+        let mut published = Published { location: "s3://backups/shop".to_owned(), report };
+        assert_eq!(dump_report(&published), text);
+        published.report.one_session = Some("this standby is old".into());
+        assert_eq!(dump_report(&published), format!("{text}\n  one session copied all rows: this standby is old"));
     }
 }

@@ -1,4 +1,4 @@
-//! What came of trying hooks.
+//! The result of a hook test.
 
 use backup_core::secret::Redactor;
 use pg_clone::hook::{HookReport, Trial};
@@ -11,11 +11,11 @@ const SAID_LINES_MAX: usize = 3;
 
 pub(crate) fn hook_trial(trial: &Trial, redactor: &Redactor) -> String {
     let of = match &trial.key {
-        Some(key) => format!("a scratch database made of `{key}`"),
+        Some(key) => format!("a scratch database filled from `{key}`"),
         None => "an empty scratch database".to_owned(),
     };
     let hooks = counted(trial.hooks.len() as u64 + u64::from(trial.failure.is_some()), "hook", "hooks");
-    let mut text = format!("tried {hooks} on {of} in {}\n", seconds(trial.seconds));
+    let mut text = format!("Ran {hooks} on {of} in {}\n", seconds(trial.seconds));
     let mut lines: Vec<(&str, String)> =
         trial.hooks.iter().map(|report| (report.point.name(), words(report))).collect();
     lines.extend(
@@ -25,7 +25,7 @@ pub(crate) fn hook_trial(trial: &Trial, redactor: &Redactor) -> String {
         text.push_str(&facts(&lines));
         text.push('\n');
     }
-    text.push_str("It was dropped, and nothing was switched");
+    text.push_str("The scratch database was dropped; nothing was swapped");
     redactor.redact(&text)
 }
 
@@ -61,8 +61,8 @@ mod tests {
         redactor.register(&Secret::new("hunter2"));
         assert_eq!(
             hook_trial(&trial, &redactor),
-            "tried 1 hook on an empty scratch database in 2.0 s\n  pre-swap  ./migrate.sh ****  ok 1.4 s, 5 lines\n    \
-             3\n    4\n    5\nIt was dropped, and nothing was switched"
+            "Ran 1 hook on an empty scratch database in 2.0 s\n  pre-swap  ./migrate.sh ****  ok 1.4 s, 5 lines\n    \
+             3\n    4\n    5\nThe scratch database was dropped; nothing was swapped"
         );
     }
 }

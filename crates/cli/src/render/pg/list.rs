@@ -1,4 +1,4 @@
-//! A listing of dumps, the newest last, so that the prompt stands beside the freshest.
+//! A listing of dumps, newest last, next to the prompt.
 
 use jiff::Timestamp;
 use pg_clone::stored::list::{Listed, State};

@@ -1,4 +1,4 @@
-//! Databases of the server: the listing, plans and reports of local restores, copies and drops.
+//! Databases on the server: listing, and plans and reports of local restores, copies and drops.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ fn from(database: &LocalDatabase) -> String {
         (None, Some(of)) => of.clone(),
         (None, None) => String::new(),
     };
-    if database.outdated { format!("{from}, which was replaced since") } else { from }
+    if database.outdated { format!("{from} (replaced since)") } else { from }
 }
 
 /// What a restore does to the copies of its target, a line each.
@@ -63,9 +63,9 @@ pub(crate) fn copy_changes(changes: &[CopyChange], now: Timestamp) -> Vec<String
         let (name, reference) = (&change.database, change.role.reference());
         let of = change.since.map_or(String::new(), |since| format!(" of {}", age(since, now)));
         match change.effect {
-            Effect::Appears => format!("`{reference}` (`{name}`) appears"),
-            Effect::Replaced => format!("`{reference}` (`{name}`){of} is replaced by a new one"),
-            Effect::Vanishes => format!("`{reference}` (`{name}`){of} is dropped; --reversible would keep one"),
+            Effect::Appears => format!("`{reference}` (`{name}`) will be created"),
+            Effect::Replaced => format!("`{reference}` (`{name}`){of} will be replaced"),
+            Effect::Vanishes => format!("`{reference}` (`{name}`){of} will be dropped; --reversible keeps one"),
         }
     };
     changes.iter().map(line).collect()
@@ -84,20 +84,20 @@ pub(crate) fn local_plan(plan: &LocalPlan, now: Timestamp) -> String {
             bytes(live.bytes),
             counted(live.sessions, "session", "sessions")
         ),
-        None => format!("{} on {}, which is new", plan.target, plan.server),
+        None => format!("{} on {} (new)", plan.target, plan.server),
     };
     let how = match plan.way {
-        Way::Exchange if plan.keeps_replaced => "both exchange their names, at once".to_owned(),
-        Way::Exchange => "it gets its name back, at once".to_owned(),
+        Way::Exchange if plan.keeps_replaced => "the two databases swap their names, at once".to_owned(),
+        Way::Exchange => "it is renamed, at once".to_owned(),
         Way::Duplicate => format!(
-            "the server copies it and it stays; nobody can reach it meanwhile, {} will be disconnected",
+            "the server copies it; until then nobody can connect to it, and {} will be disconnected",
             counted(plan.source.sessions, "session", "sessions")
         ),
     };
     let replaced = match (plan.replaces.is_some(), plan.keeps_replaced) {
         (false, _) => String::new(),
-        (true, true) => format!("stays as `:previous` (`{}`)", plan.source.name),
-        (true, false) => "is dropped".to_owned(),
+        (true, true) => format!("kept as `:previous` (`{}`)", plan.source.name),
+        (true, false) => "dropped".to_owned(),
     };
     let mut lines = vec![("into", into), ("how", how), ("replaced", replaced)];
     lines.extend(hook_facts(&plan.hooks));
@@ -110,29 +110,29 @@ pub(crate) fn local_plan(plan: &LocalPlan, now: Timestamp) -> String {
         facts(&lines),
     );
     for problem in &plan.problems {
-        text.push_str(&format!("\n  against it: {}\n              {}", problem.what, problem.help));
+        text.push_str(&format!("\n  problem: {}\n           {}", problem.what, problem.help));
     }
     text
 }
 
 pub(crate) fn local_report(report: &LocalReport) -> String {
     let verb = match report.purpose {
-        Purpose::Restore => "restored",
-        Purpose::Copy => "copied",
+        Purpose::Restore => "Restored",
+        Purpose::Copy => "Copied",
     };
-    let mut text = format!("{verb} `{}` into `{}`, {}", report.source, report.database, seconds(report.seconds));
+    let mut text = format!("{verb} `{}` into `{}` in {}", report.source, report.database, seconds(report.seconds));
     if report.replaced {
-        text.push_str(&format!("; swapped {}", duration(Duration::from_millis(report.outage_ms))));
+        text.push_str(&format!("; swapped in {}", duration(Duration::from_millis(report.outage_ms))));
         if report.disconnected > 0 {
             text.push_str(&format!(", {} disconnected", counted(report.disconnected, "session", "sessions")));
         }
     }
     if report.source_disconnected > 0 {
         let sessions = counted(report.source_disconnected, "session", "sessions");
-        text.push_str(&format!("; {sessions} of `{}` disconnected", report.source));
+        text.push_str(&format!("; {sessions} disconnected from `{}`", report.source));
     }
     if let Some(previous) = &report.previous {
-        text.push_str(&format!("\nwhat it was before is `:previous` now (`{previous}`)"));
+        text.push_str(&format!("\nThe replaced database is now `:previous` (`{previous}`)"));
     }
     text
 }
@@ -150,7 +150,7 @@ pub(crate) fn drop_plan(plan: &DropPlan, now: Timestamp) -> String {
 }
 
 pub(crate) fn drop_report(report: &DropReport) -> String {
-    format!("dropped `{}`", report.database)
+    format!("Dropped `{}`", report.database)
 }
 
 #[cfg(test)]
@@ -168,6 +168,6 @@ mod tests {
             since: None,
         };
         let lines = copy_changes(&[change], Timestamp::UNIX_EPOCH);
-        assert_eq!(lines, ["`:previous` (`shop__previous`) is dropped; --reversible would keep one"]);
+        assert_eq!(lines, ["`:previous` (`shop__previous`) will be dropped; --reversible keeps one"]);
     }
 }

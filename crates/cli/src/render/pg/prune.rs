@@ -1,4 +1,4 @@
-//! What a prune would do, and what it did.
+//! The plan and report of a prune.
 
 use backup_core::retention::Action;
 use jiff::Timestamp;
@@ -21,19 +21,19 @@ pub(crate) fn prune_plan(plan: &PrunePlan, now: Timestamp) -> String {
         lines.push(table(&COLUMNS, plan.dumps.iter().map(|dump| row(dump, now))));
     }
     for stays in &plan.untouched {
-        lines.push(format!("`{}` stays: {}", stays.key, stays.why));
+        lines.push(format!("`{}` is kept: {}", stays.key, stays.why));
     }
     for left in &plan.incomplete {
         let objects = counted(left.objects, "object", "objects");
-        lines.push(format!("`{}` was never finished: {objects}, {}", left.key, bytes(left.bytes)));
+        lines.push(format!("`{}` is a leftover of an interrupted dump: {objects}, {}", left.key, bytes(left.bytes)));
     }
     if plan.uploads > 0 {
-        lines.push(format!("{} to give up", counted(plan.uploads, "unfinished upload", "unfinished uploads")));
+        lines.push(format!("{} to abort", counted(plan.uploads, "unfinished upload", "unfinished uploads")));
     }
     let deleted = plan.deleted().count() as u64;
     let all = plan.dumps.len() as u64;
     lines.push(if plan.is_empty() {
-        format!("nothing to prune: all of {} stay", counted(all, "dump", "dumps"))
+        format!("Nothing to prune: {} kept", counted(all, "dump is", "dumps are"))
     } else {
         let (deleted, freed) = (count(deleted), bytes(plan.freed_bytes));
         format!("Would delete {deleted} of {} and free {freed}", counted(all, "dump", "dumps"))
@@ -48,33 +48,33 @@ fn row(dump: &Pruned, now: Timestamp) -> Vec<String> {
     };
     let mut why = dump.reasons.join(", ");
     if !dump.good {
-        why.push_str(" (not a good one)");
+        why.push_str(" (not good)");
     }
     vec![dump.key.clone(), age(dump.time, now), bytes(dump.stored_bytes), action.to_owned(), why]
 }
 
 pub(crate) fn prune_report(report: &PruneReport) -> String {
     let mut text = if report.removed.is_empty() && report.objects == 0 && report.uploads == 0 {
-        "nothing to prune".to_owned()
+        "Nothing to prune".to_owned()
     } else {
         format!(
-            "deleted {}, {}, freed {}",
+            "Deleted {} ({}), freed {}",
             counted(report.removed.len() as u64, "dump", "dumps"),
             counted(report.objects, "object", "objects"),
             bytes(report.freed_bytes)
         )
     };
     if report.uploads > 0 {
-        text.push_str(&format!(", gave up {}", counted(report.uploads, "unfinished upload", "unfinished uploads")));
+        text.push_str(&format!(", aborted {}", counted(report.uploads, "unfinished upload", "unfinished uploads")));
     }
     for key in &report.removed {
         text.push_str(&format!("\n  deleted `{key}`"));
     }
     for key in &report.kept_back {
-        text.push_str(&format!("\n  kept `{key}`: something published meanwhile needs it"));
+        text.push_str(&format!("\n  kept `{key}`: a backup published meanwhile needs it"));
     }
     for (key, error) in &report.failures {
-        text.push_str(&format!("\n  not deleted `{key}`: {error}"));
+        text.push_str(&format!("\n  could not delete `{key}`: {error}"));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! A restore's plan and report, and a recovery's.
+//! The plan and report of a restore, and of a recovery.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
             bytes(replaced.bytes),
             counted(replaced.sessions, "session", "sessions")
         ),
-        None => format!("{} on {}, which is new", plan.target, plan.server),
+        None => format!("{} on {} (new)", plan.target, plan.server),
     };
     let holds = match plan.tables {
         0 => String::new(),
@@ -36,7 +36,8 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
             bytes(plan.content_bytes)
         ),
     };
-    let mut lines = vec![("into", into), ("holds", holds)];
+    let from = plan.cluster.as_ref().map(|cluster| cluster.host.clone()).unwrap_or_default();
+    let mut lines = vec![("from", from), ("into", into), ("holds", holds)];
     lines.extend(hook_facts(&plan.hooks));
     let mut text = format!(
         "Will restore `{}` ({}, taken {})\n{}",
@@ -62,16 +63,16 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
 pub(crate) fn restore_notes(plan: &RestorePlan) -> Vec<String> {
     let mut notes = Vec::new();
     if let (Some(cluster), Some(false)) = (&plan.cluster, plan.same_cluster) {
-        notes.push(format!("the dump is of another cluster, {cluster}"));
+        notes.push(format!("this dump is from another cluster, {cluster}"));
     }
     if !plan.complete {
-        notes.push(format!("THE DUMP IS NOT COMPLETE; {}", plan.missing.join("; ")));
+        notes.push(format!("THE DUMP IS PARTIAL: {}", plan.missing.join("; ")));
     }
     if let Some(newest) = plan.passed_over.first() {
         let count = plan.passed_over.len() as u64;
         notes.push(format!(
-            "{} passed over, since something is left out or damaged: `{newest}`{}",
-            counted(count, "newer dump is", "newer dumps are"),
+            "skipped {} or damaged: `{newest}`{}",
+            counted(count, "newer dump that is partial", "newer dumps that are partial"),
             if count > 1 { " and older ones" } else { "" },
         ));
     }
@@ -79,7 +80,7 @@ pub(crate) fn restore_notes(plan: &RestorePlan) -> Vec<String> {
 }
 
 fn problem_lines(plan: &RestorePlan) -> String {
-    let line = |problem: &Problem| format!("\n  against it: {}\n              {}", problem.what, problem.help);
+    let line = |problem: &Problem| format!("\n  problem: {}\n           {}", problem.what, problem.help);
     plan.problems.iter().map(line).collect()
 }
 
@@ -92,8 +93,9 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
         bytes(plan.content_bytes)
     );
     let mut text = format!(
-        "Will put rows of `{}` ({}, taken {}) into the live database\n{}\n  all in one transaction: on any error nothing is \
-         changed; meanwhile nobody else can use these tables",
+        "Will load rows from `{}` ({}, taken {}) into the live database\n{}\n  in one transaction: on any error \
+         nothing is \
+         changed; until it ends, nobody else can use these tables",
         plan.key,
         bytes(plan.stored_bytes),
         age(plan.created_at, now),
@@ -106,15 +108,15 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
     let others = plan.part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
     text.push_str(&listed("tables", &tables));
     if data.replace_rows {
-        text.push_str(&listed("ROWS THAT ARE THERE ARE REMOVED first from", &holding));
+        text.push_str(&listed("EXISTING ROWS ARE DELETED FIRST from", &holding));
     }
-    text.push_str(&listed("in the dump, and not touched", others));
-    text.push_str(&listed("columns that get their defaults", &data.defaults));
-    text.push_str(&listed("sequences that get the dump's values", &data.sequences));
+    text.push_str(&listed("in the dump but not selected", others));
+    text.push_str(&listed("columns filled with their defaults", &data.defaults));
+    text.push_str(&listed("sequences set to the dump's values", &data.sequences));
     if data.large_objects > 0 {
         text.push_str(&format!("\n  {}", counted(data.large_objects, "large object", "large objects")));
     }
-    text.push_str(&listed("foreign keys that are checked in the end", &data.foreign_keys));
+    text.push_str(&listed("foreign keys checked before the commit", &data.foreign_keys));
     text.push_str(&listed("triggers that do not fire for these rows", &data.triggers));
     text.push_str(&listed("materialized views that are NOT refreshed", &data.not_refreshed));
     for note in restore_notes(plan) {
@@ -125,30 +127,30 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
 
 /// What is not restored, and what that means for the rest.
 fn part_lines(plan: &RestorePlan, part: &Chosen) -> String {
-    let mut text = String::from("\n  only a part of the dump: only what is needed of it is read and checked");
+    let mut text = String::from("\n  partial restore: only the objects it needs are read and checked");
     if plan.replaces.is_some() {
         text.push_str(&format!(
-            "\n  THE WHOLE LIVE DATABASE `{}` IS REPLACED BY THIS PART: what is not selected is gone from it afterwards",
+            "\n  THE WHOLE LIVE DATABASE `{}` IS REPLACED BY THIS PART: everything that is not selected will be gone",
             plan.target
         ));
     }
     if part.schema_only {
-        text.push_str("\n  no rows, no values of sequences, no large objects");
+        text.push_str("\n  no rows, sequence values or large objects");
     } else if !part.large_objects {
         text.push_str("\n  no large objects");
     }
-    text.push_str(&listed("made without rows", &part.emptied));
-    text.push_str(&listed("not made", &part.dropped));
+    text.push_str(&listed("created without rows", &part.emptied));
+    text.push_str(&listed("not created", &part.dropped));
     let told: Vec<String> = part
         .consequences
         .iter()
         .map(|consequence| {
             let Consequence { object, because_of, fate } = consequence;
             match fate {
-                Fate::Kept => format!("{object} stays, and finds {because_of} without its rows"),
-                Fate::Recomputed => format!("{object} is computed anew, from {because_of} without its rows"),
+                Fate::Kept => format!("{object} is kept, but {because_of} will have no rows"),
+                Fate::Recomputed => format!("{object} is recomputed, but {because_of} will have no rows"),
                 Fate::LeftOut => format!("{object} is left out: it needs {because_of}"),
-                Fate::KeptEmpty => format!("{object} is made without rows: {because_of} needs it"),
+                Fate::KeptEmpty => format!("{object} is created without rows: {because_of} needs it"),
             }
         })
         .collect();
@@ -176,7 +178,7 @@ fn listed(what: &str, names: &[String]) -> String {
 fn data_report(report: &RestoreReport, data: &DataPlan) -> String {
     let emptied = data.tables.iter().filter(|table| table.truncated).count() as u64;
     let mut text = format!(
-        "put {} of `{}` into {} of `{}`, {}",
+        "Loaded {} from `{}` into {} of `{}` in {}",
         counted(report.rows, "row", "rows"),
         report.key,
         counted(report.tables, "table", "tables"),
@@ -184,7 +186,7 @@ fn data_report(report: &RestoreReport, data: &DataPlan) -> String {
         seconds(report.seconds)
     );
     if emptied > 0 {
-        text.push_str(&format!("; the rows that {} held are gone", counted(emptied, "table", "tables")));
+        text.push_str(&format!("; existing rows of {} were deleted", counted(emptied, "table", "tables")));
     }
     text.push_str(&listed("not refreshed", &data.not_refreshed));
     text
@@ -194,14 +196,14 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
     if let Some(data) = &report.data_only {
         return data_report(report, data);
     }
-    let mut text = format!("restored `{}` into `{}`", report.key, report.database);
+    let mut text = format!("Restored `{}` into `{}`", report.key, report.database);
     if report.tables > 0 {
         let tables = counted(report.tables, "table", "tables");
         text.push_str(&format!("  {tables}, {}", counted(report.rows, "row", "rows")));
     }
     text.push_str(&format!(", 0 errors, {}", seconds(report.seconds)));
     if report.replaced {
-        text.push_str(&format!("; swapped {}", duration(Duration::from_millis(report.outage_ms))));
+        text.push_str(&format!("; swapped in {}", duration(Duration::from_millis(report.outage_ms))));
         if report.disconnected > 0 {
             text.push_str(&format!(", {} disconnected", counted(report.disconnected, "session", "sessions")));
         }
@@ -218,15 +220,15 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
 }
 
 pub(crate) fn recover_report(report: &RecoverReport, dry_run: bool) -> String {
-    let actions = counted(report.actions.len() as u64, "thing", "things");
+    let actions = counted(report.actions.len() as u64, "recovery step", "recovery steps");
     match (report.actions.len(), dry_run) {
-        (0, _) => "nothing to recover".to_owned(),
+        (0, _) => "Nothing to recover".to_owned(),
         (_, true) => {
             let plans: Vec<String> =
                 report.actions.iter().map(|action| format!("  {}", recover_step(action))).collect();
-            format!("Would mend {actions}:\n{}\nNothing was changed (dry run)", plans.join("\n"))
+            format!("Would take {actions}:\n{}\nNothing was changed (dry run)", plans.join("\n"))
         }
-        (_, false) => format!("mended {actions}"),
+        (_, false) => format!("Took {actions}"),
     }
 }
 
@@ -234,24 +236,24 @@ pub(crate) fn recover_report(report: &RecoverReport, dry_run: bool) -> String {
 pub(crate) fn recover_step(action: &Action) -> String {
     match action {
         Action::AllowConnections { database } => {
-            format!("let clients into `{database}` again: a swap was killed before the switch")
+            format!("allow connections to `{database}` again: a restore was killed before the swap")
         }
         Action::RenameBack { database, target, .. } => {
-            format!("give `{database}` its name `{target}` back, which is missing")
+            format!("rename `{database}` back to `{target}`, which is missing")
         }
         Action::DropCopy { database, target } => {
-            format!("drop `{database}`, the unfinished copy of a killed restore of `{target}`")
+            format!("drop `{database}`, the temporary database of a killed restore of `{target}`")
         }
         Action::DropSuperseded { database, target } => {
-            format!("drop `{database}`, which a restore of `{target}` replaced before it was killed")
+            format!("drop `{database}`, which a killed restore of `{target}` had replaced")
         }
         Action::DropDiscarded { database, target } => {
-            format!("drop `{database}`, an earlier copy of `{target}` that a restore made void before it was killed")
+            format!("drop `{database}`, an outdated copy of `{target}` that a killed restore was to drop")
         }
         Action::StayPrevious { database, target, .. } => {
-            format!("leave `{database}` the `:previous` of `{target}`: its return was killed before the switch")
+            format!("keep `{database}` as the `:previous` of `{target}`: a restore of it was killed before the swap")
         }
         Action::DropUnmarked { database } => format!("drop `{database}`, the unmarked database of a killed run"),
-        Action::Mention { database, target } => format!("leave `{database}`, kept from a restore of `{target}`"),
+        Action::Mention { database, target } => format!("leave `{database}`, kept from a failed restore of `{target}`"),
     }
 }

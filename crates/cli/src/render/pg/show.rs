@@ -1,4 +1,4 @@
-//! Everything about one dump.
+//! The details of one dump.
 
 use backup_core::manifest::Outcome;
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
     let outcome = match (dump.outcome, dump.complete) {
         (Outcome::Partial, _) => "partial: some of the source could not be read",
         (Outcome::Good, true) => "good: complete",
-        (Outcome::Good, false) => "partial: something was left out on request; never the last good one",
+        (Outcome::Good, false) => "partial: something was left out on request; never counts as the last good dump",
     };
     let cluster = dump.cluster.as_ref().map_or_else(|| "unknown cluster".to_owned(), ToString::to_string);
     let taken = format!("{} UTC, {}", time(dump.created_at), age(dump.created_at, now));
@@ -107,7 +107,7 @@ fn file_text(file: &ShownFile, now: Timestamp) -> String {
         header.and_then(field).unwrap_or_default()
     };
     let head = facts(&[
-        ("form", "single file of pg_dump, as django-pgclone wrote it; no digests".to_owned()),
+        ("form", "single pg_dump file, as django-pgclone wrote it; no digests".to_owned()),
         ("object", file.object.to_string()),
         ("taken", format!("{} UTC, {}", time(file.created_at), age(file.created_at, now))),
         ("size", bytes(file.stored_bytes)),

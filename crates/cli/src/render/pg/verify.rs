@@ -1,4 +1,4 @@
-//! What a check of a dump found.
+//! The result of verifying a dump.
 
 use pg_clone::stored::verify::VerifyReport;
 
@@ -6,9 +6,9 @@ use crate::render::units::{bytes, count, counted};
 
 pub(crate) fn verify_report(report: &VerifyReport) -> String {
     let mut text = if report.damage_count == 0 {
-        format!("ok  `{}`  {} there with their sizes", report.key, counted(report.objects, "object", "objects"))
+        format!("ok  `{}`  {} present with the right sizes", report.key, counted(report.objects, "object", "objects"))
     } else {
-        format!("DAMAGED  `{}`  {}", report.key, counted(report.damage_count, "damage", "damages"))
+        format!("DAMAGED  `{}`  {}", report.key, counted(report.damage_count, "problem", "problems"))
     };
     if report.objects_read > 0 {
         text.push_str(&format!(
@@ -20,10 +20,10 @@ pub(crate) fn verify_report(report: &VerifyReport) -> String {
             counted(report.tables_checked, "table", "tables"),
         ));
     } else if report.damage_count == 0 {
-        text.push_str("; `--read all` compares every byte");
+        text.push_str("; use `--read all` to compare digests");
     }
     if report.without_digests {
-        text.push_str("; a single-file dump has no digests to compare with");
+        text.push_str("; a single-file dump has no digests to compare");
     }
     for damage in &report.damage {
         let offset = damage.offset.map_or(String::new(), |offset| format!(" at byte {offset}"));

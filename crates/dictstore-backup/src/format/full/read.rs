@@ -58,7 +58,7 @@ impl Tables {
         let mut tables = Self { ahead, places: 0, again: false };
         let mut found = None;
         let read = read::document_of(bytes, |reader| tables.document(reader, &mut found));
-        let none = || "it has no `tables`, so that it is no full backup".to_owned();
+        let none = || "it has no `tables`, so it is not a full backup".to_owned();
         let read = read.map_err(|fault| fault.to_string()).and_then(|()| found.ok_or_else(none));
         (read.map(|found| found.into_values().collect()), tables.again)
     }
@@ -70,7 +70,7 @@ impl Tables {
     ) -> Read<()> {
         if !reader.stands(b'{') {
             reader.value()?;
-            return reader.misfit("it is no object");
+            return reader.misfit("it is not an object");
         }
         reader.members(|reader, name| {
             // As in Python the last of several members of one name counts.
@@ -86,7 +86,7 @@ impl Tables {
             }
             reader.value()?;
             if name == "tables" {
-                reader.misfit("its `tables` are no object, so that it is no full backup")
+                reader.misfit("its `tables` is not an object, so it is not a full backup")
             } else {
                 Ok(())
             }
@@ -96,7 +96,7 @@ impl Tables {
     fn table(&mut self, reader: &mut Reader<'_>, name: Text) -> Read<(LoadedTable, Place)> {
         if !reader.stands(b'{') {
             reader.value()?;
-            return reader.misfit(format!("the table `{name}` is no object"));
+            return reader.misfit(format!("the table `{name}` is not an object"));
         }
         let mut members = Members::default();
         reader.members(|reader, member| match member.as_str() {
@@ -111,13 +111,13 @@ impl Tables {
                     members.primary_key = Some(field);
                     Ok(())
                 }
-                _ => reader.misfit(format!("the primary key of the table `{name}` is no text")),
+                _ => reader.misfit(format!("the primary key of the table `{name}` is not a string")),
             },
             Some("schema") => {
                 members.schema = Some(match reader.value()? {
                     Value::Null => None,
                     Value::Dict(fields) => Some(schema(*fields).or_else(|what| reader.misfit(what))?),
-                    _ => return reader.misfit(format!("the schema of the table `{name}` is no object")),
+                    _ => return reader.misfit(format!("the schema of the table `{name}` is not an object")),
                 });
                 Ok(())
             }
@@ -139,7 +139,7 @@ impl Tables {
     fn records(&mut self, reader: &mut Reader<'_>, table: &Text, members: &Members) -> Read<(Records, Place)> {
         if !reader.stands(b'[') {
             reader.value()?;
-            return reader.misfit(format!("the records of the table `{table}` are no list"));
+            return reader.misfit(format!("the records of the table `{table}` are not a list"));
         }
         self.places += 1;
         let place = self.places;
@@ -149,7 +149,7 @@ impl Tables {
         reader.items(|reader| {
             if !reader.stands(b'{') {
                 reader.value()?;
-                return reader.misfit(format!("a record of the table `{table}` is no object"));
+                return reader.misfit(format!("a record of the table `{table}` is not an object"));
             }
             let record = reader.record()?;
             let Some(ahead) = &self.ahead else {

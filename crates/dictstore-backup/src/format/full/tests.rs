@@ -99,7 +99,7 @@ fn what_is_to_be_told_of_a_record_is_told_of_large_files_too() {
     assert!(read(&schema, Semantics::DictDb).unwrap().2);
     let broken = schema.replacen("{\"key\": 9000, \"text\": \"xxx", "{\"key\": 9000, \"text\": 5, \"more\": \"", 1);
     let (_, notes, built) = read(&broken, Semantics::Exact).unwrap();
-    assert!(!built && notes[0].what.contains("1 records of the table `a` break its schema"), "{notes:?}");
+    assert!(!built && notes[0].what.contains("1 records of the table `a` do not fit its schema"), "{notes:?}");
     assert!(error(&broken, Semantics::DictDb).contains("text"));
 }
 

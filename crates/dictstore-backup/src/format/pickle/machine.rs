@@ -112,7 +112,7 @@ impl<'b> Machine<'b> {
         match code {
             op::PROTO => match self.cursor.byte()? {
                 0..=5 => Ok(()),
-                other => Err(Fault::Refused(format!("it is of protocol {other}; 0 to 5 are read"))),
+                other => Err(Fault::Refused(format!("it has protocol {other}; protocols 0 to 5 are supported"))),
             },
             op::FRAME => self.cursor.take(8).map(drop),
             op::MARK => {
@@ -168,7 +168,7 @@ impl<'b> Machine<'b> {
         };
         if matches!(code, op::GET | op::BINGET | op::LONG_BINGET) {
             let Some(Some(slot)) = self.memo.get(place).cloned() else {
-                return self.cursor.damaged("nothing was remembered");
+                return self.cursor.damaged("the memo is empty");
             };
             return self.share(slot);
         }

@@ -62,7 +62,7 @@ impl Reader {
     fn database(&mut self, root: &Slot) -> Made<Vec<LoadedTable>> {
         let state = self.state(root, Class::Database, "a database")?;
         let Some(tables) = self.dict(member(&state, "tables")?)? else {
-            return refused("the tables are no dictionary");
+            return refused("the tables are not a dictionary");
         };
         tables.iter().map(|(name, table)| self.table(name, table)).collect()
     }
@@ -78,7 +78,7 @@ impl Reader {
         };
         match self.dict(&state)? {
             Some(members) => Ok(members),
-            None => refused(format!("the state of {what} is no dictionary")),
+            None => refused(format!("the state of {what} is not a dictionary")),
         }
     }
 
@@ -118,7 +118,7 @@ impl Reader {
             Slot::Value(Value::Null) => None,
             given => match self.dict(given)? {
                 Some(fields) => Some(self.schema(&fields)?),
-                None => return refused("a schema is no dictionary"),
+                None => return refused("a schema is not a dictionary"),
             },
         };
         let records = member(&state, "records")?;
@@ -128,7 +128,7 @@ impl Reader {
             return Ok(LoadedTable { name, primary_key, schema, records: Vec::new(), built: Some(built) });
         }
         let Some(pairs) = self.dict(records)? else {
-            return refused("the records of a table are no dictionary");
+            return refused("the records of a table are not a dictionary");
         };
         let mut records = Vec::with_capacity(pairs.len());
         for (key, record) in pairs {
@@ -137,7 +137,9 @@ impl Reader {
             match self.record(record)? {
                 Some(record) => records.push((Some(key), record)),
                 None => {
-                    return refused(format!("the record {key} of the table `{name}` is no dictionary of named fields"));
+                    return refused(format!(
+                        "the record {key} of the table `{name}` is not a dictionary of named fields"
+                    ));
                 }
             }
         }
@@ -163,9 +165,9 @@ impl Reader {
             match kind {
                 Slot::Object(id) => match &self.entries[*id as usize].object {
                     Object::Class(Class::Type(Some(kind))) => Ok((name, *kind)),
-                    _ => refused(format!("the type of the field `{name}` is none of DictDB's")),
+                    _ => refused(format!("the type of the field `{name}` is not a DictDB type")),
                 },
-                Slot::Value(_) => refused(format!("the type of the field `{name}` is none of DictDB's")),
+                Slot::Value(_) => refused(format!("the type of the field `{name}` is not a DictDB type")),
             }
         };
         fields.iter().map(field).collect()
@@ -187,7 +189,7 @@ impl Reader {
             Object::Record(record) => record.into(),
             Object::Fields(fields) => Record::from_fields(fields).into(),
             Object::Dict(pairs) => self.pairs(pairs, depth)?,
-            Object::Class(_) | Object::Instance(..) => return refused("a class or object stands where a value should"),
+            Object::Class(_) | Object::Instance(..) => return refused("a value was expected, not a class or object"),
             Object::Taken | Object::Rows => return Err(Fault::Again),
         })
     }
@@ -223,6 +225,6 @@ fn member<'s>(state: &'s [(Slot, Slot)], name: &str) -> Made<&'s Slot> {
 fn text(slot: &Slot, what: &str) -> Made<Text> {
     match slot {
         Slot::Value(Value::Text(text)) => Ok(text.clone()),
-        _ => refused(format!("{what} is no text")),
+        _ => refused(format!("{what} is not a string")),
     }
 }

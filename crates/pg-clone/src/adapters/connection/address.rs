@@ -40,10 +40,10 @@ impl Address {
         };
         let ports: Vec<&str> = ports.split(',').collect();
         if ips.as_ref().is_some_and(|ips| ips.len() != hosts.len()) {
-            return Err(invalid("hostaddr", "has not as many addresses as there are hosts"));
+            return Err(invalid("hostaddr", "has a different number of addresses than of hosts"));
         }
         if ports.len() != 1 && ports.len() != hosts.len() {
-            return Err(invalid("port", "has not as many ports as there are hosts"));
+            return Err(invalid("port", "has a different number of ports than of hosts"));
         }
         let address = |(at, host): (usize, String)| {
             let port = ports.get(at).or_else(|| ports.first()).copied().unwrap_or_default();
@@ -116,7 +116,7 @@ fn refuse_other_peer(wanted: &str, uid: u32) -> std::io::Result<()> {
     if name == wanted {
         return Ok(());
     }
-    let what = format!("the server behind the socket runs as `{name}`, and requirepeer asks for `{wanted}`");
+    let what = format!("the server behind the socket runs as `{name}`, but requirepeer wants `{wanted}`");
     Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, what))
 }
 

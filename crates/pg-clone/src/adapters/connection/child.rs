@@ -141,7 +141,7 @@ fn private_passfile(password: Option<&Secret>) -> PgResult<ArchiveFile> {
         format!("*:*:*:*:{escaped}\n")
     });
     ArchiveFile::new(line.as_bytes()).map_err(|error| PgError::Refused {
-        what: format!("no private password file can be made for the PostgreSQL programs: {error}"),
+        what: format!("cannot create a private password file for the PostgreSQL programs: {error}"),
         help: "nothing was changed".to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! What a server must be like, or do, for us to talk to it: libpq's `channel_binding`, `target_session_attrs` and
+//! What a server must be or do before lastgood uses it: libpq's `channel_binding`, `target_session_attrs` and
 //! `require_auth`.
 
 use tokio_postgres::config;
@@ -20,7 +20,7 @@ impl ChannelBinding {
             "disable" => Ok(Self::Disable),
             "prefer" => Ok(Self::Prefer),
             "require" => Ok(Self::Require),
-            _ => Err(invalid("channel_binding", "is none of disable, prefer, require")),
+            _ => Err(invalid("channel_binding", "is not one of disable, prefer, require")),
         }
     }
 
@@ -63,7 +63,7 @@ impl SessionAttributes {
             "prefer-standby" => Ok(Self::PreferStandby),
             _ => Err(invalid(
                 "target_session_attrs",
-                "is none of any, read-write, read-only, primary, standby, prefer-standby",
+                "is not one of any, read-write, read-only, primary, standby, prefer-standby",
             )),
         }
     }
@@ -79,10 +79,10 @@ impl SessionAttributes {
     /// Why a server that is in recovery or not, and writes by default or not, will not do.
     pub(super) fn misfit(self, in_recovery: bool, read_only: bool) -> Option<&'static str> {
         match self {
-            Self::ReadWrite if read_only => Some("it is read-only, and target_session_attrs asks for read-write"),
-            Self::ReadOnly if !read_only => Some("it takes writes, and target_session_attrs asks for read-only"),
-            Self::Primary if in_recovery => Some("it is a standby, and target_session_attrs asks for a primary"),
-            Self::Standby if !in_recovery => Some("it is a primary, and target_session_attrs asks for a standby"),
+            Self::ReadWrite if read_only => Some("it is read-only, but target_session_attrs wants read-write"),
+            Self::ReadOnly if !read_only => Some("it is writable, but target_session_attrs wants read-only"),
+            Self::Primary if in_recovery => Some("it is a standby, but target_session_attrs wants a primary"),
+            Self::Standby if !in_recovery => Some("it is a primary, but target_session_attrs wants a standby"),
             _ => None,
         }
     }
@@ -147,7 +147,8 @@ impl RequireAuth {
             let Some(method) = method else {
                 return Err(invalid(
                     "require_auth",
-                    "is no list of password, md5, gss, sspi, scram-sha-256, oauth, none, or of these each with a `!`",
+                    "is not a list of password, md5, gss, sspi, scram-sha-256, oauth, none, or of these each with a \
+                     `!`",
                 ));
             };
             if no != negated || methods.contains(&method) {

@@ -64,8 +64,9 @@ impl Environment {
         let parameters = parse_server(url, "the configured URL")?;
         if parameters.contains_key("password") {
             return Err(PgError::Usage {
-                what: "a password does not belong into a configuration file".to_owned(),
-                help: "put it into ~/.pgpass (mode 0600) or PGPASSFILE, or the whole URL into LASTGOOD_PG_URL"
+                what: "a configuration file must not contain a password".to_owned(),
+                help: "put it into ~/.pgpass (mode 0600) or the file that PGPASSFILE names, or put the whole URL into \
+                       LASTGOOD_PG_URL"
                     .to_owned(),
             });
         }

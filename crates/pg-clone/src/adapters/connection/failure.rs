@@ -11,17 +11,17 @@ use crate::adapters::connection::watch::NotAllowed;
 use crate::error::{NO_CONNECTION, PgError};
 
 /// What to do about a pooler.
-const POOLED: &str = "a dump's locks and snapshot do not survive a pooler such as PgBouncer or RDS Proxy: connect to the \
-                      server itself (its own PGHOST and PGPORT); nothing was changed";
+const POOLED: &str = "nothing was changed. A dump's locks and snapshot do not survive a pooler such as PgBouncer or \
+                      RDS Proxy: connect to the server itself (its own PGHOST and PGPORT)";
 
 /// What to do where a server is not of the kind that was asked for.
-const UNFIT: &str = "name a host that is, or leave PGTARGETSESSIONATTRS out; nothing was done";
+const UNFIT: &str = "nothing was done. Choose a matching host, or unset PGTARGETSESSIONATTRS";
 
 /// What to do where a server asks for an authentication that was ruled out.
 const NOT_ALLOWED: &str = "no password was sent. Change pg_hba.conf on the server, or PGREQUIREAUTH";
 
 /// What to do where nobody answers.
-const NOT_THERE: &str = "check PGHOST and PGPORT, and that the server runs and takes connections";
+const NOT_THERE: &str = "check PGHOST and PGPORT, and that the server is running and accepts connections";
 
 impl Server {
     /// Sorts what kept us out.
@@ -51,7 +51,7 @@ impl Server {
             // object_not_in_prerequisite_state: the database does not accept connections.
             Some("55000") => PgError::Refused {
                 what: format!("the database `{database}` does not accept connections"),
-                help: "if a restore was killed, `lastgood pg recover` mends it".to_owned(),
+                help: "if a restore was killed, run `lastgood pg recover`".to_owned(),
             },
             code => PgError::Unreachable {
                 server: match code {
@@ -78,10 +78,10 @@ fn help(code: Option<&str>, text: &str) -> &'static str {
             "no password was found: put it into ~/.pgpass (mode 0600) or PGPASSFILE, or set PGPASSWORD"
         }
         _ if text.contains("server does not support TLS") => {
-            "nothing was sent. If the network between is trusted, say so with PGSSLMODE=disable"
+            "nothing was sent. If the network is trusted, set PGSSLMODE=disable"
         }
         _ if text.contains("TLS handshake") => {
-            "no password was sent. If the certificate was signed by an authority of your own, name its file in PGSSLROOTCERT"
+            "no password was sent. If your own authority signed the certificate, set PGSSLROOTCERT to its file"
         }
         _ => NOT_THERE,
     }

@@ -1,4 +1,4 @@
-//! Which server is meant, and who we are there.
+//! Which server is meant, and as which user.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,10 +42,10 @@ impl Server {
         if parameters.contains_key("password") && origin == Origin::CommandLine {
             return Err(PgError::Usage {
                 what: "a password on the command line can be read by every user of this machine".to_owned(),
-                help:
-                    "put it into ~/.pgpass (mode 0600), or PGPASSFILE, or put the whole URL into LASTGOOD_PG_URL; then \
-                       leave it out here"
-                        .to_owned(),
+                help: "put it into ~/.pgpass (mode 0600) or the file that PGPASSFILE names, or put the whole URL into \
+                     LASTGOOD_PG_URL; \
+                     then omit it here"
+                    .to_owned(),
             });
         }
         take_options(&mut parameters, environment)?;
@@ -117,8 +117,8 @@ fn take_options(parameters: &mut Parameters, environment: &Environment) -> PgRes
     for (name, value) in environment.options() {
         if parameters.get(name).is_some_and(|given| given != value) {
             return Err(PgError::Usage {
-                what: format!("the options name one `{name}`, and the connection string another"),
-                help: "say it once; nothing was done".to_owned(),
+                what: format!("the options and the connection string give different values for `{name}`"),
+                help: "nothing was done. Give it once".to_owned(),
             });
         }
         parameters.insert(name.clone(), value.clone());
@@ -207,7 +207,7 @@ mod tests {
             for target in [None, Some("shop"), Some("user=u3")] {
                 let error = resolve(target, Origin::CommandLine, &pairs).unwrap_err();
                 let said = format!("{error} {error:?}");
-                assert!(said.contains(&format!("{variable} is a URL of `mysql`")) && !said.contains("hush"), "{said}");
+                assert!(said.contains(&format!("{variable} is a `mysql` URL")) && !said.contains("hush"), "{said}");
             }
             // Nobody reads it then.
             assert_eq!(resolve(Some("host=h3"), Origin::CommandLine, &pairs).unwrap().0.describe(), "h3:5432");
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(with(Some("shop"), &[("host", "")]).unwrap().0, "u2@h2:1");
         assert_eq!(with(Some("postgres://h3/shop"), &all).unwrap().2, shop);
         let error = with(Some("postgres://h4/shop"), &all).unwrap_err().to_string();
-        assert!(error.contains("one `host`"), "{error}");
+        assert!(error.contains("values for `host`"), "{error}");
     }
 
     #[test]

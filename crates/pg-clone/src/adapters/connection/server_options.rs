@@ -17,7 +17,10 @@ pub(super) fn check(text: &str) -> PgResult<String> {
         };
         let is_setting = |setting: &str| setting.split_once('=').is_some_and(|(name, _)| !name.is_empty());
         if !setting.is_some_and(is_setting) {
-            return Err(invalid("options", "(PGOPTIONS) holds something else than `-c NAME=VALUE` and `--NAME=VALUE`"));
+            return Err(invalid(
+                "options",
+                "(PGOPTIONS) contains something other than `-c NAME=VALUE` and `--NAME=VALUE`",
+            ));
         }
     }
     Ok(text.to_owned())

@@ -1,4 +1,4 @@
-//! What a caller sets on a server beside where it is: limits, and what may not be replaced there.
+//! Settings of a server besides its address: limits, and which databases are protected.
 
 use std::sync::Arc;
 use std::time::Duration;

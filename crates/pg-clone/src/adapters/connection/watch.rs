@@ -16,7 +16,7 @@ const HEAD_BYTES: usize = 9;
 
 /// The server asked for something that will not do.
 #[derive(Debug, thiserror::Error)]
-#[error("the server wants the authentication `{asked}`, which require_auth does not allow")]
+#[error("the server asks for the authentication method `{asked}`, which require_auth does not allow")]
 pub(super) struct NotAllowed {
     asked: &'static str,
 }

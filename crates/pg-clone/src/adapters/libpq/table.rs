@@ -20,11 +20,11 @@ const fn alone(variable: &'static str, treatment: Treatment, note: &'static str)
     Setting { keyword: None, variable: Some(variable), treatment, note }
 }
 
-const NO_KERBEROS: &str = "Kerberos is not spoken here";
-const NO_OAUTH: &str = "OAuth is not spoken here";
-const NO_CLIENT_CERTIFICATE: &str = "client certificates are not sent";
+const NO_KERBEROS: &str = "Kerberos is not supported";
+const NO_OAUTH: &str = "OAuth is not supported";
+const NO_CLIENT_CERTIFICATE: &str = "client certificates are not supported";
 const NO_SCRAM_KEY: &str = "give the password itself";
-const OUR_KEEPALIVES: &str = "probes are always on, after 30 s without traffic";
+const OUR_KEEPALIVES: &str = "keepalive probes are always on, after 30 s without traffic";
 
 /// Every setting of libpq 18.
 pub const SETTINGS: &[Setting] = &[
@@ -36,13 +36,13 @@ pub const SETTINGS: &[Setting] = &[
         "numeric address to connect to; certificates and password files go by `host`",
     ),
     row("port", "PGPORT", HONOURED, "default: 5432"),
-    row("dbname", "PGDATABASE", HONOURED, "the database, where no DATABASE is given"),
-    row("user", "PGUSER", HONOURED, "default: the name of the system's user"),
+    row("dbname", "PGDATABASE", HONOURED, "the database, if no DATABASE argument is given"),
+    row("user", "PGUSER", HONOURED, "default: the name of the operating system user"),
     row(
         "password",
         "PGPASSWORD",
         HONOURED,
-        "refused on a command line, which others can read; a password file is better than the variable, too",
+        "refused on the command line, which other users can read; prefer a password file to the variable",
     ),
     row("passfile", "PGPASSFILE", HONOURED, "default: `~/.pgpass`; must not be readable by others"),
     row(
@@ -52,7 +52,7 @@ pub const SETTINGS: &[Setting] = &[
         "checked before a password is sent; `pg_dump` and `pg_restore` know it since 16",
     ),
     row("channel_binding", "PGCHANNELBINDING", HONOURED, "`disable`, `prefer` or `require`"),
-    row("connect_timeout", "PGCONNECT_TIMEOUT", HONOURED, "seconds, for each address; default: 15; 0 means for ever"),
+    row("connect_timeout", "PGCONNECT_TIMEOUT", HONOURED, "seconds, for each address; default: 15; 0 means no limit"),
     row(
         "client_encoding",
         "PGCLIENTENCODING",
@@ -63,15 +63,15 @@ pub const SETTINGS: &[Setting] = &[
         "options",
         "PGOPTIONS",
         HONOURED,
-        "`-c NAME=VALUE` and `--NAME=VALUE`, for our sessions, `pg_dump`, `pg_restore` and hooks; what a session sets itself wins",
+        "`-c NAME=VALUE` and `--NAME=VALUE`, for our sessions, `pg_dump`, `pg_restore` and hooks; settings that a session makes itself take precedence",
     ),
     row("application_name", "PGAPPNAME", HONOURED, "name of our sessions in `pg_stat_activity`; default: `lastgood`"),
-    row("fallback_application_name", "", HONOURED, "where `application_name` is not set"),
+    row("fallback_application_name", "", HONOURED, "used if `application_name` is not set"),
     row("keepalives", "", IGNORED, OUR_KEEPALIVES),
     row("keepalives_idle", "", IGNORED, OUR_KEEPALIVES),
     row("keepalives_interval", "", IGNORED, OUR_KEEPALIVES),
     row("keepalives_count", "", IGNORED, OUR_KEEPALIVES),
-    row("tcp_user_timeout", "", IGNORED, "a lost connection is found by probes"),
+    row("tcp_user_timeout", "", IGNORED, "lost connections are detected by keepalive probes"),
     row("replication", "", refused(&["false", "off", "no", "0"]), "a dump needs an ordinary session"),
     row("gssencmode", "PGGSSENCMODE", refused(&["disable", "prefer"]), NO_KERBEROS),
     row(
@@ -80,12 +80,17 @@ pub const SETTINGS: &[Setting] = &[
         HONOURED,
         "default: `verify-full` over a network, `prefer` on this machine; `allow` is taken as `prefer`",
     ),
-    row("requiressl", "PGREQUIRESSL", refused(&["0"]), "it is the old name of `sslmode=require`: say that"),
-    row("sslnegotiation", "PGSSLNEGOTIATION", refused(&["postgres"]), "TLS is negotiated as every server knows it"),
+    row("requiressl", "PGREQUIRESSL", refused(&["0"]), "obsolete name of `sslmode=require`; use that instead"),
+    row(
+        "sslnegotiation",
+        "PGSSLNEGOTIATION",
+        refused(&["postgres"]),
+        "only the negotiation that every server supports is available",
+    ),
     row("sslcompression", "PGSSLCOMPRESSION", IGNORED, "no current server or library compresses TLS"),
     row("sslcert", "PGSSLCERT", refused(&[]), NO_CLIENT_CERTIFICATE),
     row("sslkey", "PGSSLKEY", refused(&[]), NO_CLIENT_CERTIFICATE),
-    row("sslkeylogfile", "", refused(&[]), "keys of connections are not written down"),
+    row("sslkeylogfile", "", refused(&[]), "TLS keys are never written to a file"),
     row("sslpassword", "", refused(&[]), NO_CLIENT_CERTIFICATE),
     row("sslcertmode", "PGSSLCERTMODE", refused(&["disable", "allow"]), NO_CLIENT_CERTIFICATE),
     row(
@@ -107,18 +112,13 @@ pub const SETTINGS: &[Setting] = &[
         "ssl_min_protocol_version",
         "PGSSLMINPROTOCOLVERSION",
         refused(&["TLSv1", "TLSv1.1", "TLSv1.2"]),
-        "TLS 1.2 and 1.3 are spoken",
+        "TLS 1.2 and 1.3 are supported",
     ),
-    row("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", refused(&["TLSv1.3"]), "TLS 1.2 and 1.3 are spoken"),
-    row("min_protocol_version", "PGMINPROTOCOLVERSION", refused(&["3.0"]), "protocol 3.0 is spoken"),
-    row(
-        "max_protocol_version",
-        "PGMAXPROTOCOLVERSION",
-        IGNORED,
-        "protocol 3.0 is spoken, which is the lowest there is",
-    ),
+    row("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", refused(&["TLSv1.3"]), "TLS 1.2 and 1.3 are supported"),
+    row("min_protocol_version", "PGMINPROTOCOLVERSION", refused(&["3.0"]), "protocol 3.0 is used"),
+    row("max_protocol_version", "PGMAXPROTOCOLVERSION", IGNORED, "protocol 3.0 is used, the lowest there is"),
     row("krbsrvname", "PGKRBSRVNAME", refused(&["postgres"]), NO_KERBEROS),
-    row("gsslib", "PGGSSLIB", IGNORED, "it means something on Windows only"),
+    row("gsslib", "PGGSSLIB", IGNORED, "has a meaning only on Windows"),
     row("gssdelegation", "PGGSSDELEGATION", refused(&["0"]), NO_KERBEROS),
     row("scram_client_key", "", refused(&[]), NO_SCRAM_KEY),
     row("scram_server_key", "", refused(&[]), NO_SCRAM_KEY),
@@ -135,20 +135,15 @@ pub const SETTINGS: &[Setting] = &[
         HONOURED,
         "`any`, `read-write`, `read-only`, `primary`, `standby` or `prefer-standby`",
     ),
-    row(
-        "load_balance_hosts",
-        "PGLOADBALANCEHOSTS",
-        refused(&["disable"]),
-        "hosts are tried in the order in which they stand",
-    ),
+    row("load_balance_hosts", "PGLOADBALANCEHOSTS", refused(&["disable"]), "hosts are tried in the given order"),
     row("oauth_issuer", "", refused(&[]), NO_OAUTH),
     row("oauth_client_id", "", refused(&[]), NO_OAUTH),
     row("oauth_client_secret", "", refused(&[]), NO_OAUTH),
     row("oauth_scope", "", refused(&[]), NO_OAUTH),
-    alone("PGSYSCONFDIR", HONOURED, "folder of `pg_service.conf`, for services that are not in the file above"),
+    alone("PGSYSCONFDIR", HONOURED, "folder of `pg_service.conf`, for services that are not in the service file"),
     alone("PGDATESTYLE", IGNORED, "a dump's text must not depend on it: sessions use ISO"),
     alone("PGTZ", IGNORED, "a dump's text must not depend on it"),
-    alone("PGGEQO", IGNORED, "it concerns the planning of queries that are not made here"),
+    alone("PGGEQO", IGNORED, "affects only the planning of queries that lastgood does not make"),
     alone("PGLOCALEDIR", IGNORED, "messages are not translated"),
     alone("PGOAUTHDEBUG", IGNORED, NO_OAUTH),
 ];

@@ -121,7 +121,7 @@ pub(crate) fn collisions(databases: &[Found], target: &str, changes: &[CopyChang
         .filter(taken)
         .map(|change| Problem {
             what: format!(
-                "`{}` is needed for its {} and is another database",
+                "the name `{}` is needed for its {}, but another database has it",
                 change.database,
                 change.role.reference()
             ),

@@ -1,5 +1,6 @@
 //! Drops a local database: a copy of ours, or another one whose name was typed twice.
 
+use backup_core::units;
 use serde::Serialize;
 
 use crate::adapters;
@@ -73,8 +74,8 @@ impl DropPlan {
         }
         if self.database.role == Role::Temporary {
             return Err(PgError::Refused {
-                what: format!("`{name}` is being built, or was left by a run that was killed"),
-                help: "wait for that run, or run `lastgood pg recover`; nothing was changed".to_owned(),
+                what: format!("`{name}` is being restored, or is a leftover of a killed run"),
+                help: "nothing was changed. Wait for that run, or run `lastgood pg recover`".to_owned(),
             });
         }
         Ok(())
@@ -87,13 +88,11 @@ impl DropPlan {
             return Ok(());
         }
         let wrong = confirm.map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
-        let bytes = bytes.unwrap_or_default();
+        let size = units::bytes(bytes.unwrap_or_default());
+        let sessions = units::counted(*sessions, "session", "sessions");
         Err(PgError::Confirm {
-            what: format!(
-                "`{name}` on {} is no copy that lastgood made ({bytes} bytes, {sessions} sessions){wrong}",
-                self.server
-            ),
-            help: format!("confirm with --confirm-database {name}; nothing was changed"),
+            what: format!("`{name}` on {} was not made by lastgood ({size}, {sessions}){wrong}", self.server),
+            help: format!("nothing was changed. Confirm with --confirm-database {name}"),
         })
     }
 }
@@ -111,11 +110,11 @@ pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>,
     let now = find(server, &admin, name).await?;
     if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
         return Err(PgError::Refused {
-            what: format!("`{name}` became another database at the same moment"),
-            help: "nothing was changed; look at `lastgood pg ls --local`".to_owned(),
+            what: format!("`{name}` was replaced by another database at the same time"),
+            help: "nothing was changed. Check `lastgood pg ls --local`".to_owned(),
         });
     }
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     run.step("local.drop", name);
     drop_database(server, &admin, name).await?;
     drop(lock);

@@ -58,7 +58,7 @@ pub(crate) async fn is_unmarked(admin: &Session, database: &str) -> PgResult<boo
 }
 
 async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &Run) -> PgResult<u64> {
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let sql = |error| PgError::sql(format!("copying `{source}`"), error);
     let pid: i32 = admin.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await.map_err(sql)?.get(0);
     let helper = server.connect_admin_for(source).await?;
@@ -89,7 +89,7 @@ async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &
         Err(_) if run.cancel.is_cancelled() => Err(PgError::Interrupted),
         Err(error) if error.code().is_some_and(|code| code.code() == IN_USE) => Err(PgError::Refused {
             what: format!("`{source}` cannot be copied while it is used: {}", sessions.left().await?),
-            help: "end them (see pg_stat_activity and pg_prepared_xacts) and run it again; nothing was changed"
+            help: "nothing was changed. End them (see pg_stat_activity and pg_prepared_xacts) and run it again"
                 .to_owned(),
         }),
         Err(error) => Err(sql(error)),

@@ -96,7 +96,7 @@ impl LocalSource {
                     "`{text}` is a reserved name: it means the {} copy of a database",
                     &role.reference()[1..]
                 ),
-                help: "give the copy's full name, as `lastgood pg ls --local` shows it".to_owned(),
+                help: "use the copy's full name, as printed by `lastgood pg ls --local`".to_owned(),
             }),
         }
     }

@@ -115,11 +115,11 @@ pub async fn prepare(
     Ok(plan)
 }
 
-/// Refuses what [`restore`](crate::live::local::restore) of this plan would refuse before it makes anything, and changes nothing;
+/// Refuses what [`restore`](crate::live::local::restore()) of this plan would refuse before it makes anything, and changes nothing;
 /// but for what nobody has confirmed yet.
 ///
 /// # Errors
-/// As [`restore`](crate::live::local::restore).
+/// As [`restore`](crate::live::local::restore()).
 pub async fn check(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<()> {
     plan.refuse_problems()?;
     if options.confirm.is_some() {
@@ -182,8 +182,8 @@ pub(crate) fn the_copy(databases: &[Found], target: &str, role: CopyRole) -> PgR
     found.ok_or_else(|| PgError::Refused {
         what: format!("`{target}` has no {}", role.reference()),
         help:
-            "a restore with --reversible keeps one, and a restore without it drops it; `lastgood pg ls --local` shows \
-               what there is. Nothing was changed"
+            "a restore with --reversible keeps one, and a restore without it drops it; `lastgood pg ls --local` lists \
+             copies. Nothing was changed"
                 .to_owned(),
     })
 }
@@ -192,12 +192,12 @@ fn problem(plan: &LocalPlan) -> Option<Problem> {
     let source = &plan.source.name;
     if *source == plan.target {
         return Some(Problem {
-            what: "it is that database".to_owned(),
-            help: "name another source or another target".to_owned(),
+            what: "they are the same database".to_owned(),
+            help: "choose another source or target".to_owned(),
         });
     }
     (plan.source.role == Role::Temporary).then(|| Problem {
-        what: format!("`{source}` is being built, or was left by a run that was killed"),
+        what: format!("`{source}` is being restored, or is a leftover of a killed run"),
         help: "wait for that run, or run `lastgood pg recover`".to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! Puts a local database in a target's place: `:previous` by exchanging names, anything else by copying it.
+//! Restores a local database over a target: `:previous` by swapping names, anything else by copying.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -122,7 +122,7 @@ fn skipped(plan: &LocalPlan, options: &RestoreOptions) -> Option<String> {
         .map(|point| point.name())
         .collect();
     let why = match plan.way {
-        Way::Exchange => "`:previous` comes back as it was",
+        Way::Exchange => "`:previous` is restored unchanged",
         Way::Duplicate => "a copied database is never empty",
     };
     (!skipped.is_empty()).then(|| format!("{why}: hooks of {} were not run", skipped.join(" and ")))
@@ -151,7 +151,7 @@ async fn toggle(
         }
         None => settings::read(admin, &previous.name).await?,
     };
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let request = SwapRequest::toggle(lock, &previous, Some(&wanted), options.force);
     Ok((swap::swap(server, &request, run).await?, warnings))
 }
@@ -205,7 +205,7 @@ async fn switch(
         site(server, plan, temporary.name(), options, run).before_the_swap(Some(&wanted), hooks).await?;
     }
     let warnings = settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
-    run.last_chance_to_stop()?;
+    run.stop_if_cancelled()?;
     let mut request = SwapRequest::new(lock, temporary, Some(&wanted), options.force);
     if plan.purpose == Purpose::Copy {
         request = request.marked(State::Copy {
@@ -224,8 +224,8 @@ fn unchanged(plan: &LocalPlan, found: &Found) -> PgResult<()> {
         return Ok(());
     }
     Err(PgError::Refused {
-        what: format!("somebody else replaced `{}` at the same moment", plan.source.name),
-        help: "nothing was changed; look at `lastgood pg ls --local` and run it again".to_owned(),
+        what: format!("`{}` was replaced by somebody else at the same time", plan.source.name),
+        help: "nothing was changed. Check `lastgood pg ls --local` and run it again".to_owned(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Which databases change their names in a switch, and what is written on each: decided before anything happens.
+//! Which databases are renamed in a swap, and the comment on each: decided in advance.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Sessions that we may not end: better known before the door is closed.
+//! Sessions that the role cannot end, found before connections are refused.
 
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
@@ -16,7 +16,8 @@ pub(super) async fn refuse(admin: &Session, target: &str) -> PgResult<()> {
         .query(
             &format!(
                 "SELECT a.pid, a.usename::text FROM pg_catalog.pg_stat_activity a \
-                 WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL AND NOT {MAY_END} \
+                 WHERE a.datname = $1 AND a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL AND NOT \
+                 {MAY_END} \
                  ORDER BY 1"
             ),
             &[&target],
@@ -30,10 +31,10 @@ pub(super) async fn refuse(admin: &Session, target: &str) -> PgResult<()> {
     }
     Err(PgError::Refused {
         what: format!(
-            "`{target}` is used by sessions that the restoring role may not end: server process {}",
+            "`{target}` is used by sessions that the restoring role cannot end: server process {}",
             sessions.join(", ")
         ),
-        help: "let the applications leave, or `GRANT pg_signal_backend` to the restoring role; nothing was switched"
+        help: "nothing was swapped. Disconnect the applications, or `GRANT pg_signal_backend` to the restoring role"
             .to_owned(),
     })
 }

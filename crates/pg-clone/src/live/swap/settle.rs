@@ -1,4 +1,4 @@
-//! After a failed switch: did it happen all the same? If not, clients are let in again.
+//! After a failed swap: did it happen anyway? If not, connections are allowed again.
 
 use std::time::{Duration, Instant};
 
@@ -62,8 +62,8 @@ impl Swap {
                 }
                 Err(later) => {
                     self.run.progress.warn(format!(
-                        "the server does not say what became of the swap ({later}): `{}` may turn clients away until \
-                         `lastgood pg recover` has run",
+                        "the outcome of the swap is unknown ({later}): `{}` may refuse connections until you run \
+                         `lastgood pg recover`",
                         self.target
                     ));
                     return Err(error);

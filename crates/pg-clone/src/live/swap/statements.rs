@@ -1,4 +1,4 @@
-//! The statements of the switch.
+//! The statements of the swap.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Compares what stands in the tables now with what the dump says, before anything is committed.
+//! Compares the rows of the tables with the dump before the commit.
 
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ pub(super) async fn compare(session: &Session, load: &Load, target: &Target) -> 
             continue;
         }
         differences.push(match printed.rows == there.rows {
-            true => format!("the {} rows of `{}` are others", there.rows, group.label),
+            true => format!("the {} rows of `{}` differ", there.rows, group.label),
             false => format!("`{}` holds {} rows, not {}", group.label, there.rows, printed.rows),
         });
     }

@@ -1,4 +1,4 @@
-//! Whether a dump's rows fit into a live database, and what putting them there would do. Pure decisions.
+//! Whether a dump's rows fit into a live database, and what loading them would do. Pure decisions.
 
 use std::collections::BTreeSet;
 
@@ -111,13 +111,14 @@ fn together(root: &Partitioned, missing: &[&String], options: &RestoreOptions, u
         true => ("not selected", format!("select all of them: `{}`", command(root, options))),
         false => (
             "without rows in the dump",
-            "restore the dump beside it, with --into OTHER_NAME and without --data-only, and copy from there"
+            "restore the dump into another database, with --into NAME and without --data-only, and copy from there"
                 .to_owned(),
         ),
     };
     Problem {
         what: format!(
-            "the partitions of `{}.{}` can only be given rows together, for they are chosen by a hash that differs between \
+            "the partitions of `{}.{}` can only be restored together, because they are chosen by a hash that differs \
+             between \
              databases; {which}: {}",
             root.schema,
             root.name,
@@ -193,9 +194,9 @@ fn misfits(detail: &DumpDetail, target: &Target) -> Option<Problem> {
     said.truncate(MISFITS_SHOWN);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     Some(Problem {
-        what: format!("its rows do not fit into the schema that is there: {}{more}", said.join("; ")),
-        help: "bring the schema to where it was when the dump was taken, choose other tables with --table and \
-               --exclude-table, or restore the whole dump with --into OTHER_NAME"
+        what: format!("its rows do not fit the existing schema: {}{more}", said.join("; ")),
+        help: "bring the schema back to the state of the dump, choose other tables with --table and --exclude-table, \
+               or restore the whole dump with --into NAME"
             .to_owned(),
     })
 }
@@ -223,8 +224,8 @@ fn columns(dumped: &TableDump, there: &TargetTable) -> Vec<String> {
     let required = there.required.iter().filter(|column| gets_rows && !dumped.columns.contains(column)).collect();
     let mut said = Vec::new();
     said.extend(listed(missing).map(|names| format!("has no column {names}")));
-    said.extend(listed(generated).map(|names| format!("computes its column {names}")));
-    said.extend(listed(required).map(|names| format!("wants a value in {names}, which the dump lacks")));
+    said.extend(listed(generated).map(|names| format!("has the generated column {names}")));
+    said.extend(listed(required).map(|names| format!("requires a value in {names}, which the dump lacks")));
     if gets_rows && dumped.columns.is_empty() && !there.columns.is_empty() {
         said.push("has columns, and in the dump it has none".to_owned());
     }
@@ -235,8 +236,8 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
     let full: Vec<String> =
         plan.tables.iter().filter(|table| table.truncated).map(|table| format!("`{}`", table.table)).collect();
     (!full.is_empty() && !plan.replace_rows).then(|| Problem {
-        what: format!("there are rows already in {}", full.join(", ")),
-        help: "remove them in the same transaction with --replace-rows, or choose other tables".to_owned(),
+        what: format!("there are already rows in {}", full.join(", ")),
+        help: "delete them in the same transaction with --replace-rows, or choose other tables".to_owned(),
     })
 }
 
@@ -244,7 +245,7 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
 pub(super) fn no_right(beyond: &[String]) -> Option<Problem> {
     let names: Vec<String> = beyond.iter().map(|name| format!("`{name}`")).collect();
     (!names.is_empty()).then(|| Problem {
-        what: format!("the role may not lock, fill and alter {}", names.join(", ")),
+        what: format!("the role is not allowed to lock, fill and alter {}", names.join(", ")),
         help: "connect as their owner, or choose other tables with --table and --exclude-table".to_owned(),
     })
 }

@@ -102,7 +102,7 @@ pub const ALLOW_LIST: &[Rule] = &[
         of: "(ALTER [^;]+ OWNER TO {role}|GRANT [^;]+ TO {role}( WITH GRANT OPTION)?|REVOKE [^;]+ FROM {role}|\
              ALTER DEFAULT PRIVILEGES FOR ROLE {role} [^;]+|ALTER DEFAULT PRIVILEGES FOR ROLE [^;]+ (TO|FROM) {role}|\
              SET SESSION AUTHORIZATION {role}|RESET SESSION AUTHORIZATION)$",
-        why: "the role belongs to the managed service the dump comes from; what it owned belongs to the restoring role",
+        why: "the role belongs to the managed service that the dump comes from; the restoring role now owns its objects",
     },
     Rule {
         reason: Reason::OthersOwner,
@@ -110,14 +110,14 @@ pub const ALLOW_LIST: &[Rule] = &[
                permission denied to change default privileges|permission denied to set session authorization.*",
         of: "(ALTER [^;]+ OWNER TO [^;]+|ALTER DEFAULT PRIVILEGES FOR ROLE [^;]+|\
              SET SESSION AUTHORIZATION [^;]+|RESET SESSION AUTHORIZATION|(GRANT|REVOKE) [^;]+)$",
-        why: "the server is managed: it belongs to the restoring role, or keeps the privileges that one may set",
+        why: "the server is managed: the restoring role owns it, or it keeps the privileges that this role can set",
     },
     Rule {
         reason: Reason::SuperusersEventTrigger,
         says: "permission denied to create event trigger \".+\"|must be owner of event trigger .+|\
                permission denied to change owner of event trigger \".+\"|event trigger \".+\" does not exist",
         of: "(CREATE|ALTER|COMMENT ON) EVENT TRIGGER ",
-        why: "the server is managed: only its superuser makes event triggers",
+        why: "the server is managed: only its superuser can create event triggers",
     },
     Rule {
         reason: Reason::SuperusersLanguage,
@@ -125,7 +125,7 @@ pub const ALLOW_LIST: &[Rule] = &[
                must be owner of language .+|language \".+\" does not exist",
         of: "(CREATE (OR REPLACE )?(TRUSTED )?(PROCEDURAL )?LANGUAGE|ALTER (PROCEDURAL )?LANGUAGE|\
              COMMENT ON (PROCEDURAL )?LANGUAGE|(GRANT|REVOKE) [^;]+ ON LANGUAGE) ",
-        why: "the server is managed: only its superuser makes languages",
+        why: "the server is managed: only its superuser can create languages",
     },
     Rule {
         reason: Reason::ExcludedForeignKey,
@@ -137,13 +137,13 @@ pub const ALLOW_LIST: &[Rule] = &[
         reason: Reason::CircularForeignKeys,
         says: "there are circular foreign-key constraints (on this table|among these tables):",
         of: "",
-        why: "foreign keys are made after all rows are loaded",
+        why: "foreign keys are created after all rows are loaded",
     },
     Rule {
         reason: Reason::UnknownSetting,
         says: "unrecognized configuration parameter \"transaction_timeout\"",
         of: "SET transaction_timeout = 0;?$",
-        why: "a limit that is to be off, and that a server before 17 does not have",
+        why: "a limit that would be off anyway, and that servers before 17 do not have",
     },
 ];
 

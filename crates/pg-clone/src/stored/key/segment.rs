@@ -1,4 +1,4 @@
-//! Names as one segment of a key: what a key cannot hold is percent-encoded, and nothing else is.
+//! Names as segments of a key: only what a key cannot contain is percent-encoded.
 
 /// `name` as one segment of a key. `/`, `\`, `%` and control characters become `%XX` a byte (RFC 3986, 2.1, upper-case
 /// digits); so do all dots of a name that is `.` or `..`.

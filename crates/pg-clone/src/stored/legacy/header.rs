@@ -56,7 +56,7 @@ pub enum Parsed {
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let magic = &bytes[..bytes.len().min(MAGIC.len())];
     if !MAGIC.starts_with(magic) {
-        return Parsed::Invalid("it is no archive of `pg_dump -Fc`".to_owned());
+        return Parsed::Invalid("it is not an archive of `pg_dump -Fc`".to_owned());
     }
     let mut reader = Reader { rest: bytes.get(MAGIC.len()..).unwrap_or_default(), int_bytes: 0 };
     match reader.header() {
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         let _offset_bytes = self.byte()?;
         let format = self.byte()?;
         if !(1..=8).contains(&self.int_bytes) || format != FORMAT_CUSTOM {
-            return Err(Stop::Invalid("it is no archive of `pg_dump -Fc`: its header makes no sense".to_owned()));
+            return Err(Stop::Invalid("it is not an archive of `pg_dump -Fc`: its header is invalid".to_owned()));
         }
         if (version.0, version.1) >= VERSION_ALGORITHM {
             self.byte()?;
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let length = usize::try_from(length).ok().filter(|length| *length <= STRING_BYTES_MAX);
-        let length = length.ok_or_else(|| Stop::Invalid("a text in its header is too long".to_owned()))?;
+        let length = length.ok_or_else(|| Stop::Invalid("a string in its header is too long".to_owned()))?;
         Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
     }
 }

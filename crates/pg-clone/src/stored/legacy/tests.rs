@@ -79,9 +79,9 @@ async fn what_is_no_archive_is_refused_with_its_reason() {
         (b"".as_slice(), "it is empty"),
         (b"PGDM", "it ends inside its header"),
         (&ARCHIVE[..40], "it ends inside its header"),
-        (b"<html>404</html>", "it is no archive"),
+        (b"<html>404</html>", "it is not an archive"),
         (b"PGDMP\x09\x00\x00\x04\x08\x01", "archive format 9.0.0 is not known"),
-        (b"PGDMP\x01\x0e\x00\x04\x08\x05", "it is no archive"),
+        (b"PGDMP\x01\x0e\x00\x04\x08\x05", "it is not an archive"),
     ] {
         let object = "shop/2019_03_01_22_15_09_000001.default.dump";
         let error = open(&store(&[(object, body)]).await, &Key::new(object).unwrap()).await.unwrap_err();

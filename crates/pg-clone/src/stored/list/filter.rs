@@ -1,4 +1,4 @@
-//! Which dumps of a location are meant.
+//! Filters the dumps of a location.
 
 use backup_core::source::{Identity, UNKNOWN};
 

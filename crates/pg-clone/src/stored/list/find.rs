@@ -1,4 +1,4 @@
-//! Finds the dump that a key, a database's name or the beginning of a key means.
+//! Finds the dump for a key, the name of a database or the beginning of a key.
 
 use std::collections::BTreeSet;
 
@@ -229,15 +229,15 @@ fn not_enough(store: &dyn StoreRead, database: &str, found: usize, others: usize
     let location = store.describe();
     if found > 0 {
         return PgError::Refused {
-            what: format!("`{database}` has no more than {found} complete to go back to in {location}"),
-            help: format!("`lastgood pg ls {database}` shows them"),
+            what: format!("`{database}` has only {found} complete dumps in {location}"),
+            help: format!("`lastgood pg ls {database}` lists them"),
         };
     }
     PgError::Refused {
-        what: format!("`{database}` has no complete dump in {location}, and {others} that are partial or damaged"),
+        what: format!("`{database}` has no complete dump in {location}, only {others} partial or damaged"),
         help: format!(
-            "`lastgood pg ls {database}` shows them; a partial one is restored by its whole key, or by --config with its \
-             configuration"
+            "`lastgood pg ls {database}` lists them; a partial one can be restored by its full key, or by --config \
+             with its configuration"
         ),
     }
 }
@@ -294,12 +294,12 @@ impl OfDatabase {
                 let each = newest.iter().map(|&at| format!("{} (newest `{}`)", self.cluster(at), self.keys[at]));
                 let each: Vec<String> = each.collect();
                 (
-                    format!("dumps of `{database}` are of {} clusters: {}", each.len(), each.join(", ")),
-                    "say which with --cluster HOST or ID, or give a dump's key".to_owned(),
+                    format!("dumps of `{database}` come from {} clusters: {}", each.len(), each.join(", ")),
+                    "choose one with --cluster HOST|ID, or give the key of a dump".to_owned(),
                 )
             }
             Chosen::NoSuchSource => (
-                format!("no dump of `{database}` is of the cluster `{}`", wanted.cluster.unwrap_or_default()),
+                format!("no dump of `{database}` comes from the cluster `{}`", wanted.cluster.unwrap_or_default()),
                 format!("there are dumps of {}", self.distinct(|at| self.cluster(at))),
             ),
             _ => (
@@ -356,7 +356,7 @@ fn ambiguous(wanted: &str, count: usize, keys: &[(DumpKey, Option<LegacyDump>)])
         candidates.push(format!("and {} older ones", count - CANDIDATES_SHOWN));
     }
     PgError::Usage {
-        what: format!("`{wanted}` may mean {count} dumps: {}", candidates.join(", ")),
+        what: format!("`{wanted}` matches {count} dumps: {}", candidates.join(", ")),
         help: "give more of the key, or only the database's name for its newest complete dump".to_owned(),
     }
 }

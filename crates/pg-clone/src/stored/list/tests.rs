@@ -75,7 +75,7 @@ async fn c7_c8_unusable_manifests_are_listed_with_their_fault_and_never_the_late
 
     let listed = list(&store, &Filter::of("shop")).await.unwrap();
     assert_eq!(states(&listed)[4..], [State::Damaged, State::Newer]);
-    assert!(listed[4].fault.as_ref().unwrap().contains("does not have the digest"));
+    assert!(listed[4].fault.as_ref().unwrap().contains("does not match its own digest"));
     assert!(listed[5].fault.as_ref().unwrap().contains("format 2"));
     assert_eq!(found(&store, "shop").await, keys[2]);
     for key in [damaged.key.to_string(), "shop/2026-11-07-03-00-00-000000.nightly.dump".to_owned()] {
@@ -97,9 +97,9 @@ async fn dumps_are_found_by_database_count_key_and_beginning() {
     assert_eq!(find(&store, "we%2Fird").await.unwrap().database(), "we/ird 100%");
 
     let error = refused(&store, "shop/2026-11").await.to_string();
-    assert!(error.contains("may mean 4 dumps") && keys[..4].iter().all(|key| error.contains(key)), "{error}");
+    assert!(error.contains("matches 4 dumps") && keys[..4].iter().all(|key| error.contains(key)), "{error}");
     let error = refused(&store, "shop~3").await.to_string();
-    assert!(error.contains("has no more than 3 complete"), "{error}");
+    assert!(error.contains("has only 3 complete"), "{error}");
     for nothing in ["", "nothing", "shop/2026-12", "shop/2026-11-09-03-00-00-000000.nightly.dump", "~1"] {
         assert!(matches!(refused(&store, nothing).await, PgError::NoDump { .. }), "{nothing}");
     }
@@ -123,7 +123,7 @@ async fn a_database_without_a_good_dump_says_so() {
     let partial = TestDump::new("shop", "2026-11-04T03:00:00Z", SHOP).with_outcome(Outcome::Partial);
     partial.publish(&store).await;
     let error = refused(&store, "shop").await.to_string();
-    assert_eq!(error, "`shop` has no complete dump in mem:, and 1 that are partial or damaged");
+    assert_eq!(error, "`shop` has no complete dump in mem:, only 1 partial or damaged");
 }
 
 #[tokio::test]

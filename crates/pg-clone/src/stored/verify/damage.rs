@@ -1,4 +1,4 @@
-//! What is damaged, where, and who is hit by it.
+//! What is damaged, where, and which dumps are affected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,6 +6,7 @@ use std::fmt;
 use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::store::StoreRead;
+use backup_core::units::exact_bytes;
 use futures::TryStreamExt;
 use serde::Serialize;
 
@@ -56,7 +57,7 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.object)?;
         if let (Some(offset), Some(length)) = (self.offset, self.length) {
-            write!(f, " at offset {offset}, {length} bytes")?;
+            write!(f, " at offset {offset}, {}", exact_bytes(length))?;
         }
         if let Some(table) = &self.table {
             write!(f, ", rows of `{table}`")?;

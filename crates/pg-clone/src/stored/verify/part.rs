@@ -7,10 +7,11 @@ use std::sync::Arc;
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
 use backup_core::key::Key;
 use backup_core::manifest::Part;
+use backup_core::units::{self, count, counted, exact_bytes};
 
 use super::damage::Damage;
 use crate::stored::detail::Frame;
-use crate::stored::frame_hash::FrameHasher;
+use crate::stored::frame_digest::FrameComparison;
 use crate::stored::row_hash::{RowHash, RowHasher};
 
 /// A frame to check, and whose rows are in it.
@@ -100,7 +101,7 @@ impl PartChecker {
         }
         if let Some(check) = self.frames.pop() {
             if check.frame.offset < self.position {
-                let what = "the manifest lets it begin inside the frame before it";
+                let what = "the manifest makes it overlap the frame before it";
                 self.findings.damage.push(damage(&self.object, &check, what));
             } else {
                 self.open = Some(OpenFrame::new(check));
@@ -129,7 +130,7 @@ impl PartChecker {
         let bytes = self.position - self.start;
         self.findings.bytes = bytes;
         let whole = if bytes != self.stored_bytes {
-            Some(format!("it has {bytes} bytes instead of {}", self.stored_bytes))
+            Some(format!("it has {} instead of {}", exact_bytes(bytes), exact_bytes(self.stored_bytes)))
         } else if digest != self.stored_sha256 {
             Some("its digest differs: its bytes were changed".to_owned())
         } else {
@@ -156,7 +157,7 @@ fn damage(object: &Key, check: &FrameCheck, what: impl Into<String>) -> Damage {
 struct OpenFrame {
     check: FrameCheck,
     remaining: u64,
-    hasher: FrameHasher,
+    comparison: FrameComparison,
     rows: Result<zstd::stream::write::Decoder<'static, Rows>, String>,
 }
 
@@ -164,14 +165,14 @@ impl OpenFrame {
     fn new(check: FrameCheck) -> Self {
         let rows = Rows { hasher: RowHasher::default(), bytes: 0, bytes_max: check.frame.content_bytes };
         let rows = zstd::stream::write::Decoder::new(rows).map_err(|error| error.to_string());
-        Self { remaining: check.frame.length, hasher: FrameHasher::default(), rows, check }
+        Self { remaining: check.frame.length, comparison: FrameComparison::with(&check.frame), rows, check }
     }
 
     fn take(&mut self, bytes: &[u8]) -> usize {
         let taken = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
         let bytes = &bytes[..taken];
         self.remaining -= taken as u64;
-        self.hasher.update(bytes);
+        self.comparison.update(bytes);
         if let Ok(rows) = &mut self.rows
             && let Err(error) = rows.write_all(bytes)
         {
@@ -181,9 +182,9 @@ impl OpenFrame {
     }
 
     fn close(self) -> Result<RowTotals, Box<(FrameCheck, String)>> {
-        let Frame { xxh3, content_bytes, rows, .. } = self.check.frame;
+        let Frame { content_bytes, rows, .. } = self.check.frame;
         let fault = |what: String| Err(Box::new((self.check.clone(), what)));
-        if self.hasher.finish() != xxh3 {
+        if !self.comparison.is_same() {
             return fault("its digest differs: its bytes were changed".to_owned());
         }
         let decoded = self.rows.and_then(|decoder| decoder.finish().map_err(|error| error.to_string()));
@@ -192,11 +193,15 @@ impl OpenFrame {
             Err(error) => return fault(format!("it cannot be decompressed ({error})")),
         };
         if found.bytes != content_bytes {
-            return fault(format!("it has {} bytes of content instead of {content_bytes}", found.bytes));
+            return fault(format!(
+                "it has {} of content instead of {}",
+                exact_bytes(found.bytes),
+                exact_bytes(content_bytes)
+            ));
         }
         let (row_hash, found_rows) = found.hasher.finish();
         if found_rows != rows {
-            return fault(format!("it has {found_rows} rows instead of {rows}"));
+            return fault(format!("it has {} instead of {}", counted(found_rows, "row", "rows"), count(rows)));
         }
         Ok(RowTotals { frames: 1, rows, row_hash })
     }
@@ -213,7 +218,10 @@ impl Write for Rows {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.bytes += text.len() as u64;
         if self.bytes > self.bytes_max {
-            return Err(io::Error::other(format!("more than {} bytes come out of it", self.bytes_max)));
+            return Err(io::Error::other(format!(
+                "its content is larger than the limit of {}",
+                units::bytes(self.bytes_max)
+            )));
         }
         self.hasher.update(text);
         Ok(text.len())

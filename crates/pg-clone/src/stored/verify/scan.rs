@@ -1,4 +1,4 @@
-//! Reads a dump's objects from the store and gives their bytes to the checks, off the task that reads.
+//! Reads a dump's objects from the store and passes their bytes to the checks, outside the task that reads.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Part};
 use backup_core::progress::{Event, SharedProgress};
 use backup_core::store::StoreRead;
+use backup_core::units::exact_bytes;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
@@ -118,7 +119,10 @@ async fn size_damage(store: &dyn StoreRead, part: &Part) -> PgResult<Option<Dama
     };
     match store.head(&part.key).await {
         Ok(meta) if meta.bytes == wanted || (may_be_longer && meta.bytes > wanted) => Ok(None),
-        Ok(meta) => Ok(Some(Damage::new(&part.key, format!("it has {} bytes instead of {wanted}", meta.bytes)))),
+        Ok(meta) => Ok(Some(Damage::new(
+            &part.key,
+            format!("it has {} instead of {}", exact_bytes(meta.bytes), exact_bytes(wanted)),
+        ))),
         Err(error) => as_damage(&part.key, error).map(Some),
     }
 }

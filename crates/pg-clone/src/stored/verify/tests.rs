@@ -6,9 +6,11 @@ use backup_core::key::Key;
 use backup_core::progress::Silent;
 use backup_core::store::memory::MemoryStore;
 use backup_core::store::{PutMode, PutOptions, StoreDelete, StoreWrite};
+use backup_core::units::exact_bytes;
 use bytes::Bytes;
 
 use super::*;
+use crate::stored::frame_digest::FrameDigest;
 use crate::stored::frame_hash::FrameHash;
 use crate::test_dump::{SHOP, TestDump, overwrite};
 
@@ -94,9 +96,12 @@ async fn c6_longer_shorter_and_missing_objects_are_found_without_reading() {
     let mut longer = body.clone();
     longer.push(0);
     for (stored, expected) in [
-        (longer, format!("it has {} bytes instead of {bytes}", bytes + 1)),
-        (body[..bytes - 1].to_vec(), format!("it has {} bytes instead of {bytes}", bytes - 1)),
-        (Vec::new(), format!("it has 0 bytes instead of {bytes}")),
+        (longer, format!("it has {} instead of {}", exact_bytes(bytes as u64 + 1), exact_bytes(bytes as u64))),
+        (
+            body[..bytes - 1].to_vec(),
+            format!("it has {} instead of {}", exact_bytes(bytes as u64 - 1), exact_bytes(bytes as u64)),
+        ),
+        (Vec::new(), format!("it has 0 bytes instead of {}", exact_bytes(bytes as u64))),
     ] {
         overwrite(&store, &key, stored).await;
         for read in [ReadAmount::Structure, ReadAmount::All] {
@@ -148,9 +153,9 @@ async fn rows_that_are_not_what_the_manifest_says_are_found() {
     let rows = lying(|manifest| manifest.detail.tables[1].data.rows = 3).await;
     assert!(said(rows).contains("rows of `public.orders`: 2 rows with hash"));
     let frame = lying(|manifest| manifest.detail.tables[0].data.frames[1].rows = 2).await;
-    assert!(said(frame).contains("it has 1 rows instead of 2"));
+    assert!(said(frame).contains("it has 1 row instead of 2"));
     let content = lying(|manifest| manifest.detail.tables[0].data.frames[0].content_bytes = 3).await;
-    assert!(said(content).contains("more than 3 bytes come out of it"));
+    assert!(said(content).contains("its content is larger than the limit of 3 B"));
     let outside = lying(|manifest| manifest.detail.tables[0].data.frames[0].offset = 1 << 40).await;
     assert!(said(outside).contains("outside the object"));
     let nowhere = lying(|manifest| manifest.detail.tables[0].data.frames[0].part = 99).await;
@@ -160,7 +165,7 @@ async fn rows_that_are_not_what_the_manifest_says_are_found() {
         manifest.detail.tables[0].data.frames.push(frame);
     })
     .await;
-    assert!(said(twice).contains("begin inside the frame before it"));
+    assert!(said(twice).contains("overlap the frame before it"));
     let without_frames = lying(|manifest| {
         let mut table = manifest.detail.tables[0].clone();
         table.name = "invented".to_owned();
@@ -173,13 +178,20 @@ async fn rows_that_are_not_what_the_manifest_says_are_found() {
 
 #[tokio::test]
 async fn frames_that_are_no_zstd_are_found_although_their_digest_fits() {
+    no_zstd_is_found(Some).await;
+    no_zstd_is_found(|_| None).await;
+}
+
+/// `kept` says whether the dump has the digest, as ours have, or has not, as those of earlier versions.
+async fn no_zstd_is_found(kept: fn(FrameDigest) -> Option<FrameDigest>) {
     let store = MemoryStore::new();
     let mut dump = TestDump::new("shop", "2026-11-01T03:00:00Z", SHOP);
     let (key, body) = pack(&dump, 2);
     let wrong = Bytes::from(vec![7; body.len()]);
     let digest = backup_core::digest::Sha256Digest::of(&wrong);
     dump.manifest.parts[2].stored_sha256 = digest;
-    dump.manifest.detail.tables[1].data.frames[0].xxh3 = FrameHash::of(&wrong);
+    let frame = &mut dump.manifest.detail.tables[1].data.frames[0];
+    (frame.xxh3, frame.blake3) = (FrameHash::of(&wrong), kept(FrameDigest::of(&wrong)));
     dump.objects.insert(key, wrong);
     dump.publish(&store).await;
     restore_check(&store, &dump).await.unwrap();
@@ -227,13 +239,13 @@ async fn single_files_are_checked_as_far_as_they_can_be() {
         store.put(&key, Bytes::from_static(body), &PutOptions::new(PutMode::Create)).await.unwrap();
     };
     put("old/2020-01-01-00-00-00-000000.default.dump", archive).await;
-    put("old/2020-01-02-00-00-00-000000.default.dump", b"no archive").await;
+    put("old/2020-01-02-00-00-00-000000.default.dump", b"not an archive").await;
     let check = async |key: &str| verify(&store, key, ReadAmount::All, 1, &Run::silent()).await.unwrap();
     let good = check("old/2020-01-01").await.into_result().unwrap();
     assert!(good.without_digests);
     assert_eq!(good.bytes_read, archive.len() as u64);
     let bad = check("old/2020-01-02").await;
-    assert_eq!(bad.damage[0].what, "it is no archive of `pg_dump -Fc`");
+    assert_eq!(bad.damage[0].what, "it is not an archive of `pg_dump -Fc`");
 }
 
 #[test]

@@ -170,7 +170,7 @@ pub(super) async fn after_the_switch(world: &World) -> RowResult {
         world.set_version(&shop, 2)?;
         let run = world.lastgood(["pg", "restore", &shop, "--confirm-database", &shop, "--json"]);
         let run = options.iter().fold(run, |run, option| run.arg(*option));
-        let output = run.fails(TOOL).await?.says("nothing of it is undone")?;
+        let output = run.fails(TOOL).await?.says("was not undone")?;
         let report = output.json()?;
         ensure_eq!(report["replaced"].as_bool(), Some(true), "the report after {options:?}");
         ensure_eq!(report["hook_failure"]["point"].as_str(), Some("post-swap"), "the failure after {options:?}");

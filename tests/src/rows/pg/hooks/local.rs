@@ -47,7 +47,7 @@ pub(super) async fn local(world: &World) -> RowResult {
     let output = restore(":previous", &options).ok().await?.says("hooks of pre-swap were not run")?;
     ensure_eq!(output.json()?["hooks"][0]["point"].as_str(), Some("post-swap"), "the hooks that ran");
     ensure_eq!(version(&shop)?, "12", "the version of what was previous, after a hook on the live database");
-    restore(":previous", &["--post-swap-hook", "exit 7"]).fails(TOOL).await?.says("nothing of it is undone")?;
+    restore(":previous", &["--post-swap-hook", "exit 7"]).fails(TOOL).await?.says("was not undone")?;
     ensure_eq!(version(&shop)?, "21", "the version after the way back");
     // Any other database.
     let other = world.sample("other")?;

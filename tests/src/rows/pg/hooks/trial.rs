@@ -16,7 +16,7 @@ pub(super) async fn test(world: &World) -> RowResult {
         ["--pre-dump-hook", &note, "--post-create-hook", &note, "--pre-swap-hook", &note, "--post-swap-hook", &note];
     let empty = world.lastgood([&["pg", "hooks", "test", &shop][..], &hooks].concat());
     let output = empty.arg("--pre-swap-hook").arg("echo done; echo here").ok().await?;
-    output.says("5 hooks")?.says("here")?.says("nothing was switched")?;
+    output.says("5 hooks")?.says("here")?.says("nothing was swapped")?;
     let ran = notes(world, "ran");
     let lines: Vec<Vec<&str>> = ran.lines().map(|line| line.split(' ').collect()).collect();
     let points: Vec<&str> = lines.iter().map(|line| line[0]).collect();
@@ -77,7 +77,8 @@ CREATE TABLE public.mine (id int); ALTER TABLE public.mine OWNER TO master;
 
 /// Owners of everything in those schemas, and how many there are.
 const OWNERS: &str = "SELECT string_agg(DISTINCT pg_get_userbyid(relowner)::text, ','), count(*) FROM pg_class \
-    WHERE relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('tiger', 'topology')) AND relkind IN ('r', 'p', 'S', 'v')";
+    WHERE relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('tiger', 'topology')) AND relkind IN ('r', \
+    'p', 'S', 'v')";
 
 /// `pg hooks rds-prep`.
 pub(super) async fn rds_prep(world: &World) -> RowResult {

@@ -142,7 +142,7 @@ async fn root_link(world: &World, through: &str) -> RowResult {
     run(&["pg", "dump", &shop]).ok().await?.never_says("is a link")?;
     run(&["pg", "ls"]).ok().await?.never_says("is a link")?;
     run(&["pg", "verify", &shop, "--read", "all"]).ok().await?;
-    run(&["pg", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 1 dump")?;
+    run(&["pg", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 1 dump")?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ const REPOSITORIES: [(&str, &[&str], &str); 7] = [
     ("kopia", &["kopia.repository.f", "kopia.blobcfg.f", "p00/1.f"], "a repository of kopia"),
     ("pgbackrest", &["archive/main/archive.info", "backup/main/backup.info"], "a repository of pgBackRest"),
     ("postgres", &["PG_VERSION", "base/1/112", "global/pg_control"], "the data of a PostgreSQL server"),
-    ("photos", &["2026/summer/beach.jpg", "readme.txt"], "files that are no backups, such as `readme.txt`"),
+    ("photos", &["2026/summer/beach.jpg", "readme.txt"], "files that are not backups, such as `readme.txt`"),
 ];
 
 /// W11-foreign.

@@ -89,7 +89,7 @@ async fn gludb(world: &World) -> RowResult {
     let planted = plant(&place, "object-backup/tests/fixtures/plain").await?;
     let key = planted.first().cloned().unwrap_or_default();
     let run = |command: &[&str]| world.lastgood(command.iter().copied()).env("LASTGOOD_REPO", place.url());
-    run(&["app", "ls"]).ok().await?.says("gludb's, unchecked")?;
+    run(&["app", "ls"]).ok().await?.says("written by gludb, unchecked")?;
     run(&["app", "show", &key]).ok().await?;
     run(&["app", "verify"]).ok().await?;
     run(&["app", "restore", &key, "--to", "sqlite:old.db"]).ok().await?;
@@ -100,7 +100,7 @@ async fn gludb(world: &World) -> RowResult {
         &[&[&backup[..], &["-n"]].concat(), &backup, &["app", "prune", "--keep-last", "9", "--yes"]],
     )
     .await?;
-    run(&["app", "ls"]).ok().await?.says("gludb's, unchecked")?.says("good")?;
+    run(&["app", "ls"]).ok().await?.says("written by gludb, unchecked")?.says("good")?;
     Ok(())
 }
 
@@ -128,7 +128,7 @@ async fn dictdb(world: &World) -> RowResult {
     )
     .await?;
     run(&["dict", "restore", "--to", "new.json"]).ok().await?;
-    run(&["dict", "diff", "old.json", "new.json"]).ok().await?.says("nothing differs")?;
+    run(&["dict", "diff", "old.json", "new.json"]).ok().await?.says("No differences")?;
     Ok(())
 }
 
@@ -161,7 +161,7 @@ pub(super) async fn lost(world: &World) -> RowResult {
     ensure_eq!(world.place().picture().await?, before, "the location without its marker");
     world.lastgood(["init"]).ok().await?;
     ensure!(world.place().read("lastgood.json").await.is_ok(), "the marker is not back");
-    world.lastgood(["pg", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("deleted 1 dump")?;
+    world.lastgood(["pg", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 1 dump")?;
     ensure_eq!(world.keys(&shop).await?, vec![second], "dumps");
     world.dump(&shop).await?;
     Ok(())

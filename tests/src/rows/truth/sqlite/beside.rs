@@ -182,7 +182,7 @@ pub(super) async fn source(world: &World) -> RowResult {
     python(world, LEAVE)?;
     let before = picture(world)?;
     let refused = world.lastgood(["app", "backup", "--source", "sqlite:cut.db"]).fails(1).await?;
-    refused.says("a change of `cut.db` was cut off")?.says("cut.db-journal`")?.says("nothing was published")?;
+    refused.says("`cut.db` has an unfinished transaction")?.says("cut.db-journal`")?.says("nothing was published")?;
     ensure!(picture(world)? == before, "the refused backup touched something");
     ensure_eq!(keys(world).await?, Vec::<String>::new(), "backups");
     ensure_eq!(sqlite(world, "cut.db", "SELECT count(*) FROM users")?.as_str(), "3000", "records when it was opened");

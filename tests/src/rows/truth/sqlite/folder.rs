@@ -46,7 +46,7 @@ pub(super) async fn folded(world: &World) -> RowResult {
             let restore = world.lastgood(["app", "restore", "--name", name, "--to", &to]).args(dry.iter().copied());
             let said = restore.fails(1).await?.says(&format!("`{one}` and `{two}` would share the file"))?;
             let said = if name == "form" { said.says(r"`Zo\u{e9}--z.json`")? } else { said };
-            said.says("takes both names for one")?.says("`--type")?.says("nothing was restored")?;
+            said.says("treats both names as one")?.says("`--type")?.says("nothing was restored")?;
             ensure_eq!(std::fs::read_dir(&disk)?.count(), 0, "files after a refused restore");
         }
     }
@@ -72,7 +72,7 @@ pub(super) async fn meanwhile(world: &World) -> RowResult {
     world.lastgood(["app", "backup", "--source", "ndjson:records"]).ok().await?;
     let at = |name: &str| world.folder().join(name);
     for (came, gone, said) in
-        [("new.txt", "", "`new.txt`"), ("", "note.txt", "`note.txt`"), ("inner/x", "", "no plain file")]
+        [("new.txt", "", "`new.txt`"), ("", "note.txt", "`note.txt`"), ("inner/x", "", "not a regular file")]
     {
         records(world, "out", &[("note.txt", "note"), ("User--users.json", "old")])?;
         let restore = ["app", "restore", "--to", "ndjson:out", "--on-conflict", "replace"];

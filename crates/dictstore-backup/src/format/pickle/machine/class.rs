@@ -1,4 +1,4 @@
-//! The classes a file may name, and the few calls that plain values need. Nothing is called: their results are known.
+//! The classes that a file may name, and the few calls that plain values need. Nothing is called: the results are known.
 
 use super::super::opcode as op;
 use super::super::{DATABASE, TABLE};
@@ -48,7 +48,7 @@ impl Machine<'_> {
                         self.push(Object::Instance(class, None))
                     }
                     _ => {
-                        let what = format!("an object at byte {} is made in a way that is not read", self.cursor.at);
+                        let what = format!("an object at byte {} is built in an unsupported way", self.cursor.at);
                         Err(Fault::Refused(what))
                     }
                 }
@@ -70,7 +70,7 @@ impl Machine<'_> {
     /// Calls nothing: knows what the few calls that plain values need would make.
     fn reduce(&mut self) -> Step {
         let (arguments, class) = (self.pop()?, self.pop()?);
-        let refused = || Fault::Refused(format!("a call at byte {} is not read", self.cursor.at));
+        let refused = || Fault::Refused(format!("a call at byte {} is not supported", self.cursor.at));
         let (Some(Object::Class(class)), Some(Object::Tuple(given))) = (self.of(&class), self.of(&arguments)) else {
             return Err(refused());
         };
@@ -119,7 +119,7 @@ impl Machine<'_> {
             _ => None,
         };
         class.ok_or_else(|| {
-            let what = format!("`{}.{}` is no class of DictDB's and no plain value", shown(module), shown(name));
+            let what = format!("`{}.{}` is neither a DictDB class nor a plain value", shown(module), shown(name));
             Fault::Refused(what)
         })
     }

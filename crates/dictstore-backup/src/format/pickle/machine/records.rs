@@ -1,4 +1,4 @@
-//! Records of a table are handed on to become rows, as soon as they are known to be some.
+//! Passes records of a table on to become rows, as soon as they are recognised.
 
 use super::{Fault, Id, Machine, Object, Slot, Step};
 use crate::format::rows::BATCH;

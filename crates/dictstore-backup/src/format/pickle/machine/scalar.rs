@@ -1,4 +1,4 @@
-//! Values without parts: numbers, texts, bytes.
+//! Scalar values: numbers, strings, bytes.
 
 use super::super::opcode as op;
 use super::cursor::Cursor;
@@ -30,7 +30,7 @@ impl Cursor<'_> {
                 let line = self.line()?;
                 match raw_unicode(line).and_then(|bytes| Text::from_bytes(&bytes)) {
                     Some(text) => Value::Text(text),
-                    None => return self.damaged("a text is damaged"),
+                    None => return self.damaged("a string is damaged"),
                 }
             }
             op::SHORT_BINUNICODE => {
@@ -58,7 +58,10 @@ impl Cursor<'_> {
                 Value::Bytes(self.take(length)?.into())
             }
             other => {
-                return Err(Fault::Refused(format!("the opcode {other:#04x} at byte {} is not read", self.at - 1)));
+                return Err(Fault::Refused(format!(
+                    "the opcode {other:#04x} at byte {} is not supported",
+                    self.at - 1
+                )));
             }
         })
     }
@@ -94,7 +97,7 @@ impl Cursor<'_> {
     fn text(&mut self, length: usize) -> Step<Value> {
         match Text::from_bytes(self.take(length)?) {
             Some(text) => Ok(Value::Text(text)),
-            None => self.damaged("a text is not UTF-8"),
+            None => self.damaged("a string is not UTF-8"),
         }
     }
 }

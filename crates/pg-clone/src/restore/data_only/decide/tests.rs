@@ -77,16 +77,15 @@ fn everything_that_does_not_fit_is_said_at_once() {
     };
     assert_eq!(
         said(&detail, &target, false),
-        [
-            "its rows do not fit into the schema that is there: there is no table `public.gone`; `public.view` is a view there; \
-          `public.other` has no column `a`; `public.computes` computes its column `a`; `public.wants` wants a value in `b`, \
-          which the dump lacks; there is no sequence `public.s`"
-        ]
+        ["its rows do not fit the existing schema: there is no table `public.gone`; `public.view` is a view there; \
+          `public.other` has no column `a`; `public.computes` has the generated column `a`; `public.wants` requires a \
+          value \
+          in `b`, which the dump lacks; there is no sequence `public.s`"]
     );
     for table in &mut detail.tables {
         table.data.rows = 0;
     }
-    assert!(!said(&detail, &target, false)[0].contains("wants"), "no rows lack no value");
+    assert!(!said(&detail, &target, false)[0].contains("requires"), "no rows lack no value");
 }
 
 #[test]
@@ -165,7 +164,7 @@ fn a_partition_that_the_dump_lacks_is_told_from_one_that_was_not_selected() {
     let (_, problems) = decide(&detail(&["p1"]), &moods([true, true]), &options(true), &unselected);
     let [problem] = &problems[..] else { panic!("{problems:?}") };
     assert!(problem.what.ends_with("without rows in the dump: `public.p3`"), "{}", problem.what);
-    assert!(problem.help.contains("--into OTHER_NAME") && !problem.help.contains("--table"), "{}", problem.help);
+    assert!(problem.help.contains("--into NAME") && !problem.help.contains("--table"), "{}", problem.help);
 }
 
 #[test]

@@ -56,8 +56,8 @@ fn restores(world: &World, shop: &str, roles: &str, broken: &str, bound: &str, t
         |target: &str| vec!["pg", "restore", shop, "--into"].into_iter().chain([target]).map(str::to_owned).collect();
     let case = |words: Vec<String>, code, said: &str| Case { words, ..Case::new(&[], code, said) };
     let mut cases = vec![
-        case(into(&new), FAILED, "`weak` may not create databases").by("weak"),
-        Case::new(&["pg", "restore", shop, "--confirm-database", shop], FAILED, "belongs to `postgres`").by("keeper"),
+        case(into(&new), FAILED, "`weak` cannot create databases").by("weak"),
+        Case::new(&["pg", "restore", shop, "--confirm-database", shop], FAILED, "is owned by `postgres`").by("keeper"),
         Case::new(&["pg", "restore", roles, "--into", &new], FAILED, "the roles `gone` do not exist"),
         Case::new(&["pg", "restore", shop, "--confirm-database", "other"], CONFIRMATION, "`other` was confirmed"),
         case(into(&new), CONFIRMATION, "forbidden").with("LASTGOOD_ALLOW_RESTORE", "false"),
@@ -90,11 +90,15 @@ fn rows_alone(world: &World, shop: &str) -> RowResult<Vec<Case>> {
     };
     let case = |words: Vec<String>, said: &str| Case { words, ..Case::new(&[], FAILED, said) };
     Ok(vec![
-        case(rows("nowhere", &[]), "rows alone need a database that is there"),
+        case(rows("nowhere", &[]), "a data-only restore needs an existing database"),
         case(rows(&narrow, &["--table", "customers"]), "has no column `name`"),
         case(rows(shop, &["--table", "customers"]), "there are rows already"),
-        case(rows(shop, &["--table", "orders", "--replace-rows"]), "may not lock, fill and alter `public.orders")
-            .by("writer"),
+        case(
+            rows(shop, &["--table", "orders", "--replace-rows"]),
+            "is not allowed to lock, fill and alter \
+                           `public.orders",
+        )
+        .by("writer"),
         case(rows("postgres", &["--table", "customers"]), "maintenance database"),
     ])
 }
@@ -105,9 +109,9 @@ fn local(world: &World, shop: &str, bound: &str, template: &str) -> Vec<Case> {
         Case::new(&["pg", "copy", shop, "postgres", "--confirm-database", "postgres"], FAILED, "maintenance database"),
         Case::new(&["pg", "copy", shop, "template1"], FAILED, "maintenance database"),
         Case::new(&["pg", "copy", shop, template], FAILED, "template database"),
-        Case::new(&["pg", "copy", shop, &new], FAILED, "may not create databases").by("weak"),
-        Case::new(&["pg", "copy", shop, &new], FAILED, "belongs to `postgres`").by("keeper"),
-        Case::new(&["pg", "copy", shop, shop], FAILED, "it is that database"),
+        Case::new(&["pg", "copy", shop, &new], FAILED, "cannot create databases").by("weak"),
+        Case::new(&["pg", "copy", shop, &new], FAILED, "is owned by `postgres`").by("keeper"),
+        Case::new(&["pg", "copy", shop, shop], FAILED, "they are the same database"),
         Case::new(&["pg", "copy", "nowhere", &new], FAILED, "there is no database"),
         Case::new(&["pg", "copy", shop, bound, "--confirm-database", bound], FAILED, "1 subscriptions"),
         Case::new(&["pg", "copy", bound, shop, "--confirm-database", "other"], CONFIRMATION, "`other` was confirmed"),
@@ -117,7 +121,7 @@ fn local(world: &World, shop: &str, bound: &str, template: &str) -> Vec<Case> {
         Case::new(&["pg", "restore", &format!(":{shop}"), "--into", "postgres"], FAILED, "maintenance database"),
         Case::new(&["pg", "drop-local", "postgres", "--confirm-database", "postgres"], FAILED, "maintenance database"),
         Case::new(&["pg", "drop-local", template, "--confirm-database", template], FAILED, "template database"),
-        Case::new(&["pg", "drop-local", shop, "--confirm-database", shop], FAILED, "belongs to `postgres`")
+        Case::new(&["pg", "drop-local", shop, "--confirm-database", shop], FAILED, "is owned by `postgres`")
             .by("keeper"),
         Case::new(&["pg", "drop-local", shop, "--confirm-database", "other"], CONFIRMATION, "`other` was confirmed"),
         Case::new(&["pg", "drop-local", "nowhere"], FAILED, "there is no database"),

@@ -1,0 +1,42 @@
+//! How a location is opened, beside its name: with which credentials, and who hears of requests that are tried again.
+
+use crate::aws::Credentials;
+use crate::progress::SharedProgress;
+
+/// How a location is opened. Endpoint and region always come from the environment.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub(super) credentials: Option<Credentials>,
+    pub(super) progress: Option<SharedProgress>,
+}
+
+/// What [`super::Location::open`] opens with.
+pub(super) static PLAIN: Access = Access::new();
+
+impl Access {
+    /// With the environment's credentials, and nobody who hears of requests that are tried again.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { credentials: None, progress: None }
+    }
+
+    /// With credentials of the program's own.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Tells `progress` of requests that failed for now and are tried again.
+    #[must_use]
+    pub fn progress(mut self, progress: SharedProgress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self::new()
+    }
+}

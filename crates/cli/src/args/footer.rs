@@ -1,0 +1,183 @@
+//! The end of every `--help` page: examples, and the exit codes that the command can end with.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use clap::Command;
+use clap::builder::Styles;
+
+use crate::args::examples::FOOTERS;
+use crate::exit::{Exit, TABLE};
+
+/// Examples and exit codes of one command.
+#[derive(Debug)]
+pub(crate) struct Footer {
+    /// The command as it is typed, without `lastgood`; empty for the program itself.
+    pub(crate) path: &'static str,
+    /// Command lines and what each does.
+    pub(crate) examples: &'static [(&'static str, &'static str)],
+    /// What the command reaches, and so what can go wrong with it.
+    pub(crate) reach: Reach,
+    /// Codes it ends with beyond those.
+    pub(crate) more: &'static [Exit],
+}
+
+/// What a command talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// A group: it ends as its commands do.
+    Group,
+    /// Files of this machine at most.
+    Nothing,
+    /// A location, and perhaps a server.
+    Location,
+    /// A server without a location.
+    Server,
+}
+
+impl Reach {
+    fn exits(self) -> &'static [Exit] {
+        match self {
+            Self::Group => &[],
+            Self::Nothing => &[Exit::Ok, Exit::Failed, Exit::Usage],
+            Self::Location => &[
+                Exit::Ok,
+                Exit::Failed,
+                Exit::Usage,
+                Exit::NoLocation,
+                Exit::Key,
+                Exit::Integrity,
+                Exit::NewerFormat,
+                Exit::Unreachable,
+                Exit::Interrupted,
+                Exit::Terminated,
+            ],
+            Self::Server => {
+                &[Exit::Ok, Exit::Failed, Exit::Usage, Exit::Unreachable, Exit::Interrupted, Exit::Terminated]
+            }
+        }
+    }
+}
+
+/// The command with a footer on its page and on those of all commands below it.
+pub(crate) fn attach(command: Command) -> Command {
+    below(command, "")
+}
+
+fn below(command: Command, path: &str) -> Command {
+    let command = match footer(path) {
+        Some(footer) => command.after_long_help(text(footer)),
+        None => command,
+    };
+    command.mut_subcommands(|child| {
+        let path = format!("{path} {}", child.get_name());
+        below(child, path.trim_start())
+    })
+}
+
+fn footer(path: &str) -> Option<&'static Footer> {
+    FOOTERS.iter().find(|footer| footer.path == path)
+}
+
+/// The codes of a command, or of all commands of a group.
+fn exits(of: &Footer) -> BTreeSet<u8> {
+    let is_below = |footer: &&Footer| of.path.is_empty() || footer.path.starts_with(&format!("{} ", of.path));
+    let group = FOOTERS.iter().filter(|footer| of.reach == Reach::Group && is_below(footer));
+    std::iter::once(of)
+        .chain(group)
+        .flat_map(|footer| footer.reach.exits().iter().chain(footer.more))
+        .map(|exit| exit.code())
+        .collect()
+}
+
+fn text(footer: &Footer) -> String {
+    let styles = Styles::styled();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
+    let mut text = format!("{header}Examples:{header:#}\n");
+    for (line, what) in footer.examples {
+        // Writing to a string cannot fail.
+        let _written = writeln!(text, "  {literal}{line}{literal:#}\n          {what}");
+    }
+    let _written = write!(text, "\n{header}Exit codes:{header:#}");
+    let listed = exits(footer);
+    for (exit, meaning) in TABLE.iter().filter(|(exit, _)| listed.contains(&exit.code())) {
+        let _written = write!(text, "\n  {:>3}  {meaning}", exit.code());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, command};
+    use clap::Parser as _;
+
+    /// Paths of all commands somebody can see the help of.
+    fn paths(command: &Command, path: &str) -> Vec<String> {
+        let mut all = vec![path.to_owned()];
+        for child in command.get_subcommands().filter(|child| !child.is_hide_set()) {
+            all.extend(paths(child, format!("{path} {}", child.get_name()).trim_start()));
+        }
+        all
+    }
+
+    /// The words of a command line as a shell takes them, up to a pipe or a redirection.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut quoted, mut word) = (Vec::new(), false, String::new());
+        for letter in line.chars() {
+            match letter {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(std::mem::take(&mut word)),
+                letter => word.push(letter),
+            }
+        }
+        words.push(word);
+        words.into_iter().take_while(|word| word != "|" && word != ">").collect()
+    }
+
+    #[test]
+    fn every_command_has_a_footer_and_every_footer_a_command() {
+        let mut commands = paths(&command(), "");
+        let mut footers: Vec<&str> = FOOTERS.iter().map(|footer| footer.path).collect();
+        commands.sort();
+        footers.sort_unstable();
+        assert_eq!(commands, footers);
+    }
+
+    #[test]
+    fn every_example_can_be_typed_and_is_of_its_command() {
+        for footer in FOOTERS {
+            assert!((1..=3).contains(&footer.examples.len()), "{}", footer.path);
+            for (line, _) in footer.examples {
+                assert!(line.starts_with(format!("lastgood {}", footer.path).trim_end()), "{line}");
+                if let Err(error) = Cli::try_parse_from(words(line)) {
+                    panic!("{line}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_lists_the_codes_of_its_command_alone_and_a_group_those_of_its_commands() {
+        let codes = |path: &str| exits(footer(path).unwrap()).into_iter().collect::<Vec<u8>>();
+        assert_eq!(codes("version"), [0, 1, 2]);
+        assert_eq!(codes("pg ls"), [0, 1, 2, 10, 12, 13, 16, 21, 130, 143]);
+        assert!(codes("pg").contains(&14) && !codes("pg ls").contains(&14));
+        let reserved = [Exit::Stale, Exit::RestoreTest].map(Exit::code);
+        let all: Vec<u8> = TABLE.iter().map(|(exit, _)| exit.code()).filter(|code| !reserved.contains(code)).collect();
+        assert_eq!(codes(""), all);
+    }
+
+    #[test]
+    fn the_footer_is_on_the_long_page() {
+        let mut command = command();
+        let page = command.find_subcommand_mut("version").unwrap().render_long_help().to_string();
+        assert!(
+            page.ends_with(
+                "Exit codes:\n    0  success\n    1  failed; the error says what is still safe\n    2  \
+                                invalid command line or setting\n"
+            ),
+            "{page}"
+        );
+    }
+}
