@@ -57,20 +57,20 @@ impl Demo {
     }
 
     fn run(&self) -> Outcome {
-        title("A throwaway PostgreSQL, and a sample database in it");
-        say(&format!("PostgreSQL {} runs in a temporary folder and is gone when this ends", self.server.version()));
+        title("Start a throwaway PostgreSQL server with a sample database");
+        say(&format!("PostgreSQL {} runs in a temporary folder, which is deleted at the end", self.server.version()));
         self.server.sql("postgres", "CREATE DATABASE shop")?;
         self.server.sql("shop", SAMPLE)?;
         fs::write(self.folder.path().join(LOOK_FILE), LOOK)?;
         self.look()?;
         let before = check::fingerprint(&self.server, "shop")?;
 
-        title("Dump it: parallel, one consistent snapshot, into ./.lastgood");
+        title("Dump the database in parallel, from one consistent snapshot, into ./.lastgood");
         self.lastgood(&["init"], 0)?;
         self.lastgood(&["pg", "dump", "shop"], 0)?;
         let key = self.only_dump()?;
 
-        title("What there is");
+        title("List and verify dumps");
         self.lastgood(&["pg", "ls"], 0)?;
         self.lastgood(&["pg", "show", &key], 0)?;
         self.lastgood(&["pg", "verify", &key, "--read", "all"], 0)?;
@@ -79,7 +79,7 @@ impl Demo {
         DAMAGE.iter().try_for_each(|statement| self.psql(["-c", statement]))?;
         self.look()?;
 
-        title("Restore it: checked first, into a new database, then swapped in as one step");
+        title("Restore it: verify the dump, fill a temporary database, swap it in");
         self.lastgood(&["pg", "restore", "shop", "--dry-run"], 0)?;
         self.lastgood(&["pg", "restore", "shop", "--confirm-database", "shop"], 0)?;
         self.look()?;
@@ -87,13 +87,13 @@ impl Demo {
 
         self.refuse_a_damaged_dump(&key)?;
         self.expect_same(&before, "the live database after the refusal")?;
-        say("\nAll of it was as it should be.");
+        say("\nEverything was as expected.");
         Ok(())
     }
 
     /// A copy of the dump with one byte of its rows changed must restore nothing.
     fn refuse_a_damaged_dump(&self, key: &str) -> Outcome {
-        title("One byte of a stored dump changes: it is refused before anything is touched");
+        title("Damage one byte of the stored dump: the restore refuses before it touches anything");
         let (dump, damaged) = (self.folder.path().join(".lastgood"), self.folder.path().join("damaged"));
         copy(&dump, &damaged)?;
         let pack = first_pack(&damaged).ok_or("the dump has no pack")?;

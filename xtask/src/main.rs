@@ -22,13 +22,13 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   demo                                            dump, damage and restore a sample database, step by step
-  test                                            everything CI runs
-  setup                                           check for the programs the others need; install them where allowed
-  tidy                                            arrows between crates, file and function lengths, banned words
-  e2e   [--only AREA] [--sql FILE] [--keep]       acceptance rows, or one SQL file there and back, on the built binary
-  bench pg [--scale S] [--rounds N] [--only JOB]  speed and memory against the peers, in turn, on this machine
-  bench dict [--scale S] [--rounds N] [--only JOB]  stores in memory, beside DictDB
-  bench object [--records N] [--rounds N]         the same of records of applications, against gludb and sqlite3
+  test                                            run everything that CI runs
+  setup                                           check for programs that the other commands need; install them if allowed
+  tidy                                            check dependencies between crates, file and function lengths, banned words
+  e2e   [--only AREA] [--sql FILE] [--keep]       run acceptance rows, or dump and restore one SQL file, on the built binary
+  bench pg [--scale S] [--rounds N] [--only JOB]  compare speed and memory with other programs, on this machine
+  bench dict [--scale S] [--rounds N] [--only JOB]  compare in-memory stores with DictDB
+  bench object [--records N] [--rounds N]         compare records of applications with gludb and sqlite3
   docs  [--check]                                 write the generated pages of docs/reference, or check them
   dist                                            release binary, man pages and completions into target/dist";
 

@@ -2,7 +2,7 @@
 //!
 //! Canonical JSON (keys sorted, no white space, no floating point numbers) with `manifest_sha256` over the same document
 //! without that field. The stored bytes must be exactly the canonical form, so that a duplicate key or any other edit is
-//! found even where a JSON parser would shrug.
+//! detected even if a JSON parser would accept it.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Checks that a store supports conditional writes before anything is written to it.
 //!
-//! The proof is a marker at the location's root. Whoever makes the location creates it, tries to create it again and must
-//! be refused, and then notes in it that the store passed. Every later run reads the marker: one request. Where there is
-//! none, nothing is written: a name that was mistyped must not become a location.
+//! The marker at the root of the location records the result. Creating a location creates the marker, tries to create it
+//! again, which the store must refuse, and then notes in it that the store passed. Every later run only reads the marker.
+//! Without it nothing is written, so that a mistyped name does not become a location.
 
 use bytes::Bytes;
 use jiff::Timestamp;

@@ -1,21 +1,22 @@
 //! Deletes backups that retention does not keep, and leftovers of interrupted runs, while others read and write.
 //!
-//! # Removing a backup
-//! 1. A tombstone beside the manifest says what is about to go.
-//! 2. The location is looked at again: whatever was published, or [`reserve()`]d, since the plan was made keeps what it
-//!    refers to.
-//! 3. The manifest goes, dependents before what they need. From here on there is no such backup.
-//! 4. Its parts go, and the tombstone last. Whatever fails or is interrupted, the next run finds the tombstone and goes on.
+//! # Deleting a backup
+//! 1. Write a tombstone beside the manifest, which lists what will be deleted.
+//! 2. Look at the location again: whatever was published or [`reserve()`]d since the plan was made keeps what it refers
+//!    to.
+//! 3. Delete the manifest, dependents first. From here on the backup does not exist.
+//! 4. Delete its parts, and the tombstone last. After a failure or interruption, the next run finds the tombstone and
+//!    continues.
 //!
-//! A writer that wants to refer to parts of another backup says so first ([`reserve()`]) and then looks for tombstones.
-//! Writer and remover each write before they look, so at least one of them sees the other.
+//! A writer that wants to refer to parts of another backup first reserves them ([`reserve()`]) and then looks for
+//! tombstones. Both the writer and the prune write before they look, so at least one of them sees the other.
 //!
-//! # Removing what has no manifest
-//! Only what was left alone for longer than a grace period, and only after a claim was created in the manifest's place:
-//! of claim and manifest exactly one comes into being. The claim stays for another grace period, so that a writer that
-//! slept cannot publish a backup whose parts are gone.
+//! # Deleting leftovers
+//! Objects without a manifest are deleted only after a grace period, and after a claim was created in the place of the
+//! manifest: either the claim or the manifest can be created, never both. The claim stays for another grace period, so
+//! that a slow writer cannot publish a backup whose parts are gone.
 //!
-//! Run one prune at a time; backups may run beside it.
+//! Run one prune at a time; backups may run concurrently.
 
 mod apply;
 mod deletion;

@@ -1,19 +1,19 @@
 //! Which backups to keep and which to delete: one pure function for every kind.
 //!
 //! # Rules
-//! Rules are OR-ed: what one rule keeps is kept, with the reason. Groups (see
+//! A backup is kept if any rule keeps it, with the reason. Groups (see
 //! [`crate::source::group`]) never mix. Whatever the rules:
 //!
-//! - Only **good** backups count: those that are whole and whose needs are all there and good. Others cover nothing.
-//! - Groups never hold both complete backups and such with something left out on request: neither counts for the other.
-//! - The **last good** backup of a group is kept; so is the newest by time where clocks and sequences disagree.
-//! - A backup that is not good goes when a newer good one of its group exists, and stays otherwise: it may be all there is.
-//! - A backup dated after `now` is kept, flagged and not counted.
+//! - Only **good** backups count: those that are whole and whose needs all exist and are good.
+//! - Complete backups and backups with something left out on request are never in one group, and do not affect each other.
+//! - The **last good** backup of a group is kept; so is the newest by time if clocks and sequence numbers disagree.
+//! - A backup that is not good is deleted if its group has a newer good one; otherwise it is kept, as it may be all there is.
+//! - A backup dated after `now` is kept and flagged, but not counted.
 //! - What a kept backup **needs** is kept, and a **set** is kept or deleted whole.
-//! - What is **protected** is kept.
+//! - **Protected** backups are kept.
 //! - A policy without a rule is refused.
 //!
-//! Planning what a plan kept, at the same time, deletes nothing more.
+//! Planning again with the kept backups, at the same time, deletes nothing more.
 
 mod calendar;
 mod closure;
@@ -217,7 +217,8 @@ fn warnings(candidates: &[Candidate], decisions: &[Decision]) -> Vec<String> {
     let future: Vec<&str> = decisions.iter().filter(|decision| decision.future).map(|d| d.id.as_str()).collect();
     if let Some(first) = future.first() {
         warnings.push(format!(
-            "{} of the backups are dated in the future (`{first}`): they are kept, and no rule counts them. Check the clocks",
+            "{} of the backups are dated in the future (`{first}`): they are kept, and no rule counts them. Check the \
+             clocks",
             future.len()
         ));
     }

@@ -1,8 +1,8 @@
 //! Which source a backup is from, and which backup of a source is meant: decisions. Only [`host()`] does I/O.
 //!
-//! Two servers may each have a database `shop`. What keeps them apart is the [`Identity`] in the manifest: backups of
-//! one name and two identities are two sources. They are never compared, never replace each other, and "the latest" never
-//! crosses from one to the other.
+//! Two servers may each have a database `shop`. The [`Identity`] in the manifest distinguishes them: backups with the same
+//! name and two identities belong to two sources. They are never compared, never replace each other, and `latest` never
+//! mixes them.
 
 mod choose;
 mod fall;

@@ -1,25 +1,25 @@
-//! The three store traits and the contract every store keeps.
+//! The three store traits and their contract.
 //!
 //! # Contract
 //!
-//! Whoever implements these traits promises, and the suite in `store::conformance` (feature `conformance`) checks:
+//! Implementations promise the following, and the suite in `store::conformance` (feature `conformance`) checks it:
 //!
 //! 1. **Atomic.** An object is visible whole or not at all, whatever happens to writer, machine or network.
 //! 2. **Read after write.** After `put` or `complete` returned, `head`, `get` and `list` show the object.
 //! 3. **Conditional create.** Of any number of concurrent [`PutMode::Create`] of one key exactly one succeeds; the others
 //!    fail with [`StoreError::AlreadyExists`]. A store that cannot do this is unsuitable: see [`crate::probe`].
-//! 4. **Ambiguity is said.** An error whose request may have taken effect has [`StoreError::is_ambiguous`].
-//! 5. **Durable.** When `put` or `complete` returns, the object survives a power cut.
+//! 4. **Ambiguity is reported.** An error whose request may have taken effect has [`StoreError::is_ambiguous`].
+//! 5. **Durable.** When `put` or `complete` returns, the object survives a power failure.
 //! 6. **Lists in key order**, each key once, bounded memory whatever the number of keys.
-//! 7. **Deleting what is not there succeeds.**
+//! 7. **Deleting a missing object succeeds.**
 //! 8. **Parts** may come in any order, concurrently and repeatedly; all but the last have exactly
 //!    [`PutOptions::part_bytes`] bytes. An upload neither completed nor aborted is never visible as an object.
-//! 9. Futures may be dropped at any await: nothing half-done becomes visible.
-//! 10. **Whole or an error**: a listing that may be short is an error, and so is one that would not end.
-//! 11. **Nothing but its own**: what leads elsewhere, as links do, is not followed: not read, listed, replaced or deleted.
-//!     Asked for by its key it is [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
-//! 12. **One clock.** [`StoreWrite::now`] goes on, and tells everybody the same time, whoever's machine asks: the difference
-//!     of two answers exceeds the time between asking for the one and getting the other by less than [`CLOCK_BOUND`].
+//! 9. Futures may be dropped at any await: nothing incomplete becomes visible.
+//! 10. **Whole or an error**: a listing that may be incomplete is an error, and so is one that would not end.
+//! 11. **Only its own objects**: links are not followed, and their targets not read, listed, replaced or deleted. Requesting
+//!     one by its key gives [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
+//! 12. **One clock.** [`StoreWrite::now`] advances, and tells every caller on every machine the same time: the difference
+//!     between two answers exceeds the time between the two requests by less than [`CLOCK_BOUND`].
 
 pub mod fault;
 pub mod fs;

@@ -1,8 +1,8 @@
 //! Throwaway Postgres servers, an S3 peer that is strict and fails on demand, and doubles named for the harm they do.
 //!
-//! For tests, benchmarks and the demonstration only: it is never shipped. Both servers also come as programs,
-//! `pg-cluster` and `s3-peer`, which print where they are as one line of JSON. A third, `lease-holder`, is there to be
-//! killed and stopped.
+//! Only for tests, benchmarks and the demo; never shipped. Both servers are also programs, `pg-cluster` and `s3-peer`,
+//! which print their addresses as one line of JSON. A third program, `lease-holder`, holds a lease until it is killed,
+//! stopped or told to end.
 
 pub mod faults;
 pub mod postgres;

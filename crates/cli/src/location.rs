@@ -146,7 +146,7 @@ mod tests {
         let foreign = Contents { foreign: Some("a repository of kopia".to_owned()), ..Contents::default() };
         assert_eq!(what(&place("/srv"), &foreign), "it holds a repository of kopia");
         let known = Contents { known: Some(layouts()[0]), ..foreign };
-        assert_eq!(what(&place("/srv"), &known), "it holds dumps of lastgood and no `lastgood.json`");
+        assert_eq!(what(&place("/srv"), &known), "it holds dumps of lastgood but no `lastgood.json`");
     }
 
     #[test]

@@ -26,13 +26,14 @@
 //! # Ok::<(), dictstore_backup::DictError>(())
 //! ```
 //!
-//! # What holds
+//! # Guarantees
 //! - A backup exists when its manifest exists (`manifests/…`), which is written last. The files beside it are the ones
-//!   DictDB itself loads.
-//! - A backup is one moment over all tables; writers wait microseconds for it.
-//! - Changes leave the notes of the store only when the backup that holds them is durable.
-//! - Backups of two stores in one location are never taken for each other, whoever put them there.
-//! - A restore takes exactly one chain, every file hashed first; a gap is refused with the last whole point.
+//!   that DictDB itself loads.
+//! - A backup is a consistent snapshot of all tables; writers wait for it only microseconds.
+//! - The store forgets a change only when the backup that contains it is durable.
+//! - Backups of two stores in one location are never mixed.
+//! - A restore reads exactly one chain and verifies every file first; if one is missing, it refuses and names the last
+//!   restorable backup.
 
 pub mod compact;
 pub mod diff;

@@ -1,4 +1,4 @@
-//! `#[derive(Storable)]`: says which table a type's records are in, and lets it be found by its module.
+//! `#[derive(Storable)]`: names the table of a type's records, and registers the type by its module.
 //!
 //! Used through `object-backup`, whose documentation has the examples.
 

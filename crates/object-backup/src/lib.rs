@@ -1,7 +1,7 @@
 //! Back up an application's records into one deterministic tarball in a folder or in S3, and restore them.
 //!
-//! The tarball is the one gludb wrote: `Backup_UTC_<time>.tar.gz`, in it one file `<Type>--<table>.json` a type, one JSON
-//! object a line. `tar xzf` opens it, and gludb's own are read.
+//! The tarball has the format of Python's gludb: `Backup_UTC_<time>.tar.gz` contains one file `<Type>--<table>.json` per
+//! type, with one JSON object per line. `tar xzf` opens it, and gludb's own tarballs can be restored.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -37,15 +37,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `examples/application.rs` is that as a whole program, with SQLite and a module of types; in `examples/own_source.rs` an
-//! application brings a database of its own.
+//! `examples/application.rs` is a complete program with SQLite and a module of types; in `examples/own_source.rs` an
+//! application implements a source for its own database.
 //!
-//! # What holds
+//! # Guarantees
 //! - A backup exists when its manifest exists, which is written last.
-//! - Only a complete backup of the same source is ever the last good one: [`backup_core::source`].
-//! - The source is read within one view and is not changed; the same records give the same tarball.
-//! - Nothing is written to a local disk on the way, and memory is bounded whatever the size.
-//! - A restore reads and checks the whole tarball before it begins, and shows all of it or nothing.
+//! - Only a complete backup of the same source counts as the last good one: [`backup_core::source`].
+//! - The source is read in one consistent view and is not changed; the same records give the same tarball.
+//! - A backup needs no local disk space, and bounded memory for any size.
+//! - A restore reads and verifies the whole tarball before it begins, and makes visible all of it or nothing.
 
 pub mod adapters;
 pub mod application;

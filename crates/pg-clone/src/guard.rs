@@ -1,7 +1,7 @@
 //! Protects databases from restores; overrides every option and every confirmation.
 //!
-//! It is a second line of defence for production: somebody who typed the right name on the wrong machine is stopped. What
-//! replaces, drops or disconnects a database asks [`Guard::refusal`]; nothing can loosen a guard, it can only be added to.
+//! It is a second line of defence for production, against the right name typed on the wrong machine. Everything that
+//! replaces, drops or disconnects a database asks [`Guard::refusal`]. Guards can only be extended, never loosened.
 
 use crate::adapters::connection::{Environment, Server};
 use crate::error::{PgError, PgResult};

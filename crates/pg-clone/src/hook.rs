@@ -1,8 +1,8 @@
 //! Hooks: commands and SQL files of the user that run at fixed points of a dump or a restore.
 //!
-//! A command is run by `/bin/sh -c`: hooks are one-liners with pipes, `&&` and `$PGDATABASE`, and everybody knows how
-//! the shell reads them. Nothing of ours is put into the text; what a hook has to know stands in its environment. An SQL
-//! file is sent over our own connection as one batch: a transaction, unless it has transactions of its own.
+//! Commands run under `/bin/sh -c`, because hooks are one-liners with pipes, `&&` and `$PGDATABASE`. lastgood adds nothing
+//! to the command line; all information is in the environment. An SQL file is sent over lastgood's own connection as one
+//! batch, which is one transaction unless the file has its own.
 
 mod file;
 mod output;

@@ -1,10 +1,10 @@
 //! Dump and restore PostgreSQL databases: parallel, streamed, verified, and swapped in with one transaction.
 //!
-//! # What it promises
+//! # Promises
 //!
-//! A dump exists only when its manifest exists, and the manifest is written last. A restore reads and hashes every stored
-//! byte before it creates anything, builds a complete copy beside the live database, compares it with what was dumped,
-//! and then switches in one transaction. Whatever fails, the live database is as it was.
+//! A dump exists only when its manifest exists, and the manifest is written last. A restore verifies every stored byte
+//! before it creates anything, fills a temporary database, compares it with the dump, and swaps it in with one
+//! transaction. Whatever fails, the live database stays as it was.
 //!
 //! # Dump and restore
 //!
@@ -30,7 +30,7 @@
 //! # }
 //! ```
 //!
-//! `examples/dump.rs` and `examples/restore.rs` are the same as whole programs.
+//! `examples/dump.rs` and `examples/restore.rs` are complete programs.
 
 pub mod adapters;
 mod batch;

@@ -120,7 +120,7 @@ fn what_another_process_wrote_meanwhile_is_told() {
     let found = plan(&entries, &RestoreTo::Latest).unwrap();
     assert_eq!(found.entries, [0, 1, 3]);
     assert_eq!(found.left_out.len(), 1);
-    assert!(found.left_out[0].file == entries[2].name.to_string() && found.left_out[0].why.contains("somebody else"));
+    assert!(found.left_out[0].file == entries[2].name.to_string() && found.left_out[0].why.contains("another service"));
     // What is younger than the point that is wanted is no branch.
     assert_eq!(plan(&entries, &RestoreTo::Sequence(2)).unwrap().left_out, []);
 }

@@ -63,8 +63,8 @@ pub(super) async fn write(
     announce(&leader, &large_objects, run);
     if let Some(before) = place.taken_elsewhere(identity).filter(|_| !leader.server.in_recovery) {
         run.progress.warn(format!(
-            "the complete dump before was taken from {before}, this one from {}: if this server is a copy of that one, dump it \
-             to a location of its own",
+            "the previous complete dump was taken from {before}, this one from {}: if this server is a copy of that \
+             one, use a separate location for it",
             identity.host
         ));
     }

@@ -177,7 +177,7 @@ async fn empty_tables(scene: &Scene<'_>) -> RowResult {
     scene.is_filled()?;
     let told = scene.world.psql(&scene.target, "SELECT count(*) FROM cust WHERE note = 'new'; SELECT n FROM totals")?;
     ensure_eq!(told, "300\n0", "defaults of a column more, and a materialized view that is not refreshed");
-    scene.refused(&[], 1, &["there are rows already", "`public.ord`", "--replace-rows"]).await?;
+    scene.refused(&[], 1, &["there are already rows", "`public.ord`", "--replace-rows"]).await?;
     Ok(())
 }
 

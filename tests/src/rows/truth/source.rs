@@ -77,7 +77,7 @@ async fn cloned_server(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let clone = Standby::start(world)?;
     let words = ["pg", "dump", shop.as_str()];
-    let told = "the complete dump before was taken from";
+    let told = "the previous complete dump was taken from";
     for dump in [world.lastgood(words), clone.lastgood(world, &words)] {
         let said = dump.ok().await?.transcript();
         ensure!(!said.contains(told), "{said}");

@@ -93,7 +93,7 @@ fn rows_are_only_replaced_on_request_and_never_those_of_others() {
     let full = || Some(TargetTable { holds_rows: true, ..there(1) });
     let detail = detail(&["t1", "t2"]);
     let mut target = target(vec![full(), Some(there(2))]);
-    assert_eq!(said(&detail, &target, false), ["there are rows already in `public.t1`"]);
+    assert_eq!(said(&detail, &target, false), ["there are already rows in `public.t1`"]);
     assert!(said(&detail, &target, true).is_empty());
     target.keys = vec![key("inside", 2, 1), key("from_outside", 3, 1), key("of_mine", 1, 4)];
     assert_eq!(

@@ -92,7 +92,7 @@ fn rows_alone(world: &World, shop: &str) -> RowResult<Vec<Case>> {
     Ok(vec![
         case(rows("nowhere", &[]), "a data-only restore needs an existing database"),
         case(rows(&narrow, &["--table", "customers"]), "has no column `name`"),
-        case(rows(shop, &["--table", "customers"]), "there are rows already"),
+        case(rows(shop, &["--table", "customers"]), "there are already rows"),
         case(
             rows(shop, &["--table", "orders", "--replace-rows"]),
             "is not allowed to lock, fill and alter \
