@@ -168,7 +168,7 @@ fn a_holder_that_was_stopped_notices_and_writes_nothing() {
         assert_eq!(two.says()["wrote"], "of two");
         one.signal(Signal::CONT);
         one.has_lost();
-        assert_eq!(place.document(), json!({ "generation": 2, "text": "of two" }));
+        assert_eq!(place.document(), json!({ "lease": { "generation": 2, "revision": 4 }, "text": "of two" }));
     }
 }
 
@@ -184,7 +184,7 @@ fn a_holder_that_was_stopped_notices_though_nobody_took_over() {
         std::thread::sleep(2 * TTL);
         one.signal(Signal::CONT);
         one.has_lost();
-        assert_eq!(place.document(), json!({ "generation": 1, "text": "of one" }));
+        assert_eq!(place.document(), json!({ "lease": { "generation": 1, "revision": 2 }, "text": "of one" }));
     }
 }
 
@@ -203,7 +203,7 @@ fn a_request_that_was_all_but_sent_is_refused_by_the_store() {
         assert_eq!(two.says(), json!({ "held": 2, "text": "of one" }));
         one.signal(Signal::CONT);
         one.has_lost();
-        assert_eq!(place.document(), json!({ "generation": 2, "text": "of one" }));
+        assert_eq!(place.document(), json!({ "lease": { "generation": 2, "revision": 3 }, "text": "of one" }));
     }
 }
 

@@ -4,10 +4,12 @@
 //! reads it, so that a replacement by somebody who was overtaken, however late it arrives, names a version that is gone.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::error::{LeaseError, LeaseResult};
 use super::held::{Lease, conflict};
+use super::record::NUMBER_MAX;
 use super::versioned::{is_open, versioned};
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
@@ -17,10 +19,19 @@ use crate::store::{PutMode, PutOptions, Tag};
 pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The field that is the lease's own.
-const GENERATION: &str = "generation";
+const STAMP: &str = "lease";
 
 /// Times opening begins again because what was read changed meanwhile.
 const ROUNDS_MAX: usize = 8;
+
+/// Under which claim a document was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    generation: u64,
+    /// Counts writes, so that no two contents are the same, nor their versions where these follow from the content: a
+    /// request that arrives twice is refused the second time.
+    revision: u64,
+}
 
 /// A JSON object that only the holder of the lease can write.
 #[derive(Debug)]
@@ -28,6 +39,7 @@ pub struct Document<'a> {
     lease: &'a Lease,
     key: Key,
     tag: Tag,
+    stamp: Stamp,
     fields: Map<String, Value>,
 }
 
@@ -40,19 +52,20 @@ impl Lease {
     pub async fn document(&self, key: &Key) -> LeaseResult<Document<'_>> {
         for _ in 0..ROUNDS_MAX {
             let found = versioned(&*self.store, key, DOCUMENT_BYTES_MAX).await?;
-            let (mode, fields) = match found {
-                None => (PutMode::Create, Map::new()),
+            let (mode, revision, fields) = match found {
+                None => (PutMode::Create, 0, Map::new()),
                 Some((tag, bytes)) => {
-                    let (generation, fields) = parse(key, &bytes)?;
-                    self.not_overtaken(key, generation)?;
-                    if generation == self.generation {
-                        return Ok(Document { lease: self, key: key.clone(), tag, fields });
+                    let (stamp, fields) = parse(key, &bytes)?;
+                    self.not_overtaken(key, stamp)?;
+                    if stamp.generation == self.generation {
+                        return Ok(Document { lease: self, key: key.clone(), tag, stamp, fields });
                     }
-                    (PutMode::IfMatch(tag), fields)
+                    (PutMode::IfMatch(tag), stamp.revision, fields)
                 }
             };
-            match self.write(key, &fields, mode).await {
-                Ok(tag) => return Ok(Document { lease: self, key: key.clone(), tag, fields }),
+            let stamp = Stamp { generation: self.generation, revision: revision + 1 };
+            match self.write(key, stamp, &fields, mode).await {
+                Ok(tag) => return Ok(Document { lease: self, key: key.clone(), tag, stamp, fields }),
                 // Changed meanwhile, as by a holder before us whose request was late: it is looked at again.
                 Err(LeaseError::Core(CoreError::Store(StoreError::Precondition { .. }))) => {}
                 Err(error) => return Err(error),
@@ -61,17 +74,17 @@ impl Lease {
         Err(conflict(key))
     }
 
-    fn not_overtaken(&self, key: &Key, generation: u64) -> LeaseResult<()> {
-        if generation <= self.generation {
+    fn not_overtaken(&self, key: &Key, stamp: Stamp) -> LeaseResult<()> {
+        if stamp.generation <= self.generation {
             return Ok(());
         }
-        Err(self.lose(format!("generation {generation} has written `{key}`")))
+        Err(self.lose(format!("generation {} has written `{key}`", stamp.generation)))
     }
 
     /// Writes the document and returns its version; [`StoreError::Precondition`] if `mode` did not allow it.
-    async fn write(&self, key: &Key, fields: &Map<String, Value>, mode: PutMode) -> LeaseResult<Tag> {
+    async fn write(&self, key: &Key, stamp: Stamp, fields: &Map<String, Value>, mode: PutMode) -> LeaseResult<Tag> {
         let mut fields = fields.clone();
-        fields.insert(GENERATION.to_owned(), self.generation.into());
+        fields.insert(STAMP.to_owned(), json!(stamp));
         let body = Bytes::from(Value::Object(fields).to_string());
         if body.len() > DOCUMENT_BYTES_MAX {
             let what = format!("`{key}` would have {} bytes; it may have {DOCUMENT_BYTES_MAX}", body.len());
@@ -106,23 +119,28 @@ impl Document<'_> {
         &self.fields
     }
 
-    /// Replaces what it says. A field `generation` is the lease's own and is left out.
+    /// Replaces what it says. A field `lease` is the lease's own and is left out.
     ///
     /// # Errors
     /// [`LeaseError::Lost`]: a later holder's document is untouched; [`StoreError::Precondition`] if somebody wrote it
     /// without the lease; what the store says, after which it may have been written.
     pub async fn write(&mut self, mut fields: Map<String, Value>) -> LeaseResult<()> {
-        fields.remove(GENERATION);
-        self.tag = self.lease.write(&self.key, &fields, PutMode::IfMatch(self.tag.clone())).await?;
-        self.fields = fields;
+        fields.remove(STAMP);
+        let stamp = Stamp { revision: self.stamp.revision + 1, ..self.stamp };
+        self.tag = self.lease.write(&self.key, stamp, &fields, PutMode::IfMatch(self.tag.clone())).await?;
+        (self.stamp, self.fields) = (stamp, fields);
         Ok(())
     }
 }
 
-/// The generation it was written under, and what it says.
-fn parse(key: &Key, bytes: &[u8]) -> Result<(u64, Map<String, Value>), FormatError> {
-    let invalid = |what: &str| FormatError::Invalid { key: key.to_string(), what: what.to_owned() };
-    let mut fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| invalid(&error.to_string()))?;
-    let generation = fields.remove(GENERATION).and_then(|generation| generation.as_u64());
-    Ok((generation.ok_or_else(|| invalid("there is no number `generation`"))?, fields))
+/// The claim it was written under, and what it says.
+fn parse(key: &Key, bytes: &[u8]) -> Result<(Stamp, Map<String, Value>), FormatError> {
+    let invalid = |what: String| FormatError::Invalid { key: key.to_string(), what };
+    let mut fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
+    let stamp = fields.remove(STAMP).ok_or_else(|| invalid(format!("there is no field `{STAMP}`")))?;
+    let stamp: Stamp = serde_json::from_value(stamp).map_err(|error| invalid(error.to_string()))?;
+    if stamp.generation >= NUMBER_MAX || stamp.revision >= NUMBER_MAX {
+        return Err(invalid("its numbers are out of range".to_owned()));
+    }
+    Ok((stamp, fields))
 }

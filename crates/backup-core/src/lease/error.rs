@@ -51,9 +51,9 @@ impl LeaseError {
     pub fn remedy(&self) -> Option<&str> {
         match self {
             Self::Held { .. } => {
-                Some("wait until it is released, or until it expires if its holder died; nothing was changed")
+                Some("nothing was changed. Wait until it is released, or until it expires if its holder has died")
             }
-            Self::Lost { .. } => Some("run it again; nothing was written after the lease was lost"),
+            Self::Lost { .. } => Some("nothing that a later holder wrote was overwritten. Run it again"),
             Self::Core(error) => error.remedy(),
         }
     }

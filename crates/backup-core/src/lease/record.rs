@@ -28,6 +28,9 @@ pub const TTL_MAX: Duration = Duration::from_hours(1);
 /// machine that makes up for lost time is not.
 pub const DRIFT_PARTS: u32 = 100;
 
+/// Numbers are below this one: JSON elsewhere has no greater whole numbers, and nobody counts so far.
+pub(super) const NUMBER_MAX: u64 = 1 << 53;
+
 /// The object of a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
@@ -124,7 +127,7 @@ impl Record {
         let record: Self =
             serde_json::from_value(document::parse(key, bytes, FORMAT)?).map_err(|error| invalid(error.to_string()))?;
         // A number that cannot be counted on, or a duration for which nobody would wait.
-        if record.generation == 0 || record.generation >= 1 << 53 || record.renewal >= 1 << 53 {
+        if record.generation == 0 || record.generation >= NUMBER_MAX || record.renewal >= NUMBER_MAX {
             return Err(invalid("its numbers are out of range".to_owned()));
         }
         check_ttl(Duration::from_millis(record.ttl_ms)).map_err(|error| invalid(error.to_string()))?;

@@ -201,7 +201,7 @@ async fn who_was_overtaken_cannot_write_even_before_the_next_holder_did() {
     let new = claim(&store, "new").await.unwrap();
     assert_eq!(new.document(&protected()).await.unwrap().fields()["count"], 1);
     // What was sent while the lease was held, and arrives now.
-    let body = Bytes::from_static(b"{\"count\":9,\"generation\":1}");
+    let body = Bytes::from_static(b"{\"count\":9,\"lease\":{\"generation\":1,\"revision\":9}}");
     let refused = store.put(&protected(), body, &PutOptions::new(late)).await;
     assert!(matches!(refused, Err(StoreError::Precondition { .. })), "{refused:?}");
     let error = stale.write(Map::new()).await.unwrap_err();

@@ -139,7 +139,8 @@ impl Weather {
 
     async fn apply(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
         let mode = if self.ignores_conditions { PutMode::Replace } else { options.mode.clone() };
-        let generation = serde_json::from_slice::<Value>(&body).ok().and_then(|fields| fields["generation"].as_u64());
+        let fields: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let generation = fields["generation"].as_u64().or_else(|| fields["lease"]["generation"].as_u64());
         self.inner.put(key, body, &PutOptions { mode, ..options.clone() }).await?;
         let mut state = self.state.lock().unwrap();
         let (before, generation) = (state.generations.get(key).copied(), generation.unwrap_or_default());
