@@ -8,7 +8,7 @@
 //!
 //! A process that is stopped does not see its time run out, and a request sent in time can arrive late. Therefore each claim
 //! has a generation, which only grows, and what is written under a lease is written through [`Lease::document`]: the store
-//! itself refuses whoever was overtaken.
+//! itself refuses a holder that has lost the lease.
 //!
 //! [`StoreWrite::now`]: crate::store::StoreWrite::now
 //! [`CLOCK_BOUND`]: crate::store::CLOCK_BOUND

@@ -1,7 +1,7 @@
-//! A document written under a lease: the store itself refuses whoever was overtaken.
+//! A document written under a lease: the store itself refuses a holder that has lost it.
 //!
-//! It bears the generation of the lease it was written under. A new holder writes it anew under its own generation before it
-//! reads it, so that a replacement by somebody who was overtaken, however late it arrives, names a version that is gone.
+//! It has the generation of the lease it was written under. A new holder rewrites it under its own generation before it reads
+//! it, so that a replacement by an earlier holder, however late it arrives, names a version that is gone.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::versioned::{is_open, versioned};
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::store::{PutMode, PutOptions, Tag};
+use crate::units;
 
 /// Longest document in bytes: it is read and written whole.
 pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
@@ -87,7 +88,8 @@ impl Lease {
         fields.insert(STAMP.to_owned(), json!(stamp));
         let body = Bytes::from(Value::Object(fields).to_string());
         if body.len() > DOCUMENT_BYTES_MAX {
-            let what = format!("`{key}` would have {} bytes; it may have {DOCUMENT_BYTES_MAX}", body.len());
+            let limit = units::bytes(DOCUMENT_BYTES_MAX as u64);
+            let what = format!("`{key}` would be larger than {limit}, the limit for such documents");
             return Err(StoreError::Invalid { what }.into());
         }
         // The last moment: what follows, only the store can refuse.

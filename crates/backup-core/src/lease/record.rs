@@ -11,6 +11,7 @@ use crate::document;
 use crate::error::{FormatError, StoreError};
 use crate::key::Key;
 use crate::store::{CLOCK_BOUND, StoreResult};
+use crate::units;
 
 /// The newest form of the object this version reads and writes.
 const FORMAT: u64 = 1;
@@ -79,7 +80,8 @@ pub(super) fn check_ttl(ttl: Duration) -> StoreResult<()> {
     if (TTL_MIN..=TTL_MAX).contains(&ttl) {
         return Ok(());
     }
-    let what = format!("a lease lasts from {TTL_MIN:?} to {TTL_MAX:?}, and not for {ttl:?}");
+    let [least, most, ttl] = [TTL_MIN, TTL_MAX, ttl].map(units::duration);
+    let what = format!("a lease can last from {least} to {most}, and not for {ttl}");
     Err(StoreError::Invalid { what })
 }
 
