@@ -5,6 +5,7 @@ mod functions;
 mod lexer;
 mod named;
 mod ratchet;
+mod rings;
 mod source;
 
 use std::fs;
@@ -15,6 +16,7 @@ use crate::workspace::{Outcome, Workspace};
 
 use named::Named;
 use ratchet::Ratchet;
+use rings::Rings;
 use source::SourceFile;
 
 /// Folders at the root that hold files of ours.
@@ -28,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut faults = arrows::faults(&workspace.metadata);
     let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
     let mut named = Named::default();
+    let mut rings = Rings::default();
     let files = our_files(&workspace.root)?;
     for path in &files {
         let Ok(text) = fs::read_to_string(workspace.root.join(path)) else { continue };
@@ -35,7 +38,9 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         faults.extend(file.faults());
         faults.extend(ratchet.check_file(&file));
         named.see(file.path(), file.text());
+        rings.see(&file);
     }
+    faults.extend(rings.faults(&mut ratchet));
     faults.extend(ratchet.leftovers());
     faults.extend(named.faults());
     for fault in &faults {

@@ -4,6 +4,7 @@
 //! The location is walked as a tree, several requests at a time. A folder with a `manifest.json` is a backup and is not
 //! entered, so that its data is never listed; an object named `….manifest.json` describes the object beside it.
 
+mod entry;
 mod publish;
 mod walk;
 
@@ -12,49 +13,21 @@ use std::collections::BTreeSet;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
+pub use entry::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest, order};
 pub use publish::{Published, publish};
 pub(crate) use walk::{Found, walk};
 
 use crate::document;
-use crate::error::{CoreError, FormatError, StoreError};
+use crate::error::{CoreError, StoreError};
 use crate::key::Key;
-use crate::manifest::{FORMAT, MANIFEST_NAME, Manifest, Outcome};
+use crate::manifest::{FORMAT, Manifest};
 use crate::store::{StoreRead, StoreResult};
-
-/// Requests in flight while manifests are read: enough to hide the latency of S3, few enough for its request limits.
-pub const CONCURRENCY: usize = 32;
-
-/// Longest manifest in bytes. A hundred thousand tables need about half of it.
-pub const MANIFEST_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Longest pointer in bytes: ours have about 200.
 const POINTER_BYTES_MAX: usize = 64 * 1024;
 
 /// No manifests known yet.
 static NOTHING: BTreeSet<Key> = BTreeSet::new();
-
-/// One manifest found. A damaged one is an entry too: hiding it would hide that a backup was lost.
-#[derive(Debug)]
-pub struct Entry {
-    /// Where the manifest is.
-    pub key: Key,
-    /// The manifest, or why it cannot be used.
-    pub manifest: Result<Manifest, FormatError>,
-}
-
-impl Entry {
-    /// The manifest if it can be used and its backup has everything that was asked for.
-    #[must_use]
-    pub fn good(&self) -> Option<&Manifest> {
-        self.manifest.as_ref().ok().filter(|manifest| manifest.outcome == Outcome::Good)
-    }
-
-    /// The manifest if it can be used and its backup has everything of its source.
-    #[must_use]
-    pub fn complete(&self) -> Option<&Manifest> {
-        self.manifest.as_ref().ok().filter(|manifest| manifest.is_complete())
-    }
-}
 
 /// The name of the newest complete backup of a folder, so that a listing that lags cannot hide it. Only a hint: it is never
 /// trusted without reading the manifest it names.
@@ -70,18 +43,6 @@ impl Pointer {
     fn order(&self) -> (u64, jiff::Timestamp) {
         (self.sequence, self.created_at)
     }
-}
-
-/// Whether `key` is named as manifests are: `manifest.json` in a folder, or `….manifest.json` beside an object.
-#[must_use]
-pub fn is_manifest(key: &Key) -> bool {
-    key.name() == MANIFEST_NAME || key.name().strip_suffix(MANIFEST_NAME).is_some_and(|stem| stem.ends_with('.'))
-}
-
-/// Order among the backups of one source: by sequence, then by time, since clocks step back and sequences may tie.
-#[must_use]
-pub fn order<D>(manifest: &Manifest<D>) -> (u64, jiff::Timestamp) {
-    (manifest.sequence, manifest.created_at)
 }
 
 /// The manifests below `prefix` (empty, or ending in `/`) as they arrive, in no particular order and bounded memory.

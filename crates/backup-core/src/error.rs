@@ -1,6 +1,7 @@
 //! Errors of stores, formats and backups; callers decide by the variant.
 
-use crate::key::Key;
+use std::fmt;
+
 use crate::run::Cancelled;
 use crate::units;
 
@@ -244,13 +245,13 @@ impl StoreError {
 
     /// [`StoreError::NotFound`] for `key`.
     #[must_use]
-    pub fn not_found(key: &Key) -> Self {
+    pub fn not_found(key: &impl fmt::Display) -> Self {
         Self::NotFound { key: key.to_string() }
     }
 
     /// [`StoreError::AlreadyExists`] for `key`.
     #[must_use]
-    pub fn already_exists(key: &Key) -> Self {
+    pub fn already_exists(key: &impl fmt::Display) -> Self {
         Self::AlreadyExists { key: key.to_string() }
     }
 }

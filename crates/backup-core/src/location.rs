@@ -6,6 +6,7 @@ mod exposure;
 mod init;
 mod parse;
 mod peers;
+mod place;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use access::Access;
 pub use contents::{Contents, Layout, Standing};
 pub use exposure::{Exposure, shell_word};
 pub use init::{Init, Initialized, init_store};
+pub use place::Location;
 
 use crate::error::StoreError;
 use crate::store::fs::FsStore;
@@ -26,22 +28,6 @@ use crate::store::{SharedStore, Store};
 
 /// Folder used when no location is given, below the working directory.
 pub const DEFAULT_FOLDER: &str = "./.lastgood";
-
-/// Where backups are kept. Endpoint, region and credentials are never part of it: they come from the environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// A bucket, and the folder in it; an empty prefix is the bucket itself.
-    S3 {
-        /// The bucket's name.
-        bucket: String,
-        /// Segments joined by `/`, without a `/` at either end.
-        prefix: String,
-    },
-    /// A folder.
-    File(PathBuf),
-    /// The process's own memory: every opening is a new, empty store. For tests and examples.
-    Memory,
-}
 
 impl Location {
     /// [`DEFAULT_FOLDER`].

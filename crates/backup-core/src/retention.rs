@@ -16,7 +16,9 @@
 //! Planning again with the kept backups, at the same time, deletes nothing more.
 
 mod calendar;
+mod candidate;
 mod closure;
+mod error;
 mod fabfile;
 mod group;
 mod logarithmic;
@@ -28,87 +30,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use calendar::Period;
+pub use candidate::{Action, Candidate, Decision};
+pub use error::RetentionError;
 pub use fabfile::{FabfileCompatible, PRESERVE_TAG};
 pub use logarithmic::Logarithmic;
 pub use policy::{Policy, Rule};
-
-/// A backup to decide about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Candidate {
-    /// Its identity; unique among the candidates.
-    pub id: String,
-    /// Its source. Retention never mixes groups.
-    pub group: String,
-    /// When the source was as the backup has it.
-    pub time: Timestamp,
-    /// Position among the backups of its group; all equal where there is none, then time alone orders.
-    pub sequence: u64,
-    /// Whether it is whole and can be restored as far as is known.
-    pub good: bool,
-    /// Whether nothing was left out of it on request. Only words follow from it: [`crate::source::group`] keeps those with
-    /// something left out in groups of their own.
-    pub complete: bool,
-    /// Labels.
-    pub tags: Vec<String>,
-    /// Ids of backups without which this one cannot be restored.
-    pub needs: Vec<String>,
-    /// Name of the set it is kept or deleted with.
-    pub set: Option<String>,
-    /// Why it must not be deleted, if so: in use, locked, being copied.
-    pub protected: Option<String>,
-}
-
-impl Candidate {
-    /// A good backup with nothing special about it.
-    #[must_use]
-    pub fn new(id: impl Into<String>, group: impl Into<String>, time: Timestamp, sequence: u64) -> Self {
-        Self {
-            id: id.into(),
-            group: group.into(),
-            time,
-            sequence,
-            good: true,
-            complete: true,
-            tags: Vec::new(),
-            needs: Vec::new(),
-            set: None,
-            protected: None,
-        }
-    }
-
-    /// Order by sequence, then time: what happened last, even where a clock stepped back.
-    fn order(&self) -> (u64, Timestamp, &str) {
-        (self.sequence, self.time, &self.id)
-    }
-
-    /// Order by time, then sequence.
-    fn time_order(&self) -> (Timestamp, u64, &str) {
-        (self.time, self.sequence, &self.id)
-    }
-}
-
-/// What is to happen to a backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// It stays.
-    Keep,
-    /// It goes.
-    Delete,
-}
-
-/// What is to happen to one backup, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Decision {
-    /// The candidate.
-    pub id: String,
-    /// Keep or delete.
-    pub action: Action,
-    /// Why; never empty.
-    pub reasons: Vec<String>,
-    /// Whether it is dated after the time of the plan: a clock is wrong, or somebody tampers.
-    pub future: bool,
-}
 
 /// One decision for every candidate, in the order they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -132,53 +58,6 @@ impl RetentionPlan {
 
     fn with(&self, action: Action) -> impl Iterator<Item = &str> {
         self.decisions.iter().filter(move |decision| decision.action == action).map(|decision| decision.id.as_str())
-    }
-}
-
-/// Why no retention plan was made. Nothing is deleted.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RetentionError {
-    /// The policy has no rule, or only rules that keep nothing.
-    #[error("no retention rule was given; nothing was deleted")]
-    NoRule,
-    /// A rule makes no sense.
-    #[error("invalid retention rule `{rule}`: {what}; nothing was deleted")]
-    Invalid {
-        /// The rule.
-        rule: String,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// Two candidates have one id.
-    #[error("two backups have the id `{id}`; nothing was deleted")]
-    DuplicateId {
-        /// The id.
-        id: String,
-    },
-}
-
-impl RetentionError {
-    /// A short name of what happened, which stays the same from version to version.
-    #[must_use]
-    pub fn error_code(&self) -> &'static str {
-        match self {
-            Self::NoRule => "retention::no_rule",
-            Self::Invalid { .. } => "retention::invalid",
-            Self::DuplicateId { .. } => "retention::duplicate_id",
-        }
-    }
-
-    /// The next thing to do, and what is still safe, where there is something to say.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        match self {
-            Self::NoRule => {
-                Some("say what to keep, such as `--keep-daily 7 --keep-weekly 4`, and check the plan with `-n`")
-            }
-            Self::DuplicateId { .. } => Some("compare both with `lastgood pg show`, and remove the copy"),
-            _ => None,
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line as typed. `commands` decides what it means, so that errors repeat no secrets.
 
 pub(crate) mod app;
+mod common;
 pub(crate) mod config;
 pub(crate) mod dict;
 mod examples;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use crate::args::common::{DryRun, Init};
 use crate::env;
 
 /// Back up and restore databases and application data
@@ -68,22 +70,6 @@ pub(crate) enum Color {
     Always,
     /// Never
     Never,
-}
-
-/// `-n`, of everything that writes or deletes.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct DryRun {
-    /// Show what would be done, without changing anything
-    #[arg(short = 'n', long)]
-    pub(crate) dry_run: bool,
-}
-
-/// `--init`, of what writes the first backup.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Init {
-    /// Create the location if it does not exist yet, as `lastgood init` does
-    #[arg(long)]
-    pub(crate) init: bool,
 }
 
 /// The commands.

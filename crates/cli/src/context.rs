@@ -14,7 +14,7 @@ use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
 use crate::config::{Config, Layer, Settings};
 use crate::error::CliResult;
-use crate::location::layouts;
+use crate::layouts::layouts;
 use crate::render::printer::Printer;
 
 /// What every command works with.

@@ -5,7 +5,7 @@ mod near;
 use std::time::Duration;
 
 use backup_core::location::contents::look;
-use backup_core::location::{Contents, Layout, Location, shell_word};
+use backup_core::location::{Contents, Location, shell_word};
 use backup_core::probe::MARKER_KEY;
 use backup_core::{CoreError, StoreError};
 use dictstore_backup::DictError;
@@ -15,17 +15,10 @@ use pg_clone::PgError;
 use crate::config::Origin;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::layouts::layouts;
 
 /// How long is looked for what was meant: an error must not wait for a store that does not answer.
 const LOOK_MAX: Duration = Duration::from_secs(5);
-
-/// Every form of backups a location may hold, ours first: what both hold is ours.
-pub(crate) fn layouts() -> Vec<Layout> {
-    let all = [pg_clone::stored::key::LAYOUTS, object_backup::backup_key::LAYOUTS, dictstore_backup::format::LAYOUTS];
-    let (mut ours, others): (Vec<Layout>, Vec<Layout>) = all.into_iter().flatten().partition(|layout| layout.ours);
-    ours.extend(others);
-    ours
-}
 
 /// The error with what helps whoever named a location that is none: who named it, what is there, what is near it, and how
 /// one is made. Any other error is left as it is.

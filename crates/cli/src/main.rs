@@ -9,6 +9,7 @@ mod env;
 mod error;
 mod exit;
 mod faults;
+mod layouts;
 mod location;
 mod logging;
 mod render;

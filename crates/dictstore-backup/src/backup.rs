@@ -22,14 +22,15 @@ use backup_core::{CoreError, StoreError};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::entry::{DictManifest, Entry};
 use crate::error::{DictError, DictResult};
-use crate::folder::{self, DictManifest, Entry};
+use crate::folder;
 use crate::format::{
     BackupKind, BackupName, DictDetail, Format, MANIFEST_FOLDER, TableDetail, delta, detail_of_ddl, full, pickle,
 };
 use crate::origin;
-use crate::restore::unclear_error;
 use crate::source::{Changes, Cut};
+use crate::unclear::unclear_error;
 
 use self::past::Held;
 pub(crate) use self::past::{Head, Owner, Past};
@@ -104,7 +105,7 @@ impl BackupWriter {
         let entries = run.or_cancelled(folder::list(&*store)).await?;
         mend(&*store, &entries, &run).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);
-        let sequence = entries.iter().filter_map(folder::Entry::sequence).max().unwrap_or(0);
+        let sequence = entries.iter().filter_map(Entry::sequence).max().unwrap_or(0);
         let identity = owner.identity(&entries).map_err(|unclear| unclear_error(&*store, unclear, None))?;
         let past = Past::of(&entries, identity.as_ref());
         let uncertain = HashSet::new();

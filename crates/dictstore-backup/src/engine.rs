@@ -2,51 +2,28 @@
 
 mod background;
 mod builder;
+mod request;
 mod schedule;
+mod settings;
 mod worker;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 
-use self::builder::Settings;
 pub use self::builder::{
     Builder, INTERVAL_DEFAULT, MAX_DELTAS_BEFORE_FULL_DEFAULT, MIN_INTERVAL_DEFAULT, NAME_DEFAULT, NICENESS_DEFAULT,
-    Place,
 };
+use self::request::{Request, Shared, Wanted};
+pub use self::settings::Place;
+use self::settings::Settings;
 use self::worker::Worker;
 use crate::backup::Written;
 use crate::error::{DictError, DictResult};
 use crate::restore::no_thread;
 use crate::source::Source;
-
-/// What a backup is asked to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    /// Whatever is due: nothing, a delta, or a full one.
-    Due,
-    /// A full one, whatever changed.
-    Full,
-    /// A delta, if anything changed; a full one if there is none to build on.
-    Delta,
-}
-
-enum Request {
-    Backup(Wanted, SyncSender<DictResult<Option<Written>>>),
-    /// [`Shared::notified`] was set.
-    Changed,
-    Stop(SyncSender<DictResult<Option<Written>>>),
-}
-
-/// What the worker tells whoever asks.
-#[derive(Debug, Default)]
-struct Shared {
-    notified: AtomicBool,
-    consecutive_failures: AtomicU64,
-    deltas_since_full: AtomicU64,
-}
 
 /// What is told to the user's callback, on a thread of its own: it may take its time, panic, or ask for a backup.
 type OnFailure = Box<dyn FnMut(&DictError, u64) + Send>;

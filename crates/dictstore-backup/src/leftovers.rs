@@ -8,8 +8,9 @@ use backup_core::prune::{self, IncompletePlan, PruneOutcome};
 use backup_core::run::Run;
 use backup_core::store::Store;
 
+use crate::entry::State;
 use crate::error::{DictError, DictResult};
-use crate::folder::{self, State};
+use crate::folder;
 use crate::format::{BackupName, MANIFEST_FOLDER};
 
 /// Files and folder of manifests lie side by side, so that everything is looked at.

@@ -53,9 +53,11 @@ pub mod value;
 pub mod verify;
 
 mod backup;
+mod entry;
 mod json;
 mod load;
 mod origin;
+mod unclear;
 
 pub use backup::Written;
 pub use backup_core::run::Run;

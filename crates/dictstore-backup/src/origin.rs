@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use backup_core::manifest::Uuid;
 use backup_core::source::{Identity, UNKNOWN, host};
 
-use crate::folder::{Entry, State};
+use crate::entry::{Entry, State};
 use crate::plan::{RestoreTo, matches};
 
 /// What the ids of stores begin with.
@@ -57,7 +57,7 @@ pub(crate) fn meant(entries: &[Entry], to: &RestoreTo, source: Option<&str>) -> 
         return Ok(named.map_or(Meant::Unsaid, |entry| Meant::Of(id(entry))));
     }
     let pool: Vec<&Entry> = match source {
-        Some(text) => said.iter().copied().filter(|entry| is_named(entry, text)).collect(),
+        Some(text) => said.iter().copied().filter(|entry| entry.is_of(text)).collect(),
         None => {
             let fitting: Vec<&Entry> = said.iter().copied().filter(|entry| matches(entry, to)).collect();
             let told: Vec<&Entry> = fitting.iter().copied().filter(|entry| id(entry).is_some()).collect();
@@ -99,15 +99,6 @@ pub(crate) fn of(entries: Vec<Entry>, meant: &Meant) -> Vec<Entry> {
 /// Which source the backup is of, where its manifest says.
 pub(crate) fn id(entry: &Entry) -> Option<String> {
     entry.identity().map(|identity| identity.id.clone())
-}
-
-/// Whether `text` names the source of the backup: by id, host or program, or by what the service calls its store.
-pub(crate) fn is_named(entry: &Entry, text: &str) -> bool {
-    match (entry.identity(), &entry.manifest) {
-        (Some(identity), Some(manifest)) => identity.is_named(text) || manifest.source == text,
-        (None, Some(_)) => text == UNKNOWN,
-        _ => false,
-    }
 }
 
 /// The source of the backup, for people.

@@ -8,7 +8,7 @@ use backup_core::manifest::Uuid;
 use backup_core::source::Identity;
 use serde::Serialize;
 
-use crate::folder::{Entry, State};
+use crate::entry::{Entry, State};
 use crate::format::{BackupKind, BackupName};
 
 /// Up to where to restore.

@@ -8,13 +8,15 @@ use backup_core::pipeline::{read_all, read_part};
 use backup_core::run::Run;
 use backup_core::store::{Bytes, StoreRead};
 
+use crate::entry::{Entry, State};
 use crate::error::{DictError, DictResult};
-use crate::folder::{self, Entry, State};
+use crate::folder;
 use crate::format::{BackupKind, Format, delta, full, pickle};
 use crate::load::{Loader, Note, Semantics};
-use crate::origin::{self, Unclear};
+use crate::origin;
 use crate::plan::{self, PlanFault, RestorePlan, RestoreTo};
 use crate::store::DictStore;
+use crate::unclear::unclear_error;
 
 /// Largest file read. A gigabyte of memory for the file, and several for what is in it, is what restoring it takes.
 pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
@@ -59,28 +61,6 @@ async fn entries(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<
     let meant = origin::meant(&entries, &options.to, options.source.as_deref());
     let meant = meant.map_err(|unclear| unclear_error(store, unclear, options.source.as_deref()))?;
     Ok(origin::of(entries, &meant))
-}
-
-/// Why it cannot be told whose backups are meant, and what to say.
-pub(crate) fn unclear_error(store: &dyn StoreRead, unclear: Unclear, source: Option<&str>) -> DictError {
-    let location = store.describe();
-    match unclear {
-        Unclear::Several(stores) => {
-            let each: Vec<String> =
-                stores.iter().map(|(called, newest)| format!("{called} (newest `{newest}`)")).collect();
-            DictError::Source {
-                what: format!("`{location}` has backups of {} stores: {}", each.len(), each.join(", ")),
-                help:
-                    "nothing was changed. Choose one with --source HOST|ID, or a backup with --up-to FILE. Give each \
-                       service a folder of its own"
-                        .to_owned(),
-            }
-        }
-        Unclear::NoSuch(stores) => DictError::Source {
-            what: format!("`{location}` has no backup of the store `{}`", source.unwrap_or_default()),
-            help: format!("nothing was changed. There are backups of {}", stores.join(", ")),
-        },
-    }
 }
 
 fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResult<RestorePlan> {

@@ -8,12 +8,14 @@ use backup_core::store::StoreRead;
 use backup_core::{CoreError, StoreError};
 use serde::Serialize;
 
+use crate::entry::{Entry, State};
 use crate::error::{DictError, DictResult};
-use crate::folder::{self, Entry, State};
+use crate::folder;
 use crate::load::Semantics;
 use crate::origin::{self, Meant};
 use crate::plan::{self, RestoreTo};
-use crate::restore::{content, read_file, unclear_error};
+use crate::restore::{content, read_file};
+use crate::unclear::unclear_error;
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,7 @@
 //! Backs a source up: one tarball, streamed, and its manifest last.
 
 mod judge;
+mod options;
 mod place;
 mod write;
 
@@ -12,7 +13,7 @@ use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
 use backup_core::probe;
 use backup_core::source::{Fall, Identity};
 use backup_core::store::{SharedStore, StoreRead};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,57 +21,18 @@ use uuid::Uuid;
 use self::judge::Evidence;
 use self::place::Place;
 use self::write::{Read, write};
-use crate::backup_key::{self, BackupKey, DEFAULT_NAME};
+pub use options::BackupOptions;
+
+use crate::backup_key::{self, BackupKey};
 use crate::detail::{AppDetail, AppManifest, FailedType, ROLE_ARCHIVE, TypeDetail};
 use crate::error::{ObjectError, ObjectResult};
-use crate::plan::{self, Types};
+use crate::plan;
 use crate::run::Run;
 use crate::source::{Source, View};
 use crate::type_key::TypeKey;
 
 /// Moments tried for a key: more than runs are killed while a clock is wrong.
 const MOMENTS_TRIED_MAX: usize = 100;
-
-/// What to back up, and how.
-#[derive(Clone, Debug)]
-pub struct BackupOptions {
-    /// What the backup is called: the folder it lies in, and what retention keeps apart.
-    pub name: String,
-    /// Which types.
-    pub types: Types,
-    /// Leaves out types that cannot be read. The backup is then partial and never counts as the last good one.
-    pub allow_partial: bool,
-    /// Publishes even if there is no record at all, or if types that had records have none any more.
-    pub allow_empty: bool,
-    /// Publishes nothing if records or bytes fell by more than so many percent since the last complete backup.
-    pub max_shrink: Option<u8>,
-    /// Does nothing if the newest complete backup of the same source is younger.
-    pub min_age: Option<SignedDuration>,
-    /// Labels; retention can keep by them.
-    pub tags: Vec<String>,
-}
-
-impl BackupOptions {
-    /// Everything, as [`DEFAULT_NAME`].
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            name: DEFAULT_NAME.to_owned(),
-            types: Types::All,
-            allow_partial: false,
-            allow_empty: false,
-            max_shrink: None,
-            min_age: None,
-            tags: Vec::new(),
-        }
-    }
-}
-
-impl Default for BackupOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// What a backup will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use backup_core::location::{Init, Location};
-use pg_clone::dump::{DumpOptions, dump};
+use pg_clone::dump::{Dump, DumpOptions};
 use pg_clone::stored::key::LAYOUTS;
 use pg_clone::{Environment, Origin, Run, Server};
 
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
     let store = location.parse::<Location>()?.init(&Init::new(&LAYOUTS)).await?.store;
 
-    let report = dump(&server, &store, &DumpOptions::new(database), &Run::silent()).await?;
+    let report = Dump::prepare(&server, &store, DumpOptions::new(database), &Run::silent())?.run().await?;
     #[allow(clippy::print_stdout)] // the key is this program's result
     {
         println!("{}", report.key);

@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use backup_core::location::Location;
-use pg_clone::restore::{RestoreOptions, prepare, restore};
+use pg_clone::restore::{Restore, RestoreOptions};
 use pg_clone::{Environment, Origin, Run, Server};
 
 #[tokio::main]
@@ -21,8 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut options = RestoreOptions::new(wanted);
     options.into = Some(into);
-    let plan = prepare(&server, &store, &options, &run).await?;
-    let report = restore(&server, &store, &plan, &options, &run).await?;
+    let report = Restore::prepare(&server, &store, options, &run).await?.run().await?;
     #[allow(clippy::print_stdout)] // the counts are this program's result
     {
         println!("{}: {} tables, {} rows", report.database, report.tables, report.rows);

@@ -5,9 +5,11 @@ pub(crate) mod large_objects;
 mod leader;
 mod long_row;
 mod place;
+mod prepared;
 mod readable;
 mod report;
 mod schema;
+mod selection;
 mod sharing;
 mod source;
 mod worker;
@@ -23,6 +25,7 @@ use backup_core::store::{SharedStore, StoreWrite};
 use jiff::Timestamp;
 
 use self::place::Place;
+pub use self::prepared::Dump;
 pub use self::report::DumpReport;
 use self::schema::{NoSchema, Running};
 pub use self::source::DumpPlan;
@@ -34,69 +37,71 @@ pub use crate::config::DumpOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{self, HookReport, Point, Scene};
 use crate::live::recover;
-use crate::run::Run;
 use crate::stored::key::DumpKey;
 
 /// Times a dump is begun when somebody asks for an exclusive lock in the moment in which it takes its own.
 const ATTEMPTS_MAX: usize = 8;
 
-/// Says what a dump would do; takes and releases the locks, writes nothing.
-///
-/// # Errors
-/// As [`dump`], but for the store.
-pub async fn plan(server: &Server, _store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<DumpPlan> {
-    options.check()?;
-    let identity = run.or_cancelled(server.identity(&options.database)).await?;
-    let source = run.or_cancelled(Source::<NoSchema>::open(server, options, run)).await?;
-    Ok(source.plan(server, identity, options, run.clock.now()))
-}
-
 /// Looks at everything that a dump would read, without locks and without a snapshot, and returns the number of its tables.
-pub(crate) async fn readable(server: &Server, options: &DumpOptions) -> PgResult<u64> {
+pub(crate) async fn count_readable(server: &Server, options: &DumpOptions) -> PgResult<u64> {
     let (session, selection) = leader::look(server, options).await?;
     source::refuse_nothing(server, options, &selection, &catalog::large_objects(&*session).await?)?;
     Ok(selection.with_rows.len() as u64)
 }
 
-/// Dumps a database into `store`.
-///
-/// # Errors
-/// [`PgError`]; on every one of them nothing is published, and what was written is removed as far as the store allows.
-pub async fn dump(server: &Server, store: &SharedStore, options: &DumpOptions, run: &Run) -> PgResult<DumpReport> {
-    options.check()?;
-    let started_at = run.clock.now();
-    let begun = std::time::Instant::now();
-    run.step("dump.probe", &store.describe());
-    let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
-    let probe = run.or_cancelled(async { Ok::<_, PgError>(probe::require(&*writer).await?) });
-    run.step("dump.connect", &server.describe());
-    // A restore killed in its swap may have left the database closed. Whoever may only dump cannot mend that and must
-    // not be kept from dumping by it.
-    let (probed, recovered) = tokio::join!(probe, run.or_cancelled(recover::recover(server, &run.progress)));
-    probed?;
-    if let Err(error @ PgError::Sql { .. }) = recovered {
-        run.progress.warn(format!("leftovers of a killed restore could not be recovered: {error}"));
+impl Dump {
+    /// Says what the dump would do; takes and releases the locks, writes nothing.
+    ///
+    /// # Errors
+    /// As [`Dump::run`], but for the store.
+    pub async fn plan(&self) -> PgResult<DumpPlan> {
+        let Self { server, options, run, .. } = self;
+        let identity = run.or_cancelled(server.identity(&options.database)).await?;
+        let source = run.or_cancelled(Source::<NoSchema>::open(server, options, run)).await?;
+        Ok(source.plan(server, identity, options, run.clock.now()))
     }
-    let hooks = run_hooks(server, options, run).await?;
-    let identity = run.or_cancelled(server.identity(&options.database)).await?;
-    let mut attempt = 1;
-    let (key, written) = loop {
-        match Box::pin(try_once(server, &identity, store, options, run, started_at)).await {
-            // Letting go of everything lets the other session have its lock, and we come after it.
-            Err(error @ (PgError::LockRace { .. } | PgError::SchemaRace)) if attempt < ATTEMPTS_MAX => {
-                attempt += 1;
-                run.progress.warn(format!("{error}: the dump gives way and starts again"));
-            }
-            other => break other?,
+
+    /// Dumps the database.
+    ///
+    /// # Errors
+    /// [`PgError`]; on every one of them nothing is published, and what was written is removed as far as the store allows.
+    pub async fn run(self) -> PgResult<DumpReport> {
+        let Self { server, store, options, run } = &self;
+        let started_at = run.clock.now();
+        let begun = std::time::Instant::now();
+        run.step("dump.probe", &store.describe());
+        let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
+        let probe = run.or_cancelled(async { Ok::<_, PgError>(probe::require(&*writer).await?) });
+        run.step("dump.connect", &server.describe());
+        // A restore killed in its swap may have left the database closed. Whoever may only dump cannot mend that and must
+        // not be kept from dumping by it.
+        let (probed, recovered) = tokio::join!(probe, run.or_cancelled(recover::recover(server, &run.progress)));
+        probed?;
+        if let Err(error @ PgError::Sql { .. }) = recovered {
+            run.progress.warn(format!("leftovers of a killed restore could not be recovered: {error}"));
         }
-    };
-    run.step("dump.published", &key.to_string());
-    let seconds = begun.elapsed().as_secs_f64();
-    Ok(DumpReport::of(&key, &identity, written, seconds, hooks))
+        let hooks = run_hooks(&self).await?;
+        let identity = run.or_cancelled(server.identity(&options.database)).await?;
+        let mut attempt = 1;
+        let (key, written) = loop {
+            match Box::pin(try_once(&self, &identity, started_at)).await {
+                // Letting go of everything lets the other session have its lock, and we come after it.
+                Err(error @ (PgError::LockRace { .. } | PgError::SchemaRace)) if attempt < ATTEMPTS_MAX => {
+                    attempt += 1;
+                    run.progress.warn(format!("{error}: the dump gives way and starts again"));
+                }
+                other => break other?,
+            }
+        };
+        run.step("dump.published", &key.to_string());
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(DumpReport::of(&key, &identity, written, seconds, hooks))
+    }
 }
 
 /// Before any lock and the snapshot: the dump holds what they did, and none of them waits for us.
-async fn run_hooks(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Vec<HookReport>> {
+async fn run_hooks(dump: &Dump) -> PgResult<Vec<HookReport>> {
+    let Dump { server, options, run, .. } = dump;
     let mut reports = Vec::new();
     if options.hooks.pre_dump.is_empty() {
         return Ok(reports);
@@ -109,20 +114,14 @@ async fn run_hooks(server: &Server, options: &DumpOptions, run: &Run) -> PgResul
 }
 
 /// One dump, begun once; what a failed one wrote is removed.
-async fn try_once(
-    server: &Server,
-    identity: &Identity,
-    store: &SharedStore,
-    options: &DumpOptions,
-    run: &Run,
-    started_at: Timestamp,
-) -> PgResult<(DumpKey, Written)> {
+async fn try_once(dump: &Dump, identity: &Identity, started_at: Timestamp) -> PgResult<(DumpKey, Written)> {
+    let Dump { server, store, options, run } = dump;
     let opened = run.or_cancelled(Source::<Running>::open(server, options, run)).await;
     let source = opened.map_err(leader::explained)?;
     let place = run.or_cancelled(Place::next(store, options, identity, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
     // still upload can appear after the clearing away.
-    let written = Box::pin(write(server, identity, store, options, run, source, &place, started_at)).await;
+    let written = Box::pin(write(dump, identity, source, &place, started_at)).await;
     let written = written.map_err(leader::explained);
     // After a lost answer the manifest may exist: its parts must stay.
     if let Err(error) = &written

@@ -3,7 +3,7 @@
 //! It is a second line of defence for production, against the right name typed on the wrong machine. Everything that
 //! replaces, drops or disconnects a database asks [`Guard::refusal`]. Guards can only be extended, never loosened.
 
-use crate::adapters::connection::{Environment, Server};
+use crate::adapters::connection::Environment;
 use crate::error::{PgError, PgResult};
 
 /// Variable that forbids every restore when it says no.
@@ -118,37 +118,6 @@ pub fn parse_allow_restore(text: &str) -> PgResult<bool> {
     }
 }
 
-impl Server {
-    /// Refuses to replace, fill or drop `database` where a guard forbids it.
-    ///
-    /// # Errors
-    /// [`PgError::Forbidden`].
-    pub fn refuse_if_guarded(&self, database: &str) -> PgResult<()> {
-        match self.guard().refusal(&self.host_names(), database) {
-            None => Ok(()),
-            Some(refusal) => Err(PgError::Forbidden { what: refusal.what }),
-        }
-    }
-
-    /// Refuses to take `database` as it is, for a copy or for another's place, where a guard protects it: the server copies
-    /// and renames only what nobody uses, and its clients would be disconnected.
-    ///
-    /// # Errors
-    /// [`PgError::Forbidden`].
-    pub fn refuse_to_disturb(&self, database: &str) -> PgResult<()> {
-        match self.guard().refusal(&self.host_names(), database) {
-            None => Ok(()),
-            Some(refusal) => Err(PgError::Forbidden {
-                what: format!(
-                    "this would disconnect the clients of `{database}`, and {}; instead, restore a dump of it with \
-                     --into",
-                    refusal.what
-                ),
-            }),
-        }
-    }
-}
-
 /// Names of hosts are the same in every case, and with the dot of the root behind.
 fn plain_host(host: &str) -> String {
     host.trim_end_matches('.').to_lowercase()
@@ -241,30 +210,6 @@ mod tests {
         for text in ["fasle", "never", "2"] {
             of(text).expect_err(text);
         }
-    }
-
-    #[test]
-    fn servers_answer_to_all_their_names() {
-        let server = |pairs: &[(&str, &str)]| {
-            Server::resolve(None, crate::Origin::Environment, &Environment::from_pairs(pairs.iter().copied()))
-                .unwrap()
-                .0
-        };
-        let local = guard(&["localhost/shop"]);
-        for host in ["/tmp", "127.0.0.1", "::1", "localhost"] {
-            let server = server(&[("PGHOST", host)]).with_guard(local.clone());
-            assert!(server.refuse_if_guarded("shop").is_err(), "{host}");
-            let error = server.refuse_to_disturb("shop").expect_err(host).to_string();
-            assert!(error.contains("disconnect the clients of `shop`") && error.contains("localhost/shop"), "{error}");
-            server.refuse_if_guarded("other").unwrap();
-            server.refuse_to_disturb("other").unwrap();
-        }
-        let by_address = server(&[("PGHOST", "db"), ("PGHOSTADDR", "10.0.0.7")]).with_guard(guard(&["10.0.0.7/*"]));
-        assert!(matches!(by_address.refuse_if_guarded("shop"), Err(PgError::Forbidden { .. })));
-        let second = server(&[("PGHOST", "standby,prod-1")]).with_guard(guard(&["prod-*/*"]));
-        assert!(second.refuse_if_guarded("shop").is_err());
-        let by_variable = server(&[("PGHOST", "db"), (ALLOW_RESTORE, "no")]).with_guard(Guard::default());
-        assert!(by_variable.refuse_if_guarded("shop").is_err(), "what the variable forbids, nobody allows");
     }
 
     proptest! {

@@ -6,7 +6,9 @@
 
 mod file;
 mod output;
+mod point;
 mod run;
+mod scene;
 mod sql;
 mod trial;
 
@@ -18,8 +20,10 @@ use serde::Serialize;
 
 use crate::adapters::hook_process;
 use crate::error::{PgError, PgResult};
+pub use crate::hook::point::Point;
+pub(crate) use crate::hook::run::run_all;
 pub use crate::hook::run::{HookFailure, HookReport};
-pub(crate) use crate::hook::run::{Scene, run_all};
+pub(crate) use crate::hook::scene::Scene;
 pub(crate) use crate::hook::trial::scratch_target;
 pub use crate::hook::trial::{Trial, try_on_empty};
 
@@ -36,49 +40,6 @@ pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60 * 60);
 /// The preparation that the role of an RDS server needs before its first dump, as an SQL file for
 /// [`Hooks::pre_dump`].
 pub const RDS_PREP_SQL: &str = include_str!("../sql/rds-prep.sql");
-
-/// When a hook runs, and on what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Point {
-    /// Before a dump takes its locks and its snapshot, on the source database: what it changes stays.
-    PreDump,
-    /// When a restore has created its temporary database, which is still empty.
-    PostCreate,
-    /// When the temporary database is complete and checked.
-    PreSwap,
-    /// After the switch, on the live database: a failure is reported and undoes nothing.
-    PostSwap,
-}
-
-impl Point {
-    /// Its name: `pre-dump`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PreDump => "pre-dump",
-            Self::PostCreate => "post-create",
-            Self::PreSwap => "pre-swap",
-            Self::PostSwap => "post-swap",
-        }
-    }
-
-    /// The step that progress events name.
-    fn step(self) -> &'static str {
-        match self {
-            Self::PreDump => "hook.pre_dump",
-            Self::PostCreate => "hook.post_create",
-            Self::PreSwap => "hook.pre_swap",
-            Self::PostSwap => "hook.post_swap",
-        }
-    }
-}
-
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Something of the user's to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -69,7 +69,7 @@ pub async fn server(server: &Server, database: Option<&str>) -> PgResult<ServerF
 /// What a dump refuses before it copies the first row: [`PgError::Refused`] naming what cannot be read,
 /// [`PgError::Confirm`] where there is nothing, connection errors.
 pub async fn dumpable(server: &Server, database: &str) -> PgResult<u64> {
-    Box::pin(dump::readable(server, &DumpOptions::new(database))).await
+    Box::pin(dump::count_readable(server, &DumpOptions::new(database))).await
 }
 
 /// What would stand against a restore over `database`.

@@ -10,9 +10,9 @@
 //!
 //! ```no_run
 //! use backup_core::location::{Init, Location};
-//! use pg_clone::dump::{DumpOptions, dump};
+//! use pg_clone::dump::{Dump, DumpOptions};
 //! use pg_clone::stored::key::LAYOUTS;
-//! use pg_clone::restore::{RestoreOptions, prepare, restore};
+//! use pg_clone::restore::{Restore, RestoreOptions};
 //! use pg_clone::{Environment, Origin, Run, Server};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,12 +20,13 @@
 //! let store = "./backups".parse::<Location>()?.init(&Init::new(&LAYOUTS)).await?.store;
 //! let run = Run::silent();
 //!
-//! let report = dump(&server, &store, &DumpOptions::new("shop"), &run).await?;
+//! let report = Dump::prepare(&server, &store, DumpOptions::new("shop"), &run)?.run().await?;
 //!
 //! let mut options = RestoreOptions::new(report.key);
 //! options.into = Some("shop_copy".to_owned());
-//! let plan = prepare(&server, &store, &options, &run).await?;
-//! restore(&server, &store, &plan, &options, &run).await?;
+//! let restore = Restore::prepare(&server, &store, options, &run).await?;
+//! println!("{} rows", restore.plan().rows);
+//! restore.run().await?;
 //! # Ok(())
 //! # }
 //! ```

@@ -3,6 +3,7 @@
 pub(crate) mod completeness;
 pub mod detail;
 pub(crate) mod frame;
+mod frame_comparison;
 pub mod frame_digest;
 pub mod frame_hash;
 pub mod key;

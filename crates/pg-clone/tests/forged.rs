@@ -11,8 +11,8 @@ use backup_core::manifest::Manifest;
 use backup_core::progress::{Event, Progress};
 use backup_core::store::SharedStore;
 use backup_testkit::postgres::Cluster;
-use pg_clone::dump::{DumpOptions, dump};
-use pg_clone::restore::{RestoreOptions, prepare, restore};
+use pg_clone::dump::{Dump, DumpOptions};
+use pg_clone::restore::{Restore, RestoreOptions};
 use pg_clone::stored::detail::DumpDetail;
 use pg_clone::stored::frame_hash::FrameHash;
 use pg_clone::stored::key::LAYOUTS;
@@ -59,7 +59,8 @@ impl Forgery {
         let env = cluster.env();
         let pairs = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().0;
-        let key = dump(&server, &store, &DumpOptions::new(database), &Run::silent()).await.unwrap().key;
+        let dump = Dump::prepare(&server, &store, DumpOptions::new(database), &Run::silent()).unwrap();
+        let key = dump.run().await.unwrap().key;
 
         let folder = location.path().join("pg").join(&key);
         let forged = forge(&folder, with_digests);
@@ -71,8 +72,7 @@ impl Forgery {
         let run = Run::new(Arc::clone(&self.double) as Arc<dyn Progress>);
         let mut options = RestoreOptions::new(self.key.clone());
         options.confirm = Some(database.to_owned());
-        let plan = prepare(&self.server, &self.store, &options, &run).await?;
-        restore(&self.server, &self.store, &plan, &options, &run).await.map(drop)
+        Restore::prepare(&self.server, &self.store, options, &run).await?.run().await.map(drop)
     }
 }
 

@@ -1,6 +1,6 @@
-//! Length limits with their written exceptions, which may shrink and never grow.
+//! Length limits and import rings with their written exceptions, which may shrink and never grow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::functions::functions;
 use super::source::SourceFile;
@@ -11,31 +11,56 @@ const FILE_LINES_MAX: usize = 600;
 /// Lines of one function: what fits on a screen (TigerBeetle's limit, for the same reason).
 const FUNCTION_LINES_MAX: usize = 70;
 
+/// Modules of a ring that may be excepted: more than that is read by nobody in one sitting.
+const RING_MODULES_MAX: usize = 3;
+
 /// The exceptions, and which of them were needed.
 #[derive(Debug, Default)]
 pub(crate) struct Ratchet {
     allowed: BTreeMap<String, usize>,
     used: BTreeMap<String, usize>,
+    rings: BTreeSet<String>,
+    used_rings: BTreeSet<String>,
 }
 
 impl Ratchet {
-    /// Reads `file PATH LINES` and `fn PATH::NAME LINES`; `#` begins a comment.
+    /// Reads `file PATH LINES`, `fn PATH::NAME LINES` and `ring CRATE MODULE MODULE… # REASON`; `#` begins a comment.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut allowed = BTreeMap::new();
+        let mut ratchet = Self::default();
         for (number, line) in text.lines().enumerate() {
-            let line = line.split('#').next().unwrap_or_default().trim();
+            let (line, comment) = line.split_once('#').unwrap_or((line, ""));
+            let (line, number) = (line.trim(), number + 1);
             if line.is_empty() {
                 continue;
             }
-            let fault =
-                || format!("line {} of the ratchet is not `file PATH LINES` or `fn PATH::NAME LINES`", number + 1);
+            if line.starts_with("ring ") {
+                // `ring` and the crate stand before the modules.
+                let modules = line.split(' ').count().saturating_sub(2);
+                if !(2..=RING_MODULES_MAX).contains(&modules) || comment.trim().is_empty() {
+                    return Err(format!(
+                        "line {number} of the ratchet is not `ring CRATE MODULE MODULE # REASON`, of \
+                         {RING_MODULES_MAX} modules at most"
+                    ));
+                }
+                ratchet.rings.insert(line.to_owned());
+                continue;
+            }
+            let fault = || format!("line {number} of the ratchet is not `file PATH LINES` or `fn PATH::NAME LINES`");
             let (subject, lines) = line.rsplit_once(' ').ok_or_else(fault)?;
             if !subject.starts_with("file ") && !subject.starts_with("fn ") {
                 return Err(fault());
             }
-            allowed.insert(subject.to_owned(), lines.parse().map_err(|_| fault())?);
+            ratchet.allowed.insert(subject.to_owned(), lines.parse().map_err(|_| fault())?);
         }
-        Ok(Self { allowed, used: BTreeMap::new() })
+        Ok(ratchet)
+    }
+
+    /// Whether the ring of these modules, in alphabetical order, is excepted.
+    pub(crate) fn excepts_ring(&mut self, name: &str, modules: &[String]) -> bool {
+        let subject = format!("ring {name} {}", modules.join(" "));
+        let excepted = self.rings.contains(&subject);
+        self.used_rings.insert(subject);
+        excepted
     }
 
     /// Everything in `file` longer than its limit, or than its exception.
@@ -75,16 +100,14 @@ impl Ratchet {
 
     /// Exceptions nothing needs any more, or that are larger than needed.
     pub(crate) fn leftovers(&self) -> Vec<String> {
-        self.allowed
-            .iter()
-            .filter_map(|(subject, allowed)| match self.used.get(subject) {
-                None => Some(format!("the ratchet's `{subject} {allowed}` is no longer needed: delete it")),
-                Some(used) if used < allowed => {
-                    Some(format!("the ratchet's `{subject} {allowed}`: lower it to {used}"))
-                }
-                Some(_) => None,
-            })
-            .collect()
+        let rings = self.rings.difference(&self.used_rings);
+        let rings = rings.map(|subject| format!("the ratchet's `{subject}` is no longer a ring: delete it"));
+        let lengths = self.allowed.iter().filter_map(|(subject, allowed)| match self.used.get(subject) {
+            None => Some(format!("the ratchet's `{subject} {allowed}` is no longer needed: delete it")),
+            Some(used) if used < allowed => Some(format!("the ratchet's `{subject} {allowed}`: lower it to {used}")),
+            Some(_) => None,
+        });
+        rings.chain(lengths).collect()
     }
 }
 
@@ -124,7 +147,16 @@ mod tests {
 
     #[test]
     fn what_is_not_an_exception_is_refused() {
-        for text in ["fn", "file a.rs", "file a.rs many", "folder a 7"] {
+        for text in [
+            "fn",
+            "file a.rs",
+            "file a.rs many",
+            "folder a 7",
+            "ring a b c",
+            "ring a b c #",
+            "ring a b # one",
+            "ring a b c d e # many",
+        ] {
             assert!(Ratchet::parse(text).is_err(), "{text}");
         }
     }

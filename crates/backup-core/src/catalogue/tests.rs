@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::*;
-use crate::manifest::{Kind, Tool};
+use crate::error::FormatError;
+use crate::manifest::{Kind, Outcome, Tool};
 use crate::store::memory::MemoryStore;
 use crate::store::{ByteStream, ObjectMeta, PutMode, PutOptions, StoreWrite};
 

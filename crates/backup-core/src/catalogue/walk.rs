@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{FutureExt, Stream, StreamExt};
 
-use super::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest};
+use super::entry::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest};
 use crate::document;
 use crate::error::{FormatError, StoreError};
 use crate::key::Key;

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use super::Location;
+use super::place::Location;
 use crate::key::KEY_BYTES_MAX;
 
 /// Longest object name S3 takes, in bytes (AWS, "Naming Amazon S3 objects").

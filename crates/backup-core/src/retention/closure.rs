@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Candidate;
+use super::candidate::Candidate;
 
 /// Which candidates can be restored: good, and everything they need is there and can be restored too.
 pub(super) fn sound(candidates: &[&Candidate]) -> Vec<bool> {

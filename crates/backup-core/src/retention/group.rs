@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::candidate::{Action, Candidate, Decision};
 use super::fabfile::Snapshot;
-use super::{Action, Candidate, Decision, Logarithmic, PRESERVE_TAG, Period, Policy, Rule, closure};
+use super::{Logarithmic, PRESERVE_TAG, Period, Policy, Rule, closure};
 
 /// One decision for each of `candidates`, which are in time order, oldest first.
 pub(super) fn decide(candidates: &[&Candidate], policy: &Policy, now: Timestamp) -> Vec<Decision> {

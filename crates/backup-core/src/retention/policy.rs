@@ -4,7 +4,8 @@ use std::fmt;
 
 use jiff::{Span, tz::TimeZone};
 
-use super::{FabfileCompatible, Logarithmic, Period, RetentionError};
+use super::error::RetentionError;
+use super::{FabfileCompatible, Logarithmic, Period};
 
 /// One reason to keep backups.
 #[derive(Clone, Debug)]

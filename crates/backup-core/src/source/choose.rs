@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{Identity, UNKNOWN};
+use super::identity::{Identity, UNKNOWN};
 use crate::catalogue;
 use crate::manifest::{Manifest, Outcome};
 

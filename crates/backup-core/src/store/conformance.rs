@@ -13,6 +13,7 @@
 //! contract) and that ambiguous errors say so (4) cannot be seen from inside: the latter is checked through faults.
 
 mod clock;
+mod folder;
 mod listing;
 mod objects;
 mod uploads;
@@ -29,10 +30,7 @@ pub use uploads::{
     parts_come_in_any_order_and_repeatedly, unfinished_uploads_are_listed_and_swept, uploads_with_holes_are_refused,
 };
 
-use bytes::Bytes;
-
-use super::{PART_BYTES_MIN, PutMode, PutOptions, SharedStore};
-use crate::key::Key;
+use super::SharedStore;
 
 /// Every check, one after the other.
 ///
@@ -59,57 +57,6 @@ pub async fn run(store: SharedStore) {
     aborted_uploads_are_gone(&store).await;
     dropped_uploads_are_never_visible(&store).await;
     unfinished_uploads_are_listed_and_swept(&store).await;
-}
-
-/// A folder of its own for one check.
-struct Folder<'a> {
-    store: &'a SharedStore,
-    name: String,
-}
-
-impl<'a> Folder<'a> {
-    fn new(store: &'a SharedStore) -> Self {
-        Self { store, name: format!("conformance-{}", uuid::Uuid::now_v7().simple()) }
-    }
-
-    fn prefix(&self) -> String {
-        format!("{}/", self.name)
-    }
-
-    fn key(&self, below: &str) -> Key {
-        Key::new(format!("{}/{below}", self.name)).expect("the checks use valid keys")
-    }
-
-    async fn put(&self, below: &str, body: &'static [u8]) {
-        let options = PutOptions::new(PutMode::Create);
-        let key = self.key(below);
-        self.store.put(&key, Bytes::from_static(body), &options).await.expect("a new object can be created");
-    }
-
-    async fn read(&self, key: &Key) -> Bytes {
-        crate::pipeline::read_all(&**self.store, key, u64::MAX).await.expect("an object can be read")
-    }
-
-    /// Removes everything and checks that nothing, finished or not, is left.
-    async fn clear(self) {
-        use futures_util::TryStreamExt;
-        let prefix = self.prefix();
-        let found: Vec<_> = self.store.list(&prefix, None).try_collect().await.expect("the folder can be listed");
-        let keys: Vec<Key> = found.into_iter().map(|meta| meta.key).collect();
-        for outcome in self.store.delete(&keys).await.expect("objects can be deleted") {
-            outcome.result.expect("each object can be deleted");
-        }
-        for upload in self.store.unfinished(&prefix).await.expect("unfinished uploads can be listed") {
-            self.store.abort_unfinished(&upload).await.expect("an unfinished upload can be aborted");
-        }
-        let left: Vec<_> = self.store.list(&prefix, None).try_collect().await.expect("the folder can be listed");
-        assert!(left.is_empty(), "deleted objects are still listed: {left:?}");
-    }
-}
-
-/// Options for uploads with the smallest parts that every store takes.
-fn small_parts(mode: PutMode) -> PutOptions {
-    PutOptions { part_bytes: PART_BYTES_MIN, ..PutOptions::new(mode) }
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! A store in a folder: every object is a file, published by one rename.
 
 mod beneath;
+mod failure;
+mod names;
+mod object;
 mod publish;
 mod temp;
 mod upload;
 mod walk;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -17,11 +20,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use jiff::Timestamp;
-use rustix::fs::{FileType, Stat, fstat};
+use rustix::fs::fstat;
 use rustix::io::Errno;
 
-use self::beneath::{FILE, Root, kind_of};
+use self::beneath::{FILE, Root};
+use self::failure::{blocking, failed};
+use self::names::{FOLDER_MODE, path_of};
 use self::temp::Temp;
 use self::walk::{Found, Walk};
 use super::rules;
@@ -38,9 +42,6 @@ const READ_BYTES: usize = 1024 * 1024;
 
 /// Objects looked up at a time while listing.
 const PAGE_OBJECTS: usize = 256;
-
-/// Folders and files are the owner's alone: backups hold everything their source holds.
-const FOLDER_MODE: u32 = 0o700;
 
 /// A folder of files. Names beginning with `.lastgood-tmp-`, and `.lastgood-lock`, are its own and never objects.
 ///
@@ -84,90 +85,6 @@ impl FsStore {
             .create(path)
             .map_err(|error| failed(&path.display().to_string(), "create the folder", 0, error))?;
         Self::open(path)
-    }
-}
-
-/// The key as a path from the root.
-fn path_of(key: &Key) -> StoreResult<&str> {
-    if key.as_str().split('/').any(is_own_name) {
-        return Err(StoreError::Invalid { what: format!("the key `{key}` is reserved by the store") });
-    }
-    Ok(key.as_str())
-}
-
-/// Whether `name` is this store's own and no object's.
-fn is_own_name(name: &str) -> bool {
-    name.starts_with(temp::PREFIX) || name == publish::LOCK_NAME
-}
-
-/// Runs `work` where it may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> StoreResult<T> + Send + 'static) -> StoreResult<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(StoreError::Other {
-                key: String::new(),
-                action: "run a file operation".to_owned(),
-                source: error.into(),
-            }),
-        },
-    }
-}
-
-/// What an I/O error means. `bytes` is how many were to be written.
-fn failed(key: &str, action: &str, bytes: u64, error: io::Error) -> StoreError {
-    use io::ErrorKind::{NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let (key, action) = (key.to_owned(), action.to_owned());
-    match error.kind() {
-        NotFound => StoreError::NotFound { key },
-        StorageFull | QuotaExceeded => StoreError::NoSpace { key, bytes_needed: bytes, source: error.into() },
-        PermissionDenied | ReadOnlyFilesystem => StoreError::PermissionDenied {
-            help: format!("allow the user that runs lastgood to {action} there, or choose another location with `-r`"),
-            key,
-            action,
-            source: error.into(),
-        },
-        _ => StoreError::Other { key, action, source: error.into() },
-    }
-}
-
-impl Root {
-    /// What an error of reaching `path` means.
-    fn failed(&self, path: &str, action: &str, bytes: u64, error: impl Into<io::Error>) -> StoreError {
-        let error = error.into();
-        match Errno::from_io_error(&error) {
-            Some(Errno::LOOP) => self.obstacle(path),
-            _ => failed(path, action, bytes, error),
-        }
-    }
-
-    /// What it means that an object cannot be looked up or read: what lies in the way of a key is no object.
-    fn absent(&self, key: &Key, action: &str, errno: Errno) -> StoreError {
-        match errno {
-            Errno::NOENT | Errno::NOTDIR => StoreError::not_found(key),
-            // What cannot be opened for reading at all.
-            Errno::NXIO => self.obstacle(key.as_str()),
-            errno => self.failed(key.as_str(), action, 0, errno),
-        }
-    }
-
-    /// What is known of an object by what the kernel says of its file; a folder is not an object.
-    fn object(&self, key: &Key, stat: &Stat) -> StoreResult<ObjectMeta> {
-        match kind_of(stat) {
-            FileType::RegularFile => Ok(meta_of(key, stat)),
-            FileType::Directory => Err(StoreError::not_found(key)),
-            kind => Err(self.not_an_object(key.as_str(), kind)),
-        }
-    }
-}
-
-fn meta_of(key: &Key, stat: &Stat) -> ObjectMeta {
-    ObjectMeta {
-        key: key.clone(),
-        bytes: u64::try_from(stat.st_size).unwrap_or_default(),
-        modified: publish::modified(stat),
-        tag: Some(publish::tag_of(stat)),
     }
 }
 
@@ -283,7 +200,7 @@ impl StoreWrite for FsStore {
         Ok(Box::new(upload::FileUpload::new(temp, options)))
     }
 
-    async fn now(&self) -> StoreResult<Timestamp> {
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
         let root = self.root.clone();
         blocking(move || publish::now(&root)).await
     }

@@ -1,6 +1,7 @@
 //! A store in an S3 bucket, of Amazon or a compatible service.
 
 mod body;
+mod bucket;
 mod clock;
 mod failure;
 mod lifecycle;
@@ -13,19 +14,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
+use self::bucket::Bucket;
 use self::failure::{Operation, Place};
 use super::rules;
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite, Tag,
     UnfinishedUpload,
 };
-use crate::aws::{Settings, timeouts};
+use crate::aws::Settings;
 use crate::error::StoreError;
 use crate::key::Key;
 
@@ -40,29 +40,14 @@ const DELETE_KEYS_MAX: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct S3Store(Arc<Bucket>);
 
-#[derive(Debug)]
-struct Bucket {
-    client: Client,
-    place: Place,
-}
-
 impl S3Store {
     /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. No request is made.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
     pub fn new(settings: &Settings, bucket: &str, prefix: &str) -> StoreResult<Self> {
-        let place = Place::new(bucket, prefix)?;
-        // A dot in the bucket's name breaks the certificate of `bucket.endpoint`.
-        let path_style = settings.names_endpoint_of("S3") || bucket.contains('.');
-        let config = Builder::from(settings.sdk()).force_path_style(path_style).build();
-        Ok(Self(Arc::new(Bucket { client: Client::from_conf(config), place })))
+        Ok(Self(Arc::new(Bucket::new(settings, Place::new(bucket, prefix)?))))
     }
-}
-
-/// What differs for a request that sends `bytes` bytes.
-fn sending(bytes: usize) -> Builder {
-    aws_sdk_s3::Config::builder().timeout_config(timeouts(bytes))
 }
 
 #[async_trait]

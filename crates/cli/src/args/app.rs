@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand, ValueEnum};
 use object_backup::OnConflict;
 
+use crate::args::common::{DryRun, Init};
 use crate::args::retention::{Keep, Unfinished};
-use crate::args::{DryRun, Init};
 
 /// Commands about an application's records.
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use dictstore_backup::Format;
 
-use crate::args::DryRun;
+use crate::args::common::DryRun;
 use crate::args::retention::{Keep, Unfinished};
 
 /// Commands about backups of in-memory stores.

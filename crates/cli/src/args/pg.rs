@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::args::common::{DryRun, Init};
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
 use crate::args::retention::{Keep, Unfinished};
 use crate::args::server::ServerArgs;
-use crate::args::{DryRun, Init};
 use crate::env;
 
 /// Commands about PostgreSQL.

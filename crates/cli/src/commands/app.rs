@@ -1,5 +1,6 @@
 //! `lastgood app`: which command it is, and what they share.
 
+mod asked;
 mod backup;
 mod cat;
 mod ends;
@@ -10,11 +11,7 @@ mod restore;
 mod show;
 mod verify;
 
-use backup_core::store::StoreRead;
-use object_backup::Wanted;
-use object_backup::list::{self, Found, Sought};
-
-use crate::args::app::{App, OfSource};
+use crate::args::app::App;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -31,17 +28,4 @@ pub(super) async fn run(command: App, context: &Context) -> CliResult<Exit> {
         App::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
         App::Lifecycle(arguments) => Box::pin(lifecycle::run(&arguments, context)).await,
     }
-}
-
-fn wanted(types: &[String]) -> Vec<Wanted> {
-    types.iter().map(|text| Wanted::parse(text)).collect()
-}
-
-/// The backup as it is asked for.
-fn sought<'a>(key: &'a str, name: Option<&'a str>, of: &'a OfSource) -> Sought<'a> {
-    Sought { name, source: of.source.as_deref(), ..Sought::from(key) }
-}
-
-async fn found(store: &dyn StoreRead, sought: Sought<'_>, context: &Context) -> CliResult<Found> {
-    context.or_cancelled(async { Ok(list::find(store, sought).await?) }).await
 }

@@ -1,5 +1,6 @@
 //! `lastgood pg`: which command it is.
 
+mod asked;
 mod copy;
 mod drop_local;
 mod dump;
@@ -12,14 +13,9 @@ mod restore;
 mod show;
 mod verify;
 
-use pg_clone::stored::list::Wanted;
-
-use crate::args::pg::{Hooks, Limits, OfCluster, Pg, Tools};
-use crate::args::retention::timeout;
-use crate::config::{Layer, Set};
+use crate::args::pg::{Hooks, Pg};
 use crate::context::Context;
-use crate::env;
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 use crate::exit::Exit;
 
 /// Runs `command`. The futures hold whole pipelines, so that each is boxed.
@@ -37,41 +33,4 @@ pub(super) async fn run(command: Pg, context: &Context) -> CliResult<Exit> {
         Pg::Hooks(Hooks::Test(arguments)) => Box::pin(hooks::test(&arguments, context)).await,
         Pg::Hooks(Hooks::RdsPrep) => hooks::rds_prep(context),
     }
-}
-
-/// What both a dump's and a restore's command line say of settings that can stand in the file, too.
-fn shared_flags(tools: &Tools, limits: &Limits) -> CliResult<Layer> {
-    let statement = limits.statement_timeout.as_ref().map(|text| timeout("--statement-timeout", text)).transpose()?;
-    // The variable that stands for the option is a place of its own.
-    let variable = env::value(env::PG_BIN).map(Into::into);
-    let bin_dir = tools.pg_bin.clone().filter(|path| Some(path) != variable.as_ref() && !path.as_os_str().is_empty());
-    Ok(Layer {
-        bin_dir: bin_dir.map(|path| Set::flag("--pg-bin", path)),
-        statement_timeout: statement.map(|timeout| Set::flag("--statement-timeout", timeout)),
-        ..Layer::default()
-    })
-}
-
-/// The database of a command that cannot do without one.
-fn required(database: Option<String>) -> CliResult<String> {
-    database.ok_or_else(|| {
-        CliError::usage("no database given", "give one as an argument, or set PGDATABASE or LASTGOOD_PG_URL")
-    })
-}
-
-/// The database a read-only command is limited to. A name alone needs no server; a connection string or URL is taken
-/// apart, because people paste what they have.
-fn named(database: Option<&str>, context: &Context) -> CliResult<Option<String>> {
-    match database {
-        None => Ok(None),
-        // Nothing of the environment is asked that may be about other servers.
-        Some(text) if pg_clone::is_plain_name(text) => Ok(Some(text.to_owned())),
-        // Only the database of the argument itself: one from the environment would hide the others.
-        Some(text) => Ok(context.server(Some(text))?.1),
-    }
-}
-
-/// The dump that somebody who is connected to no server means.
-fn wanted<'a>(text: &'a str, of: &'a OfCluster) -> Wanted<'a> {
-    Wanted { cluster: of.cluster.as_deref(), ..Wanted::from(text) }
 }

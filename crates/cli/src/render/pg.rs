@@ -52,7 +52,7 @@ pub(crate) fn needs_confirmation(wanted: bool, database: &str, given: Option<&st
 
 /// Lines of `name  value`, the values under each other; empty values are left out.
 fn facts(facts: &[(&str, String)]) -> String {
-    let shown = || facts.iter().filter(|(_, value)| !value.is_empty());
-    let width = shown().map(|(name, _)| name.len()).max().unwrap_or_default();
-    shown().map(|(name, value)| format!("  {name:width$}  {value}")).collect::<Vec<_>>().join("\n")
+    let filled = || facts.iter().filter(|(_, value)| !value.is_empty());
+    let width = filled().map(|(name, _)| name.len()).max().unwrap_or_default();
+    filled().map(|(name, value)| format!("  {name:width$}  {value}")).collect::<Vec<_>>().join("\n")
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use backup_core::manifest::Uuid;
 use backup_core::source::{Fall, Identity, Size, fall};
 
-use crate::folder::{Entry, State};
+use crate::entry::{Entry, State};
 use crate::format::{BackupKind, Format};
 use crate::origin::{self, Meant, Unclear};
 use crate::plan::RestoreTo;

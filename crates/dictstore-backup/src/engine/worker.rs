@@ -10,9 +10,9 @@ use backup_core::location::{Access, Init};
 use tokio::runtime::Runtime;
 
 use super::background::Background;
-use super::builder::Settings;
+use super::request::{Request, Shared, Wanted};
 use super::schedule::Schedule;
-use super::{Request, Shared, Wanted};
+use super::settings::Settings;
 use crate::backup::{BackupWriter, Owner, Written, records_of};
 use crate::error::{DictError, DictResult};
 use crate::format::{BackupKind, LAYOUTS};

@@ -3,7 +3,7 @@
 use backup_core::manifest::{FORMAT, Kind, Manifest, Outcome, Tool};
 
 use super::*;
-use crate::folder::DictManifest;
+use crate::entry::DictManifest;
 use crate::format::{DictDetail, Format};
 
 fn id(number: u64) -> Uuid {

@@ -2,7 +2,7 @@
 
 use backup_core::source::{Fall, Size, fall};
 
-use super::BackupOptions;
+use super::options::BackupOptions;
 use super::place::Place;
 use crate::encode::Encoded;
 use crate::error::{ObjectError, ObjectResult};

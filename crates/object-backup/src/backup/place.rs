@@ -8,7 +8,7 @@ use backup_core::source::{Identity, Size, UNKNOWN};
 use backup_core::store::StoreRead;
 use jiff::{SignedDuration, Timestamp};
 
-use super::BackupOptions;
+use super::options::BackupOptions;
 use crate::backup_key::{self, BackupKey};
 use crate::detail::AppDetail;
 use crate::error::ObjectResult;

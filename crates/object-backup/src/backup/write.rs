@@ -11,8 +11,8 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::BackupOptions;
 use super::judge::{self, Evidence};
+use super::options::BackupOptions;
 use super::place::Place;
 use crate::backup_key::BackupKey;
 use crate::detail::FailedType;

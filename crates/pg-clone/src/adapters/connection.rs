@@ -5,6 +5,7 @@ mod child;
 mod demands;
 mod environment;
 mod failure;
+mod parameter;
 mod resolve;
 mod server_options;
 mod session;
@@ -28,6 +29,7 @@ pub use crate::adapters::connection::child::ChildEnvironment;
 pub(crate) use crate::adapters::connection::child::without_secrets;
 use crate::adapters::connection::demands::{ChannelBinding, RequireAuth, SessionAttributes};
 pub use crate::adapters::connection::environment::Environment;
+use crate::adapters::connection::parameter::invalid;
 pub(crate) use crate::adapters::connection::session::DrivenSession;
 use crate::adapters::connection::session::Opening;
 pub use crate::adapters::connection::session::Session;
@@ -169,7 +171,7 @@ impl Server {
                 let ips = match self.in_time(async { Ok(address.ips().await?) }).await {
                     Ok(ips) => ips,
                     Err(error) => {
-                        failed = Some(self.not_opened(address, database, error));
+                        failed = Some(failure::not_opened(&self.user, address, database, error));
                         continue;
                     }
                 };
@@ -208,7 +210,7 @@ impl Server {
             require_auth: self.require_auth.clone(),
             require_peer: self.require_peer.clone(),
         };
-        self.in_time(open(opening)).await.map_err(|error| self.not_opened(address, database, error))
+        self.in_time(open(opening)).await.map_err(|error| failure::not_opened(&self.user, address, database, error))
     }
 
     /// Around all of it: a server that takes the connection and then says nothing must not be waited for.
@@ -269,14 +271,6 @@ fn not_that_database(error: &PgError) -> bool {
             code.is_some_and(|code| ["42501", "28000"].contains(&code.code()))
         }
         _ => false,
-    }
-}
-
-/// A parameter that cannot be used. Its value is not repeated: what a URL is cut into may be part of a password.
-fn invalid(name: &str, what: &str) -> PgError {
-    PgError::Usage {
-        what: format!("the connection parameter `{name}` {what}"),
-        help: "nothing was done. See the PostgreSQL manual (libpq, \"Parameter Key Words\") for its values".to_owned(),
     }
 }
 

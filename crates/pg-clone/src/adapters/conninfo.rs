@@ -1,12 +1,7 @@
 //! Connection strings and URLs (PostgreSQL manual, "Connection Strings"), as parameters by name.
 
-use std::collections::BTreeMap;
-
-use crate::adapters::libpq;
+use crate::adapters::libpq::{self, Parameters};
 use crate::error::{PgError, PgResult};
-
-/// Parameters by libpq's names: `host`, `port`, `user`, `dbname`, `sslmode`…
-pub(crate) type Parameters = BTreeMap<String, String>;
 
 /// Schemes of URLs that mean PostgreSQL, alone or with a driver behind a `+`, as in `postgresql+psycopg://`.
 const SCHEMES: [&str; 3] = ["postgres", "postgresql", "postgis"];

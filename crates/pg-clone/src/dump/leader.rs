@@ -3,7 +3,6 @@
 //! The order is what makes the dump more consistent than `pg_dump`'s own: a TRUNCATE between snapshot and lock would be
 //! seen as an empty table, because TRUNCATE is not MVCC-safe (PostgreSQL manual, "Caveats" of MVCC; postgres.md 3.2).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::adapters::catalog::{self, Relation};
@@ -11,12 +10,13 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::copy_out::SESSION_SETTINGS;
 use crate::config::DumpOptions;
 use crate::dump::readable;
+use crate::dump::selection::Selection;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
 use crate::error::{PgError, PgResult};
 use crate::pattern::TablePattern;
 use crate::plan::TableSource;
 use crate::run::Run;
-use crate::stored::detail::{Filters, ForeignKey, ServerInfo};
+use crate::stored::detail::{ForeignKey, ServerInfo};
 
 /// Tables locked by one statement.
 const LOCK_BATCH: usize = 100;
@@ -34,30 +34,6 @@ pub(crate) struct Leader {
     pub(crate) sources: Vec<TableSource>,
     pub(crate) selection: Selection,
     pub(crate) excluded_foreign_keys: Vec<ForeignKey>,
-}
-
-/// The tables of a dump.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Selection {
-    pub(crate) filters: Filters,
-    /// Quoted names of excluded tables, for `pg_dump`.
-    pub(crate) excluded: Vec<Relation>,
-    /// Everything else that is locked: tables and partitioned tables.
-    pub(crate) kept: Vec<Relation>,
-    /// Oids of those among `kept` whose rows are dumped.
-    pub(crate) with_rows: BTreeSet<u32>,
-    /// Patterns that matched nothing.
-    pub(crate) unmatched: Vec<String>,
-    /// Whether a table or the rows of one are left out on request. Rows of unlogged tables are not there on a standby,
-    /// whatever is asked for.
-    pub(crate) leaves_out: bool,
-}
-
-impl Selection {
-    /// Whether the database has no table of its own.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.kept.iter().chain(&self.excluded).all(|relation| relation.extension.is_some())
-    }
 }
 
 /// Locks, and no snapshot yet.

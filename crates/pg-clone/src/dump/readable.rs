@@ -2,7 +2,7 @@
 
 use tokio_postgres::GenericClient;
 
-use crate::dump::leader::Selection;
+use crate::dump::selection::Selection;
 use crate::error::{PgError, PgResult};
 
 /// Most names an error lists.

@@ -4,8 +4,9 @@ use backup_core::source::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked, Selection};
+use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked};
 use super::schema::{self, Moment, SchemaDump, Script};
+use super::selection::Selection;
 use super::sharing::Snapshot;
 use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::Server;

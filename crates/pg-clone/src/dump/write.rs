@@ -7,7 +7,7 @@ use backup_core::manifest::{FORMAT, Kind, MANIFEST_NAME, Manifest, Outcome, Part
 use backup_core::pipeline::UploadBudget;
 use backup_core::progress::Event;
 use backup_core::source::{Fall, Identity, Size};
-use backup_core::store::{SharedStore, StoreWrite};
+use backup_core::store::StoreWrite;
 use backup_core::{FormatError, catalogue};
 use jiff::Timestamp;
 use tokio::sync::Barrier;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::describe::{Copied, Facts, counts, describe};
 use super::leader::Leader;
 use super::place::{Place, judge};
+use super::prepared::Dump;
 use super::sharing::{OneSession, Snapshot};
 use super::source::Source;
 use super::worker::{self, Work};
@@ -43,17 +44,14 @@ pub(super) struct Written {
 }
 
 /// Writes one dump of `source`.
-#[allow(clippy::too_many_arguments)] // each is something only the caller knows
 pub(super) async fn write(
-    server: &Server,
+    dump: &Dump,
     identity: &Identity,
-    store: &SharedStore,
-    options: &DumpOptions,
-    run: &Run,
     source: Source<schema::Running>,
     place: &Place,
     started_at: Timestamp,
 ) -> PgResult<Written> {
+    let Dump { server, store, options, run } = dump;
     let created_at = run.clock.now();
     let key = &place.key;
     let folder = key.folder()?;

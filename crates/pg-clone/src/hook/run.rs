@@ -6,29 +6,15 @@ use backup_core::progress::Event;
 use backup_core::secret::{Redactor, Secret};
 use serde::Serialize;
 
-use crate::adapters::connection::Server;
 use crate::adapters::hook_process::{self, Ending};
 use crate::adapters::pg_tools::{how_it_ended, last_lines};
 use crate::error::{PgError, PgResult};
 use crate::hook::output::{Output, Summary};
+use crate::hook::scene::{Outcome, Scene};
 use crate::hook::{Hook, Hooks, Point, file, sql};
-use crate::run::Run;
 
 /// Variables that a hook keeps and may print.
 const INHERITED_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-
-/// Where and for what hooks run.
-#[derive(Debug)]
-pub(crate) struct Scene<'a> {
-    pub(crate) server: &'a Server,
-    /// The database they act on.
-    pub(crate) database: &'a str,
-    /// The database it is about: the one that is dumped or will be replaced.
-    pub(crate) target: &'a str,
-    /// The dump that is restored.
-    pub(crate) key: Option<&'a str>,
-    pub(crate) run: &'a Run,
-}
 
 /// What a hook did.
 #[derive(Clone, Debug, Serialize)]
@@ -116,15 +102,6 @@ pub(crate) async fn run_all(
         });
     }
     Ok(())
-}
-
-/// How a hook ended.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    Done,
-    Failed(String),
-    TimedOut,
-    Cancelled,
 }
 
 async fn run_one(hook: &Hook, point: Point, scene: &Scene<'_>, limit: Duration) -> PgResult<(Outcome, Summary)> {

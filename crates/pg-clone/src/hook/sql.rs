@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::error::{PgError, PgResult};
-use crate::hook::run::{Outcome, Scene};
+use crate::hook::scene::{Outcome, Scene};
 
 /// Notices that may wait to be shown; then the server waits.
 const NOTICES_WAITING: usize = 64;

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::adapters::connection::Server;
 use crate::error::{PgError, PgResult};
-use crate::hook::run::{HookFailure, HookReport, Scene, run_all};
+use crate::hook::run::{HookFailure, HookReport, run_all};
+use crate::hook::scene::Scene;
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;

@@ -10,10 +10,10 @@ mod restore;
 
 pub use copies::{CopyChange, Effect};
 pub(crate) use copies::{changes, collisions};
-pub use drop::{DropPlan, DropReport, check_drop, drop_local, prepare_drop};
+pub use drop::{DropPlan, DropReport, LocalDrop};
 pub use list::{LocalDatabase, Role, list};
 pub(crate) use name::NAME_BYTES_MAX;
 pub use name::{CopyRole, LocalSource, copy_name};
-pub use prepare::{LocalPlan, Purpose, Way, check, prepare};
+pub use prepare::{LocalPlan, LocalRestore, Purpose, Way};
+pub use restore::LocalReport;
 pub(crate) use restore::void_copies;
-pub use restore::{LocalReport, restore};

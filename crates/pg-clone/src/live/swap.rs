@@ -6,12 +6,13 @@
 
 mod moves;
 mod others;
+mod request;
 mod settle;
 mod statements;
+mod swapping;
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -21,14 +22,15 @@ use tokio_postgres::error::SqlState;
 
 use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
-use crate::live::state::{Found, Live, State};
-use crate::live::swap::moves::{Move, Pristine, Replaced, Switch};
+use crate::live::state::{Live, State};
+use crate::live::swap::moves::{Move, Switch};
 use crate::live::swap::others::MAY_END;
+use crate::live::swap::request::Returning;
+pub use crate::live::swap::request::SwapRequest;
 use crate::live::swap::settle::Backend;
-use crate::live::target_lock::TargetLock;
-use crate::live::temporary::{Temporary, comment, drop_database};
+use crate::live::swap::swapping::{Swap, Switched};
+use crate::live::temporary::{comment, drop_database};
 use crate::run::Run;
-use crate::settings::DatabaseSettings;
 
 /// How long sessions may take to end before we give up and let everybody in again: a backend notices at its next
 /// interrupt check, which is milliseconds away unless it is stuck in the kernel.
@@ -47,95 +49,6 @@ const TOOK_TOO_LONG: &str = "57014";
 
 /// SQLSTATE by which the renames say that the names did not mean what they meant before: division_by_zero.
 const NAMES_CHANGED: &str = "22012";
-
-/// Which copy is to replace which database, and what becomes of others.
-#[derive(Debug)]
-pub struct SwapRequest<'a> {
-    lock: &'a TargetLock,
-    incoming: (u32, String),
-    settings: Option<&'a DatabaseSettings>,
-    force: bool,
-    returning: Option<Returning>,
-    replaced: Replaced,
-    pristine: Option<Pristine>,
-    void: Vec<Found>,
-    mark: Option<State>,
-}
-
-impl<'a> SwapRequest<'a> {
-    /// `temporary` is to become the lock's target, with the comment and connection limit of `settings`, and what it
-    /// replaces is dropped. `force` swaps although replication slots or subscriptions are bound to the live database.
-    #[must_use]
-    pub fn new(
-        lock: &'a TargetLock,
-        temporary: &'a Temporary,
-        settings: Option<&'a DatabaseSettings>,
-        force: bool,
-    ) -> Self {
-        Self::of(lock, (temporary.oid(), temporary.name().to_owned()), settings, force)
-    }
-
-    /// `previous`, which a swap of before replaced, is to get its name back, and the one that has it now becomes the
-    /// `:previous` in its place.
-    pub(crate) fn toggle(
-        lock: &'a TargetLock,
-        previous: &Found,
-        settings: Option<&'a DatabaseSettings>,
-        force: bool,
-    ) -> Self {
-        let returning = previous.state.as_ref().and_then(|state| Returning::of(state, previous.allow_connections));
-        Self {
-            replaced: Replaced::Kept(previous.name.clone()),
-            returning,
-            ..Self::of(lock, (previous.oid, previous.name.clone()), settings, force)
-        }
-    }
-
-    fn of(lock: &'a TargetLock, incoming: (u32, String), settings: Option<&'a DatabaseSettings>, force: bool) -> Self {
-        let (returning, pristine, void, mark) = (None, None, Vec::new(), None);
-        let replaced = Replaced::Dropped;
-        Self { lock, incoming, settings, force, returning, replaced, pristine, void, mark }
-    }
-
-    /// Keeps what is replaced under the name `previous`, and `pristine`, which holds `dump`, under the name `current`.
-    pub(crate) fn reversible(mut self, previous: String, pristine: &Temporary, current: String, dump: &str) -> Self {
-        self.replaced = Replaced::Kept(previous);
-        let (oid, name) = (pristine.oid(), pristine.name().to_owned());
-        self.pristine = Some(Pristine { oid, name, to: current, dump: dump.to_owned() });
-        self
-    }
-
-    /// Makes copies of before void in the same switch; they are dropped after it.
-    pub(crate) fn discarding(mut self, void: impl IntoIterator<Item = Found>) -> Self {
-        self.void.extend(void);
-        self
-    }
-
-    /// Writes this on the database that takes the name, in place of its own comment.
-    pub(crate) fn marked(mut self, mark: State) -> Self {
-        self.mark = Some(mark);
-        self
-    }
-}
-
-/// What a `:previous` must be again should its return fail.
-#[derive(Clone, Debug)]
-struct Returning {
-    comment: Option<String>,
-    replaced: Timestamp,
-    allow_connections: bool,
-}
-
-impl Returning {
-    fn of(state: &State, allow_connections: bool) -> Option<Self> {
-        match state {
-            State::Previous { comment, since: replaced, .. } | State::Returning { comment, replaced, .. } => {
-                Some(Self { comment: comment.clone(), replaced: *replaced, allow_connections })
-            }
-            _ => None,
-        }
-    }
-}
 
 /// What a swap did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -181,32 +94,6 @@ fn died() -> PgError {
         what: "the swap ended unexpectedly".to_owned(),
         help: "please report this; run `lastgood pg recover` to finish or undo it".to_owned(),
     }
-}
-
-/// A swap with everything it needs.
-#[derive(Debug)]
-struct Swap {
-    server: Server,
-    /// Holds the target's lock.
-    admin: Arc<Session>,
-    target: String,
-    copy: String,
-    copy_oid: u32,
-    settings: Option<DatabaseSettings>,
-    force: bool,
-    returning: Option<Returning>,
-    replaced: Replaced,
-    pristine: Option<Pristine>,
-    void: Vec<Found>,
-    mark: Option<State>,
-    run: Run,
-}
-
-/// How a switch went.
-#[derive(Debug)]
-struct Switched {
-    terminated: u64,
-    attempts: u64,
 }
 
 impl Swap {

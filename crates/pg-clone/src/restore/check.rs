@@ -1,39 +1,31 @@
 //! What a restore refuses before it creates anything, so that a dry run ends as the run would.
 
-use backup_core::store::SharedStore;
-
-use crate::adapters::connection::Server;
-use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::live::target_lock;
-use crate::restore::{Checked, Reading, RestorePlan};
-use crate::run::Run;
+use crate::restore::checked::{Checked, Reading};
+use crate::restore::prepared::Restore;
 use crate::stored::verify;
 
-/// Refuses what [`restore`](crate::restore::restore) of this plan would refuse before it makes anything, in the same order,
-/// and changes nothing. Two things only the run itself finds: damage within stored objects, whose presence and size are
-/// looked at here and whose every byte the run reads; and that nobody has confirmed yet, for whoever only looks need not.
-///
-/// # Errors
-/// As [`restore`](crate::restore::restore).
-pub async fn check(
-    server: &Server,
-    store: &SharedStore,
-    plan: &RestorePlan,
-    options: &RestoreOptions,
-    run: &Run,
-) -> PgResult<()> {
-    options.check()?;
-    server.refuse_if_guarded(&plan.target)?;
-    plan.refuse_problems()?;
-    if options.confirm.is_some() {
-        plan.refuse_unconfirmed(options)?;
-    }
-    match plan.manifest() {
-        Some(manifest) if plan.is_data_only() => {
-            run.or_cancelled(verify::check_presence(&**store, manifest, plan.part.is_some())).await?;
+impl Restore {
+    /// Refuses what [`Restore::run`] would refuse before it makes anything, in the same order,
+    /// and changes nothing. Two things only the run itself finds: damage within stored objects, whose presence and size are
+    /// looked at here and whose every byte the run reads; and that nobody has confirmed yet, for whoever only looks need not.
+    ///
+    /// # Errors
+    /// As [`Restore::run`].
+    pub async fn check(&self) -> PgResult<()> {
+        let Self { server, store, options, run, plan } = self;
+        server.refuse_if_guarded(&plan.target)?;
+        plan.refuse_problems()?;
+        if options.confirm.is_some() {
+            plan.refuse_unconfirmed(options)?;
         }
-        _ => drop(run.or_cancelled(Checked::open(store, plan, options, run, Reading::Presence)).await?),
+        match plan.manifest() {
+            Some(manifest) if plan.is_data_only() => {
+                run.or_cancelled(verify::check_presence(&**store, manifest, plan.part.is_some())).await?;
+            }
+            _ => drop(run.or_cancelled(Checked::open(self, Reading::Presence)).await?),
+        }
+        run.or_cancelled(target_lock::refuse_if_held(server, &plan.target)).await
     }
-    run.or_cancelled(target_lock::refuse_if_held(server, &plan.target)).await
 }

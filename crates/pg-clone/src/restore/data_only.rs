@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backup_core::progress::Event;
-use backup_core::store::{SharedStore, StoreRead};
+use backup_core::store::StoreRead;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::copy_out::SESSION_SETTINGS;
@@ -19,9 +19,13 @@ use crate::error::{PgError, PgResult};
 use crate::live::recover;
 use crate::live::target_lock::TargetLock;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
-use crate::restore::load::{Load, connect, load_within};
-use crate::restore::{Problem, RestorePlan, RestoreReport, finish, select};
-use crate::run::Run;
+use crate::restore::load::{connect, load_within};
+use crate::restore::loading::Load;
+use crate::restore::plan::RestorePlan;
+use crate::restore::prepared::Restore;
+use crate::restore::problem::Problem;
+use crate::restore::report::RestoreReport;
+use crate::restore::{finish, select};
 use crate::stored::detail::DumpDetail;
 
 /// How long to wait for a table that somebody uses. Whoever comes after us waits behind us: no longer than a dump waits.
@@ -68,13 +72,8 @@ pub(crate) fn no_database(server: &str, target: &str) -> Problem {
 /// # Errors
 /// On every one of them the live database is as it was, but for a connection that is lost at the very end, of which the
 /// error says so.
-pub(crate) async fn restore(
-    server: &Server,
-    store: &SharedStore,
-    plan: &RestorePlan,
-    options: &RestoreOptions,
-    run: &Run,
-) -> PgResult<RestoreReport> {
+pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
+    let Restore { server, store, options, run, plan } = restore;
     let begun = Instant::now();
     server.refuse_if_guarded(&plan.target)?;
     recover::recover(server, &run.progress).await?;

@@ -5,10 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
-use backup_core::units;
 use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, TryStreamExt};
 use tokio::sync::mpsc;
@@ -17,70 +15,18 @@ use tokio::task::JoinSet;
 use crate::adapters::connection::{Server, Session};
 use crate::batch::{LoadBatch, load_batches};
 use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
 use crate::plan::{LoadUnit, load_units};
+use crate::restore::frames::{messages, unpack};
 use crate::restore::load_small::{load_together, load_together_within};
-use crate::restore::reroute::Name;
-use crate::run::Run;
-use crate::stored::detail::{Frame, TableDump, TableKind};
+use crate::restore::loading::{Load, qualified};
+use crate::stored::detail::{Frame, TableKind};
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
 const FRAMES_AHEAD: usize = 1;
 
-/// Largest content of a frame we agree to unpack. A frame holds at least one row, and PostgreSQL's rows end at 1 GiB.
-const FRAME_CONTENT_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-
-/// Most bytes of rows sent in one message: what nearly every frame holds, so that only long rows are cut.
-const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// Rows are loaded frozen (PostgreSQL manual, COPY, FREEZE) into tables at least this large: it saves them a rewrite by
 /// VACUUM, and needs a TRUNCATE that would cost thousands of tiny tables more than it gains.
 const FREEZE_STORED_BYTES_MIN: u64 = 1024 * 1024;
-
-/// What the loading workers share.
-#[derive(Debug)]
-pub(crate) struct Load {
-    pub(crate) server: Server,
-    pub(crate) database: String,
-    pub(crate) store: Arc<dyn StoreRead>,
-    pub(crate) dump: String,
-    pub(crate) parts: Vec<Part>,
-    pub(crate) tables: Vec<TableDump>,
-    /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
-    pub(crate) detours: BTreeMap<usize, Name>,
-    /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
-    pub(crate) raw_encoding: bool,
-    pub(crate) run: Run,
-}
-
-impl Load {
-    /// The part a frame is in.
-    pub(crate) fn part(&self, part: u32) -> PgResult<&Part> {
-        let named = self.parts.get(part as usize);
-        named.ok_or_else(|| {
-            self.damaged(format!("the manifest refers to part {part}, but has only {}", self.parts.len()))
-        })
-    }
-
-    pub(crate) fn damaged(&self, what: String) -> PgError {
-        PgError::Integrity { dump: self.dump.clone(), what }
-    }
-
-    /// The `COPY` that takes a table's rows.
-    pub(crate) fn copy_statement(&self, table: usize, frozen: bool) -> String {
-        copy_statement(&self.tables[table], self.detours.get(&table), frozen)
-    }
-
-    /// Whether the server took as many rows as were dumped.
-    pub(crate) fn check_count(&self, unit: &LoadUnit, taken: u64) -> PgResult<()> {
-        if taken == unit.rows() {
-            return Ok(());
-        }
-        let table = &self.tables[unit.table];
-        let label = format!("{}.{}", table.schema, table.name);
-        Err(PgError::Mismatch { what: format!("`{label}` received {taken} of the {} dumped rows", unit.rows()) })
-    }
-}
 
 /// Loads all tables with `jobs` workers and returns the rows the server took, by table.
 pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usize, u64>> {
@@ -230,21 +176,6 @@ async fn load_unit(load: &Load, session: &Session, unit: &LoadUnit) -> PgResult<
     Ok(rows)
 }
 
-fn qualified(table: &TableDump) -> String {
-    format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name))
-}
-
-fn copy_statement(table: &TableDump, detour: Option<&Name>, frozen: bool) -> String {
-    let into = match detour {
-        Some((schema, name)) => format!("{}.{}", quote_ident(schema), quote_ident(name)),
-        None => qualified(table),
-    };
-    let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
-    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
-    let option = if frozen { " WITH (FREEZE)" } else { "" };
-    format!("COPY {into}{columns} FROM STDIN{option}")
-}
-
 /// Sends frames through one `COPY … FROM STDIN`; returns the rows the server counted.
 pub(crate) async fn copy_in(
     load: &Load,
@@ -276,12 +207,6 @@ pub(crate) async fn copy_in(
     sink.as_mut().finish().await.map_err(sql)
 }
 
-/// The rows in messages of bearable size: the driver copies each once more, and the server takes none of 1 GiB. They may end
-/// anywhere in a row (PostgreSQL manual, "COPY Operations" of the protocol).
-pub(crate) fn messages(mut rows: Bytes) -> impl Iterator<Item = Bytes> {
-    std::iter::from_fn(move || (!rows.is_empty()).then(|| rows.split_to(rows.len().min(MESSAGE_BYTES_MAX))))
-}
-
 /// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.
 async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>) -> PgResult<()> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
@@ -306,45 +231,4 @@ async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>
         }
     }
     Ok(())
-}
-
-/// Checks a frame's digest and unpacks it, on a thread where that may take a while.
-async fn unpack(stored: Bytes, frame: Frame) -> Result<Bytes, String> {
-    let unpacked = tokio::task::spawn_blocking(move || unpack_now(&stored, &frame));
-    unpacked.await.map_err(|error| error.to_string())?
-}
-
-/// Checks a frame's digest and unpacks it.
-pub(crate) fn unpack_now(stored: &[u8], frame: &Frame) -> Result<Bytes, String> {
-    if !frame.is_same(stored) {
-        return Err("its digest differs".to_owned());
-    }
-    if frame.content_bytes > FRAME_CONTENT_BYTES_MAX {
-        return Err(format!("{} of content are more than a frame can hold", units::bytes(frame.content_bytes)));
-    }
-    let capacity = usize::try_from(frame.content_bytes).map_err(|error| error.to_string())?;
-    let content = zstd::bulk::decompress(stored, capacity).map_err(|error| error.to_string())?;
-    if content.len() as u64 != frame.content_bytes {
-        return Err(format!(
-            "{} of content instead of {}",
-            units::exact_bytes(content.len() as u64),
-            units::exact_bytes(frame.content_bytes)
-        ));
-    }
-    Ok(Bytes::from(content))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_row_is_cut_and_nothing_of_it_is_lost() {
-        let row: Bytes = (0..MESSAGE_BYTES_MAX * 2 + 1).map(|at| (at % 251) as u8).collect();
-        let sent: Vec<Bytes> = messages(row.clone()).collect();
-        assert_eq!(sent.iter().map(Bytes::len).collect::<Vec<_>>(), [MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, 1]);
-        assert_eq!(sent.concat(), row);
-        assert_eq!(messages(Bytes::from_static(b"short\n")).count(), 1);
-        assert_eq!(messages(Bytes::new()).count(), 0);
-    }
 }

@@ -12,7 +12,8 @@ use crate::adapters::connection::Session;
 use crate::batch::LoadBatch;
 use crate::error::{PgError, PgResult};
 use crate::plan::LoadUnit;
-use crate::restore::load::{Load, messages, unpack_now};
+use crate::restore::frames::{messages, unpack_now};
+use crate::restore::loading::Load;
 use crate::stored::detail::Frame;
 
 /// COPYs sent before an earlier one is known to have ended well. More would gain nothing: the server has enough to do.

@@ -5,6 +5,7 @@
 //! parser does not understand included.
 
 mod allow_list;
+mod expectations;
 mod identifier;
 mod parse;
 
@@ -15,21 +16,10 @@ use serde::Serialize;
 pub use allow_list::{ALLOW_LIST, MANAGED_ROLES, Reason, Rule};
 pub use parse::{Message, Severity};
 
-use crate::stored::detail::ForeignKey;
+pub use crate::restore::messages::expectations::Expectations;
 
 /// Most messages of each sort that are kept; all are counted. A restore with more needs no further evidence.
 pub const MESSAGES_KEPT_MAX: usize = 1_000;
-
-/// What is known beforehand to fail.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expectations {
-    /// Foreign keys that refer to tables left out of the dump.
-    pub excluded_foreign_keys: Vec<ForeignKey>,
-    /// The restoring role is none of a superuser's on a managed server: what only others may do is left out.
-    pub managed: bool,
-    /// `pg_restore` is of 17 or newer and the server is not.
-    pub unknown_setting: bool,
-}
 
 /// A message that a rule allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

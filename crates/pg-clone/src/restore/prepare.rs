@@ -1,225 +1,40 @@
 //! Finds the dump, inspects the target, and plans the restore; changes nothing.
 
+use std::sync::Arc;
+
 use backup_core::key::Key;
-use backup_core::source::Identity;
 use backup_core::store::SharedStore;
-use backup_core::units;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
-use crate::hook::{PlannedHook, RESTORE_POINTS};
-use crate::live::local::{self, CopyChange, NAME_BYTES_MAX};
+use crate::hook::RESTORE_POINTS;
+use crate::live::local;
 use crate::live::recover;
-use crate::restore::data_only::{self, DataPlan};
+use crate::restore::data_only;
 use crate::restore::extensions;
 use crate::restore::messages::MANAGED_ROLES;
+use crate::restore::plan::{RestorePlan, Source};
+use crate::restore::prepared::Restore;
+use crate::restore::problem::{Problem, Replaced, name_problem};
 use crate::restore::select;
-use crate::restore::selection::Chosen;
 use crate::run::Run;
 use crate::standing::{Undertaking, locale_problem};
 use crate::stored::detail::DumpDetail;
 use crate::stored::list::{self, Found, Wanted};
 
-/// What a restore would do: what `--dry-run` prints.
-#[derive(Clone, Debug, Serialize)]
-pub struct RestorePlan {
-    /// The dump's key.
-    pub key: String,
-    /// When the source was as the dump has it.
-    pub created_at: Timestamp,
-    /// The cluster the dump is of; absent where it does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<Identity>,
-    /// Whether that is the cluster to restore on; absent where the dump does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub same_cluster: Option<bool>,
-    /// Whether nothing was left out of the dump.
-    pub complete: bool,
-    /// What was left out of it, a line each, for people.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
-    /// Newer dumps that were passed over, since something is left out of them or they are damaged; the newest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub passed_over: Vec<String>,
-    /// The server to restore on, without secrets.
-    pub server: String,
-    /// Its major version.
-    pub server_major: u32,
-    /// The database to restore into.
-    pub target: String,
-    /// The live database of that name, if there is one.
-    pub replaces: Option<Replaced>,
-    /// Tables in the dump; unknown (0) for a single-file dump of django-pgclone.
-    pub tables: u64,
-    /// Rows in the dump; unknown (0) likewise.
-    pub rows: u64,
-    /// Stored bytes to read.
-    pub stored_bytes: u64,
-    /// Bytes of rows and schema.
-    pub content_bytes: u64,
-    /// What runs on the copy and after the switch, in order.
-    pub hooks: Vec<PlannedHook>,
-    /// Copies of the target that appear, change or vanish.
-    pub copies: Vec<CopyChange>,
-    /// The part of the dump that is restored, if not all of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub part: Option<Chosen>,
-    /// What is done to the live database, if only rows are put into it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data_only: Option<DataPlan>,
-    /// What stands against it: empty when the restore can go on.
-    pub problems: Vec<Problem>,
-    /// How many of the problems, from the first, are about the target and not about the dump.
-    #[serde(skip)]
-    of_target: usize,
-    #[serde(skip)]
-    source: Source,
-}
-
-/// A live database that would be replaced.
-#[derive(Clone, Debug, Serialize)]
-pub struct Replaced {
-    /// Its size on the server.
-    pub bytes: u64,
-    /// Sessions that would be disconnected.
-    pub sessions: u64,
-}
-
-/// Something that stands against a restore.
-#[derive(Clone, Debug, Serialize)]
-pub struct Problem {
-    /// What.
-    pub what: String,
-    /// What to do.
-    pub help: String,
-}
-
-#[derive(Clone, Debug)]
-enum Source {
-    Ours(Box<backup_core::manifest::Manifest<DumpDetail>>),
-    Legacy(Key),
-}
-
-impl RestorePlan {
-    pub(crate) fn manifest(&self) -> Option<&backup_core::manifest::Manifest<DumpDetail>> {
-        match &self.source {
-            Source::Ours(manifest) => Some(manifest),
-            Source::Legacy(_) => None,
-        }
+impl Restore {
+    /// Finds out what restoring `options.wanted` would do; changes nothing.
+    ///
+    /// # Errors
+    /// [`PgError::NoDump`], store, format and connection errors.
+    pub async fn prepare(server: &Server, store: &SharedStore, options: RestoreOptions, run: &Run) -> PgResult<Self> {
+        options.check()?;
+        let plan = run.or_cancelled(Box::pin(look(server, store, &options, run))).await?;
+        Ok(Self { server: server.clone(), store: Arc::clone(store), options, run: run.clone(), plan })
     }
-
-    pub(crate) fn legacy_object(&self) -> PgResult<&Key> {
-        match &self.source {
-            Source::Legacy(key) => Ok(key),
-            Source::Ours(_) => Err(PgError::Refused {
-                what: format!("`{}` is not a single-file dump", self.key),
-                help: "this is unexpected: please report it".to_owned(),
-            }),
-        }
-    }
-
-    pub(crate) fn refuse_problems(&self) -> PgResult<()> {
-        match self.problems.first() {
-            None => Ok(()),
-            Some(problem) => Err(self.refusal(problem)),
-        }
-    }
-
-    /// [`RestorePlan::refuse_problems`], for a copy that takes nobody's name.
-    pub(crate) fn refuse_problems_of_the_dump(&self) -> PgResult<()> {
-        self.problems.get(self.of_target).map_or(Ok(()), |problem| Err(self.refusal(problem)))
-    }
-
-    /// The error that `problem` is.
-    pub(crate) fn refusal(&self, problem: &Problem) -> PgError {
-        PgError::Refused {
-            what: format!("`{}` cannot be restored: {}", self.key, problem.what),
-            help: format!("{}; nothing was changed", problem.help),
-        }
-    }
-
-    /// Whether only rows are put into a live database.
-    pub(crate) fn is_data_only(&self) -> bool {
-        self.part.as_ref().is_some_and(|part| part.data_only)
-    }
-
-    /// Whether a live database is changed, so that its name must be typed.
-    #[must_use]
-    pub fn changes_a_database(&self) -> bool {
-        self.replaces.is_some() || self.data_only.is_some()
-    }
-
-    /// Nobody's live database is replaced, or given rows, unless its name was typed.
-    pub(crate) fn refuse_unconfirmed(&self, options: &RestoreOptions) -> PgResult<()> {
-        let Some(plan) = &self.data_only else {
-            return refuse_unconfirmed(&self.target, &self.server, self.replaces.as_ref(), options);
-        };
-        if options.confirm.as_deref() == Some(&self.target) {
-            return Ok(());
-        }
-        let emptied = plan.tables.iter().filter(|table| table.truncated).count();
-        let emptied = match emptied {
-            0 => String::new(),
-            tables => format!(", and deletes the existing rows of {tables} of them"),
-        };
-        Err(PgError::Confirm {
-            what: format!(
-                "this loads {} into {} of the live database `{}` on {}{emptied}",
-                units::counted(self.rows, "row", "rows"),
-                units::counted(self.tables, "table", "tables"),
-                self.target,
-                self.server
-            ),
-            help: format!("nothing was changed. Confirm with --confirm-database {}", self.target),
-        })
-    }
-}
-
-/// Nobody's live database is replaced unless its name was typed.
-pub(crate) fn refuse_unconfirmed(
-    target: &str,
-    server: &str,
-    replaces: Option<&Replaced>,
-    options: &RestoreOptions,
-) -> PgResult<()> {
-    let Some(replaced) = replaces else { return Ok(()) };
-    if options.confirm.as_deref() == Some(target) {
-        return Ok(());
-    }
-    let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
-    let part = match options.selection.is_partial() {
-        true => " with a part of the dump, and everything else in it will be gone",
-        false => "",
-    };
-    Err(PgError::Confirm {
-        what: format!(
-            "this replaces the live database `{target}` on {server} ({}, {}){part}{wrong}",
-            units::bytes(replaced.bytes),
-            units::counted(replaced.sessions, "session", "sessions")
-        ),
-        help: format!(
-            "nothing was changed. Confirm with --confirm-database {target}, or restore into another database with \
-             --into NAME"
-        ),
-    })
-}
-
-/// Finds out what restoring `options.wanted` would do.
-///
-/// # Errors
-/// [`PgError::NoDump`], store, format and connection errors.
-pub async fn prepare(
-    server: &Server,
-    store: &SharedStore,
-    options: &RestoreOptions,
-    run: &Run,
-) -> PgResult<RestorePlan> {
-    options.check()?;
-    run.or_cancelled(Box::pin(look(server, store, options, run))).await
 }
 
 async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, run: &Run) -> PgResult<RestorePlan> {
@@ -374,14 +189,6 @@ fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_part
     }
     let content_bytes = manifest.detail.tables.iter().map(|table| table.data.content_bytes).sum();
     (select::stored_bytes(manifest), content_bytes)
-}
-
-/// The server would silently cut a longer name and hit another database.
-pub(crate) fn name_problem(target: &str) -> Option<Problem> {
-    (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
-        what: format!("the name `{target}` has {} bytes; it must have 1 to {NAME_BYTES_MAX}", target.len()),
-        help: "choose a shorter name with --into".to_owned(),
-    })
 }
 
 /// The server's major version.

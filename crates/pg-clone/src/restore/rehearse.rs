@@ -2,48 +2,40 @@
 
 use std::time::Instant;
 
-use backup_core::store::SharedStore;
-
-use crate::adapters::connection::Server;
-use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::hook::{DUMP_POINTS, Point, Trial, scratch_target};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
-use crate::restore::hooks::Site;
-use crate::restore::{Checked, Reading, RestorePlan, build};
-use crate::run::Run;
+use crate::restore::build::build;
+use crate::restore::checked::{Checked, Reading};
+use crate::restore::prepared::Restore;
 
-/// Does what [`restore`](crate::restore::restore) does up to the switch, with its hooks, and drops the copy. Hooks of
-/// dumps run before those of the complete copy, hooks for after the switch behind them.
-///
-/// # Errors
-/// As [`restore`](crate::restore::restore). A hook's failure is part of the result.
-pub async fn rehearse(
-    server: &Server,
-    store: &SharedStore,
-    plan: &RestorePlan,
-    options: &RestoreOptions,
-    run: &Run,
-) -> PgResult<Trial> {
-    options.check()?;
-    options.hooks.check(&DUMP_POINTS)?;
-    let begun = Instant::now();
-    plan.refuse_problems_of_the_dump()?;
-    let source = run.or_cancelled(Checked::open(store, plan, options, run, Reading::Everything)).await?;
-    run.step("hooks.create", &plan.target);
-    let lock = run.or_cancelled(TargetLock::acquire(server, &scratch_target())).await?;
-    let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
-    let site = Site { server, target: &plan.target, key: Some(&plan.key), copy: temporary.name(), options, run };
-    let mut reports = Vec::new();
-    let ended = async {
-        site.run(Point::PostCreate, &mut reports).await?;
-        run.or_cancelled(Box::pin(build(server, store, plan, options, run, &source, &temporary))).await?;
-        site.run(Point::PreDump, &mut reports).await?;
-        site.before_the_swap(source.settings(), &mut reports).await?;
-        site.run(Point::PostSwap, &mut reports).await
-    };
-    let ended = Box::pin(ended).await;
-    temporary.give_up(server, options.keep_failed && ended.is_err(), &run.progress).await;
-    Trial::new(Some(&plan.key), reports, ended, begun)
+impl Restore {
+    /// Does what [`Restore::run`] does up to the switch, with its hooks, and drops the copy. Hooks of
+    /// dumps run before those of the complete copy, hooks for after the switch behind them.
+    ///
+    /// # Errors
+    /// As [`Restore::run`]. A hook's failure is part of the result.
+    pub async fn rehearse(self) -> PgResult<Trial> {
+        let Self { server, options, run, plan, .. } = &self;
+        options.hooks.check(&DUMP_POINTS)?;
+        let begun = Instant::now();
+        plan.refuse_problems_of_the_dump()?;
+        let source = run.or_cancelled(Checked::open(&self, Reading::Everything)).await?;
+        run.step("hooks.create", &plan.target);
+        let lock = run.or_cancelled(TargetLock::acquire(server, &scratch_target())).await?;
+        let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
+        let site = self.site(temporary.name());
+        let mut reports = Vec::new();
+        let ended = async {
+            site.run(Point::PostCreate, &mut reports).await?;
+            run.or_cancelled(Box::pin(build(&self, &source, &temporary))).await?;
+            site.run(Point::PreDump, &mut reports).await?;
+            site.before_the_swap(source.settings(), &mut reports).await?;
+            site.run(Point::PostSwap, &mut reports).await
+        };
+        let ended = Box::pin(ended).await;
+        temporary.give_up(server, options.keep_failed && ended.is_err(), &run.progress).await;
+        Trial::new(Some(&plan.key), reports, ended, begun)
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use backup_core::manifest::Manifest;
 use backup_core::progress::{Event, SharedProgress};
 use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
@@ -9,13 +10,16 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::batch::{Read, reads};
 use crate::error::{PgError, PgResult};
-use crate::restore::Manifest;
 use crate::restore::archive_toc;
 use crate::restore::selection::{Chosen, Selection, choose};
-use crate::stored::detail::ROLE_SCHEMA;
+use crate::stored::detail::{DumpDetail, ROLE_SCHEMA};
 
 /// The bytes of the schema archive, which are those that were written.
-pub(crate) async fn schema_archive(store: &dyn StoreRead, key: &str, manifest: &Manifest) -> PgResult<Bytes> {
+pub(crate) async fn schema_archive(
+    store: &dyn StoreRead,
+    key: &str,
+    manifest: &Manifest<DumpDetail>,
+) -> PgResult<Bytes> {
     let damaged = |what: String| PgError::Integrity { dump: key.to_owned(), what };
     let schema = manifest.parts.iter().find(|part| part.role == ROLE_SCHEMA);
     let schema = schema.ok_or_else(|| damaged("the manifest lists no schema archive".to_owned()))?;
@@ -30,7 +34,7 @@ pub(crate) async fn schema_archive(store: &dyn StoreRead, key: &str, manifest: &
 pub(crate) async fn narrow(
     store: &dyn StoreRead,
     key: &str,
-    manifest: &mut Manifest,
+    manifest: &mut Manifest<DumpDetail>,
     selection: &Selection,
 ) -> PgResult<Chosen> {
     let archive = schema_archive(store, key, manifest).await?;
@@ -52,12 +56,12 @@ pub(crate) async fn narrow(
 }
 
 /// What restoring a part reads: the schema archive's bytes and those of the frames.
-pub(crate) fn stored_bytes(manifest: &Manifest) -> u64 {
+pub(crate) fn stored_bytes(manifest: &Manifest<DumpDetail>) -> u64 {
     let schema: u64 = manifest.parts.iter().filter(|part| part.role == ROLE_SCHEMA).map(|part| part.stored_bytes).sum();
     schema + needed(manifest).iter().map(|read| read.range.end - read.range.start).sum::<u64>()
 }
 
-fn needed(manifest: &Manifest) -> Vec<Read> {
+fn needed(manifest: &Manifest<DumpDetail>) -> Vec<Read> {
     let large_objects = manifest.detail.large_objects.iter().flat_map(|objects| [&objects.metadata, &objects.slices]);
     reads(manifest.detail.tables.iter().map(|table| &table.data).chain(large_objects))
 }
@@ -66,7 +70,7 @@ fn needed(manifest: &Manifest) -> Vec<Read> {
 pub(crate) async fn check_needed(
     store: &dyn StoreRead,
     key: &str,
-    manifest: &Manifest,
+    manifest: &Manifest<DumpDetail>,
     jobs: usize,
     progress: &SharedProgress,
 ) -> PgResult<()> {
@@ -83,7 +87,7 @@ pub(crate) async fn check_needed(
 async fn check(
     store: &dyn StoreRead,
     key: &str,
-    manifest: &Manifest,
+    manifest: &Manifest<DumpDetail>,
     read: Read,
     progress: &SharedProgress,
 ) -> PgResult<()> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ident::{quote_ident, quote_literal};
-use crate::settings::{DatabaseSettings, Grant, Parameter};
+use crate::settings::values::{DatabaseSettings, Grant, Parameter};
 
 /// Parameters whose catalogue value is a list of quoted elements (`GUC_LIST_QUOTE` in PostgreSQL's source); set as one
 /// literal they would become one element.

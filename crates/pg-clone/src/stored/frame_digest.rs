@@ -1,4 +1,4 @@
-//! BLAKE3 of a frame's stored bytes, and the comparison of stored bytes with what a manifest says of them.
+//! BLAKE3 of a frame's stored bytes.
 //!
 //! A restore reads frames twice: once to check them before it creates a database, once to load them. Whoever can write to
 //! the location can change an object in between, so the second reading needs a hash that nobody can make other bytes fit.
@@ -8,15 +8,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
-
-use crate::stored::detail::Frame;
-use crate::stored::frame_hash::FrameHash;
 
 /// The digest of a frame; text form is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct FrameDigest(blake3::Hash);
+pub struct FrameDigest(pub(super) blake3::Hash);
 
 impl FrameDigest {
     /// The digest of `stored`.
@@ -85,57 +81,9 @@ impl FromStr for FrameDigest {
     }
 }
 
-/// A frame's stored bytes on their way to being compared with the strongest hash that its manifest has of them.
-pub(crate) enum FrameComparison {
-    /// What dumps of this version have.
-    Blake3(Box<blake3::Hasher>, FrameDigest),
-    /// All that dumps of earlier versions have: it finds damage, and no forgery.
-    Xxh3(Box<Xxh3>, FrameHash),
-}
-
-impl FrameComparison {
-    /// The comparison with what `frame` says.
-    pub(crate) fn with(frame: &Frame) -> Self {
-        match frame.blake3 {
-            Some(digest) => Self::Blake3(Box::default(), digest),
-            None => Self::Xxh3(Box::default(), frame.xxh3),
-        }
-    }
-
-    /// Takes more bytes.
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Blake3(hasher, _) => drop(hasher.update(bytes)),
-            Self::Xxh3(hasher, _) => hasher.update(bytes),
-        }
-    }
-
-    /// Whether the bytes taken are those that were dumped.
-    pub(crate) fn is_same(&self) -> bool {
-        match self {
-            Self::Blake3(hasher, digest) => hasher.finalize() == digest.0,
-            Self::Xxh3(hasher, hash) => FrameHash::from(hasher.digest128()) == *hash,
-        }
-    }
-}
-
-impl Frame {
-    /// Whether `stored` are the bytes that were dumped.
-    pub(crate) fn is_same(&self, stored: &[u8]) -> bool {
-        let mut comparison = FrameComparison::with(self);
-        comparison.update(stored);
-        comparison.is_same()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn frame(stored: &[u8], blake3: Option<FrameDigest>) -> Frame {
-        let length = stored.len() as u64;
-        Frame { part: 1, offset: 0, length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(stored), blake3 }
-    }
 
     #[test]
     fn pieces_have_the_digest_of_the_whole_and_text_is_read_back() {
@@ -152,21 +100,5 @@ mod tests {
         assert!("af1349b9".parse::<FrameDigest>().is_err());
         // What the paper's own program says of nothing.
         assert!(FrameDigest::of(b"").to_string().starts_with("af1349b9f5f9a1a6a0404dea36dcc949"));
-    }
-
-    #[test]
-    fn bytes_that_only_fit_xxh3_are_not_the_same() {
-        let (dumped, other) = (b"dumped".as_slice(), b"forged".as_slice());
-        // Stands for bytes made to fit: XXH3 promises nothing against whoever chooses them.
-        let forged = Frame { xxh3: FrameHash::of(other), ..frame(dumped, Some(FrameDigest::of(dumped))) };
-        assert!(forged.is_same(dumped));
-        assert!(!forged.is_same(other));
-    }
-
-    #[test]
-    fn frames_of_earlier_versions_are_compared_by_what_they_have() {
-        let old = frame(b"dumped", None);
-        assert!(old.is_same(b"dumped"));
-        assert!(!old.is_same(b"dumpeD"));
     }
 }

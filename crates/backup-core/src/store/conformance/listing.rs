@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::Folder;
+use super::folder::Folder;
 use crate::store::{PutMode, PutOptions, SharedStore};
 
 /// More objects than any store lists at a time.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 
-use super::Folder;
+use super::folder::Folder;
 use crate::error::StoreError;
 use crate::pipeline::read_all;
 use crate::store::{PutMode, PutOptions, SharedStore, Tag};

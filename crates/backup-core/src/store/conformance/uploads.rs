@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use super::{Folder, small_parts};
+use super::folder::{Folder, small_parts};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;

@@ -12,13 +12,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::beneath::{self, FOLDER_PATH, Root, kind_of};
-use super::path_of;
+use super::names::{LOCK_NAME, path_of};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{PutMode, StoreResult, Tag};
-
-/// The file whose lock puts conditional replacements, replacements and deletions in one order.
-pub(super) const LOCK_NAME: &str = ".lastgood-lock";
 
 /// A version of a file: which file it is and when it was written.
 pub(super) fn tag_of(stat: &Stat) -> Tag {

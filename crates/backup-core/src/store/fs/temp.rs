@@ -12,14 +12,11 @@ use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
 
 use super::beneath::{FOLDER, FOLDER_PATH, Root};
+use super::names::{FOLDER_MODE, PREFIX, path_of};
 use super::publish::{self, Finished};
-use super::{FOLDER_MODE, path_of};
 use crate::error::StoreError;
 use crate::key::{Key, SEGMENT_BYTES_MAX};
 use crate::store::{PutMode, StoreResult, UnfinishedUpload};
-
-/// What names of unfinished files begin with; a UUID and the object's name follow.
-pub(super) const PREFIX: &str = ".lastgood-tmp-";
 
 /// Digits of the UUID in a temporary name.
 const ID_BYTES: usize = 32;

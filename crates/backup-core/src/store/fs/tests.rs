@@ -5,6 +5,7 @@ mod links;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt};
 
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
 
 use super::*;
 use crate::store::{PutMode, Tag};

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::failure::{blocking, failed};
 use super::temp::Temp;
-use super::{blocking, failed};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::store::{Multipart, PutMode, PutOptions, StoreResult, rules};

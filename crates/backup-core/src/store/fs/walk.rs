@@ -9,7 +9,8 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::beneath::{self, FILE, FOLDER, Root};
-use super::{is_own_name, temp};
+use super::names::is_own_name;
+use super::temp;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{ObjectMeta, StoreResult, UnfinishedUpload};

@@ -8,8 +8,9 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use jiff::Timestamp;
 
+use super::bucket::Bucket;
 use super::failure::Operation;
-use super::{Bucket, listing};
+use super::listing;
 use crate::error::StoreError;
 use crate::probe::MARKER_KEY;
 use crate::store::StoreResult;

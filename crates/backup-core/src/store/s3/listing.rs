@@ -9,7 +9,7 @@ use aws_sdk_s3::types::Object;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::Bucket;
+use super::bucket::Bucket;
 use super::failure::Operation;
 use super::pages::{Pages, Reply};
 use crate::error::StoreError;

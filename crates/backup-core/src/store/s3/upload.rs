@@ -10,9 +10,9 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
+use super::bucket::{Bucket, sending};
 use super::failure::Operation;
 use super::write::{Attributes, checksum, condition};
-use super::{Bucket, sending};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;

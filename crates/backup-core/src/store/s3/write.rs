@@ -5,8 +5,8 @@ use aws_sdk_s3::types::{ObjectLockMode, StorageClass};
 use base64::Engine as _;
 use bytes::Bytes;
 
+use super::bucket::{Bucket, sending};
 use super::failure::Operation;
-use super::{Bucket, sending};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;

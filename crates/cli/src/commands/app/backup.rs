@@ -5,8 +5,8 @@ use object_backup::{BackupOptions, BackupPlan, BackupReport, Types, backup, plan
 
 use crate::args::app::Backup;
 use crate::args::retention::duration;
+use crate::commands::app::asked::wanted;
 use crate::commands::app::ends::source;
-use crate::commands::app::wanted;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

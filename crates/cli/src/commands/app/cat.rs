@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use object_backup::{ObjectError, ObjectResult, Wanted, restore};
 
 use crate::args::app::Cat;
-use crate::commands::app::{found, sought};
+use crate::commands::app::asked::{found, sought};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

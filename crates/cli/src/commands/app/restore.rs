@@ -4,8 +4,8 @@ use object_backup::list::Sought;
 use object_backup::restore::{RestoreOptions, RestorePlan, plan_restore};
 
 use crate::args::app::Restore;
+use crate::commands::app::asked::{found, sought, wanted};
 use crate::commands::app::ends::{here, target};
-use crate::commands::app::{found, sought, wanted};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

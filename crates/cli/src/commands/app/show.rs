@@ -1,7 +1,7 @@
 //! `lastgood app show`.
 
 use crate::args::app::Which;
-use crate::commands::app::{found, sought};
+use crate::commands::app::asked::{found, sought};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

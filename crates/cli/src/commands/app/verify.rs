@@ -5,7 +5,7 @@ use object_backup::list::{self, Filter, State};
 use object_backup::verify::verify;
 
 use crate::args::app::Verify;
-use crate::commands::app::sought;
+use crate::commands::app::asked::sought;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

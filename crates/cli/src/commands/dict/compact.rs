@@ -4,7 +4,7 @@ use dictstore_backup::compact::{self, CompactOptions, plan_compact};
 use dictstore_backup::{RestoreOptions, RestorePlan, RestoreTo, restore_from};
 
 use crate::args::dict::Compact;
-use crate::commands::dict::{at, semantics, warn};
+use crate::commands::dict::asked::{at, semantics, warn};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

@@ -7,7 +7,7 @@ use dictstore_backup::{Format, Semantics, file};
 use serde::Serialize;
 
 use crate::args::dict::Convert;
-use crate::commands::dict::warn;
+use crate::commands::dict::asked::warn;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

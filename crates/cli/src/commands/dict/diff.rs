@@ -7,7 +7,7 @@ use dictstore_backup::format::BackupName;
 use dictstore_backup::{DictStore, RestoreOptions, RestoreTo, Semantics, diff, file, restore_from};
 
 use crate::args::dict::Diff;
-use crate::commands::dict::{open, warn};
+use crate::commands::dict::asked::{open, warn};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

@@ -3,7 +3,7 @@
 use dictstore_backup::folder::{self, Entry};
 
 use crate::args::dict::Ls;
-use crate::commands::dict::open;
+use crate::commands::dict::asked::open;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

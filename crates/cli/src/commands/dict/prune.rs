@@ -6,7 +6,7 @@ use dictstore_backup::leftovers;
 use dictstore_backup::retain;
 
 use crate::args::dict::Prune;
-use crate::commands::dict::at;
+use crate::commands::dict::asked::at;
 use crate::commands::prune::{agreed, ended};
 use crate::context::Context;
 use crate::error::CliResult;

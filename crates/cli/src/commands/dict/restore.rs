@@ -4,7 +4,7 @@ use dictstore_backup::restore::plan_restore;
 use dictstore_backup::{DictResult, RestorePlan, file, restore_from};
 
 use crate::args::dict::Restore;
-use crate::commands::dict::{open, options, warn};
+use crate::commands::dict::asked::{open, options, warn};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

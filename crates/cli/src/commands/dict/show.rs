@@ -3,7 +3,7 @@
 use dictstore_backup::folder;
 
 use crate::args::dict::Show;
-use crate::commands::dict::open;
+use crate::commands::dict::asked::open;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

@@ -4,7 +4,7 @@ use dictstore_backup::DictError;
 use dictstore_backup::verify;
 
 use crate::args::dict::Verify;
-use crate::commands::dict::open;
+use crate::commands::dict::asked::open;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::args::dict::Watch;
 use crate::args::retention::duration;
-use crate::commands::dict::open;
+use crate::commands::dict::asked::open;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

@@ -1,6 +1,6 @@
 //! `lastgood pg drop-local`.
 
-use pg_clone::live::local::{self, DropPlan, LocalSource, Role};
+use pg_clone::live::local::{DropPlan, LocalDrop, LocalSource, Role};
 
 use crate::args::pg::DropLocal;
 use crate::confirm;
@@ -13,14 +13,16 @@ use crate::render::units::counted;
 pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<Exit> {
     let (server, _) = context.server_of(&arguments.server, None)?;
     let name = LocalSource::name(&arguments.name)?;
-    let plan = Box::pin(local::prepare_drop(&server, &name, &context.run)).await?;
+    let confirmed = arguments.confirm_database.clone();
+    let local_drop = Box::pin(LocalDrop::prepare(&server, &name, confirmed, &context.run)).await?;
+    let plan = local_drop.plan();
     let now = context.run.clock.now();
     let confirmed = arguments.confirm_database.as_deref();
     if arguments.dry_run.dry_run {
         let needed = needs_confirmation(plan.database.role == Role::Live, &name, confirmed);
         let words = |plan: &DropPlan| format!("{}{needed}\nNothing was changed (dry run)", drop_plan(plan, now));
-        context.printer.result(&plan, words)?;
-        Box::pin(local::check_drop(&server, &plan, confirmed, &context.run)).await?;
+        context.printer.result(plan, words)?;
+        Box::pin(local_drop.check()).await?;
         return Ok(Exit::Ok);
     }
     // Somebody may have put a copy to use.
@@ -28,7 +30,7 @@ pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<E
         let sessions = counted(plan.database.sessions, "session uses", "sessions use");
         confirm::go_on(&format!("{sessions} `{name}`, which will be dropped"), &context.run.cancel).await?;
     }
-    let report = Box::pin(local::drop_local(&server, &plan, confirmed, &context.run)).await?;
+    let report = Box::pin(local_drop.run()).await?;
     context.printer.result(&report, drop_report)?;
     Ok(Exit::Ok)
 }

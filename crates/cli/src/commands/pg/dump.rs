@@ -6,7 +6,8 @@ use pg_clone::pattern::TablePattern;
 
 use crate::args::pg::Dump;
 use crate::args::retention::timeout;
-use crate::commands::pg::{hooks, required, shared_flags};
+use crate::commands::pg::asked::{required, shared_flags};
+use crate::commands::pg::hooks;
 use crate::config::{Layer, Set, Settings};
 use crate::context::Context;
 use crate::error::CliResult;
@@ -20,14 +21,16 @@ pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> 
     let mut options = options(arguments, &context.settings, required(database)?)?;
     arguments.hooks.add_to(&mut options.hooks)?;
     if arguments.dry_run.dry_run {
-        let mut plan =
-            Box::pin(dump::plan(&server, &context.open_to_plan(arguments.init).await?, &options, &context.run)).await?;
+        let store = context.open_to_plan(arguments.init).await?;
+        let dump = dump::Dump::prepare(&server, &store, options, &context.run)?;
+        let mut plan = Box::pin(dump.plan()).await?;
         hooks::redact(&mut plan.hooks, context);
         context.printer.result(&plan, dump_plan)?;
         return Ok(Exit::Ok);
     }
     let store = context.open_to_write(arguments.init).await?;
-    let report = Box::pin(dump::dump(&server, &store, &options, &context.run)).await?;
+    let dump = dump::Dump::prepare(&server, &store, options, &context.run)?;
+    let report = Box::pin(dump.run()).await?;
     context.printer.result(&Published { location: context.location()?.to_string(), report }, dump_report)?;
     Ok(Exit::Ok)
 }

@@ -2,7 +2,7 @@
 
 use pg_clone::PgError;
 use pg_clone::hook::{self, PlannedHook, RDS_PREP_SQL, Trial};
-use pg_clone::restore::{self, RestoreOptions};
+use pg_clone::restore::{Restore, RestoreOptions};
 
 use crate::args::pg::HooksTest;
 use crate::config::Layer;
@@ -27,8 +27,8 @@ pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<
     let trial: Trial = if arguments.from.is_some() {
         options.into = database;
         let store = context.open().await?;
-        let plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
-        Box::pin(restore::rehearse(&server, &store, &plan, &options, &context.run)).await?
+        let restore = Box::pin(Restore::prepare(&server, &store, options, &context.run)).await?;
+        Box::pin(restore.rehearse()).await?
     } else {
         let target = database.as_deref().unwrap_or(TARGET_DEFAULT);
         Box::pin(hook::try_on_empty(&server, target, &options.hooks, &context.run)).await?

@@ -1,11 +1,12 @@
 //! `lastgood pg restore :LOCAL`: `:previous`, `:current`, or any database of the server in a live one's place.
 
-use pg_clone::live::local::{self, LocalPlan, LocalSource, Purpose};
+use pg_clone::live::local::{LocalPlan, LocalRestore, LocalSource, Purpose};
 use pg_clone::restore::RestoreOptions;
 use pg_clone::{PgError, Server};
 
 use crate::args::pg::Restore;
-use crate::commands::pg::{hooks, required};
+use crate::commands::pg::asked::required;
+use crate::commands::pg::hooks;
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -38,23 +39,27 @@ pub(super) async fn execute(
     source: &LocalSource,
     target: &str,
     purpose: Purpose,
-    mut options: RestoreOptions,
+    options: RestoreOptions,
     dry_run: bool,
     context: &Context,
 ) -> CliResult<Exit> {
-    let mut plan = Box::pin(local::prepare(server, source, target, purpose, &options, &context.run)).await?;
+    let confirmed = options.confirm.clone();
+    let mut restore = Box::pin(LocalRestore::prepare(server, source, target, purpose, options, &context.run)).await?;
+    let mut plan = restore.plan().clone();
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
     if dry_run {
-        let needed = needs_confirmation(plan.replaces.is_some(), &plan.target, options.confirm.as_deref());
+        let needed = needs_confirmation(plan.replaces.is_some(), &plan.target, confirmed.as_deref());
         let words = |plan: &LocalPlan| format!("{}{needed}\nNothing was changed (dry run)", local_plan(plan, now));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's.
-        Box::pin(local::check(server, &plan, &options, &context.run)).await?;
+        Box::pin(restore.check()).await?;
         return Ok(Exit::Ok);
     }
-    confirm(&plan, &mut options, context).await?;
-    let report = Box::pin(local::restore(server, &plan, &options, &context.run)).await?;
+    if let Some(typed) = confirm(&plan, confirmed.as_deref(), context).await? {
+        restore.confirm(typed);
+    }
+    let report = Box::pin(restore.run()).await?;
     for warning in &report.warnings {
         context.printer.warn(warning);
     }
@@ -67,11 +72,11 @@ pub(super) async fn execute(
 
 /// A live database is replaced only if its name was typed. Beyond that somebody has to agree to the sessions of the
 /// source being ended, of which a name he typed says nothing.
-async fn confirm(plan: &LocalPlan, options: &mut RestoreOptions, context: &Context) -> CliResult<()> {
+async fn confirm(plan: &LocalPlan, confirmed: Option<&str>, context: &Context) -> CliResult<Option<String>> {
     if !plan.problems.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    if plan.replaces.is_some() && options.confirm.is_none() && confirm::somebody_is_there() {
+    if plan.replaces.is_some() && confirmed.is_none() && confirm::somebody_is_there() {
         context.printer.stderr(&local_plan(plan, context.run.clock.now()));
         let typed = confirm::ask("Type the database name to continue:", &context.run.cancel).await?;
         if typed != plan.target {
@@ -80,20 +85,20 @@ async fn confirm(plan: &LocalPlan, options: &mut RestoreOptions, context: &Conte
                 help: format!("nothing was changed. Type `{}`, or choose another target", plan.target),
             });
         }
-        options.confirm = Some(typed);
-        return Ok(());
+        return Ok(Some(typed));
     }
-    if plan.replaces.is_some() && options.confirm.as_deref() != Some(&plan.target) {
+    if plan.replaces.is_some() && confirmed != Some(&*plan.target) {
         // The library words the refusal.
-        return Ok(());
+        return Ok(None);
     }
     if plan.source_sessions() == 0 || context.global.yes {
-        return Ok(());
+        return Ok(None);
     }
     let sessions = crate::render::units::counted(plan.source_sessions(), "session", "sessions");
     let what = format!(
         "this disconnects {sessions} from `{}`, and nobody can connect to it until it is copied",
         plan.source.name
     );
-    confirm::go_on(&what, &context.run.cancel).await
+    confirm::go_on(&what, &context.run.cancel).await?;
+    Ok(None)
 }

@@ -3,7 +3,7 @@
 use pg_clone::stored::list::{self, Filter};
 
 use crate::args::pg::Ls;
-use crate::commands::pg::named;
+use crate::commands::pg::asked::named;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;

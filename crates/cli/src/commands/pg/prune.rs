@@ -6,7 +6,7 @@ use pg_clone::stored::list::Filter;
 use pg_clone::stored::prune::{self, PruneOptions, PrunePlan};
 
 use crate::args::pg::Prune;
-use crate::commands::pg::named;
+use crate::commands::pg::asked::named;
 use crate::commands::prune::{agreed, ended};
 use crate::context::Context;
 use crate::error::CliResult;

@@ -9,7 +9,8 @@ use pg_clone::restore::{self, RestoreOptions, RestorePlan};
 use pg_clone::stored::key::DumpKey;
 
 use crate::args::pg::{Part, Restore};
-use crate::commands::pg::{hooks, local_restore, required, shared_flags};
+use crate::commands::pg::asked::{required, shared_flags};
+use crate::commands::pg::{hooks, local_restore};
 use crate::config::{Layer, Set, Settings};
 use crate::confirm;
 use crate::context::Context;
@@ -45,22 +46,28 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     options.config_for_restores = arguments.config.as_deref().is_some_and(|config| context.config.defines(config));
     arguments.hooks.add_to(&mut options.hooks)?;
     let store = context.open().await?;
-    let mut plan = Box::pin(restore::prepare(&server, &store, &options, &context.run)).await?;
+    let confirmed = options.confirm.clone();
+    let mut restore = Box::pin(restore::Restore::prepare(&server, &store, options, &context.run)).await?;
+    let mut plan = restore.plan().clone();
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
     if arguments.dry_run.dry_run {
-        let needed = needs_confirmation(plan.changes_a_database(), &plan.target, options.confirm.as_deref());
+        let needed = needs_confirmation(plan.changes_a_database(), &plan.target, confirmed.as_deref());
         let words = |plan: &RestorePlan| format!("{}{needed}\nNothing was changed (dry run)", restore_plan(plan, now));
         context.printer.result(&plan, words)?;
         // The plan is shown whatever stands against it; the end is the run's.
-        Box::pin(restore::check(&server, &store, &plan, &options, &context.run)).await?;
+        Box::pin(restore.check()).await?;
         return Ok(Exit::Ok);
     }
     for note in restore_notes(&plan) {
         context.printer.warn(&note);
     }
-    confirm(&plan, &mut options, context).await?;
-    let report = Box::pin(restore::restore(&server, &store, &plan, &options, &context.run)).await?;
+    if confirmed.is_none()
+        && let Some(typed) = confirm(&plan, context).await?
+    {
+        restore.confirm(typed);
+    }
+    let report = Box::pin(restore.run()).await?;
     for warning in &report.warnings {
         context.printer.warn(warning);
     }
@@ -119,11 +126,11 @@ fn whole_copies_only(copy: &str) -> PgError {
 
 /// Lets somebody at a terminal type the name of the live database that would be replaced. Elsewhere `--confirm-database`
 /// must have been given, and the restore itself refuses without it.
-async fn confirm(plan: &RestorePlan, options: &mut RestoreOptions, context: &Context) -> CliResult<()> {
+async fn confirm(plan: &RestorePlan, context: &Context) -> CliResult<Option<String>> {
     // What cannot be restored anyway needs no answer: the restore says why.
-    let asks = plan.changes_a_database() && options.confirm.is_none() && plan.problems.is_empty();
+    let asks = plan.changes_a_database() && plan.problems.is_empty();
     if !asks || !confirm::somebody_is_there() {
-        return Ok(());
+        return Ok(None);
     }
     context.printer.stderr(&restore_plan(plan, context.run.clock.now()));
     let typed = confirm::ask("Type the database name to continue:", &context.run.cancel).await?;
@@ -136,6 +143,5 @@ async fn confirm(plan: &RestorePlan, options: &mut RestoreOptions, context: &Con
             ),
         });
     }
-    options.confirm = Some(typed);
-    Ok(())
+    Ok(Some(typed))
 }

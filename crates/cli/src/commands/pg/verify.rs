@@ -3,7 +3,7 @@
 use pg_clone::stored::verify::{self, ReadAmount};
 
 use crate::args::pg::Verify;
-use crate::commands::pg::wanted;
+use crate::commands::pg::asked::wanted;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;

@@ -3,12 +3,16 @@
 mod class;
 mod container;
 mod cursor;
+mod fault;
 mod plain;
 mod records;
 mod scalar;
 
 pub(super) use self::class::Class;
 use self::cursor::Cursor;
+pub(super) use self::fault::Fault;
+use self::fault::Step;
+
 use super::opcode as op;
 use crate::format::rows::{Ahead, Place};
 use crate::value::{Record, Text, Value};
@@ -51,19 +55,6 @@ pub(super) struct Entry {
     pub(super) object: Object,
     pub(super) shared: bool,
 }
-
-/// Why a file is not read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It is not whole, or no pickle.
-    Damaged(String),
-    /// It is one, of something we do not read.
-    Refused(String),
-    /// What became rows is needed otherwise: it has to be read without building any.
-    Again,
-}
-
-type Step<T = ()> = Result<T, Fault>;
 
 pub(super) struct Machine<'b> {
     cursor: Cursor<'b>,

@@ -8,8 +8,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_util::either::Either;
 
 use crate::adapters::connection::environment::user_of;
-use crate::adapters::connection::invalid;
-use crate::adapters::connection::session::RawSocket;
+use crate::adapters::connection::parameter::invalid;
 use crate::error::PgResult;
 
 /// A dump leaves connections idle for long: without probes a firewall forgets them.
@@ -17,6 +16,9 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
 /// PostgreSQL's port.
 const PORT_DEFAULT: u16 = 5432;
+
+/// A TCP connection or a Unix socket.
+pub(super) type RawSocket = Either<TcpStream, UnixStream>;
 
 /// One place where the server may be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use backup_core::secret::Secret;
 use tokio::process::Command;
 
 use crate::adapters::archive_file::ArchiveFile;
+use crate::adapters::connection::Server;
 use crate::adapters::connection::address::Address;
-use crate::adapters::connection::{Server, invalid};
+use crate::adapters::connection::parameter::invalid;
 use crate::adapters::libpq;
 use crate::adapters::tls::SslMode;
 use crate::error::{PgError, PgResult};

@@ -3,7 +3,7 @@
 
 use tokio_postgres::config;
 
-use crate::adapters::connection::invalid;
+use crate::adapters::connection::parameter::invalid;
 use crate::error::PgResult;
 
 /// Whether the password exchange is tied to the TLS connection (libpq's `channel_binding`).

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::adapters::conninfo::{Parameters, parse_server};
-use crate::adapters::libpq;
+use crate::adapters::conninfo::parse_server;
+use crate::adapters::libpq::{self, Parameters};
 use crate::adapters::service::Places;
 use crate::error::{PgError, PgResult};
 

@@ -4,7 +4,6 @@ use std::error::Error;
 
 use backup_core::error::Cause;
 
-use crate::adapters::connection::Server;
 use crate::adapters::connection::address::Address;
 use crate::adapters::connection::session::{Pooled, Unfit};
 use crate::adapters::connection::watch::NotAllowed;
@@ -23,45 +22,43 @@ const NOT_ALLOWED: &str = "no password was sent. Change pg_hba.conf on the serve
 /// What to do where nobody answers.
 const NOT_THERE: &str = "check PGHOST and PGPORT, and that the server is running and accepts connections";
 
-impl Server {
-    /// Sorts what kept us out.
-    pub(super) fn not_opened(&self, address: &Address, database: &str, error: Cause) -> PgError {
-        let error = match error.downcast::<tokio_postgres::Error>() {
-            Ok(error) => error,
-            Err(source) => {
-                let help = match &source {
-                    source if source.is::<Pooled>() => POOLED,
-                    source if source.is::<Unfit>() => UNFIT,
-                    _ => NOT_THERE,
-                };
-                return PgError::Unreachable {
-                    server: format!("{address}, database `{database}`"),
-                    help: help.to_owned(),
-                    source,
-                };
-            }
-        };
-        let server = address.to_string();
-        if is_caused_by::<NotAllowed>(&*error) {
-            let help = NOT_ALLOWED.to_owned();
-            return PgError::Unreachable { server: format!("{server} as `{}`", self.user), help, source: error };
+/// Sorts what kept `user` out.
+pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: Cause) -> PgError {
+    let error = match error.downcast::<tokio_postgres::Error>() {
+        Ok(error) => error,
+        Err(source) => {
+            let help = match &source {
+                source if source.is::<Pooled>() => POOLED,
+                source if source.is::<Unfit>() => UNFIT,
+                _ => NOT_THERE,
+            };
+            return PgError::Unreachable {
+                server: format!("{address}, database `{database}`"),
+                help: help.to_owned(),
+                source,
+            };
         }
-        match error.code().map(tokio_postgres::error::SqlState::code) {
-            Some("3D000") => PgError::NoDatabase { database: database.to_owned(), server },
-            // object_not_in_prerequisite_state: the database does not accept connections.
-            Some("55000") => PgError::Refused {
-                what: format!("the database `{database}` does not accept connections"),
-                help: "if a restore was killed, run `lastgood pg recover`".to_owned(),
+    };
+    let server = address.to_string();
+    if is_caused_by::<NotAllowed>(&*error) {
+        let help = NOT_ALLOWED.to_owned();
+        return PgError::Unreachable { server: format!("{server} as `{}`", user), help, source: error };
+    }
+    match error.code().map(tokio_postgres::error::SqlState::code) {
+        Some("3D000") => PgError::NoDatabase { database: database.to_owned(), server },
+        // object_not_in_prerequisite_state: the database does not accept connections.
+        Some("55000") => PgError::Refused {
+            what: format!("the database `{database}` does not accept connections"),
+            help: "if a restore was killed, run `lastgood pg recover`".to_owned(),
+        },
+        code => PgError::Unreachable {
+            server: match code {
+                Some("28P01" | "28000") => format!("{server} as `{}`", user),
+                _ => format!("{server}, database `{database}`"),
             },
-            code => PgError::Unreachable {
-                server: match code {
-                    Some("28P01" | "28000") => format!("{server} as `{}`", self.user),
-                    _ => format!("{server}, database `{database}`"),
-                },
-                help: help(code, &chain(&*error)).to_owned(),
-                source: error,
-            },
-        }
+            help: help(code, &chain(&*error)).to_owned(),
+            source: error,
+        },
     }
 }
 

@@ -9,10 +9,11 @@ use backup_core::secret::Secret;
 
 use crate::adapters::connection::address::Address;
 use crate::adapters::connection::demands::{ChannelBinding, RequireAuth, SessionAttributes};
+use crate::adapters::connection::parameter::invalid;
 use crate::adapters::connection::server_options;
-use crate::adapters::connection::{Environment, Origin, Server, invalid};
-use crate::adapters::conninfo::{Parameters, parse_application, parse_server, parse_target};
-use crate::adapters::libpq;
+use crate::adapters::connection::{Environment, Origin, Server};
+use crate::adapters::conninfo::{parse_application, parse_server, parse_target};
+use crate::adapters::libpq::{self, Parameters};
 use crate::adapters::service;
 use crate::adapters::tls::{Roots, SslMode};
 use crate::error::{PgError, PgResult};

@@ -1,6 +1,6 @@
 //! libpq's `options`: settings for the server's side of each session.
 
-use crate::adapters::connection::invalid;
+use crate::adapters::connection::parameter::invalid;
 use crate::error::PgResult;
 
 /// The options, if they are settings: `-c NAME=VALUE` and `--NAME=VALUE`, a space in a value with `\` before it. The other

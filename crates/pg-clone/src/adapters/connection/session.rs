@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures::future::join_all;
 use futures::{Stream, StreamExt};
 use tokio::io::BufReader;
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
@@ -22,10 +21,9 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, CopyOutStream, Error, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::adapters::connection::address::Address;
+use crate::adapters::connection::address::{Address, RawSocket};
 use crate::adapters::connection::demands::{RequireAuth, SessionAttributes};
 use crate::adapters::connection::watch::{Watched, WatchedTls};
-use tokio_util::either::Either;
 
 /// How long a dropped connection may take to end by itself.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -151,9 +149,6 @@ const SOCKET_READ_BYTES: usize = 256 * 1024;
 /// Statements sent before the rows of an earlier one have arrived. More would gain nothing: a round trip takes less time
 /// than a few tiny tables.
 const COPIES_AHEAD: usize = 8;
-
-/// A TCP connection or a Unix socket.
-pub(super) type RawSocket = Either<TcpStream, UnixStream>;
 
 /// A connection driven by whoever uses it, on the same task: a COPY of millions of rows wakes no other thread for each
 /// socket's worth of them.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::adapters::connection::Server;
 use crate::adapters::connection::session::MARK;
+use crate::error::{PgError, PgResult};
 use crate::guard::Guard;
 
 /// What every session starts with, whatever is set for the role or the database: limits made for applications would end
@@ -56,5 +57,69 @@ impl Server {
             }
         }
         names
+    }
+
+    /// Refuses to replace, fill or drop `database` where a guard forbids it.
+    ///
+    /// # Errors
+    /// [`PgError::Forbidden`].
+    pub fn refuse_if_guarded(&self, database: &str) -> PgResult<()> {
+        match self.guard().refusal(&self.host_names(), database) {
+            None => Ok(()),
+            Some(refusal) => Err(PgError::Forbidden { what: refusal.what }),
+        }
+    }
+
+    /// Refuses to take `database` as it is, for a copy or for another's place, where a guard protects it: the server copies
+    /// and renames only what nobody uses, and its clients would be disconnected.
+    ///
+    /// # Errors
+    /// [`PgError::Forbidden`].
+    pub fn refuse_to_disturb(&self, database: &str) -> PgResult<()> {
+        match self.guard().refusal(&self.host_names(), database) {
+            None => Ok(()),
+            Some(refusal) => Err(PgError::Forbidden {
+                what: format!(
+                    "this would disconnect the clients of `{database}`, and {}; instead, restore a dump of it with \
+                     --into",
+                    refusal.what
+                ),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::connection::{Environment, Origin};
+    use crate::guard::ALLOW_RESTORE;
+
+    fn guard(pattern: &str) -> Guard {
+        let mut guard = Guard::default();
+        guard.protect(pattern, "lastgood.toml:3").unwrap();
+        guard
+    }
+
+    #[test]
+    fn servers_answer_to_all_their_names() {
+        let server = |pairs: &[(&str, &str)]| {
+            Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs.iter().copied())).unwrap().0
+        };
+        let local = guard("localhost/shop");
+        for host in ["/tmp", "127.0.0.1", "::1", "localhost"] {
+            let server = server(&[("PGHOST", host)]).with_guard(local.clone());
+            assert!(server.refuse_if_guarded("shop").is_err(), "{host}");
+            let error = server.refuse_to_disturb("shop").expect_err(host).to_string();
+            assert!(error.contains("disconnect the clients of `shop`") && error.contains("localhost/shop"), "{error}");
+            server.refuse_if_guarded("other").unwrap();
+            server.refuse_to_disturb("other").unwrap();
+        }
+        let by_address = server(&[("PGHOST", "db"), ("PGHOSTADDR", "10.0.0.7")]).with_guard(guard("10.0.0.7/*"));
+        assert!(matches!(by_address.refuse_if_guarded("shop"), Err(PgError::Forbidden { .. })));
+        let second = server(&[("PGHOST", "standby,prod-1")]).with_guard(guard("prod-*/*"));
+        assert!(second.refuse_if_guarded("shop").is_err());
+        let by_variable = server(&[("PGHOST", "db"), (ALLOW_RESTORE, "no")]).with_guard(Guard::default());
+        assert!(by_variable.refuse_if_guarded("shop").is_err(), "what the variable forbids, nobody allows");
     }
 }

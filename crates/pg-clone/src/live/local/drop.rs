@@ -29,33 +29,78 @@ pub struct DropReport {
     pub sessions: u64,
 }
 
-/// Finds the database `name`.
-///
-/// # Errors
-/// [`PgError::NoDatabase`]; [`PgError::Refused`] for what must not be dropped or belongs to a run; connection errors.
-pub async fn prepare_drop(server: &Server, name: &str, run: &Run) -> PgResult<DropPlan> {
-    server.refuse_if_guarded(name)?;
-    run.or_cancelled(async {
-        let admin = server.connect_admin_for(name).await?;
-        let standing = adapters::standing::read(&admin, &[name]).await?;
-        standing.refuse_drop(&server.describe(), name)?;
-        let plan = DropPlan { server: server.describe(), database: find(server, &admin, name).await? };
-        plan.refuse(server)?;
-        Ok(plan)
-    })
-    .await
+/// The drop of a database that is planned and not yet done. It owns what it was planned with, so that what goes is what
+/// [`LocalDrop::plan`] shows.
+#[derive(Debug)]
+pub struct LocalDrop {
+    server: Server,
+    confirm: Option<String>,
+    run: Run,
+    plan: DropPlan,
 }
 
-/// Refuses what [`drop_local`] of this plan would refuse, and changes nothing; but for what nobody has confirmed yet.
-///
-/// # Errors
-/// As [`drop_local`].
-pub async fn check_drop(server: &Server, plan: &DropPlan, confirm: Option<&str>, run: &Run) -> PgResult<()> {
-    plan.refuse(server)?;
-    if confirm.is_some() {
-        plan.refuse_unconfirmed(confirm)?;
+impl LocalDrop {
+    /// Finds the database `name`; `confirm` is the name of a live database that may be dropped, as somebody typed it.
+    ///
+    /// # Errors
+    /// [`PgError::NoDatabase`]; [`PgError::Refused`] for what must not be dropped or belongs to a run; connection errors.
+    pub async fn prepare(server: &Server, name: &str, confirm: Option<String>, run: &Run) -> PgResult<Self> {
+        server.refuse_if_guarded(name)?;
+        let look = async {
+            let admin = server.connect_admin_for(name).await?;
+            let standing = adapters::standing::read(&admin, &[name]).await?;
+            standing.refuse_drop(&server.describe(), name)?;
+            let plan = DropPlan { server: server.describe(), database: find(server, &admin, name).await? };
+            plan.refuse(server)?;
+            Ok(plan)
+        };
+        let plan: PgResult<DropPlan> = run.or_cancelled(look).await;
+        Ok(Self { server: server.clone(), confirm, run: run.clone(), plan: plan? })
     }
-    run.or_cancelled(target_lock::refuse_if_held(server, plan.database.lock_name())).await
+
+    /// What would be dropped.
+    #[must_use]
+    pub fn plan(&self) -> &DropPlan {
+        &self.plan
+    }
+
+    /// Refuses what [`LocalDrop::run`] would refuse, but for what nobody has confirmed yet; changes nothing.
+    ///
+    /// # Errors
+    /// As [`LocalDrop::run`].
+    pub async fn check(&self) -> PgResult<()> {
+        let Self { server, confirm, run, plan } = self;
+        plan.refuse(server)?;
+        if confirm.is_some() {
+            plan.refuse_unconfirmed(confirm.as_deref())?;
+        }
+        run.or_cancelled(target_lock::refuse_if_held(server, plan.database.lock_name())).await
+    }
+
+    /// Drops the database.
+    ///
+    /// # Errors
+    /// [`PgError::Confirm`] for a live database whose name was not confirmed, [`PgError::Locked`], what the server says.
+    pub async fn run(self) -> PgResult<DropReport> {
+        let Self { server, confirm, run, plan } = &self;
+        plan.refuse(server)?;
+        let name = &plan.database.name;
+        plan.refuse_unconfirmed(confirm.as_deref())?;
+        let lock = TargetLock::acquire(server, plan.database.lock_name()).await?;
+        let admin = server.connect_admin_for(name).await?;
+        let now = find(server, &admin, name).await?;
+        if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
+            return Err(PgError::Refused {
+                what: format!("`{name}` was replaced by another database at the same time"),
+                help: "nothing was changed. Check `lastgood pg ls --local`".to_owned(),
+            });
+        }
+        run.stop_if_cancelled()?;
+        run.step("local.drop", name);
+        drop_database(server, &admin, name).await?;
+        drop(lock);
+        Ok(DropReport { database: name.clone(), sessions: now.sessions })
+    }
 }
 
 async fn find(server: &Server, admin: &Session, name: &str) -> PgResult<LocalDatabase> {
@@ -95,28 +140,4 @@ impl DropPlan {
             help: format!("nothing was changed. Confirm with --confirm-database {name}"),
         })
     }
-}
-
-/// Drops what `plan` says; `confirm` is the name of a live database that may be dropped, as somebody typed it.
-///
-/// # Errors
-/// [`PgError::Confirm`] for a live database whose name was not confirmed, [`PgError::Locked`], what the server says.
-pub async fn drop_local(server: &Server, plan: &DropPlan, confirm: Option<&str>, run: &Run) -> PgResult<DropReport> {
-    plan.refuse(server)?;
-    let name = &plan.database.name;
-    plan.refuse_unconfirmed(confirm)?;
-    let lock = TargetLock::acquire(server, plan.database.lock_name()).await?;
-    let admin = server.connect_admin_for(name).await?;
-    let now = find(server, &admin, name).await?;
-    if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
-        return Err(PgError::Refused {
-            what: format!("`{name}` was replaced by another database at the same time"),
-            help: "nothing was changed. Check `lastgood pg ls --local`".to_owned(),
-        });
-    }
-    run.stop_if_cancelled()?;
-    run.step("local.drop", name);
-    drop_database(server, &admin, name).await?;
-    drop(lock);
-    Ok(DropReport { database: name.clone(), sessions: now.sessions })
 }

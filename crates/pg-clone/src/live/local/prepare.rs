@@ -97,38 +97,63 @@ impl LocalPlan {
     }
 }
 
-/// Finds out what restoring `source` into `target`, or copying it there, would do.
-///
-/// # Errors
-/// [`PgError::Usage`] if it is no local database's name, [`PgError::NoDatabase`] if there is none, connection errors.
-pub async fn prepare(
-    server: &Server,
-    source: &LocalSource,
-    target: &str,
-    purpose: Purpose,
-    options: &RestoreOptions,
-    run: &Run,
-) -> PgResult<LocalPlan> {
-    options.check()?;
-    let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
-    plan.hooks = options.hooks.plan(plan.points());
-    Ok(plan)
+/// A restore or copy of a local database that is planned and not yet run. It owns what it was planned with, so that what
+/// runs is what [`LocalRestore::plan`] shows.
+#[derive(Debug)]
+pub struct LocalRestore {
+    pub(super) server: Server,
+    pub(super) options: RestoreOptions,
+    pub(super) run: Run,
+    pub(super) plan: LocalPlan,
 }
 
-/// Refuses what [`restore`](crate::live::local::restore()) of this plan would refuse before it makes anything, and changes nothing;
-/// but for what nobody has confirmed yet.
-///
-/// # Errors
-/// As [`restore`](crate::live::local::restore()).
-pub async fn check(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<()> {
-    plan.refuse_problems()?;
-    if options.confirm.is_some() {
-        plan.refuse_unconfirmed(options)?;
+impl LocalRestore {
+    /// Finds out what restoring `source` into `target`, or copying it there, would do.
+    ///
+    /// # Errors
+    /// [`PgError::Usage`] if it is no local database's name, [`PgError::NoDatabase`] if there is none, connection errors.
+    pub async fn prepare(
+        server: &Server,
+        source: &LocalSource,
+        target: &str,
+        purpose: Purpose,
+        options: RestoreOptions,
+        run: &Run,
+    ) -> PgResult<Self> {
+        options.check()?;
+        let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
+        plan.hooks = options.hooks.plan(plan.points());
+        Ok(Self { server: server.clone(), options, run: run.clone(), plan })
     }
-    for name in [plan.target.as_str(), plan.source.lock_name()] {
-        run.or_cancelled(target_lock::refuse_if_held(server, name)).await?;
+
+    /// What it would do.
+    #[must_use]
+    pub fn plan(&self) -> &LocalPlan {
+        &self.plan
     }
-    Ok(())
+
+    /// Confirms that the live database of this name may be replaced, as [`RestoreOptions::confirm`] does: for whoever is
+    /// asked after the plan was shown.
+    pub fn confirm(&mut self, database: impl Into<String>) {
+        self.options.confirm = Some(database.into());
+    }
+
+    /// Refuses what [`LocalRestore::run`] would refuse before it makes anything, but for what nobody has confirmed yet;
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// As [`LocalRestore::run`].
+    pub async fn check(&self) -> PgResult<()> {
+        let Self { server, options, run, plan } = self;
+        plan.refuse_problems()?;
+        if options.confirm.is_some() {
+            plan.refuse_unconfirmed(options)?;
+        }
+        for name in [plan.target.as_str(), plan.source.lock_name()] {
+            run.or_cancelled(target_lock::refuse_if_held(server, name)).await?;
+        }
+        Ok(())
+    }
 }
 
 async fn look(

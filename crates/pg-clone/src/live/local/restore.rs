@@ -3,21 +3,19 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::adapters::connection::Server;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point, RESTORE_POINTS};
 use crate::live::local::copies::Copies;
 use crate::live::local::duplicate;
 use crate::live::local::name::CopyRole;
-use crate::live::local::prepare::{LocalPlan, Purpose, Way, the_copy};
+use crate::live::local::prepare::{LocalPlan, LocalRestore, Purpose, Way, the_copy};
 use crate::live::recover;
 use crate::live::state::{Found, State};
 use crate::live::swap::{self, SwapReport, SwapRequest};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 use crate::restore::hooks::Site;
-use crate::run::Run;
 use crate::settings;
 
 /// What a local restore or copy did.
@@ -51,65 +49,62 @@ pub struct LocalReport {
     pub hook_failure: Option<HookFailure>,
 }
 
-/// Does what `plan` says.
-///
-/// # Errors
-/// [`PgError`]; on every one of them the live database, its copies and the source are as they were.
-pub async fn restore(server: &Server, plan: &LocalPlan, options: &RestoreOptions, run: &Run) -> PgResult<LocalReport> {
-    options.check()?;
-    let begun = std::time::Instant::now();
-    server.refuse_if_guarded(&plan.target)?;
-    server.refuse_to_disturb(&plan.source.name)?;
-    recover::recover(server, &run.progress).await?;
-    plan.refuse_problems()?;
-    plan.refuse_unconfirmed(options)?;
-    run.step("local.lock", &plan.target);
-    let lock = TargetLock::acquire(server, &plan.target).await?;
-    let mut hooks = Vec::new();
-    let (report, source_disconnected, mut warnings) = match plan.way {
-        Way::Exchange => {
-            let (report, warnings) = toggle(server, plan, options, run, &lock).await?;
-            (report, 0, warnings)
+impl LocalRestore {
+    /// Does what the plan says.
+    ///
+    /// # Errors
+    /// [`PgError`]; on every one of them the live database, its copies and the source are as they were.
+    pub async fn run(self) -> PgResult<LocalReport> {
+        let Self { server, options, run, plan } = &self;
+        let begun = std::time::Instant::now();
+        server.refuse_if_guarded(&plan.target)?;
+        server.refuse_to_disturb(&plan.source.name)?;
+        recover::recover(server, &run.progress).await?;
+        plan.refuse_problems()?;
+        plan.refuse_unconfirmed(options)?;
+        run.step("local.lock", &plan.target);
+        let lock = TargetLock::acquire(server, &plan.target).await?;
+        let mut hooks = Vec::new();
+        let (report, source_disconnected, mut warnings) = match plan.way {
+            Way::Exchange => {
+                let (report, warnings) = toggle(&self, &lock).await?;
+                (report, 0, warnings)
+            }
+            Way::Duplicate => {
+                // A restore of the source would replace it while it is copied. The target's own copies are under its lock.
+                let _source = match plan.source.lock_name() {
+                    name if name == plan.target => None,
+                    name => Some(TargetLock::acquire(server, name).await?),
+                };
+                copy(&self, &lock, &mut hooks).await?
+            }
+        };
+        warnings.extend(skipped(plan, options));
+        let mut hook_failure = None;
+        if plan.runs(Point::PostSwap) {
+            hook_failure = site(&self, &plan.target).after_the_switch(&mut hooks).await;
         }
-        Way::Duplicate => {
-            // A restore of the source would replace it while it is copied. The target's own copies are under its lock.
-            let _source = match plan.source.lock_name() {
-                name if name == plan.target => None,
-                name => Some(TargetLock::acquire(server, name).await?),
-            };
-            copy(server, plan, options, run, &lock, &mut hooks).await?
-        }
-    };
-    warnings.extend(skipped(plan, options));
-    let mut hook_failure = None;
-    if plan.runs(Point::PostSwap) {
-        hook_failure = site(server, plan, &plan.target, options, run).after_the_switch(&mut hooks).await;
+        run.step("local.done", &plan.target);
+        Ok(LocalReport {
+            purpose: plan.purpose,
+            source: plan.source.name.clone(),
+            database: plan.target.clone(),
+            replaced: report.replaced,
+            previous: (report.replaced && plan.way == Way::Exchange).then(|| plan.source.name.clone()),
+            outage_ms: report.outage_ms,
+            disconnected: report.terminated,
+            source_disconnected,
+            warnings,
+            seconds: begun.elapsed().as_secs_f64(),
+            hooks,
+            hook_failure,
+        })
     }
-    run.step("local.done", &plan.target);
-    Ok(LocalReport {
-        purpose: plan.purpose,
-        source: plan.source.name.clone(),
-        database: plan.target.clone(),
-        replaced: report.replaced,
-        previous: (report.replaced && plan.way == Way::Exchange).then(|| plan.source.name.clone()),
-        outage_ms: report.outage_ms,
-        disconnected: report.terminated,
-        source_disconnected,
-        warnings,
-        seconds: begun.elapsed().as_secs_f64(),
-        hooks,
-        hook_failure,
-    })
 }
 
 /// Where hooks run: `copy` is the database that will have the target's name.
-fn site<'a>(
-    server: &'a Server,
-    plan: &'a LocalPlan,
-    copy: &'a str,
-    options: &'a RestoreOptions,
-    run: &'a Run,
-) -> Site<'a> {
+fn site<'a>(restore: &'a LocalRestore, copy: &'a str) -> Site<'a> {
+    let LocalRestore { server, options, run, plan } = restore;
     Site { server, target: &plan.target, key: plan.source.dump.as_deref(), copy, options, run }
 }
 
@@ -129,13 +124,8 @@ fn skipped(plan: &LocalPlan, options: &RestoreOptions) -> Option<String> {
 }
 
 /// Live and previous exchange their names.
-async fn toggle(
-    server: &Server,
-    plan: &LocalPlan,
-    options: &RestoreOptions,
-    run: &Run,
-    lock: &TargetLock,
-) -> PgResult<(SwapReport, Vec<String>)> {
+async fn toggle(restore: &LocalRestore, lock: &TargetLock) -> PgResult<(SwapReport, Vec<String>)> {
+    let LocalRestore { server, options, run, plan } = restore;
     let admin = lock.session();
     let databases = recover::look(admin).await?;
     // What the plan was made of may have been replaced before we had the lock.
@@ -158,13 +148,11 @@ async fn toggle(
 
 /// A copy of the source takes the target's name.
 async fn copy(
-    server: &Server,
-    plan: &LocalPlan,
-    options: &RestoreOptions,
-    run: &Run,
+    restore: &LocalRestore,
     lock: &TargetLock,
     hooks: &mut Vec<HookReport>,
 ) -> PgResult<(SwapReport, u64, Vec<String>)> {
+    let LocalRestore { server, options, run, plan } = restore;
     let databases = recover::look(lock.session()).await?;
     let source = databases
         .iter()
@@ -174,7 +162,7 @@ async fn copy(
     run.step("copy.create", &source.name);
     let origin = plan.source.dump.clone().unwrap_or_else(|| source.name.clone());
     let (temporary, ended) = duplicate::duplicate(server, lock, &source.name, &origin, run).await?;
-    match Box::pin(switch(server, plan, options, run, lock, &temporary, source, hooks)).await {
+    match Box::pin(switch(restore, lock, &temporary, source, hooks)).await {
         Ok((report, warnings)) => Ok((report, ended, warnings)),
         Err(error) => {
             temporary.give_up(server, options.keep_failed, &run.progress).await;
@@ -183,17 +171,14 @@ async fn copy(
     }
 }
 
-#[allow(clippy::too_many_arguments)] // each is something only the caller knows
 async fn switch(
-    server: &Server,
-    plan: &LocalPlan,
-    options: &RestoreOptions,
-    run: &Run,
+    restore: &LocalRestore,
     lock: &TargetLock,
     temporary: &Temporary,
     source: &Found,
     hooks: &mut Vec<HookReport>,
 ) -> PgResult<(SwapReport, Vec<String>)> {
+    let LocalRestore { server, options, run, plan } = restore;
     let admin = lock.session();
     duplicate::open(lock, temporary).await?;
     run.step("local.settings", &plan.target);
@@ -202,7 +187,7 @@ async fn switch(
         None => settings::read(admin, &source.name).await?,
     };
     if plan.runs(Point::PreSwap) {
-        site(server, plan, temporary.name(), options, run).before_the_swap(Some(&wanted), hooks).await?;
+        site(restore, temporary.name()).before_the_swap(Some(&wanted), hooks).await?;
     }
     let warnings = settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
     run.stop_if_cancelled()?;

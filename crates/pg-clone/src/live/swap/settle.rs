@@ -6,7 +6,7 @@ use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
 use crate::live::state::{Live, State, target_number};
-use crate::live::swap::{Swap, Switched};
+use crate::live::swap::swapping::{Swap, Switched};
 use crate::live::target_lock::TargetLock;
 
 /// How long a lost server may take to come back while we still try: a crash recovery of a small log takes seconds.

@@ -9,7 +9,8 @@ use crate::error::{PgError, PgResult};
 use crate::ident::quote_ident;
 use crate::plan::load_units;
 use crate::restore::finish::refuse_differences;
-use crate::restore::load::{Load, copy_in};
+use crate::restore::load::copy_in;
+use crate::restore::loading::Load;
 use crate::restore::read_back::{Tally, read_back};
 use crate::stored::detail::TableDump;
 

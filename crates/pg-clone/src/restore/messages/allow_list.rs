@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex_lite::{Regex, RegexBuilder};
 use serde::Serialize;
 
-use super::Expectations;
+use super::expectations::Expectations;
 use super::identifier::{identifier, qualified};
 use super::parse::{Message, Severity};
 use crate::stored::detail::ForeignKey;

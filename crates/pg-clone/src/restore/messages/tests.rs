@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::stored::detail::ForeignKey;
 
 macro_rules! printed {
     ($name:literal) => {

@@ -11,7 +11,7 @@ use backup_core::units::{self, count, counted, exact_bytes};
 
 use super::damage::Damage;
 use crate::stored::detail::Frame;
-use crate::stored::frame_digest::FrameComparison;
+use crate::stored::frame_comparison::FrameComparison;
 use crate::stored::row_hash::{RowHash, RowHasher};
 
 /// A frame to check, and whose rows are in it.

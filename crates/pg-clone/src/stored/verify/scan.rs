@@ -12,8 +12,10 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 
+use super::amount::ReadAmount;
+use super::damage::Damage;
 use super::part::{FrameCheck, PartChecker, PartFindings};
-use super::{Damage, ReadAmount, VerifyReport, row_sets};
+use super::report::{VerifyReport, row_sets};
 use crate::error::{PgError, PgResult};
 use crate::stored::detail::{DumpDetail, Frame};
 use crate::stored::legacy;

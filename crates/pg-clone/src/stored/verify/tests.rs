@@ -10,6 +10,7 @@ use backup_core::units::exact_bytes;
 use bytes::Bytes;
 
 use super::*;
+use crate::error::PgError;
 use crate::stored::frame_digest::FrameDigest;
 use crate::stored::frame_hash::FrameHash;
 use crate::test_dump::{SHOP, TestDump, overwrite};

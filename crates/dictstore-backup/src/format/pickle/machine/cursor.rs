@@ -1,6 +1,6 @@
 //! The bytes of a pickle file, read from front to back.
 
-use super::{Fault, Step};
+use super::fault::{Fault, Step};
 
 /// A place in the file.
 #[derive(Debug)]

@@ -1,0 +1,98 @@
+//! Which copy is to replace which database.
+
+use jiff::Timestamp;
+
+use crate::live::state::{Found, State};
+use crate::live::swap::moves::{Pristine, Replaced};
+use crate::live::target_lock::TargetLock;
+use crate::live::temporary::Temporary;
+use crate::settings::DatabaseSettings;
+
+/// Which copy is to replace which database, and what becomes of others.
+#[derive(Debug)]
+pub struct SwapRequest<'a> {
+    pub(super) lock: &'a TargetLock,
+    pub(super) incoming: (u32, String),
+    pub(super) settings: Option<&'a DatabaseSettings>,
+    pub(super) force: bool,
+    pub(super) returning: Option<Returning>,
+    pub(super) replaced: Replaced,
+    pub(super) pristine: Option<Pristine>,
+    pub(super) void: Vec<Found>,
+    pub(super) mark: Option<State>,
+}
+
+impl<'a> SwapRequest<'a> {
+    /// `temporary` is to become the lock's target, with the comment and connection limit of `settings`, and what it
+    /// replaces is dropped. `force` swaps although replication slots or subscriptions are bound to the live database.
+    #[must_use]
+    pub fn new(
+        lock: &'a TargetLock,
+        temporary: &'a Temporary,
+        settings: Option<&'a DatabaseSettings>,
+        force: bool,
+    ) -> Self {
+        Self::of(lock, (temporary.oid(), temporary.name().to_owned()), settings, force)
+    }
+
+    /// `previous`, which a swap of before replaced, is to get its name back, and the one that has it now becomes the
+    /// `:previous` in its place.
+    pub(crate) fn toggle(
+        lock: &'a TargetLock,
+        previous: &Found,
+        settings: Option<&'a DatabaseSettings>,
+        force: bool,
+    ) -> Self {
+        let returning = previous.state.as_ref().and_then(|state| Returning::of(state, previous.allow_connections));
+        Self {
+            replaced: Replaced::Kept(previous.name.clone()),
+            returning,
+            ..Self::of(lock, (previous.oid, previous.name.clone()), settings, force)
+        }
+    }
+
+    fn of(lock: &'a TargetLock, incoming: (u32, String), settings: Option<&'a DatabaseSettings>, force: bool) -> Self {
+        let (returning, pristine, void, mark) = (None, None, Vec::new(), None);
+        let replaced = Replaced::Dropped;
+        Self { lock, incoming, settings, force, returning, replaced, pristine, void, mark }
+    }
+
+    /// Keeps what is replaced under the name `previous`, and `pristine`, which holds `dump`, under the name `current`.
+    pub(crate) fn reversible(mut self, previous: String, pristine: &Temporary, current: String, dump: &str) -> Self {
+        self.replaced = Replaced::Kept(previous);
+        let (oid, name) = (pristine.oid(), pristine.name().to_owned());
+        self.pristine = Some(Pristine { oid, name, to: current, dump: dump.to_owned() });
+        self
+    }
+
+    /// Makes copies of before void in the same switch; they are dropped after it.
+    pub(crate) fn discarding(mut self, void: impl IntoIterator<Item = Found>) -> Self {
+        self.void.extend(void);
+        self
+    }
+
+    /// Writes this on the database that takes the name, in place of its own comment.
+    pub(crate) fn marked(mut self, mark: State) -> Self {
+        self.mark = Some(mark);
+        self
+    }
+}
+
+/// What a `:previous` must be again should its return fail.
+#[derive(Clone, Debug)]
+pub(super) struct Returning {
+    pub(super) comment: Option<String>,
+    pub(super) replaced: Timestamp,
+    pub(super) allow_connections: bool,
+}
+
+impl Returning {
+    fn of(state: &State, allow_connections: bool) -> Option<Self> {
+        match state {
+            State::Previous { comment, since: replaced, .. } | State::Returning { comment, replaced, .. } => {
+                Some(Self { comment: comment.clone(), replaced: *replaced, allow_connections })
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the workers that load rows share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use backup_core::manifest::Part;
+use backup_core::store::StoreRead;
+
+use crate::adapters::connection::Server;
+use crate::error::{PgError, PgResult};
+use crate::ident::quote_ident;
+use crate::plan::LoadUnit;
+use crate::restore::reroute::Name;
+use crate::run::Run;
+use crate::stored::detail::TableDump;
+
+/// What the loading workers share.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) server: Server,
+    pub(crate) database: String,
+    pub(crate) store: Arc<dyn StoreRead>,
+    pub(crate) dump: String,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) tables: Vec<TableDump>,
+    /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
+    pub(crate) detours: BTreeMap<usize, Name>,
+    /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
+    pub(crate) raw_encoding: bool,
+    pub(crate) run: Run,
+}
+
+impl Load {
+    /// The part a frame is in.
+    pub(crate) fn part(&self, part: u32) -> PgResult<&Part> {
+        let named = self.parts.get(part as usize);
+        named.ok_or_else(|| {
+            self.damaged(format!("the manifest refers to part {part}, but has only {}", self.parts.len()))
+        })
+    }
+
+    pub(crate) fn damaged(&self, what: String) -> PgError {
+        PgError::Integrity { dump: self.dump.clone(), what }
+    }
+
+    /// The `COPY` that takes a table's rows.
+    pub(crate) fn copy_statement(&self, table: usize, frozen: bool) -> String {
+        copy_statement(&self.tables[table], self.detours.get(&table), frozen)
+    }
+
+    /// Whether the server took as many rows as were dumped.
+    pub(crate) fn check_count(&self, unit: &LoadUnit, taken: u64) -> PgResult<()> {
+        if taken == unit.rows() {
+            return Ok(());
+        }
+        let table = &self.tables[unit.table];
+        let label = format!("{}.{}", table.schema, table.name);
+        Err(PgError::Mismatch { what: format!("`{label}` received {taken} of the {} dumped rows", unit.rows()) })
+    }
+}
+
+pub(super) fn qualified(table: &TableDump) -> String {
+    format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name))
+}
+
+fn copy_statement(table: &TableDump, detour: Option<&Name>, frozen: bool) -> String {
+    let into = match detour {
+        Some((schema, name)) => format!("{}.{}", quote_ident(schema), quote_ident(name)),
+        None => qualified(table),
+    };
+    let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    let option = if frozen { " WITH (FREEZE)" } else { "" };
+    format!("COPY {into}{columns} FROM STDIN{option}")
+}

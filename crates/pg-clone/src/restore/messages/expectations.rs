@@ -1,0 +1,14 @@
+//! What is known beforehand to fail.
+
+use crate::stored::detail::ForeignKey;
+
+/// What is known beforehand to fail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// Foreign keys that refer to tables left out of the dump.
+    pub excluded_foreign_keys: Vec<ForeignKey>,
+    /// The restoring role is none of a superuser's on a managed server: what only others may do is left out.
+    pub managed: bool,
+    /// `pg_restore` is of 17 or newer and the server is not.
+    pub unknown_setting: bool,
+}

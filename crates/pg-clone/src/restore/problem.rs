@@ -1,0 +1,63 @@
+//! What stands against a restore, and what it would replace.
+
+use backup_core::units;
+use serde::Serialize;
+
+use crate::config::RestoreOptions;
+use crate::error::{PgError, PgResult};
+use crate::live::local::NAME_BYTES_MAX;
+
+/// A live database that would be replaced.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replaced {
+    /// Its size on the server.
+    pub bytes: u64,
+    /// Sessions that would be disconnected.
+    pub sessions: u64,
+}
+
+/// Something that stands against a restore.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// What.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// Nobody's live database is replaced unless its name was typed.
+pub(crate) fn refuse_unconfirmed(
+    target: &str,
+    server: &str,
+    replaces: Option<&Replaced>,
+    options: &RestoreOptions,
+) -> PgResult<()> {
+    let Some(replaced) = replaces else { return Ok(()) };
+    if options.confirm.as_deref() == Some(target) {
+        return Ok(());
+    }
+    let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
+    let part = match options.selection.is_partial() {
+        true => " with a part of the dump, and everything else in it will be gone",
+        false => "",
+    };
+    Err(PgError::Confirm {
+        what: format!(
+            "this replaces the live database `{target}` on {server} ({}, {}){part}{wrong}",
+            units::bytes(replaced.bytes),
+            units::counted(replaced.sessions, "session", "sessions")
+        ),
+        help: format!(
+            "nothing was changed. Confirm with --confirm-database {target}, or restore into another database with \
+             --into NAME"
+        ),
+    })
+}
+
+/// The server would silently cut a longer name and hit another database.
+pub(crate) fn name_problem(target: &str) -> Option<Problem> {
+    (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
+        what: format!("the name `{target}` has {} bytes; it must have 1 to {NAME_BYTES_MAX}", target.len()),
+        help: "choose a shorter name with --into".to_owned(),
+    })
+}
