@@ -6,13 +6,14 @@ use std::time::Instant;
 use xshell::cmd;
 
 use crate::printer::say;
+use crate::tidy::published;
 use crate::workspace::{Outcome, Profile, Workspace};
 use crate::{bench, docs, e2e, lean, peers, setup, tidy};
 
 /// One step: what it is called and what it does.
 type Step = (&'static str, fn(&Workspace) -> Outcome);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("setup", setup::run),
     ("formatting", formatting),
     ("tidy", tidy::run),
@@ -21,6 +22,7 @@ const STEPS: [Step; 11] = [
     ("unit, integration and documentation tests", tests),
     ("rustdoc", rustdoc),
     ("generated pages", docs::check),
+    ("packages for the registry", packages),
     ("light without default features", lean::run),
     ("end to end", e2e),
     ("benchmarks, small", benchmarks),
@@ -66,6 +68,19 @@ fn tests(workspace: &Workspace) -> Outcome {
 fn rustdoc(workspace: &Workspace) -> Outcome {
     let cargo = cmd!(workspace.shell, "cargo doc --workspace --no-deps --document-private-items --locked");
     Ok(cargo.env("RUSTDOCFLAGS", "-D warnings").run()?)
+}
+
+/// Packs each crate that can be published, as the registry would get it; the build of them is the build above.
+fn packages(workspace: &Workspace) -> Outcome {
+    let all = workspace.metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ours = all.iter().filter(|package| !published::is_published(package));
+    let kept = ours.filter_map(|package| package["name"].as_str()).map(|name| format!("--exclude={name}"));
+    let kept: Vec<String> = kept.collect();
+    let cargo = cmd!(
+        workspace.shell,
+        "cargo package --workspace {kept...} --no-verify --allow-dirty --locked --offline --quiet"
+    );
+    Ok(cargo.run()?)
 }
 
 fn e2e(workspace: &Workspace) -> Outcome {

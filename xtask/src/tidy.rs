@@ -1,12 +1,15 @@
 //! Style as a test: the rules of STYLE.md and ARCHITECTURE.md that a program can check.
 
 mod arrows;
+mod dependencies;
 mod functions;
 mod lexer;
 mod named;
+pub(crate) mod published;
 mod ratchet;
 mod rings;
 mod source;
+mod sql;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +31,8 @@ const RATCHET: &str = "xtask/ratchet.txt";
 /// Checks everything and prints each fault with its place; any fault fails.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut faults = arrows::faults(&workspace.metadata);
+    faults.extend(dependencies::check(workspace)?);
+    faults.extend(published::faults(&workspace.metadata, Path::exists));
     let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
     let mut named = Named::default();
     let mut rings = Rings::default();
@@ -36,6 +41,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         let Ok(text) = fs::read_to_string(workspace.root.join(path)) else { continue };
         let file = SourceFile::new(path, &text);
         faults.extend(file.faults());
+        faults.extend(sql::faults(file.path(), file.text()));
         faults.extend(ratchet.check_file(&file));
         named.see(file.path(), file.text());
         rings.see(&file);

@@ -9,12 +9,12 @@ use backup_core::probe::{self, MARKER_KEY};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use backup_core::store::limit::Rates;
+use lastgood_operator::settings::{Config, Layer, Settings};
 use pg_clone::{Environment, Origin, Server};
 
 use crate::args::rate::Rate;
 use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
-use crate::config::{Config, Layer, Settings};
 use crate::error::CliResult;
 use crate::layouts::layouts;
 use crate::render::printer::Printer;

@@ -39,6 +39,7 @@ pub(crate) const LIMIT_UPLOAD: &str = "LASTGOOD_LIMIT_UPLOAD";
 pub(crate) const LIMIT_DOWNLOAD: &str = "LASTGOOD_LIMIT_DOWNLOAD";
 pub(crate) const PROGRESS: &str = "LASTGOOD_PROGRESS";
 pub(crate) const LOG: &str = "LASTGOOD_LOG";
+pub(crate) const RUST_LOG: &str = "RUST_LOG";
 pub(crate) const CRASH_AT: &str = "LASTGOOD_CRASH_AT";
 pub(crate) const PAUSE_AT: &str = "LASTGOOD_PAUSE_AT";
 pub(crate) const PAUSE_FILE: &str = "LASTGOOD_PAUSE_FILE";
@@ -91,6 +92,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
          standard error).",
     ),
     variable(Group::Lastgood, LOG, "Log filter, such as `pg_clone=debug`; overrides `-v`. Logs go to standard error."),
+    variable(Group::Lastgood, RUST_LOG, "Log filter, as for other Rust programs; used if `LASTGOOD_LOG` is not set."),
     variable(Group::Lastgood, "NO_COLOR", "Disables colour if set. `--color` overrides it."),
     variable(
         Group::Postgres,

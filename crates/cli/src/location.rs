@@ -9,10 +9,10 @@ use backup_core::location::{Contents, Location, shell_word};
 use backup_core::probe::MARKER_KEY;
 use backup_core::{CoreError, StoreError};
 use dictstore_backup::DictError;
+use lastgood_operator::settings::Origin;
 use object_backup::ObjectError;
 use pg_clone::PgError;
 
-use crate::config::Origin;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::layouts::layouts;

@@ -9,21 +9,19 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::env;
 use crate::render::printer::Printer;
 
+/// Our crates, as log filters name them.
+const CRATES: [&str; 6] =
+    ["lastgood", "lastgood_operator", "pg_clone", "dictstore_backup", "object_backup", "backup_core"];
+
 /// Starts logging: `-v` shows what our own crates do, `-vv` how, `-vvv` everything they know.
 pub(crate) fn start(verbose: u8, printer: &Arc<Printer>) {
-    let level = match verbose {
-        0 => "off",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    let ours = format!("off,lastgood={level},pg_clone={level},backup_core={level}");
-    let filter = match env::value(env::LOG) {
-        Some(text) => EnvFilter::try_new(&text).unwrap_or_else(|error| {
-            printer.warn(&format!("{} is ignored: {error}", env::LOG));
-            EnvFilter::new(ours)
+    let wanted = [env::LOG, env::RUST_LOG].into_iter().find_map(|name| Some((name, env::value(name)?)));
+    let filter = match wanted {
+        Some((name, text)) => EnvFilter::try_new(&text).unwrap_or_else(|error| {
+            printer.warn(&format!("{name} is ignored: {error}"));
+            EnvFilter::new(ours(verbose))
         }),
-        None => EnvFilter::new(ours),
+        None => EnvFilter::new(ours(verbose)),
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -32,6 +30,17 @@ pub(crate) fn start(verbose: u8, printer: &Arc<Printer>) {
         .finish();
     // Only refused when a subscriber is set already, and this is the only place that sets one.
     let _already_set = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// The filter of `-v`, repeated `verbose` times.
+fn ours(verbose: u8) -> String {
+    let level = match verbose {
+        0 => "off",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    CRATES.iter().fold("off".to_owned(), |filter, name| format!("{filter},{name}={level}"))
 }
 
 #[derive(Clone, Debug)]

@@ -2,10 +2,12 @@
 
 pub(crate) mod app;
 pub(crate) mod dict;
+pub(crate) mod doctor;
 pub(crate) mod error;
 pub(crate) mod pg;
 pub(crate) mod printer;
 pub(crate) mod progress;
 pub(crate) mod published;
+pub(crate) mod settings;
 pub(crate) mod table;
 pub(crate) mod units;

@@ -7,16 +7,17 @@ use anstream::ColorChoice;
 use backup_core::run::Run;
 use backup_core::secret::Redactor;
 use clap::error::ErrorKind;
+use lastgood_operator::settings::{Config, Layer};
 use tokio_util::sync::CancellationToken;
 
+use crate::args::config::Config as ConfigCommand;
 use crate::args::{Cli, Color, Command, help};
-use crate::config::{Config, Layer};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::{self, Exit};
 use crate::render::printer::Printer;
 use crate::render::{error, progress};
-use crate::{args, commands, env, faults, location, logging, secrets, signal};
+use crate::{args, commands, config, env, faults, location, logging, secrets, signal};
 
 /// Runs the command line; returns the code to end with.
 pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
@@ -86,13 +87,13 @@ fn context(cli: &Cli, printer: &Arc<Printer>, cancel: CancellationToken) -> CliR
     let mode = progress::Mode::choose(wanted.as_deref(), cli.global.quiet, cli.global.json)?;
     let progress = faults::wrap(progress::progress(mode, printer), &cancel);
     let run = Run { cancel, ..Run::new(progress) };
-    // Documentation must be had whatever a file says, and `config path` above all when it is wrong.
+    // Documentation must be had whatever a file says, and what looks at the file itself above all when it is wrong.
     let config = match cli.command {
         Command::Completions { .. } | Command::Man { .. } | Command::Version | Command::Reference { .. } => {
             Config::default()
         }
-        Command::Config(args::config::Config::Path) => Config::default(),
-        _ => Config::load(&cli.global)?,
+        Command::Config(ConfigCommand::Path | ConfigCommand::Check | ConfigCommand::Schema) => Config::default(),
+        _ => config::load(&cli.global)?,
     };
     let settings = config.settings(None, Layer::default())?;
     Ok(Context::new(cli.global.clone(), Arc::clone(printer), run, config, settings))

@@ -1,7 +1,4 @@
-//! JSON exactly as Python's `json` writes and reads it: bare `NaN` and `Infinity`, lone surrogates, integers of any size.
-//!
-//! Our own because no JSON library reads those three, and because the layout must be DictDB's byte for byte.
+//! Values of a store as JSON, in Python's dialect and in the layout that DictDB has byte for byte.
 
-mod float;
 pub(crate) mod read;
 pub(crate) mod write;

@@ -70,3 +70,9 @@ pub use restore::{RestoreOptions, Restored, restore, restore_from};
 pub use schema::{FieldType, Schema};
 pub use store::{DictStore, OnConflict, Row, Snapshot, TableOptions, Upserted};
 pub use value::{Key, Record, Text, Value};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

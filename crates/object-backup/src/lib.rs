@@ -95,3 +95,9 @@ pub use source::{Source, View};
 pub use storable::{Storable, StorableType};
 pub use target::{OnConflict, Target};
 pub use type_key::TypeKey;
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

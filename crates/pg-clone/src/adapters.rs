@@ -1,16 +1,12 @@
 //! All I/O of pg-clone: the server, its programs, password files.
 
 pub(crate) mod archive_file;
-pub(crate) mod catalog;
-pub(crate) mod cluster;
 pub mod connection;
 pub(crate) mod conninfo;
-pub(crate) mod copy_out;
 pub(crate) mod hook_process;
 pub mod libpq;
 pub(crate) mod passfile;
 pub(crate) mod pg_tools;
 pub(crate) mod service;
-pub(crate) mod standing;
-pub(crate) mod target;
+pub mod sql;
 pub(crate) mod tls;

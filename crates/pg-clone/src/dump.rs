@@ -1,9 +1,9 @@
 //! The dump: lock, take the snapshot, copy everything in parallel, publish the manifest last.
 
 mod describe;
-pub(crate) mod large_objects;
 mod leader;
 mod long_row;
+pub(crate) mod matviews;
 mod place;
 mod prepared;
 mod readable;
@@ -12,6 +12,7 @@ mod schema;
 mod selection;
 mod sharing;
 mod source;
+pub(crate) mod units;
 mod worker;
 mod write;
 
@@ -31,8 +32,8 @@ use self::schema::{NoSchema, Running};
 pub use self::source::DumpPlan;
 use self::source::Source;
 use self::write::{Written, write};
-use crate::adapters::catalog;
 use crate::adapters::connection::Server;
+use crate::adapters::sql::catalog;
 pub use crate::config::DumpOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{self, HookReport, Point, Scene};

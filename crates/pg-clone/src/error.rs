@@ -376,6 +376,14 @@ impl PgError {
         Self::internal(format!("{what} died: {error}"), safe)
     }
 
+    /// The SQLSTATE of a statement that the server refused.
+    pub(crate) fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Sql { sqlstate, .. } => Some(sqlstate),
+            _ => None,
+        }
+    }
+
     /// The same, said of a copy that nobody uses yet.
     pub(crate) fn before_the_swap(self) -> Self {
         const SAFE: &str = "the live database was not touched";

@@ -3,7 +3,6 @@
 //! It is a second line of defence for production, against the right name typed on the wrong machine. Everything that
 //! replaces, drops or disconnects a database asks [`Guard::refusal`]. Guards can only be extended, never loosened.
 
-use crate::adapters::connection::Environment;
 use crate::error::{PgError, PgResult};
 
 /// Variable that forbids every restore when it says no.
@@ -33,13 +32,13 @@ pub struct Refusal {
 }
 
 impl Guard {
-    /// What the environment forbids.
+    /// What the variable [`ALLOW_RESTORE`] forbids, if it is set.
     ///
     /// # Errors
-    /// [`PgError::Usage`] if LASTGOOD_ALLOW_RESTORE is neither yes nor no.
-    pub fn of_environment(environment: &Environment) -> PgResult<Self> {
+    /// [`PgError::Usage`] if it says neither yes nor no.
+    pub fn of_variable(allow_restore: Option<&str>) -> PgResult<Self> {
         let mut guard = Self::default();
-        if let Some(text) = environment.get(ALLOW_RESTORE)
+        if let Some(text) = allow_restore
             && !parse_allow_restore(text)?
         {
             guard.forbid(ALLOW_RESTORE);
@@ -200,13 +199,14 @@ mod tests {
 
     #[test]
     fn a_variable_says_yes_or_no_or_is_refused() {
-        let of = |text: &str| Guard::of_environment(&Environment::from_pairs([(ALLOW_RESTORE, text)]));
+        let of = |text: &str| Guard::of_variable(Some(text));
         for text in ["false", "no", "OFF", "0", " False "] {
             assert!(refused(&of(text).unwrap(), "h", "d"), "{text}");
         }
-        for text in ["true", "1", "yes", ""] {
+        for text in ["true", "1", "yes"] {
             assert!(!refused(&of(text).unwrap(), "h", "d"), "{text}");
         }
+        assert!(!refused(&Guard::of_variable(None).unwrap(), "h", "d"));
         for text in ["fasle", "never", "2"] {
             of(text).expect_err(text);
         }

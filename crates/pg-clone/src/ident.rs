@@ -7,6 +7,35 @@ pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// `schema.name` as quoted identifiers.
+#[must_use]
+pub fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote_ident(schema), quote_ident(name))
+}
+
+/// The name of a relation, with its schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct QualifiedName {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+}
+
+impl QualifiedName {
+    pub(crate) fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { schema: schema.into(), name: name.into() }
+    }
+
+    /// As a statement has it.
+    pub(crate) fn quoted(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
+    /// `schema.name` for people.
+    pub(crate) fn label(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}
+
 /// `value` as a literal. With a backslash in it the escape form is used, which means the same whatever
 /// `standard_conforming_strings` is.
 #[must_use]

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::adapters;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
+use crate::adapters::sql;
 use crate::dump::{self, DumpOptions};
-use crate::error::{PgError, PgResult, Problem};
+use crate::error::{PgResult, Problem};
 use crate::standing::Undertaking;
 
 /// A server as it answers.
@@ -44,29 +44,15 @@ pub async fn server(server: &Server, database: Option<&str>) -> PgResult<ServerF
         Some(database) => server.connect(database).await?,
         None => server.connect_admin().await?,
     };
-    let row = session
-        .query_one(
-            "SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000, \
-               current_user::text, rolsuper OR rolcreatedb \
-             FROM pg_catalog.pg_roles WHERE rolname = current_user",
-            &[],
-        )
-        .await
-        .map_err(|error| PgError::sql("asking the server who it is", error))?;
-    Ok(ServerFacts {
-        server: server.describe(),
-        version: row.get(0),
-        major: row.get::<_, i32>(1).unsigned_abs(),
-        role: row.get(2),
-        may_create_databases: row.get(3),
-    })
+    let sql::server::Facts { version, major, role, may_create_databases } = sql::server::facts(&session).await?;
+    Ok(ServerFacts { server: server.describe(), version, major, role, may_create_databases })
 }
 
 /// Looks whether all of `database` may be read, as a dump of it would; returns how many tables it has.
 ///
 /// # Errors
-/// What a dump refuses before it copies the first row: [`PgError::Unreadable`] and [`PgError::RowsHidden`] naming what
-/// cannot be read, [`PgError::Confirm`] where there is nothing, connection errors.
+/// What a dump refuses before it copies the first row: [`PgError::Unreadable`](crate::PgError::Unreadable) and [`PgError::RowsHidden`](crate::PgError::RowsHidden) naming what
+/// cannot be read, [`PgError::Confirm`](crate::PgError::Confirm) where there is nothing, connection errors.
 pub async fn dumpable(server: &Server, database: &str) -> PgResult<u64> {
     Box::pin(dump::count_readable(server, &DumpOptions::new(database))).await
 }
@@ -77,7 +63,7 @@ pub async fn dumpable(server: &Server, database: &str) -> PgResult<u64> {
 /// Connection errors.
 pub async fn restorable(server: &Server, database: &str) -> PgResult<Vec<Problem>> {
     let admin = server.connect_admin_for(database).await?;
-    let standing = adapters::standing::read(&admin, &[database]).await?;
+    let standing = sql::standing::read(&admin, &[database]).await?;
     let over = Undertaking { target: database, replaces: true, source: None, force: false };
     Ok(standing.problems(&server.describe(), over))
 }
@@ -85,7 +71,7 @@ pub async fn restorable(server: &Server, database: &str) -> PgResult<Vec<Problem
 /// Finds `pg_dump` or `pg_restore` for a server of version `server_major`.
 ///
 /// # Errors
-/// [`PgError::ToolMissing`].
+/// [`PgError::ToolMissing`](crate::PgError::ToolMissing).
 pub async fn program(name: &str, server_major: u32, pg_bin: Option<&Path>) -> PgResult<Program> {
     let tool = Tool::find(name, Need::server(server_major), pg_bin).await?;
     Ok(Program { path: tool.path.display().to_string(), version: tool.version })

@@ -34,7 +34,6 @@
 //! `examples/dump.rs` and `examples/restore.rs` are complete programs.
 
 pub mod adapters;
-mod batch;
 pub mod config;
 pub mod dump;
 pub mod error;
@@ -44,9 +43,7 @@ pub mod ident;
 pub mod inspect;
 pub mod live;
 pub mod pattern;
-pub mod plan;
 pub mod restore;
-pub mod settings;
 mod standing;
 pub mod stored;
 #[cfg(test)]
@@ -57,3 +54,9 @@ pub use backup_core::run::{self, Run};
 pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
 pub use adapters::conninfo::is_plain_name;
 pub use error::{Obstacle, PgError, PgResult, Problem};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -5,11 +5,12 @@ mod build;
 mod check;
 mod checked;
 mod data_only;
+mod differences;
 mod extensions;
-mod finish;
 mod frames;
 pub(crate) mod hooks;
 mod index_conflict;
+mod large_objects;
 mod load;
 mod load_small;
 mod loading;
@@ -25,8 +26,11 @@ mod report;
 mod reroute;
 mod select;
 pub mod selection;
+mod statistics;
 mod tools;
+mod units;
 
+use crate::adapters::sql::database_settings;
 pub use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::Point;
@@ -43,7 +47,6 @@ pub use crate::restore::prepared::Restore;
 pub use crate::restore::problem::Replaced;
 pub(crate) use crate::restore::problem::{name_problem, refuse_unconfirmed};
 pub use crate::restore::report::RestoreReport;
-use crate::settings;
 
 impl Restore {
     /// Restores what the plan says.
@@ -125,14 +128,14 @@ async fn switch(
     let Restore { server, options, run, plan, .. } = restore;
     run.step("restore.settings", &plan.target);
     let admin = server.connect_admin_for(&plan.target).await?;
-    let live = settings::read_if_exists(&admin, &plan.target).await?;
+    let live = database_settings::read_if_exists(&admin, &plan.target).await?;
     let wanted = live.as_ref().or_else(|| source.settings());
     let mut warnings = Vec::new();
     if let Some(wanted) = wanted {
-        warnings = settings::apply(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
+        warnings = database_settings::apply(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
         if let Some(pristine) = pristine {
             // What the role may not set was told already.
-            settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
+            database_settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
         }
     }
     run.stop_if_cancelled()?;

@@ -1,8 +1,9 @@
 //! What the role is allowed to do on a server, and the state of the databases involved: checked before anything is created,
-//! by a plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::standing`] does the I/O.
+//! by a plan and by the run alike, so that both end the same way. Pure decisions; [`crate::adapters::sql::standing`] does the
+//! I/O.
 
 use crate::error::{Obstacle, PgResult, Problem};
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 
 /// Databases that every server has for its own upkeep, and that programs connect to first.
 const MAINTENANCE: [&str; 3] = ["postgres", "template0", "template1"];
@@ -94,7 +95,7 @@ impl Standing {
                     "`{}` has {} prepared transactions, which would keep it from being renamed",
                     target.name, target.prepared
                 ),
-                help: "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)".to_owned(),
+                help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)".to_owned(),
             });
         }
         if target.replication != (0, 0) && !what.force {

@@ -1,6 +1,7 @@
 //! Stored dumps: keys, manifests, rows, and the commands on them.
 
 pub(crate) mod completeness;
+pub mod database_settings;
 pub mod detail;
 pub(crate) mod frame;
 mod frame_comparison;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{
     DumpDetail, Filters, Frame, ROLE_DATA, ROLE_SCHEMA, RowData, ServerInfo, TableDump, TableKind,
 };

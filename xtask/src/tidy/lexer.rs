@@ -18,6 +18,34 @@ pub(crate) fn code_only(source: &str) -> String {
     out
 }
 
+/// A string literal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Literal {
+    /// The line it begins on, from 1.
+    pub(crate) line: usize,
+    /// What stands between its quotes, as written.
+    pub(crate) text: String,
+}
+
+/// The string literals of `source`, in order.
+pub(crate) fn strings(source: &str) -> Vec<Literal> {
+    let chars: Vec<char> = source.chars().collect();
+    let (mut found, mut at, mut line) = (Vec::new(), 0, 1);
+    while at < chars.len() {
+        let end = literal_end(&chars, at).min(chars.len());
+        if end > at && matches!(chars[at], '"' | 'r') {
+            let written: String = chars[at..end].iter().collect();
+            let text = written.trim_start_matches('r').trim_matches('#');
+            let text = text.strip_prefix('"').unwrap_or(text);
+            found.push(Literal { line, text: text.strip_suffix('"').unwrap_or(text).to_owned() });
+        }
+        let next = end.max(at + 1);
+        line += chars[at..next].iter().filter(|c| **c == '\n').count();
+        at = next;
+    }
+    found
+}
+
 /// Where the comment or literal that begins at `at` ends; `at` itself if none begins there.
 fn literal_end(chars: &[char], at: usize) -> usize {
     let next = chars.get(at + 1).copied();
@@ -121,6 +149,14 @@ mod tests {
             assert_eq!(code.split_whitespace().collect::<Vec<_>>().join(" "), words, "{source}");
             assert_eq!(code.chars().count(), source.chars().count(), "{source}");
         }
+    }
+
+    #[test]
+    fn strings_come_with_their_lines() {
+        let source = "// \"no\"\na(\"one\",\n'\"', \"two\nlines\");\nb(br#\"raw \"x\"\"#)";
+        let found: Vec<(usize, String)> = strings(source).into_iter().map(|one| (one.line, one.text)).collect();
+        let expected = [(2, "one"), (3, "two\nlines"), (5, "raw \"x\"")];
+        assert_eq!(found, expected.map(|(line, text)| (line, text.to_owned())));
     }
 
     #[test]

@@ -122,7 +122,7 @@ pub(super) fn random_hex(bytes: usize) -> Result<String, ClusterError> {
     let source = Path::new("/dev/urandom");
     let mut random = vec![0; bytes];
     File::open(source).and_then(|mut file| file.read_exact(&mut random)).map_err(ClusterError::io("read", source))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(random))
 }
 
 /// Where a folder can be, best first.

@@ -205,7 +205,7 @@ impl S3 for Api {
         let input = request.input;
         self.0.within(&input.bucket, |bucket| bucket.upload(&input.key, &input.upload_id).map(drop))?;
         let segment = self.receive(body, input.content_length, input.checksum_sha256.as_ref()).await?;
-        let (etag, checksum) = (super::backend::hex(&segment.sha256[..16]), segment.checksum());
+        let (etag, checksum) = (hex::encode(&segment.sha256[..16]), segment.checksum());
         self.0.within(&input.bucket, |bucket| {
             bucket.upload(&input.key, &input.upload_id)?.take_part(input.part_number, segment)
         })?;

@@ -139,7 +139,7 @@ impl Backend {
 
 impl Object {
     pub(super) fn of(segment: Segment, attributes: Attributes) -> Self {
-        let etag = hex(&segment.sha256[..16]);
+        let etag = hex::encode(&segment.sha256[..16]);
         Self { body: Body { segments: vec![segment] }, etag, modified: SystemTime::now(), attributes }
     }
 }
@@ -180,7 +180,7 @@ impl Bucket {
         let segments = upload.assemble(listed)?;
         let mut etags = Sha256::new();
         segments.iter().for_each(|segment| etags.update(segment.sha256));
-        let etag = format!("{}-{}", hex(&etags.finalize()[..16]), segments.len());
+        let etag = format!("{}-{}", hex::encode(&etags.finalize()[..16]), segments.len());
         let attributes = upload.attributes.clone();
         let object = Object { body: Body { segments }, etag: etag.clone(), modified: SystemTime::now(), attributes };
         self.publish(key, object, condition)?;
@@ -227,7 +227,7 @@ impl Upload {
         let mut segments = Vec::new();
         for (index, part) in listed.iter().enumerate() {
             let segment = self.parts.get(&part.number).ok_or_else(|| s3_error!(InvalidPart))?;
-            let etag_fits = part.etag.as_ref().is_none_or(|etag| *etag == hex(&segment.sha256[..16]));
+            let etag_fits = part.etag.as_ref().is_none_or(|etag| *etag == hex::encode(&segment.sha256[..16]));
             let checksum_fits = part.checksum.as_ref().is_none_or(|checksum| *checksum == segment.checksum());
             if !etag_fits || !checksum_fits {
                 return Err(s3_error!(InvalidPart));
@@ -249,10 +249,6 @@ fn refusal(found: Option<&str>, condition: &Condition) -> Option<S3Error> {
         (Some(found), Some(wanted)) if found != wanted => Some(s3_error!(PreconditionFailed)),
         _ => None,
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

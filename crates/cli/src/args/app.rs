@@ -1,6 +1,8 @@
 //! Arguments of `lastgood app`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+use lastgood_operator::settings::time;
 use object_backup::OnConflict;
 
 use crate::args::common::{DryRun, Init};
@@ -43,8 +45,8 @@ pub(crate) struct Backup {
     #[arg(long, value_name = "NAME", default_value = object_backup::backup_key::DEFAULT_NAME)]
     pub(crate) name: String,
     /// Skip the backup if the newest complete one of this source is younger than this, such as 20h
-    #[arg(long, value_name = "TIME")]
-    pub(crate) min_age: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    pub(crate) min_age: Option<SignedDuration>,
     /// Leave out types that cannot be read; the backup is then partial and never the last good one
     #[arg(long)]
     pub(crate) allow_partial: bool,
@@ -166,11 +168,11 @@ pub(crate) struct Lifecycle {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// Delete backups after this time, such as 30d
-    #[arg(long, value_name = "TIME")]
-    pub(crate) expire_after: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = whole_days)]
+    pub(crate) expire_after: Option<u32>,
     /// Move backups to a cold storage class after this time, such as 60d
-    #[arg(long, value_name = "TIME")]
-    pub(crate) glacier_after: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = whole_days)]
+    pub(crate) glacier_after: Option<u32>,
     /// Cold storage class
     #[arg(long, value_name = "CLASS", value_enum, default_value_t = Class::Glacier)]
     pub(crate) class: Class,
@@ -199,4 +201,25 @@ pub(crate) struct PrintOrApply {
     /// Apply the rules to the bucket; its other rules stay
     #[arg(long)]
     pub(crate) apply: bool,
+}
+
+/// S3 counts whole days.
+fn whole_days(text: &str) -> Result<u32, &'static str> {
+    const DAY_S: u64 = 86_400;
+    let seconds = time::duration(text).map_err(|_| "use whole days, such as `30d`")?.unsigned_abs().as_secs();
+    let days = u32::try_from(seconds / DAY_S).ok().filter(|_| seconds % DAY_S == 0);
+    days.ok_or("use whole days, such as `30d`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifecycles_count_whole_days() {
+        assert_eq!((whole_days("30d"), whole_days("48h")), (Ok(30), Ok(2)));
+        for wrong in ["30", "36h", "1mo", "-1d"] {
+            assert!(whole_days(wrong).is_err(), "{wrong}");
+        }
+    }
 }

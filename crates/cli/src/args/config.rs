@@ -7,6 +7,10 @@ use clap::{Args, Subcommand};
 pub(crate) enum Config {
     /// Print every setting with its effective value
     Show(Show),
+    /// Check the whole configuration file, without doing anything else
+    Check,
+    /// Print the JSON Schema of the configuration file, for editors and other programs
+    Schema,
     /// Print the path of the configuration file in use
     Path,
 }

@@ -1,9 +1,12 @@
 //! Arguments of `lastgood dict`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use dictstore_backup::Format;
+use jiff::Timestamp;
+use lastgood_operator::settings::time;
 
 use crate::args::common::DryRun;
 use crate::args::retention::{Keep, Unfinished};
@@ -53,8 +56,8 @@ pub(crate) struct OfStore {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Point {
     /// Use the newest backup at or before this time, such as 2026-11-21T03:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) at: Option<Timestamp>,
     /// Use the backup in this file
     #[arg(long, value_name = "FILE", conflicts_with = "at")]
     pub(crate) up_to: Option<String>,
@@ -179,9 +182,33 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) exec: PathBuf,
     /// How often to look for new backups
-    #[arg(long, value_name = "TIME", default_value = "5s")]
-    pub(crate) every: String,
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = interval)]
+    pub(crate) every: Duration,
     /// Exit after this many backups
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
+}
+
+fn moment(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "use a time with its time zone, such as `2026-11-21T03:00:00Z`")
+}
+
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    let interval = time::duration(text).ok().map(|interval| interval.unsigned_abs());
+    interval.filter(|interval| !interval.is_zero()).ok_or("use a duration above zero, such as `5s`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_above_zero_and_a_moment_has_a_zone() {
+        assert_eq!(interval("5s"), Ok(Duration::from_secs(5)));
+        for wrong in ["0s", "-5s", "5", "soon"] {
+            assert!(interval(wrong).is_err(), "{wrong}");
+        }
+        assert!(moment("2026-11-21T03:00:00Z").is_ok());
+        assert!(moment("2026-11-21T03:00:00").is_err());
+    }
 }

@@ -73,6 +73,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[],
         &[
             ("lastgood config show --origin", "Print effective settings and where each comes from"),
+            ("lastgood config check", "Check the configuration file"),
             ("lastgood config path", "Print the path of the configuration file in use"),
         ],
     ),
@@ -84,6 +85,21 @@ pub(crate) const FOOTERS: &[Footer] = &[
             ("lastgood config show --origin", "Print effective settings and where each comes from"),
             ("lastgood config show --config nightly -P staging", "Settings of a configuration under a profile"),
         ],
+    ),
+    footer(
+        "config check",
+        Reach::Nothing,
+        &[],
+        &[
+            ("lastgood config check", "Check the configuration file in use"),
+            ("lastgood config check --config-file new.toml", "Check a file before it is put in place"),
+        ],
+    ),
+    footer(
+        "config schema",
+        Reach::Nothing,
+        &[],
+        &[("lastgood config schema > lastgood.schema.json", "Write the schema to a file that an editor can use")],
     ),
     footer(
         "config path",

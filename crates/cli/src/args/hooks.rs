@@ -1,12 +1,11 @@
 //! Options that name hooks, read by hand, because derived arguments lose the order of two options.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use lastgood_operator::settings::time;
 use pg_clone::hook::{DUMP_POINTS, Hook, Hooks, Point, RESTORE_POINTS};
-
-use crate::args::retention::duration;
-use crate::error::{CliError, CliResult};
 
 const HEADING: &str = "Hooks";
 const TIMEOUT: &str = "hook_timeout";
@@ -15,7 +14,7 @@ const TIMEOUT: &str = "hook_timeout";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HookArgs<const DUMP: bool, const RESTORE: bool> {
     hooks: Vec<(Point, Hook)>,
-    timeout: Option<String>,
+    timeout: Option<Duration>,
 }
 
 /// Of `pg dump`.
@@ -29,15 +28,13 @@ pub(crate) type AllHooks = HookArgs<true, true>;
 
 impl<const DUMP: bool, const RESTORE: bool> HookArgs<DUMP, RESTORE> {
     /// Adds them to `hooks`, behind what is there already.
-    pub(crate) fn add_to(&self, hooks: &mut Hooks) -> CliResult<()> {
+    pub(crate) fn add_to(&self, hooks: &mut Hooks) {
         for (point, hook) in &self.hooks {
             hooks.at_mut(*point).push(hook.clone());
         }
-        if let Some(text) = &self.timeout {
-            let fault = |_| CliError::usage("`--hook-timeout` cannot be negative", "use a time such as `30m` or `6h`");
-            hooks.timeout = duration("--hook-timeout", text)?.try_into().map_err(fault)?;
+        if let Some(timeout) = self.timeout {
+            hooks.timeout = timeout;
         }
-        Ok(())
     }
 
     fn points() -> impl Iterator<Item = Point> {
@@ -106,6 +103,7 @@ impl<const DUMP: bool, const RESTORE: bool> Args for HookArgs<DUMP, RESTORE> {
             Arg::new(TIMEOUT)
                 .long("hook-timeout")
                 .value_name("TIME")
+                .value_parser(|text: &str| time::duration(text).map(|limit| limit.unsigned_abs()))
                 .help_heading(HEADING)
                 .help("Maximum time each hook may run, such as 30m or 6h [default: 1h]"),
         )
@@ -119,7 +117,7 @@ impl<const DUMP: bool, const RESTORE: bool> Args for HookArgs<DUMP, RESTORE> {
 impl<const DUMP: bool, const RESTORE: bool> FromArgMatches for HookArgs<DUMP, RESTORE> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let hooks = Self::points().flat_map(|point| Self::typed(point, matches)).collect();
-        Ok(Self { hooks, timeout: matches.get_one::<String>(TIMEOUT).cloned() })
+        Ok(Self { hooks, timeout: matches.get_one::<Duration>(TIMEOUT).copied() })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -130,15 +128,13 @@ impl<const DUMP: bool, const RESTORE: bool> FromArgMatches for HookArgs<DUMP, RE
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    fn hooks(line: &str) -> CliResult<Hooks> {
+    fn hooks(line: &str) -> Result<Hooks, clap::Error> {
         let command = AllHooks::augment_args(Command::new("test"));
-        let matches = command.try_get_matches_from(line.split_whitespace()).unwrap();
+        let matches = command.try_get_matches_from(line.split_whitespace())?;
         let mut hooks = Hooks { pre_swap: vec![Hook::Command("of-the-file".into())], ..Hooks::default() };
-        AllHooks::from_arg_matches(&matches).unwrap().add_to(&mut hooks)?;
+        AllHooks::from_arg_matches(&matches)?.add_to(&mut hooks);
         Ok(hooks)
     }
 

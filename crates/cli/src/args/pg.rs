@@ -1,8 +1,12 @@
 //! Arguments of `lastgood pg`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use lastgood_operator::settings::time;
+use pg_clone::restore::selection::Excluded;
+use pg_clone::stored::verify::ReadAmount;
 
 use crate::args::common::{DryRun, Init};
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
@@ -49,8 +53,8 @@ pub(crate) struct Tools {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Limits {
     /// Maximum time for one SQL statement, such as 2h; 0 means no limit [default: 0]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) statement_timeout: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = time::timeout)]
+    pub(crate) statement_timeout: Option<Duration>,
 }
 
 /// Arguments of `pg dump`.
@@ -72,8 +76,8 @@ pub(crate) struct Dump {
     #[arg(long, value_name = "TABLE")]
     pub(crate) exclude_table_data: Vec<String>,
     /// Maximum time to wait for a table lock, such as 30s or 5m; 0 means no limit [default: 30s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) lock_timeout: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = time::timeout)]
+    pub(crate) lock_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) limits: Limits,
     /// Tag the dump, for `pg prune --keep-tag`; repeatable
@@ -145,8 +149,8 @@ pub(crate) struct Verify {
     pub(crate) of: OfCluster,
     /// Read everything (`all`), or the n-th of t shares (`n/t`), and compare it with its digests [default: check only presence
     /// and size]
-    #[arg(long, value_name = "all|n/t")]
-    pub(crate) read: Option<String>,
+    #[arg(long, value_name = "all|n/t", value_parser = read_amount)]
+    pub(crate) read: Option<ReadAmount>,
 }
 
 /// Arguments of `pg restore`.
@@ -293,10 +297,31 @@ pub(crate) struct Part {
     /// With --data-only: ignore configured hooks, which otherwise prevent it
     #[arg(long, requires = "data_only")]
     pub(crate) no_hooks: bool,
-    /// What to do with tables that are not selected: create them without rows (`keep-empty`), or leave them out with everything
-    /// that needs them (`drop`) [default: keep-empty]
-    #[arg(long, value_name = "keep-empty|drop")]
-    pub(crate) excluded: Option<String>,
+    /// What to do with tables that are not selected [default: keep-empty]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) excluded: Option<ExcludedTables>,
+}
+
+/// What becomes of tables that are not selected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExcludedTables {
+    /// Create them without rows
+    KeepEmpty,
+    /// Leave them out, with everything that needs them
+    Drop,
+}
+
+impl From<ExcludedTables> for Excluded {
+    fn from(excluded: ExcludedTables) -> Self {
+        match excluded {
+            ExcludedTables::KeepEmpty => Self::KeepEmpty,
+            ExcludedTables::Drop => Self::Drop,
+        }
+    }
+}
+
+fn read_amount(text: &str) -> Result<ReadAmount, &'static str> {
+    text.parse().map_err(|_| "use `all`, or a share such as `1/7`")
 }
 
 /// Arguments of `pg recover`.

@@ -4,8 +4,7 @@ use backup_core::prune::GRACE;
 use backup_core::retention::{Logarithmic, Period, Policy, Rule};
 use clap::Args;
 use jiff::{SignedDuration, Span};
-
-use crate::error::{CliError, CliResult};
+use lastgood_operator::settings::time;
 
 /// What interrupted runs left.
 #[derive(Clone, Debug, Default, Args)]
@@ -14,17 +13,14 @@ pub(crate) struct Unfinished {
     #[arg(long)]
     pub(crate) incomplete: bool,
     /// Minimum age of leftovers to delete; must be longer than any backup takes [default: 24h]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) grace: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    pub(crate) grace: Option<SignedDuration>,
 }
 
 impl Unfinished {
     /// How long something unfinished is left alone.
-    ///
-    /// # Errors
-    /// [`CliError::Usage`] for what is no time.
-    pub(crate) fn grace(&self) -> CliResult<SignedDuration> {
-        self.grace.as_ref().map_or(Ok(GRACE), |grace| duration("--grace", grace))
+    pub(crate) fn grace(&self) -> SignedDuration {
+        self.grace.unwrap_or(GRACE)
     }
 }
 
@@ -54,22 +50,19 @@ pub(crate) struct Keep {
     #[arg(long, value_name = "N")]
     pub(crate) keep_yearly: Option<u32>,
     /// Keep all backups made within this time before the newest good one, such as 14d
-    #[arg(long, value_name = "TIME")]
-    pub(crate) keep_within: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = time::span)]
+    pub(crate) keep_within: Option<Span>,
     /// Keep all backups with this tag; repeatable
     #[arg(long, value_name = "TAG")]
     pub(crate) keep_tag: Vec<String>,
     /// Keep backups at gaps that grow with age: at most BASE or RATIO × age, whichever is longer, such as 1d,0.5
-    #[arg(long, value_name = "BASE,RATIO")]
-    pub(crate) logarithmic: Option<String>,
+    #[arg(long, value_name = "BASE,RATIO", value_parser = logarithmic)]
+    pub(crate) logarithmic: Option<Logarithmic>,
 }
 
 impl Keep {
     /// The policy; without a rule it is empty, and retention refuses it.
-    ///
-    /// # Errors
-    /// [`CliError::Usage`] for a time or ratio that cannot be read.
-    pub(crate) fn policy(&self) -> CliResult<Policy> {
+    pub(crate) fn policy(&self) -> Policy {
         let mut rules = Vec::new();
         rules.extend(self.keep_last.map(Rule::Last));
         let periods = [
@@ -81,59 +74,18 @@ impl Keep {
             (Period::Yearly, self.keep_yearly),
         ];
         rules.extend(periods.into_iter().filter_map(|(period, count)| Some(Rule::Calendar(period, count?))));
-        if let Some(text) = &self.keep_within {
-            rules.push(Rule::Within(span("--keep-within", text)?));
-        }
+        rules.extend(self.keep_within.map(Rule::Within));
         rules.extend(self.keep_tag.iter().cloned().map(Rule::Tag));
-        if let Some(text) = &self.logarithmic {
-            rules.push(Rule::Logarithmic(logarithmic(text)?));
-        }
-        Ok(Policy::new(rules))
+        rules.extend(self.logarithmic.map(Rule::Logarithmic));
+        Policy::new(rules)
     }
 }
 
-fn span(option: &str, text: &str) -> CliResult<Span> {
-    text.parse().map_err(|_| {
-        CliError::usage(format!("invalid value `{text}` for `{option}`"), "use a time such as `14d`, `36h` or `6mo`")
-    })
-}
-
-/// A length of time; days count 24 hours.
-///
-/// # Errors
-/// [`CliError::Usage`] naming `option`.
-pub(crate) fn duration(option: &str, text: &str) -> CliResult<SignedDuration> {
-    let fault =
-        |_| CliError::usage(format!("invalid value `{text}` for `{option}`"), "use a time such as `14d` or `36h`");
-    span(option, text)?.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(fault)
-}
-
-/// How long something may take; `0` means for ever.
-///
-/// # Errors
-/// [`CliError::Usage`] naming `option`.
-pub(crate) fn timeout(option: &str, text: &str) -> CliResult<std::time::Duration> {
-    if text == "0" {
-        return Ok(std::time::Duration::ZERO);
-    }
-    let negative = |_| CliError::usage(format!("invalid value `{text}` for `{option}`"), "a time cannot be negative");
-    std::time::Duration::try_from(duration(option, text)?).map_err(negative)
-}
-
-fn logarithmic(text: &str) -> CliResult<Logarithmic> {
-    let fault = || {
-        CliError::usage(
-            format!("invalid value `{text}` for `--logarithmic`"),
-            "use BASE,RATIO such as `1d,0.5`: a time, and a number with up to six decimals",
-        )
-    };
-    let (base, ratio) = text.split_once(',').ok_or_else(fault)?;
-    let base_s =
-        u64::try_from(duration("--logarithmic", base.trim()).map_err(|_| fault())?.as_secs()).map_err(|_| fault())?;
-    if base_s == 0 {
-        return Err(fault());
-    }
-    let ratio_millionths = millionths(ratio.trim()).ok_or_else(fault)?;
+fn logarithmic(text: &str) -> Result<Logarithmic, &'static str> {
+    const HOW: &str = "use BASE,RATIO such as `1d,0.5`: a duration and a number with up to six decimals";
+    let (base, ratio) = text.split_once(',').ok_or(HOW)?;
+    let base_s = time::duration(base.trim()).map_err(|_| HOW)?.unsigned_abs().as_secs();
+    let ratio_millionths = millionths(ratio.trim()).filter(|_| base_s > 0).ok_or(HOW)?;
     Ok(Logarithmic { ratio_millionths, ..Logarithmic::new(base_s) })
 }
 
@@ -167,16 +119,7 @@ mod tests {
         let rule = logarithmic("1d,0.25").unwrap();
         assert_eq!((rule.base_s, rule.ratio_millionths), (86_400, 250_000));
         for wrong in ["1d", "0s,1", "x,1", "1d,x", "1mo,0.5"] {
-            assert!(matches!(logarithmic(wrong), Err(CliError::Usage { .. })), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn timeouts_have_units_and_zero_is_none() {
-        let seconds = |text: &str| timeout("--lock-timeout", text).map(|time| time.as_secs());
-        assert_eq!((seconds("30s").unwrap(), seconds("5m").unwrap(), seconds("0").unwrap()), (30, 300, 0));
-        for wrong in ["30", "-5s", "soon", ""] {
-            assert!(matches!(timeout("--lock-timeout", wrong), Err(CliError::Usage { .. })), "{wrong}");
+            assert!(logarithmic(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -190,11 +133,11 @@ mod tests {
             keep_monthly: Some(1),
             keep_quarterly: Some(1),
             keep_yearly: Some(1),
-            keep_within: Some("14d".to_owned()),
+            keep_within: Some(Span::new().days(14)),
             keep_tag: vec!["a".to_owned(), "b".to_owned()],
-            logarithmic: Some("1d,0.5".to_owned()),
+            logarithmic: Some(Logarithmic::new(86_400)),
         };
-        assert_eq!(keep.policy().unwrap().rules.len(), 11);
-        assert!(Keep::default().policy().unwrap().rules.is_empty());
+        assert_eq!(keep.policy().rules.len(), 11);
+        assert!(Keep::default().policy().rules.is_empty());
     }
 }

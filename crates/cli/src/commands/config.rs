@@ -1,13 +1,14 @@
-//! `lastgood config`: effective settings, and where they come from.
+//! `lastgood config`: effective settings, where they come from, and whether the configuration file is valid.
 
+use lastgood_operator::settings::{self, Checked, Layer};
 use serde::Serialize;
 
 use crate::args::config::{Config, Show};
-use crate::config::{self, Layer, Shown};
+use crate::config;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
-use crate::render::table::{Align, Column, table};
+use crate::render::settings::{checked, settings};
 
 /// What `config path` says.
 #[derive(Debug, Serialize)]
@@ -16,37 +17,55 @@ struct Path {
     looked_for: Vec<String>,
 }
 
+/// What `config check` says.
+#[derive(Debug, Serialize)]
+struct Check {
+    path: Option<String>,
+    #[serde(flatten)]
+    checked: Option<Checked>,
+}
+
 pub(super) fn run(command: &Config, context: &Context) -> CliResult<Exit> {
     match command {
         Config::Show(arguments) => show(arguments, context),
+        Config::Check => check(context),
+        Config::Schema => schema(context),
         Config::Path => path(context),
     }
 }
 
 fn show(arguments: &Show, context: &Context) -> CliResult<Exit> {
-    let settings = context.config.settings(arguments.config.as_deref(), Layer::default())?;
+    let effective = context.config.settings(arguments.config.as_deref(), Layer::default())?;
     // What is shown should be what works.
-    settings.guard()?;
-    settings.environment()?;
-    context.printer.result(&settings.shown(), |shown| words(shown, arguments.origin))?;
+    effective.guard()?;
+    effective.environment()?;
+    context.printer.result(&effective.shown(), |shown| settings(shown, arguments.origin))?;
     Ok(Exit::Ok)
 }
 
-/// `key = value` as in the file, or a table with the origins.
-fn words(shown: &[Shown], origin: bool) -> String {
-    if origin {
-        let columns = ["SETTING", "VALUE", "ORIGIN"].map(|name| Column(name, Align::Left));
-        let row = |shown: &Shown| vec![shown.key.to_owned(), value(shown), shown.origin.clone()];
-        return table(&columns, shown.iter().map(row));
+/// The file that is read, and the others that can forbid something.
+fn check(context: &Context) -> CliResult<Exit> {
+    let located = config::locate(&context.global)?;
+    for other in located.looked.iter().filter(|path| Some(*path) != located.path.as_ref()) {
+        settings::check(other)?;
     }
-    shown.iter().map(|shown| format!("{} = {}", shown.key, value(shown))).collect::<Vec<_>>().join("\n")
+    let Some(file) = located.path else {
+        no_file(&located.looked, context);
+        context.printer.result(&Check { path: None, checked: None }, |_| String::new())?;
+        return Ok(Exit::Ok);
+    };
+    let judged = settings::check(&file)?;
+    let result = Check { path: Some(file.display().to_string()), checked: judged };
+    context
+        .printer
+        .result(&result, |result| result.checked.as_ref().map_or_else(String::new, |judged| checked(&file, judged)))?;
+    Ok(Exit::Ok)
 }
 
-fn value(shown: &Shown) -> String {
-    match shown.meaning {
-        Some(meaning) => format!("({meaning})"),
-        None => shown.value.to_string(),
-    }
+fn schema(context: &Context) -> CliResult<Exit> {
+    let schema = settings::schema();
+    context.printer.result(&schema, |schema| format!("{schema:#}"))?;
+    Ok(Exit::Ok)
 }
 
 fn path(context: &Context) -> CliResult<Exit> {
@@ -54,8 +73,13 @@ fn path(context: &Context) -> CliResult<Exit> {
     let text = |path: &std::path::PathBuf| path.display().to_string();
     let result = Path { path: located.path.as_ref().map(text), looked_for: located.looked.iter().map(text).collect() };
     if result.path.is_none() {
-        context.printer.note(&format!("there is no configuration file; looked for {}", result.looked_for.join(", ")));
+        no_file(&located.looked, context);
     }
     context.printer.result(&result, |result| result.path.clone().unwrap_or_default())?;
     Ok(Exit::Ok)
+}
+
+fn no_file(looked: &[std::path::PathBuf], context: &Context) {
+    let looked: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
+    context.printer.note(&format!("there is no configuration file; looked for {}", looked.join(", ")));
 }

@@ -28,6 +28,7 @@ pub(super) fn run(out: &Path, context: &Context) -> CliResult<Exit> {
         ("env.md", variables()),
         ("errors.md", errors(&failure::kinds_of::<CliError>())),
         ("exit-codes.md", exit_codes()),
+        ("lastgood.schema.json", format!("{:#}\n", lastgood_operator::settings::schema())),
     ];
     for (name, text) in pages {
         fs::write(out.join(name), text).map_err(unwritable)?;

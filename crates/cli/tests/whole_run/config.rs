@@ -83,13 +83,13 @@ fn the_nearest_file_is_read_and_path_names_it() {
 #[test]
 fn a_wrong_file_stops_everything_but_documentation() {
     let folder = folder_with("lastgood.toml", "[pg]\nexclude_table = [\"a\"]\n");
-    for line in ["pg ls", "pg dump shop", "config show", "init", "pg restore shop"] {
+    for line in ["pg ls", "pg dump shop", "config show", "config check", "init", "pg restore shop"] {
         let refused = run(folder.path(), line);
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{line}: {refused:?}");
-        assert!(refused.stderr.contains("`pg.exclude_table` is no setting (`./lastgood.toml`, line 2)"), "{refused:?}");
+        assert!(refused.stderr.contains("unknown setting `pg.exclude_table` (`./lastgood.toml:2`)"), "{refused:?}");
         assert!(refused.stderr.contains("did you mean `exclude-table`?"), "{refused:?}");
     }
-    for line in ["version", "completions bash", "config path"] {
+    for line in ["version", "completions bash", "config path", "config schema"] {
         assert_eq!(run(folder.path(), line).code, Some(0), "{line}");
     }
 }
@@ -136,4 +136,39 @@ fn profiles_and_configurations_that_are_not_there_are_named() {
         assert_eq!(refused.code, Some(2), "{line}: {refused:?}");
         assert!(refused.stderr.contains(said), "{line}: {refused:?}");
     }
+}
+
+#[test]
+fn check_judges_all_of_the_file_and_does_nothing() {
+    let folder =
+        folder_with("lastgood.toml", "repo = \"a\"\n[pg.configs.nightly]\njobs = 1\n[profile.p]\nrepo = \"b\"\n");
+    let good = run(folder.path(), "config check");
+    assert_eq!(good.code, Some(0), "{good:?}");
+    assert_eq!(good.stdout, "`./lastgood.toml` is valid: 1 profile (p), 1 configuration (nightly)\n");
+    let json = run(folder.path(), "config check --json").json();
+    assert_eq!((&json["path"], &json["profiles"][0]), (&"./lastgood.toml".into(), &"p".into()));
+    assert!(!folder.path().join("a").exists() && !folder.path().join("b").exists());
+    // Another profile's value, which no other command looks at.
+    write(folder.path(), "lastgood.toml", "repo = \"a\"\n[profile.p.pg]\nprotected = [\n  \"shop\"]\n");
+    assert_eq!(run(folder.path(), "config show").code, Some(0));
+    let wrong = run(folder.path(), "config check");
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(2), ""), "{wrong:?}");
+    assert!(wrong.stderr.contains("`pg.protected` cannot be used (`./lastgood.toml:4`): "), "{wrong:?}");
+    assert!(wrong.stderr.contains("`prod-*/shop`"), "{wrong:?}");
+    fs::remove_file(folder.path().join("lastgood.toml")).expect("it is there");
+    let none = run(folder.path(), "config check");
+    assert_eq!(none.code, Some(0), "{none:?}");
+    assert!(none.stderr.contains("there is no configuration file; looked for ./lastgood.toml"), "{none:?}");
+}
+
+#[test]
+fn schema_describes_every_setting() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plain = run(folder.path(), "config schema");
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    let schema: serde_json::Value = serde_json::from_str(&plain.stdout).expect("JSON");
+    assert_eq!(schema, run(folder.path(), "config schema --json").json());
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    let settings = schema["definitions"]["Pg"]["properties"].as_object().expect("settings");
+    assert!(settings.values().all(|setting| setting["description"].is_string()), "{schema:#}");
 }

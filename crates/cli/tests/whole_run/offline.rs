@@ -208,6 +208,49 @@ fn the_environment_can_name_the_location_and_an_option_wins() {
 }
 
 #[test]
+fn a_wrong_duration_or_choice_is_told_with_its_option_and_what_to_write() {
+    let folder = folder();
+    for (line, option, help) in [
+        ("pg dump shop --lock-timeout 30", "'30' for '--lock-timeout <TIME>'", "such as `30s`"),
+        ("pg dump shop --hook-timeout=-5m", "'-5m' for '--hook-timeout <TIME>'", "cannot be negative"),
+        ("pg prune --keep-within soon", "'soon' for '--keep-within <TIME>'", "such as `30s`"),
+        ("pg prune --logarithmic 1d", "'1d' for '--logarithmic <BASE,RATIO>'", "`1d,0.5`"),
+        ("pg verify shop --read some", "'some' for '--read <all|n/t>'", "`1/7`"),
+        ("pg restore shop --excluded hide", "'hide' for '--excluded <WHAT>'", "keep-empty, drop"),
+        ("app lifecycle x --print --expire-after 36h", "'36h' for '--expire-after <TIME>'", "`30d`"),
+        ("dict watch x --exec y --every 0s", "'0s' for '--every <TIME>'", "above zero"),
+        ("dict restore x --at yesterday", "'yesterday' for '--at <TIME>'", "time zone"),
+    ] {
+        let refused = run(folder.path(), line);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{line}: {refused:?}");
+        assert!(refused.stderr.contains(&format!("invalid value {option}")), "{line}: {refused:?}");
+        assert!(refused.stderr.contains(help), "{line}: {refused:?}");
+    }
+    let json = run(folder.path(), "pg dump shop --lock-timeout 30 --json");
+    let error: serde_json::Value = serde_json::from_str(&json.stderr).expect("one JSON line");
+    assert_eq!((&error["code"], &error["exit"]), (&"cli::usage".into(), &2.into()), "{json:?}");
+}
+
+#[test]
+fn a_log_shows_the_steps_of_every_crate_and_nothing_unasked() {
+    let folder = folder();
+    let records = folder.path().join("records");
+    fs::create_dir(&records).expect("a folder");
+    fs::write(records.join("User--users.json"), "{\"id\": 1}\n").expect("a file");
+    let silent = run(folder.path(), "app backup --source ndjson:records --init");
+    assert!(silent.code == Some(0) && !silent.stderr.contains("app.published"), "{silent:?}");
+    let logged = run(folder.path(), "-v app backup --source ndjson:records");
+    assert_eq!(logged.code, Some(0), "{logged:?}");
+    assert!(logged.stderr.contains("INFO lastgood::step: app.published detail="), "{logged:?}");
+    let by = |variables: &[(&str, &str)]| -> Run {
+        let mut command = lastgood(folder.path(), "app backup --source ndjson:records");
+        command.envs(variables.iter().copied()).output().expect("the binary starts").into()
+    };
+    assert!(by(&[("RUST_LOG", "info")]).stderr.contains("app.published"));
+    assert!(!by(&[("RUST_LOG", "info"), ("LASTGOOD_LOG", "off")]).stderr.contains("app.published"));
+}
+
+#[test]
 fn doctor_names_what_to_mend() {
     let folder = folder();
     let ill = run(folder.path(), "doctor --json");

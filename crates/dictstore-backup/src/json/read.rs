@@ -1,6 +1,10 @@
-//! Reads JSON as `json.load` does, with a bound on depth.
+//! Builds values from JSON as `json.load` does.
+
+use python_json::{Kind, Word};
 
 use crate::value::{BIG_INT_DIGITS_MAX, BigInt, Record, Text, Value};
+
+pub(crate) use python_json::Reader;
 
 /// Deepest nesting read: what fits a stack of 2 MiB even in an unoptimised build. Python's own limit is near 1,000.
 pub(crate) const DEPTH_MAX: usize = 400;
@@ -18,335 +22,100 @@ impl std::fmt::Display for Fault {
     }
 }
 
+impl From<python_json::Fault> for Fault {
+    fn from(fault: python_json::Fault) -> Self {
+        Self { at: fault.at, what: fault.problem.to_string() }
+    }
+}
+
 pub(crate) type Read<T> = Result<T, Fault>;
 
 /// Reads one document, and nothing after it.
 pub(crate) fn document(bytes: &[u8]) -> Read<Value> {
-    document_of(bytes, |reader| reader.value())
+    document_of(bytes, value)
 }
 
 /// Reads one document as `read` does, and nothing after it.
-pub(crate) fn document_of<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Read<T>) -> Read<T> {
-    if let Err(error) = std::str::from_utf8(bytes) {
-        return Err(Fault { at: error.valid_up_to(), what: "it is not UTF-8".to_owned() });
-    }
-    let mut reader = Reader { bytes, at: 0, depth: 0, buffer: Vec::new(), fields: 0 };
-    let value = read(&mut reader)?;
-    reader.space();
-    if reader.at < bytes.len() { reader.fault("something follows the end of the document") } else { Ok(value) }
+pub(crate) fn document_of<'b, T>(bytes: &'b [u8], read: impl FnOnce(&mut Reader<'b>) -> Read<T>) -> Read<T> {
+    python_json::document(bytes, DEPTH_MAX, read)
 }
 
-/// A place in a document.
-pub(crate) struct Reader<'b> {
-    bytes: &'b [u8],
-    at: usize,
-    depth: usize,
-    /// For texts with escapes.
-    buffer: Vec<u8>,
-    /// Fields of the last object: the next is likely to have as many.
-    fields: usize,
+/// The document is one, of something else than was expected just before here.
+pub(crate) fn misfit<T>(reader: &Reader<'_>, what: impl Into<String>) -> Read<T> {
+    Err(Fault { at: reader.position(), what: what.into() })
 }
 
-impl Reader<'_> {
-    pub(crate) fn fault<T>(&self, what: impl Into<String>) -> Read<T> {
-        let what = if self.at >= self.bytes.len() { "it ends too early".to_owned() } else { what.into() };
-        Err(Fault { at: self.at, what })
-    }
+/// Whether something of this kind stands here.
+pub(crate) fn stands(reader: &mut Reader<'_>, kind: Kind) -> bool {
+    reader.kind() == Ok(kind)
+}
 
-    /// The document is one, of something else than was expected just before here.
-    pub(crate) fn misfit<T>(&self, what: impl Into<String>) -> Read<T> {
-        Err(Fault { at: self.at, what: what.into() })
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
+/// Reads a value.
+pub(crate) fn value(reader: &mut Reader<'_>) -> Read<Value> {
+    match reader.kind()? {
+        Kind::Text => {
+            let at = reader.position() + 1;
+            text(at, reader.text(Text::from_bytes)?).map(Value::Text)
         }
-    }
-
-    fn expect(&mut self, byte: u8) -> Read<()> {
-        if self.peek() == Some(byte) {
-            self.at += 1;
-            return Ok(());
+        Kind::Object => Ok(record(reader)?.into()),
+        Kind::List => {
+            let mut items = Vec::new();
+            reader.items(|reader| {
+                items.push(value(reader)?);
+                Ok::<(), Fault>(())
+            })?;
+            Ok(Value::List(items.into()))
         }
-        self.fault(format!("`{}` was expected", char::from(byte)))
-    }
-
-    fn word(&mut self, word: &str, value: Value) -> Read<Value> {
-        if self.bytes[self.at..].starts_with(word.as_bytes()) {
-            self.at += word.len();
-            return Ok(value);
-        }
-        // Cut off in the middle of a word is cut off all the same.
-        if word.as_bytes().starts_with(&self.bytes[self.at..]) {
-            self.at = self.bytes.len();
-        }
-        self.fault("a value was expected")
-    }
-
-    pub(crate) fn value(&mut self) -> Read<Value> {
-        self.space();
-        match self.peek() {
-            Some(b'"') => Ok(Value::Text(self.text()?)),
-            Some(b'{') => Ok(self.record()?.into()),
-            Some(b'[') => self.array(),
-            Some(b'n') => self.word("null", Value::Null),
-            Some(b't') => self.word("true", Value::Bool(true)),
-            Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'N') => self.word("NaN", Value::Float(f64::NAN)),
-            Some(b'I') => self.word("Infinity", Value::Float(f64::INFINITY)),
-            Some(b'-') if self.bytes.get(self.at + 1) == Some(&b'I') => {
-                self.word("-Infinity", Value::Float(f64::NEG_INFINITY))
-            }
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => self.fault("a value was expected"),
-        }
-    }
-
-    /// Begins an object or array, whose bracket stands here.
-    fn enter(&mut self) -> Read<()> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return self.fault(format!("it is nested deeper than {DEPTH_MAX} levels"));
-        }
-        self.at += 1;
-        self.space();
-        Ok(())
-    }
-
-    /// Whether the object or array ends here; else there is something more.
-    fn ends(&mut self, bracket: u8) -> bool {
-        let ends = self.peek() == Some(bracket);
-        self.at += usize::from(ends);
-        self.depth -= usize::from(ends);
-        ends
-    }
-
-    /// Whether something of this kind stands here: `{`, `[`, `"`.
-    pub(crate) fn stands(&mut self, first: u8) -> bool {
-        self.space();
-        self.peek() == Some(first)
-    }
-
-    /// Reads an array, whose bracket stands here, item by item.
-    pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
-        self.enter()?;
-        if self.ends(b']') {
-            return Ok(());
-        }
-        loop {
-            each(self)?;
-            self.space();
-            if self.ends(b']') {
-                return Ok(());
-            }
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                _ => return self.fault("`,` or `]` was expected"),
-            }
-        }
-    }
-
-    /// Reads an object, whose bracket stands here, member by member.
-    pub(crate) fn members(&mut self, mut each: impl FnMut(&mut Self, Text) -> Read<()>) -> Read<()> {
-        self.enter()?;
-        if self.ends(b'}') {
-            return Ok(());
-        }
-        loop {
-            self.space();
-            if self.peek() != Some(b'"') {
-                return self.fault("a name in double quotes was expected");
-            }
-            let name = self.text()?;
-            self.space();
-            self.expect(b':')?;
-            each(self, name)?;
-            self.space();
-            if self.ends(b'}') {
-                return Ok(());
-            }
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                _ => return self.fault("`,` or `}` was expected"),
-            }
-        }
-    }
-
-    fn array(&mut self) -> Read<Value> {
-        let mut items = Vec::new();
-        self.items(|reader| {
-            items.push(reader.value()?);
-            Ok(())
-        })?;
-        Ok(Value::List(items.into()))
-    }
-
-    /// Reads an object, whose bracket stands here.
-    pub(crate) fn record(&mut self) -> Read<Record> {
-        let mut fields = Vec::with_capacity(self.fields.min(64));
-        self.members(|reader, name| {
-            fields.push((name, reader.value()?));
-            Ok(())
-        })?;
-        self.fields = fields.len();
-        Ok(Record::from_fields(fields))
-    }
-
-    fn number(&mut self) -> Read<Value> {
-        let begin = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits(),
-            _ => return self.fault("a digit was expected"),
-        }
-        let mut whole = true;
-        if self.peek() == Some(b'.') && matches!(self.bytes.get(self.at + 1), Some(b'0'..=b'9')) {
-            whole = false;
-            self.at += 1;
-            self.digits();
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            let sign = usize::from(matches!(self.bytes.get(self.at + 1), Some(b'+' | b'-')));
-            if matches!(self.bytes.get(self.at + 1 + sign), Some(b'0'..=b'9')) {
-                whole = false;
-                self.at += 1 + sign;
-                self.digits();
-            }
-        }
-        // Digits are ASCII.
-        let text = std::str::from_utf8(&self.bytes[begin..self.at]).unwrap_or_default();
-        if !whole {
-            return match text.parse() {
-                Ok(value) => Ok(Value::Float(value)),
-                Err(_) => self.fault("a number was expected"),
-            };
-        }
-        if let Ok(value) = text.parse() {
-            return Ok(Value::Int(value));
-        }
-        match BigInt::parse(text) {
-            Some(value) => Ok(Value::Big(value)),
-            None => Err(Fault { at: begin, what: format!("an integer has more than {BIG_INT_DIGITS_MAX} digits") }),
-        }
-    }
-
-    fn digits(&mut self) {
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-    }
-
-    fn text(&mut self) -> Read<Text> {
-        self.at += 1;
-        let begin = self.at;
-        let plain = self.bytes[begin..].iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
-        let Some(plain) = plain else {
-            self.at = self.bytes.len();
-            return self.fault("");
-        };
-        self.at += plain;
-        if self.peek() == Some(b'"') {
-            self.at += 1;
-            return self.decoded(begin, &self.bytes[begin..begin + plain]);
-        }
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        buffer.extend_from_slice(&self.bytes[begin..self.at]);
-        self.escaped(&mut buffer)?;
-        let text = self.decoded(begin, &buffer);
-        self.buffer = buffer;
-        text
-    }
-
-    fn decoded(&self, begin: usize, bytes: &[u8]) -> Read<Text> {
-        Text::from_bytes(bytes).ok_or_else(|| Fault { at: begin, what: "a string is not UTF-8".to_owned() })
-    }
-
-    fn escaped(&mut self, out: &mut Vec<u8>) -> Read<()> {
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => self.escape(out)?,
-                Some(..0x20) => return self.fault("a string contains a control character"),
-                Some(byte) => {
-                    self.at += 1;
-                    out.push(byte);
-                }
-                None => return self.fault(""),
-            }
-        }
-    }
-
-    fn escape(&mut self, out: &mut Vec<u8>) -> Read<()> {
-        let short = match self.bytes.get(self.at + 1) {
-            Some(b'u') => return self.unicode(out),
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            Some(b'b') => 8,
-            Some(b'f') => 12,
-            Some(same @ (b'"' | b'\\' | b'/')) => *same,
-            Some(_) => return self.fault("an unknown escape"),
-            None => {
-                self.at += 1;
-                return self.fault("");
-            }
-        };
-        out.push(short);
-        self.at += 2;
-        Ok(())
-    }
-
-    fn unicode(&mut self, out: &mut Vec<u8>) -> Read<()> {
-        let high = self.unit(self.at)?;
-        self.at += 6;
-        if (0xD800..0xDC00).contains(&high)
-            && self.bytes[self.at..].starts_with(b"\\u")
-            && let Ok(low @ 0xDC00..0xE000) = self.unit(self.at)
-        {
-            self.at += 6;
-            let code = 0x10000 + (u32::from(high - 0xD800) << 10) + u32::from(low - 0xDC00);
-            push(out, code);
-            return Ok(());
-        }
-        push(out, high.into());
-        Ok(())
-    }
-
-    /// The number of the `\uXXXX` at `at`.
-    fn unit(&self, at: usize) -> Read<u16> {
-        let digits = self.bytes.get(at + 2..at + 6).unwrap_or_default();
-        let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match text.filter(|text| text.len() == 4).and_then(|text| u16::from_str_radix(text, 16).ok()) {
-            Some(unit) => Ok(unit),
-            None => {
-                let at = if at + 6 > self.bytes.len() { self.bytes.len() } else { at };
-                Self { at, bytes: self.bytes, depth: 0, buffer: Vec::new(), fields: 0 }.fault("an invalid escape")
-            }
-        }
+        Kind::Number => number(reader),
+        Kind::Word => Ok(match reader.word()? {
+            Word::Null => Value::Null,
+            Word::True => Value::Bool(true),
+            Word::False => Value::Bool(false),
+            Word::NaN => Value::Float(f64::NAN),
+            Word::Infinity => Value::Float(f64::INFINITY),
+            Word::NegativeInfinity => Value::Float(f64::NEG_INFINITY),
+        }),
     }
 }
 
-/// Appends a code point, a surrogate as three bytes.
-fn push(out: &mut Vec<u8>, code: u32) {
-    match char::from_u32(code) {
-        Some(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        None => out.extend_from_slice(&[
-            0xE0 | (code >> 12) as u8,
-            0x80 | (code >> 6 & 0x3F) as u8,
-            0x80 | (code & 0x3F) as u8,
-        ]),
+/// Reads an object.
+pub(crate) fn record(reader: &mut Reader<'_>) -> Read<Record> {
+    let mut fields = Vec::with_capacity(reader.members_before().min(64));
+    members(reader, |reader, name| {
+        fields.push((name, value(reader)?));
+        Ok(())
+    })?;
+    Ok(Record::from_fields(fields))
+}
+
+/// Reads an object member by member.
+pub(crate) fn members<'b>(
+    reader: &mut Reader<'b>,
+    mut each: impl FnMut(&mut Reader<'b>, Text) -> Read<()>,
+) -> Read<()> {
+    reader.members(Text::from_bytes, |reader, name| {
+        let name = text(reader.position(), name)?;
+        each(reader, name)
+    })
+}
+
+fn text(at: usize, text: Option<Text>) -> Read<Text> {
+    text.ok_or_else(|| Fault { at, what: "a string is not UTF-8".to_owned() })
+}
+
+fn number(reader: &mut Reader<'_>) -> Read<Value> {
+    let at = reader.position();
+    let number = reader.number()?;
+    let fault = |what: String| Err(Fault { at, what });
+    if !number.is_integer {
+        return number.text.parse().map(Value::Float).or_else(|_| fault("a number was expected".to_owned()));
+    }
+    if let Ok(value) = number.text.parse() {
+        return Ok(Value::Int(value));
+    }
+    match BigInt::parse(number.text) {
+        Some(value) => Ok(Value::Big(value)),
+        None => fault(format!("an integer has more than {BIG_INT_DIGITS_MAX} digits")),
     }
 }
 

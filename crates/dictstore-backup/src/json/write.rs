@@ -122,7 +122,7 @@ fn scalar(out: &mut Vec<u8>, value: &Value) -> Result<(), Unspeakable> {
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Int(value) => drop(write!(out, "{value}")),
         Value::Big(value) => out.extend_from_slice(value.as_str().as_bytes()),
-        Value::Float(value) => super::float::append(out, *value),
+        Value::Float(value) => python_json::write::float(out, *value),
         Value::Text(value) => text(out, value),
         other => return Err(Unspeakable(other.type_name())),
     }
@@ -148,57 +148,5 @@ pub(crate) fn key(out: &mut Vec<u8>, key: &Key) -> Result<(), Unspeakable> {
 
 /// Appends text in quotes.
 pub(crate) fn text(out: &mut Vec<u8>, text: &Text) {
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
-    if bytes.iter().all(plain) {
-        out.extend_from_slice(bytes);
-    } else if let Some(text) = text.as_str() {
-        text.chars().for_each(|c| character(out, c));
-    } else {
-        surrogates(out, bytes);
-    }
-    out.push(b'"');
-}
-
-fn character(out: &mut Vec<u8>, c: char) {
-    match c {
-        '"' => out.extend_from_slice(b"\\\""),
-        '\\' => out.extend_from_slice(b"\\\\"),
-        '\n' => out.extend_from_slice(b"\\n"),
-        '\r' => out.extend_from_slice(b"\\r"),
-        '\t' => out.extend_from_slice(b"\\t"),
-        '\u{8}' => out.extend_from_slice(b"\\b"),
-        '\u{c}' => out.extend_from_slice(b"\\f"),
-        ' '..='~' => out.push(c as u8),
-        other => other.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape(out, *unit)),
-    }
-}
-
-/// Text in which surrogates stand as three bytes each.
-fn surrogates(out: &mut Vec<u8>, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        let valid = match std::str::from_utf8(bytes) {
-            Ok(_) => bytes.len(),
-            Err(error) => error.valid_up_to(),
-        };
-        let (before, after) = bytes.split_at(valid);
-        String::from_utf8_lossy(before).chars().for_each(|c| character(out, c));
-        bytes = match after {
-            [first, second, third, rest @ ..] => {
-                let unit = u16::from(first & 0x0F) << 12 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
-                escape(out, unit);
-                rest
-            }
-            _ => &[],
-        };
-    }
-}
-
-fn escape(out: &mut Vec<u8>, unit: u16) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.extend_from_slice(b"\\u");
-    for shift in [12, 8, 4, 0] {
-        out.push(HEX[usize::from(unit >> shift & 0xF)]);
-    }
+    python_json::write::text(out, text.as_bytes());
 }

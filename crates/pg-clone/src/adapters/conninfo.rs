@@ -1,5 +1,7 @@
 //! Connection strings and URLs (PostgreSQL manual, "Connection Strings"), as parameters by name.
 
+use percent_encoding::percent_decode_str;
+
 use crate::adapters::libpq::{self, Parameters};
 use crate::error::{PgError, PgResult};
 
@@ -184,24 +186,16 @@ fn set(parameters: &mut Parameters, name: &str, value: String) -> PgResult<()> {
 }
 
 fn decode(text: &str) -> PgResult<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        if *first != b'%' {
-            bytes.push(*first);
-            rest = after;
-            continue;
-        }
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-            .filter(|byte| *byte != 0)
-            .ok_or_else(|| invalid("a `%` without two hexadecimal digits in the URL (write it as `%25`)"))?;
-        bytes.push(byte);
-        rest = &after[2..];
+    // The decoder lets through what is no escape; libpq refuses it, and a NUL.
+    let escapes = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit) && digits != b"00")
+    };
+    if !text.split('%').skip(1).all(escapes) {
+        return Err(invalid("a `%` without two hexadecimal digits in the URL (write it as `%25`)"));
     }
-    String::from_utf8(bytes).map_err(|_| invalid("the URL is not UTF-8 when decoded"))
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| invalid("the URL is not UTF-8 when decoded"))
 }
 
 /// The text itself is not repeated: it may hold a password.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
@@ -123,7 +124,7 @@ pub(crate) fn connector(mode: SslMode, root_certificates: Option<&Path>) -> PgRe
 fn read_roots(path: &Path) -> Result<RootCertStore, String> {
     let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut roots = RootCertStore::empty();
-    for certificate in rustls_pemfile::certs(&mut std::io::BufReader::new(file)) {
+    for certificate in CertificateDer::pem_reader_iter(file) {
         let certificate = certificate.map_err(|error| format!("cannot be read: {error}"))?;
         roots.add(certificate).map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
     }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use backup_core::manifest::Part;
 
-use crate::adapters::catalog;
 use crate::adapters::pg_tools::Tool;
+use crate::adapters::sql::catalog;
+use crate::adapters::sql::database_settings;
 use crate::config::DumpOptions;
 use crate::dump::leader::Leader;
+use crate::dump::matviews::{Arranged, arrange};
 use crate::dump::worker::{Work, Written};
 use crate::error::PgResult;
 use crate::run::Run;
-use crate::settings::{self, DatabaseSettings};
+use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{DumpDetail, Extension, LargeObjects, MatviewState, RowData, SequenceState, TableDump};
 
 /// Everything the workers and the large objects' metadata gave.
@@ -35,13 +37,14 @@ impl Facts {
     pub(crate) async fn read(leader: &Leader, options: &DumpOptions) -> PgResult<Self> {
         let session = &**leader.session;
         let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
-        let (matviews, stale) = catalog::matviews(session).await?;
+        let views = catalog::matviews(session).await?;
+        let Arranged { ordered, stale } = arrange(views, &catalog::matview_uses(session).await?);
         Ok(Self {
-            database: settings::read(session, &options.database).await?,
+            database: database_settings::read(session, &options.database).await?,
             extensions: catalog::extensions(session).await?,
             roles: catalog::roles(session).await?,
             sequences: catalog::sequences(session, &excluded).await?,
-            matviews,
+            matviews: ordered,
             stale,
         })
     }

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::copy_out::SESSION_SETTINGS;
+use crate::adapters::sql::catalog::{self, Relation, ViewOn};
+use crate::adapters::sql::{session_settings, snapshot, table_locks, transaction};
 use crate::config::DumpOptions;
 use crate::dump::readable;
 use crate::dump::selection::Selection;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
+use crate::dump::units::TableSource;
 use crate::error::{PgError, PgResult};
+use crate::ident::QualifiedName;
 use crate::pattern::TablePattern;
-use crate::plan::TableSource;
 use crate::run::Run;
 use crate::stored::detail::{ForeignKey, ServerInfo};
 
@@ -48,25 +49,19 @@ pub(crate) struct Locked {
 impl Locked {
     pub(crate) async fn begin(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
         let session = server.connect(&options.database).await?;
-        let timeout_ms = options.lock_timeout.as_millis();
         for _ in 0..LOCK_ATTEMPTS_MAX {
             // Visibility decides what an unqualified pattern means: asked before the search path is emptied.
-            reset_search_path(&session).await?;
+            session_settings::reset_search_path(&session).await?;
             let info = catalog::server_info(&*session).await?;
             let listed = catalog::relations(&*session).await?;
             let selection = select(&listed, options, info.in_recovery);
-            prepare(&session).await?;
+            session_settings::for_reading(&session).await?;
             // Not in the transaction, whose first query would take its snapshot: before the locks.
             readable::check(&*session, &selection).await?;
-            session
-                .batch_execute(&format!(
-                    "SET lock_timeout = {timeout_ms}; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-                ))
-                .await
-                .map_err(|error| PgError::sql("beginning the dump's transaction", error))?;
+            snapshot::begin(&session, options.lock_timeout.as_millis()).await?;
             run.step("dump.lock", &options.database);
             if !lock(&session, &selection.kept, server).await? {
-                rollback(&session).await?;
+                transaction::roll_back(&session, "beginning again").await?;
                 continue;
             }
             return Ok(Self { session, server: info, selection, listed });
@@ -84,11 +79,9 @@ impl Locked {
     pub(crate) async fn take_snapshot(&self, run: &Run, options: &DumpOptions) -> PgResult<Snapshot> {
         run.step("dump.snapshot", &options.database);
         match self.may_share() {
-            Ok(()) => export_snapshot(&self.session).await.map(Snapshot::Exported),
+            Ok(()) => snapshot::export(&self.session).await.map(Snapshot::Exported),
             Err(reason) => {
-                // The first statement that reads takes it.
-                let taken = self.session.batch_execute("SELECT 1").await;
-                taken.map_err(|error| PgError::sql("taking the snapshot", error))?;
+                snapshot::take(&self.session).await?;
                 Ok(Snapshot::Kept(reason))
             }
         }
@@ -112,7 +105,7 @@ pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<(Se
     let session = server.connect(&options.database).await?;
     let info = catalog::server_info(&*session).await?;
     let listed = catalog::relations(&*session).await?;
-    prepare(&session).await?;
+    session_settings::for_reading(&session).await?;
     let selection = select(&listed, options, info.in_recovery);
     readable::check(&*session, &selection).await?;
     Ok((session, selection))
@@ -133,7 +126,7 @@ impl Leader {
         let sources = catalog::table_sources(&*session, &with_rows).await?;
         let excluded: Vec<u32> = selection.excluded.iter().map(|relation| relation.oid).collect();
         let excluded_foreign_keys = catalog::foreign_keys_to(&*session, &excluded).await?;
-        if let Some((view, table)) = catalog::views_on(&*session, &excluded).await?.into_iter().next() {
+        if let Some(ViewOn { view, table }) = catalog::views_on(&*session, &excluded).await?.into_iter().next() {
             return Err(PgError::Usage {
                 what: format!(
                     "the view `{view}` needs the excluded table `{table}`, and could not be restored \
@@ -156,21 +149,8 @@ impl Leader {
 
     /// Whether the transaction, and with it every lock, still stands. Without it a table may have been truncated unseen.
     pub(crate) async fn still_holds(&self) -> PgResult<()> {
-        self.session.batch_execute("SELECT 1").await.map_err(|error| PgError::sql("holding the dump's snapshot", error))
+        snapshot::still_holds(&self.session).await
     }
-}
-
-/// Sets what every session of a dump sets.
-async fn prepare(session: &Session) -> PgResult<()> {
-    session.batch_execute(SESSION_SETTINGS).await.map_err(|error| PgError::sql("preparing the session", error))
-}
-
-async fn reset_search_path(session: &Session) -> PgResult<()> {
-    session.batch_execute("RESET search_path").await.map_err(|error| PgError::sql("preparing the session", error))
-}
-
-async fn rollback(session: &Session) -> PgResult<()> {
-    session.batch_execute("ROLLBACK").await.map_err(|error| PgError::sql("beginning again", error))
 }
 
 /// Sorts the tables by the options' patterns. What is said of a partitioned table holds for its partitions.
@@ -218,16 +198,14 @@ fn select(relations: &[Relation], options: &DumpOptions, in_recovery: bool) -> S
 /// Locks the tables; false when one of them vanished.
 async fn lock(session: &Session, relations: &[Relation], server: &Server) -> PgResult<bool> {
     for batch in relations.chunks(LOCK_BATCH) {
-        let names: Vec<String> = batch.iter().map(|relation| format!("ONLY {}", relation.qualified())).collect();
-        let statement = format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "));
-        if let Err(error) = session.batch_execute(&statement).await {
-            let code = error.code().map(tokio_postgres::error::SqlState::code).unwrap_or_default();
-            match code {
+        let names: Vec<QualifiedName> = batch.iter().map(Relation::qualified_name).collect();
+        if let Err(error) = table_locks::share(session, &names).await {
+            match error.sqlstate().unwrap_or_default() {
                 // undefined_table, invalid_schema_name: dropped since it was listed; deadlock_detected: a migration locks
                 // the same tables in another order.
                 "42P01" | "3F000" | "40P01" => return Ok(false),
-                "55P03" => return Err(locked_by_others(server, batch).await),
-                _ => return Err(PgError::sql("locking the tables", error)),
+                table_locks::NOT_AVAILABLE => return Err(locked_by_others(server, batch).await),
+                _ => return Err(error),
             }
         }
     }
@@ -255,27 +233,11 @@ async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
     let oids: Vec<u32> = batch.iter().map(|relation| relation.oid).collect();
     let holders = async {
         let session = server.connect_admin().await.ok()?;
-        let rows = session
-            .query(
-                "SELECT DISTINCT a.pid, left(a.query, 80) FROM pg_catalog.pg_locks l \
-                 JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-                 WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.mode = 'AccessExclusiveLock'",
-                &[&oids],
-            )
-            .await
-            .ok()?;
-        Some(rows.iter().map(|row| format!("pid {}", row.get::<_, i32>(0))).collect::<Vec<_>>().join(", "))
+        let pids = table_locks::exclusive_holders(&session, &oids).await.ok()?;
+        Some(pids.iter().map(|pid| format!("pid {pid}")).collect::<Vec<_>>().join(", "))
     };
     let holders = holders.await.filter(|text| !text.is_empty()).unwrap_or_else(|| "another session".to_owned());
     PgError::TableLocked { holders }
-}
-
-async fn export_snapshot(session: &Session) -> PgResult<String> {
-    let row = session
-        .query_one("SELECT pg_catalog.pg_export_snapshot()", &[])
-        .await
-        .map_err(|error| PgError::sql("exporting the snapshot", error))?;
-    Ok(row.get(0))
 }
 
 /// Whether the snapshot shows the very tables that were listed and locked.

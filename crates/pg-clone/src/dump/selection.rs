@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::adapters::catalog::Relation;
+use crate::adapters::sql::catalog::Relation;
 use crate::stored::detail::Filters;
 
 /// The tables of a dump.

@@ -8,13 +8,13 @@ use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked};
 use super::schema::{self, Moment, SchemaDump, Script};
 use super::selection::Selection;
 use super::sharing::Snapshot;
-use crate::adapters::catalog::{self, Relation};
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
+use crate::adapters::sql::catalog::{self, Relation};
 use crate::config::DumpOptions;
+use crate::dump::units::dump_units;
 use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, PlannedHook};
-use crate::plan::dump_units;
 use crate::run::Run;
 use crate::stored::key::DumpKey;
 

@@ -11,13 +11,13 @@ use backup_core::progress::Event;
 use tokio::sync::Barrier;
 
 use crate::adapters::connection::{DrivenSession, Server, Session};
-use crate::adapters::copy_out::{SESSION_SETTINGS, copy_out};
-use crate::dump::large_objects;
+use crate::adapters::sql::copy_out::CopyOut;
+use crate::adapters::sql::{large_objects, snapshot, table_locks};
 use crate::dump::long_row;
 use crate::dump::sharing::Snapshot;
+use crate::dump::units::{DumpUnit, TableSource};
 use crate::error::{PgError, PgResult};
-use crate::ident::{quote_ident, quote_literal};
-use crate::plan::{DumpUnit, TableSource};
+use crate::ident::QualifiedName;
 use crate::run::Run;
 use crate::stored::detail::RowData;
 use crate::stored::frame::{CompressedFrame, FrameEncoder};
@@ -54,10 +54,6 @@ const LOCK_BATCH: usize = 100;
 /// Most tables that every worker locks before it begins; of more, the workers lock this many together. Each lock takes
 /// space in the server's lock table, which by default has room for leader and `pg_dump` with 8,500 tables.
 const LOCKS_AHEAD_MAX: usize = 1_000;
-
-/// Frees what a worker locked for the units before: in a transaction, locks are kept but for those behind a savepoint that
-/// is rolled back to (PostgreSQL manual, 13.3). The leader's locks stay, and they are what protects the dump.
-const LET_GO: &str = "ROLLBACK TO SAVEPOINT lastgood_units";
 
 /// One piece of work.
 enum Piece<'a> {
@@ -113,7 +109,7 @@ async fn copy_pieces(work: &Work, data: &mut PackWriter, objects: &mut PackWrite
                 work.run.progress.event(Event::Advance { bytes: 0, items: units.len() as u64 });
             }
             Piece::LargeObjects(batch, oids) => {
-                let rows = copier.copy(&large_objects::slices_statement(oids), objects, "large objects").await?;
+                let rows = copier.copy(large_objects::slices(oids), objects, "large objects").await?;
                 written.slices.push((batch, rows));
                 work.run.progress.event(Event::Advance { bytes: 0, items: 1 });
             }
@@ -129,7 +125,7 @@ pub(crate) async fn copy_metadata(work: &Work) -> PgResult<(RowData, Vec<(u32, P
     let mut packs = work.packs.writer(PackRole::LargeObjects);
     let copied = work.run.or_cancelled(async {
         let mut copier = Copier::connect(work).await?;
-        let rows = copier.copy(large_objects::METADATA_STATEMENT, &mut packs, "large objects").await?;
+        let rows = copier.copy(large_objects::metadata(), &mut packs, "large objects").await?;
         Ok((rows, packs.finish().await?))
     });
     let copied = copied.await;
@@ -151,20 +147,14 @@ struct Copier {
 
 impl Copier {
     async fn connect(work: &Work) -> PgResult<Self> {
-        let encoding = if work.raw_encoding { "; SET client_encoding = 'SQL_ASCII'" } else { "" };
-        let (mut session, begin) = match &work.snapshot {
-            Snapshot::Exported(name) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT";
-                (work.server.connect_driven(&work.database).await?, format!("; {begin} {}", quote_literal(name)))
-            }
-            Snapshot::Kept(_) => (DrivenSession::lent(Arc::clone(&work.leader)), String::new()),
+        let (mut session, name) = match &work.snapshot {
+            Snapshot::Exported(name) => (work.server.connect_driven(&work.database).await?, Some(name.as_str())),
+            Snapshot::Kept(_) => (DrivenSession::lent(Arc::clone(&work.leader)), None),
         };
-        let statements = format!("{SESSION_SETTINGS}{encoding}{begin}");
-        let doing = "importing the dump's snapshot";
-        session.batch_execute(&statements).await.map_err(|error| PgError::sql(doing, error))?;
+        snapshot::import(&mut session, name, work.raw_encoding).await?;
         Ok(Self {
             session,
-            locks: matches!(work.snapshot, Snapshot::Exported(_)),
+            locks: name.is_some(),
             encoder: FrameEncoder::new(work.compression_level)?,
             run: work.run.clone(),
         })
@@ -178,26 +168,14 @@ impl Copier {
         }
         let mut seen = BTreeSet::new();
         let largest = work.tables.iter().map(|unit| unit.table).filter(|table| seen.insert(*table));
-        let largest: Vec<&TableSource> =
-            largest.take(locks_ahead(work.sources.len(), work.workers)).map(|table| &work.sources[table]).collect();
+        let largest: Vec<QualifiedName> = largest
+            .take(locks_ahead(work.sources.len(), work.workers))
+            .map(|table| work.sources[table].qualified_name())
+            .collect();
         for batch in largest.chunks(LOCK_BATCH) {
-            self.lock("", batch).await?;
+            table_locks::share_now(&mut self.session, batch).await?;
         }
-        let savepoint = "SAVEPOINT lastgood_units";
-        self.session.batch_execute(savepoint).await.map_err(|error| PgError::sql("locking the tables", error))
-    }
-
-    /// NOWAIT: behind a waiting ACCESS EXCLUSIVE request, which itself waits for the leader, we would wait for ever.
-    async fn lock(&mut self, before: &str, sources: &[&TableSource]) -> PgResult<()> {
-        let names: Vec<String> = sources.iter().map(|source| format!("ONLY {}", qualified(source))).collect();
-        let lock = format!("{before}LOCK TABLE {} IN ACCESS SHARE MODE NOWAIT", names.join(", "));
-        self.session.batch_execute(&lock).await.map_err(|error| match error.as_db_error() {
-            // The message names the relation.
-            Some(db) if db.code().code() == "55P03" => {
-                PgError::LockRace { table: db.message().rsplit(" on ").next().unwrap_or("a table").to_owned() }
-            }
-            _ => PgError::sql("locking the tables", error),
-        })
+        table_locks::mark(&mut self.session).await
     }
 
     /// Copies the rows of `units`, each into frames of its own.
@@ -213,30 +191,31 @@ impl Copier {
             long_row::explained(&label, PgError::sql(format!("copying the rows of `{label}`"), error))
         };
         if self.locks {
-            self.lock(&format!("{LET_GO}; "), &tables).await?;
+            let names: Vec<QualifiedName> = tables.iter().map(|source| source.qualified_name()).collect();
+            table_locks::share_now_instead(&mut self.session, &names).await?;
         }
-        let statements: Vec<String> =
-            units.iter().zip(&tables).map(|(unit, source)| copy_statement(source, unit)).collect();
-        self.copy_all(&statements, packs, failed).await
+        let copies: Vec<CopyOut> = units.iter().zip(&tables).map(|(unit, source)| copy_of(source, unit)).collect();
+        self.copy_all(&copies, packs, failed).await
     }
 
     /// Runs one `COPY … TO STDOUT` into frames of `packs`.
-    async fn copy(&mut self, statement: &str, packs: &mut PackWriter, label: &str) -> PgResult<RowData> {
+    async fn copy(&mut self, copy: CopyOut, packs: &mut PackWriter, label: &str) -> PgResult<RowData> {
         let failed = |_, error| PgError::sql(format!("copying the rows of `{label}`"), error);
-        let copied = self.copy_all(&[statement.to_owned()], packs, failed).await?;
+        let copied = self.copy_all(&[copy], packs, failed).await?;
         Ok(copied.into_iter().next().unwrap_or_default())
     }
 
     /// Runs several, with as few round trips as one; `failed` makes the error of the one at a position.
     async fn copy_all(
         &mut self,
-        statements: &[String],
+        wanted: &[CopyOut],
         packs: &mut PackWriter,
         failed: impl Fn(usize, tokio_postgres::Error) -> PgError,
     ) -> PgResult<Vec<RowData>> {
-        let prepared = self.session.prepare_all(statements).await.map_err(|(at, error)| failed(at, error))?;
+        let texts: Vec<&str> = wanted.iter().map(CopyOut::text).collect();
+        let prepared = self.session.prepare_all(&texts).await.map_err(|(at, error)| failed(at, error))?;
         let mut copies = self.session.copy_out_all(&prepared);
-        let mut copied = Vec::with_capacity(statements.len());
+        let mut copied = Vec::with_capacity(wanted.len());
         while copies.next_copy().await.map_err(|error| failed(copied.len(), error))? {
             let mut data = RowData::default();
             while let Some(row) = copies.next().await {
@@ -266,25 +245,18 @@ async fn store(frame: CompressedFrame, packs: &mut PackWriter, data: &mut RowDat
     Ok(())
 }
 
-fn qualified(source: &TableSource) -> String {
-    format!("{}.{}", quote_ident(&source.schema), quote_ident(&source.name))
-}
-
 /// The `COPY` of one unit.
-fn copy_statement(source: &TableSource, unit: &DumpUnit) -> String {
-    let condition = match unit.range {
-        None => source.condition.clone(),
-        Some(range) => {
-            let from = format!("WHERE ctid >= '({},0)'::tid", range.from);
-            range.to.map_or(from.clone(), |to| format!("{from} AND ctid < '({to},0)'::tid"))
-        }
-    };
-    copy_out(&qualified(source), &source.columns, &condition)
+fn copy_of(source: &TableSource, unit: &DumpUnit) -> CopyOut {
+    let table = source.qualified_name();
+    match unit.range {
+        None => CopyOut::of_table(&table, &source.columns, &source.condition),
+        Some(range) => CopyOut::of_pages(&table, &source.columns, range.from, range.to),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::PageRange;
+    use crate::dump::units::PageRange;
     use crate::stored::detail::TableKind;
 
     use super::*;
@@ -317,15 +289,15 @@ mod tests {
     #[test]
     fn every_kind_of_unit_has_its_statement() {
         let plain = source(&["x", "Y"], "");
-        assert_eq!(copy_statement(&plain, &unit(None)), r#"COPY "s"."a""b" ("x", "Y") TO STDOUT"#);
+        assert_eq!(copy_of(&plain, &unit(None)).text(), r#"COPY "s"."a""b" ("x", "Y") TO STDOUT"#);
         let last = unit(Some(PageRange { from: 8, to: None }));
         assert_eq!(
-            copy_statement(&plain, &last),
+            copy_of(&plain, &last).text(),
             r#"COPY (SELECT "x", "Y" FROM ONLY "s"."a""b" WHERE ctid >= '(8,0)'::tid) TO STDOUT"#
         );
-        assert_eq!(copy_statement(&source(&[], ""), &unit(None)), r#"COPY "s"."a""b" TO STDOUT"#);
+        assert_eq!(copy_of(&source(&[], ""), &unit(None)).text(), r#"COPY "s"."a""b" TO STDOUT"#);
         assert_eq!(
-            copy_statement(&source(&["x"], "WHERE x > 1"), &unit(None)),
+            copy_of(&source(&["x"], "WHERE x > 1"), &unit(None)).text(),
             r#"COPY (SELECT "x" FROM ONLY "s"."a""b" WHERE x > 1) TO STDOUT"#
         );
     }

@@ -18,17 +18,16 @@ use super::describe::{Copied, Facts, counts, describe};
 use super::leader::Leader;
 use super::place::{Place, judge};
 use super::prepared::Dump;
+use super::schema;
 use super::sharing::{OneSession, Snapshot};
 use super::source::Source;
 use super::worker::{self, Work};
-use super::{large_objects, schema};
 use crate::adapters::connection::Server;
-use crate::batch::dump_batches;
+use crate::adapters::sql::{database_settings, large_objects};
 use crate::config::DumpOptions;
+use crate::dump::units::{dump_batches, dump_units};
 use crate::error::{PgError, PgResult};
-use crate::plan::dump_units;
 use crate::run::Run;
-use crate::settings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::pack::PackSpace;
 
@@ -70,7 +69,7 @@ pub(super) async fn write(
     // If one of both fails the other is stopped: it may have hours to go.
     let both = run.child();
     let schema_budget = budget.clone();
-    let encoding = settings::read(&leader.session, &options.database).await?.encoding;
+    let encoding = database_settings::read(&leader.session, &options.database).await?.encoding;
     let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget);
     let work = share(server, options, &leader, large_objects, packs, encoding == "SQL_ASCII", &both);
     let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);

@@ -5,14 +5,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
+use crate::adapters::sql::foreign::{self, Left};
+use crate::adapters::sql::sessions;
 use crate::error::{PgError, PgResult};
 use crate::hook::scene::{Outcome, Scene};
 
 /// Notices that may wait to be shown; then the server waits.
 const NOTICES_WAITING: usize = 64;
-
-/// SQLSTATE by which the server says that no transaction is open: no_active_sql_transaction.
-const NO_TRANSACTION: &str = "25P01";
 
 /// Sends `text` as one simple query: one transaction, unless it begins and ends its own. Rows are not read; `show` gets
 /// the server's notices, each with its line feed.
@@ -24,21 +23,8 @@ pub(super) async fn run(
 ) -> PgResult<Outcome> {
     let (sender, mut notices) = mpsc::channel(NOTICES_WAITING);
     let session = scene.server.connect_hearing(scene.database, sender).await?;
-    let pid: i32 = session
-        .query_one("SELECT pg_catalog.pg_backend_pid()", &[])
-        .await
-        .map_err(|error| PgError::sql("beginning a hook", error))?
-        .get(0);
-    let batch = async {
-        session.batch_execute(text).await?;
-        // What a transaction left open has done would be undone without a word when the session ends.
-        match session.batch_execute("SAVEPOINT lastgood_hook").await {
-            Err(error) if error.code().is_some_and(|code| code.code() == NO_TRANSACTION) => Ok(true),
-            Err(error) => Err(error),
-            Ok(()) => Ok(false),
-        }
-    };
-    let mut batch = std::pin::pin!(batch);
+    let pid = sessions::own_pid(&session).await?;
+    let mut batch = std::pin::pin!(foreign::run(&session, text));
     let mut late = std::pin::pin!(tokio::time::sleep(limit));
     let outcome = loop {
         tokio::select! {
@@ -47,8 +33,8 @@ pub(super) async fn run(
             () = &mut late => break Outcome::TimedOut,
             Some(notice) = notices.recv() => show(words(&notice)),
             done = &mut batch => break match done {
-                Ok(true) => Outcome::Done,
-                Ok(false) => Outcome::Failed("leaves a transaction open: end it with COMMIT".to_owned()),
+                Ok(Left::Committed) => Outcome::Done,
+                Ok(Left::InTransaction) => Outcome::Failed("leaves a transaction open: end it with COMMIT".to_owned()),
                 Err(error) => failed(text, error)?,
             },
         }
@@ -66,7 +52,7 @@ pub(super) async fn run(
 /// effort: the temporary database is dropped with whoever is in it.
 async fn end(scene: &Scene<'_>, pid: i32) {
     let Ok(admin) = scene.server.connect_admin_for(scene.target).await else { return };
-    let _ = admin.execute("SELECT pg_catalog.pg_terminate_backend($1)", &[&pid]).await;
+    let _ = sessions::end(&admin, pid).await;
 }
 
 /// What the server says of a statement is the hook's failure; without it there is no server to go on with.

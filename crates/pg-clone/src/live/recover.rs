@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use backup_core::progress::SharedProgress;
 use serde::Serialize;
 
-use crate::adapters;
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql::{advisory_lock, databases, standing, switch};
 use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
 use crate::live::local::duplicate;
 use crate::live::state::{Action, COMMENT_PREFIX, Found, NAME_PREFIX, State, decide, number_in_name, target_number};
-use crate::live::target_lock::{self, TargetLock};
-use crate::live::temporary::{comment, drop_database};
+use crate::live::target_lock::TargetLock;
+use crate::live::temporary::drop_database;
 
 /// How long a killed run's connection may linger on the server, holding its lock.
 const LINGER: Duration = Duration::from_secs(5);
@@ -90,7 +89,7 @@ async fn pending(admin: &Session) -> PgResult<BTreeMap<u32, String>> {
     let deadline = Instant::now() + LINGER;
     loop {
         // First the locks: a database whose creator's lock was gone is seen.
-        let held = target_lock::held_by_others(admin).await?;
+        let held = advisory_lock::held_by_others(admin).await?;
         let mut targets: BTreeMap<u32, String> = BTreeMap::new();
         for found in look(admin).await? {
             match (&found.state, number_in_name(&found.name)) {
@@ -120,7 +119,7 @@ pub async fn check(server: &Server, report: &RecoverReport) -> PgResult<()> {
     if databases.is_empty() {
         return Ok(());
     }
-    let standing = adapters::standing::read(&*server.connect_admin().await?, &databases).await?;
+    let standing = standing::read(&*server.connect_admin().await?, &databases).await?;
     databases.iter().try_for_each(|name| standing.refuse_change(&server.describe(), name))
 }
 
@@ -139,19 +138,11 @@ async fn wait_for_lock(server: &Server, target: &str, number: u32) -> PgResult<O
 
 /// Our databases, and all databases they could be about.
 pub(crate) async fn look(admin: &Session) -> PgResult<Vec<Found>> {
-    let rows = admin
-        .query(
-            "SELECT oid, datname::text, datallowconn, pg_catalog.shobj_description(oid, 'pg_database') \
-             FROM pg_catalog.pg_database ORDER BY oid",
-            &[],
-        )
-        .await
-        .map_err(|error| PgError::sql("looking for what a killed restore left", error))?;
-    let found = rows.iter().map(|row| {
-        let comment: Option<String> = row.get(3);
-        let ours = comment.filter(|comment| comment.starts_with(COMMENT_PREFIX));
+    let found = databases::all(admin).await?.into_iter().map(|database| {
+        let ours = database.comment.filter(|comment| comment.starts_with(COMMENT_PREFIX));
         let state = ours.and_then(|comment| State::from_comment(&comment));
-        Found { oid: row.get(0), name: row.get(1), allow_connections: row.get(2), state }
+        let (oid, name, allow_connections) = (database.oid, database.name, database.allow_connections);
+        Found { oid, name, allow_connections, state }
     });
     Ok(found.collect())
 }
@@ -160,21 +151,15 @@ pub(crate) async fn look(admin: &Session) -> PgResult<Vec<Found>> {
 async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<bool> {
     match action {
         Action::AllowConnections { database } => {
-            let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote_ident(database));
-            admin.batch_execute(&open).await.map_err(|error| PgError::sql("letting clients in again", error))?;
+            databases::allow_connections(admin, database).await?;
         }
-        Action::RenameBack { database, target, comment: text } => {
-            let rename = format!(
-                "BEGIN; ALTER DATABASE {0} RENAME TO {1}; ALTER DATABASE {1} ALLOW_CONNECTIONS true; COMMIT",
-                quote_ident(database),
-                quote_ident(target)
-            );
-            admin.batch_execute(&rename).await.map_err(|error| PgError::sql("giving the name back", error))?;
-            comment(admin, target, text.as_deref()).await?;
+        Action::RenameBack { database, target, comment } => {
+            switch::give_name_back(admin, database, target).await?;
+            databases::comment(admin, target, comment.as_deref()).await?;
         }
-        Action::StayPrevious { database, target, comment: text, replaced } => {
-            let state = State::Previous { target: target.clone(), comment: text.clone(), since: *replaced };
-            comment(admin, database, Some(&state.to_comment())).await?;
+        Action::StayPrevious { database, target, comment, replaced } => {
+            let state = State::Previous { target: target.clone(), comment: comment.clone(), since: *replaced };
+            databases::comment(admin, database, Some(&state.to_comment())).await?;
         }
         Action::DropCopy { database, .. }
         | Action::DropSuperseded { database, .. }
@@ -196,15 +181,7 @@ async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<
 async fn is_empty(server: &Server, database: &str) -> PgResult<bool> {
     debug_assert!(database.starts_with(NAME_PREFIX));
     let Ok(session) = server.connect(database).await else { return Ok(false) };
-    let row = session
-        .query_one(
-            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'",
-            &[],
-        )
-        .await
-        .map_err(|error| PgError::sql("looking into an unmarked database", error))?;
-    Ok(row.get::<_, i64>(0) == 0)
+    Ok(databases::count_relations(&session).await? == 0)
 }
 
 /// Whether a database goes.

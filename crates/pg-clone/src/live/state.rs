@@ -177,6 +177,15 @@ impl State {
     }
 }
 
+/// What its owner said of a database: a mark of ours is no property of what it holds, and would make a restored copy pass
+/// for another.
+pub(crate) fn own_comment(comment: Option<String>) -> Option<String> {
+    match State::from_comment(comment.as_deref()?) {
+        Some(state) => state.own_comment(),
+        None => comment,
+    }
+}
+
 /// A number for a target's name: for its advisory lock, and eight digits of the names of its temporary databases.
 #[must_use]
 pub fn target_number(target: &str) -> u32 {

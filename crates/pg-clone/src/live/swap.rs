@@ -4,11 +4,10 @@
 //! polls only ten times a second (postgres.md 2.3: 16 ms instead of 120). What is going on stands in the copy's
 //! comment before the door is closed, so that [`crate::live::recover`] can open it again after a kill.
 
-mod moves;
+pub(crate) mod moves;
 mod others;
 mod request;
 mod settle;
-mod statements;
 mod swapping;
 
 use std::collections::BTreeSet;
@@ -18,18 +17,18 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_postgres::error::SqlState;
 
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql::databases;
+use crate::adapters::sql::sessions;
+use crate::adapters::sql::switch::{self, Bound, NAMES_CHANGED, TOOK_TOO_LONG};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::state::{Live, State};
 use crate::live::swap::moves::{Move, Switch};
-use crate::live::swap::others::MAY_END;
 use crate::live::swap::request::Returning;
 pub use crate::live::swap::request::SwapRequest;
-use crate::live::swap::settle::Backend;
 use crate::live::swap::swapping::{Swap, Switched};
-use crate::live::temporary::{comment, drop_database};
+use crate::live::temporary::drop_database;
 use crate::run::Run;
 
 /// How long sessions may take to end before we give up and let everybody in again: a backend notices at its next
@@ -43,12 +42,6 @@ const TERMINATE_POLL: Duration = Duration::from_millis(2);
 /// client that is just being turned away still counts as connected while its process ends. The server would look again
 /// only after 100 ms; we give up and try again at once, and more patiently should it be the machine that is slow.
 const RENAME_TIMEOUTS_MS: [u32; 9] = [10, 10, 10, 20, 20, 40, 80, 160, 0];
-
-/// SQLSTATE of a statement that took too long: query_canceled.
-const TOOK_TOO_LONG: &str = "57014";
-
-/// SQLSTATE by which the renames say that the names did not mean what they meant before: division_by_zero.
-const NAMES_CHANGED: &str = "22012";
 
 /// What a swap did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -100,9 +93,9 @@ impl Swap {
             self.check_bound(live).await?;
             others::refuse(&self.admin, &self.target).await?;
         }
-        let backend = Backend::of(&self.admin).await?;
+        let backend = sessions::own_backend(&self.admin).await?;
         self.run.step("swap.mark", &self.target);
-        comment(&self.admin, &self.copy, Some(&self.intention(live.as_ref()).to_comment())).await?;
+        databases::comment(&self.admin, &self.copy, Some(&self.intention(live.as_ref()).to_comment())).await?;
         let moves = self.moves(live.as_ref());
 
         let closed = Instant::now();
@@ -123,16 +116,8 @@ impl Swap {
     }
 
     async fn live(&self) -> PgResult<Option<Live>> {
-        let row = self
-            .admin
-            .query_opt(
-                "SELECT oid, datallowconn, datistemplate FROM pg_catalog.pg_database WHERE datname = $1",
-                &[&self.target],
-            )
-            .await
-            .map_err(|error| PgError::sql("looking at the live database", error))?;
-        let Some(row) = row else { return Ok(None) };
-        if row.get(2) {
+        let Some(live) = databases::named(&self.admin, &self.target).await? else { return Ok(None) };
+        if live.is_template {
             return Err(Problem::new(
                 Obstacle::SystemDatabase,
                 format!("`{}` is a template database", self.target),
@@ -140,22 +125,12 @@ impl Swap {
             )
             .refusal());
         }
-        Ok(Some(Live { oid: row.get(0), allow_connections: row.get(1) }))
+        Ok(Some(Live { oid: live.oid, allow_connections: live.allow_connections }))
     }
 
     /// What is tied to the live database and would break or block.
     async fn check_bound(&self, live: &Live) -> PgResult<()> {
-        let row = self
-            .admin
-            .query_one(
-                "SELECT (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = $1), \
-                   (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = $1), \
-                   (SELECT count(*) FROM pg_catalog.pg_subscription WHERE subdbid = $2)",
-                &[&self.target, &live.oid],
-            )
-            .await
-            .map_err(|error| PgError::sql("checking what is bound to the live database", error))?;
-        let [prepared, slots, subscriptions]: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+        let Bound { prepared, slots, subscriptions } = switch::bound(&self.admin, &self.target, live.oid).await?;
         let target = &self.target;
         if prepared > 0 {
             return Err(Problem::new(
@@ -216,17 +191,16 @@ impl Swap {
     /// Closes the doors, empties the rooms, exchanges the names.
     async fn switch(&self, live: Option<&Live>, moves: &[Move]) -> PgResult<Switched> {
         self.run.step("swap.forbid", &self.target);
-        let databases: Vec<String> = live
+        let names: Vec<String> = live
             .map(|_| &self.target)
             .into_iter()
             .chain([&self.copy])
             .chain(self.void.iter().map(|found| &found.name))
             .cloned()
             .collect();
-        let close = statements::close(&databases);
-        self.admin.batch_execute(&close).await.map_err(|error| PgError::sql("turning clients away", error))?;
+        databases::forbid_connections(&self.admin, &names).await?;
         self.run.step("swap.terminate", &self.target);
-        let terminated = terminate(&self.admin, &self.target, &databases).await?;
+        let terminated = terminate(&self.admin, &self.target, &names).await?;
         self.run.step("swap.rename", &self.target);
         let attempts = self.exchange(moves).await?;
         Ok(Switched { terminated, attempts })
@@ -238,15 +212,13 @@ impl Swap {
         let mut timeouts = RENAME_TIMEOUTS_MS.into_iter().peekable();
         while let Some(timeout_ms) = timeouts.next() {
             attempts += 1;
-            let Err(error) = self.admin.batch_execute(&statements::exchange(moves, timeout_ms)).await else {
-                break;
-            };
-            match error.code().map(SqlState::code) {
+            let Err(error) = switch::exchange(&self.admin, moves, timeout_ms).await else { break };
+            match error.sqlstate() {
                 Some(TOOK_TOO_LONG) if timeouts.peek().is_some() => {}
                 Some(NAMES_CHANGED) => {
                     return Err(PgError::Replaced { database: self.target.clone() });
                 }
-                _ => return Err(PgError::sql("exchanging the names", error)),
+                _ => return Err(error),
             }
         }
         Ok(attempts)
@@ -280,30 +252,17 @@ impl Swap {
     }
 }
 
-/// Ends every session of these databases; returns how many the target had. Autovacuum's end by themselves: the rename asks
-/// them to, and only a superuser could.
+/// Ends every session of these databases; returns how many the target had.
 async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgResult<u64> {
-    // Whoever is no superuser is told nothing of others' sessions but their role, not even what kind they are.
-    let statement = format!(
-        "SELECT pid, CASE WHEN usesysid IS NULL OR {MAY_END} THEN pg_catalog.pg_terminate_backend(pid) END, datname::text \
-         FROM pg_catalog.pg_stat_activity a WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
-           AND (usesysid IS NOT NULL OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))"
-    );
     let deadline = Instant::now() + TERMINATE_TIMEOUT;
     let mut ended = BTreeSet::new();
     loop {
-        let rows = admin
-            .query(&statement, &[&databases])
-            .await
-            .map_err(|error| PgError::sql("ending the sessions of the live database", error))?;
-        if rows.is_empty() {
+        let there = sessions::end_all(admin, databases).await?;
+        if there.is_empty() {
             return Ok(ended.len() as u64);
         }
-        // Sessions of the copy are our own, lingering: not worth a word.
-        let of_target = rows.iter().filter(|row| row.get::<_, &str>(2) == target);
-        ended.extend(of_target.map(|row| row.get::<_, i32>(0)));
         if Instant::now() > deadline {
-            let pids: Vec<String> = rows.iter().map(|row| row.get::<_, i32>(0).to_string()).collect();
+            let pids: Vec<String> = there.iter().map(|session| session.pid.to_string()).collect();
             return Err(PgError::InUse {
                 what: format!("server processes {} do not end", pids.join(", ")),
                 help:
@@ -311,6 +270,8 @@ async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgRes
                         .to_owned(),
             });
         }
+        // Sessions of the copy are our own, lingering: not worth a word.
+        ended.extend(there.into_iter().filter(|session| session.database == target).map(|session| session.pid));
         tokio::time::sleep(TERMINATE_POLL).await;
     }
 }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql::advisory_lock;
 use crate::error::{PgError, PgResult};
 use crate::live::state::target_number;
-
-/// First half of our advisory locks' key: `lgpg` in ASCII. The second is the target's number.
-const LOCK_CLASS: i32 = 0x6c67_7067;
 
 /// A session that holds the advisory lock of a target for as long as it lives: a killed run's lock goes with its
 /// connection. What creates, renames and drops databases for the target runs on this very session, so that the lock is
@@ -58,48 +56,17 @@ impl TargetLock {
     }
 }
 
-/// The lock's second half: the same 32 bits, as the signed number the server wants.
-fn key(number: u32) -> i32 {
-    i32::from_ne_bytes(number.to_ne_bytes())
-}
-
 /// An advisory lock belongs to the database of the session that takes it, and a role that may not enter `postgres` takes
 /// it in `template1`: whoever has it in another database has it too.
 async fn try_number(session: &Session, number: u32) -> PgResult<bool> {
-    let sql = |error| PgError::sql("taking the target's lock", error);
-    let taken = session
-        .query_one("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", &[&LOCK_CLASS, &key(number)])
-        .await
-        .map_err(sql)?;
-    if !taken.get::<_, bool>(0) {
+    if !advisory_lock::try_take(session, number).await? {
         return Ok(false);
     }
-    let elsewhere = session
-        .query_one(
-            "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid::bigint = $1 \
-               AND objid::bigint = $2 AND objsubid = 2 AND granted AND pid <> pg_catalog.pg_backend_pid()",
-            &[&i64::from(LOCK_CLASS), &i64::from(number)],
-        )
-        .await
-        .map_err(sql)?;
-    if elsewhere.get::<_, i64>(0) == 0 {
+    if !advisory_lock::held_by_others(session).await?.contains(&number) {
         return Ok(true);
     }
-    session.execute("SELECT pg_catalog.pg_advisory_unlock($1, $2)", &[&LOCK_CLASS, &key(number)]).await.map_err(sql)?;
+    advisory_lock::give_back(session, number).await?;
     Ok(false)
-}
-
-/// Numbers of the targets whose lock another session has, in whatever database.
-pub(crate) async fn held_by_others(session: &Session) -> PgResult<Vec<u32>> {
-    let rows = session
-        .query(
-            "SELECT DISTINCT objid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid::bigint = $1 \
-               AND objsubid = 2 AND granted AND pid <> pg_catalog.pg_backend_pid()",
-            &[&i64::from(LOCK_CLASS)],
-        )
-        .await
-        .map_err(|error| PgError::sql("looking for restores that run", error))?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Refuses what another run is at work on.
@@ -108,28 +75,15 @@ pub(crate) async fn held_by_others(session: &Session) -> PgResult<Vec<u32>> {
 /// [`PgError::Locked`], as [`TargetLock::acquire`]; connection errors.
 pub(crate) async fn refuse_if_held(server: &Server, target: &str) -> PgResult<()> {
     let session = server.connect_admin_for(target).await?;
-    if !held_by_others(&session).await?.contains(&target_number(target)) {
+    if !advisory_lock::held_by_others(&session).await?.contains(&target_number(target)) {
         return Ok(());
     }
     let holder = holder(&session, target_number(target)).await.unwrap_or_default();
     Err(PgError::Locked { database: target.to_owned(), holder })
 }
 
+/// Who has the lock, for the end of a sentence.
 async fn holder(session: &Session, number: u32) -> Option<String> {
-    let row = session
-        .query_opt(
-            "SELECT a.pid, a.backend_start::timestamp(0)::text, coalesce(host(a.client_addr), 'a local socket') \
-             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted \
-               AND l.objsubid = 2 AND l.pid <> pg_catalog.pg_backend_pid() LIMIT 1",
-            &[&i64::from(LOCK_CLASS), &i64::from(number)],
-        )
-        .await
-        .ok()??;
-    Some(format!(
-        " (server process {}, since {} from {})",
-        row.get::<_, i32>(0),
-        row.get::<_, String>(1),
-        row.get::<_, String>(2)
-    ))
+    let holder = advisory_lock::holder(session, number).await.ok()??;
+    Some(format!(" (server process {}, since {} from {})", holder.pid, holder.since, holder.from))
 }

@@ -7,15 +7,18 @@ use backup_core::manifest::Manifest;
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
 
+use crate::adapters::connection::Session;
+use crate::adapters::sql::statistics::Analyzed;
+use crate::adapters::sql::{matviews, sequences};
 use crate::error::PgResult;
 use crate::live::temporary::Temporary;
 use crate::restore::checked::Checked;
-use crate::restore::finish::Analyzed;
+use crate::restore::large_objects::{self, Destination};
 use crate::restore::loading::Load;
 use crate::restore::prepared::Restore;
 use crate::restore::tools::{SchemaArchive, Section};
-use crate::restore::{finish, load, owners, reroute, tools};
-use crate::stored::detail::DumpDetail;
+use crate::restore::{differences, load, owners, reroute, statistics, tools};
+use crate::stored::detail::{DumpDetail, MatviewState};
 
 /// What was built in the temporary database.
 #[derive(Debug, Default)]
@@ -35,10 +38,10 @@ pub(super) async fn build(restore: &Restore, source: &Checked, temporary: &Tempo
             let object = plan.legacy_object()?;
             let warnings = tools::restore_stream(tool, &**store, object, server, name, options).await?;
             run.step("restore.analyze", name);
-            finish::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
+            statistics::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
             run.step("restore.verify", name);
             let session = load::connect(server, name, false).await?;
-            finish::verify(&session, &[], &BTreeMap::new()).await?;
+            differences::check(&session, &[], &BTreeMap::new()).await?;
             Ok(Built { warnings, ..Built::default() })
         }
     }
@@ -79,10 +82,10 @@ async fn build_ours(
     let loaded = load::load(Arc::clone(&load), options.jobs).await?;
 
     run.step("restore.sequences", &format!("{} sequences", detail.sequences.len()));
-    finish::set_sequences(&session, &detail.sequences).await?;
+    sequences::set(&session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("restore.large_objects", &format!("{} objects", objects.count));
-        finish::large_objects(&load, &session, objects, finish::Destination::NewDatabase, options).await?;
+        large_objects::restore(&load, &session, objects, Destination::NewDatabase, options).await?;
     }
     run.step("restore.post_data", name);
     for section in [Section::IndexesApart, Section::PostData] {
@@ -91,15 +94,23 @@ async fn build_ours(
     run.step("restore.matviews", &format!("{} materialized views", detail.matviews.len()));
     // Statistics of the tables beside the refreshes: neither needs the other, and each leaves cores idle.
     tokio::try_join!(
-        finish::refresh(&session, &detail.matviews),
-        finish::analyze(server, name, Analyzed::Tables, options.jobs, run)
+        refresh(&session, &detail.matviews),
+        statistics::analyze(server, name, Analyzed::Tables, options.jobs, run)
     )?;
     run.step("restore.analyze", name);
-    finish::analyze(server, name, Analyzed::Matviews, options.jobs, run).await?;
+    statistics::analyze(server, name, Analyzed::Matviews, options.jobs, run).await?;
     run.step("restore.event_triggers", name);
     warnings.extend(archive.restore(Section::EventTriggers, server, name, options).await?);
     warnings.extend(owners::try_again(&session, archive.take_postponed()).await);
     run.step("restore.verify", name);
-    finish::verify(&session, &detail.tables, &loaded).await?;
+    differences::check(&session, &detail.tables, &loaded).await?;
     Ok(Built { tables: detail.tables.len() as u64, rows: loaded.values().sum(), warnings })
+}
+
+/// Fills the materialized views that held rows, each after those it reads.
+async fn refresh(session: &Session, views: &[MatviewState]) -> PgResult<()> {
+    for view in views.iter().filter(|view| view.populated) {
+        matviews::refresh(session, view).await?;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::error::PgResult;
 use crate::restore::prepared::Restore;
 use crate::restore::tools::SchemaArchive;
 use crate::restore::{select, tools};
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::{legacy, verify};
 

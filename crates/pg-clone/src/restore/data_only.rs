@@ -1,8 +1,8 @@
 //! Data-only restores into the existing schema of a live database, in one transaction.
 
+mod changes;
 mod compare;
 mod decide;
-mod statements;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use backup_core::progress::Event;
 use backup_core::store::StoreRead;
 
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::copy_out::SESSION_SETTINGS;
-use crate::adapters::{standing, target};
+use crate::adapters::sql::{live_tables, sequences, server, standing, target, transaction};
 use crate::config::RestoreOptions;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::recover;
 use crate::live::target_lock::TargetLock;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
+use crate::restore::large_objects::{self, Destination};
 use crate::restore::load::{connect, load_within};
 use crate::restore::loading::Load;
 use crate::restore::plan::RestorePlan;
 use crate::restore::prepared::Restore;
 use crate::restore::report::RestoreReport;
-use crate::restore::{finish, select};
+use crate::restore::{differences, select};
 use crate::stored::detail::DumpDetail;
 
 /// How long to wait for a table that somebody uses. Whoever comes after us waits behind us: no longer than a dump waits.
@@ -32,9 +32,6 @@ const LOCK_TIMEOUT_MS: u32 = 30_000;
 
 /// How long to wait for the server to say that it undid everything. It does so in any case once the connection is closed.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Statements sent at once.
-const STATEMENT_BATCH: usize = 500;
 
 /// Looks at the live database: what would be done, and what stands against it.
 pub(crate) async fn look(
@@ -48,12 +45,9 @@ pub(crate) async fn look(
     refuse_unchecked(&session).await?;
     let target = target::read(&*session, detail).await?;
     let (plan, mut problems) = decide::decide(detail, &target, options, unselected);
-    let (schemas, names): (Vec<&str>, Vec<&str>) =
-        detail.sequences.iter().map(|state| (state.schema.as_str(), state.name.as_str())).unzip();
     let tables: Vec<u32> = target.tables.iter().flatten().map(|table| table.oid).collect();
-    let altered = statements::altered(&target);
-    let sequences = (schemas.as_slice(), names.as_slice());
-    let beyond = standing::out_of_reach(&session, &tables, &altered, sequences, options.replace_rows).await?;
+    let altered = changes::altered(&target);
+    let beyond = standing::out_of_reach(&session, &tables, &altered, &detail.sequences, options.replace_rows).await?;
     problems.extend(decide::no_right(&beyond));
     Ok((plan, problems))
 }
@@ -104,12 +98,12 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
         Ok(filled) => filled,
         Err(error) => {
             // Without it the server undoes everything too, as soon as it sees that we are gone.
-            let _ = tokio::time::timeout(ROLLBACK_TIMEOUT, session.batch_execute("ROLLBACK")).await;
+            let _ = tokio::time::timeout(ROLLBACK_TIMEOUT, transaction::roll_back(&session, "rolling back")).await;
             return Err(undone(error, &plan.target));
         }
     };
     run.step("data_only.commit", &plan.target);
-    session.batch_execute("COMMIT").await.map_err(|error| not_committed(&plan.target, error))?;
+    transaction::commit(&session, "committing the rows").await.map_err(|error| not_committed(&plan.target, error))?;
     run.step("data_only.done", &plan.target);
     Ok(RestoreReport {
         key: plan.key.clone(),
@@ -141,14 +135,8 @@ async fn fill(
 ) -> PgResult<(DataPlan, u64)> {
     let run = &load.run.clone();
     run.step("data_only.tables", &format!("{} tables", detail.tables.len()));
-    // As durable as everybody's: these rows are no copy that could be made again. In the database's own time zone: what has
-    // none and goes into a column with one is meant so.
-    let begin = format!(
-        "{SESSION_SETTINGS}; RESET timezone; RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = \
-         {LOCK_TIMEOUT_MS}"
-    );
-    session.batch_execute(&begin).await.map_err(|error| PgError::sql("beginning the transaction", error))?;
-    execute(session, "locking the tables", statements::lock(&detail.tables)).await?;
+    live_tables::begin(session, LOCK_TIMEOUT_MS).await?;
+    live_tables::make(session, "locking the tables", &changes::lock(&detail.tables)).await?;
     // What the plan was made of may be another by now.
     let target = target::read(&**session, detail).await?;
     let unselected = plan.part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
@@ -160,18 +148,15 @@ async fn fill(
     load.detours = target.detours();
     let held = target.family();
     let before = target::behaviour(&**session, &held).await?;
-    execute(session, "preparing the tables", statements::loosen(&target)).await?;
+    live_tables::make(session, "preparing the tables", &changes::loosen(&target)).await?;
     if options.replace_rows {
         run.step("data_only.empty", &plan.target);
-        execute(session, "emptying the tables", statements::empty(&detail.tables, &target)).await?;
+        live_tables::make(session, "emptying the tables", &changes::empty(&detail.tables, &target)).await?;
     }
     let rows = rows(session, load, detail, options).await?;
     run.step("data_only.keys", &format!("{} foreign keys", done.foreign_keys.len()));
-    session
-        .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
-        .await
-        .map_err(|error| PgError::sql("checking the foreign keys", error))?;
-    execute(session, "putting triggers and foreign keys back", statements::tighten(&target)).await?;
+    live_tables::check_constraints(session).await?;
+    live_tables::make(session, "putting triggers and foreign keys back", &changes::tighten(&target)).await?;
     if target::behaviour(&**session, &held).await? != before {
         return Err(PgError::internal(
             format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
@@ -190,11 +175,7 @@ async fn fill(
 
 /// Somebody may have switched off all triggers of the database or of the role, and with them the foreign keys.
 async fn refuse_unchecked(session: &Session) -> PgResult<()> {
-    let row = session
-        .query_one("SELECT current_setting('session_replication_role')", &[])
-        .await
-        .map_err(|error| PgError::sql("looking whether foreign keys are checked", error))?;
-    if row.get::<_, &str>(0) != "replica" {
+    if server::replication_role(session).await? != "replica" {
         return Ok(());
     }
     Err(PgError::ForeignKeysOff)
@@ -207,24 +188,16 @@ async fn rows(session: &Session, load: &Load, detail: &DumpDetail, options: &Res
     let bytes = detail.tables.iter().map(|table| table.data.content_bytes).sum();
     run.progress.event(Event::Total { bytes, items: detail.tables.len() as u64 });
     let loaded: BTreeMap<usize, u64> = load_within(load, session).await?;
-    finish::verify_rows(&detail.tables, &loaded)?;
+    differences::check_rows(&detail.tables, &loaded)?;
     run.step("data_only.sequences", &format!("{} sequences", detail.sequences.len()));
-    execute(session, "setting the sequences", statements::renew(&detail.sequences)).await?;
-    finish::set_sequences(session, &detail.sequences).await?;
+    live_tables::make(session, "setting the sequences", &changes::renew(&detail.sequences)).await?;
+    sequences::set(session, &detail.sequences).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("data_only.large_objects", &format!("{} objects", objects.count));
-        let into = finish::Destination::Live { replaced: options.replace_rows };
-        finish::large_objects(load, session, objects, into, options).await?;
+        let live = Destination::Live { replaced: options.replace_rows };
+        large_objects::restore(load, session, objects, live, options).await?;
     }
     Ok(loaded.values().sum())
-}
-
-async fn execute(session: &Session, doing: &str, statements: impl IntoIterator<Item = String>) -> PgResult<()> {
-    let statements: Vec<String> = statements.into_iter().collect();
-    for batch in statements.chunks(STATEMENT_BATCH) {
-        session.batch_execute(&batch.join("; ")).await.map_err(|error| PgError::sql(doing, error))?;
-    }
-    Ok(())
 }
 
 /// What the server refused, for somebody who wants to know what became of his database.
@@ -254,8 +227,8 @@ fn undone(error: PgError, database: &str) -> PgError {
 }
 
 /// A refused COMMIT changes nothing; whether a lost one did, nobody can tell from here.
-fn not_committed(database: &str, error: tokio_postgres::Error) -> PgError {
-    match PgError::sql("committing the rows", error) {
+fn not_committed(database: &str, error: PgError) -> PgError {
+    match error {
         PgError::Lost { source, .. } => PgError::Uncertain { database: database.to_owned(), source },
         error => undone(error, database),
     }

@@ -1,26 +1,17 @@
 //! Extensions of another version than in the dump: archives name no versions, so the server uses its default.
 
 use crate::adapters::connection::Session;
-use crate::error::{PgError, PgResult};
+use crate::adapters::sql::extensions;
+use crate::error::PgResult;
 use crate::stored::detail::Extension;
-
-/// Of each extension wanted that the server offers: the version it would make, and whether it could make the dump's.
-const OFFERED: &str = "\
-    SELECT w.name, w.version, a.default_version::text, EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v \
-      WHERE v.name = w.name AND v.version = w.version) \
-    FROM unnest($1::text[], $2::text[]) w(name, version) \
-    JOIN pg_catalog.pg_available_extensions a ON a.name = w.name ORDER BY w.name";
 
 /// What to tell of extensions that will have another version in the copy. No reason to refuse: a newer server often has
 /// newer versions only, and what does not fit is refused by the server when it is made.
-pub(crate) async fn versions(admin: &Session, extensions: &[Extension]) -> PgResult<Vec<String>> {
-    let names: Vec<&str> = extensions.iter().map(|extension| extension.name.as_str()).collect();
-    let versions: Vec<&str> = extensions.iter().map(|extension| extension.version.as_str()).collect();
-    let doing = "reading the versions of the extensions";
-    let rows = admin.query(OFFERED, &[&names, &versions]).await.map_err(|error| PgError::sql(doing, error))?;
-    let told = rows.iter().filter_map(|row| {
-        told(row.get(0), row.get(1), row.get::<_, Option<&str>>(2).unwrap_or("none"), row.get::<_, bool>(3))
-    });
+pub(crate) async fn versions(admin: &Session, wanted: &[Extension]) -> PgResult<Vec<String>> {
+    let offered = extensions::offered(admin, wanted).await?;
+    let told = offered
+        .iter()
+        .filter_map(|one| told(&one.name, &one.wanted, one.default.as_deref().unwrap_or("none"), one.has_wanted));
     Ok(told.collect())
 }
 

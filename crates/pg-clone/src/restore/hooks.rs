@@ -1,11 +1,12 @@
 //! The hooks of a restore: in the new temporary database, in the complete one, and in the live one.
 
 use crate::adapters::connection::Server;
+use crate::adapters::sql::database_settings;
 use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::hook::{self, HookFailure, HookReport, Point, Scene};
 use crate::run::Run;
-use crate::settings::{self, DatabaseSettings};
+use crate::stored::database_settings::DatabaseSettings;
 
 /// What the hooks of one restore have in common.
 pub(crate) struct Site<'a> {
@@ -37,10 +38,10 @@ impl Site<'_> {
             return Ok(());
         }
         let admin = self.server.connect_admin_for(self.target).await?;
-        let live = settings::read_if_exists(&admin, self.target).await?;
+        let live = database_settings::read_if_exists(&admin, self.target).await?;
         if let Some(wanted) = live.as_ref().or(dumped) {
             // Owner and privileges come with the swap, and so do the warnings: from then on we may not get in any more.
-            settings::apply(&admin, self.copy, wanted, true, true).await?;
+            database_settings::apply(&admin, self.copy, wanted, true, true).await?;
         }
         drop(admin);
         self.run(Point::PreSwap, reports).await

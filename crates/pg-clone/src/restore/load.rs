@@ -1,24 +1,24 @@
 //! Loads table rows: ranged reads straight from the store, hashed and unpacked off the socket task, one COPY a unit.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
-use futures::{SinkExt, TryStreamExt};
+use futures::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::adapters::connection::{Server, Session};
-use crate::batch::{LoadBatch, load_batches};
+use crate::adapters::sql::copy_in::CopyIn;
+use crate::adapters::sql::{session_settings, transaction};
 use crate::error::{PgError, PgResult};
-use crate::plan::{LoadUnit, load_units};
-use crate::restore::frames::{messages, unpack};
+use crate::restore::frames::unpack;
 use crate::restore::load_small::{load_together, load_together_within};
-use crate::restore::loading::{Load, qualified};
+use crate::restore::loading::Load;
+use crate::restore::units::{LoadBatch, LoadUnit, load_batches, load_units};
 use crate::stored::detail::{Frame, TableKind};
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
@@ -67,20 +67,20 @@ async fn load_configuration(load: &Load, mut waiting: Vec<usize>) -> PgResult<BT
     /// SQLSTATE of `foreign_key_violation`.
     const KEY_MISSING: &str = "23503";
     let session = connect(&load.server, &load.database, load.raw_encoding).await?;
-    let sql = |error| PgError::sql("loading an extension's configuration tables", error);
+    let doing = "loading an extension's configuration tables";
     let mut loaded = BTreeMap::new();
     while !waiting.is_empty() {
         let before = waiting.len();
         let mut refused = None;
         for table in std::mem::take(&mut waiting) {
-            session.batch_execute("BEGIN").await.map_err(sql)?;
+            transaction::begin(&session, doing).await?;
             match load_whole(load, &session, table).await {
                 Ok(rows) => {
-                    session.batch_execute("COMMIT").await.map_err(sql)?;
+                    transaction::commit(&session, doing).await?;
                     loaded.insert(table, rows);
                 }
-                Err(error) if matches!(&error, PgError::Sql { sqlstate, .. } if sqlstate == KEY_MISSING) => {
-                    session.batch_execute("ROLLBACK").await.map_err(sql)?;
+                Err(error) if error.sqlstate() == Some(KEY_MISSING) => {
+                    transaction::roll_back(&session, doing).await?;
                     waiting.push(table);
                     refused = Some(error);
                 }
@@ -139,36 +139,27 @@ async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<
     }
 }
 
-/// A session of the restore: nobody else sees the database yet, so a lost commit only means beginning again.
+/// A session of the restore.
 pub(crate) async fn connect(server: &Server, database: &str, raw_encoding: bool) -> PgResult<Session> {
     let session = server.connect(database).await?;
-    let mut settings = "SET synchronous_commit = off; SET lock_timeout = 0; \
-        SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off; \
-        SET search_path = ''; SET row_security = off; SET check_function_bodies = off; SET datestyle = ISO; \
-        SET xmloption = content; SET intervalstyle = postgres; SET client_min_messages = warning"
-        .to_owned();
-    if raw_encoding {
-        settings.push_str("; SET client_encoding = 'SQL_ASCII'");
-    }
-    session.batch_execute(&settings).await.map_err(|error| PgError::sql("preparing the session", error))?;
+    session_settings::for_writing(&session, raw_encoding).await?;
     Ok(session)
 }
 
 async fn load_unit(load: &Load, session: &Session, unit: &LoadUnit) -> PgResult<u64> {
     let table = &load.tables[unit.table];
-    let label = format!("{}.{}", table.schema, table.name);
-    let doing = || format!("loading the rows of `{label}`");
+    let name = table.qualified_name();
+    let doing = format!("loading the rows of `{}`", name.label());
     let frozen = unit.whole_table
         && table.kind == TableKind::Table
         && unit.stored_bytes() >= FREEZE_STORED_BYTES_MIN
         && !load.detours.contains_key(&unit.table);
     if frozen {
-        let begin = format!("BEGIN; TRUNCATE ONLY {}", qualified(table));
-        session.batch_execute(&begin).await.map_err(|error| PgError::sql(doing(), error))?;
+        transaction::begin_emptying(session, &name, &doing).await?;
     }
-    let rows = copy_in(load, session, &load.copy_statement(unit.table, frozen), &unit.frames, &doing()).await?;
+    let rows = copy_in(load, session, &load.copy_of(unit.table, frozen), &unit.frames, &doing).await?;
     if frozen {
-        session.batch_execute("COMMIT").await.map_err(|error| PgError::sql(doing(), error))?;
+        transaction::commit(session, &doing).await?;
     }
     load.check_count(unit, rows)?;
     Ok(rows)
@@ -178,13 +169,11 @@ async fn load_unit(load: &Load, session: &Session, unit: &LoadUnit) -> PgResult<
 pub(crate) async fn copy_in(
     load: &Load,
     session: &Session,
-    statement: &str,
+    copy: &CopyIn,
     frames: &[Frame],
     doing: &str,
 ) -> PgResult<u64> {
-    let sql = |error| PgError::sql(doing, error);
-    let sink = session.copy_in::<_, Bytes>(statement).await.map_err(sql)?;
-    let mut sink = pin!(sink);
+    let mut taken = copy.begin(session, doing).await?;
     let (sender, mut content) = mpsc::channel(FRAMES_AHEAD);
     let read = async move {
         read_frames(load, frames, &sender).await?;
@@ -193,16 +182,13 @@ pub(crate) async fn copy_in(
     let send = async {
         while let Some(rows) = content.recv().await {
             let bytes = Bytes::len(&rows) as u64;
-            for message in messages(rows) {
-                sink.feed(message).await.map_err(sql)?;
-            }
+            taken.send(rows).await?;
             load.run.progress.event(Event::Advance { bytes, items: 0 });
         }
         Ok(())
     };
-    // Dropping the unfinished sink makes the server fail the COPY: half a unit is never committed.
     tokio::try_join!(read, send)?;
-    sink.as_mut().finish().await.map_err(sql)
+    taken.finish().await
 }
 
 /// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.

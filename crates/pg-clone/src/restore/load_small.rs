@@ -1,19 +1,16 @@
 //! Loads small tables together: one request of the store, one transaction and few round trips for hundreds of them.
 
-use std::pin::pin;
-
 use backup_core::progress::Event;
 use bytes::{Bytes, BytesMut};
-use futures::future::join_all;
-use futures::{SinkExt, StreamExt, TryStreamExt, stream};
-use tokio_postgres::Statement;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::adapters::connection::Session;
-use crate::batch::LoadBatch;
+use crate::adapters::sql::copy_in::{CopyIn, Prepared};
+use crate::adapters::sql::transaction;
 use crate::error::{PgError, PgResult};
-use crate::plan::LoadUnit;
-use crate::restore::frames::{messages, unpack_now};
+use crate::restore::frames::unpack_now;
 use crate::restore::loading::Load;
+use crate::restore::units::{LoadBatch, LoadUnit};
 use crate::stored::detail::Frame;
 
 /// COPYs sent before an earlier one is known to have ended well. More would gain nothing: the server has enough to do.
@@ -22,10 +19,10 @@ const COPIES_AHEAD: usize = 8;
 /// Loads a batch in one transaction; returns the rows the server took, by table.
 pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBatch) -> PgResult<Vec<(usize, u64)>> {
     let contents = read(load, batch).await?;
-    let sql = |error| PgError::sql("loading small tables", error);
-    session.batch_execute("BEGIN").await.map_err(sql)?;
+    let doing = "loading small tables";
+    transaction::begin(session, doing).await?;
     let loaded = copy_all(load, session, batch, contents).await?;
-    session.batch_execute("COMMIT").await.map_err(sql)?;
+    transaction::commit(session, doing).await?;
     Ok(loaded)
 }
 
@@ -45,18 +42,18 @@ async fn copy_all(
     batch: &LoadBatch,
     contents: Vec<Bytes>,
 ) -> PgResult<Vec<(usize, u64)>> {
-    let statements: Vec<String> = batch.units.iter().map(|unit| load.copy_statement(unit.table, false)).collect();
-    let prepared = join_all(statements.iter().map(|statement| session.prepare(statement))).await;
-    // In order: those behind the one that failed only say that the transaction is aborted.
-    let prepared: Vec<Statement> = prepared
+    let copies: Vec<CopyIn> = batch.units.iter().map(|unit| load.copy_of(unit.table, false)).collect();
+    // The first error counts.
+    let prepared: Vec<Prepared> = CopyIn::prepare_all(session, &copies)
+        .await
         .into_iter()
         .zip(&batch.units)
         .map(|(prepared, unit)| prepared.map_err(|error| PgError::sql(doing(load, unit), error)))
         .collect::<PgResult<_>>()?;
     // A loop and not a closure: the compiler cannot tell that such a closure's future may go to another thread.
     let mut copies = Vec::with_capacity(batch.units.len());
-    for ((statement, unit), rows) in prepared.iter().zip(&batch.units).zip(contents) {
-        copies.push(copy(load, session, statement, unit, rows));
+    for ((prepared, unit), rows) in prepared.iter().zip(&batch.units).zip(contents) {
+        copies.push(copy(load, session, prepared, unit, rows));
     }
     stream::iter(copies).buffered(COPIES_AHEAD).try_collect().await
 }
@@ -69,17 +66,14 @@ fn doing(load: &Load, unit: &LoadUnit) -> String {
 async fn copy(
     load: &Load,
     session: &Session,
-    statement: &Statement,
+    prepared: &Prepared,
     unit: &LoadUnit,
     rows: Bytes,
 ) -> PgResult<(usize, u64)> {
-    let sql = |error| PgError::sql(doing(load, unit), error);
     let bytes = rows.len() as u64;
-    let mut sink = pin!(session.copy_in::<_, Bytes>(statement).await.map_err(sql)?);
-    for message in messages(rows) {
-        sink.feed(message).await.map_err(sql)?;
-    }
-    let taken = sink.finish().await.map_err(sql)?;
+    let mut begun = prepared.begin(session, doing(load, unit)).await?;
+    begun.send(rows).await?;
+    let taken = begun.finish().await?;
     load.check_count(unit, taken)?;
     load.run.progress.event(Event::Advance { bytes, items: 0 });
     Ok((unit.table, taken))

@@ -7,10 +7,10 @@ use backup_core::manifest::Part;
 use backup_core::store::StoreRead;
 
 use crate::adapters::connection::Server;
+use crate::adapters::sql::copy_in::CopyIn;
 use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
-use crate::plan::LoadUnit;
-use crate::restore::reroute::Name;
+use crate::ident::QualifiedName;
+use crate::restore::units::LoadUnit;
 use crate::run::Run;
 use crate::stored::detail::TableDump;
 
@@ -24,7 +24,7 @@ pub(crate) struct Load {
     pub(crate) parts: Vec<Part>,
     pub(crate) tables: Vec<TableDump>,
     /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
-    pub(crate) detours: BTreeMap<usize, Name>,
+    pub(crate) detours: BTreeMap<usize, QualifiedName>,
     /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
     pub(crate) raw_encoding: bool,
     pub(crate) run: Run,
@@ -44,8 +44,10 @@ impl Load {
     }
 
     /// The `COPY` that takes a table's rows.
-    pub(crate) fn copy_statement(&self, table: usize, frozen: bool) -> String {
-        copy_statement(&self.tables[table], self.detours.get(&table), frozen)
+    pub(crate) fn copy_of(&self, table: usize, frozen: bool) -> CopyIn {
+        let dumped = &self.tables[table];
+        let into = self.detours.get(&table).cloned().unwrap_or_else(|| dumped.qualified_name());
+        CopyIn::into_table(&into, &dumped.columns, frozen)
     }
 
     /// Whether the server took as many rows as were dumped.
@@ -57,19 +59,4 @@ impl Load {
         let label = format!("{}.{}", table.schema, table.name);
         Err(PgError::Mismatch { what: format!("`{label}` received {taken} of the {} dumped rows", unit.rows()) })
     }
-}
-
-pub(super) fn qualified(table: &TableDump) -> String {
-    format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name))
-}
-
-fn copy_statement(table: &TableDump, detour: Option<&Name>, frozen: bool) -> String {
-    let into = match detour {
-        Some((schema, name)) => format!("{}.{}", quote_ident(schema), quote_ident(name)),
-        None => qualified(table),
-    };
-    let columns: Vec<String> = table.columns.iter().map(|column| quote_ident(column)).collect();
-    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
-    let option = if frozen { " WITH (FREEZE)" } else { "" };
-    format!("COPY {into}{columns} FROM STDIN{option}")
 }

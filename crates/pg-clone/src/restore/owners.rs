@@ -2,6 +2,7 @@
 //! schema only with the privileges, which come last.
 
 use crate::adapters::connection::Session;
+use crate::adapters::sql::foreign;
 use crate::restore::messages::{Harmless, Reason};
 
 /// Tries the statements behind `postponed` again, and says which did not work out this time either.
@@ -12,8 +13,7 @@ pub(super) async fn try_again(session: &Session, postponed: Vec<Harmless>) -> Ve
             warnings.push(message.to_string());
             continue;
         };
-        if let Err(error) = session.batch_execute(statement).await {
-            let why = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+        if let Err(why) = foreign::try_statement(session, statement).await {
             warnings
                 .push(format!("skipped: `{}` ({why}); the restoring role owns it", statement.trim_end_matches(';')));
         }

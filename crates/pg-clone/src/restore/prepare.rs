@@ -6,10 +6,10 @@ use backup_core::key::Key;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
 
-use crate::adapters;
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql;
 use crate::config::RestoreOptions;
-use crate::error::{Obstacle, PgError, PgResult, Problem};
+use crate::error::{Obstacle, PgResult, Problem};
 use crate::hook::RESTORE_POINTS;
 use crate::live::local;
 use crate::live::recover;
@@ -54,10 +54,10 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
         // The session that is open may be in the very database that is to be renamed.
         admin = server.connect_admin_for(&target).await?;
     }
-    let server_major = major(&admin).await?;
-    let standing = adapters::standing::read(&admin, &[&target]).await?;
+    let server_major = sql::server::major(&admin).await?;
+    let standing = sql::standing::read(&admin, &[&target]).await?;
     let replaces = replaced(&admin, &target).await?;
-    let databases = recover::look(&admin).await?;
+    let there = recover::look(&admin).await?;
     let seen = Seen { admin, server_major, target, replaces };
     let mut plan = match found {
         Found::Ours { key, manifest, passed_over } => {
@@ -70,8 +70,8 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
         }
     };
     if !plan.is_data_only() {
-        plan.copies = local::changes(&databases, &plan.target, options.reversible);
-        plan.problems.extend(local::collisions(&databases, &plan.target, &plan.copies));
+        plan.copies = local::changes(&there, &plan.target, options.reversible);
+        plan.problems.extend(local::collisions(&there, &plan.target, &plan.copies));
     }
     let undertaking =
         Undertaking { target: &plan.target, replaces: !plan.is_data_only(), source: None, force: options.force };
@@ -191,31 +191,9 @@ fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_part
     (select::stored_bytes(manifest), content_bytes)
 }
 
-/// The server's major version.
-async fn major(admin: &Session) -> PgResult<u32> {
-    let row = admin
-        .query_one("SELECT current_setting('server_version_num')::int / 10000", &[])
-        .await
-        .map_err(|error| PgError::sql("reading the server's version", error))?;
-    Ok(row.get::<_, i32>(0).unsigned_abs())
-}
-
 async fn replaced(admin: &Session, target: &str) -> PgResult<Option<Replaced>> {
-    let row = admin
-        .query_opt(
-            "SELECT CASE WHEN has_database_privilege(d.oid, 'CONNECT') \
-                THEN pg_catalog.pg_database_size(d.oid) ELSE 0 END, \
-               (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
-                WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()) \
-             FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
-            &[&target],
-        )
-        .await
-        .map_err(|error| PgError::sql("looking for the target database", error))?;
-    Ok(row.map(|row| Replaced {
-        bytes: row.get::<_, i64>(0).unsigned_abs(),
-        sessions: row.get::<_, i64>(1).unsigned_abs(),
-    }))
+    let usage = sql::databases::usage_of(admin, target).await?;
+    Ok(usage.map(|usage| Replaced { bytes: usage.bytes.unwrap_or_default(), sessions: usage.sessions }))
 }
 
 /// What would make the restore fail half-way: better known before.
@@ -236,20 +214,14 @@ async fn problems(
             help: "restore on a server of the same or a newer version".to_owned(),
         });
     }
-    let locales = adapters::standing::locales(admin, &detail.database).await?;
+    let locales = sql::standing::locales(admin, &detail.database).await?;
     problems.extend(locale_problem(&detail.database, &locales));
     let extensions: Vec<&str> = detail.extensions.iter().map(|extension| extension.name.as_str()).collect();
-    let missing = missing(
-        admin,
-        "SELECT wanted FROM unnest($1::text[]) wanted \
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name = wanted)",
-        &extensions,
-    )
-    .await?;
+    let missing = sql::extensions::missing(admin, &extensions).await?;
     if !missing.is_empty() {
         problems.push(Problem {
             obstacle: Obstacle::MissingOnServer,
-            what: format!("the server does not offer the extensions {}", missing.join(", ")),
+            what: format!("the server does not offer the extensions {}", quoted(&missing)),
             help: "install their packages on the server".to_owned(),
         });
     }
@@ -257,11 +229,11 @@ async fn problems(
         // Those of a managed service are nowhere else, and what they own or may do is left out.
         let roles: Vec<&str> =
             detail.roles.iter().map(String::as_str).filter(|role| !MANAGED_ROLES.contains(role)).collect();
-        let missing = missing_roles(admin, &roles).await?;
+        let missing = sql::roles::missing(admin, &roles).await?;
         if !missing.is_empty() {
             problems.push(Problem {
                 obstacle: Obstacle::MissingOnServer,
-                what: format!("the roles {} do not exist on the server", missing.join(", ")),
+                what: format!("the roles {} do not exist on the server", quoted(&missing)),
                 help: "create them (`CREATE ROLE name`), or skip owners and privileges with --no-owner --no-acl"
                     .to_owned(),
             });
@@ -270,16 +242,7 @@ async fn problems(
     Ok(problems)
 }
 
-async fn missing_roles(admin: &Session, roles: &[&str]) -> PgResult<Vec<String>> {
-    let statement = "SELECT wanted FROM unnest($1::text[]) wanted \
-        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted)";
-    missing(admin, statement, roles).await
-}
-
-async fn missing(admin: &Session, statement: &str, wanted: &[&str]) -> PgResult<Vec<String>> {
-    let rows = admin
-        .query(statement, &[&wanted])
-        .await
-        .map_err(|error| PgError::sql("checking what the dump needs", error))?;
-    Ok(rows.iter().map(|row| format!("`{}`", row.get::<_, String>(0))).collect())
+/// Names for people.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -5,7 +5,8 @@ use std::pin::pin;
 use futures::TryStreamExt;
 
 use crate::adapters::connection::Session;
-use crate::dump::large_objects::{BATCH, slices_statement};
+use crate::adapters::sql::copy_out::CopyOut;
+use crate::adapters::sql::large_objects::{self, BATCH};
 use crate::error::{PgError, PgResult};
 use crate::stored::detail::RowData;
 use crate::stored::row_hash::{RowHash, RowHasher};
@@ -34,25 +35,23 @@ impl Tally {
 }
 
 /// Reads all rows of a `COPY … TO STDOUT`.
-pub(crate) async fn read_back(session: &Session, statement: &str, doing: &str) -> PgResult<Tally> {
-    let sql = |error| PgError::sql(doing, error);
-    let mut rows = pin!(session.copy_out(statement).await.map_err(sql)?);
+pub(crate) async fn read_back(session: &Session, copy: &CopyOut, doing: &str) -> PgResult<Tally> {
+    let mut rows = pin!(copy.begin(session, doing).await?);
     let mut hasher = RowHasher::default();
-    while let Some(text) = rows.try_next().await.map_err(sql)? {
+    while let Some(text) = rows.try_next().await? {
         hasher.update(&text);
     }
     let (hash, rows) = hasher.finish();
     Ok(Tally { rows, hash })
 }
 
-/// Compares the contents of the large objects that `pg_temp.lastgood_lo` names with what was dumped.
+/// Compares the contents of the staged large objects with what was dumped.
 pub(crate) async fn check_large_objects(session: &Session, slices: &RowData) -> PgResult<()> {
     let doing = "reading the large objects back";
-    let named = session.query("SELECT oid FROM pg_temp.lastgood_lo", &[]).await;
-    let oids: Vec<u32> = named.map_err(|error| PgError::sql(doing, error))?.iter().map(|row| row.get(0)).collect();
+    let oids = large_objects::staged(session).await?;
     let mut there = Tally::default();
     for batch in oids.chunks(BATCH) {
-        there.add(read_back(session, &slices_statement(batch), doing).await?);
+        there.add(read_back(session, &large_objects::slices(batch), doing).await?);
     }
     match there == Tally::of([slices]) {
         true => Ok(()),

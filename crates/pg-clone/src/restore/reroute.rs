@@ -9,50 +9,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adapters::connection::Session;
-use crate::adapters::target::HASH_DIFFERS;
-use crate::error::{PgError, PgResult};
+use crate::adapters::sql::partitions;
+use crate::error::PgResult;
+use crate::ident::QualifiedName;
 use crate::stored::detail::TableDump;
-
-/// Partitions with such a table above them, each with the topmost one: `pg_partition_ancestors` goes from below upwards.
-const PARTITIONS: &str = "\
-    SELECT n.nspname::text, c.relname::text, rn.nspname::text, r.relname::text \
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    JOIN LATERAL (SELECT above.relid FROM pg_catalog.pg_partition_ancestors(c.oid) WITH ORDINALITY above(relid, \
-    height) \
-      WHERE {HASH_DIFFERS} ORDER BY above.height DESC LIMIT 1) top ON true \
-    JOIN pg_catalog.pg_class r ON r.oid = top.relid \
-    JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace \
-    WHERE c.relispartition AND c.relkind = 'r'";
-
-/// A table's schema and name.
-pub(crate) type Name = (String, String);
 
 /// Rows that take another way than they came.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Detours {
     /// Where they go, by position among the tables.
-    pub(crate) through: BTreeMap<usize, Name>,
+    pub(crate) through: BTreeMap<usize, QualifiedName>,
     /// Those of these tables of whose partitions only some get rows, as `schema.table`.
     pub(crate) torn: BTreeSet<String>,
 }
 
 /// Where rows go that may not fit where they come from. Asked of the new database, once its tables are there.
 pub(crate) async fn read(session: &Session, tables: &[TableDump]) -> PgResult<Detours> {
-    let doing = "looking for tables partitioned by a hash that differs between databases";
-    let partitions = PARTITIONS.replace("{HASH_DIFFERS}", HASH_DIFFERS);
-    let rows = session.query(&partitions, &[]).await.map_err(|error| PgError::sql(doing, error))?;
-    let roots = rows.iter().map(|row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)))).collect();
+    let roots = partitions::hashed(session).await?.into_iter().map(|found| (found.partition, found.root)).collect();
     Ok(detours(tables, &roots))
 }
 
-fn detours(tables: &[TableDump], roots: &BTreeMap<Name, Name>) -> Detours {
-    let name = |table: &TableDump| (table.schema.clone(), table.name.clone());
-    let through: BTreeMap<usize, Name> =
-        tables.iter().enumerate().filter_map(|(at, table)| Some((at, roots.get(&name(table))?.clone()))).collect();
-    let given: BTreeSet<Name> = tables.iter().map(name).collect();
+fn detours(tables: &[TableDump], roots: &BTreeMap<QualifiedName, QualifiedName>) -> Detours {
+    let rerouted = |(at, table): (usize, &TableDump)| Some((at, roots.get(&table.qualified_name())?.clone()));
+    let through: BTreeMap<usize, QualifiedName> = tables.iter().enumerate().filter_map(rerouted).collect();
+    let given: BTreeSet<QualifiedName> = tables.iter().map(TableDump::qualified_name).collect();
     let without = roots.iter().filter(|(partition, _)| !given.contains(*partition)).map(|(_, root)| root);
-    let used: BTreeSet<&Name> = through.values().collect();
-    let torn = without.filter(|root| used.contains(root)).map(|(schema, name)| format!("{schema}.{name}")).collect();
+    let used: BTreeSet<&QualifiedName> = through.values().collect();
+    let torn = without.filter(|root| used.contains(root)).map(QualifiedName::label).collect();
     Detours { through, torn }
 }
 
@@ -71,7 +54,7 @@ mod tests {
             columns: Vec::new(),
             data: RowData::default(),
         };
-        let name = |schema: &str, name: &str| (schema.to_owned(), name.to_owned());
+        let name = |schema: &str, name: &str| QualifiedName::new(schema, name);
         let tables = [table("a", "part"), table("b", "part"), table("a", "other")];
         let roots = BTreeMap::from([(name("b", "part"), name("c", "Root")), (name("b", "gone"), name("c", "Root"))]);
         let taken = detours(&tables, &roots);

@@ -8,10 +8,10 @@ use backup_core::store::StoreRead;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::batch::{Read, reads};
 use crate::error::{PgError, PgResult};
 use crate::restore::archive_toc;
 use crate::restore::selection::{Chosen, Selection, choose};
+use crate::restore::units::{Read, reads};
 use crate::stored::detail::{DumpDetail, ROLE_SCHEMA};
 
 /// The bytes of the schema archive, which are those that were written.

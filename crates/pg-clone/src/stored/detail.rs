@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::DatabaseSettings;
+use crate::ident::QualifiedName;
+use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::frame_digest::FrameDigest;
 use crate::stored::frame_hash::FrameHash;
 use crate::stored::row_hash::RowHash;
@@ -146,6 +147,13 @@ pub struct TableDump {
     /// The rows.
     #[serde(flatten)]
     pub data: RowData,
+}
+
+impl TableDump {
+    /// Its name, with its schema.
+    pub(crate) fn qualified_name(&self) -> QualifiedName {
+        QualifiedName::new(&self.schema, &self.name)
+    }
 }
 
 /// A sequence's state at the dump.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::PgResult;
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{
     DumpDetail, Extension, Filters, ForeignKey, LargeObjects, MatviewState, RowData, SequenceState, ServerInfo,
     TableKind,

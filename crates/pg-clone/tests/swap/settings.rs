@@ -1,7 +1,8 @@
 //! What belongs to the database and not to its contents survives the swap, to the letter.
 
 use backup_testkit::postgres::Cluster;
-use pg_clone::{Run, settings};
+use pg_clone::Run;
+use pg_clone::adapters::sql::database_settings;
 
 use crate::shop::{create, leftovers, replace, server};
 
@@ -62,13 +63,13 @@ async fn what_cannot_be_set_is_told_and_the_rest_is_set() {
         )
         .unwrap();
     let session = server(cluster).connect("half set").await.unwrap();
-    let mut wanted = settings::read(&session, "half set").await.unwrap();
+    let mut wanted = database_settings::read(&session, "half set").await.unwrap();
     let as_it_was = wanted.clone();
     wanted.owner = "nobody we know".to_owned();
     wanted.grants.iter_mut().flatten().for_each(|grant| grant.grantee = Some("a stranger".to_owned()));
-    let refused = settings::apply(&session, "half set", &wanted, false, false).await.unwrap();
+    let refused = database_settings::apply(&session, "half set", &wanted, false, false).await.unwrap();
     assert!(refused[0].contains(r#"OWNER TO "nobody we know""#), "{refused:?}");
     assert!(refused.len() > 2 && refused.iter().skip(1).all(|told| told.contains("DATABASE")), "{refused:?}");
-    let after = settings::read(&session, "half set").await.unwrap();
+    let after = database_settings::read(&session, "half set").await.unwrap();
     assert_eq!((after.owner, after.parameters), (as_it_was.owner, as_it_was.parameters));
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use backup_core::progress::{Event, Progress, SharedProgress, Silent};
 use backup_testkit::postgres::Cluster;
+use pg_clone::adapters::sql::database_settings;
 use pg_clone::live::recover::{RecoverReport, recover};
 use pg_clone::live::swap::{SwapReport, SwapRequest, swap};
 use pg_clone::live::target_lock::TargetLock;
 use pg_clone::live::temporary::Temporary;
-use pg_clone::settings;
 use pg_clone::{Environment, Origin, PgResult, Run, Server};
 use tokio::sync::Mutex;
 
@@ -57,9 +57,9 @@ pub(crate) async fn replace(server: &Server, cluster: &Cluster, target: &str, ru
     let copy = Temporary::create(&lock, "a dump", None).await?;
     mark(cluster, copy.name(), "new");
     let admin = server.connect_admin_for(target).await?;
-    let live = settings::read_if_exists(&admin, target).await?;
+    let live = database_settings::read_if_exists(&admin, target).await?;
     if let Some(live) = &live {
-        assert_eq!(settings::apply(&admin, copy.name(), live, false, false).await?, Vec::<String>::new());
+        assert_eq!(database_settings::apply(&admin, copy.name(), live, false, false).await?, Vec::<String>::new());
     }
     drop(admin);
     let swapped = swap(server, &SwapRequest::new(&lock, &copy, live.as_ref(), false), run).await;

@@ -4,7 +4,6 @@ use backup_core::manifest::Outcome;
 use object_backup::{BackupOptions, BackupPlan, BackupReport, Types, backup, plan_backup};
 
 use crate::args::app::Backup;
-use crate::args::retention::duration;
 use crate::commands::app::asked::wanted;
 use crate::commands::app::ends::source;
 use crate::context::Context;
@@ -16,7 +15,7 @@ use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
     let from = source(&arguments.source, context)?;
-    let options = options(arguments)?;
+    let options = options(arguments);
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
         let now = context.run.clock.now();
@@ -57,15 +56,14 @@ fn exit_of(failed: usize) -> CliResult<Exit> {
     })
 }
 
-fn options(arguments: &Backup) -> CliResult<BackupOptions> {
-    let min_age = arguments.min_age.as_deref().map(|text| duration("--min-age", text)).transpose()?;
-    Ok(BackupOptions {
+fn options(arguments: &Backup) -> BackupOptions {
+    BackupOptions {
         name: arguments.name.clone(),
         types: if arguments.types.is_empty() { Types::All } else { Types::Only(wanted(&arguments.types)) },
         allow_partial: arguments.allow_partial,
         allow_empty: arguments.allow_empty,
         max_shrink: arguments.max_shrink,
-        min_age,
+        min_age: arguments.min_age,
         tags: arguments.tag.clone(),
-    })
+    }
 }

@@ -1,5 +1,6 @@
 //! `lastgood app lifecycle`.
 
+use backup_core::aws::Settings;
 use backup_core::lifecycle::ColdClass;
 use backup_core::location::Location;
 use backup_core::store::s3::S3Store;
@@ -7,14 +8,13 @@ use object_backup::lifecycle::{LifecycleOptions, folder, rules, warnings};
 use serde_json::json;
 
 use crate::args::app::{Class, Lifecycle};
-use crate::args::retention::duration;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::app::{LifecycleReport, lifecycle};
 
 pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<Exit> {
-    let options = options(arguments)?;
+    let options = options(arguments);
     let rules = rules(&options)?;
     let location = context.location()?;
     let Location::S3 { bucket, prefix } = &location else {
@@ -35,7 +35,8 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
     }
     // Rules for a prefix that was mistyped would expire what somebody else keeps there.
     context.open_to_change().await?;
-    let (store, folder) = (S3Store::connect(bucket, prefix).await?, folder(&options.name)?);
+    let settings = Box::pin(Settings::load(None)).await;
+    let (store, folder) = (S3Store::new(&settings, bucket, prefix)?, folder(&options.name)?);
     let change = if arguments.dry_run.dry_run {
         context.or_cancelled(async { Ok(store.plan_lifecycle(&folder, &rules).await?) }).await?
     } else {
@@ -46,24 +47,14 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
     Ok(Exit::Ok)
 }
 
-fn options(arguments: &Lifecycle) -> CliResult<LifecycleOptions> {
-    Ok(LifecycleOptions {
+fn options(arguments: &Lifecycle) -> LifecycleOptions {
+    LifecycleOptions {
         name: arguments.name.clone(),
-        expire_after_days: days("--expire-after", arguments.expire_after.as_deref())?,
-        freeze_after_days: days("--glacier-after", arguments.glacier_after.as_deref())?,
+        expire_after_days: arguments.expire_after,
+        freeze_after_days: arguments.glacier_after,
         class: match arguments.class {
             Class::Glacier => ColdClass::Glacier,
             Class::DeepArchive => ColdClass::DeepArchive,
         },
-    })
-}
-
-/// Whole days: S3 counts no others.
-fn days(flag: &str, text: Option<&str>) -> CliResult<Option<u32>> {
-    let Some(text) = text else { return Ok(None) };
-    let seconds = duration(flag, text)?.as_secs();
-    match u32::try_from(seconds / 86_400) {
-        Ok(days) if seconds % 86_400 == 0 => Ok(Some(days)),
-        _ => Err(CliError::usage(format!("`{flag} {text}` is not a whole number of days"), "use a time such as `30d`")),
     }
 }

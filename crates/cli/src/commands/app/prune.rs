@@ -35,11 +35,11 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
 }
 
 fn options(arguments: &Prune) -> CliResult<RetainOptions> {
-    let policy = arguments.keep.policy()?;
+    let policy = arguments.keep.policy();
     // Without a rule and without `--incomplete`, retention refuses.
     let policy = (!policy.rules.is_empty() || !arguments.unfinished.incomplete).then_some(policy);
     let mut options = RetainOptions::new(policy);
     options.filter = Filter { name: arguments.name.clone(), source: arguments.of.source.clone() };
-    options.grace = arguments.unfinished.grace()?;
+    options.grace = arguments.unfinished.grace();
     Ok(options)
 }

@@ -2,12 +2,11 @@
 
 use backup_core::store::SharedStore;
 use dictstore_backup::{Note, RestoreOptions, RestoreTo, Semantics};
-use jiff::Timestamp;
+use lastgood_operator::settings::{Layer, Set};
 
 use crate::args::dict::{OfStore, Point, Where};
-use crate::config::{Layer, Set};
 use crate::context::Context;
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 
 /// The surroundings with the location named as an argument, if one is: it counts before that of `-r`.
 pub(super) fn at(place: &Where, context: &Context) -> CliResult<Context> {
@@ -22,27 +21,18 @@ pub(super) async fn open(place: &Where, context: &Context) -> CliResult<SharedSt
     at(place, context)?.open().await
 }
 
-pub(super) fn options(point: &Point, of: &OfStore) -> CliResult<RestoreOptions> {
+pub(super) fn options(point: &Point, of: &OfStore) -> RestoreOptions {
     let to = match (&point.at, &point.up_to, point.sequence) {
-        (Some(at), _, _) => RestoreTo::Time(time(at)?),
+        (Some(at), _, _) => RestoreTo::Time(*at),
         (_, Some(file), _) => RestoreTo::File(file.clone()),
         (_, _, Some(sequence)) => RestoreTo::Sequence(sequence),
         _ => RestoreTo::Latest,
     };
-    Ok(RestoreOptions { to, semantics: semantics(point.dictdb_semantics), source: of.source.clone() })
+    RestoreOptions { to, semantics: semantics(point.dictdb_semantics), source: of.source.clone() }
 }
 
 pub(super) fn semantics(dictdb: bool) -> Semantics {
     if dictdb { Semantics::DictDb } else { Semantics::Exact }
-}
-
-pub(super) fn time(text: &str) -> CliResult<Timestamp> {
-    text.parse().map_err(|_| {
-        CliError::usage(
-            format!("invalid value `{text}` for `--at`"),
-            "use a time with its time zone, such as `2026-11-21T03:00:00Z`",
-        )
-    })
 }
 
 pub(super) fn warn(notes: &[Note], context: &Context) {

@@ -14,8 +14,8 @@ use crate::exit::Exit;
 use crate::render::dict::{Pruned, Pruning, prune_plan, pruned};
 
 pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit> {
-    let policy = arguments.keep.policy()?;
-    let grace = arguments.unfinished.grace()?;
+    let policy = arguments.keep.policy();
+    let grace = arguments.unfinished.grace();
     let only_incomplete = policy.rules.is_empty() && arguments.unfinished.incomplete;
     let store = at(&arguments.place, context)?.open_to_change().await?;
     let retained = match only_incomplete {

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::render::dict::{Report, restore_plan, restored};
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
-    let options = options(&arguments.point, &arguments.of)?;
+    let options = options(&arguments.point, &arguments.of);
     let store = open(&arguments.place, context).await?;
     if arguments.dry_run.dry_run {
         let plan = plan_restore(&*store, &options, &context.run).await?;

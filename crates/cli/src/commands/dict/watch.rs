@@ -1,14 +1,12 @@
 //! `lastgood dict watch`.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use backup_core::store::SharedStore;
 use dictstore_backup::folder::{self, State};
 use tokio::process::Command;
 
 use crate::args::dict::Watch;
-use crate::args::retention::duration;
 use crate::commands::dict::asked::open;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -16,11 +14,6 @@ use crate::exit::Exit;
 use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit> {
-    let every = duration("--every", &arguments.every)?;
-    let every = Duration::try_from(every).ok().filter(|every| !every.is_zero());
-    let Some(every) = every else {
-        return Err(CliError::usage("`--every` must be more than zero", "use a time such as `5s`"));
-    };
     let store = open(&arguments.place, context).await?;
     let mut watched = Watched::new(arguments.of.source.clone());
     let found = watched.look(&store, context).await?;
@@ -33,7 +26,7 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit>
     let mut ran = 0;
     while arguments.count.is_none_or(|count| ran < count) {
         let pause = async {
-            tokio::time::sleep(every).await;
+            tokio::time::sleep(arguments.every).await;
             Ok(())
         };
         context.or_cancelled(pause).await?;

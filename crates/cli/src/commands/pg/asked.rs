@@ -1,25 +1,23 @@
 //! What several commands read from their arguments.
 
+use lastgood_operator::settings::{Layer, Set};
 use pg_clone::stored::list::Wanted;
 
 use crate::args::pg::{Limits, OfCluster, Tools};
-use crate::args::retention::timeout;
-use crate::config::{Layer, Set};
 use crate::context::Context;
 use crate::env;
 use crate::error::{CliError, CliResult};
 
 /// What both a dump's and a restore's command line say of settings that can stand in the file, too.
-pub(super) fn shared_flags(tools: &Tools, limits: &Limits) -> CliResult<Layer> {
-    let statement = limits.statement_timeout.as_ref().map(|text| timeout("--statement-timeout", text)).transpose()?;
+pub(super) fn shared_flags(tools: &Tools, limits: &Limits) -> Layer {
     // The variable that stands for the option is a place of its own.
     let variable = env::value(env::PG_BIN).map(Into::into);
     let bin_dir = tools.pg_bin.clone().filter(|path| Some(path) != variable.as_ref() && !path.as_os_str().is_empty());
-    Ok(Layer {
+    Layer {
         bin_dir: bin_dir.map(|path| Set::flag("--pg-bin", path)),
-        statement_timeout: statement.map(|timeout| Set::flag("--statement-timeout", timeout)),
+        statement_timeout: limits.statement_timeout.map(|timeout| Set::flag("--statement-timeout", timeout)),
         ..Layer::default()
-    })
+    }
 }
 
 /// The database of a command that cannot do without one.

@@ -1,14 +1,13 @@
 //! `lastgood pg dump`.
 
+use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::PgResult;
 use pg_clone::dump::{self, DumpOptions};
 use pg_clone::pattern::TablePattern;
 
 use crate::args::pg::Dump;
-use crate::args::retention::timeout;
 use crate::commands::pg::asked::{required, shared_flags};
 use crate::commands::pg::hooks;
-use crate::config::{Layer, Set, Settings};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -16,10 +15,10 @@ use crate::render::pg::{dump_plan, dump_report};
 use crate::render::published::Published;
 
 pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> {
-    let context = &context.with(&arguments.config, flags(arguments)?)?;
+    let context = &context.with(&arguments.config, flags(arguments))?;
     let (server, database) = context.server_of(&arguments.server, arguments.database.as_deref())?;
     let mut options = options(arguments, &context.settings, required(database)?)?;
-    arguments.hooks.add_to(&mut options.hooks)?;
+    arguments.hooks.add_to(&mut options.hooks);
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
         let dump = dump::Dump::prepare(&server, &store, options, &context.run)?;
@@ -36,18 +35,17 @@ pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> 
 }
 
 /// What the command line says of settings that can stand in the file, too.
-fn flags(arguments: &Dump) -> CliResult<Layer> {
+fn flags(arguments: &Dump) -> Layer {
     let list = |option: &'static str, texts: &[String]| -> Vec<Set<String>> {
         texts.iter().map(|text| Set::flag(option, text.clone())).collect()
     };
-    let lock_timeout = arguments.lock_timeout.as_ref().map(|text| timeout("--lock-timeout", text)).transpose()?;
-    Ok(Layer {
+    Layer {
         jobs: arguments.jobs.map(|jobs| Set::flag("--jobs", jobs)),
-        lock_timeout: lock_timeout.map(|timeout| Set::flag("--lock-timeout", timeout)),
+        lock_timeout: arguments.lock_timeout.map(|timeout| Set::flag("--lock-timeout", timeout)),
         exclude_table: list("--exclude-table", &arguments.exclude_table),
         exclude_table_data: list("--exclude-table-data", &arguments.exclude_table_data),
-        ..shared_flags(&arguments.tools, &arguments.limits)?
-    })
+        ..shared_flags(&arguments.tools, &arguments.limits)
+    }
 }
 
 fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<DumpOptions> {

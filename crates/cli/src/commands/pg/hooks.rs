@@ -1,11 +1,11 @@
 //! `lastgood pg hooks`.
 
+use lastgood_operator::settings::Layer;
 use pg_clone::PgError;
 use pg_clone::hook::{self, PlannedHook, RDS_PREP_SQL, Trial};
 use pg_clone::restore::{Restore, RestoreOptions};
 
 use crate::args::pg::HooksTest;
-use crate::config::Layer;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -20,7 +20,7 @@ pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<
     let mut options = RestoreOptions::new(arguments.from.as_deref().unwrap_or_default());
     options.pg_bin = arguments.tools.pg_bin.clone().or_else(|| context.settings.bin_dir());
     options.hooks = context.settings.hooks();
-    arguments.hooks.add_to(&mut options.hooks)?;
+    arguments.hooks.add_to(&mut options.hooks);
     if options.hooks.is_empty() {
         return Err(CliError::usage("no hooks to run", "give one, such as `--pre-swap-hook ./migrate.sh`"));
     }

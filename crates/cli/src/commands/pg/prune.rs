@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: &Prune, context: &Context) -> CliResult<Exit>
 }
 
 fn options(arguments: &Prune, database: Option<String>) -> CliResult<PruneOptions> {
-    let policy = arguments.keep.policy()?;
+    let policy = arguments.keep.policy();
     let mut options = match (policy.rules.is_empty(), arguments.unfinished.incomplete) {
         (true, true) => PruneOptions::incomplete(),
         // Refused before the location is even looked for.
@@ -44,6 +44,6 @@ fn options(arguments: &Prune, database: Option<String>) -> CliResult<PruneOption
     };
     options.filter = Filter { database, config: arguments.config.clone(), cluster: arguments.of.cluster.clone() };
     options.include_legacy = arguments.include_legacy;
-    options.grace = arguments.unfinished.grace()?;
+    options.grace = arguments.unfinished.grace();
     Ok(options)
 }

@@ -1,5 +1,6 @@
 //! `lastgood pg restore`.
 
+use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::PgError;
 use pg_clone::config::CONFIG_DEFAULT;
 use pg_clone::live::local::LocalSource;
@@ -11,7 +12,6 @@ use pg_clone::stored::key::DumpKey;
 use crate::args::pg::{Part, Restore};
 use crate::commands::pg::asked::{required, shared_flags};
 use crate::commands::pg::{hooks, local_restore};
-use crate::config::{Layer, Set, Settings};
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -21,7 +21,7 @@ use crate::render::pg::{needs_confirmation, restore_notes, restore_plan, restore
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     let flags = Layer {
         jobs: arguments.jobs.map(|jobs| Set::flag("--jobs", jobs)),
-        ..shared_flags(&arguments.tools, &arguments.limits)?
+        ..shared_flags(&arguments.tools, &arguments.limits)
     };
     let configuration = arguments.config.as_deref().unwrap_or(CONFIG_DEFAULT);
     let context = &context.with(configuration, flags)?;
@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         if options.selection.is_partial() {
             return Err(whole_copies_only(&options.wanted).into());
         }
-        arguments.hooks.add_to(&mut options.hooks)?;
+        arguments.hooks.add_to(&mut options.hooks);
         return local_restore::run(&source, arguments, options, context).await;
     }
     // A key is no connection string, although a database of a name such as `host=x` makes it look like one.
@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     };
     let mut options = options(arguments, &context.settings, wanted)?;
     options.config_for_restores = arguments.config.as_deref().is_some_and(|config| context.config.defines(config));
-    arguments.hooks.add_to(&mut options.hooks)?;
+    arguments.hooks.add_to(&mut options.hooks);
     let store = context.open().await?;
     let confirmed = options.confirm.clone();
     let mut restore = Box::pin(restore::Restore::prepare(&server, &store, options, &context.run)).await?;
@@ -111,7 +111,7 @@ fn selection(part: &Part) -> CliResult<Selection> {
         exclude_tables: patterns(&part.exclude_tables)?,
         schema_only: part.schema_only,
         data_only: part.data_only,
-        excluded: part.excluded.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+        excluded: part.excluded.map(Into::into).unwrap_or_default(),
     })
 }
 

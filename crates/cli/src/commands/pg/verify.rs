@@ -13,7 +13,7 @@ use crate::render::pg::verify_report;
 const JOBS: usize = 4;
 
 pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
-    let read = arguments.read.as_deref().map_or(Ok(ReadAmount::Structure), str::parse)?;
+    let read = arguments.read.unwrap_or(ReadAmount::Structure);
     let store = context.open().await?;
     let report =
         Box::pin(verify::verify(&*store, wanted(&arguments.key, &arguments.of), read, JOBS, &context.run)).await?;

@@ -1,11 +1,12 @@
 //! Reads DictDB's full JSON.
 
 use indexmap::IndexMap;
+use python_json::Kind;
 
 use super::LoadedTable;
 use crate::error::{DictError, DictResult};
 use crate::format::rows::{Ahead, BATCH, Place, beside};
-use crate::json::read::{self, Read, Reader};
+use crate::json::read::{self, Read, Reader, members, misfit, stands};
 use crate::schema::{FieldType, Schema};
 use crate::value::{Key, Record, Text, Value};
 
@@ -68,15 +69,15 @@ impl Tables {
         reader: &mut Reader<'_>,
         tables: &mut Option<IndexMap<Text, (LoadedTable, Place)>>,
     ) -> Read<()> {
-        if !reader.stands(b'{') {
-            reader.value()?;
-            return reader.misfit("it is not an object");
+        if !stands(reader, Kind::Object) {
+            read::value(reader)?;
+            return misfit(reader, "it is not an object");
         }
-        reader.members(|reader, name| {
+        members(reader, |reader, name| {
             // As in Python the last of several members of one name counts.
-            if name == "tables" && reader.stands(b'{') {
+            if name == "tables" && stands(reader, Kind::Object) {
                 let mut found = IndexMap::new();
-                reader.members(|reader, name| {
+                members(reader, |reader, name| {
                     let table = self.table(reader, name.clone())?;
                     found.insert(name, table);
                     Ok(())
@@ -84,9 +85,9 @@ impl Tables {
                 *tables = Some(found);
                 return Ok(());
             }
-            reader.value()?;
+            read::value(reader)?;
             if name == "tables" {
-                reader.misfit("its `tables` is not an object, so it is not a full backup")
+                misfit(reader, "its `tables` is not an object, so it is not a full backup")
             } else {
                 Ok(())
             }
@@ -94,41 +95,41 @@ impl Tables {
     }
 
     fn table(&mut self, reader: &mut Reader<'_>, name: Text) -> Read<(LoadedTable, Place)> {
-        if !reader.stands(b'{') {
-            reader.value()?;
-            return reader.misfit(format!("the table `{name}` is not an object"));
+        if !stands(reader, Kind::Object) {
+            read::value(reader)?;
+            return misfit(reader, format!("the table `{name}` is not an object"));
         }
-        let mut members = Members::default();
-        reader.members(|reader, member| match member.as_str() {
+        let mut said = Members::default();
+        members(reader, |reader, member| match member.as_str() {
             Some("records") => {
-                members.records = Some(self.records(reader, &name, &members)?);
+                said.records = Some(self.records(reader, &name, &said)?);
                 Ok(())
             }
             // Its records became rows by what came before.
-            Some("primary_key" | "schema") if self.ahead.is_some() && members.records.is_some() => self.again(reader),
-            Some("primary_key") => match reader.value()? {
+            Some("primary_key" | "schema") if self.ahead.is_some() && said.records.is_some() => self.again(reader),
+            Some("primary_key") => match read::value(reader)? {
                 Value::Text(field) => {
-                    members.primary_key = Some(field);
+                    said.primary_key = Some(field);
                     Ok(())
                 }
-                _ => reader.misfit(format!("the primary key of the table `{name}` is not a string")),
+                _ => misfit(reader, format!("the primary key of the table `{name}` is not a string")),
             },
             Some("schema") => {
-                members.schema = Some(match reader.value()? {
+                said.schema = Some(match read::value(reader)? {
                     Value::Null => None,
-                    Value::Dict(fields) => Some(schema(*fields).or_else(|what| reader.misfit(what))?),
-                    _ => return reader.misfit(format!("the schema of the table `{name}` is not an object")),
+                    Value::Dict(fields) => Some(schema(*fields).or_else(|what| misfit(reader, what))?),
+                    _ => return misfit(reader, format!("the schema of the table `{name}` is not an object")),
                 });
                 Ok(())
             }
-            _ => reader.value().map(drop),
+            _ => read::value(reader).map(drop),
         })?;
         let missing = |field: &str| format!("the table `{name}` has no `{field}`");
-        let Members { primary_key, schema, records } = members;
+        let Members { primary_key, schema, records } = said;
         match (primary_key, schema, records) {
-            (None, ..) => reader.misfit(missing("primary_key")),
-            (_, None, _) => reader.misfit(missing("schema")),
-            (.., None) => reader.misfit(missing("records")),
+            (None, ..) => misfit(reader, missing("primary_key")),
+            (_, None, _) => misfit(reader, missing("schema")),
+            (.., None) => misfit(reader, missing("records")),
             (Some(primary_key), Some(schema), Some((records, place))) => {
                 Ok((LoadedTable { name, primary_key, schema, records, built: None }, place))
             }
@@ -136,22 +137,22 @@ impl Tables {
     }
 
     /// Reads a list of records, or has them made rows; and its place.
-    fn records(&mut self, reader: &mut Reader<'_>, table: &Text, members: &Members) -> Read<(Records, Place)> {
-        if !reader.stands(b'[') {
-            reader.value()?;
-            return reader.misfit(format!("the records of the table `{table}` are not a list"));
+    fn records(&mut self, reader: &mut Reader<'_>, table: &Text, said: &Members) -> Read<(Records, Place)> {
+        if !stands(reader, Kind::List) {
+            read::value(reader)?;
+            return misfit(reader, format!("the records of the table `{table}` are not a list"));
         }
         self.places += 1;
         let place = self.places;
         let mut records = Vec::new();
-        let head = members.head();
+        let head = said.head();
         let mut batch = self.ahead.as_ref().map(Ahead::room).unwrap_or_default();
         reader.items(|reader| {
-            if !reader.stands(b'{') {
-                reader.value()?;
-                return reader.misfit(format!("a record of the table `{table}` is not an object"));
+            if !stands(reader, Kind::Object) {
+                read::value(reader)?;
+                return misfit(reader, format!("a record of the table `{table}` is not an object"));
             }
-            let record = reader.record()?;
+            let record = read::record(reader)?;
             let Some(ahead) = &self.ahead else {
                 records.push((None, record));
                 return Ok(());
@@ -173,7 +174,7 @@ impl Tables {
     /// Ends this reading: what does not become rows just so is told, in the order of the file, by reading without.
     fn again<T>(&mut self, reader: &Reader<'_>) -> Read<T> {
         self.again = true;
-        reader.misfit("it is to be read again")
+        misfit(reader, "it is to be read again")
     }
 }
 

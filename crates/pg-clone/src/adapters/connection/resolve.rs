@@ -17,7 +17,7 @@ use crate::adapters::libpq::{self, Parameters};
 use crate::adapters::service;
 use crate::adapters::tls::{Roots, SslMode};
 use crate::error::{PgError, PgResult};
-use crate::guard::Guard;
+use crate::guard::{ALLOW_RESTORE, Guard};
 
 /// Long enough for a distant server, short enough for a cron job to say something.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
@@ -97,7 +97,7 @@ impl Server {
                 .unwrap_or(APPLICATION_NAME_DEFAULT)
                 .to_owned(),
             statement_timeout: Duration::ZERO,
-            guard: Arc::new(Guard::of_environment(environment)?),
+            guard: Arc::new(Guard::of_variable(environment.get(ALLOW_RESTORE))?),
         })
     }
 }

@@ -199,7 +199,7 @@ impl DrivenSession {
     }
 
     /// Prepares several statements in one round trip. An error names the first one the server refuses.
-    pub(crate) async fn prepare_all(&mut self, statements: &[String]) -> Result<Vec<Statement>, (usize, Error)> {
+    pub(crate) async fn prepare_all(&mut self, statements: &[&str]) -> Result<Vec<Statement>, (usize, Error)> {
         let Self { client, connection, ended } = self;
         let prepared = join_all(statements.iter().map(|statement| client.prepare(statement)));
         let prepared = drive(connection, ended, prepared).await;

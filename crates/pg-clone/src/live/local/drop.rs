@@ -48,7 +48,7 @@ impl LocalDrop {
         server.refuse_if_guarded(name)?;
         let look = async {
             let admin = server.connect_admin_for(name).await?;
-            let standing = adapters::standing::read(&admin, &[name]).await?;
+            let standing = adapters::sql::standing::read(&admin, &[name]).await?;
             standing.refuse_drop(&server.describe(), name)?;
             let plan = DropPlan { server: server.describe(), database: find(server, &admin, name).await? };
             plan.refuse(server)?;

@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql::{databases, sessions};
 use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
 use crate::live::state::temporary_name;
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
@@ -41,35 +41,21 @@ pub(crate) async fn duplicate(
 
 /// Lets clients, our own among them, into a copy.
 pub(crate) async fn open(lock: &TargetLock, copy: &Temporary) -> PgResult<()> {
-    let open = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1", quote_ident(copy.name()));
-    lock.session().batch_execute(&open).await.map_err(|error| PgError::sql("opening the copy", error))
+    databases::allow_all_connections(lock.session(), copy.name()).await
 }
 
 /// Whether `database` is a copy whose comment was never written.
 pub(crate) async fn is_unmarked(admin: &Session, database: &str) -> PgResult<bool> {
-    let row = admin
-        .query_opt(
-            "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND datconnlimit = $2 AND NOT datallowconn",
-            &[&database, &UNMARKED_LIMIT],
-        )
-        .await
-        .map_err(|error| PgError::sql("looking at an unmarked database", error))?;
-    Ok(row.is_some())
+    databases::is_closed_with_limit(admin, database, UNMARKED_LIMIT).await
 }
 
 async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &Run) -> PgResult<u64> {
     run.stop_if_cancelled()?;
-    let sql = |error| PgError::sql(format!("copying `{source}`"), error);
-    let pid: i32 = admin.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await.map_err(sql)?.get(0);
+    let pid = sessions::own_pid(admin).await?;
     let helper = server.connect_admin_for(source).await?;
-    let mut sessions = Sessions { helper, source, admin: pid, ended: Vec::new() };
-    sessions.end().await?;
-    let create = format!(
-        "CREATE DATABASE {} TEMPLATE {} ALLOW_CONNECTIONS false CONNECTION LIMIT {UNMARKED_LIMIT}",
-        quote_ident(name),
-        quote_ident(source)
-    );
-    let mut created = pin!(admin.batch_execute(&create));
+    let mut users = Sessions { helper, source, admin: pid, ended: Vec::new() };
+    users.end().await?;
+    let mut created = pin!(databases::create_copy(admin, name, source, UNMARKED_LIMIT));
     let mut failed = None;
     let created = loop {
         tokio::select! {
@@ -78,21 +64,21 @@ async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &
         }
         // It must not be left alone half-way: a dropped connection would not stop it.
         if run.cancel.is_cancelled() || failed.is_some() {
-            sessions.cancel().await?;
+            users.cancel().await?;
         } else {
-            failed = sessions.end().await.err();
+            failed = users.end().await.err();
         }
     };
     match created {
-        Ok(()) => Ok(sessions.ended.len() as u64),
+        Ok(()) => Ok(users.ended.len() as u64),
         Err(_) if failed.is_some() => failed.map_or(Ok(0), Err),
         Err(_) if run.cancel.is_cancelled() => Err(PgError::Interrupted),
-        Err(error) if error.code().is_some_and(|code| code.code() == IN_USE) => Err(PgError::InUse {
-            what: format!("`{source}` cannot be copied while it is used: {}", sessions.left().await?),
+        Err(error) if error.sqlstate() == Some(IN_USE) => Err(PgError::InUse {
+            what: format!("`{source}` cannot be copied while it is used: {}", users.left().await?),
             help: "nothing was changed. End them (see pg_stat_activity and pg_prepared_xacts) and run it again"
                 .to_owned(),
         }),
-        Err(error) => Err(sql(error)),
+        Err(error) => Err(error),
     }
 }
 
@@ -107,19 +93,9 @@ struct Sessions<'a> {
 }
 
 impl Sessions<'_> {
-    /// Ends those there are. Autovacuum's end by themselves: the server sees to it.
+    /// Ends those there are.
     async fn end(&mut self) -> PgResult<()> {
-        let rows = self
-            .helper
-            .query(
-                "SELECT pid, pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-                 WHERE datname = $1 AND pid NOT IN (pg_catalog.pg_backend_pid(), $2) \
-                   AND coalesce(backend_type <> 'autovacuum worker', true)",
-                &[&self.source, &self.admin],
-            )
-            .await
-            .map_err(|error| PgError::sql(format!("ending the sessions of `{}`", self.source), error))?;
-        for pid in rows.iter().map(|row| row.get(0)) {
+        for pid in sessions::end_all_but(&self.helper, self.source, self.admin).await? {
             if !self.ended.contains(&pid) {
                 self.ended.push(pid);
             }
@@ -128,26 +104,11 @@ impl Sessions<'_> {
     }
 
     async fn cancel(&self) -> PgResult<()> {
-        self.helper
-            .query("SELECT pg_catalog.pg_cancel_backend($1)", &[&self.admin])
-            .await
-            .map_err(|error| PgError::sql("stopping the copy", error))?;
-        Ok(())
+        sessions::cancel(&self.helper, self.admin).await
     }
 
     /// Who is still there, in words.
     async fn left(&self) -> PgResult<String> {
-        let rows = self
-            .helper
-            .query(
-                "SELECT 'server process ' || pid FROM pg_catalog.pg_stat_activity \
-                   WHERE datname = $1 AND pid NOT IN (pg_catalog.pg_backend_pid(), $2) \
-                 UNION ALL SELECT 'prepared transaction `' || gid || '`' FROM pg_catalog.pg_prepared_xacts \
-                   WHERE database = $1",
-                &[&self.source, &self.admin],
-            )
-            .await
-            .map_err(|error| PgError::sql("looking who is connected", error))?;
-        Ok(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join(", "))
+        Ok(sessions::users_but(&self.helper, self.source, self.admin).await?.join(", "))
     }
 }

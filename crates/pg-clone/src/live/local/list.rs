@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::adapters::connection::{Server, Session};
-use crate::error::{PgError, PgResult};
+use crate::adapters::sql::databases;
+use crate::error::PgResult;
 use crate::live::local::copies::since;
 use crate::live::recover;
 use crate::live::state::{Found, State};
@@ -76,24 +77,10 @@ pub async fn list(server: &Server) -> PgResult<Vec<LocalDatabase>> {
 
 pub(crate) async fn among(admin: &Session) -> PgResult<Vec<LocalDatabase>> {
     let found = recover::look(admin).await?;
-    let rows = admin
-        .query(
-            "SELECT d.oid, CASE WHEN has_database_privilege(d.oid, 'CONNECT') \
-                THEN pg_catalog.pg_database_size(d.oid) END, \
-               (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
-                WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid() \
-                  AND coalesce(a.backend_type = 'client backend', true)) \
-             FROM pg_catalog.pg_database d WHERE NOT d.datistemplate ORDER BY d.datname COLLATE \"C\"",
-            &[],
-        )
-        .await
-        .map_err(|error| PgError::sql("listing the databases", error))?;
-    let listed = rows.iter().filter_map(|row| {
-        let this = found.iter().find(|found| found.oid == row.get::<_, u32>(0))?;
-        let mut listed = described(this, &found);
-        listed.bytes = row.get::<_, Option<i64>>(1).map(i64::unsigned_abs);
-        listed.sessions = row.get::<_, i64>(2).unsigned_abs();
-        Some(listed)
+    let usages = databases::usages(admin).await?;
+    let listed = usages.iter().filter_map(|usage| {
+        let this = found.iter().find(|found| found.oid == usage.oid)?;
+        Some(LocalDatabase { bytes: usage.bytes, sessions: usage.sessions, ..described(this, &found) })
     });
     Ok(listed.collect())
 }

@@ -188,7 +188,7 @@ async fn look(
     };
     plan.problems.extend(name_problem(target));
     plan.problems.extend(problem(&plan));
-    let standing = adapters::standing::read(&admin, &[target, &plan.source.name]).await?;
+    let standing = adapters::sql::standing::read(&admin, &[target, &plan.source.name]).await?;
     let undertaking = Undertaking { target, replaces: true, source: Some(&plan.source.name), force };
     plan.problems.extend(standing.problems(&plan.server, undertaking));
     Ok(plan)

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::adapters::sql::database_settings;
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point, RESTORE_POINTS};
@@ -16,7 +17,6 @@ use crate::live::swap::{self, SwapReport, SwapRequest};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 use crate::restore::hooks::Site;
-use crate::settings;
 
 /// What a local restore or copy did.
 #[derive(Clone, Debug, Serialize)]
@@ -132,14 +132,15 @@ async fn toggle(restore: &LocalRestore, lock: &TargetLock) -> PgResult<(SwapRepo
     let previous = the_copy(&databases, &plan.target, CopyRole::Previous)?;
     unchanged(plan, &previous)?;
     run.step("local.settings", &plan.target);
-    let live = settings::read_if_exists(admin, &plan.target).await?;
+    let live = database_settings::read_if_exists(admin, &plan.target).await?;
     let mut warnings = Vec::new();
     let wanted = match live {
         Some(live) => {
-            warnings = settings::replace(admin, &previous.name, &live, options.no_owner, options.no_acl).await?;
+            warnings =
+                database_settings::replace(admin, &previous.name, &live, options.no_owner, options.no_acl).await?;
             live
         }
-        None => settings::read(admin, &previous.name).await?,
+        None => database_settings::read(admin, &previous.name).await?,
     };
     run.stop_if_cancelled()?;
     let request = SwapRequest::toggle(lock, &previous, Some(&wanted), options.force);
@@ -182,14 +183,14 @@ async fn switch(
     let admin = lock.session();
     duplicate::open(lock, temporary).await?;
     run.step("local.settings", &plan.target);
-    let wanted = match settings::read_if_exists(admin, &plan.target).await? {
+    let wanted = match database_settings::read_if_exists(admin, &plan.target).await? {
         Some(live) => live,
-        None => settings::read(admin, &source.name).await?,
+        None => database_settings::read(admin, &source.name).await?,
     };
     if plan.runs(Point::PreSwap) {
         site(restore, temporary.name()).before_the_swap(Some(&wanted), hooks).await?;
     }
-    let warnings = settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
+    let warnings = database_settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
     run.stop_if_cancelled()?;
     let mut request = SwapRequest::new(lock, temporary, Some(&wanted), options.force);
     if plan.purpose == Purpose::Copy {

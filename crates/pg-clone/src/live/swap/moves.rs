@@ -44,20 +44,28 @@ pub(super) struct Switch<'a> {
 
 /// One database that gets another name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Move {
-    pub(super) oid: u32,
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) mark: Mark,
-    /// `CONNECTION LIMIT` and `ALLOW_CONNECTIONS` afterwards.
-    pub(super) access: Option<(Option<i32>, bool)>,
+pub(crate) struct Move {
+    pub(crate) oid: u32,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) mark: Mark,
+    /// Who may connect afterwards, if that changes.
+    pub(crate) access: Option<Access>,
     /// Whether it is dropped after the switch.
-    pub(super) doomed: bool,
+    pub(crate) doomed: bool,
+}
+
+/// Who may connect to a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// The new limit, if it changes.
+    pub(crate) connection_limit: Option<i32>,
+    pub(crate) allow_connections: bool,
 }
 
 /// What happens to a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// Nothing.
     Stays,
     /// It becomes this, or none.
@@ -76,6 +84,7 @@ impl Switch<'_> {
         let (incoming, incoming_name) = self.incoming;
         let target = self.target.to_owned();
         let allow = self.live.is_none_or(|live| live.allow_connections);
+        let access = Access { connection_limit: Some(self.connection_limit), allow_connections: allow };
         let mut moves: Vec<Move> = self.void.iter().map(|found| self.discard(found, now)).collect();
         let mut from = incoming_name.to_owned();
         if let Some(live) = self.live {
@@ -98,7 +107,7 @@ impl Switch<'_> {
             from,
             to: target.clone(),
             mark: Mark::Becomes(self.comment.map(ToOwned::to_owned)),
-            access: Some((Some(self.connection_limit), allow)),
+            access: Some(access),
             doomed: false,
         });
         moves.extend(self.pristine.map(|pristine| Move {
@@ -106,7 +115,7 @@ impl Switch<'_> {
             from: pristine.name.clone(),
             to: pristine.to.clone(),
             mark: Mark::of(&State::Current { target, dump: pristine.dump.clone(), live: incoming, since: now }),
-            access: Some((Some(self.connection_limit), allow)),
+            access: Some(access),
             doomed: false,
         }));
         moves
@@ -138,7 +147,7 @@ impl Switch<'_> {
             from: self.target.to_owned(),
             to,
             mark: Mark::of(&state),
-            access: (!doomed).then_some((None, live.allow_connections)),
+            access: (!doomed).then_some(Access { connection_limit: None, allow_connections: live.allow_connections }),
             doomed,
         }
     }
@@ -242,7 +251,8 @@ mod tests {
                 prop_assert_eq!(after.get(&1), Some(&kept));
             }
             let incoming = moves.iter().find(|one| one.to == "shop").unwrap();
-            prop_assert_eq!(incoming.access, Some((Some(7), live.is_none_or(|live| live.allow_connections))));
+            let allow_connections = live.is_none_or(|live| live.allow_connections);
+            prop_assert_eq!(incoming.access, Some(Access { connection_limit: Some(7), allow_connections }));
         }
     }
 }

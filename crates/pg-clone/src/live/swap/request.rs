@@ -6,7 +6,7 @@ use crate::live::state::{Found, State};
 use crate::live::swap::moves::{Pristine, Replaced};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 
 /// Which copy is to replace which database, and what becomes of others.
 #[derive(Debug)]

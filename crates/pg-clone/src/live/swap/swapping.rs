@@ -7,7 +7,7 @@ use crate::live::state::{Found, State};
 use crate::live::swap::moves::{Pristine, Replaced};
 use crate::live::swap::request::Returning;
 use crate::run::Run;
-use crate::settings::DatabaseSettings;
+use crate::stored::database_settings::DatabaseSettings;
 
 /// A swap with everything it needs.
 #[derive(Debug)]

@@ -3,30 +3,23 @@
 use std::collections::BTreeMap;
 
 use crate::adapters::connection::Session;
-use crate::adapters::copy_out::{copy_out, listed};
-use crate::adapters::target::Target;
-use crate::error::{PgError, PgResult};
-use crate::ident::quote_ident;
-use crate::plan::load_units;
-use crate::restore::finish::refuse_differences;
+use crate::adapters::sql::copy_out::CopyOut;
+use crate::adapters::sql::printed;
+use crate::adapters::sql::target::Target;
+use crate::error::PgResult;
+use crate::ident::QualifiedName;
+use crate::restore::differences::refuse_differences;
 use crate::restore::load::copy_in;
 use crate::restore::loading::Load;
 use crate::restore::read_back::{Tally, read_back};
+use crate::restore::units::load_units;
 use crate::stored::detail::TableDump;
-
-/// Where the dump's rows are put to see how this database prints them.
-const PRINTED: &str = "pg_temp.lastgood_printed";
-
-/// The time zone in which dumps print.
-const DUMPED_ZONE: &str = "SET timezone = 'UTC'";
 
 /// Tables that hold rows of each other's, or one alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Group {
-    /// `schema.table`.
-    label: String,
-    /// The table to read, quoted.
-    table: String,
+    /// The table to read.
+    table: QualifiedName,
     /// Whether it is read with all its partitions.
     with_partitions: bool,
     /// Which of its rows belong to a dump.
@@ -38,10 +31,10 @@ struct Group {
 }
 
 impl Group {
-    fn statement(&self) -> String {
+    fn copy(&self) -> CopyOut {
         match self.with_partitions {
-            true => format!("COPY (SELECT {} FROM {}) TO STDOUT", listed(&self.columns), self.table),
-            false => copy_out(&self.table, &self.columns, &self.condition),
+            true => CopyOut::with_partitions(&self.table, &self.columns),
+            false => CopyOut::of_table(&self.table, &self.columns, &self.condition),
         }
     }
 
@@ -63,8 +56,7 @@ fn groups(tables: &[TableDump], target: &Target) -> Vec<Group> {
         }
         let there = target.tables.get(at).and_then(Option::as_ref);
         groups.push(Group {
-            label: format!("{}.{}", table.schema, table.name),
-            table: format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name)),
+            table: table.qualified_name(),
             with_partitions: false,
             condition: there.map(|there| there.condition.clone()).unwrap_or_default(),
             columns: table.columns.clone(),
@@ -75,14 +67,7 @@ fn groups(tables: &[TableDump], target: &Target) -> Vec<Group> {
         let root = &target.partitioned[root];
         let mut columns = tables[members[0]].columns.clone();
         columns.retain(|column| members.iter().all(|at| tables[*at].columns.contains(column)));
-        Group {
-            label: format!("{}.{}", root.schema, root.name),
-            table: format!("{}.{}", quote_ident(&root.schema), quote_ident(&root.name)),
-            with_partitions: true,
-            condition: String::new(),
-            columns,
-            members,
-        }
+        Group { table: root.qualified_name(), with_partitions: true, condition: String::new(), columns, members }
     }));
     groups
 }
@@ -90,24 +75,24 @@ fn groups(tables: &[TableDump], target: &Target) -> Vec<Group> {
 /// Compares all tables; every difference is an error. Returns those whose rows are the dump's and yet another text.
 pub(super) async fn compare(session: &Session, load: &Load, target: &Target) -> PgResult<Vec<String>> {
     let (mut differences, mut reworded) = (Vec::new(), Vec::new());
-    let zone = session.batch_execute(DUMPED_ZONE).await;
-    zone.map_err(|error| PgError::sql("preparing to read rows back", error))?;
+    printed::print_as_dumped(session, "preparing to read rows back").await?;
     for group in groups(&load.tables, target) {
-        let doing = format!("reading the rows of `{}` back", group.label);
-        let there = read_back(session, &group.statement(), &doing).await?;
+        let label = group.table.label();
+        let doing = format!("reading the rows of `{label}` back");
+        let there = read_back(session, &group.copy(), &doing).await?;
         if group.dumped(&load.tables) == Some(there) {
             continue;
         }
         // Columns of another type, another currency, or a dump that was taken in another time zone: what counts is how the
         // dump's rows read here.
-        let printed = printed(session, load, &group).await?;
+        let printed = print(session, load, &group).await?;
         if printed == there {
-            reworded.extend(group.dumped(&load.tables).map(|_| group.label.clone()));
+            reworded.extend(group.dumped(&load.tables).map(|_| label));
             continue;
         }
         differences.push(match printed.rows == there.rows {
-            true => format!("the {} rows of `{}` differ", there.rows, group.label),
-            false => format!("`{}` holds {} rows, not {}", group.label, there.rows, printed.rows),
+            true => format!("the {} rows of `{label}` differ", there.rows),
+            false => format!("`{label}` holds {} rows, not {}", there.rows, printed.rows),
         });
     }
     refuse_differences(differences)?;
@@ -115,9 +100,8 @@ pub(super) async fn compare(session: &Session, load: &Load, target: &Target) -> 
 }
 
 /// The dump's rows as this database prints them: loaded into a table of the same columns on which nothing else stands.
-async fn printed(session: &Session, load: &Load, group: &Group) -> PgResult<Tally> {
-    let doing = format!("comparing the rows of `{}`", group.label);
-    let sql = |error| PgError::sql(&doing, error);
+async fn print(session: &Session, load: &Load, group: &Group) -> PgResult<Tally> {
+    let doing = format!("comparing the rows of `{}`", group.table.label());
     // All columns that any member has: its rows have values for them.
     let mut columns: Vec<String> = Vec::new();
     for at in &group.members {
@@ -125,27 +109,23 @@ async fn printed(session: &Session, load: &Load, group: &Group) -> PgResult<Tall
         let more: Vec<String> = more.cloned().collect();
         columns.extend(more);
     }
-    let (name, all) = (PRINTED.trim_start_matches("pg_temp."), listed(&columns));
-    // Read in the time zone in which the rows were read before.
-    let make = format!("RESET timezone; CREATE TEMP TABLE {name} AS SELECT {all} FROM {} WITH NO DATA", group.table);
-    session.batch_execute(&make).await.map_err(sql)?;
+    printed::make(session, &group.table, &columns, &doing).await?;
     for at in &group.members {
         let table = &load.tables[*at];
-        let columns = if table.columns.is_empty() { String::new() } else { format!(" ({})", listed(&table.columns)) };
         for unit in load_units(*at, &table.data) {
-            copy_in(load, session, &format!("COPY {PRINTED}{columns} FROM STDIN"), &unit.frames, &doing).await?;
+            copy_in(load, session, &printed::taking(&table.columns), &unit.frames, &doing).await?;
         }
     }
-    session.batch_execute(DUMPED_ZONE).await.map_err(sql)?;
-    let printed = read_back(session, &copy_out(PRINTED, &group.columns, ""), &doing).await?;
-    session.batch_execute(&format!("DROP TABLE {PRINTED}")).await.map_err(sql)?;
-    Ok(printed)
+    printed::print_as_dumped(session, &doing).await?;
+    let tally = read_back(session, &printed::giving(&group.columns), &doing).await?;
+    printed::drop(session, &doing).await?;
+    Ok(tally)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::target::{Partitioned, TargetTable};
+    use crate::adapters::sql::target::{Partitioned, TargetTable};
     use crate::restore::data_only::decide::tests::{detail, there};
 
     fn partitioned(leaves: &[u32]) -> Target {
@@ -164,9 +144,9 @@ mod tests {
     fn partitions_that_exchange_rows_are_compared_as_one() {
         let tables = detail(&["p1", "alone", "p2"]).tables;
         let groups = groups(&tables, &partitioned(&[1, 3]));
-        assert_eq!(groups[0].statement(), r#"COPY "public"."alone" ("a") TO STDOUT"#);
+        assert_eq!(groups[0].copy().text(), r#"COPY "public"."alone" ("a") TO STDOUT"#);
         assert_eq!(groups[0].dumped(&tables), Some(Tally::of([&tables[1].data])));
-        assert_eq!(groups[1].statement(), r#"COPY (SELECT "a" FROM "public"."root") TO STDOUT"#);
+        assert_eq!(groups[1].copy().text(), r#"COPY (SELECT "a" FROM "public"."root") TO STDOUT"#);
         assert_eq!(groups[1].members, [0, 2]);
         assert_eq!(groups[1].dumped(&tables), Some(Tally::of([&tables[0].data, &tables[2].data])));
         assert_eq!(groups.len(), 2);
@@ -178,7 +158,7 @@ mod tests {
         let columns = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         (tables[0].columns, tables[1].columns) = (columns("a b more"), columns("b a"));
         let groups = groups(&tables, &partitioned(&[1, 2]));
-        assert_eq!(groups[0].statement(), r#"COPY (SELECT "a", "b" FROM "public"."root") TO STDOUT"#);
+        assert_eq!(groups[0].copy().text(), r#"COPY (SELECT "a", "b" FROM "public"."root") TO STDOUT"#);
         assert_eq!(groups[0].dumped(&tables), None);
     }
 
@@ -188,6 +168,6 @@ mod tests {
         let there = TargetTable { condition: "WHERE NOT standard".to_owned(), ..there(1) };
         let target = Target { tables: vec![Some(there)], ..Target::default() };
         let expected = r#"COPY (SELECT "a" FROM ONLY "public"."config" WHERE NOT standard) TO STDOUT"#;
-        assert_eq!(groups(&tables, &target)[0].statement(), expected);
+        assert_eq!(groups(&tables, &target)[0].copy().text(), expected);
     }
 }

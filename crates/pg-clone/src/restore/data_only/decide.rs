@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::adapters::target::{Partitioned, Target, TargetKey, TargetTable};
+use crate::adapters::sql::target::{Partitioned, Target, TargetKey, TargetTable};
 use crate::config::RestoreOptions;
 use crate::error::{Obstacle, Problem};
 use crate::pattern;

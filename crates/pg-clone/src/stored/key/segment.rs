@@ -1,5 +1,7 @@
 //! Names as segments of a key: only what a key cannot contain is percent-encoded.
 
+use percent_encoding::{percent_decode_str, percent_encode_byte};
+
 /// `name` as one segment of a key. `/`, `\`, `%` and control characters become `%XX` a byte (RFC 3986, 2.1, upper-case
 /// digits); so do all dots of a name that is `.` or `..`.
 #[must_use]
@@ -10,7 +12,7 @@ pub fn encode(name: &str) -> String {
         if matches!(character, '/' | '\\' | '%') || character.is_control() || only_dots {
             let mut bytes = [0; 4];
             for byte in character.encode_utf8(&mut bytes).bytes() {
-                encoded.push_str(&format!("%{byte:02X}"));
+                encoded.push_str(percent_encode_byte(byte));
             }
         } else {
             encoded.push(character);
@@ -22,18 +24,7 @@ pub fn encode(name: &str) -> String {
 /// The name that [`encode`] turns into `segment`; nothing if there is none.
 #[must_use]
 pub fn decode(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first == b'%' {
-            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &rest[2..];
-        } else {
-            bytes.push(*first);
-        }
-    }
+    let name = percent_decode_str(segment).decode_utf8().ok()?;
     // One name has one segment: `%41` for `A` is not ours.
-    String::from_utf8(bytes).ok().filter(|name| encode(name) == segment)
+    (encode(&name) == segment).then(|| name.into_owned())
 }

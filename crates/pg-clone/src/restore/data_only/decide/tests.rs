@@ -1,7 +1,7 @@
 //! Schemas that fit, and every way in which they do not.
 
 use super::*;
-use crate::adapters::target::Partitioned;
+use crate::adapters::sql::target::Partitioned;
 use crate::stored::detail::SequenceState;
 use crate::test_dump::TestDump;
 
@@ -169,7 +169,7 @@ fn a_partition_that_the_dump_lacks_is_told_from_one_that_was_not_selected() {
 
 #[test]
 fn rows_go_through_the_topmost_table_whose_hash_differs() {
-    let through = |differ| moods(differ).detours().into_values().map(|(_, name)| name).collect::<Vec<_>>();
+    let through = |differ| moods(differ).detours().into_values().map(|through| through.name).collect::<Vec<_>>();
     assert_eq!(through([true, true]), ["Moods"]);
     assert_eq!(through([false, true]), ["some"]);
     assert!(through([false, false]).is_empty());

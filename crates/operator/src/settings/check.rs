@@ -1,0 +1,97 @@
+//! Judges a whole file: also what is otherwise only noticed by the command that uses it.
+
+use std::error::Error;
+
+use backup_core::location::Location;
+use pg_clone::Environment;
+use pg_clone::guard::Guard;
+use pg_clone::pattern::TablePattern;
+use serde::Serialize;
+
+use crate::settings::document::Document;
+use crate::settings::error::{SettingsError, SettingsResult};
+use crate::settings::layer::Layer;
+use crate::settings::origin::Set;
+
+/// A file that can be used as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Checked {
+    /// Names of its profiles.
+    pub profiles: Vec<String>,
+    /// Names of its configurations, in whatever profile.
+    pub configurations: Vec<String>,
+}
+
+/// Judges every value of `document`, in whatever section it stands.
+pub(super) fn check(document: &Document) -> SettingsResult<Checked> {
+    let mut configurations: Vec<String> = Vec::new();
+    for section in document.all() {
+        judge(&section.general)?;
+        for (name, layer) in &section.configs {
+            judge(layer)?;
+            configurations.push(name.clone());
+        }
+    }
+    configurations.sort_unstable();
+    configurations.dedup();
+    Ok(Checked { profiles: document.profiles.keys().cloned().collect(), configurations })
+}
+
+fn judge(layer: &Layer) -> SettingsResult<()> {
+    one("repo", layer.repo.iter(), |repo| repo.parse::<Location>().map(drop))?;
+    one("pg.url", layer.url.iter(), |url| Environment::default().set_fallback_url(url))?;
+    one("pg.protected", layer.protected.iter(), |pattern| Guard::default().protect(pattern, ""))?;
+    let pattern = |text: &str| TablePattern::parse(text).map(drop);
+    one("pg.exclude-table", layer.exclude_table.iter(), pattern)?;
+    one("pg.exclude-table-data", layer.exclude_table_data.iter(), pattern)
+}
+
+/// Every value of one key, by what its users say of it.
+fn one<'v, E: Error + Send + Sync + 'static>(
+    key: &'static str,
+    values: impl Iterator<Item = &'v Set<String>>,
+    judge: impl Fn(&str) -> Result<(), E>,
+) -> SettingsResult<()> {
+    for set in values {
+        judge(&set.value).map_err(|source| SettingsError::Refused {
+            key,
+            at: set.origin.clone(),
+            source: Box::new(source),
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn judged(text: &str) -> SettingsResult<Checked> {
+        check(&Document::read(Path::new("a.toml"), text.to_owned())?)
+    }
+
+    #[test]
+    fn what_only_a_command_would_notice_is_found_in_every_section() {
+        for (text, said) in [
+            ("[pg]\nprotected = ['h/d', 'shop']", "`pg.protected` cannot be used (`a.toml:2`)"),
+            ("[profile.p]\nrepo = 's3://'", "`repo` cannot be used (`a.toml:2`)"),
+            ("[pg.configs.a]\n\nexclude-table = ['a.b.c']", "`pg.exclude-table` cannot be used (`a.toml:3`)"),
+            ("[profile.p.pg.configs.a]\nexclude-table-data = ['\"']", "`pg.exclude-table-data` cannot be used"),
+            ("[pg]\nurl = 'postgres://h:port/d'", "`pg.url` cannot be used (`a.toml:2`)"),
+        ] {
+            let error = judged(text).unwrap_err();
+            assert!(error.to_string().starts_with(said), "{text:?}: {error}");
+            assert!(error.source().is_some(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_named_once() {
+        let text = "[pg.configs.a]\n[pg.configs.b]\n[profile.p.pg.configs.a]\nrepo = 's3://bucket/x'";
+        let checked = judged(text).unwrap();
+        assert_eq!((checked.profiles, checked.configurations), (vec!["p".into()], vec!["a".into(), "b".into()]));
+    }
+}

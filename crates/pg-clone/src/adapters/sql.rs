@@ -1,0 +1,31 @@
+//! Every SQL text, by subject: what is asked and told in typed values, and no decision about either.
+
+pub(crate) mod advisory_lock;
+pub(crate) mod catalog;
+pub(crate) mod cluster;
+pub(crate) mod copy_in;
+pub(crate) mod copy_out;
+pub mod database_settings;
+pub(crate) mod databases;
+pub(crate) mod extensions;
+pub(crate) mod foreign;
+pub(crate) mod indexes;
+pub(crate) mod large_objects;
+pub(crate) mod live_tables;
+pub(crate) mod matviews;
+pub(crate) mod partitions;
+pub(crate) mod printed;
+pub(crate) mod readable;
+pub(crate) mod roles;
+pub(crate) mod sequences;
+pub(crate) mod server;
+pub(crate) mod session_settings;
+pub(crate) mod sessions;
+pub(crate) mod snapshot;
+pub(crate) mod standing;
+pub(crate) mod statistics;
+pub(crate) mod subscriptions;
+pub(crate) mod switch;
+pub(crate) mod table_locks;
+pub(crate) mod target;
+pub(crate) mod transaction;

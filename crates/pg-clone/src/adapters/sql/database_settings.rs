@@ -1,0 +1,148 @@
+//! Reads the settings of a database and gives them to another.
+
+mod statements;
+
+use tokio_postgres::Client;
+
+pub(super) use crate::adapters::sql::database_settings::statements::create_database;
+use crate::adapters::sql::database_settings::statements::{Statement, clearing, statements};
+use crate::error::{PgError, PgResult};
+use crate::live::state::own_comment;
+use crate::stored::database_settings::{DatabaseSettings, Grant, Parameter};
+
+/// Reads the settings of `database`.
+///
+/// # Errors
+/// [`PgError::NoDatabase`] if there is none, otherwise what the server says.
+pub async fn read(client: &Client, database: &str) -> PgResult<DatabaseSettings> {
+    read_if_exists(client, database)
+        .await?
+        .ok_or_else(|| PgError::NoDatabase { database: database.to_owned(), server: "the server".to_owned() })
+}
+
+/// Reads the settings of `database`, if there is such a database.
+///
+/// # Errors
+/// What the server says.
+pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<DatabaseSettings>> {
+    let sql = |error| PgError::sql(format!("reading the settings of `{database}`"), error);
+    // to_jsonb: columns that only some versions have are simply absent.
+    let row = client
+        .query_opt(
+            "SELECT d.oid, pg_catalog.pg_get_userbyid(d.datdba)::text, d.datacl IS NOT NULL, d.datconnlimit, \
+               pg_catalog.shobj_description(d.oid, 'pg_database'), pg_catalog.pg_encoding_to_char(d.encoding)::text, \
+               d.datcollate::text, d.datctype::text, to_jsonb(d) ->> 'datlocprovider', \
+               coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale'), t.spcname::text, d.datallowconn, \
+               to_jsonb(d) ->> 'daticurules' \
+             FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace \
+             WHERE d.datname = $1",
+            &[&database],
+        )
+        .await
+        .map_err(sql)?;
+    let Some(row) = row else { return Ok(None) };
+    let oid: u32 = row.get(0);
+    let grants = if row.get(2) { Some(grants(client, oid).await.map_err(sql)?) } else { None };
+    Ok(Some(DatabaseSettings {
+        owner: row.get(1),
+        grants,
+        connection_limit: row.get(3),
+        parameters: parameters(client, oid).await.map_err(sql)?,
+        comment: own_comment(row.get(4)),
+        encoding: row.get(5),
+        collate: row.get(6),
+        ctype: row.get(7),
+        locale_provider: row.get(8),
+        icu_locale: row.get(9),
+        icu_rules: row.get(12),
+        tablespace: row.get(10),
+        allow_connections: row.get(11),
+    }))
+}
+
+/// In the order in which they were granted: who may pass a privilege on has it before he does.
+async fn grants(client: &Client, oid: u32) -> Result<Vec<Grant>, tokio_postgres::Error> {
+    let rows = client
+        .query(
+            "SELECT CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee)::text END, \
+               a.privilege_type, a.is_grantable, \
+               CASE WHEN a.grantor <> d.datdba THEN pg_catalog.pg_get_userbyid(a.grantor)::text END \
+             FROM pg_catalog.pg_database d, \
+               LATERAL pg_catalog.aclexplode(d.datacl) WITH ORDINALITY a(grantor, grantee, privilege_type, is_grantable, at) \
+             WHERE d.oid = $1 ORDER BY a.at",
+            &[&oid],
+        )
+        .await?;
+    let grant = |row: &tokio_postgres::Row| Grant {
+        grantee: row.get(0),
+        privilege: row.get(1),
+        grantable: row.get(2),
+        grantor: row.get(3),
+    };
+    Ok(rows.iter().map(grant).collect())
+}
+
+async fn parameters(client: &Client, oid: u32) -> Result<Vec<Parameter>, tokio_postgres::Error> {
+    let rows = client
+        .query(
+            "SELECT r.rolname::text, split_part(c.entry, '=', 1), substr(c.entry, strpos(c.entry, '=') + 1) \
+             FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, \
+               LATERAL unnest(s.setconfig) WITH ORDINALITY c(entry, at) \
+             WHERE s.setdatabase = $1 AND (s.setrole = 0 OR r.oid IS NOT NULL) ORDER BY 1 NULLS FIRST, c.at",
+            &[&oid],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| Parameter { role: row.get(0), name: row.get(1), value: row.get(2) }).collect())
+}
+
+/// Gives the database `name`, which has settings of its own, these instead.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn replace(
+    client: &Client,
+    name: &str,
+    settings: &DatabaseSettings,
+    no_owner: bool,
+    no_acl: bool,
+) -> PgResult<Vec<String>> {
+    let present = read(client, name).await?;
+    if present.has_all_of(settings, no_owner, no_acl) {
+        return Ok(Vec::new());
+    }
+    let mut refused = run(client, clearing(&present, settings, name, no_acl)).await?;
+    refused.extend(apply(client, name, settings, no_owner, no_acl).await?);
+    Ok(refused)
+}
+
+/// Gives the database `name` these settings. What the role may not do is returned in words: it does not stop a restore,
+/// and it must not be lost silently.
+///
+/// # Errors
+/// Anything the server refuses for another reason than privilege.
+pub async fn apply(
+    client: &Client,
+    name: &str,
+    settings: &DatabaseSettings,
+    no_owner: bool,
+    no_acl: bool,
+) -> PgResult<Vec<String>> {
+    run(client, statements(settings, name, no_owner, no_acl)).await
+}
+
+/// Runs them one by one; what the role may not do is returned in words.
+async fn run(client: &Client, statements: Vec<Statement>) -> PgResult<Vec<String>> {
+    let mut refused = Vec::new();
+    for statement in statements {
+        match client.batch_execute(&statement.sql).await {
+            Ok(()) => {}
+            // insufficient_privilege, and roles or extensions' parameters that are not there.
+            Err(error) if error.code().is_some_and(|code| ["42501", "42704"].contains(&code.code())) => {
+                let why = error.as_db_error().map_or("", |db| db.message());
+                refused.push(format!("not set: `{}` ({why})", statement.shown));
+            }
+            Err(error) => return Err(PgError::sql(format!("running `{}`", statement.shown), error)),
+        }
+    }
+    Ok(refused)
+}

@@ -1,0 +1,42 @@
+//! What sessions set for themselves, so that nothing depends on anybody's configuration.
+
+use crate::adapters::connection::Session;
+use crate::error::{PgError, PgResult};
+
+/// What every session sets that reads rows as text, so that their form does not depend on anybody's configuration and nothing
+/// is left out silently (`row_security=off` makes a policy an error instead of fewer rows).
+pub(super) const READING: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; \
+    SET extra_float_digits = 3; SET bytea_output = hex; SET xmloption = content; SET synchronize_seqscans = off; \
+    SET row_security = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; \
+    SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
+
+/// What every session sets that writes rows: nobody else sees the database yet, so a lost commit only means beginning again.
+const WRITING: &str = "SET synchronous_commit = off; SET lock_timeout = 0; \
+    SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off; \
+    SET search_path = ''; SET row_security = off; SET check_function_bodies = off; SET datestyle = ISO; \
+    SET xmloption = content; SET intervalstyle = postgres; SET client_min_messages = warning";
+
+/// What a session sets to take or give bytes of no known encoding as they are.
+pub(super) const RAW_ENCODING: &str = "SET client_encoding = 'SQL_ASCII'";
+
+/// For a session that reads rows.
+pub(crate) async fn for_reading(session: &Session) -> PgResult<()> {
+    run(session, READING).await
+}
+
+/// For a session that writes rows, in `SQL_ASCII` if they are in no known encoding.
+pub(crate) async fn for_writing(session: &Session, raw_encoding: bool) -> PgResult<()> {
+    match raw_encoding {
+        true => run(session, &format!("{WRITING}; {RAW_ENCODING}")).await,
+        false => run(session, WRITING).await,
+    }
+}
+
+/// Back to the search path of the role and the database, by which unqualified names mean something.
+pub(crate) async fn reset_search_path(session: &Session) -> PgResult<()> {
+    run(session, "RESET search_path").await
+}
+
+async fn run(session: &Session, settings: &str) -> PgResult<()> {
+    session.batch_execute(settings).await.map_err(|error| PgError::sql("preparing the session", error))
+}
