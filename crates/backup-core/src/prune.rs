@@ -27,6 +27,7 @@ mod names;
 mod plan;
 mod references;
 mod reserve;
+mod tombstone;
 
 use std::sync::Arc;
 

@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::deletion::Deletion;
 use super::external::{Left, Outside, Remover, removable_by};
-use super::names::{self, FORMAT, Tombstone};
+use super::names::{self, Tombstone};
 use super::plan::freed_bytes;
 use super::references::References;
+use super::tombstone::{put_tombstone, tombstone};
 use super::{PruneOutcome, PrunePlan, Removal};
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
-use crate::manifest::{EXTERNAL, Tool};
 use crate::run::Run;
-use crate::store::{PutMode, PutOptions, Store, StoreRead};
+use crate::store::{PutMode, Store, StoreRead};
 
 /// Removes what `plan` says, and completes removals that earlier runs began below `scope` (empty, or ending in `/`).
 /// `scope` is that of the entries the plan was made from; `removers` remove what backups own outside the location.
@@ -84,30 +84,6 @@ async fn mark<'a>(deletion: &mut Deletion<'_>, plan: &'a PrunePlan, run: &Run) -
         }
     }
     marked
-}
-
-pub(super) fn tombstone(removal: &Removal, run: &Run, removing: bool) -> Tombstone {
-    let requires = if removal.external.is_empty() { Vec::new() } else { vec![EXTERNAL.to_owned()] };
-    Tombstone {
-        format: FORMAT,
-        manifest: removal.manifest.clone(),
-        deleted_at: run.clock.now(),
-        writer: Tool::current().writer,
-        parts: removal.parts.keys().cloned().collect(),
-        requires,
-        external: removal.external.clone(),
-        removing,
-    }
-}
-
-/// Writes a tombstone. To [`PutMode::Create`] one that is there already, from an earlier run, is as good.
-pub(super) async fn put_tombstone(store: &dyn Store, tombstone: &Tombstone, mode: PutMode) -> Result<(), StoreError> {
-    let key = names::tombstone_key(&tombstone.manifest)?;
-    let body = names::bytes(&key, tombstone)?;
-    match store.put(&key, body, &PutOptions::new(mode)).await {
-        Ok(()) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Removals that earlier runs began and that must be finished: their manifest is gone and their tombstone is not, or

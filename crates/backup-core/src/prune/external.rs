@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::apply::{put_tombstone, tombstone};
 use super::deletion::Deletion;
 use super::names;
 use super::references::References;
+use super::tombstone::{put_tombstone, tombstone};
 use super::{PrunePlan, Removal};
 use crate::error::{CoreError, StoreError};
 use crate::manifest::External;

@@ -8,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::PruneOutcome;
-use super::apply::{exists, put_tombstone};
+use super::apply::exists;
 use super::deletion::Deletion;
 use super::names::{self, CLAIM_BYTES_MAX, Claim, FORMAT, Tombstone};
 use super::references::References;
+use super::tombstone::put_tombstone;
 use crate::document;
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
