@@ -1,5 +1,6 @@
 //! What all lastgood crates share: stores, manifests, the catalogue and retention.
 
+pub mod aws;
 pub mod catalogue;
 pub mod clock;
 #[cfg(feature = "diagnostics")]
@@ -10,6 +11,7 @@ pub mod document;
 pub mod error;
 pub mod failure;
 pub mod key;
+pub mod lease;
 pub mod lifecycle;
 pub mod location;
 pub mod manifest;
@@ -18,6 +20,8 @@ pub mod probe;
 pub mod progress;
 pub mod prune;
 pub mod retention;
+#[cfg(feature = "retry")]
+pub mod retry;
 pub mod run;
 pub mod secret;
 pub mod source;

@@ -2,7 +2,6 @@
 
 mod access;
 pub mod contents;
-mod credentials;
 mod exposure;
 mod init;
 mod parse;
@@ -16,7 +15,6 @@ use std::sync::Arc;
 
 pub use access::Access;
 pub use contents::{Contents, Layout, Standing};
-pub use credentials::Credentials;
 pub use exposure::{Exposure, shell_word};
 pub use init::{Init, Initialized, init_store};
 pub use place::Location;
@@ -76,13 +74,9 @@ impl Location {
 
 #[cfg(feature = "s3")]
 async fn open_s3(bucket: &str, prefix: &str, access: &Access) -> Result<SharedStore, StoreError> {
-    use crate::store::s3::S3Store;
-    // The client's futures are large, and every caller's would be too.
-    let store = match &access.credentials {
-        Some(given) => Box::pin(S3Store::connect_as(given, bucket, prefix)).await?,
-        None => Box::pin(S3Store::connect(bucket, prefix)).await?,
-    };
-    Ok(wrapped(store, access))
+    // The future is large, and every caller's would be too.
+    let settings = Box::pin(crate::aws::Settings::load(access.credentials.as_ref())).await;
+    Ok(wrapped(crate::store::s3::S3Store::new(&settings, bucket, prefix)?, access))
 }
 
 #[cfg(not(feature = "s3"))]

@@ -18,6 +18,8 @@
 //! 10. **Whole or an error**: a listing that may be incomplete is an error, and so is one that would not end.
 //! 11. **Only its own objects**: links are not followed, and their targets not read, listed, replaced or deleted. Requesting
 //!     one by its key gives [`StoreError::NotAnObject`], never [`StoreError::NotFound`].
+//! 12. **One clock.** [`StoreWrite::now`] advances, and tells every caller on every machine the same time: the difference
+//!     between two answers exceeds the time between the two requests by less than [`CLOCK_BOUND`].
 
 #[cfg(any(test, feature = "fault"))]
 pub mod fault;
@@ -42,6 +44,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 /// What bodies are made of: whoever reads or writes a store needs no other crate for it.
@@ -72,6 +75,10 @@ pub const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 
 /// Most parts of one upload (AWS, "Amazon S3 multipart upload limits").
 pub const PARTS_MAX: u32 = 10_000;
+
+/// How exactly a store's clock is told: a second, which HTTP does not divide, and one more by which the servers of one store
+/// may differ.
+pub const CLOCK_BOUND: Duration = Duration::from_secs(2);
 
 /// An opaque version of an object's content, as [`PutMode::IfMatch`] wants it (S3: the ETag).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,6 +190,9 @@ pub trait StoreWrite: StoreRead {
 
     /// Begins an upload in parts.
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>>;
+
+    /// What time it is by the store's own clock, which may be wrong. A folder may have to write to know.
+    async fn now(&self) -> StoreResult<jiff::Timestamp>;
 }
 
 /// An upload in parts. Dropping it without [`Multipart::complete`] aborts it as far as is possible without waiting.

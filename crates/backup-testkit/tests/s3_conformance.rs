@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use backup_core::StoreError;
+use backup_core::aws::{Credentials, Endpoint, Settings};
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use backup_core::pipeline::{ObjectWriter, UploadBudget, read_all, verified};
 use backup_core::progress::{Event, Progress};
-use backup_core::secret::Secret;
 use backup_core::store::retry::{Retry, RetryPolicy};
-use backup_core::store::s3::{Endpoint, S3Store};
+use backup_core::store::s3::S3Store;
 use backup_core::store::{
     PART_BYTES_MIN, PutMode, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite, conformance,
 };
@@ -29,13 +29,16 @@ fn endpoint(peer: &S3Peer) -> Endpoint {
     Endpoint {
         url: peer.endpoint().to_owned(),
         region: REGION.to_owned(),
-        access_key_id: ACCESS_KEY_ID.to_owned(),
-        secret_access_key: Secret::new(SECRET_ACCESS_KEY),
+        credentials: Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY),
     }
 }
 
+fn store(endpoint: &Endpoint, bucket: &str, prefix: &str) -> S3Store {
+    S3Store::new(&Settings::of_endpoint(endpoint), bucket, prefix).expect("bucket and prefix are valid")
+}
+
 fn plain(peer: &S3Peer) -> S3Store {
-    S3Store::connect_to(&endpoint(peer), BUCKET, PREFIX).expect("bucket and prefix are valid")
+    store(&endpoint(peer), BUCKET, PREFIX)
 }
 
 fn quick() -> RetryPolicy {
@@ -105,8 +108,7 @@ async fn the_store_conforms_with_bodies_in_files_and_without_prefix() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = PeerOptions { data: Some(folder.path().to_owned()), ..PeerOptions::default() };
     let peer = S3Peer::start(options).expect("a peer starts");
-    let store = S3Store::connect_to(&endpoint(&peer), BUCKET, "").expect("a valid bucket");
-    conformance::run(Arc::new(store)).await;
+    conformance::run(Arc::new(store(&endpoint(&peer), BUCKET, ""))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -307,9 +309,8 @@ async fn c17_wrong_credentials_are_told_and_neither_secret_nor_signature_is_show
     let peer = peer();
     let secret = "wrong+wrong+wrong+wrong+wrong+wrong+wron";
     for (id, secret) in [(ACCESS_KEY_ID, secret), ("NOBODYNOBODYNOBODY00", secret)] {
-        let endpoint =
-            Endpoint { access_key_id: id.to_owned(), secret_access_key: Secret::new(secret), ..endpoint(&peer) };
-        let store = S3Store::connect_to(&endpoint, BUCKET, PREFIX).unwrap();
+        let endpoint = Endpoint { credentials: Credentials::new(id, secret), ..endpoint(&peer) };
+        let store = self::store(&endpoint, BUCKET, PREFIX);
         let error = create(&store, "x", b"mine").await.unwrap_err();
         assert!(matches!(error, StoreError::Unauthenticated { .. }), "{error:?}");
         let shown = format!("{error:?} {error} {store:?} {endpoint:?}");
@@ -320,13 +321,13 @@ async fn c17_wrong_credentials_are_told_and_neither_secret_nor_signature_is_show
 #[tokio::test]
 async fn a_missing_bucket_is_no_location_and_no_server_is_unreachable() {
     let peer = peer();
-    let elsewhere = S3Store::connect_to(&endpoint(&peer), "nowhere", PREFIX).unwrap();
+    let elsewhere = store(&endpoint(&peer), "nowhere", PREFIX);
     let error = create(&elsewhere, "x", b"mine").await.unwrap_err();
     assert!(matches!(error, StoreError::NoLocation { .. }), "{error:?}");
     assert_eq!(elsewhere.describe(), "s3://nowhere/team/shop");
     let gone = endpoint(&peer);
     drop(peer);
-    let store = S3Store::connect_to(&gone, BUCKET, PREFIX).unwrap();
+    let store = self::store(&gone, BUCKET, PREFIX);
     let error = create(&store, "x", b"mine").await.unwrap_err();
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error:?}");
 }

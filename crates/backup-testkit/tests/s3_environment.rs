@@ -3,8 +3,11 @@
 use std::process::Command;
 
 use backup_core::StoreError;
+use backup_core::aws::Settings;
 use backup_core::location::Location;
-use backup_core::store::{PutMode, PutOptions, StoreWrite};
+use backup_core::store::s3::S3Store;
+use backup_core::store::{PutMode, PutOptions, StoreRead as _, StoreWrite};
+use backup_testkit::faults::{Action, Rule};
 use backup_testkit::s3_server::{PeerOptions, S3Peer};
 
 /// Runs the ignored test `name` of this file where nothing but `environment` tells of AWS.
@@ -38,6 +41,28 @@ async fn child_creates() {
 async fn child_has_no_credentials() {
     let error = create().await.unwrap_err();
     assert!(matches!(error, StoreError::Unauthenticated { .. }), "{error:?}");
+}
+
+#[tokio::test]
+#[ignore = "run by the tests below, in its environment"]
+async fn child_asks_once() {
+    let settings = Settings::load(None).await;
+    assert_eq!(settings.region(), None);
+    let store = S3Store::new(&settings, "backups", "team").unwrap();
+    let error = store.head(&"x".parse().unwrap()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
+}
+
+#[test]
+fn no_variable_makes_the_sdk_try_again_and_no_region_is_guessed() {
+    let peer = S3Peer::start(PeerOptions::default()).unwrap();
+    peer.faults([Rule::new(Action::Status { status: 503, code: "SlowDown".to_owned() })]);
+    let mut environment = peer.environment();
+    environment.retain(|(name, _)| !name.contains("REGION"));
+    let more = [("AWS_MAX_ATTEMPTS", "9"), ("AWS_RETRY_MODE", "adaptive"), ("AWS_EC2_METADATA_DISABLED", "true")];
+    environment.extend(more.map(|(name, value)| (name, value.to_owned())));
+    in_environment("child_asks_once", &environment);
+    assert_eq!(peer.log().len(), 1);
 }
 
 #[test]

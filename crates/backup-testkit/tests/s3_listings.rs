@@ -1,9 +1,9 @@
 //! Listings of the S3 store that are cut, go round, or never end: errors, and never a short or an endless answer.
 
 use backup_core::StoreError;
+use backup_core::aws::{Credentials, Endpoint, Settings};
 use backup_core::key::Key;
-use backup_core::secret::Secret;
-use backup_core::store::s3::{Endpoint, S3Store};
+use backup_core::store::s3::S3Store;
 use backup_core::store::{PutMode, PutOptions, StoreDelete as _, StoreRead as _, StoreWrite as _, list_all};
 use backup_testkit::faults::{Action, ListingFault, Rule};
 use backup_testkit::s3_server::{ACCESS_KEY_ID, BUCKET, PeerOptions, REGION, S3Peer, SECRET_ACCESS_KEY};
@@ -22,10 +22,10 @@ async fn filled() -> (S3Peer, S3Store) {
     let endpoint = Endpoint {
         url: peer.endpoint().to_owned(),
         region: REGION.to_owned(),
-        access_key_id: ACCESS_KEY_ID.to_owned(),
-        secret_access_key: Secret::new(SECRET_ACCESS_KEY),
+        credentials: Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY),
     };
-    let store = S3Store::connect_to(&endpoint, BUCKET, "team").expect("bucket and prefix are valid");
+    let settings = Settings::of_endpoint(&endpoint);
+    let store = S3Store::new(&settings, BUCKET, "team").expect("bucket and prefix are valid");
     for name in NAMES {
         let (key, options) = (Key::new(name).expect("a key"), PutOptions::new(PutMode::Create));
         store.put(&key, Bytes::from_static(b"x"), &options).await.expect("it is stored");

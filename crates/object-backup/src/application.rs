@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use backup_core::location::{Access, Credentials, Init, Location};
+use backup_core::aws::Credentials;
+use backup_core::location::{Access, Init, Location};
 use backup_core::store::SharedStore;
 use jiff::SignedDuration;
 

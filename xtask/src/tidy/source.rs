@@ -13,9 +13,15 @@ const NOTES: [&str; 2] = [concat!("FIX", "ME"), concat!("XX", "X")];
 /// Beginnings of absolute paths that exist on one machine only.
 const MACHINE_PATHS: [&str; 3] = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
 
-/// The AWS client's crates, and where alone they may be named.
-const AWS_CLIENT: &str = concat!("aws_", "sdk_");
-const AWS_CLIENT_HOME: &str = "crates/backup-core/src/store/s3";
+/// Beginnings of names of AWS crates: those of clients, and those that clients are made from.
+const AWS_CLIENTS: [&str; 2] = [concat!("aws_", "sdk_"), concat!("aws_", "smithy_")];
+const AWS_SETTINGS: [&str; 3] = [concat!("aws_", "config"), concat!("aws_", "credential_"), concat!("aws_", "types")];
+
+/// Where alone clients are made ready: credentials, region, endpoint and time limits, with the SDK's retries off.
+const AWS_ROOM: &str = "crates/backup-core/src/aws";
+
+/// The client that the core itself has.
+const S3_STORE: &str = "crates/backup-core/src/store/s3";
 
 /// One file, by its path relative to the root.
 #[derive(Debug)]
@@ -81,14 +87,18 @@ impl<'a> SourceFile<'a> {
             let folder = self.path.trim_end_matches("/mod.rs");
             faults.push(format!("{}: name it `{folder}.rs`", self.path));
         }
-        let may_name_aws = self.path.starts_with(AWS_CLIENT_HOME) || self.path.contains("/adapters/");
+        let may_configure_aws = self.path.starts_with(AWS_ROOM);
+        let may_call_aws = may_configure_aws || self.path.starts_with(S3_STORE) || self.path.contains("/adapters/");
         for (number, line) in code_only(self.text).lines().enumerate() {
             let place = format!("{}:{}", self.path, number + 1);
             if let Some(name) = UNFINISHED_MACROS.iter().find(|name| line.contains(**name)) {
                 faults.push(format!("{place}: `{name}` must not stay"));
             }
-            if line.contains(AWS_CLIENT) && !may_name_aws {
-                faults.push(format!("{place}: only `adapters/` and the S3 store name the AWS client"));
+            if AWS_CLIENTS.iter().any(|name| line.contains(name)) && !may_call_aws {
+                faults.push(format!("{place}: only `aws/`, the S3 store and `adapters/` name clients of AWS"));
+            }
+            if AWS_SETTINGS.iter().any(|name| line.contains(name)) && !may_configure_aws {
+                faults.push(format!("{place}: make clients from `backup_core::aws::Settings`, which has no retries"));
             }
         }
         faults
@@ -153,7 +163,17 @@ mod tests {
         let text = concat!("//! One.\nuse aws_", "sdk_s3::Client;\n");
         assert!(faults("crates/backup-core/src/store/s3.rs", text).is_empty());
         assert!(faults("crates/backup-core/src/store/s3/parts.rs", text).is_empty());
+        assert!(faults("crates/backup-core/src/aws/request_error.rs", text).is_empty());
         assert!(faults("crates/ec2-snapshots/src/adapters/ec2.rs", text).is_empty());
         assert_eq!(faults("crates/backup-core/src/store/fs.rs", text).len(), 1);
+    }
+
+    #[test]
+    fn clients_are_made_ready_in_one_room() {
+        let text = concat!("//! One.\nlet sdk = aws_", "config::load_defaults(version).await;\n");
+        assert!(faults("crates/backup-core/src/aws/settings.rs", text).is_empty());
+        for elsewhere in ["crates/backup-core/src/store/s3.rs", "crates/ec2-snapshots/src/adapters/ec2.rs"] {
+            assert_eq!(faults(elsewhere, text).len(), 1, "{elsewhere}");
+        }
     }
 }

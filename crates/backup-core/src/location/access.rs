@@ -1,6 +1,6 @@
 //! How a location is opened, beside its name: with which credentials, how fast, and who hears of requests that are tried again.
 
-use super::Credentials;
+use crate::aws::Credentials;
 use crate::progress::SharedProgress;
 use crate::store::limit::Rates;
 

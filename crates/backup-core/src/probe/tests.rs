@@ -71,6 +71,10 @@ impl StoreWrite for Peer {
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         self.inner.multipart(key, options).await
     }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        self.inner.now().await
+    }
 }
 
 fn key() -> Key {

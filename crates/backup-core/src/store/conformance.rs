@@ -12,11 +12,13 @@
 //! Each check works in a folder of its own and leaves it empty. That what was written survives a power cut (5 of the
 //! contract) and that ambiguous errors say so (4) cannot be seen from inside: the latter is checked through faults.
 
+mod clock;
 mod folder;
 mod listing;
 mod objects;
 mod uploads;
 
+pub use clock::the_clock_goes_on_and_is_the_same_for_everybody;
 pub use listing::{children_are_first_segments, lists_in_key_order, lists_many, pages_go_on_after_a_key};
 pub use objects::{
     concurrent_creates_have_one_winner, concurrent_replacements_have_one_winner, create_refuses_what_exists,
@@ -36,6 +38,7 @@ use super::SharedStore;
 /// Where the store breaks the contract.
 pub async fn run(store: SharedStore) {
     reads_what_was_written(&store).await;
+    the_clock_goes_on_and_is_the_same_for_everybody(&store).await;
     what_is_not_there_is_not_found(&store).await;
     ranges_are_exact(&store).await;
     create_refuses_what_exists(&store).await;

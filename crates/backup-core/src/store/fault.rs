@@ -129,6 +129,10 @@ impl<S: StoreWrite> StoreWrite for Faults<S> {
         let inner = run(&self.script, Verb::Begin, key.as_str(), begun).await?;
         Ok(Box::new(FaultUpload { inner, key: key.clone(), script: self.script.clone() }))
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        run(&self.script, Verb::Now, "", self.store.now()).await
+    }
 }
 
 #[derive(Debug)]

@@ -199,6 +199,11 @@ impl StoreWrite for FsStore {
         let temp = blocking(move || Temp::create(&root, &of)).await?;
         Ok(Box::new(upload::FileUpload::new(temp, options)))
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        let root = self.root.clone();
+        blocking(move || publish::now(&root)).await
+    }
 }
 
 #[async_trait]

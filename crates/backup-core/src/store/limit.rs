@@ -141,6 +141,10 @@ impl<S: StoreWrite> StoreWrite for Limit<S> {
         let inner = self.store.multipart(key, options).await?;
         Ok(Box::new(LimitUpload { inner, pace: self.upload.clone() }))
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        self.store.now().await
+    }
 }
 
 #[derive(Debug)]

@@ -173,6 +173,10 @@ impl StoreWrite for MemoryStore {
             part_bytes: options.part_bytes,
         }))
     }
+
+    async fn now(&self) -> StoreResult<Timestamp> {
+        Ok(Timestamp::now())
+    }
 }
 
 #[derive(Debug)]

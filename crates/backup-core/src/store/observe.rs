@@ -233,6 +233,11 @@ impl<S: StoreWrite> StoreWrite for Observe<S> {
         let inner = request.end(self.store.multipart(key, options).await)?;
         Ok(Box::new(ObserveUpload { inner, key: key.clone(), traffic: self.traffic.clone() }))
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        let request = Request::begin(&self.traffic, Verb::Now, "", 0);
+        request.end(self.store.now().await)
+    }
 }
 
 #[derive(Debug)]

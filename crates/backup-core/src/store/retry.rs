@@ -5,6 +5,7 @@ mod policy;
 mod settle;
 mod upload;
 
+use std::future::pending;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,7 +14,6 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-pub use self::policy::{ATTEMPTS_MAX, DELAY_BUDGET, DELAY_FIRST, DELAY_MAX, RetryPolicy};
 use self::policy::{Teller, Tries};
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
@@ -24,6 +24,8 @@ use crate::error::StoreError;
 use crate::failure::Failure;
 use crate::key::Key;
 use crate::progress::SharedProgress;
+use crate::retry::{self, FailedAttempt};
+pub use crate::retry::{ATTEMPTS_MAX, DELAY_BUDGET, DELAY_FIRST, DELAY_MAX, RetryPolicy};
 
 /// A store that tries again. It is the only layer that does: the S3 client's own retries are off.
 #[derive(Debug)]
@@ -54,6 +56,15 @@ impl<S> Retry<S> {
         self
     }
 
+    /// Repeats `operation` until it succeeds or trying again is of no use.
+    async fn again<T, F>(&self, operation: impl FnMut() -> F) -> StoreResult<T>
+    where
+        F: Future<Output = StoreResult<T>>,
+    {
+        let hear = |failed: &FailedAttempt<'_, StoreError>| self.teller.tell(failed);
+        retry::run(self.policy, operation, StoreError::is_permanent, pending(), hear).await
+    }
+
     fn tries(&self) -> Tries {
         Tries::new(self.policy, self.teller.clone())
     }
@@ -63,32 +74,15 @@ impl<S> Retry<S> {
 /// page and then begins from the start would be asked for ever.
 const RESUMES_MAX: u32 = 1_000;
 
-/// Runs the expression, which may be evaluated several times, until it succeeds or trying again is of no use.
-macro_rules! again {
-    ($self:expr, $attempt:expr) => {{
-        let mut tries = $self.tries();
-        loop {
-            match $attempt.await {
-                Ok(value) => break Ok(value),
-                Err(error) => match tries.pause(error).await {
-                    Ok(_) => {}
-                    Err(error) => break Err(error),
-                },
-            }
-        }
-    }};
-}
-use again;
-
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreRead> StoreRead for Retry<S> {
     async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
-        again!(self, self.store.head(key))
+        self.again(|| self.store.head(key)).await
     }
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
-        let body = again!(self, self.store.get(key, range.clone()))?;
+        let body = self.again(|| self.store.get(key, range.clone())).await?;
         Ok(body::resuming(self.store.clone(), self.tries(), key.clone(), range, body))
     }
 
@@ -121,7 +115,7 @@ impl<S: StoreRead> StoreRead for Retry<S> {
     }
 
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
-        again!(self, self.store.list_children(prefix))
+        self.again(|| self.store.list_children(prefix)).await
     }
 
     fn describe(&self) -> String {
@@ -155,8 +149,12 @@ impl<S: StoreWrite> StoreWrite for Retry<S> {
 
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         // If the answer to a success was lost, an empty upload stays behind: `StoreDelete::unfinished` lists it.
-        let upload = again!(self, self.store.multipart(key, options))?;
+        let upload = self.again(|| self.store.multipart(key, options)).await?;
         Ok(Box::new(upload::RetryUpload::new(self.clone(), key.clone(), upload)))
+    }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        self.again(|| self.store.now()).await
     }
 }
 
@@ -187,11 +185,11 @@ impl<S: StoreDelete> StoreDelete for Retry<S> {
     }
 
     async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
-        again!(self, self.store.unfinished(prefix))
+        self.again(|| self.store.unfinished(prefix)).await
     }
 
     async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
-        again!(self, self.store.abort_unfinished(upload))
+        self.again(|| self.store.abort_unfinished(upload)).await
     }
 }
 

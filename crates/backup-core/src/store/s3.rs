@@ -2,7 +2,7 @@
 
 mod body;
 mod bucket;
-mod client;
+mod clock;
 mod failure;
 mod lifecycle;
 mod listing;
@@ -19,16 +19,15 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::bucket::Bucket;
-pub use self::client::{CONNECT_TIMEOUT, Endpoint, REPLY_TIMEOUT};
-use self::failure::{Deed, Place};
+use self::failure::{Operation, Place};
 use super::rules;
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite, Tag,
     UnfinishedUpload,
 };
+use crate::aws::Settings;
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::location::Credentials;
 
 /// Most keys of one `DeleteObjects` (AWS, "Deleting multiple objects").
 const DELETE_KEYS_MAX: usize = 1_000;
@@ -42,32 +41,12 @@ const DELETE_KEYS_MAX: usize = 1_000;
 pub struct S3Store(Arc<Bucket>);
 
 impl S3Store {
-    /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. Endpoint, region and
-    /// credentials come from the usual AWS environment and profile. No request is made.
+    /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. No request is made.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
-    pub async fn connect(bucket: &str, prefix: &str) -> StoreResult<Self> {
-        let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket, None).await, place })))
-    }
-
-    /// As [`S3Store::connect`], with credentials of the program's own.
-    ///
-    /// # Errors
-    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
-    pub async fn connect_as(credentials: &Credentials, bucket: &str, prefix: &str) -> StoreResult<Self> {
-        let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client: client::from_environment(bucket, Some(credentials)).await, place })))
-    }
-
-    /// As [`S3Store::connect`], from a server named by the program and not by the environment.
-    ///
-    /// # Errors
-    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
-    pub fn connect_to(endpoint: &Endpoint, bucket: &str, prefix: &str) -> StoreResult<Self> {
-        let place = Place::new(bucket, prefix)?;
-        Ok(Self(Arc::new(Bucket { client: client::of_endpoint(endpoint), place })))
+    pub fn new(settings: &Settings, bucket: &str, prefix: &str) -> StoreResult<Self> {
+        Ok(Self(Arc::new(Bucket::new(settings, Place::new(bucket, prefix)?))))
     }
 }
 
@@ -75,9 +54,9 @@ impl S3Store {
 impl StoreRead for S3Store {
     async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
         let Bucket { client, place } = &*self.0;
-        let deed = Deed::new("s3:GetObject", key.as_str());
+        let operation = Operation::new("s3:GetObject", key.as_str());
         let request = client.head_object().bucket(&place.bucket).key(place.full(key.as_str()));
-        let found = request.send().await.map_err(|error| place.error(&deed, error))?;
+        let found = request.send().await.map_err(|error| place.error(&operation, error))?;
         Ok(ObjectMeta {
             key: key.clone(),
             bytes: found.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
@@ -88,7 +67,7 @@ impl StoreRead for S3Store {
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
         let Bucket { client, place } = &*self.0;
-        let deed = Deed::new("s3:GetObject", key.as_str());
+        let operation = Operation::new("s3:GetObject", key.as_str());
         if let Some(range) = &range {
             rules::check_order(key, range)?;
             if range.is_empty() {
@@ -100,7 +79,7 @@ impl StoreRead for S3Store {
         let wanted = range.as_ref().map(|range| range.end - range.start);
         let header = range.map(|range| format!("bytes={}-{}", range.start, range.end - 1));
         let request = client.get_object().bucket(&place.bucket).key(place.full(key.as_str())).set_range(header);
-        let found = request.send().await.map_err(|error| place.error(&deed, error))?;
+        let found = request.send().await.map_err(|error| place.error(&operation, error))?;
         body::checked(key, wanted, found)
     }
 
@@ -127,6 +106,10 @@ impl StoreWrite for S3Store {
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         rules::check_part_bytes(key, options)?;
         Ok(Box::new(upload::S3Upload::begin(self.0.clone(), key, options).await?))
+    }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        clock::now(&self.0).await
     }
 }
 
@@ -161,14 +144,14 @@ impl Bucket {
         }
         let first = keys.first().map_or("", Key::as_str);
         let request = client.delete_objects().bucket(&place.bucket).delete(batch.build().map_err(invalid)?);
-        let reply = request.send().await.map_err(|error| place.error(&Deed::new(action, first), error))?;
+        let reply = request.send().await.map_err(|error| place.error(&Operation::new(action, first), error))?;
         let outcome = |key: &Key| {
             let full = place.full(key.as_str());
             let failed = reply.errors().iter().find(|failed| failed.key() == Some(&full));
             let result = match failed {
                 None => Ok(()),
                 Some(failed) if failed.code() == Some("NoSuchKey") => Ok(()),
-                Some(failed) => Err(place.key_error(&Deed::new(action, key.as_str()), failed)),
+                Some(failed) => Err(place.key_error(&Operation::new(action, key.as_str()), failed)),
             };
             DeleteOutcome { key: key.clone(), result }
         };

@@ -51,6 +51,10 @@ impl<S: StoreWrite + ?Sized> StoreWrite for Arc<S> {
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         (**self).multipart(key, options).await
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        (**self).now().await
+    }
 }
 
 #[async_trait]

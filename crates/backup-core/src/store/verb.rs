@@ -31,11 +31,13 @@ pub enum Verb {
     Unfinished,
     /// [`super::StoreDelete::abort_unfinished`].
     AbortUnfinished,
+    /// [`super::StoreWrite::now`].
+    Now,
 }
 
 impl Verb {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Head,
         Self::Get,
         Self::List,
@@ -48,6 +50,7 @@ impl Verb {
         Self::Delete,
         Self::Unfinished,
         Self::AbortUnfinished,
+        Self::Now,
     ];
 
     /// Its name, as the JSON form has it.
@@ -66,12 +69,14 @@ impl Verb {
             Self::Delete => "delete",
             Self::Unfinished => "unfinished",
             Self::AbortUnfinished => "abort_unfinished",
+            Self::Now => "now",
         }
     }
 
     /// Whether it changes what is stored.
     #[must_use]
     pub fn mutates(self) -> bool {
-        !matches!(self, Self::Head | Self::Get | Self::List | Self::ListChildren | Self::Unfinished)
+        use Verb::{Get, Head, List, ListChildren, Now, Unfinished};
+        !matches!(self, Head | Get | List | ListChildren | Unfinished | Now)
     }
 }

@@ -132,6 +132,10 @@ impl StoreWrite for Peer {
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         self.inner.multipart(key, options).await
     }
+
+    async fn now(&self) -> StoreResult<jiff::Timestamp> {
+        self.inner.now().await
+    }
 }
 
 #[async_trait]

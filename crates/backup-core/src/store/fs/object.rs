@@ -1,6 +1,5 @@
 //! What is known of an object by its file.
 
-use jiff::Timestamp;
 use rustix::fs::{FileType, Stat};
 
 use super::beneath::{Root, kind_of};
@@ -21,11 +20,10 @@ impl Root {
 }
 
 fn meta_of(key: &Key, stat: &Stat) -> ObjectMeta {
-    let nanosecond = i32::try_from(stat.st_mtime_nsec).unwrap_or_default();
     ObjectMeta {
         key: key.clone(),
         bytes: u64::try_from(stat.st_size).unwrap_or_default(),
-        modified: Timestamp::new(stat.st_mtime, nanosecond).unwrap_or_default(),
+        modified: publish::modified(stat),
         tag: Some(publish::tag_of(stat)),
     }
 }

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use jiff::Timestamp;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fsync, linkat, openat, renameat, renameat_with, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, fstat, fsync, futimens,
+    linkat, openat, renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -155,10 +157,33 @@ pub(super) fn remove_file(root: &Root, folder: BorrowedFd<'_>, path: &str) -> Re
 
 /// Waits for the lock; it ends with the file.
 fn lock(root: &Root) -> io::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(root.handle(), LOCK_NAME, flags, Mode::RUSR | Mode::WUSR)?);
+    let file = lock_file(root)?;
     file.lock()?;
     Ok(file)
+}
+
+fn lock_file(root: &Root) -> Result<File, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    openat(root.handle(), LOCK_NAME, flags, Mode::RUSR | Mode::WUSR).map(File::from)
+}
+
+/// The time by the clock of the file system, which is the server's where the folder is on a network: what it writes on a
+/// file that is touched without saying a time.
+pub(super) fn now(root: &Root) -> StoreResult<Timestamp> {
+    let of_the_file_system = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: of_the_file_system, last_modification: of_the_file_system };
+    let touched = lock_file(root).and_then(|file| {
+        futimens(&file, &times)?;
+        fstat(&file)
+    });
+    let stat = touched.map_err(|errno| root.failed(LOCK_NAME, "touch", 0, errno))?;
+    Ok(modified(&stat))
+}
+
+/// When a file was last written.
+pub(super) fn modified(stat: &Stat) -> Timestamp {
+    let nanosecond = i32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+    Timestamp::new(stat.st_mtime, nanosecond).unwrap_or_default()
 }
 
 /// Makes the names in a folder durable.

@@ -1,69 +1,21 @@
-//! How often and how long to retry: pure delays, and a word about it now and then.
+//! The attempts of one operation of a store, and who hears of them.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backon::BackoffBuilder;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
 use crate::failure::Failure;
 use crate::progress::{Event, SharedProgress};
+use crate::retry::{Attempts, FailedAttempt, RetryPolicy};
 use crate::store::StoreResult;
-
-/// Attempts of one operation: with [`DELAY_FIRST`] doubling they span about 13 s, longer than S3 needs to scale a prefix
-/// out after `503 SlowDown` bursts and than a failing-over endpoint stays away.
-pub const ATTEMPTS_MAX: usize = 8;
-
-/// The first pause; a connection that was merely reset is back by then.
-pub const DELAY_FIRST: Duration = Duration::from_millis(100);
-
-/// The longest pause.
-pub const DELAY_MAX: Duration = Duration::from_secs(10);
-
-/// All pauses of one operation together: a run that cannot go on says so within a minute.
-pub const DELAY_BUDGET: Duration = Duration::from_secs(60);
 
 /// After a word about a kind of request the next one about it waits this long, so that a store that is slow for a thousand
 /// parts is told of once.
 const QUIET_PERIOD: Duration = Duration::from_secs(30);
-
-/// How often and how long to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// Attempts of one operation, the first included.
-    pub attempts_max: usize,
-    /// The first pause; each later one is twice as long, and all are lengthened at random by up to once their length.
-    pub delay_first: Duration,
-    /// The longest pause before it is lengthened at random.
-    pub delay_max: Duration,
-    /// All pauses of one operation together.
-    pub delay_budget: Duration,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self { attempts_max: ATTEMPTS_MAX, delay_first: DELAY_FIRST, delay_max: DELAY_MAX, delay_budget: DELAY_BUDGET }
-    }
-}
-
-impl RetryPolicy {
-    /// The pauses of one operation.
-    fn delays(self) -> impl Iterator<Item = Duration> + Send + Sync + use<> {
-        let backoff = backon::ExponentialBuilder::default()
-            .with_min_delay(self.delay_first)
-            .with_max_delay(self.delay_max)
-            .with_max_times(self.attempts_max.saturating_sub(1))
-            .with_jitter()
-            .build();
-        let mut left = self.delay_budget;
-        backoff.map_while(move |delay| {
-            left = left.checked_sub(delay)?;
-            Some(delay)
-        })
-    }
-}
 
 /// Tells of what is tried again, rarely.
 #[derive(Debug, Default)]
@@ -78,7 +30,9 @@ impl Teller {
         Self { progress: Some(progress), last: Mutex::default() }
     }
 
-    fn tell(&self, error: &StoreError, attempt: usize, attempts_max: usize) {
+    pub(super) fn tell(&self, failed: &FailedAttempt<'_, StoreError>) {
+        let FailedAttempt { error, failed, attempts_max, .. } = *failed;
+        let attempt = failed + 1;
         tracing::debug!(%error, attempt, "trying again");
         let Some(progress) = &self.progress else { return };
         let Some((request, key, why)) = told(error) else { return };
@@ -102,16 +56,13 @@ fn told(error: &StoreError) -> Option<(&str, &str, String)> {
 
 /// The attempts of one operation.
 pub(super) struct Tries {
-    policy: RetryPolicy,
-    delays: Box<dyn Iterator<Item = Duration> + Send + Sync>,
+    attempts: Attempts,
     teller: Arc<Teller>,
-    /// Attempts that failed since something last arrived.
-    failed: usize,
 }
 
 impl Tries {
     pub(super) fn new(policy: RetryPolicy, teller: Arc<Teller>) -> Self {
-        Self { policy, delays: Box::new(policy.delays()), teller, failed: 0 }
+        Self { attempts: Attempts::new(policy), teller }
     }
 
     /// Waits before the next attempt, or gives `error` back if there is to be none.
@@ -119,47 +70,11 @@ impl Tries {
         if error.is_permanent() {
             return Err(error);
         }
-        let Some(delay) = self.delays.next() else { return Err(error) };
-        self.failed += 1;
-        self.teller.tell(&error, self.failed + 1, self.policy.attempts_max);
-        tokio::time::sleep(delay).await;
-        Ok(())
+        self.attempts.pause(error, pending(), |failed| self.teller.tell(failed)).await
     }
 
     /// Something arrived: what fails from here on is a new trouble.
     pub(super) fn progressed(&mut self) {
-        if self.failed > 0 {
-            self.failed = 0;
-            self.delays = Box::new(self.policy.delays());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn pauses_are_few_and_stay_within_their_budget(
-            attempts_max in 0usize..20, first_ms in 1u64..5_000, max_ms in 1u64..60_000, budget_ms in 0u64..100_000,
-        ) {
-            let policy = RetryPolicy {
-                attempts_max,
-                delay_first: Duration::from_millis(first_ms),
-                delay_max: Duration::from_millis(max_ms),
-                delay_budget: Duration::from_millis(budget_ms),
-            };
-            let delays: Vec<_> = policy.delays().collect();
-            prop_assert!(delays.len() < attempts_max.max(1));
-            prop_assert!(delays.iter().sum::<Duration>() <= policy.delay_budget);
-        }
-    }
-
-    #[test]
-    fn the_default_survives_five_failures_in_a_row() {
-        assert_eq!(RetryPolicy::default().delays().count(), ATTEMPTS_MAX - 1);
+        self.attempts.progressed();
     }
 }

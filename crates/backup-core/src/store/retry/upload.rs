@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Retry, again, settle};
+use super::{Retry, settle};
 use crate::digest::Sha256Digest;
 use crate::key::Key;
 use crate::store::{Multipart, StoreRead, StoreResult};
@@ -25,7 +25,7 @@ impl<S> RetryUpload<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreRead> Multipart for RetryUpload<S> {
     async fn part(&self, number: u32, body: Bytes) -> StoreResult<()> {
-        again!(self.retry, self.inner.part(number, body.clone()))
+        self.retry.again(|| self.inner.part(number, body.clone())).await
     }
 
     async fn complete(&self, parts: u32, digest: &Sha256Digest, bytes: u64) -> StoreResult<()> {
@@ -45,6 +45,6 @@ impl<S: StoreRead> Multipart for RetryUpload<S> {
     }
 
     async fn abort(&self) -> StoreResult<()> {
-        again!(self.retry, self.inner.abort())
+        self.retry.again(|| self.inner.abort()).await
     }
 }

@@ -1,10 +1,11 @@
-//! What a failed request means: a pure decision by status and code.
+//! What a failed request to S3 means for the store: a pure decision by its own codes, then by those of all services.
 
 use std::fmt;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::aws::{Answer, Meaning, RequestError};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{PutMode, StoreResult};
@@ -19,13 +20,13 @@ pub(super) struct Place {
 
 /// What is tried: an IAM action on a key or prefix, conditionally or not.
 #[derive(Debug)]
-pub(super) struct Deed<'a> {
+pub(super) struct Operation<'a> {
     action: &'static str,
     key: &'a str,
     mode: Option<&'a PutMode>,
 }
 
-impl<'a> Deed<'a> {
+impl<'a> Operation<'a> {
     pub(super) fn new(action: &'static str, key: &'a str) -> Self {
         Self { action, key, mode: None }
     }
@@ -34,42 +35,6 @@ impl<'a> Deed<'a> {
         Self { mode: Some(mode), ..self }
     }
 }
-
-/// Why a request failed, without anything secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Failure {
-    /// The server answered with an error.
-    Answer(Answer),
-    /// There was no answer, or none that could be read.
-    NoAnswer(String),
-    /// No credentials could be found.
-    NoCredentials(String),
-    /// The request could not be made.
-    Unmade(String),
-}
-
-/// A server's error.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Answer {
-    status: u16,
-    code: String,
-    message: String,
-    /// Where the bucket is, if the server says so.
-    region: Option<String>,
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.status {
-            0 => {}
-            status => write!(f, "{status} ")?,
-        }
-        f.write_str(if self.code.is_empty() { "without a code" } else { &self.code })?;
-        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
-    }
-}
-
-impl std::error::Error for Answer {}
 
 impl Place {
     pub(super) fn new(bucket: &str, prefix: &str) -> StoreResult<Self> {
@@ -88,31 +53,33 @@ impl Place {
         format!("{}{key}", self.prefix)
     }
 
-    pub(super) fn error<E>(&self, deed: &Deed<'_>, error: SdkError<E, HttpResponse>) -> StoreError
+    pub(super) fn error<E>(&self, operation: &Operation<'_>, error: SdkError<E, HttpResponse>) -> StoreError
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
-        self.mean(deed, failure(&error))
+        let region = error.raw_response().and_then(|raw| raw.headers().get("x-amz-bucket-region"));
+        self.store_error(operation, RequestError::of(&error), region)
     }
 
-    pub(super) fn key_error(&self, deed: &Deed<'_>, failed: &aws_sdk_s3::types::Error) -> StoreError {
+    pub(super) fn key_error(&self, operation: &Operation<'_>, failed: &aws_sdk_s3::types::Error) -> StoreError {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let answer = Answer { code: text(failed.code()), message: text(failed.message()), ..Answer::default() };
-        self.mean(deed, Failure::Answer(answer))
+        self.store_error(operation, RequestError::Answer(answer), None)
     }
 
-    fn mean(&self, deed: &Deed<'_>, failure: Failure) -> StoreError {
-        let (key, action) = (deed.key.to_owned(), deed.action.to_owned());
+    /// `region` is where the bucket is, if the server says so.
+    fn store_error(&self, operation: &Operation<'_>, failure: RequestError, region: Option<&str>) -> StoreError {
+        let (key, action) = (operation.key.to_owned(), operation.action.to_owned());
         match failure {
-            Failure::Answer(answer) => self.mean_answer(deed, answer),
-            Failure::NoAnswer(text) => StoreError::Unreachable { key, action, source: text.into() },
-            Failure::NoCredentials(text) => StoreError::Unauthenticated { source: text.into() },
-            Failure::Unmade(text) => StoreError::Other { key, action, source: text.into() },
+            RequestError::Answer(answer) => self.answered(operation, answer, region),
+            RequestError::NoAnswer(text) => StoreError::Unreachable { key, action, source: text.into() },
+            RequestError::NoCredentials(text) => StoreError::Unauthenticated { source: text.into() },
+            RequestError::Unmade(text) => StoreError::Other { key, action, source: text.into() },
         }
     }
 
-    fn mean_answer(&self, deed: &Deed<'_>, answer: Answer) -> StoreError {
-        let (key, action) = (deed.key.to_owned(), deed.action.to_owned());
+    fn answered(&self, operation: &Operation<'_>, answer: Answer, region: Option<&str>) -> StoreError {
+        let key = operation.key.to_owned();
         match (answer.status, answer.code.as_str()) {
             (_, "NoSuchBucket") => StoreError::NoLocation {
                 location: self.to_string(),
@@ -120,44 +87,45 @@ impl Place {
                 help: format!("create the bucket `{}`, or choose another location with `-r`", self.bucket),
             },
             (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
-            | (301, _) => self.elsewhere(&answer),
-            (
-                _,
-                "InvalidAccessKeyId"
-                | "SignatureDoesNotMatch"
-                | "ExpiredToken"
-                | "InvalidToken"
-                | "TokenRefreshRequired"
-                | "RequestTimeTooSkewed"
-                | "NotSignedUp",
-            )
-            | (401, _) => StoreError::Unauthenticated { source: answer.into() },
-            (_, "PreconditionFailed") | (412, _) => match deed.mode {
+            | (301, _) => self.elsewhere(region),
+            (_, "PreconditionFailed") | (412, _) => match operation.mode {
                 Some(PutMode::Create) => StoreError::AlreadyExists { key },
                 _ => StoreError::Precondition { key },
             },
-            (_, code) if is_passing(answer.status, code) => StoreError::Busy { key, action, source: answer.into() },
             (_, "InvalidRange") | (416, _) => {
                 StoreError::Damaged { key, what: "it ends before the requested bytes".to_owned() }
             }
             (_, "EntityTooSmall" | "EntityTooLarge" | "InvalidStorageClass" | "InvalidPart" | "InvalidPartOrder") => {
                 StoreError::Invalid { what: format!("`{key}` cannot be written: {answer}") }
             }
-            (_, "InvalidObjectState") => StoreError::Other { key, action, source: answer.into() },
-            (_, "AccessDenied" | "AllAccessDisabled" | "AccountProblem") | (403, _) => {
-                StoreError::PermissionDenied { help: self.permission(deed.action), key, action, source: answer.into() }
+            // It is in an archive and must be asked for first: the credentials may read it, whatever the status says.
+            (_, "InvalidObjectState") => {
+                StoreError::Other { key, action: operation.action.to_owned(), source: answer.into() }
             }
-            (_, "NoSuchKey" | "NoSuchUpload" | "NotFound") | (404, _) => match deed.mode {
+            _ => self.answered_as_any_service(operation, answer),
+        }
+    }
+
+    fn answered_as_any_service(&self, operation: &Operation<'_>, answer: Answer) -> StoreError {
+        let (key, action) = (operation.key.to_owned(), operation.action.to_owned());
+        match answer.meaning() {
+            Meaning::Unauthenticated => StoreError::Unauthenticated { source: answer.into() },
+            Meaning::Throttled | Meaning::Failing => StoreError::Busy { key, action, source: answer.into() },
+            Meaning::Denied => {
+                let help = self.permission(operation.action);
+                StoreError::PermissionDenied { key, action, help, source: answer.into() }
+            }
+            Meaning::Missing => match operation.mode {
                 // `If-Match` on an object that is gone.
                 Some(PutMode::IfMatch(_)) if answer.code != "NoSuchUpload" => StoreError::Precondition { key },
                 _ => StoreError::NotFound { key },
             },
-            _ => StoreError::Other { key, action, source: answer.into() },
+            Meaning::Other => StoreError::Other { key, action, source: answer.into() },
         }
     }
 
-    fn elsewhere(&self, answer: &Answer) -> StoreError {
-        let region = match &answer.region {
+    fn elsewhere(&self, region: Option<&str>) -> StoreError {
+        let region = match region {
             Some(region) => format!("is in the region `{region}`: set AWS_REGION={region}"),
             None => "is in another region: set AWS_REGION to it".to_owned(),
         };
@@ -181,82 +149,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether the same request may succeed later. A body that arrived damaged (`BadDigest`) was damaged on its way; a
-/// conflict of two conditional writes says that one of them is to be tried again.
-fn is_passing(status: u16, code: &str) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
-        || matches!(
-            code,
-            "SlowDown"
-                | "InternalError"
-                | "ServiceUnavailable"
-                | "RequestTimeout"
-                | "Throttling"
-                | "ThrottlingException"
-                | "TooManyRequests"
-                | "BadDigest"
-                | "XAmzContentChecksumMismatch"
-                | "ConditionalRequestConflict"
-                | "OperationAborted"
-        )
-}
-
-fn failure<E>(error: &SdkError<E, HttpResponse>) -> Failure
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    match error {
-        SdkError::ServiceError(service) => {
-            let raw = service.raw();
-            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            Failure::Answer(Answer {
-                status: raw.status().as_u16(),
-                code: text(service.err().code()),
-                message: text(service.err().message()),
-                region: raw.headers().get("x-amz-bucket-region").map(str::to_owned),
-            })
-        }
-        SdkError::ResponseError(response) if response.raw().status().as_u16() >= 300 => {
-            Failure::Answer(Answer { status: response.raw().status().as_u16(), ..Answer::default() })
-        }
-        SdkError::ConstructionFailure(_) => unsent(chain(error), Failure::Unmade),
-        _ => unsent(chain(error), Failure::NoAnswer),
-    }
-}
-
-/// Tells missing credentials from other reasons why a request was not sent: the chain of providers has no code for it.
-fn unsent(text: String, other: fn(String) -> Failure) -> Failure {
-    let phrases =
-        ["credential provider", "credentials provider", "load credentials", "providers in chain", "no identity"];
-    let lower = text.to_lowercase();
-    let credentials = phrases.iter().any(|phrase| lower.contains(phrase));
-    if credentials { Failure::NoCredentials(text) } else { other(text) }
-}
-
-/// The error and its sources as one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if texts.last() != Some(&text) {
-            texts.push(text);
-        }
-        next = error.source();
-    }
-    texts.join(": ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::failure::Failure as _;
 
-    fn mean(status: u16, code: &str, mode: Option<&PutMode>) -> StoreError {
+    fn error(status: u16, code: &str, mode: Option<&PutMode>) -> StoreError {
         let place = Place::new("bucket", "team/shop").unwrap();
-        let deed = Deed { action: "s3:PutObject", key: "pg/x", mode };
+        let operation = Operation { action: "s3:PutObject", key: "pg/x", mode };
         let answer = Answer { status, code: code.to_owned(), ..Answer::default() };
-        place.mean(&deed, Failure::Answer(answer))
+        place.store_error(&operation, RequestError::Answer(answer), None)
     }
 
     #[test]
@@ -272,7 +174,7 @@ mod tests {
             (409, "ConditionalRequestConflict"),
             (0, "InternalError"),
         ] {
-            let error = mean(status, code, Some(&PutMode::Create));
+            let error = error(status, code, Some(&PutMode::Create));
             assert!(matches!(error, StoreError::Busy { .. }), "{status} {code}: {error:?}");
         }
     }
@@ -280,7 +182,7 @@ mod tests {
     #[test]
     fn c10_what_is_denied_names_the_action_and_where() {
         for (status, code) in [(403, "AccessDenied"), (403, ""), (0, "AccessDenied")] {
-            let error = mean(status, code, None);
+            let error = error(status, code, None);
             assert!(error.is_permanent());
             let StoreError::PermissionDenied { action, help, .. } = error else { panic!("{error:?}") };
             assert_eq!(action, "s3:PutObject");
@@ -293,22 +195,22 @@ mod tests {
     #[test]
     fn conditions_are_told_by_their_mode() {
         let tag = PutMode::IfMatch(crate::store::Tag("1".to_owned()));
-        assert!(matches!(mean(412, "PreconditionFailed", Some(&PutMode::Create)), StoreError::AlreadyExists { .. }));
-        assert!(matches!(mean(412, "PreconditionFailed", Some(&tag)), StoreError::Precondition { .. }));
-        assert!(matches!(mean(404, "NoSuchKey", Some(&tag)), StoreError::Precondition { .. }));
-        assert!(matches!(mean(404, "NoSuchUpload", Some(&tag)), StoreError::NotFound { .. }));
-        assert!(matches!(mean(404, "", None), StoreError::NotFound { .. }));
+        assert!(matches!(error(412, "PreconditionFailed", Some(&PutMode::Create)), StoreError::AlreadyExists { .. }));
+        assert!(matches!(error(412, "PreconditionFailed", Some(&tag)), StoreError::Precondition { .. }));
+        assert!(matches!(error(404, "NoSuchKey", Some(&tag)), StoreError::Precondition { .. }));
+        assert!(matches!(error(404, "NoSuchUpload", Some(&tag)), StoreError::NotFound { .. }));
+        assert!(matches!(error(404, "", None), StoreError::NotFound { .. }));
     }
 
     #[test]
     fn other_decisions_are_permanent() {
-        assert!(matches!(mean(404, "NoSuchBucket", None), StoreError::NoLocation { .. }));
-        assert!(matches!(mean(403, "InvalidAccessKeyId", None), StoreError::Unauthenticated { .. }));
-        assert!(matches!(mean(403, "SignatureDoesNotMatch", None), StoreError::Unauthenticated { .. }));
-        assert!(matches!(mean(400, "ExpiredToken", None), StoreError::Unauthenticated { .. }));
-        assert!(matches!(mean(416, "InvalidRange", None), StoreError::Damaged { .. }));
-        assert!(matches!(mean(301, "PermanentRedirect", None), StoreError::Invalid { .. }));
-        assert!(matches!(mean(400, "EntityTooSmall", None), StoreError::Invalid { .. }));
-        assert!(matches!(mean(418, "", None), StoreError::Other { .. }));
+        assert!(matches!(error(404, "NoSuchBucket", None), StoreError::NoLocation { .. }));
+        assert!(matches!(error(403, "InvalidAccessKeyId", None), StoreError::Unauthenticated { .. }));
+        assert!(matches!(error(403, "SignatureDoesNotMatch", None), StoreError::Unauthenticated { .. }));
+        assert!(matches!(error(400, "ExpiredToken", None), StoreError::Unauthenticated { .. }));
+        assert!(matches!(error(416, "InvalidRange", None), StoreError::Damaged { .. }));
+        assert!(matches!(error(301, "PermanentRedirect", None), StoreError::Invalid { .. }));
+        assert!(matches!(error(400, "EntityTooSmall", None), StoreError::Invalid { .. }));
+        assert!(matches!(error(418, "", None), StoreError::Other { .. }));
     }
 }

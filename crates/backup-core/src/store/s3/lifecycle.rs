@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{
 };
 
 use super::S3Store;
-use super::failure::Deed;
+use super::failure::Operation;
 use crate::error::StoreError;
 use crate::lifecycle::{ColdClass, LifecycleAction, LifecycleChange, LifecycleRule};
 use crate::store::StoreResult;
@@ -31,13 +31,13 @@ impl S3Store {
         if change.is_none() {
             return Ok(change);
         }
-        let deed = Deed::new("s3:PutLifecycleConfiguration", folder);
+        let operation = Operation::new("s3:PutLifecycleConfiguration", folder);
         let invalid = |error: aws_sdk_s3::error::BuildError| StoreError::Invalid { what: error.to_string() };
         let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(all)).build().map_err(invalid)?;
         let place = &self.0.place;
         let request = self.0.client.put_bucket_lifecycle_configuration().bucket(&place.bucket);
         let sent = request.lifecycle_configuration(configuration).send().await;
-        sent.map_err(|error| place.error(&deed, error))?;
+        sent.map_err(|error| place.error(&operation, error))?;
         Ok(change)
     }
 
@@ -47,12 +47,12 @@ impl S3Store {
         rules: &[LifecycleRule],
     ) -> StoreResult<(Vec<WireRule>, LifecycleChange)> {
         let place = &self.0.place;
-        let deed = Deed::new("s3:GetLifecycleConfiguration", folder);
+        let operation = Operation::new("s3:GetLifecycleConfiguration", folder);
         let found = self.0.client.get_bucket_lifecycle_configuration().bucket(&place.bucket).send().await;
         let there = match found {
             Ok(found) => found.rules.unwrap_or_default(),
             Err(error) if error.code() == Some("NoSuchLifecycleConfiguration") => Vec::new(),
-            Err(error) => return Err(place.error(&deed, error)),
+            Err(error) => return Err(place.error(&operation, error)),
         };
         let wanted = rules.iter().map(|rule| wire(rule, &place.prefix)).collect::<StoreResult<Vec<_>>>()?;
         Ok(merged(there, wanted, &LifecycleAction::ids(&place.full(folder))))

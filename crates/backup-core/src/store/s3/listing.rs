@@ -10,7 +10,7 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::bucket::Bucket;
-use super::failure::Deed;
+use super::failure::Operation;
 use super::pages::{Pages, Reply};
 use crate::error::StoreError;
 use crate::key::Key;
@@ -21,8 +21,12 @@ const ACTION: &str = "s3:ListBucket";
 
 /// A moment as we write it; the epoch where the server does not tell or what it tells is none.
 pub(super) fn timestamp(time: Option<&DateTime>) -> Timestamp {
-    let moment = time.and_then(|time| Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok());
-    moment.unwrap_or(Timestamp::UNIX_EPOCH)
+    time.and_then(moment).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A moment as we write it.
+pub(super) fn moment(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
 /// A reply that cannot be trusted, as an error: nothing may be deleted because of what it shows, or does not.
@@ -57,8 +61,8 @@ pub(super) fn objects(
                 .prefix(bucket.place.full(&prefix))
                 .set_start_after(after)
                 .set_continuation_token(token);
-            let deed = Deed::new(ACTION, &prefix);
-            let reply = request.send().await.map_err(|error| bucket.place.error(&deed, error))?;
+            let operation = Operation::new(ACTION, &prefix);
+            let reply = request.send().await.map_err(|error| bucket.place.error(&operation, error))?;
             let next = after_page(&bucket, &prefix, &mut pages, &reply)?;
             let metas: Vec<_> = reply.contents().iter().filter_map(|object| meta(&bucket, object)).map(Ok).collect();
             Ok(Some((stream::iter(metas), (pages, next))))
@@ -102,7 +106,7 @@ fn meta(bucket: &Bucket, object: &Object) -> Option<ObjectMeta> {
 
 pub(super) async fn children(bucket: &Bucket, prefix: &str) -> StoreResult<Vec<String>> {
     let full = bucket.place.full(prefix);
-    let deed = Deed::new(ACTION, prefix);
+    let operation = Operation::new(ACTION, prefix);
     let mut children = BTreeSet::new();
     let (mut pages, mut next) = (Pages::default(), Next::Page(None));
     while let Next::Page(token) = next {
@@ -113,7 +117,7 @@ pub(super) async fn children(bucket: &Bucket, prefix: &str) -> StoreResult<Vec<S
             .prefix(&full)
             .delimiter("/")
             .set_continuation_token(token);
-        let reply = request.send().await.map_err(|error| bucket.place.error(&deed, error))?;
+        let reply = request.send().await.map_err(|error| bucket.place.error(&operation, error))?;
         next = after_page(bucket, prefix, &mut pages, &reply)?;
         let folders = reply.common_prefixes().iter().filter_map(|folder| folder.prefix());
         let objects = reply.contents().iter().filter_map(Object::key);
@@ -125,7 +129,7 @@ pub(super) async fn children(bucket: &Bucket, prefix: &str) -> StoreResult<Vec<S
 }
 
 pub(super) async fn unfinished(bucket: &Bucket, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
-    let deed = Deed::new("s3:ListBucketMultipartUploads", prefix);
+    let operation = Operation::new("s3:ListBucketMultipartUploads", prefix);
     let full = bucket.place.full(prefix);
     let mut uploads = Vec::new();
     let (mut pages, mut at) = (Pages::default(), Some((None, None)));
@@ -137,7 +141,7 @@ pub(super) async fn unfinished(bucket: &Bucket, prefix: &str) -> StoreResult<Vec
             .prefix(&full)
             .set_key_marker(key_marker)
             .set_upload_id_marker(id_marker);
-        let reply = request.send().await.map_err(|error| bucket.place.error(&deed, error))?;
+        let reply = request.send().await.map_err(|error| bucket.place.error(&operation, error))?;
         // One key may have several uploads.
         let first = reply
             .uploads()

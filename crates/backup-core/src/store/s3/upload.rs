@@ -10,9 +10,8 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use super::bucket::Bucket;
-use super::client;
-use super::failure::Deed;
+use super::bucket::{Bucket, sending};
+use super::failure::Operation;
 use super::write::{Attributes, checksum, condition};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
@@ -50,8 +49,8 @@ impl S3Upload {
             .set_object_lock_mode(attributes.lock_mode)
             .set_object_lock_retain_until_date(attributes.lock_until)
             .set_metadata(Some(attributes.metadata));
-        let deed = Deed::new("s3:PutObject", key.as_str());
-        let begun = request.send().await.map_err(|error| place.error(&deed, error))?;
+        let operation = Operation::new("s3:PutObject", key.as_str());
+        let begun = request.send().await.map_err(|error| place.error(&operation, error))?;
         let id = begun.upload_id().filter(|id| !id.is_empty()).ok_or_else(|| StoreError::Unsuitable {
             what: "it started an upload without giving its ID".to_owned(),
             help: "choose another location with `-r`".to_owned(),
@@ -77,8 +76,8 @@ impl S3Upload {
 pub(super) async fn abort(bucket: &Bucket, key: &Key, id: &str) -> StoreResult<()> {
     let Bucket { client, place } = bucket;
     let request = client.abort_multipart_upload().bucket(&place.bucket).key(place.full(key.as_str())).upload_id(id);
-    let deed = Deed::new("s3:AbortMultipartUpload", key.as_str());
-    match request.send().await.map_err(|error| place.error(&deed, error)) {
+    let operation = Operation::new("s3:AbortMultipartUpload", key.as_str());
+    match request.send().await.map_err(|error| place.error(&operation, error)) {
         Err(error) if error.is_not_found() => Ok(()),
         result => result.map(drop),
     }
@@ -101,9 +100,9 @@ impl Multipart for S3Upload {
             .part_number(part_number)
             .checksum_sha256(&checksum)
             .body(SdkStream::from(body));
-        let sent = request.customize().config_override(client::sending(bytes)).disable_payload_signing().send().await;
-        let deed = Deed::new("s3:PutObject", self.key.as_str());
-        let reply = sent.map_err(|error| place.error(&deed, error))?;
+        let sent = request.customize().config_override(sending(bytes)).disable_payload_signing().send().await;
+        let operation = Operation::new("s3:PutObject", self.key.as_str());
+        let reply = sent.map_err(|error| place.error(&operation, error))?;
         let completed = CompletedPart::builder()
             .part_number(part_number)
             .checksum_sha256(checksum)
@@ -129,8 +128,8 @@ impl Multipart for S3Upload {
             .set_if_none_match(if_none_match)
             .set_if_match(if_match)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(completed)).build());
-        let deed = Deed::new("s3:PutObject", self.key.as_str()).with_mode(&self.mode);
-        request.send().await.map_err(|error| place.error(&deed, error))?;
+        let operation = Operation::new("s3:PutObject", self.key.as_str()).with_mode(&self.mode);
+        request.send().await.map_err(|error| place.error(&operation, error))?;
         self.ended.store(true, Ordering::Release);
         Ok(())
     }

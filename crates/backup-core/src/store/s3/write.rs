@@ -5,9 +5,8 @@ use aws_sdk_s3::types::{ObjectLockMode, StorageClass};
 use base64::Engine as _;
 use bytes::Bytes;
 
-use super::bucket::Bucket;
-use super::client;
-use super::failure::Deed;
+use super::bucket::{Bucket, sending};
+use super::failure::Operation;
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;
@@ -68,7 +67,7 @@ pub(super) async fn put(bucket: &Bucket, key: &Key, body: Bytes, options: &PutOp
     let Bucket { client, place } = bucket;
     let attributes = Attributes::new(options);
     let (if_none_match, if_match) = condition(&options.mode);
-    let sending = client::sending(body.len());
+    let limits = sending(body.len());
     let request = client
         .put_object()
         .bucket(&place.bucket)
@@ -82,9 +81,9 @@ pub(super) async fn put(bucket: &Bucket, key: &Key, body: Bytes, options: &PutOp
         .set_metadata(Some(attributes.metadata))
         .body(SdkStream::from(body));
     // The signed checksum covers the body; signing the body itself would hash it a second time.
-    let sent = request.customize().config_override(sending).disable_payload_signing().send().await;
-    let deed = Deed::new("s3:PutObject", key.as_str()).with_mode(&options.mode);
-    sent.map(drop).map_err(|error| place.error(&deed, error))
+    let sent = request.customize().config_override(limits).disable_payload_signing().send().await;
+    let operation = Operation::new("s3:PutObject", key.as_str()).with_mode(&options.mode);
+    sent.map(drop).map_err(|error| place.error(&operation, error))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `lastgood app lifecycle`.
 
+use backup_core::aws::Settings;
 use backup_core::lifecycle::ColdClass;
 use backup_core::location::Location;
 use backup_core::store::s3::S3Store;
@@ -34,7 +35,8 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
     }
     // Rules for a prefix that was mistyped would expire what somebody else keeps there.
     context.open_to_change().await?;
-    let (store, folder) = (S3Store::connect(bucket, prefix).await?, folder(&options.name)?);
+    let settings = Box::pin(Settings::load(None)).await;
+    let (store, folder) = (S3Store::new(&settings, bucket, prefix)?, folder(&options.name)?);
     let change = if arguments.dry_run.dry_run {
         context.or_cancelled(async { Ok(store.plan_lifecycle(&folder, &rules).await?) }).await?
     } else {

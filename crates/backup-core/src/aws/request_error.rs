@@ -1,0 +1,272 @@
+//! What a failed request to any service means: a pure decision by status and code.
+
+use std::fmt;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// Why a request failed, without anything secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// The server answered with an error.
+    Answer(Answer),
+    /// There was no answer, or none that could be read.
+    NoAnswer(String),
+    /// No credentials could be found.
+    NoCredentials(String),
+    /// The request could not be made.
+    Unmade(String),
+}
+
+/// A server's error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status; 0 for one error among several in an answer.
+    pub status: u16,
+    /// The service's code, such as `AccessDenied`; empty if it names none.
+    pub code: String,
+    /// What the service says.
+    pub message: String,
+}
+
+/// What an answer means whatever the service. What a service alone knows is asked first by whoever calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Meaning {
+    /// The credentials are not accepted, or there are none.
+    Unauthenticated,
+    /// The credentials are accepted and not allowed to do this.
+    Denied,
+    /// What it is about is not there.
+    Missing,
+    /// Too many requests. This one was not carried out, and the same may succeed later.
+    Throttled,
+    /// The service failed, and the same may succeed later. Whether this one was carried out is unknown.
+    Failing,
+    /// Anything else; permanent as far as is known.
+    Other,
+}
+
+/// Codes of S3, EC2, EBS, Glacier, SNS, SQS and STS, and of servers that speak their language (AWS, "Common error types"
+/// and "Error codes for the Amazon EC2 API"; the SDK's own tables for retries).
+const UNAUTHENTICATED: [&str; 18] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotSignedUp",
+    "OptInRequired",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnrecognizedClient",
+    "UnrecognizedClientException",
+];
+const DENIED: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AccountProblem",
+    "AllAccessDisabled",
+    "AuthorizationError",
+    "UnauthorizedOperation",
+];
+const MISSING: [&str; 4] = ["NoSuchKey", "NoSuchUpload", "NotFound", "ResourceNotFoundException"];
+const THROTTLED: [&str; 12] = [
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "SnapshotCreationPerVolumeRateExceeded",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+];
+/// A body that arrived damaged (`BadDigest`) was damaged on its way; a conflict of two conditional writes says that one
+/// of them is to be tried again.
+const FAILING: [&str; 13] = [
+    "BadDigest",
+    "ConditionalRequestConflict",
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerException",
+    "OperationAborted",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "Unavailable",
+    "XAmzContentChecksumMismatch",
+];
+
+impl Answer {
+    /// What it means whatever the service.
+    #[must_use]
+    pub fn meaning(&self) -> Meaning {
+        let code = self.code.as_str();
+        match self.status {
+            401 => Meaning::Unauthenticated,
+            _ if UNAUTHENTICATED.contains(&code) => Meaning::Unauthenticated,
+            429 => Meaning::Throttled,
+            _ if THROTTLED.contains(&code) => Meaning::Throttled,
+            408 | 500 | 502 | 503 | 504 => Meaning::Failing,
+            _ if FAILING.contains(&code) => Meaning::Failing,
+            403 => Meaning::Denied,
+            _ if DENIED.contains(&code) => Meaning::Denied,
+            404 => Meaning::Missing,
+            // EC2 says `InvalidSnapshot.NotFound` with status 400.
+            _ if MISSING.contains(&code) || code.ends_with(".NotFound") => Meaning::Missing,
+            _ => Meaning::Other,
+        }
+    }
+}
+
+impl RequestError {
+    /// Why the request failed.
+    pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        match error {
+            SdkError::ServiceError(service) => {
+                let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+                Self::Answer(Answer {
+                    status: service.raw().status().as_u16(),
+                    code: text(service.err().code()),
+                    message: text(service.err().message()),
+                })
+            }
+            SdkError::ResponseError(response) if response.raw().status().as_u16() >= 300 => {
+                Self::Answer(Answer { status: response.raw().status().as_u16(), ..Answer::default() })
+            }
+            SdkError::ConstructionFailure(_) => unsent(chain(error), Self::Unmade),
+            _ => unsent(chain(error), Self::NoAnswer),
+        }
+    }
+
+    /// Whether trying the same again cannot help.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Answer(answer) => !matches!(answer.meaning(), Meaning::Throttled | Meaning::Failing),
+            Self::NoAnswer(_) => false,
+            Self::NoCredentials(_) | Self::Unmade(_) => true,
+        }
+    }
+
+    /// Whether the request may have been carried out although it failed: one that makes something anew each time, as
+    /// EC2's create calls do, must not be sent again before somebody looked.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Answer(answer) => answer.meaning() == Meaning::Failing,
+            Self::NoAnswer(_) => true,
+            Self::NoCredentials(_) | Self::Unmade(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            0 => {}
+            status => write!(f, "{status} ")?,
+        }
+        f.write_str(if self.code.is_empty() { "without a code" } else { &self.code })?;
+        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+    }
+}
+
+impl std::error::Error for Answer {}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => answer.fmt(f),
+            Self::NoAnswer(text) | Self::NoCredentials(text) | Self::Unmade(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+/// Tells missing credentials from other reasons why a request was not sent: the chain of providers has no code for it.
+fn unsent(text: String, other: fn(String) -> RequestError) -> RequestError {
+    let phrases =
+        ["credential provider", "credentials provider", "load credentials", "providers in chain", "no identity"];
+    let lower = text.to_lowercase();
+    let credentials = phrases.iter().any(|phrase| lower.contains(phrase));
+    if credentials { RequestError::NoCredentials(text) } else { other(text) }
+}
+
+/// The error and its sources as one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, code: &str) -> RequestError {
+        RequestError::Answer(Answer { status, code: code.to_owned(), message: String::new() })
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_was_surely_not_done() {
+        for (status, code) in [(503, "SlowDown"), (503, "RequestLimitExceeded"), (400, "Throttling"), (429, "")] {
+            let failure = answer(status, code);
+            assert!(!failure.is_permanent() && !failure.is_ambiguous(), "{failure}");
+        }
+        for (status, code) in
+            [(500, "InternalError"), (503, ""), (500, "Unavailable"), (408, "RequestTimeoutException")]
+        {
+            let failure = answer(status, code);
+            assert!(!failure.is_permanent() && failure.is_ambiguous(), "{failure}");
+        }
+        let lost = RequestError::NoAnswer("reset".to_owned());
+        assert!(!lost.is_permanent() && lost.is_ambiguous());
+        let unsent = unsent("no providers in chain provided credentials".to_owned(), RequestError::NoAnswer);
+        assert!(unsent.is_permanent() && !unsent.is_ambiguous(), "{unsent}");
+    }
+
+    #[test]
+    fn each_service_says_the_same_in_its_own_words() {
+        for (status, code, expected) in [
+            (403, "InvalidAccessKeyId", Meaning::Unauthenticated),
+            (401, "AuthFailure", Meaning::Unauthenticated),
+            (400, "UnrecognizedClientException", Meaning::Unauthenticated),
+            (403, "UnauthorizedOperation", Meaning::Denied),
+            (400, "AccessDeniedException", Meaning::Denied),
+            (403, "", Meaning::Denied),
+            (400, "InvalidSnapshot.NotFound", Meaning::Missing),
+            (404, "ResourceNotFoundException", Meaning::Missing),
+            (400, "LimitExceededException", Meaning::Other),
+            (400, "VcpuLimitExceeded", Meaning::Other),
+        ] {
+            let RequestError::Answer(answer) = answer(status, code) else { panic!("an answer") };
+            assert_eq!(answer.meaning(), expected, "{answer}");
+        }
+    }
+}
