@@ -22,8 +22,8 @@ struct Light {
 const LIGHT: [Light; 5] = [
     Light { name: "python-json", packages_max: 1, lines_max: 1, needs: &[] },
     Light { name: "backup-core", packages_max: 60, lines_max: 60, needs: &[] },
-    // Four lines are tokio-util's, whose token stops a run.
-    Light { name: "dictstore-backup", packages_max: 60, lines_max: 64, needs: &[] },
+    // Seven lines are tokio-util, whose token stops a run, and tracing, to which every step is told.
+    Light { name: "dictstore-backup", packages_max: 60, lines_max: 67, needs: &[] },
     Light { name: "object-backup", packages_max: 120, lines_max: 120, needs: &[] },
     // Compression, digests and TLS are what it is for; zstd, BLAKE3 and AWS-LC are C.
     Light { name: "pg-clone", packages_max: 140, lines_max: 220, needs: &["zstd-sys", "aws-lc-", "blake3 "] },

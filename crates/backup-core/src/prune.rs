@@ -23,11 +23,11 @@ mod apply;
 mod deletion;
 mod external;
 mod incomplete;
-mod mark;
 mod names;
 mod plan;
 mod references;
 mod reserve;
+mod tombstone;
 
 use std::sync::Arc;
 

@@ -9,3 +9,9 @@ mod passwords;
 pub mod settings;
 
 pub use passwords::{holds_password, url_passwords};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

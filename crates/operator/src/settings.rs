@@ -1,4 +1,4 @@
-//! Settings from the configuration file, the environment and the command line, each with the place it comes from.
+//! Settings from the configuration file, the environment and the command line, each with its origin.
 
 mod check;
 mod document;

@@ -8,10 +8,11 @@ use super::lexer::{code_only, strings};
 const CRATES: [&str; 2] = ["crates/pg-clone/src/", "crates/object-backup/src/"];
 
 /// Files that recognize statements which PostgreSQL's programs print: they name them and send none.
-const READERS: [&str; 4] = [
+const READERS: [&str; 5] = [
     "crates/pg-clone/src/restore/index_conflict.rs",
     "crates/pg-clone/src/restore/messages/allow_list.rs",
     "crates/pg-clone/src/restore/owners.rs",
+    "crates/pg-clone/src/restore/selection.rs",
     "crates/pg-clone/src/restore/tools.rs",
 ];
 

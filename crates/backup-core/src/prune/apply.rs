@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::deletion::Deletion;
 use super::external::{Left, Outside, Remover, removable_by};
-use super::mark::{put_tombstone, tombstone};
 use super::names::{self, Tombstone};
 use super::plan::freed_bytes;
 use super::references::References;
+use super::tombstone::{put_tombstone, tombstone};
 use super::{PruneOutcome, PrunePlan, Removal};
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;

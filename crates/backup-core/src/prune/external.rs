@@ -7,9 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::deletion::Deletion;
-use super::mark::{put_tombstone, tombstone};
 use super::names;
 use super::references::References;
+use super::tombstone::{put_tombstone, tombstone};
 use super::{PrunePlan, Removal};
 use crate::error::{CoreError, StoreError};
 use crate::manifest::External;

@@ -136,7 +136,7 @@ impl Swap {
             return Err(Problem::new(
                 Obstacle::PreparedTransactions,
                 format!("`{target}` has {prepared} prepared transactions, which would keep it from being renamed"),
-                "COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)",
+                "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)",
             )
             .refusal());
         }

@@ -116,7 +116,8 @@ pub(super) async fn full_disk(world: &World) -> RowResult {
     let output = world.lastgood(BACKUP).fails(1).await?;
     let needed = output.stderr.split("no space left to write ").nth(1).and_then(|rest| rest.split(' ').next());
     let size: f64 = needed.and_then(|size| size.parse().ok()).unwrap_or_default();
-    ensure!(size > 0.0, "it should say how many bytes were needed:\n{}", output.stderr);
+    let says_how_much = size > 0.0;
+    ensure!(says_how_much, "it should say how many bytes were needed:\n{}", output.stderr);
     ensure_eq!(world.place().unfinished().await?, 0, "temporary files");
     ensure_eq!(world.place().picture().await?, before, "the location");
     ensure_eq!(keys(world).await?, kept, "backups");

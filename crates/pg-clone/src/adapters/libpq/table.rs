@@ -24,7 +24,7 @@ const NO_KERBEROS: &str = "Kerberos is not supported";
 const NO_OAUTH: &str = "OAuth is not supported";
 const NO_CLIENT_CERTIFICATE: &str = "client certificates are not supported";
 const NO_SCRAM_KEY: &str = "give the password itself";
-const OUR_KEEPALIVES: &str = "keepalive keepalive probes are always on, after 30 s without traffic";
+const OUR_KEEPALIVES: &str = "keepalive probes are always on, after 30 s without traffic";
 
 /// Every setting of libpq 18.
 pub const SETTINGS: &[Setting] = &[

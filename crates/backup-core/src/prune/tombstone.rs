@@ -1,4 +1,4 @@
-//! Writes tombstones, which say that a removal has begun.
+//! Writes what a removal leaves until it is finished.
 
 use super::Removal;
 use super::names::{self, FORMAT, Tombstone};
@@ -7,7 +7,7 @@ use crate::manifest::{EXTERNAL, Tool};
 use crate::run::Run;
 use crate::store::{PutMode, PutOptions, Store};
 
-/// The tombstone of `removal`; `removing` says that something external may be gone.
+/// The tombstone of a removal; `removing` once something outside the location may be gone.
 pub(super) fn tombstone(removal: &Removal, run: &Run, removing: bool) -> Tombstone {
     let requires = if removal.external.is_empty() { Vec::new() } else { vec![EXTERNAL.to_owned()] };
     Tombstone {
