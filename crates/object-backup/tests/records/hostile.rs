@@ -84,7 +84,11 @@ fn tarballs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("something behind the end", [plain(), END.to_vec(), vec![1]].concat(), "follows its end"),
         ("a line without an end", whole([header(GOOD, 3, |_| {}), padded(b"{}x")].concat()), "not terminated"),
         ("a record that is none", whole([header(GOOD, 3, |_| {}), padded(b"{}\n")].concat()), "no `id`"),
-        ("an endless line", whole([header(GOOD, 1 << 30, |_| {}), vec![b' '; 20 << 20]].concat()), "16777216"),
+        (
+            "an endless line",
+            whole([header(GOOD, 1 << 30, |_| {}), vec![b' '; 20 << 20]].concat()),
+            "the limit of 16 MiB",
+        ),
         ("not a tarball", vec![7; 4096], "checksum"),
         ("nothing", Vec::new(), "too early"),
     ]
