@@ -128,6 +128,8 @@ mod tests {
     fn a_newer_format_has_its_own_code() {
         let newer = FormatError::Newer { key: "a".into(), found: 2, supported: 1 };
         assert_eq!(of(&PgError::Format(newer).into()), Exit::NewerFormat);
+        let required = FormatError::Requires { key: "a".into(), features: vec!["vaults".into()] };
+        assert_eq!(of(&CoreError::Format(required).into()), Exit::NewerFormat);
     }
 
     #[test]

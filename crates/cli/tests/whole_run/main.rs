@@ -2,6 +2,7 @@
 
 mod binary;
 mod config;
+mod newer;
 mod offline;
 mod postgres;
 mod requests;
