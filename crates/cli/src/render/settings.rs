@@ -111,6 +111,7 @@ fn example(key: &str, wanted: &Wanted, item: bool) -> String {
         Wanted::Flag => "false",
         Wanted::Texts => "[\"…\", \"…\"]",
         Wanted::Tables | Wanted::Table(None) => HOOK_EXAMPLE,
+        Wanted::Table(Some(name)) => return format!("write its settings below a line `[{name}]`"),
         _ => "{ … }",
     };
     format!("write `{key} = {value}`")
@@ -143,6 +144,7 @@ mod tests {
         assert_eq!(wrong(Wanted::Flag, false), "write `x = false`");
         assert_eq!(wrong(Wanted::Text, true), "write `x = [\"…\", \"…\"]`");
         assert!(wrong(Wanted::Tables, false).contains("command"));
+        assert_eq!(wrong(Wanted::Table(Some("pg.x".into())), false), "write its settings below a line `[pg.x]`");
     }
 
     #[test]

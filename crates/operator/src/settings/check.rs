@@ -80,7 +80,7 @@ mod tests {
             ("[profile.p]\nrepo = 's3://'", "`repo` cannot be used (`a.toml:2`)"),
             ("[pg.configs.a]\n\nexclude-table = ['a.b.c']", "`pg.exclude-table` cannot be used (`a.toml:3`)"),
             ("[profile.p.pg.configs.a]\nexclude-table-data = ['\"']", "`pg.exclude-table-data` cannot be used"),
-            ("[pg]\nurl = 'postgres://h:port/d'", "`pg.url` cannot be used (`a.toml:2`)"),
+            ("[pg]\nurl = 'mysql://h/d'", "`pg.url` cannot be used (`a.toml:2`)"),
         ] {
             let error = judged(text).unwrap_err();
             assert!(error.to_string().starts_with(said), "{text:?}: {error}");

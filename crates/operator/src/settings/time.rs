@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 #[non_exhaustive]
 pub enum TimeError {
     /// It cannot be read, or has units that have no fixed length.
-    #[error("write a duration with its unit, such as `30s`, `36h` or `14d`")]
+    #[error("use a duration with its unit, such as `30s`, `36h` or `14d`")]
     Unreadable,
     /// It is negative.
     #[error("a duration cannot be negative")]
