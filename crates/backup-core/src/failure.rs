@@ -160,7 +160,7 @@ impl Kinds {
 /// names does not compile, and none is missing from [`kinds_of`].
 ///
 /// First, in brackets, the variants that hold another [`Failure`] and leave everything to it, with its type. Then a row
-/// for each other variant: its code, its [`Class`](crate::failure::Class), `permanent` or `passing`, what happened, and
+/// for each other variant: its code, its [`Class`], `permanent` or `passing`, what happened, and
 /// what to do where that is the same for all.
 #[macro_export]
 macro_rules! failure_kinds {

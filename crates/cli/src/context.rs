@@ -40,7 +40,7 @@ impl Context {
     /// The same surroundings under the settings of the configuration `config` and of a command's own options.
     ///
     /// # Errors
-    /// [`CliError::Usage`] for a configuration the file does not have.
+    /// [`CliError::Usage`](crate::error::CliError::Usage) for a configuration the file does not have.
     pub(crate) fn with(&self, config: &str, flags: Layer) -> CliResult<Self> {
         let settings = self.config.settings(Some(config), flags)?;
         Ok(Self { settings, ..self.clone() })

@@ -112,7 +112,7 @@ async fn pending(admin: &Session) -> PgResult<BTreeMap<u32, String>> {
 /// Refuses what [`recover`] would be refused by the server where `report` says what it would do; changes nothing.
 ///
 /// # Errors
-/// [`PgError::Obstacle`](crate::PgError::Obstacle), connection errors.
+/// [`PgError::Obstacle`], connection errors.
 pub async fn check(server: &Server, report: &RecoverReport) -> PgResult<()> {
     let changes = |action: &&Action| !matches!(action, Action::Mention { .. });
     let databases: Vec<&str> = report.actions.iter().filter(changes).map(database_of).collect();

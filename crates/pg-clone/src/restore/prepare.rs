@@ -29,7 +29,7 @@ impl Restore {
     /// Finds out what restoring `options.wanted` would do; changes nothing.
     ///
     /// # Errors
-    /// [`PgError::NoDump`], store, format and connection errors.
+    /// [`PgError::NoDump`](crate::PgError::NoDump), store, format and connection errors.
     pub async fn prepare(server: &Server, store: &SharedStore, options: RestoreOptions, run: &Run) -> PgResult<Self> {
         options.check()?;
         let plan = run.or_cancelled(Box::pin(look(server, store, &options, run))).await?;

@@ -32,7 +32,7 @@ use scan::Scan;
 /// Checks the dump `wanted` (as for [`list::find`]) and says everything that is damaged and which other dumps need it.
 ///
 /// # Errors
-/// [`PgError::NoDump`]; [`PgError::Format`] if the manifest itself cannot be used; what the store says. Damage is no
+/// [`PgError::NoDump`](crate::PgError::NoDump); [`PgError::Format`](crate::PgError::Format) if the manifest itself cannot be used; what the store says. Damage is no
 /// error: see [`VerifyReport::into_result`].
 pub async fn verify(
     store: &dyn StoreRead,
@@ -62,7 +62,7 @@ pub async fn verify(
 /// Reads and hashes every stored byte of a dump, `jobs` objects at a time, without decompressing any.
 ///
 /// # Errors
-/// [`PgError::Integrity`] naming the objects and what differs; what the store says.
+/// [`PgError::Integrity`](crate::PgError::Integrity) naming the objects and what differs; what the store says.
 pub async fn check_stored(
     store: &dyn StoreRead,
     manifest: &Manifest<DumpDetail>,

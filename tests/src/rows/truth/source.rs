@@ -85,7 +85,7 @@ async fn cloned_server(world: &World) -> RowResult {
     clone.connect(world, "postgres").await?.batch_execute("SELECT pg_promote()").await?;
     world.lastgood(words).ok().await?;
     let dumped = clone.lastgood(world, &words).ok().await?;
-    dumped.says(told)?.says("to a location of its own")?;
+    dumped.says(told)?.says("use a separate location")?;
     // The plan names the host whose rows would come back.
     let host = world.lastgood(["pg", "show", &shop, "--json"]).ok().await?.json()?["cluster"]["host"].clone();
     let host = host.as_str().unwrap_or_default().to_owned();
