@@ -140,7 +140,7 @@ async fn never_help_by_mistake(world: &World) -> RowResult {
         (vec!["app", "backup", "-h", host, "--source", "postgres:shop"], "here `-h` prints help"),
         (vec!["pg", "prune", "-hdb1"], "here `-h` prints help"),
         (vec!["pg", "dump", "-h", "other.invalid", &conninfo], "give different values for `host`"),
-        (vec!["pg", "dump", "-d", &shop, &shop], "behind `-d`"),
+        (vec!["pg", "dump", "-d", &shop, &shop], "with `-d`"),
         (vec!["pg", "dump", "-W", &shop], "~/.pgpass"),
         (vec!["pg", "ls", "-h", host], "--local"),
     ] {

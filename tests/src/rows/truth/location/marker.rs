@@ -156,7 +156,7 @@ pub(super) async fn lost(world: &World) -> RowResult {
         &["pg", "prune", "--incomplete", "--grace", "0s"],
     ] {
         let output = world.lastgood(command.iter().copied()).fails(NO_LOCATION).await?;
-        output.says("it holds dumps of lastgood and no `lastgood.json`")?.says(&restore)?;
+        output.says("it holds dumps of lastgood but no `lastgood.json`")?.says(&restore)?;
     }
     ensure_eq!(world.place().picture().await?, before, "the location without its marker");
     world.lastgood(["init"]).ok().await?;
