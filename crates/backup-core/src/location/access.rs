@@ -8,7 +8,6 @@ use crate::store::limit::Rates;
 #[derive(Clone, Debug)]
 pub struct Access {
     pub(super) credentials: Option<Credentials>,
-    #[cfg_attr(not(feature = "retry"), expect(dead_code, reason = "nothing is tried again"))]
     pub(super) progress: Option<SharedProgress>,
     pub(super) rates: Rates,
 }
