@@ -1,12 +1,16 @@
 //! Names that a target cannot tell apart: decisions, without I/O.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(any(test, feature = "sqlite", feature = "postgres"))]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::error::ObjectError;
+#[cfg(any(test, feature = "sqlite", feature = "postgres"))]
 use crate::target::Restoring;
 use crate::type_key::TypeKey;
 
 /// The first two of `types` that the target would call the same, and what it would call them.
+#[cfg(any(test, feature = "sqlite", feature = "postgres"))]
 pub(crate) fn shared(
     types: &[Restoring],
     called: impl Fn(&Restoring) -> String,
