@@ -25,7 +25,8 @@ struct Previous {
     key: DumpKey,
     order: (u64, jiff::Timestamp),
     size: Size,
-    host: String,
+    /// Where it was taken; absent if that was a standby, which is no other server than its primary.
+    host: Option<String>,
 }
 
 impl Place {
@@ -72,8 +73,8 @@ impl Place {
     /// identifier of its primary, and so has a copy made with `pg_basebackup` or from a disk's snapshot whose rows go
     /// their own way.
     pub(super) fn taken_elsewhere(&self, identity: &Identity) -> Option<&str> {
-        let previous = self.previous.as_ref()?;
-        (previous.host != identity.host).then_some(previous.host.as_str())
+        let host = self.previous.as_ref()?.host.as_deref()?;
+        (host != identity.host).then_some(host)
     }
 
     /// By how much a complete dump of this size holds less than the one before.
@@ -88,7 +89,8 @@ impl Previous {
         let key = DumpKey::of_manifest(&entry.key)?;
         let manifest = settle(list::usable(&entry.key, entry.manifest.ok()?)?);
         let same = manifest.identity.as_ref().filter(|other| other.id == identity.id && manifest.is_complete())?;
-        let host = same.host.clone();
+        let on_standby = manifest.detail["server"]["in_recovery"] == true;
+        let host = (!on_standby).then(|| same.host.clone());
         let rows = manifest.counts.get("rows").copied().unwrap_or_default();
         let size = Size { rows, bytes: manifest.content_bytes() };
         Some(Self { key, order: catalogue::order(&manifest), size, host })

@@ -83,7 +83,8 @@ async fn cloned_server(world: &World) -> RowResult {
         ensure!(!said.contains(told), "{said}");
     }
     clone.connect(world, "postgres").await?.batch_execute("SELECT pg_promote()").await?;
-    world.lastgood(words).ok().await?;
+    let said = world.lastgood(words).ok().await?.transcript();
+    ensure!(!said.contains(told), "a standby is no other server: {said}");
     let dumped = clone.lastgood(world, &words).ok().await?;
     dumped.says(told)?.says("use a separate location")?;
     // The plan names the host whose rows would come back.
