@@ -5,11 +5,13 @@ mod dependencies;
 mod functions;
 mod lexer;
 mod named;
+mod production;
 pub(crate) mod published;
 mod ratchet;
 mod rings;
 mod source;
 mod sql;
+mod wording;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         let file = SourceFile::new(path, &text);
         faults.extend(file.faults());
         faults.extend(sql::faults(file.path(), file.text()));
+        faults.extend(wording::faults(file.path(), file.text()));
         faults.extend(ratchet.check_file(&file));
         named.see(file.path(), file.text());
         rings.see(&file);

@@ -31,12 +31,12 @@ pub(crate) fn lookup(path: &Path, login: Login<'_>) -> PgResult<Option<Secret>> 
     if mode & OTHERS != 0 {
         return Err(PgError::Usage {
             what: format!("the password file `{}` can be read by others (mode {mode:04o})", path.display()),
-            help: format!("run `chmod 0600 {}`", path.display()),
+            help: format!("run `chmod 0600 {}`", path.display()).into(),
         });
     }
     let text = std::fs::read_to_string(path).map_err(|error| PgError::Usage {
         what: format!("the password file `{}` cannot be read: {error}", path.display()),
-        help: "check its owner and mode".to_owned(),
+        help: "check its owner and mode".into(),
     })?;
     Ok(find(&text, login).map(Secret::from))
 }
