@@ -299,6 +299,8 @@ pub enum PgError {
     Forbidden {
         /// What is forbidden, and who says so.
         what: String,
+        /// What can be done instead, if there is something.
+        help: Option<Remedy>,
     },
     /// An argument or setting that cannot be used.
     #[error("{what}")]

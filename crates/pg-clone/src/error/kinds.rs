@@ -101,6 +101,7 @@ impl Failure for PgError {
             | Self::Confirm { help, .. }
             | Self::Usage { help, .. } => Some(help.clone()),
             Self::Sql { help, .. } => help.clone(),
+            Self::Forbidden { help: Some(help), .. } => Some(help.clone()),
             Self::RowTooLong { table, .. } => Some(remedy![
                 "nothing was published, and pg_dump cannot dump it either. Find the row by pg_column_size and length of the \
                  wide columns (bytea counts twice), then split it or move the value to a large object, or leave out the \
