@@ -4,6 +4,7 @@ mod arrows;
 mod dependencies;
 mod functions;
 mod lexer;
+mod map;
 mod named;
 mod production;
 pub(crate) mod published;
@@ -50,6 +51,8 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         rings.see(&file);
     }
     faults.extend(rings.faults(&mut ratchet));
+    let names: Vec<String> = files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    faults.extend(map::faults(&fs::read_to_string(workspace.root.join(map::PAGE))?, &names));
     faults.extend(ratchet.leftovers());
     faults.extend(named.faults());
     for fault in &faults {
