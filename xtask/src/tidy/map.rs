@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_map_of_what_is_there_passes() {
-        let page = "### `crates/a`: one\n\n| `store.rs` | x |\n| `store/{fs,s3}.rs`, `bin/` | y |\n\nSee `a/src/store.rs`.\n";
+        let page =
+            "### `crates/a`: one\n\n| `store.rs` | x |\n| `store/{fs,s3}.rs`, `bin/` | y |\n\nSee `a/src/store.rs`.\n";
         assert_eq!(said(page), [""; 0]);
     }
 

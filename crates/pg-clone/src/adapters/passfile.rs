@@ -99,7 +99,10 @@ mod tests {
         std::fs::write(&path, "*:*:*:*:secret").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let error = lookup(&path, LOGIN).unwrap_err();
-        assert!(matches!(&error, PgError::Usage { help, .. } if help.starts_with("run `chmod 0600 ")), "{error:?}");
+        assert!(
+            matches!(&error, PgError::Usage { help, .. } if help.to_string().starts_with("run `chmod 0600 ")),
+            "{error:?}"
+        );
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert!(lookup(&path, LOGIN).unwrap().is_some());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
-use backup_core::failure::Setting;
+use backup_core::failure::{Remedy, Setting};
 use backup_core::key::Key;
 use backup_core::remedy;
 use backup_core::store::StoreRead;
@@ -231,14 +231,14 @@ fn judge(
     if classified.fatal.is_empty() {
         return Err(tool.failed(status, said));
     }
-    let mut told: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
-    told.extend(what_helps(said).map(str::to_owned));
-    let help = remedy![
-        told.join("; "),
-        "; the live database was not touched; ",
-        Setting::KeepFailed,
-        " keeps the temporary database for inspection"
-    ];
+    let told: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
+    let mut help = Remedy::from(told.join("; "));
+    if let Some(helps) = what_helps(said) {
+        help = help.and("; ").and(helps);
+    }
+    let help = help
+        .and("; the live database was not touched; ")
+        .and(remedy![Setting::KeepFailed, " keeps the temporary database for inspection"]);
     Err(PgError::Tool {
         program: tool.path.display().to_string(),
         how: format!("reported {} errors", classified.fatal_count),

@@ -33,10 +33,7 @@ impl Swap {
                 Err(later) => {
                     self.run.progress.advise(
                         format!("the outcome of the swap is unknown ({later})"),
-                        remedy![
-                            format!("`{}` may refuse connections until you run ", self.target),
-                            Operation::Recover
-                        ],
+                        remedy![format!("`{}` may refuse connections until you run ", self.target), Operation::Recover],
                     );
                     return Err(error);
                 }
