@@ -281,7 +281,7 @@ mod tests {
         let best = change + (total - change * 20.0) / 5.0;
         assert!(end <= best * 1.1, "{end:.0} s, best {best:.0} s");
         // None at all for an hour.
-        let (end, refused) = simulate(&sizes, &took, |now| if now < 3600 * SECOND { 0 } else { 20 }, 15 * SECOND);
+        let (end, refused) = simulate(&sizes, &took, |now| if now.as_secs() < 3600 { 0 } else { 20 }, 15 * SECOND);
         assert!(end <= 3600.0 + 300.0 + total / 20.0 * 1.1, "{end:.0} s");
         assert!(refused < 60, "{refused}");
     }
