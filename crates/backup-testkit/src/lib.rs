@@ -4,7 +4,9 @@
 //! which print their addresses as one line of JSON. A third program, `lease-holder`, holds a lease until it is killed,
 //! stopped or told to end.
 
+pub mod aws_fake;
 pub mod faults;
 pub mod postgres;
 pub mod s3_server;
 pub mod stopping;
+mod wire;
