@@ -15,7 +15,7 @@ mod room;
 mod server;
 mod service;
 
-pub use self::caller::{Caller, environment};
+pub use self::caller::{Caller, DEFAULT_ACCOUNT, environment};
 pub use self::clock::VirtualClock;
 pub use self::log::Call;
 pub use self::server::{FakeOptions, FakeServer};

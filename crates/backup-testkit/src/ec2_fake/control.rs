@@ -54,9 +54,10 @@ pub(super) fn obey(state: &mut State, order: &str, body: &[u8], now: Timestamp) 
         match order {
             "POST /_ctl/ec2/world" => read(body).map(|seed: Seed| *state = seed.world(now)),
             "GET /_ctl/ec2/world" => return Some(Ok(shown(state, now))),
-            "POST /_ctl/ec2/settings" => {
-                read(body).and_then(|changes: Value| Ok(state.settings = state.settings.changed(&changes)?))
-            }
+            "POST /_ctl/ec2/settings" => read(body).and_then(|changes: Value| {
+                state.settings = state.settings.changed(&changes)?;
+                Ok(())
+            }),
             "POST /_ctl/ec2/endings" => read(body).map(|endings: Vec<Ending>| add(state, endings)),
             "POST /_ctl/ec2/write" => read(body).and_then(|order: Write| write(state, &order)),
             "POST /_ctl/ec2/damage" => read(body).and_then(|order: Damage| damage(state, &order)),

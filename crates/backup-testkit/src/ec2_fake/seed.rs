@@ -10,9 +10,10 @@ use super::model::{Attachment, Fate, Image, Instance, Region, Snapshot, Volume};
 use super::settings::Settings;
 use super::state::{State, later};
 use super::tags::Tags;
+use crate::aws_fake::DEFAULT_ACCOUNT;
 
 /// The account that owns what does not say whose it is.
-pub const ACCOUNT: &str = "111111111111";
+pub const ACCOUNT: &str = DEFAULT_ACCOUNT;
 
 /// The world at the start: settings, and what is in each region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +137,8 @@ impl Seed {
 
     /// The world that it describes.
     pub(super) fn world(&self, now: Timestamp) -> State {
-        let mut state = State { settings: self.settings.clone(), ..State::default() };
+        let mut state = State::default();
+        state.settings = self.settings.clone();
         for (name, seed) in &self.regions {
             let mut region = Region { encryption_by_default: seed.encryption_by_default, ..Region::default() };
             for instance in &seed.instances {

@@ -117,7 +117,7 @@ fn volumes_of(
     }
     let mut wanted: Vec<(String, Volume)> = attached
         .into_iter()
-        .filter(|(device, volume)| !(without_boot && device == root_device) && !excluded.contains(&volume.id.as_str()))
+        .filter(|(device, volume)| !(excluded.contains(&volume.id.as_str()) || without_boot && device == root_device))
         .collect();
     wanted.sort_by(|a, b| a.0.cmp(&b.0));
     match wanted.len() {

@@ -76,7 +76,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (region, account, now) = (call.region().to_owned(), call.account().to_owned(), call.now);
     let id = call.form.required("GroupId")?;
     let region = call.state.region(&region)?;
-    if !region.groups.get(id).is_some_and(|own| own.owner == account) {
+    if region.groups.get(id).is_none_or(|own| own.owner != account) {
         return Err(missing(id));
     }
     let uses = |groups: &[String]| groups.iter().any(|own| own == id);
@@ -95,7 +95,7 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (region, account) = (call.region().to_owned(), call.account().to_owned());
     let (ids, names) = (call.form.texts("GroupId"), call.form.texts("GroupName"));
     let groups = &call.state.region(&region)?.groups;
-    if let Some(id) = ids.iter().find(|id| !groups.get(**id).is_some_and(|own| own.owner == account)) {
+    if let Some(id) = ids.iter().find(|id| groups.get(**id).is_none_or(|own| own.owner != account)) {
         return Err(missing(id));
     }
     let found = groups

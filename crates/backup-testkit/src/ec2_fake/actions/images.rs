@@ -132,7 +132,7 @@ pub(super) fn deregister(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (region, account) = (call.region().to_owned(), call.account().to_owned());
     let id = call.form.required("ImageId")?;
     let images = &mut call.state.region(&region)?.images;
-    if !images.get(id).is_some_and(|image| image.owner == account) {
+    if images.get(id).is_none_or(|image| image.owner != account) {
         return Err(refused("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")));
     }
     images.remove(id);

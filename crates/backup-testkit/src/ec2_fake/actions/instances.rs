@@ -146,7 +146,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let image =
         image.ok_or_else(|| refused("InvalidAMIID.NotFound", format!("The image id '[{image_id}]' does not exist")))?;
     let key = form.get("KeyName").map(str::to_owned);
-    if let Some(key) = key.as_ref().filter(|key| !region.keys.get(*key).is_some_and(|own| own.owner == account)) {
+    if let Some(key) = key.as_ref().filter(|key| region.keys.get(*key).is_none_or(|own| own.owner != account)) {
         return Err(refused("InvalidKeyPair.NotFound", format!("The key pair '{key}' does not exist")));
     }
     let groups: Vec<String> = form.texts("SecurityGroupId").into_iter().map(str::to_owned).collect();
@@ -225,7 +225,7 @@ pub(super) fn terminate(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let ids = call.form.texts("InstanceId");
     let end = later(now, call.state.settings.instance_ms);
     let region = call.state.region(&name)?;
-    if let Some(id) = ids.iter().find(|id| !region.instances.get(**id).is_some_and(|own| own.owner == account)) {
+    if let Some(id) = ids.iter().find(|id| region.instances.get(**id).is_none_or(|own| own.owner != account)) {
         return Err(create::missing_instance(id));
     }
     let mut xml = Xml::default();

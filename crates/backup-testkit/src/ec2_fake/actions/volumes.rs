@@ -76,7 +76,7 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (name, account, now) = (call.region().to_owned(), call.account().to_owned(), call.now);
     let ids = call.form.texts("VolumeId");
     let volumes = &call.state.region(&name)?.volumes;
-    if let Some(id) = ids.iter().find(|id| !volumes.get(**id).is_some_and(|own| own.owner == account)) {
+    if let Some(id) = ids.iter().find(|id| volumes.get(**id).is_none_or(|own| own.owner != account)) {
         return Err(missing(id));
     }
     let start = page.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
@@ -121,7 +121,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     tags::only_for(call.form, &["volume"])?;
     let (name, account, now, form) = (call.region().to_owned(), call.account().to_owned(), call.now, call.form);
     let zone = form.required("AvailabilityZone")?.to_owned();
-    if !zone.strip_prefix(name.as_str()).is_some_and(|letter| letter.len() == 1) {
+    if zone.strip_prefix(name.as_str()).is_none_or(|letter| letter.len() != 1) {
         return Err(refused("InvalidZone.NotFound", format!("The zone '{zone}' does not exist.")));
     }
     let tags = tags::specified(form, "volume")?;

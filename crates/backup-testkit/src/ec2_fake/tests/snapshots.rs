@@ -24,7 +24,7 @@ fn no_snapshot_is_complete_when_its_call_returns() {
     let world = World::new();
     let made = world.ec2(&format!("Action=CreateSnapshot&VolumeId={ROOT}")).unwrap();
     assert_eq!(value(&made, "status"), "pending");
-    let set = world.ec2(&format!("Action=CreateSnapshots&InstanceSpecification.InstanceId=i-0aaaaaaaaaaaaaaa2"));
+    let set = world.ec2("Action=CreateSnapshots&InstanceSpecification.InstanceId=i-0aaaaaaaaaaaaaaa2");
     assert_eq!(value(&set.unwrap(), "state"), "pending");
 }
 
