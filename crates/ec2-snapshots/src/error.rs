@@ -1,8 +1,6 @@
 //! Errors; callers decide by the variant.
 
-use std::borrow::Cow;
-
-use backup_core::failure::Failure;
+use backup_core::failure::{Failure, Remedy};
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -195,13 +193,15 @@ impl Failure for Ec2Error {
         Interrupted: "ec2::interrupted", Interrupted, permanent, "the run was interrupted";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
             Self::Freeze(error) => error.remedy(),
             Self::Host(error) => error.remedy(),
             Self::Sync(error) => error.remedy(),
-            Self::Usage { help, .. } | Self::Unknown { help, .. } | Self::Consistency { help, .. } => Some(help.into()),
+            Self::Usage { help, .. } | Self::Unknown { help, .. } | Self::Consistency { help, .. } => {
+                Some(help.clone().into())
+            }
             Self::Denied { source } => Some(
                 format!(
                     "allow `{}` to whoever runs lastgood; `examples/iam` has a policy for each command",
@@ -209,7 +209,7 @@ impl Failure for Ec2Error {
                 )
                 .into(),
             ),
-            _ => self.kind().remedy.map(Cow::Borrowed),
+            _ => self.kind().remedy(),
         }
     }
 }
@@ -290,7 +290,10 @@ mod tests {
             message: String::new(),
         };
         let denied = Ec2Error::from(call(Fault::Denied));
-        assert!(denied.is_permanent() && denied.remedy().unwrap().contains("ec2:CreateSnapshots"), "{denied}");
+        assert!(
+            denied.is_permanent() && denied.remedy().unwrap().to_string().contains("ec2:CreateSnapshots"),
+            "{denied}"
+        );
         assert!(!Ec2Error::from(call(Fault::NoAnswer)).is_permanent());
     }
 }

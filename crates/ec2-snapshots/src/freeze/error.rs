@@ -1,8 +1,6 @@
 //! Errors of freezing and thawing; callers decide by the variant.
 
-use std::borrow::Cow;
-
-use backup_core::failure::Failure;
+use backup_core::failure::{Failure, Remedy};
 use backup_core::run::Cancelled;
 
 use super::plan::Refusal;
@@ -119,7 +117,7 @@ impl Failure for FreezeError {
         Cancelled: "freeze::interrupted", Interrupted, permanent, "the caller asked to stop";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         let text = match self {
             Self::Host(error) => return error.remedy(),
             Self::Lost { host, .. } => {
@@ -131,8 +129,8 @@ impl Failure for FreezeError {
             Self::Busy { host, mount } => {
                 format!("find out who froze it; if nobody did on purpose, run `fsfreeze -u {mount}` on {host}")
             }
-            _ => return self.kind().remedy.map(Cow::Borrowed),
+            _ => return self.kind().remedy(),
         };
-        Some(Cow::Owned(text))
+        Some(text.into())
     }
 }

@@ -86,8 +86,7 @@ impl Replicated {
 /// result.
 pub async fn replicate(
     plan: &Plan,
-    source: &dyn Ec2,
-    destination: &dyn Ec2,
+    cloud: &dyn Cloud,
     options: &Options,
     run: &Run,
 ) -> Ec2Result<Replicated> {

@@ -1,8 +1,6 @@
 //! Errors of copying between hosts; callers decide by the variant.
 
-use std::borrow::Cow;
-
-use backup_core::failure::Failure;
+use backup_core::failure::{Failure, Remedy};
 use backup_core::run::Cancelled;
 
 use crate::freeze::FreezeError;
@@ -117,11 +115,11 @@ impl Failure for SyncError {
         Interrupted: "sync::interrupted", Interrupted, permanent, "the caller asked to stop";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Host(error) => error.remedy(),
             Self::Survey(error) => error.remedy(),
-            _ => self.kind().remedy.map(Cow::Borrowed),
+            _ => self.kind().remedy(),
         }
     }
 }
