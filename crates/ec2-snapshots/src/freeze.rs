@@ -26,6 +26,6 @@ pub use device::DeviceNumber;
 pub use error::FreezeError;
 pub use held::{DEADLINE, DEADLINE_MAX, Held, Request, Thawed, survey};
 pub use hooks::{HOOK_LIMIT, HOOK_LIMIT_MAX, Hooks};
-pub use quiesce::{Freezer, Reach};
+pub use quiesce::{Freezer, Reach, ThroughSystemsManager};
 pub use survey::{Disk, Located, Mount, Survey};
 pub use thaw::{Found, Verdict, thaw};

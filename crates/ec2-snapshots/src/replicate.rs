@@ -14,6 +14,6 @@ pub mod within;
 mod tests;
 
 pub use copy::{Options, Outcome, Replicated, replicate};
-pub use plan::{Pending, Plan, Reason, Wish, plan};
+pub use plan::{Passed, Pending, Plan, Reason, Wish, plan};
 pub use prepare::{Legs, all_regions, prepare, stages};
 pub use within::Within;

@@ -73,8 +73,8 @@ impl Freeze<'_> {
             ("mode", if self.leave { "leave" } else { "hold" }),
             ("before", hooks.before.as_deref().unwrap_or_default()),
             ("after", hooks.after.as_deref().unwrap_or_default()),
-            ("deadline", &deadline),
-            ("hook_limit", &limit),
+            ("deadline", deadline.as_str()),
+            ("hook_limit", limit.as_str()),
         ] {
             head.push_str(&assignment(name, value));
         }

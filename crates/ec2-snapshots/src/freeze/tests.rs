@@ -3,6 +3,8 @@
 
 mod dead_runs;
 mod disk;
+#[cfg(feature = "ec2")]
+mod through_ssm;
 mod windows;
 
 use std::sync::Arc;

@@ -21,8 +21,13 @@ use crate::tags;
 /// EC2's code when as many copies are under way as may be.
 const NO_SLOT: &str = "ResourceLimitExceeded";
 
-/// How often copies are looked at: one listing of up to 200 copies. They take minutes to hours.
+/// How often copies are looked at: one listing of up to 200 copies. They take minutes to hours, small ones seconds: the
+/// pauses grow while nothing happens.
 const POLL: Duration = Duration::from_secs(15);
+const POLL_FIRST: Duration = Duration::from_secs(1);
+
+/// A copy that is this old is seen in listings by everybody: who else began one shows then at the latest.
+const SEEN_AFTER: Duration = Duration::from_secs(15);
 
 /// How long a copy whose answer was lost is looked for before it is taken for not made: listings of EC2 are eventually
 /// consistent, and show a new snapshot within seconds.
@@ -71,6 +76,12 @@ pub struct Replicated {
 }
 
 impl Replicated {
+    /// How many snapshots have a copy now.
+    #[must_use]
+    pub fn copied(&self) -> usize {
+        self.snapshots.values().filter(|outcome| matches!(outcome, Outcome::Copied { .. })).count()
+    }
+
     /// Whether every snapshot has a copy.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -84,12 +95,7 @@ impl Replicated {
 /// # Errors
 /// [`Ec2Error`] for what stops all of it: a missing right, credentials, the network. A copy that fails is told in the
 /// result.
-pub async fn replicate(
-    plan: &Plan,
-    cloud: &dyn Cloud,
-    options: &Options,
-    run: &Run,
-) -> Ec2Result<Replicated> {
+pub async fn replicate(plan: &Plan, cloud: &dyn Cloud, options: &Options, run: &Run) -> Ec2Result<Replicated> {
     let mut copying = Copying::new(plan, cloud, options, run);
     copying.adopt();
     loop {
@@ -116,8 +122,11 @@ struct Copying<'a> {
     /// How often copies failed, by number.
     failed: BTreeMap<usize, usize>,
     lost: BTreeMap<usize, usize>,
-    /// Those that were looked at since they began.
+    /// When they began.
+    begun: BTreeMap<usize, Duration>,
+    /// Those of which a second copy was looked for.
     seen: BTreeSet<usize>,
+    poll: Duration,
     /// The copies that this run began.
     ours: BTreeSet<SnapshotId>,
     outcomes: BTreeMap<SnapshotId, Outcome>,
@@ -137,7 +146,9 @@ impl<'a> Copying<'a> {
             copies: BTreeMap::new(),
             failed: failed.map(|(number, _)| (number, 1)).collect(),
             lost: BTreeMap::new(),
+            begun: BTreeMap::new(),
             seen: BTreeSet::new(),
+            poll: POLL_FIRST,
             ours: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             plan,
@@ -188,10 +199,13 @@ impl<'a> Copying<'a> {
         self.run.step("replicate.copy", pending.source.id.as_str());
         match self.destination.copy_snapshot(&request).await {
             Ok(copy) => {
-                self.queue.began(number, self.now());
+                let now = self.now();
+                self.queue.began(number, now);
+                self.begun.insert(number, now);
                 self.ours.insert(copy.clone());
                 self.copies.insert(number, copy);
                 self.seen.remove(&number);
+                self.poll = POLL_FIRST;
                 Ok(())
             }
             Err(error) => self.not_begun(number, error).await,
@@ -285,15 +299,16 @@ impl<'a> Copying<'a> {
 
     /// Waits for a while, and looks at what is under way.
     async fn wait(&mut self, until: Option<Duration>) -> Ec2Result<()> {
-        let length = until.map_or(POLL, |until| until.saturating_sub(self.now()).min(POLL));
-        self.pause(length.max(Duration::from_secs(1))).await?;
+        let length = until.map_or(self.poll, |until| until.saturating_sub(self.now()).min(self.poll));
+        self.pause(length.max(POLL_FIRST)).await?;
+        self.poll = (self.poll * 2).min(POLL);
         let ids: Vec<SnapshotId> = self.copies.values().cloned().collect();
         let found = listing::snapshots_of(&*self.destination, &ids, self.run).await?;
         let numbers: Vec<(usize, SnapshotId)> = self.copies.iter().map(|(number, id)| (*number, id.clone())).collect();
         for (number, id) in numbers {
             // A copy that is not listed yet will be.
             let Some(copy) = found.iter().find(|copy| copy.id == id) else { continue };
-            if is_good(copy) && self.seen.insert(number) && self.gives_way(number, copy).await? {
+            if self.is_due(number, copy) && self.seen.insert(number) && self.gives_way(number, copy).await? {
                 continue;
             }
             match copy.state {
@@ -305,7 +320,14 @@ impl<'a> Copying<'a> {
         Ok(())
     }
 
+    /// Whether it is time to look for a second copy.
+    fn is_due(&self, number: usize, copy: &Snapshot) -> bool {
+        let age = self.begun.get(&number).map_or(Duration::MAX, |begun| self.now().saturating_sub(*begun));
+        copy.state == SnapshotState::Completed || (copy.state == SnapshotState::Pending && age >= SEEN_AFTER)
+    }
+
     fn completed(&mut self, number: usize, copy: &Snapshot) {
+        self.poll = POLL_FIRST;
         self.queue.ended(number, self.now());
         self.outcome(number, Outcome::Copied { copy: copy.id.clone() });
     }

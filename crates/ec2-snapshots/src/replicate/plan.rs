@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::{Region, Snapshot, SnapshotId, SnapshotState, VolumeId};
 use crate::origin::Origin;
+use crate::run_regions::Failed;
 use crate::select::{Selection, is_copy_of, newest_of_each_volume, relevant};
 
 /// Copies of one snapshot that may fail: the first is tried again once.
@@ -84,7 +85,7 @@ pub struct Passed {
 }
 
 /// What a replication into one region does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Plan {
     /// Where originals are.
     pub from: Vec<Region>,
@@ -94,8 +95,8 @@ pub struct Plan {
     pub pending: Vec<Pending>,
     /// What has not.
     pub passed: Vec<Passed>,
-    /// Regions that could not be read, and why.
-    pub unread: Vec<(Region, String)>,
+    /// Regions that could not be read.
+    pub unread: Vec<Failed>,
 }
 
 impl Plan {
@@ -137,13 +138,8 @@ pub fn plan(
         None => newest_of_each_volume(&relevant(source, &wish.selection)),
     };
     let known = Known::of(destination);
-    let mut plan = Plan {
-        from: vec![from.clone()],
-        to: to.clone(),
-        pending: Vec::new(),
-        passed: Vec::new(),
-        unread: Vec::new(),
-    };
+    let mut plan =
+        Plan { from: vec![from.clone()], to: to.clone(), pending: Vec::new(), passed: Vec::new(), unread: Vec::new() };
     for snapshot in chosen {
         let origin = Origin::of(snapshot);
         match known.decide(snapshot, &origin, wish.force, now) {
@@ -293,7 +289,7 @@ mod tests {
         let source = [snapshot("snap-1", "vol-1", "2026-11-21T11:00:00Z")];
         let mut failed = copy(&source[0], "snap-a", SnapshotState::Error);
         failed.state_message = Some("Given key ID is not accessible".to_owned());
-        let once = planned(&source, &[failed.clone()], &Wish::default());
+        let once = planned(&source, std::slice::from_ref(&failed), &Wish::default());
         assert_eq!(once.pending[0].failed.as_deref(), Some("Given key ID is not accessible"));
         let twice = [failed.clone(), Snapshot { id: "snap-b".into(), ..failed }];
         let plan = planned(&source, &twice, &Wish::default());

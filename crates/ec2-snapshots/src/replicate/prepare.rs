@@ -9,6 +9,7 @@ use crate::error::{Ec2Error, Ec2Result};
 use crate::listing;
 use crate::model::{Region, Snapshot};
 use crate::ports::Cloud;
+use crate::run_regions::Failed;
 use crate::select::Selection;
 
 /// The regions that keep everything.
@@ -18,6 +19,22 @@ pub struct Legs {
     pub primary: Region,
     /// Gets what the primary has, what it got from others too.
     pub secondary: Region,
+}
+
+impl Legs {
+    /// Whether they are two.
+    ///
+    /// # Errors
+    /// [`Ec2Error::Usage`].
+    pub fn check(&self) -> Ec2Result<()> {
+        if self.primary == self.secondary {
+            return Err(Ec2Error::usage(
+                "the primary and the secondary region are the same",
+                "name two regions with `--primary` and `--secondary`",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What has to be copied from each of `from` to `to`. A region that cannot be read is told in the plan.
@@ -42,22 +59,23 @@ pub async fn prepare(cloud: &dyn Cloud, from: &[Region], to: &Region, wish: &Wis
     };
     let mut plans = Vec::new();
     let mut unread = Vec::new();
-    let mut first_error = None;
     for (region, listed) in join_all(from.iter().map(read)).await {
         match listed {
             Ok(here) => plans.push(plan(&region, to, &here, &there, wish, run.clock.now())),
             Err(Ec2Error::Interrupted) => return Err(Ec2Error::Interrupted),
-            Err(error) => {
-                unread.push((region, error.to_string()));
-                first_error.get_or_insert(error);
-            }
+            Err(error) => unread.push(Failed::region(&region, error)),
         }
     }
-    if let Some(error) = first_error.filter(|_| plans.is_empty()) {
-        return Err(error);
+    if plans.is_empty()
+        && let Some(first) = unread.pop()
+    {
+        return Err(first.error);
     }
     let mut plan = Plan::merged(to, plans);
     plan.unread = unread;
+    if wish.snapshot.is_none() {
+        leave_at_home(&mut plan);
+    }
     match &wish.snapshot {
         Some(id) if plan.pending.is_empty() && plan.passed.is_empty() && plan.unread.is_empty() => {
             let regions: Vec<&str> = from.iter().map(Region::as_str).collect();
@@ -91,17 +109,11 @@ pub async fn all_regions(
     options: &Options,
     run: &Run,
 ) -> Ec2Result<Vec<(Plan, Replicated)>> {
-    if legs.primary == legs.secondary {
-        return Err(Ec2Error::usage(
-            "the primary and the secondary region are the same",
-            "name two regions with `--primary` and `--secondary`",
-        ));
-    }
+    legs.check()?;
     let known = listing::regions(cloud, run).await?;
     let mut done = Vec::new();
     for (from, to, wish) in stages(&known, legs, wish) {
-        let mut plan = prepare(cloud, &from, &to, &wish, run).await?;
-        leave_at_home(&mut plan);
+        let plan = prepare(cloud, &from, &to, &wish, run).await?;
         let replicated = replicate(&plan, cloud, options, run).await?;
         done.push((plan, replicated));
     }
@@ -109,7 +121,7 @@ pub async fn all_regions(
 }
 
 /// What was made in the destination is not copied back to it.
-pub(super) fn leave_at_home(plan: &mut Plan) {
+fn leave_at_home(plan: &mut Plan) {
     let to = plan.to.clone();
     let is_from_there = |snapshot: &Snapshot| crate::origin::Origin::of(snapshot).region.as_ref() == Some(&to);
     plan.pending.retain(|pending| !is_from_there(&pending.source));

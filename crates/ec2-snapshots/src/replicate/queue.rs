@@ -13,7 +13,7 @@ const PROBE_MAX: Duration = Duration::from_secs(300);
 
 /// A copy to begin is taken for the one that decides when all ends if it is as long as this share of the work left for
 /// each slot. Less than all of it: sizes are estimates, and slots are never filled evenly.
-const DECISIVE_SHARE: f64 = 0.8;
+const DECISIVE_SHARE: f64 = 0.6;
 
 /// A copy that waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,8 +115,8 @@ impl Queue {
             // There is more room than was known: the next one is tried at once.
             self.slots = Some(self.flying.len());
             self.probe_at = now;
+            self.probe_pause = PROBE_FIRST;
         }
-        self.probe_pause = PROBE_FIRST;
     }
 
     /// There was no slot for a copy: it waits.
@@ -201,9 +201,9 @@ mod tests {
 
     /// Runs the queue against a region with `slots` slots, in virtual time and noticing ends within `poll`. Returns when
     /// all was done, and how many requests were refused.
-    fn simulate(sizes: &[f64], took: &[f64], slots: impl Fn(Duration) -> usize, poll: Duration) -> (f64, usize) {
+    fn simulate(sizes: &[f64], took: &[f64], slots: impl Fn(Duration) -> usize, poll: Duration) -> (f64, u32) {
         let mut queue = Queue::new(jobs(sizes));
-        let (mut now, mut refused) = (Duration::ZERO, 0);
+        let (mut now, mut refused) = (Duration::ZERO, 0_u32);
         let mut ends: Vec<(Duration, usize)> = Vec::new();
         loop {
             let busy = ends.iter().filter(|(end, _)| *end > now).count();
@@ -259,12 +259,12 @@ mod tests {
                     }
                     let total: f64 = took.iter().sum();
                     let best = (total / f64::from(slots)).max(took.iter().copied().fold(0.0, f64::max));
-                    let (end, refused) = simulate(&sizes, &took, |_| slots as usize, 15 * SECOND);
+                    let (end, refused) = simulate(&sizes, &took, |_| slots as usize, SECOND * 15);
                     assert!(
                         end <= best * 1.1,
                         "seed {seed}, {slots} slots, longest {longest}: {end:.0} s, best {best:.0} s"
                     );
-                    assert!(refused < 120, "{refused} requests were refused");
+                    assert!(f64::from(refused) < end / 250.0 + 20.0, "{refused} requests were refused");
                 }
             }
         }
@@ -277,22 +277,22 @@ mod tests {
         // Twenty slots for the first third of the time that twenty need, then five.
         let change = total / 20.0 / 3.0;
         let slots = |now: Duration| if now.as_secs_f64() < change { 20 } else { 5 };
-        let (end, _) = simulate(&sizes, &took, slots, 15 * SECOND);
+        let (end, _) = simulate(&sizes, &took, slots, SECOND * 15);
         let best = change + (total - change * 20.0) / 5.0;
         assert!(end <= best * 1.1, "{end:.0} s, best {best:.0} s");
         // None at all for an hour.
-        let (end, refused) = simulate(&sizes, &took, |now| if now.as_secs() < 3600 { 0 } else { 20 }, 15 * SECOND);
+        let (end, refused) = simulate(&sizes, &took, |now| if now.as_secs() < 3600 { 0 } else { 20 }, SECOND * 15);
         assert!(end <= 3600.0 + 300.0 + total / 20.0 * 1.1, "{end:.0} s");
-        assert!(refused < 60, "{refused}");
+        assert!(f64::from(refused) < end / 250.0 + 20.0, "{refused} requests were refused");
     }
 
     #[test]
     fn what_is_furthest_behind_begins_first_and_what_must_wait_lets_others_go() {
         let mut queue = Queue::new(jobs(&[10.0; 8]));
         assert_eq!(queue.next(SECOND), Next::Begin(0));
-        queue.postpone(0, 60 * SECOND);
+        queue.postpone(0, SECOND * 60);
         assert_eq!(queue.next(SECOND), Next::Begin(1));
-        assert_eq!(queue.next(60 * SECOND), Next::Begin(0));
+        assert_eq!(queue.next(SECOND * 60), Next::Begin(0));
     }
 
     proptest! {

@@ -86,8 +86,10 @@ async fn two_machines_at_once_leave_one_copy_of_each() {
     let plan = planned(&from, &to);
     let options = Options::default();
     let (one, other) = (Run::silent(), Run::silent());
-    let (one, other) =
-        tokio::join!(replicate(&plan, &cloud(&from, &to), &options, &one), replicate(&plan, &cloud(&from, &to), &options, &other));
+    let (one, other) = tokio::join!(
+        replicate(&plan, &cloud(&from, &to), &options, &one),
+        replicate(&plan, &cloud(&from, &to), &options, &other)
+    );
     assert!(one.unwrap().is_complete() && other.unwrap().is_complete());
     let mut sources: Vec<String> =
         to.all().iter().filter_map(|copy| copy.tags.get(lineage::SRC_SNAPSHOT).map(str::to_owned)).collect();
@@ -113,11 +115,8 @@ async fn a_copy_that_turns_out_as_an_error_is_tried_once_more() {
     assert!(why.contains("Given key ID is not accessible"), "{why}");
     assert_eq!(to.all().len(), 4);
     // Nor is it tried a third time by the next run.
-    assert!(matches!(
-        planned(&from, &to).passed[..],
-        [plan::Passed { reason: Reason::GaveUp { .. }, .. }, ..]
-            | [_, plan::Passed { reason: Reason::GaveUp { .. }, .. }, ..]
-    ));
+    let passed = planned(&from, &to).passed;
+    assert!(passed.iter().any(|passed| matches!(passed.reason, Reason::GaveUp { .. })), "{passed:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +142,8 @@ async fn a_missing_right_ends_it_at_once() {
     };
     to.harm(Harm::Answer(denied));
     let begin = tokio::time::Instant::now();
-    let failed = replicate(&planned(&from, &to), &cloud(&from, &to), &Options::default(), &Run::silent()).await.unwrap_err();
+    let failed =
+        replicate(&planned(&from, &to), &cloud(&from, &to), &Options::default(), &Run::silent()).await.unwrap_err();
     assert!(failed.to_string().contains("ec2:CopySnapshot"), "{failed}");
     assert!(begin.elapsed() < Duration::from_secs(2));
 }

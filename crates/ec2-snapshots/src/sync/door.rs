@@ -52,7 +52,8 @@ impl Door {
                 return Ok(());
             }
         }
-        let said = format!("whether the temporary key was removed from `{}` is not known", "~root/.ssh/authorized_keys");
+        let said =
+            format!("whether the temporary key was removed from `{}` is not known", "~root/.ssh/authorized_keys");
         Err(HostError::Unreachable { host: self.host, said }.into())
     }
 }

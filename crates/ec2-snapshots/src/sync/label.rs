@@ -56,7 +56,13 @@ pub(super) async fn read(shell: &dyn Shell, device: &str) -> Result<Label, SyncE
 }
 
 /// Sets it, and reads it back.
-pub(super) async fn write(shell: &dyn Shell, device: &str, mount: &str, kind: &str, label: &str) -> Result<(), SyncError> {
+pub(super) async fn write(
+    shell: &dyn Shell,
+    device: &str,
+    mount: &str,
+    kind: &str,
+    label: &str,
+) -> Result<(), SyncError> {
     let answer = shell.run(&script::write_label(device, mount, kind, label), LIMIT).await?;
     let said = answer.lines().find_map(|line| line.strip_prefix("lastgood label-"));
     match said {

@@ -212,14 +212,15 @@ pub(super) fn send(id: &str, address: &str, port: u16, task: &Task) -> Script {
     };
     // `rsync` takes a colon for the end of the host.
     let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+    let port = port.to_string();
     let mut head = String::new();
     for (name, value) in [
         ("id", id),
         ("address", address),
-        ("host", &host),
-        ("port", &port.to_string()),
-        ("source", source),
-        ("target", target),
+        ("host", host.as_str()),
+        ("port", port.as_str()),
+        ("source", source.as_str()),
+        ("target", target.as_str()),
         ("needs", task.tool()),
     ] {
         head.push_str(&assignment(name, value));

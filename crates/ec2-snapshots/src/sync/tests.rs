@@ -100,7 +100,7 @@ async fn a_host_that_shows_another_key_is_not_written_to() {
 async fn blocks_arrive_and_their_digest_is_read_back() {
     let _alone = ALONE.lock().await;
     let Some(pair) = Pair::new("ext4", "ext4") else { return };
-    std::fs::write(pair.source.disk().join("file"), vec![7; 3 << 20]).unwrap();
+    std::fs::write(pair.source.disk().join("file"), vec![7_u8; 3 << 20]).unwrap();
     pair.source.unmount();
     let options = Options { encrypted: true, ..Options::default() };
     let (source, target) = (
@@ -114,7 +114,7 @@ async fn blocks_arrive_and_their_digest_is_read_back() {
     let synced = sync(&source, &target, &options, &Run::silent()).await.unwrap();
     assert_eq!(synced.sha256.map(|digest| digest.len()), Some(64));
     pair.target.mount();
-    assert_eq!(std::fs::read(pair.target.disk().join("file")).unwrap(), vec![7; 3 << 20]);
+    assert_eq!(std::fs::read(pair.target.disk().join("file")).unwrap(), vec![7_u8; 3 << 20]);
     pair.assert_clean();
 }
 
@@ -123,7 +123,7 @@ async fn what_a_dead_run_left_is_removed_and_a_run_that_ends_takes_its_key_along
     let _alone = ALONE.lock().await;
     let Some(pair) = Pair::new("ext4", "ext4") else { return };
     let (from, to) = (pair.source.disk(), pair.target.disk());
-    std::fs::write(from.join("big"), vec![1; 48 << 20]).unwrap();
+    std::fs::write(from.join("big"), vec![1_u8; 48 << 20]).unwrap();
     let (source, target) = (end(&pair.source, "", from), end(&pair.target, "", to));
     // We are gone in the middle of it: the ends of our connections tell both hosts.
     let copy = sync(&source, &target, &Options::default(), &Run::silent()).await;

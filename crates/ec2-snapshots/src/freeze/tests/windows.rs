@@ -94,7 +94,7 @@ async fn what_holds_our_log_and_what_is_swapped_to_is_refused() {
     assert_eq!(refusals, [Refusal::Holds { path: disk.path(), file: log }]);
 
     let swap = format!("{}/swap", disk.path());
-    std::fs::write(&swap, vec![0; 1 << 20]).unwrap();
+    std::fs::write(&swap, vec![0_u8; 1 << 20]).unwrap();
     assert!(run("chmod", &["600", &swap]) && run("mkswap", &[&swap]));
     if !run("swapon", &[&swap]) {
         eprintln!("not run: this machine does not swap to loop devices");

@@ -39,6 +39,18 @@ pub struct SshOptions {
     pub sudo: bool,
 }
 
+impl SshOptions {
+    /// `command` split into words as a shell would.
+    ///
+    /// # Errors
+    /// [`HostError::Name`] if it is no command.
+    pub fn of(command: &str, sudo: bool) -> Result<Self, HostError> {
+        let words = shlex::split(command).filter(|words| !words.is_empty());
+        let command = words.ok_or_else(|| HostError::Name { given: command.escape_debug().to_string() })?;
+        Ok(Self { command, sudo })
+    }
+}
+
 impl Default for SshOptions {
     fn default() -> Self {
         Self { command: vec!["ssh".to_owned()], sudo: false }

@@ -47,7 +47,9 @@ impl Pair {
             eprintln!("not run: network namespaces need root");
             return None;
         }
-        assert!(run("ip", &["addr", "add", "10.213.77.1/24", "dev", "lgbr0"]) && run("ip", &["link", "set", "lgbr0", "up"]));
+        assert!(
+            run("ip", &["addr", "add", "10.213.77.1/24", "dev", "lgbr0"]) && run("ip", &["link", "set", "lgbr0", "up"])
+        );
         let source = Namespace::new("lgsrc", "10.213.77.2", source);
         let target = Namespace::new("lgdst", "10.213.77.3", target);
         Some(Self { source, target })
@@ -162,8 +164,19 @@ impl Namespace {
 
     pub(super) fn unmount(&self) {
         // The host has a mount table of its own, with this mount in it.
+        // The other host's mount table may keep the file system alive.
+        run("sync", &[]);
         let path = self.disk.display().to_string();
-        assert!(run("ssh", &["-F", &self.folder.path().join("client").display().to_string(), &format!("root@{}", self.address), "umount", &path]));
+        assert!(run(
+            "ssh",
+            &[
+                "-F",
+                &self.folder.path().join("client").display().to_string(),
+                &format!("root@{}", self.address),
+                "umount",
+                &path
+            ]
+        ));
         assert!(run("umount", &[&path]));
     }
 
@@ -215,7 +228,9 @@ fn sshd(name: &str, folder: &Path) -> Child {
     let public = std::fs::read_to_string(folder.join("etc-ssh/ssh_host_ed25519_key.pub")).unwrap();
     std::fs::write(folder.join("known"), format!("* {public}")).unwrap();
     let (identity, known) = (at("client_key"), at("known"));
-    let text = format!("Host *\n  IdentityFile {identity}\n  IdentitiesOnly yes\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n");
+    let text = format!(
+        "Host *\n  IdentityFile {identity}\n  IdentitiesOnly yes\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n"
+    );
     std::fs::write(folder.join("client"), text).unwrap();
     let config = "HostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin prohibit-password\nPasswordAuthentication no\nUsePAM no\nStrictModes no\nPidFile none\n";
     std::fs::write(folder.join("etc-ssh/sshd_config"), config).unwrap();
