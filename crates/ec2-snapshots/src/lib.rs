@@ -19,10 +19,12 @@ pub mod description;
 pub mod error;
 pub mod image;
 pub mod lineage;
+pub mod list;
 pub mod listing;
 pub mod model;
 pub mod offline;
 pub mod origin;
+pub mod plan_file;
 pub mod ports;
 pub mod regions;
 pub mod report;
@@ -37,7 +39,13 @@ mod run_regions;
 mod test_world;
 
 #[cfg(feature = "ec2")]
-mod adapters;
+pub mod adapters;
 
 pub use error::{Ec2Error, Ec2Result};
 pub use run_regions::Failed;
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
