@@ -21,10 +21,12 @@ pub mod freeze;
 pub mod host;
 pub mod image;
 pub mod lineage;
+pub mod list;
 pub mod listing;
 pub mod model;
 pub mod offline;
 pub mod origin;
+pub mod plan_file;
 pub mod ports;
 pub mod regions;
 pub mod replicate;
@@ -41,7 +43,13 @@ mod run_regions;
 mod test_world;
 
 #[cfg(feature = "ec2")]
-mod adapters;
+pub mod adapters;
 
 pub use error::{Ec2Error, Ec2Result};
 pub use run_regions::Failed;
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -1,6 +1,6 @@
 //! Takes snapshots in one by one and keeps of each what trimming needs: a million of them must fit into memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use backup_core::retention::PRESERVE_TAG;
@@ -125,12 +125,12 @@ impl Gathered {
         });
     }
 
-    /// Says of snapshots already taken in that they are protected.
-    pub(super) fn protect(&mut self, reasons: &HashMap<&str, Arc<str>>) {
-        for row in &mut self.rows {
-            if let Some(reason) = reasons.get(&*row.id) {
-                row.protected.get_or_insert_with(|| Arc::clone(reason));
-            }
+    /// Says of snapshots already taken in why they are protected.
+    pub(super) fn protect(&mut self, ids: &BTreeSet<SnapshotId>, reason: &str) {
+        let reason: Arc<str> = reason.into();
+        let ids: HashSet<&str> = ids.iter().map(SnapshotId::as_str).collect();
+        for row in self.rows.iter_mut().filter(|row| ids.contains(&*row.id)) {
+            row.protected.get_or_insert_with(|| Arc::clone(&reason));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::settings::error::{SettingsError, SettingsResult};
-use crate::settings::file::Pg;
+use crate::settings::file::{Ec2, Pg};
 use crate::settings::layer::Layer;
 use crate::settings::placed::Given;
 use crate::settings::reader;
@@ -39,9 +39,9 @@ impl Document {
         let mut profiles = BTreeMap::new();
         for (name, profile) in &file.profile {
             let below = table.below("profile").below(name);
-            profiles.insert(name.clone(), section(&below, &profile.repo, &profile.pg)?);
+            profiles.insert(name.clone(), section(&below, &profile.repo, &profile.pg, &profile.ec2)?);
         }
-        Ok(Self { top: section(&table, &file.repo, &file.pg)?, profiles })
+        Ok(Self { top: section(&table, &file.repo, &file.pg, &file.ec2)?, profiles })
     }
 
     /// The sections that count, strongest first.
@@ -93,7 +93,7 @@ fn missing<'n>(table: &'static str, name: &str, known: impl IntoIterator<Item = 
     SettingsError::NoSection { table, name: name.to_owned(), known: known.into_iter().cloned().collect() }
 }
 
-fn section(table: &Table<'_>, repo: &Given<String>, pg: &Pg) -> SettingsResult<Section> {
+fn section(table: &Table<'_>, repo: &Given<String>, pg: &Pg, ec2: &Ec2) -> SettingsResult<Section> {
     let below = table.below("pg");
     let mut section = Section::default();
     for (name, config) in &pg.configs {
@@ -108,6 +108,7 @@ fn section(table: &Table<'_>, repo: &Given<String>, pg: &Pg) -> SettingsResult<S
         protected: below.strings("protected", &pg.protected)?,
         ..pg.shared(&below)?
     };
+    section.general = section.general.over(ec2.layer(&table.below("ec2"))?);
     Ok(section)
 }
 
