@@ -2,13 +2,33 @@
 
 use backup_testkit::ec2_fake::{Ec2Fake, Ending};
 use backup_testkit::faults::{Action, Rule};
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{calls, changes, ec2};
-use crate::harness::{RowResult, World};
+use crate::harness::{Area, Locations, Row, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 const COPY: [&str; 5] = ["replicate", "--from", "us-e", "--to", "eu-west-1"];
+
+/// The rows.
+pub(super) fn rows() -> Vec<Row> {
+    let row = |id: &str, title: &str, run: fn(&World) -> BoxFuture<'_, RowResult>| {
+        Row::new(id, title, Area::Ec2, Locations::Folder, run)
+    };
+    vec![
+        row("E7", "a copy that is there is not made again; -n changes nothing", |world| Box::pin(once(world))),
+        row("E-lost-copy", "the answer to CopySnapshot is lost: found by tag, one copy", |world| Box::pin(lost(world))),
+        row("E-kill-copy", "kill -9 amid the copies: the next run takes them over", |world| Box::pin(killed(world))),
+        row("E-slots", "no slot for a copy: it waits", |world| Box::pin(slots(world))),
+        row("E-copy-error", "a copy that turns out as an error: once more, then 3", |world| {
+            Box::pin(turns_error(world))
+        }),
+        row("E-everywhere", "every region to the primary, and that to the secondary", |world| {
+            Box::pin(everywhere(world))
+        }),
+    ]
+}
 
 /// A fake whose region `us-east-1` has a complete set of two snapshots.
 async fn with_a_set(world: &World) -> RowResult<Ec2Fake> {
@@ -58,8 +78,7 @@ pub(super) async fn killed(world: &World) -> RowResult {
     let fake = with_a_set(world).await?;
     // Copies that take a while are under way when the run dies.
     fake.settings(|settings| settings.copy_ms = 3000);
-    let run = ec2(world, &fake, COPY).env("LASTGOOD_PROGRESS", "json").start()?;
-    let mut run = run;
+    let mut run = ec2(world, &fake, COPY).env("LASTGOOD_PROGRESS", "json").start()?;
     run.wait_for("replicate.copy").await?;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     run.signal(rustix::process::Signal::KILL)?;

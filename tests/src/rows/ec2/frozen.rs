@@ -8,10 +8,32 @@ use std::time::{Duration, Instant};
 use backup_testkit::aws_fake::FakeOptions;
 use backup_testkit::ec2_fake::Ec2Fake;
 use backup_testkit::ec2_fake::seed::{InstanceSeed, RegionSeed, Seed, VolumeSeed};
+use futures::future::BoxFuture;
 
 use super::{calls, ec2};
-use crate::harness::{Failure, RowResult, World};
+use crate::harness::{Area, Failure, Locations, Row, RowResult, World};
 use crate::{ensure, ensure_eq};
+
+/// The rows.
+pub(super) fn rows() -> Vec<Row> {
+    let row = |id: &str, title: &str, run: fn(&World) -> BoxFuture<'_, RowResult>| {
+        Row::new(id, title, Area::Ec2, Locations::Folder, run)
+    };
+    vec![
+        row("E-freeze", "a writer on ext4 and XFS waits for the call and no longer", |world| Box::pin(window(world))),
+        row("E1", "CreateSnapshots fails inside the freeze: thawed within a second", |world| {
+            Box::pin(failing_call(world))
+        }),
+        row("E2", "kill -9 while frozen: thawed at once", |world| Box::pin(killed(world))),
+        row("E3", "what must not be frozen is refused, and what others froze stays", |world| Box::pin(refused(world))),
+        row("E4", "the call hangs past the deadline: thawed, and only crash-consistent", |world| {
+            Box::pin(hanging_call(world))
+        }),
+        row("E-thaw", "program and watchdog killed, and unmounted: found by the record", |world| {
+            Box::pin(thawed(world))
+        }),
+    ]
+}
 
 const INSTANCE: &str = "i-0ccccccccccccccc1";
 const SNAPSHOT: [&str; 6] = ["snapshot", INSTANCE, "--consistent", "fs", "--via", "local"];
@@ -198,7 +220,7 @@ pub(super) async fn hanging_call(world: &World) -> RowResult {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     ensure!(ends_within(&mut disk.writer()?, Duration::from_secs(4))?, "it stayed frozen past its deadline");
-    snapshot.finish().await?.expect_code(1)?.says("crash")?;
+    snapshot.finish().await?.expect_code(3)?.says("only `crash`-consistent")?;
     Ok(())
 }
 
