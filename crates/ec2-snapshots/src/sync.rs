@@ -5,6 +5,7 @@
 //! we are connected, and the source knows the destination's host keys from us.
 
 mod door;
+mod end;
 mod error;
 mod label;
 mod script;
@@ -13,10 +14,9 @@ mod send;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use backup_core::run::Run;
 
+pub use end::End;
 pub use error::SyncError;
 pub use label::{EXT_LABEL_BYTES_MAX, Label, XFS_LABEL_BYTES_MAX};
 
@@ -24,7 +24,6 @@ use self::door::Door;
 use self::script::Task;
 use crate::freeze::plan::plan;
 use crate::freeze::{Survey, survey};
-use crate::host::Shell;
 
 /// What is not copied, as django-fabfile leaves it out: what belongs to one machine, and what is in memory. Relative to
 /// the mount point.
@@ -39,21 +38,6 @@ pub const EXCLUDED: [&str; 9] = [
     "/proc/*",
     "/tmp/*",
 ];
-
-/// One end of a copy.
-#[derive(Clone, Debug)]
-pub struct End {
-    /// Runs programs there, as root.
-    pub shell: Arc<dyn Shell>,
-    /// How the other host reaches it. Only asked of a destination.
-    pub address: String,
-    /// Where its `sshd` listens.
-    pub port: u16,
-    /// The volume: an id, or a device.
-    pub volume: String,
-    /// Where it is mounted.
-    pub mount: String,
-}
 
 /// How to copy.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::End;
+use super::end::End;
 use super::error::SyncError;
 use super::script::{self, Task};
 use crate::host::{Conversation, HostError};

@@ -48,8 +48,8 @@ trap '' INT TERM
 command -v "$needs" >/dev/null || { rm -rf "$rec"; say failed tool "$needs"; exit 9; }
 if [ -n "$device" ]; then
   [ -b "$device" ] || { rm -rf "$rec"; say failed door "\`$device\` is no device"; exit 9; }
-  # Fails for what is mounted or in use.
-  dd if=/dev/null of="$device" oflag=excl conv=nocreat,notrunc 2>/dev/null || {
+  # dd cannot open a device for itself alone. This does, which fails for what is mounted or in use in any namespace, and writes nothing.
+  wipefs --all --no-act "$device" >/dev/null 2>&1 || {
     rm -rf "$rec"
     say failed door "\`$device\` is in use"
     exit 9
@@ -94,7 +94,7 @@ set -e
 size=${SSH_ORIGINAL_COMMAND#blocks }
 case $size in '' | *[!0-9]*) exit 2 ;; esac
 [ "$(blockdev --getsize64 "$device")" -ge "$size" ] || { echo "\`$device\` is smaller than the source" >&2; exit 3; }
-dd of="$device" bs=4M iflag=fullblock oflag=excl conv=nocreat,notrunc,fsync 2>/dev/null
+dd of="$device" bs=4M iflag=fullblock conv=nocreat,notrunc,fsync 2>/dev/null
 blockdev --flushbufs "$device"
 head -c "$size" "$device" | sha256sum
 "#;

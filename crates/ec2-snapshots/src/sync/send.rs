@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::End;
 use super::door::{LIMIT, failed, next, no_talk};
+use super::end::End;
 use super::error::SyncError;
 use super::script::{self, Task};
 use crate::host::Conversation;
