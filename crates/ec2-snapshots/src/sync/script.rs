@@ -242,7 +242,8 @@ pub(super) fn write_label(device: &str, mount: &str, kind: &str, label: &str) ->
     let body = r#"
 case $kind in
   ext*) said=$(e2label "$device" "$label" 2>&1) ;;
-  xfs) said=$(xfs_io -c "label -s \"$label\"" "$mnt" 2>&1) ;;
+  # Its commands know no quotes: a label with spaces is refused.
+  xfs) said=$(xfs_io -c "label -s $label" "$mnt" 2>&1) ;;
   btrfs) said=$(btrfs filesystem label "$mnt" "$label" 2>&1) ;;
   *) said="labels of $kind are not known" ;;
 esac
