@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod pg;
 pub(crate) mod printer;
 pub(crate) mod progress;
+pub(crate) mod prune;
 pub(crate) mod published;
 pub(crate) mod settings;
 pub(crate) mod table;

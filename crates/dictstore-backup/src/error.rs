@@ -120,7 +120,7 @@ pub enum DictError {
     },
     /// The location failed.
     #[error(transparent)]
-    Core(#[from] CoreError),
+    Core(CoreError),
     /// An option that makes no sense.
     #[error("{what}")]
     Usage {
@@ -180,6 +180,15 @@ impl Failure for DictError {
             Self::Shared(error) => error.remedy(),
             Self::Gap { help, .. } | Self::Source { help, .. } => Some(help.into()),
             _ => self.kind().remedy.map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<CoreError> for DictError {
+    fn from(error: CoreError) -> Self {
+        match error {
+            CoreError::Cancelled => Self::Interrupted,
+            error => Self::Core(error),
         }
     }
 }

@@ -8,8 +8,9 @@ use backup_core::manifest::Uuid;
 use backup_core::source::Identity;
 use serde::Serialize;
 
+use crate::detail::BackupKind;
 use crate::entry::{Entry, State};
-use crate::format::{BackupKind, BackupName};
+use crate::key::BackupName;
 
 /// Up to where to restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

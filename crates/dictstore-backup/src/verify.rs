@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::entry::{Entry, State};
 use crate::error::{DictError, DictResult};
-use crate::folder;
+use crate::list;
 use crate::load::Semantics;
 use crate::origin::{self, Meant};
 use crate::plan::{self, RestoreTo};
@@ -67,7 +67,7 @@ impl VerifyReport {
 /// # Errors
 /// What the store says; [`DictError::Source`] if there is no such store. What is wrong with a backup is in the report.
 pub async fn verify(store: &dyn StoreRead, source: Option<&str>, run: &Run) -> DictResult<VerifyReport> {
-    let mut entries = run.or_cancelled(folder::list(store)).await?;
+    let mut entries = run.or_cancelled(list::list(store)).await?;
     if source.is_some() {
         let meant = origin::meant(&entries, &RestoreTo::Latest, source);
         entries = origin::of(entries, &meant.map_err(|unclear| unclear_error(store, unclear, source))?);

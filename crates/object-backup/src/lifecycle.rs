@@ -3,8 +3,8 @@
 
 use backup_core::lifecycle::{ColdClass, LifecycleAction, LifecycleRule};
 
-use crate::backup_key;
 use crate::error::{ObjectError, ObjectResult};
+use crate::key;
 
 /// Larger objects are tarballs. S3 itself moves nothing smaller by default, and bills it as if it were so large; manifests
 /// have less, so that listings still work.
@@ -15,6 +15,7 @@ const UPLOADS_DAYS: u32 = 7;
 
 /// What a bucket is to do with the backups of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LifecycleOptions {
     /// What the backups are called.
     pub name: String,
@@ -26,12 +27,34 @@ pub struct LifecycleOptions {
     pub class: ColdClass,
 }
 
+impl LifecycleOptions {
+    /// Nothing yet for the backups called `name`.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), expire_after_days: None, freeze_after_days: None, class: ColdClass::Glacier }
+    }
+
+    /// Deletes them after so many days.
+    #[must_use]
+    pub fn expire_after_days(mut self, days: impl Into<Option<u32>>) -> Self {
+        self.expire_after_days = days.into();
+        self
+    }
+
+    /// Moves them to `class` after so many days.
+    #[must_use]
+    pub fn freeze_after_days(mut self, days: impl Into<Option<u32>>, class: ColdClass) -> Self {
+        (self.freeze_after_days, self.class) = (days.into(), class);
+        self
+    }
+}
+
 /// The folder of the backups called `name`, which the rules are for.
 ///
 /// # Errors
 /// [`ObjectError::Usage`] for a name that cannot be used.
 pub fn folder(name: &str) -> ObjectResult<String> {
-    backup_key::folder(name)
+    key::folder(name)
 }
 
 /// The rules for `options`.

@@ -60,22 +60,6 @@ pub trait View: Send {
         Ok(None)
     }
 
-    /// Whether `key` has no record at all. Asked for a plan only, which must not take long.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    fn is_empty(&mut self, key: &TypeKey) -> ObjectResult<bool> {
-        let mut empty = true;
-        let mut first = |_: Option<&str>, _: &[u8]| {
-            empty = false;
-            Err(ObjectError::Interrupted)
-        };
-        match self.read(key, &mut first) {
-            Err(error) if empty => Err(error),
-            _ => Ok(empty),
-        }
-    }
-
     /// The columns of `key` beside `id` and `value`.
     ///
     /// # Errors

@@ -8,10 +8,10 @@ use backup_core::source::{Identity, Size, UNKNOWN};
 use backup_core::store::StoreRead;
 use jiff::{SignedDuration, Timestamp};
 
-use super::options::BackupOptions;
-use crate::backup_key::{self, BackupKey};
 use crate::detail::AppDetail;
 use crate::error::ObjectResult;
+use crate::key::{self, BackupKey};
+use crate::options::BackupOptions;
 use crate::{list, plan};
 
 /// The place of a backup that is about to be made.
@@ -42,7 +42,7 @@ pub(super) struct Newest {
 impl Place {
     /// Looks at what there is under `name`. The pointer counts beside the listing, which may lag.
     pub(super) async fn look(store: &dyn StoreRead, name: &str, identity: Option<Identity>) -> ObjectResult<Self> {
-        let (folder, pointer) = (backup_key::folder(name)?, backup_key::pointer(name)?);
+        let (folder, pointer) = (key::folder(name)?, key::pointer(name)?);
         let (newest, last, others) = (None, None, BTreeSet::new());
         let mut place = Self { name: name.to_owned(), identity, sequence: 0, newest, last, others };
         if let Some((key, manifest)) = catalogue::pointed(store, &pointer).await? {

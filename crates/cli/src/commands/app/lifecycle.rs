@@ -48,13 +48,11 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
 }
 
 fn options(arguments: &Lifecycle) -> LifecycleOptions {
-    LifecycleOptions {
-        name: arguments.name.clone(),
-        expire_after_days: arguments.expire_after,
-        freeze_after_days: arguments.glacier_after,
-        class: match arguments.class {
-            Class::Glacier => ColdClass::Glacier,
-            Class::DeepArchive => ColdClass::DeepArchive,
-        },
-    }
+    let class = match arguments.class {
+        Class::Glacier => ColdClass::Glacier,
+        Class::DeepArchive => ColdClass::DeepArchive,
+    };
+    LifecycleOptions::new(&arguments.name)
+        .expire_after_days(arguments.expire_after)
+        .freeze_after_days(arguments.glacier_after, class)
 }
