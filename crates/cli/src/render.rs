@@ -9,6 +9,7 @@ pub(crate) mod printer;
 pub(crate) mod progress;
 pub(crate) mod prune;
 pub(crate) mod published;
+pub(crate) mod remedy;
 pub(crate) mod settings;
 pub(crate) mod table;
 pub(crate) mod units;
