@@ -193,7 +193,10 @@ impl BackupWriter {
         let content = content_of(&body);
         // Where the manifest has the content, the file beside it is for DictDB, and its durability is the manifest's.
         let options = PutOptions { volatile: content.is_some(), ..PutOptions::new(PutMode::Create) };
-        self.store.put(&name.key()?, body, &options).await?;
+        if let Err(error) = self.store.put(&name.key()?, body, &options).await {
+            self.release(name).await;
+            return Err(error.into());
+        }
         let tables = changes.tables.iter().map(|table| TableDetail {
             name: table.name.clone(),
             next_key: table.next_key.to_string(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
+use tracing::{Instrument as _, info_span};
 
 use crate::backup::{BackupWriter, Owner, Past, Written, records_of};
 use crate::engine::NAME_DEFAULT;
@@ -73,7 +74,7 @@ impl Compact {
     /// # Errors
     /// [`DictError::Interrupted`]; what the store says. Then nothing was published.
     pub async fn run(self) -> DictResult<Compacted> {
-        Box::pin(self.write()).await
+        Box::pin(self.write().instrument(info_span!("dict.compact"))).await
     }
 
     async fn write(self) -> DictResult<Compacted> {

@@ -7,6 +7,7 @@ use backup_core::key::Key;
 use backup_core::prune::{self as core, PruneDecisions, PruneReport};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
+use tracing::{Instrument as _, info_span};
 
 use crate::entry::State;
 use crate::error::DictResult;
@@ -58,7 +59,7 @@ impl Prune {
     /// # Errors
     /// [`crate::DictError::Interrupted`]; what the store says when it cannot be looked at.
     pub async fn run(self) -> DictResult<PruneReport> {
-        Ok(Box::pin(self.0.run()).await?)
+        Ok(Box::pin(self.0.run().instrument(info_span!("dict.prune"))).await?)
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::future::Future;
 
+use backup_core::failure::Setting;
 use backup_core::key::Key;
 use backup_core::location::Location;
 use backup_core::pipeline::{read_all, read_part};
+use backup_core::remedy;
 use backup_core::run::Run;
 use backup_core::store::{Bytes, SharedStore, StoreRead};
+use tracing::{Instrument as _, info_span};
 
 use crate::detail::BackupKind;
 use crate::entry::{Entry, State};
@@ -73,7 +76,7 @@ impl Restore {
     /// [`DictError::Damaged`] or [`backup_core::StoreError::Damaged`] for a file that is not what was backed up;
     /// [`DictError::Gap`], [`DictError::Interrupted`].
     pub async fn run(self) -> DictResult<Restored> {
-        Box::pin(self.read()).await
+        Box::pin(self.read().instrument(info_span!("dict.restore"))).await
     }
 
     async fn read(self) -> DictResult<Restored> {
@@ -116,10 +119,13 @@ fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResu
         PlanFault::Nothing => DictError::NoBackup { which: to.to_string(), location: store.describe() },
         PlanFault::Gap { wanted, what, whole } => {
             let help = match whole {
-                Some(whole) => format!(
-                    "nothing was restored. The last restorable backup before it is `{whole}`: restore it with `--up-to {whole}`"
-                ),
-                None => "nothing was restored, and no backup before it can be restored".to_owned(),
+                Some(whole) => remedy![
+                    format!(
+                        "nothing was restored. The last restorable backup before it is `{whole}`: restore it with "
+                    ),
+                    Setting::UpTo.with(whole)
+                ],
+                None => "nothing was restored, and no backup before it can be restored".into(),
             };
             DictError::Gap { wanted, what, help }
         }

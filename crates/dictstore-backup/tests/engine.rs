@@ -277,7 +277,7 @@ fn c2_what_has_no_manifest_is_no_backup() {
     let now = jiff::Timestamp::now();
     let hours = jiff::SignedDuration::from_hours;
     let at = |now| Run { clock: Arc::new(FixedClock(now)), ..Run::silent() };
-    let options = PruneOptions::new(None).grace(hours(24));
+    let options = PruneOptions::incomplete().grace(hours(24));
     let left = |now| runtime.block_on(Prune::prepare(&store, &options, &at(now))).unwrap();
     assert!(left(now + hours(23)).plan().incomplete.is_empty());
     let prune = left(now + hours(25));
@@ -339,7 +339,7 @@ fn c5_c6_c7_a_changed_file_or_manifest_is_refused() {
     std::fs::remove_file(folder.path().join(&delta)).unwrap();
     let error = restore(folder.path().to_str().unwrap(), RestoreTo::Latest).unwrap_err();
     let DictError::Gap { help, .. } = &error else { panic!("{error}") };
-    assert!(help.contains(&full), "{help}");
+    assert!(help.to_string().contains(&full), "{help}");
     restore(folder.path().to_str().unwrap(), RestoreTo::File(full)).unwrap();
 }
 

@@ -121,7 +121,8 @@ fn c13_a_clock_that_was_ahead_changes_no_order_and_loses_no_backup() {
     let sequences: Vec<_> = runtime().block_on(list::list(&place)).unwrap().iter().map(list::Entry::sequence).collect();
     assert_eq!(sequences, [Some(1), Some(2), Some(3)]);
     let run = Run { clock: Arc::new(FixedClock(now)), ..Run::silent() };
-    let (place, options): (SharedStore, _) = (Arc::new(place), PruneOptions::new(Policy::new(vec![Rule::Last(1)])));
+    let place: SharedStore = Arc::new(place);
+    let options = PruneOptions::new(Policy::new(vec![Rule::Last(1)]));
     let prune = runtime().block_on(Prune::prepare(&place, &options, &run)).unwrap();
     let plan = prune.plan();
     assert_eq!(plan.removals.removals.len(), 0);

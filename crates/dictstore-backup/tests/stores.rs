@@ -113,7 +113,10 @@ fn w2_two_services_in_one_folder_are_two_stores() {
 
     let error = latest(folder.path()).unwrap_err();
     let DictError::Source { what, help } = &error else { panic!("{error}") };
-    assert!(what.contains("2 stores") && what.contains("`anna`") && help.contains("--source"), "{what}; {help}");
+    assert!(
+        what.contains("2 stores") && what.contains("`anna`") && help.to_string().contains("`source`"),
+        "{what}; {help}"
+    );
     for (made, name, records) in [(&annas_last, "anna", 6), (&berts_last, "bert", 4)] {
         let id = &made.source.as_ref().unwrap().id;
         let restored = of(folder.path(), id, RestoreTo::Latest).unwrap();

@@ -16,6 +16,7 @@ use backup_core::store::{SharedStore, StoreRead};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
 use crate::detail::{AppDetail, AppManifest, FailedType, ROLE_ARCHIVE, TypeDetail};
@@ -224,7 +225,7 @@ impl Backup {
     /// restored; [`ObjectError::Changed`], [`ObjectError::Nothing`], [`ObjectError::Emptied`], [`ObjectError::Shrunk`];
     /// [`backup_core::StoreError::NotInitialized`] if nobody made the location. Then nothing was published.
     pub async fn run(self) -> ObjectResult<BackupReport> {
-        Box::pin(self.publish()).await
+        Box::pin(self.publish().instrument(info_span!("app.backup"))).await
     }
 
     async fn publish(self) -> ObjectResult<BackupReport> {
@@ -233,8 +234,8 @@ impl Backup {
         if let Some((newest, age)) = skipped {
             return Ok(BackupReport::Skipped { newest, age_s: age.as_secs() });
         }
-        if let Some(told) = place.first_of_its_source() {
-            run.warn(told);
+        if let Some((told, remedy)) = place.first_of_its_source() {
+            run.progress.advise(told, remedy);
         }
         let key = free_key(&*store, &options.name, after(place.last, started)).await?;
         run.step("app.read", &source_kind);

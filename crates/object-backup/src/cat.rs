@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use backup_core::store::SharedStore;
+use tracing::{Instrument as _, info_span};
 
 use crate::error::ObjectResult;
 use crate::list::Entry;
@@ -24,7 +25,8 @@ pub async fn cat(store: &SharedStore, entry: &Entry, wanted: &Wanted, take: Prin
     let (summary, _) = Box::pin(read_into(store, entry, Nowhere, &run.cancel)).await?;
     let types = restoring(entry, &summary, std::slice::from_ref(wanted))?;
     let chosen = types.iter().map(|restoring| restoring.key.clone()).collect();
-    Box::pin(read_into(store, entry, Printing { take, chosen }, &run.cancel)).await?;
+    let read = read_into(store, entry, Printing { take, chosen }, &run.cancel);
+    Box::pin(read.instrument(info_span!("app.cat"))).await?;
     Ok(types.iter().map(|restoring| restoring.records).sum())
 }
 

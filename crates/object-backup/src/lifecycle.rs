@@ -1,7 +1,9 @@
 //! Rules by which a bucket itself lets backups of one name expire, or moves them to Glacier: the seed's advice of daily
 //! backups that go after a month, and monthly ones that stay.
 
+use backup_core::failure::{Operation, Remedy, Setting};
 use backup_core::lifecycle::{ColdClass, LifecycleAction, LifecycleRule};
+use backup_core::remedy;
 
 use crate::error::{ObjectError, ObjectResult};
 use crate::key;
@@ -65,7 +67,9 @@ pub fn rules(options: &LifecycleOptions) -> ObjectResult<Vec<LifecycleRule>> {
     let folder = folder(&options.name)?;
     let (expire, freeze) = (options.expire_after_days, options.freeze_after_days);
     if expire.is_none() && freeze.is_none() {
-        return Err(ObjectError::usage("no rule was given", "use `--expire-after 30d`, `--glacier-after 60d` or both"));
+        let (expire, freeze) =
+            (Setting::ExpireAfter.with("30d".to_owned()), Setting::GlacierAfter.with("60d".to_owned()));
+        return Err(ObjectError::usage("no rule was given", remedy!["use ", expire, ", ", freeze, " or both"]));
     }
     if [expire, freeze].contains(&Some(0)) {
         return Err(ObjectError::usage("a lifecycle rule needs whole days", "give at least one day, such as `30d`"));
@@ -89,13 +93,15 @@ pub fn rules(options: &LifecycleOptions) -> ObjectResult<Vec<LifecycleRule>> {
 
 /// What to know about `rules` before they are set.
 #[must_use]
-pub fn warnings(options: &LifecycleOptions) -> Vec<String> {
+pub fn warnings(options: &LifecycleOptions) -> Vec<Remedy> {
     let mut warnings = Vec::new();
     if options.expire_after_days.is_some() {
         let name = &options.name;
-        warnings.push(format!(
-            "S3 deletes by age alone: if backups of `{name}` stop, the last good one is deleted too. `lastgood app prune` keeps it"
-        ));
+        warnings.push(remedy![
+            format!("S3 deletes by age alone: if backups of `{name}` stop, the last good one is deleted too. "),
+            Operation::PruneRecords,
+            " keeps it"
+        ]);
     }
     let least_days = match options.class {
         ColdClass::Glacier => 90,
@@ -105,10 +111,10 @@ pub fn warnings(options: &LifecycleOptions) -> Vec<String> {
         && expire - freeze < least_days
     {
         let class = options.class.as_str();
-        warnings.push(format!(
-            "{class} is billed for at least {least_days} days, and backups stay there for {}",
-            expire - freeze
-        ));
+        warnings.push(
+            format!("{class} is billed for at least {least_days} days, and backups stay there for {}", expire - freeze)
+                .into(),
+        );
     }
     warnings
 }

@@ -77,7 +77,7 @@ impl Filter {
     /// Only backups called `name`.
     #[must_use]
     pub fn of(name: impl Into<String>) -> Self {
-        Self::default().named(name.into())
+        Self { name: Some(name.into()), ..Self::default() }
     }
 
     /// Only backups with this name.

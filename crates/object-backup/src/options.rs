@@ -155,6 +155,19 @@ pub struct PruneOptions {
 }
 
 impl PruneOptions {
+    /// Deletes what interrupted runs left, after the usual grace, and nothing else.
+    #[must_use]
+    pub fn incomplete() -> Self {
+        Self { grace: Some(GRACE), ..Self::default() }
+    }
+
+    /// Leaves what interrupted runs left.
+    #[must_use]
+    pub fn without_leftovers(mut self) -> Self {
+        self.grace = None;
+        self
+    }
+
     /// By `policy`, and leftovers after the usual grace.
     #[must_use]
     pub fn new(policy: impl Into<Option<Policy>>) -> Self {

@@ -4,6 +4,7 @@ use backup_core::key::Key;
 use backup_core::prune::{self as core, PruneDecisions, PruneReport};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
+use tracing::{Instrument as _, info_span};
 
 use crate::error::ObjectResult;
 use crate::key::BackupKey;
@@ -47,7 +48,7 @@ impl Prune {
     /// # Errors
     /// [`crate::ObjectError::Interrupted`]; what the store says when it cannot be looked at.
     pub async fn run(self) -> ObjectResult<PruneReport> {
-        Ok(Box::pin(self.0.run()).await?)
+        Ok(Box::pin(self.0.run().instrument(info_span!("app.prune"))).await?)
     }
 }
 

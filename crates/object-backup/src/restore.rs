@@ -7,6 +7,7 @@ use backup_core::source::Identity;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
 use serde::Serialize;
+use tracing::{Instrument as _, info_span};
 
 use crate::error::{ObjectError, ObjectResult};
 use crate::key::BackupKey;
@@ -141,7 +142,7 @@ impl Restore {
     /// # Errors
     /// As [`Restore::prepare`]; [`ObjectError::Conflict`]; why the target cannot be written. Then nothing was restored.
     pub async fn run(self) -> ObjectResult<Restored> {
-        let sink = Box::pin(self.fill()).await?;
+        let sink = Box::pin(self.fill().instrument(info_span!("app.restore"))).await?;
         self.run.step("app.commit", &self.plan.target);
         let loaded = sink.loaded;
         let committed = tokio::task::spawn_blocking(move || sink.load.commit());
@@ -155,7 +156,7 @@ impl Restore {
     /// # Errors
     /// As [`Restore::run`].
     pub async fn rehearse(self) -> ObjectResult<()> {
-        let sink = Box::pin(self.fill()).await?;
+        let sink = Box::pin(self.fill().instrument(info_span!("app.restore"))).await?;
         // Where it is undone may block.
         let undone = tokio::task::spawn_blocking(move || drop(sink));
         undone.await.map_err(|error| ObjectError::panicked(&error))

@@ -2,6 +2,7 @@
 
 use backup_core::store::SharedStore;
 use serde::Serialize;
+use tracing::{Instrument as _, info_span};
 
 use crate::error::ObjectResult;
 use crate::key::BackupKey;
@@ -40,7 +41,8 @@ pub async fn verify(store: &SharedStore, entry: &Entry, run: &Run) -> ObjectResu
     if unusable.is_some() {
         return Ok(answer(0, unusable));
     }
-    match Box::pin(read_into(store, entry, Nowhere, &run.cancel)).await {
+    let read = read_into(store, entry, Nowhere, &run.cancel).instrument(info_span!("app.verify"));
+    match Box::pin(read).await {
         Ok((summary, _)) => Ok(answer(summary.types.iter().map(|detail| detail.records).sum(), None)),
         Err(error) if error.is_damage() => Ok(answer(0, Some(error.to_string()))),
         Err(error) => Err(error),

@@ -44,9 +44,11 @@ impl Scene {
         data.insert("t", Record::new().with("v", 1)).unwrap();
         let owner = Owner::Store { base: None, takes_over: false };
         let mut writer = BackupWriter::open(store.clone(), "s".to_owned(), &owner, Run::silent()).await.unwrap();
-        let (full, _) = (data.snapshot(), data.insert("t", Record::new().with("v", 2)).unwrap());
-        writer.full(Arc::new(full.clone()), Format::Json).await.unwrap();
-        let (delta, _) = (data.snapshot(), data.insert("t", Record::new().with("v", 3)).unwrap());
+        let full = Arc::new(data.snapshot());
+        writer.full(full.clone(), Format::Json).await.unwrap();
+        data.insert("t", Record::new().with("v", 2)).unwrap();
+        let delta = data.snapshot();
+        data.insert("t", Record::new().with("v", 3)).unwrap();
         writer.delta(&delta.changes(full.generation()).unwrap(), 2).await.unwrap().unwrap();
         let owner = Owner::Of(writer.identity().cloned());
         let mut rival = BackupWriter::open(store.clone(), "s".to_owned(), &owner, Run::silent()).await.unwrap();
@@ -84,9 +86,10 @@ async fn beside(starts_after: Duration, pace: Duration) -> bool {
     let mut scene = Scene::new().await;
     scene.writer.store = slowed(&scene.store, pace);
     let (pruning, run) = (slowed(&scene.store, STEP), Run::silent());
+    let Scene { writer, changes, .. } = &mut scene;
     let delta = async {
         tokio::time::sleep(starts_after).await;
-        scene.writer.delta(&scene.changes, 3).await.unwrap()
+        writer.delta(changes, 3).await.unwrap()
     };
     let (delta, report) = tokio::join!(delta, prune(&pruning, &run));
     scene.writer.store = scene.store.clone();

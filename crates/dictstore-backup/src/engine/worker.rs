@@ -224,7 +224,7 @@ impl Worker {
         let pruned = async {
             // Whoever else writes here has rules of his own.
             let ours = self.writer.identity().map(|identity| identity.id.clone());
-            let options = PruneOptions::new(policy.clone()).source(ours).grace(None);
+            let options = PruneOptions::new(policy.clone()).source(ours).without_leftovers();
             Prune::prepare(store, &options, run).await?.run().await
         };
         if let Err(error) = pruned.await {

@@ -59,7 +59,7 @@ pub(super) fn refuse_shrunk(now: Size, place: &Place, options: &BackupOptions) -
     let Some(newest) = &place.newest else { return Ok(None) };
     let Some(fall) = fall(&newest.key.to_string(), newest.size, now) else { return Ok(None) };
     if let Some(limit) = options.max_shrink.filter(|limit| fall.exceeds(*limit)) {
-        let what = format!("{}; that is more than `--max-shrink {limit}` allows", fall.describe("records"));
+        let what = format!("{}; at most {limit} % are allowed", fall.describe("records"));
         return Err(ObjectError::Shrunk { what });
     }
     Ok(Some(fall).filter(Fall::is_notable))

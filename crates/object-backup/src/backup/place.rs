@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Entry};
+use backup_core::failure::{Remedy, Setting};
 use backup_core::manifest::Manifest;
+use backup_core::remedy;
 use backup_core::source::{Identity, Size, UNKNOWN};
 use backup_core::store::StoreRead;
 use jiff::{SignedDuration, Timestamp};
@@ -78,7 +80,7 @@ impl Place {
     }
 
     /// What to know about the first backup of a source whose name others use already.
-    pub(super) fn first_of_its_source(&self) -> Option<String> {
+    pub(super) fn first_of_its_source(&self) -> Option<(String, Remedy)> {
         if self.last.is_some() || self.others.is_empty() {
             return None;
         }
@@ -87,12 +89,12 @@ impl Place {
             .as_ref()
             .map_or_else(|| "a source without an identity".to_owned(), |identity| format!("`{identity}`"));
         let others: Vec<&str> = self.others.iter().map(String::as_str).collect();
-        Some(format!(
-            "this is the first backup of {ours} named `{}`; the others are from other sources, `{}`: they are not \
-             compared, and `latest` needs --source from now on",
+        let told = format!(
+            "this is the first backup of {ours} named `{}`; the others are from other sources, `{}`, and are not compared",
             self.name,
             others.join("`, `")
-        ))
+        );
+        Some((told, remedy!["to restore the latest one, choose a source with ", Setting::Source, " from now on"]))
     }
 }
 

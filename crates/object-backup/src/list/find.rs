@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Entry as Catalogued};
+use backup_core::failure::Setting;
 use backup_core::manifest::Kind;
+use backup_core::remedy;
 use backup_core::source::{self, Choice, Chosen, Identity, Known, LATEST, Selector, Wish};
 use backup_core::store::StoreRead;
 use futures::TryStreamExt;
@@ -209,7 +211,11 @@ impl OfName {
                 newest.iter().map(|&at| format!("{} (newest `{}`)", self.source(at), self.keys[at])).collect();
             return ObjectError::usage(
                 format!("backups named `{name}` come from {} sources: {}", each.len(), each.join(", ")),
-                "nothing was changed. Choose one with --source HOST|ID, or give the key of a backup",
+                remedy![
+                    "nothing was changed. Choose one with ",
+                    Setting::Source.with("HOST|ID"),
+                    ", or give the key of a backup"
+                ],
             );
         }
         if let Chosen::TooYoung(oldest) = chosen {

@@ -115,12 +115,15 @@ async fn w2_two_folders_of_one_name_are_two_sources() {
     // Less than the other has: nobody compares the two.
     world.records("two", &[("users.json", "{\"id\": 1}\n")]);
     std::fs::remove_file(world.path("two/orders.json")).unwrap();
-    let strict = BackupOptions::new().max_shrink(0);
+    let strict = BackupOptions::new().max_shrink(0_u8);
     let second = written(world.try_backup(two.clone(), &strict).await);
     assert_eq!((second.sequence, second.fall), (2, None));
     let error = latest(&world).await.unwrap_err();
     let ObjectError::Usage { what, help } = &error else { panic!("{error}") };
-    assert!(what.contains("2 sources") && what.contains("/one (newest") && help.contains("--source"), "{what}; {help}");
+    assert!(
+        what.contains("2 sources") && what.contains("/one (newest") && help.to_string().contains("`source`"),
+        "{what}; {help}"
+    );
     for (source, key) in [(&one, &first.key), (&two, &second.key)] {
         let here = source.identity();
         let host = here.host.clone();
@@ -220,10 +223,10 @@ async fn w3_a_sudden_fall_is_told_or_refused() {
     let first = world.backup(records(1_000)).await;
     assert_eq!(world.backup(records(600)).await.fall, None, "less than half is gone");
     world.backup(records(1_000)).await;
-    let strict = BackupOptions::new().max_shrink(50);
+    let strict = BackupOptions::new().max_shrink(50_u8);
     let error = world.try_backup(records(100), &strict).await.unwrap_err();
     let ObjectError::Shrunk { what } = &error else { panic!("{error}") };
-    assert!(what.contains("100 records instead of 1,000") && what.contains("--max-shrink 50"), "{what}");
+    assert!(what.contains("100 records instead of 1,000") && what.contains("at most 50 %"), "{what}");
     assert_eq!(list::list(&*world.store, &Filter::default()).await.unwrap().len(), 3, "something was published");
     let fall = world.backup(records(100)).await.fall.unwrap();
     assert_eq!((fall.before.rows, fall.now.rows, fall.percent), (1_000, 100, 90));
