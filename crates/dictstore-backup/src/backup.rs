@@ -47,6 +47,7 @@ const ROLE_DATA: &str = "data";
 
 /// What a backup wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Written {
     /// The file.
     pub file: String,

@@ -105,6 +105,7 @@ impl Entry {
 
 /// An entry, for people and programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Listed {
     /// The file.
     pub file: String,

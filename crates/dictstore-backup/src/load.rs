@@ -28,6 +28,7 @@ pub enum Semantics {
 
 /// Something a restore could not bring back, or brought back differently. Never an error, never hidden.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Note {
     /// The file it was found in.
     pub file: String,

@@ -19,6 +19,7 @@ use crate::unclear::unclear_error;
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// Every file, oldest first.
     pub files: Vec<Verified>,
@@ -32,6 +33,7 @@ pub struct VerifyReport {
 
 /// The newest backup of one store that can be restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct NewestWhole {
     /// Which store; absent for backups that do not say.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +45,7 @@ pub struct NewestWhole {
 
 /// What was found of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Verified {
     /// The file.
     pub file: String,

@@ -10,38 +10,19 @@ use object_backup::{BackupPlan, BackupReport, OnConflict, RestorePlan, Restored}
 use serde::Serialize;
 
 use crate::render::published::Published;
-use crate::render::table::{Align, Column, table};
-use crate::render::units;
-
-const COLUMNS: [Column; 7] = [
-    Column("KEY", Align::Left),
-    Column("AGE", Align::Left),
-    Column("FROM", Align::Left),
-    Column("SEQ", Align::Right),
-    Column("RECORDS", Align::Right),
-    Column("STORED", Align::Right),
-    Column("STATE", Align::Left),
-];
+use crate::render::{listing, units};
 
 pub(crate) fn listing(backups: &[Entry], now: Timestamp) -> String {
-    if backups.is_empty() {
-        return String::new();
-    }
-    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), units::count);
-    table(
-        &COLUMNS,
-        backups.iter().map(|backup| {
-            vec![
-                backup.key.to_string(),
-                backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
-                backup.source.as_ref().map_or_else(|| "–".to_owned(), |source| source.host.clone()),
-                number(backup.sequence),
-                number(backup.records),
-                units::bytes(backup.bytes),
-                state(&backup.state),
-            ]
-        }),
-    )
+    let rows = backups.iter().map(|backup| listing::Listed {
+        names: vec![backup.key.to_string()],
+        time: backup.time,
+        source: backup.source.as_ref(),
+        sequence: backup.sequence,
+        records: backup.records,
+        bytes: backup.bytes,
+        state: state(&backup.state),
+    });
+    listing::listing(&["KEY"], rows, now)
 }
 
 fn state(state: &State) -> String {

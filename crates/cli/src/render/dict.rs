@@ -8,40 +8,19 @@ use dictstore_backup::{Format, Note, RestorePlan, Written};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::render::table::{Align, Column, table};
-use crate::render::units;
-
-const COLUMNS: [Column; 8] = [
-    Column("FILE", Align::Left),
-    Column("KIND", Align::Left),
-    Column("AGE", Align::Left),
-    Column("FROM", Align::Left),
-    Column("SEQ", Align::Right),
-    Column("RECORDS", Align::Right),
-    Column("STORED", Align::Right),
-    Column("STATE", Align::Left),
-];
+use crate::render::{listing, units};
 
 pub(crate) fn listing(backups: &[Listed], now: Timestamp) -> String {
-    if backups.is_empty() {
-        return String::new();
-    }
-    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), units::count);
-    table(
-        &COLUMNS,
-        backups.iter().map(|backup| {
-            vec![
-                backup.file.clone(),
-                backup.kind.name().to_owned(),
-                backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
-                backup.source.as_ref().map_or_else(|| "–".to_owned(), |source| source.host.clone()),
-                number(backup.sequence),
-                number(backup.records),
-                units::bytes(backup.bytes),
-                state(&backup.state),
-            ]
-        }),
-    )
+    let rows = backups.iter().map(|backup| listing::Listed {
+        names: vec![backup.file.clone(), backup.kind.name().to_owned()],
+        time: backup.time,
+        source: backup.source.as_ref(),
+        sequence: backup.sequence,
+        records: backup.records,
+        bytes: backup.bytes,
+        state: state(&backup.state),
+    });
+    listing::listing(&["FILE", "KIND"], rows, now)
 }
 
 fn state(state: &State) -> String {

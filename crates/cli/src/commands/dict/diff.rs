@@ -37,7 +37,7 @@ async fn state(named: &str, arguments: &Diff, context: &Context) -> CliResult<Di
             "run `lastgood dict ls` to list the backups",
         ));
     };
-    let (store, notes) = file::read(path, format, Semantics::Exact, &context.run)?;
-    warn(&notes, context);
-    Ok(store)
+    let loaded = file::read(path, format, Semantics::Exact, &context.run)?;
+    warn(&loaded.notes, context);
+    Ok(loaded.store)
 }
