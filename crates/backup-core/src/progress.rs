@@ -71,8 +71,6 @@ pub trait Progress: fmt::Debug + Send + Sync {
 
     /// A step begins; an implementation may stop the process here (fault tests do).
     fn step(&self, name: &'static str, detail: &str) {
-        tracing::info!(step = name, "step");
-        tracing::debug!(step = name, detail, "step");
         self.event(Event::Step { name, detail: detail.to_owned() });
     }
 

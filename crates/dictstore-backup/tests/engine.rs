@@ -296,7 +296,7 @@ fn a_full_backup_follows_when_what_a_delta_would_build_on_was_pruned() {
     let restored = restore(folder.path().to_str().unwrap(), RestoreTo::Latest).unwrap();
     let second = backups(&restored, folder.path()).start().unwrap();
     put(&restored, "second");
-    let kept = second.backup_full().unwrap().file;
+    let kept = second.backup_full().unwrap().unwrap().file;
     second.stop().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let place: SharedStore = Arc::new(FsStore::open(folder.path()).unwrap());

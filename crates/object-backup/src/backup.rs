@@ -129,9 +129,10 @@ impl Written {
 }
 
 /// A backup, or why there was none to make.
+///
+/// Not `non_exhaustive`: whoever reports it has to decide about a new reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum BackupReport {
     /// It was written.
     Written(Box<Written>),

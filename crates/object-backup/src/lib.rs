@@ -92,7 +92,6 @@ pub use backup_core::run::{self, Run};
 pub use detail::TypeDetail;
 pub use error::{ObjectError, ObjectResult};
 pub use key::BackupKey;
-pub use key::BackupKey;
 #[cfg(feature = "derive")]
 pub use object_backup_derive::Storable;
 pub use options::{BackupOptions, PruneOptions, RestoreOptions};

@@ -6,7 +6,7 @@ use backup_core::source::Identity;
 use tokio_util::sync::CancellationToken;
 
 use crate::detail::Column;
-use crate::error::{ObjectError, ObjectResult};
+use crate::error::ObjectResult;
 use crate::type_key::TypeKey;
 
 /// Something records can be read from.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backup_core::clock::{FixedClock, SignedDuration, Timestamp};
 use backup_core::location::{Init, init_store};
+use backup_core::pipeline::read_all;
 use backup_core::prune::PruneReport;
 use backup_core::retention::{Policy, Rule};
 use backup_core::run::Run;
@@ -26,16 +27,20 @@ const STEP: Duration = Duration::from_secs(1);
 /// More steps than a prune of this location takes.
 const STEPS: u32 = 40;
 
-/// A full backup and a delta of one store, and a full backup that another service wrote in its name: retention keeps that
-/// one alone, and the first service goes on from its delta.
-struct Scene {
-    store: SharedStore,
-    writer: BackupWriter,
+/// What a location holds: a full backup and a delta of one store, and a full backup that another service wrote in its name.
+/// Retention keeps the last one alone, and the first service goes on from its delta.
+struct Location {
+    /// Of the first service.
+    own: Vec<(Key, Bytes)>,
+    /// Of the other one.
+    rivals: Vec<(Key, Bytes)>,
+    /// What is in the delta.
+    base: Uuid,
     data: DictStore,
     changes: Changes,
 }
 
-impl Scene {
+impl Location {
     async fn new() -> Self {
         let store: SharedStore = Arc::new(MemoryStore::new());
         init_store(&store, &Init::new(&[])).await.unwrap();
@@ -49,12 +54,45 @@ impl Scene {
         data.insert("t", Record::new().with("v", 2)).unwrap();
         let delta = data.snapshot();
         data.insert("t", Record::new().with("v", 3)).unwrap();
-        writer.delta(&delta.changes(full.generation()).unwrap(), 2).await.unwrap().unwrap();
+        let base = writer.delta(&delta.changes(full.generation()).unwrap(), 2).await.unwrap().unwrap().id;
+        let own = objects(&store).await;
         let owner = Owner::Of(writer.identity().cloned());
         let mut rival = BackupWriter::open(store.clone(), "s".to_owned(), &owner, Run::silent()).await.unwrap();
         rival.full(Arc::new(data.snapshot()), Format::Json).await.unwrap();
+        let rivals = objects(&store).await.into_iter().filter(|object| !own.contains(object)).collect();
         let changes = data.snapshot().changes(delta.generation()).unwrap();
-        Self { store, writer, data, changes }
+        Self { own, rivals, base, data, changes }
+    }
+}
+
+async fn objects(store: &SharedStore) -> Vec<(Key, Bytes)> {
+    let mut objects = Vec::new();
+    for object in list_all(&**store, "").await.unwrap() {
+        let body = read_all(&**store, &object.key, object.bytes).await.unwrap();
+        objects.push((object.key, body));
+    }
+    objects
+}
+
+/// The first service in such a location.
+struct Scene {
+    store: SharedStore,
+    writer: BackupWriter,
+}
+
+impl Scene {
+    async fn at(location: &Location) -> Self {
+        let store: SharedStore = Arc::new(MemoryStore::new());
+        let put = async |objects: &[(Key, Bytes)]| {
+            for (key, body) in objects {
+                store.put(key, body.clone(), &PutOptions::new(PutMode::Replace)).await.unwrap();
+            }
+        };
+        put(&location.own).await;
+        let owner = Owner::Store { base: Some(location.base), takes_over: false };
+        let writer = BackupWriter::open(store.clone(), "s".to_owned(), &owner, Run::silent()).await.unwrap();
+        put(&location.rivals).await;
+        Self { store, writer }
     }
 
     /// Every backup that has a manifest can be restored, and nothing else is left.
@@ -81,15 +119,15 @@ async fn prune(store: &SharedStore, run: &Run) -> PruneReport {
 }
 
 /// Begins the delta after so long, each of its steps taking `pace`, while a prune runs. Whether it was published.
-async fn beside(starts_after: Duration, pace: Duration) -> bool {
+async fn beside(location: &Location, starts_after: Duration, pace: Duration) -> bool {
     let when = format!("a delta after {starts_after:?}, {pace:?} a step");
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::at(location).await;
     scene.writer.store = slowed(&scene.store, pace);
     let (pruning, run) = (slowed(&scene.store, STEP), Run::silent());
-    let Scene { writer, changes, .. } = &mut scene;
+    let writer = &mut scene.writer;
     let delta = async {
         tokio::time::sleep(starts_after).await;
-        writer.delta(changes, 3).await.unwrap()
+        writer.delta(&location.changes, 3).await.unwrap()
     };
     let (delta, report) = tokio::join!(delta, prune(&pruning, &run));
     scene.writer.store = scene.store.clone();
@@ -98,7 +136,7 @@ async fn beside(starts_after: Duration, pace: Duration) -> bool {
     let Some(delta) = delta else {
         assert!(report.backups.kept_back.is_empty() || entries.len() == 3, "{when}: {entries:?}");
         assert_eq!(scene.writer.head(), None, "{when}: it would go on from what is gone");
-        scene.writer.full(Arc::new(scene.data.snapshot()), Format::Json).await.unwrap();
+        scene.writer.full(Arc::new(location.data.snapshot()), Format::Json).await.unwrap();
         scene.check(&when).await;
         return false;
     };
@@ -109,10 +147,11 @@ async fn beside(starts_after: Duration, pace: Duration) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_delta_never_loses_what_it_builds_on_to_a_prune() {
+    let location = Location::new().await;
     let (mut published, mut refused) = (0, 0);
     for pace in [Duration::from_millis(1), STEP / 2, STEP, STEP * 3] {
         for step in 0..STEPS {
-            let published_now = beside(STEP * step + STEP / 4, pace).await;
+            let published_now = beside(&location, STEP * step + STEP / 4, pace).await;
             *(if published_now { &mut published } else { &mut refused }) += 1;
         }
     }
@@ -121,7 +160,7 @@ async fn a_delta_never_loses_what_it_builds_on_to_a_prune() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reservation_of_a_killed_service_holds_until_it_counts_as_abandoned() {
-    let scene = Scene::new().await;
+    let scene = Scene::at(&Location::new().await).await;
     let head = scene.writer.head().unwrap();
     let name = BackupName { kind: BackupKind::Delta, micros: head.name.micros + 1, format: Format::Json };
     assert!(scene.writer.reserve(name, head).await.unwrap());

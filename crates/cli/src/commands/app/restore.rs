@@ -1,6 +1,5 @@
 //! `lastgood app restore`.
 
-use object_backup::list::Sought;
 use object_backup::{Restore, RestoreOptions};
 
 use crate::args::app;

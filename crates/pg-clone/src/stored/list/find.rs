@@ -295,9 +295,10 @@ impl OfDatabase {
                 format!("no dump of `{database}` comes from the cluster `{}`", wanted.cluster.unwrap_or_default()),
                 format!("there are dumps of {}", self.distinct(|at| self.cluster(at))).into(),
             ),
-            Chosen::TooYoung(oldest) => {
-                (format!("no dump of `{database}` is that old"), format!("the oldest is `{}`", self.keys[*oldest]))
-            }
+            Chosen::TooYoung(oldest) => (
+                format!("no dump of `{database}` is that old"),
+                format!("the oldest is `{}`", self.keys[*oldest]).into(),
+            ),
             _ => (
                 format!(
                     "no dump of `{database}` was made with the configuration `{}`",
