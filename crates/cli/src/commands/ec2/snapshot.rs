@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &Snapshot, context: &Context) -> CliResult<Ex
         context.printer.note("no instance has the tag");
     }
     if arguments.dry_run.dry_run {
-        context.printer.result(&plan, planned)?;
+        context.printer.dry_run(&plan, planned)?;
         return end(plan.failures, plan.sets.len(), context);
     }
     let wait = arguments.wait.map(|wait| Duration::from_secs(wait.unsigned_abs().as_secs()));
