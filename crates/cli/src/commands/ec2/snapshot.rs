@@ -6,7 +6,7 @@ use ec2_snapshots::model::{InstanceId, SetId};
 use ec2_snapshots::snapshot::{self, Request};
 
 use crate::args::ec2::Snapshot;
-use crate::commands::ec2::asked::{cloud, end, places, tag};
+use crate::commands::ec2::asked::{cloud, end, places, shows, tag};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -34,12 +34,16 @@ pub(super) async fn run(arguments: &Snapshot, context: &Context) -> CliResult<Ex
         context.printer.note("no instance has the tag");
     }
     if arguments.dry_run.dry_run {
-        context.printer.dry_run(&plan, planned)?;
+        if shows(&plan.failures, plan.sets.len()) {
+            context.printer.dry_run(&plan, planned)?;
+        }
         return end(plan.failures, plan.sets.len(), context);
     }
     let wait = arguments.wait.map(|wait| Duration::from_secs(wait.unsigned_abs().as_secs()));
     let done = snapshot::run(&*cloud, plan, None, wait, &context.run).await?;
-    context.printer.result(&done, taken)?;
+    if shows(&done.failures, done.sets.len()) {
+        context.printer.result(&done, taken)?;
+    }
     let sets = done.sets.len();
     end(done.failures, sets, context)
 }
