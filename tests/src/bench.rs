@@ -1,10 +1,12 @@
 //! `bench pg`: ours and the peers in turn, in one run, on the same data; nothing here fails because of a time.
 
+pub(crate) mod before;
 pub(crate) mod check;
 mod context;
 mod data;
 mod dict;
 mod dump;
+mod ec2;
 mod listing;
 mod machine;
 mod measure;
@@ -53,8 +55,13 @@ enum What {
     Dict(dict::Args),
     /// Records of an application: backup, restore, memory
     Object(ObjectArgs),
+    /// EBS snapshots: a plan of many from a file, and a list of many
+    Ec2(ec2::Args),
     /// Listings and pruning of many dumps: this build beside another
     Listing(listing::Args),
+    /// A file of snapshots, read and dropped
+    #[command(hide = true)]
+    ReadSnapshots { file: PathBuf },
     /// The peer's upload: standard input to one object
     #[command(hide = true)]
     Upload { url: String },
@@ -74,6 +81,10 @@ struct PgArgs {
     /// Only these jobs
     #[arg(long, value_enum)]
     only: Vec<Job>,
+    /// Another build of the binary, instead of the peers: how long each takes to dump and to restore, and its peak memory.
+    /// With `cargo xtask bench`, also a revision of git, which is built first
+    #[arg(long, value_name = "BINARY", conflicts_with_all = ["only", "write"])]
+    before: Option<PathBuf>,
     /// Workers of ours, if not as many as it takes by itself; pg_dump -Fc and pg_restore from a pipe have one
     #[arg(long)]
     jobs: Option<usize>,
@@ -155,7 +166,9 @@ pub fn main() -> ExitCode {
         What::Pgclone(args) => pgclone::run(&args.python, args.scale, args.write.as_ref()),
         What::Dict(args) => dict::run(&args),
         What::Object(args) => object::run(&args),
+        What::Ec2(args) => ec2::run(&args),
         What::Listing(args) => listing::run(&args),
+        What::ReadSnapshots { file } => ec2::read(&file),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
         What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),
     };
@@ -185,15 +198,13 @@ fn pg(args: &PgArgs) -> Outcome {
         jobs: args.jobs,
         runtime: runtime()?,
     };
-    let jobs = if args.only.is_empty() { Job::value_variants() } else { &args.only };
-    if jobs.iter().any(|job| *job != Job::Tables) {
-        data::shop(&context.server, args.scale)?;
-    }
-    let mut rows = Vec::new();
-    for job in jobs {
-        say(&format!("{job:?}"));
-        rows.extend(job.run(&context).map_err(|error| format!("{job:?}: {error}"))?);
-    }
+    let rows = match &args.before {
+        Some(before) => {
+            data::shop(&context.server, args.scale)?;
+            before::run(&context, before)?
+        }
+        None => against_peers(&context, &args.only)?,
+    };
     let text = format!("{}\n{}", machine::description(&about(&context.server, &version)), report::table(&rows));
     say(&format!("\n{text}"));
     let met = rows.iter().filter(|row| row.met).count();
@@ -203,6 +214,20 @@ fn pg(args: &PgArgs) -> Outcome {
         say(&format!("wrote `{}`", file.display()));
     }
     Ok(())
+}
+
+/// Each job, against the programs that others wrote.
+fn against_peers(context: &Context, only: &[Job]) -> Outcome<Vec<Row>> {
+    let jobs = if only.is_empty() { Job::value_variants() } else { only };
+    if jobs.iter().any(|job| *job != Job::Tables) {
+        data::shop(&context.server, context.scale)?;
+    }
+    let mut rows = Vec::new();
+    for job in jobs {
+        say(&format!("{job:?}"));
+        rows.extend(job.run(context).map_err(|error| format!("{job:?}: {error}"))?);
+    }
+    Ok(rows)
 }
 
 /// Versions, for the page.

@@ -170,13 +170,7 @@ pub fn report(prepared: Prepared, request: &Request, now: Timestamp) -> Report {
         elsewhere.extend(request.copies_in.iter().filter(|place| **place != region).cloned());
         elsewhere.sort();
         elsewhere.dedup();
-        Line {
-            native: of(&region),
-            copies: elsewhere.iter().map(of).collect(),
-            region,
-            instance,
-            volume,
-        }
+        Line { native: of(&region), copies: elsewhere.iter().map(of).collect(), region, instance, volume }
     });
     Report { now, rpo_s: request.rpo.map(|rpo| rpo.as_secs()), volumes: lines.collect(), failures: prepared.failures }
 }

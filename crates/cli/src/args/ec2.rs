@@ -55,7 +55,7 @@ pub(crate) struct Snapshot {
     #[command(flatten)]
     pub(crate) regions: InRegions,
     /// Wait until the snapshots are complete, at most this long [default without a value: 1h]
-    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1h", value_parser = time::duration)]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1h", value_parser = time::duration)]
     pub(crate) wait: Option<SignedDuration>,
     /// Leave out root volumes
     #[arg(long)]

@@ -94,17 +94,14 @@ async fn look(ec2: &dyn Ec2, is_trimmed: bool, run: &Run) -> Ec2Result<Looked> {
 
 /// A copy under way needs its original.
 fn mark_copying(regions: &mut BTreeMap<Region, Looked>) {
-    let mut originals: Vec<(SnapshotId, Option<String>, Region)> = Vec::new();
+    let mut originals: Vec<(SnapshotId, Region)> = Vec::new();
     for (region, looked) in &*regions {
-        for copy in looked.snapshots.iter().filter(|one| one.state == SnapshotState::Pending) {
-            if let Some(source) = copy.tags.filled(lineage::SRC_SNAPSHOT) {
-                let from = copy.tags.filled(lineage::SRC_REGION).map(str::to_owned);
-                originals.push((SnapshotId::new(source), from, region.clone()));
-            }
-        }
+        let copies = looked.snapshots.iter().filter(|one| one.state == SnapshotState::Pending);
+        let sources = copies.filter_map(|copy| copy.tags.filled(lineage::SRC_SNAPSHOT));
+        originals.extend(sources.map(|source| (SnapshotId::new(source), region.clone())));
     }
-    for (id, _, to) in originals {
-        // Ids are unique across regions as far as anybody has seen, and a region that has none of it ignores it.
+    for (id, to) in originals {
+        // Wherever it is: a region that has no such snapshot ignores it.
         for looked in regions.values_mut() {
             looked.standing.copying.insert(id.clone(), to.to_string());
         }

@@ -39,9 +39,11 @@ impl Document {
         let mut profiles = BTreeMap::new();
         for (name, profile) in &file.profile {
             let below = table.below("profile").below(name);
-            profiles.insert(name.clone(), section(&below, &profile.repo, &profile.pg, &profile.ec2)?);
+            let limits = [&profile.limit_upload, &profile.limit_download];
+            profiles.insert(name.clone(), section(&below, &profile.repo, limits, &profile.pg, &profile.ec2)?);
         }
-        Ok(Self { top: section(&table, &file.repo, &file.pg, &file.ec2)?, profiles })
+        let limits = [&file.limit_upload, &file.limit_download];
+        Ok(Self { top: section(&table, &file.repo, limits, &file.pg, &file.ec2)?, profiles })
     }
 
     /// The sections that count, strongest first.
@@ -93,7 +95,13 @@ fn missing<'n>(table: &'static str, name: &str, known: impl IntoIterator<Item = 
     SettingsError::NoSection { table, name: name.to_owned(), known: known.into_iter().cloned().collect() }
 }
 
-fn section(table: &Table<'_>, repo: &Given<String>, pg: &Pg, ec2: &Ec2) -> SettingsResult<Section> {
+fn section(
+    table: &Table<'_>,
+    repo: &Given<String>,
+    limits: [&Given<String>; 2],
+    pg: &Pg,
+    ec2: &Ec2,
+) -> SettingsResult<Section> {
     let below = table.below("pg");
     let mut section = Section::default();
     for (name, config) in &pg.configs {
@@ -103,6 +111,8 @@ fn section(table: &Table<'_>, repo: &Given<String>, pg: &Pg, ec2: &Ec2) -> Setti
     }
     section.general = Layer {
         repo: table.repo(repo)?,
+        limit_upload: table.rate("limit-upload", limits[0])?,
+        limit_download: table.rate("limit-download", limits[1])?,
         url: below.string("url", &pg.url)?,
         allow_restore: below.plain(&pg.allow_restore),
         protected: below.strings("protected", &pg.protected)?,

@@ -16,7 +16,7 @@ pub(super) async fn run(arguments: &Apply, context: &Context) -> CliResult<Exit>
     let cloud = cloud(context).await?;
     if arguments.dry_run.dry_run {
         plan.check(&*cloud, &context.run).await?;
-        context.printer.result(&plan, listed)?;
+        context.printer.dry_run(&plan, listed)?;
         return Ok(Exit::Ok);
     }
     if !plan.delete.is_empty() && !context.global.yes {

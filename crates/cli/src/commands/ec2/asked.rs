@@ -56,6 +56,11 @@ pub(super) fn tag(asked: &Tagged, context: &Context) -> CliResult<Option<(String
     Ok(tag.map(|Tag { name, value }| (name, value)))
 }
 
+/// Whether there is something to show: a run that did nothing because everything failed has only its error.
+pub(super) fn shows(failures: &[Failed], done: usize) -> bool {
+    failures.is_empty() || done > 0
+}
+
 /// How a run ends: what failed is told; if all of it did, it failed, and otherwise it was done in part.
 pub(super) fn end(failures: Vec<Failed>, done: usize, context: &Context) -> CliResult<Exit> {
     let count = failures.len();

@@ -16,7 +16,7 @@ pub(super) async fn run(arguments: &CleanBroken, context: &Context) -> CliResult
     let (_, regions) = places(&*cloud, &arguments.regions, context).await?;
     let plan = clean::plan(&*cloud, &regions, arguments.any.any, &context.run).await?;
     if arguments.dry_run.dry_run {
-        context.printer.result(&plan, broken)?;
+        context.printer.dry_run(&plan, broken)?;
         return end(plan.failures, plan.broken.len(), context);
     }
     if !plan.broken.is_empty() && !context.global.yes {

@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &Image, context: &Context) -> CliResult<Exit>
     let snapshots = image::prepare(&*ec2, &arguments.name, &context.run).await?;
     let plan = image::plan(&arguments.name, &snapshots, &request)?;
     if arguments.dry_run.dry_run {
-        context.printer.result(&plan, planned)?;
+        context.printer.dry_run(&plan, planned)?;
         return Ok(Exit::Ok);
     }
     let image = image::run(&*ec2, &plan, &context.run).await?;

@@ -4,7 +4,7 @@ use ec2_snapshots::regions;
 use ec2_snapshots::report::{self, Request};
 
 use crate::args::ec2::Report;
-use crate::commands::ec2::asked::{cloud, end, places, tag};
+use crate::commands::ec2::asked::{cloud, end, places, shows, tag};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -18,7 +18,9 @@ pub(super) async fn run(arguments: &Report, context: &Context) -> CliResult<Exit
     let request = Request { tag: tag(&arguments.tagged, context)?, rpo: arguments.rpo, copies_in };
     let prepared = report::prepare(&*cloud, &chosen, &request, &context.run).await?;
     let made = report::report(prepared, &request, context.run.clock.now());
-    context.printer.result(&made, reported)?;
+    if shows(&made.failures, made.volumes.len()) {
+        context.printer.result(&made, reported)?;
+    }
     // What could not be looked at may be as stale as the rest: staleness is told first.
     if let Some(stale) = made.staleness() {
         return Err(stale.into());

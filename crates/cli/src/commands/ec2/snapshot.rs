@@ -7,7 +7,7 @@ use ec2_snapshots::ports::{Consistency, Quiesce};
 use ec2_snapshots::snapshot::{self, Request};
 
 use crate::args::ec2::Snapshot;
-use crate::commands::ec2::asked::{cloud, end, places, tag};
+use crate::commands::ec2::asked::{cloud, end, places, shows, tag};
 use crate::commands::ec2::hosts::freezer;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -45,13 +45,17 @@ pub(super) async fn run(arguments: &Snapshot, context: &Context) -> CliResult<Ex
                 freezer.check(&set.of, set.consistency).await?;
             }
         }
-        context.printer.result(&plan, planned)?;
+        if shows(&plan.failures, plan.sets.len()) {
+            context.printer.dry_run(&plan, planned)?;
+        }
         return end(plan.failures, plan.sets.len(), context);
     }
     let wait = arguments.wait.map(|wait| Duration::from_secs(wait.unsigned_abs().as_secs()));
     let quiesce = freezer.as_ref().map(|freezer| -> &dyn Quiesce { freezer });
     let done = snapshot::run(&*cloud, plan, quiesce, wait, &context.run).await?;
-    context.printer.result(&done, taken)?;
+    if shows(&done.failures, done.sets.len()) {
+        context.printer.result(&done, taken)?;
+    }
     let sets = done.sets.len();
     end(done.failures, sets, context)
 }

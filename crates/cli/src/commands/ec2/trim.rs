@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: &Trim, context: &Context) -> CliResult<Exit> 
         return end(failures, plan.decisions.len(), context);
     }
     if arguments.dry_run.dry_run {
-        context.printer.result(&Planned::of(&plan, &name), planned)?;
+        context.printer.dry_run(&Planned::of(&plan, &name), planned)?;
         return end(failures, plan.decisions.len(), context);
     }
     if doomed > 0 && !context.global.yes {
@@ -82,7 +82,7 @@ fn of_file(file: &Path, arguments: &Trim, context: &Context) -> CliResult<Exit> 
     let now = arguments.now.unwrap_or_else(|| context.run.clock.now());
     let plan = trim::plan(&mut gathered, &policy, now)?;
     warn(&plan, context);
-    context.printer.result(&Planned::of(&plan, &name), planned)?;
+    context.printer.dry_run(&Planned::of(&plan, &name), planned)?;
     Ok(Exit::Ok)
 }
 

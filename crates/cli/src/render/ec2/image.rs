@@ -19,7 +19,6 @@ pub(crate) fn planned(plan: &ImagePlan) -> String {
         let root = if device.device == plan.root_device { ", root" } else { "" };
         format!("        {} of {}, {} GiB{root}", device.device, device.snapshot, device.size_gib)
     }));
-    all.push("Nothing was changed (dry run)".to_owned());
     lines(all)
 }
 

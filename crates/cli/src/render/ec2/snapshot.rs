@@ -16,7 +16,6 @@ pub(crate) fn planned(plan: &SnapshotPlan) -> String {
     if all.is_empty() {
         all.push("Nothing to snapshot".to_owned());
     }
-    all.push("Nothing was changed (dry run)".to_owned());
     lines(all)
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn deleted(report: &Deleted) -> String {
 pub(crate) fn listed(plan: &PlanFile) -> String {
     let mut all: Vec<String> =
         plan.delete.iter().map(|one| format!("delete  {}  {}  {}", one.id, one.region, one.volume)).collect();
-    all.push("The plan still fits. Nothing was changed (dry run)".to_owned());
+    all.push("The plan still fits".to_owned());
     lines(all)
 }
 
