@@ -86,7 +86,8 @@ async fn two_machines_at_once_leave_one_copy_of_each() {
     let plan = planned(&from, &to);
     let (options, regions) = (Options::default(), cloud(&from, &to));
     let (one, other) = (Run::silent(), Run::silent());
-    let (one, other) = tokio::join!(replicate(&plan, &regions, &options, &one), replicate(&plan, &regions, &options, &other));
+    let (one, other) =
+        tokio::join!(replicate(&plan, &regions, &options, &one), replicate(&plan, &regions, &options, &other));
     assert!(one.unwrap().is_complete() && other.unwrap().is_complete());
     let mut sources: Vec<String> =
         to.all().iter().filter_map(|copy| copy.tags.get(lineage::SRC_SNAPSHOT).map(str::to_owned)).collect();

@@ -11,7 +11,7 @@ use ec2_snapshots::select::Selection;
 use ec2_snapshots::{Ec2Error, Failed, listing, regions};
 
 use crate::args::ec2::replicate::Replicate;
-use crate::commands::ec2::asked::{cloud, end, tag};
+use crate::commands::ec2::asked::{cloud, end, shows, tag};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -36,7 +36,13 @@ pub(super) async fn run(arguments: &Replicate, context: &Context) -> CliResult<E
         count += plan.passed.len() + replicated.copied();
         done.push(Stage { plan, replicated: Some(replicated) });
     }
-    context.printer.result(&done, |done| if arguments.dry_run.dry_run { planned(done) } else { replicated(done) })?;
+    if shows(&failures, count) {
+        if arguments.dry_run.dry_run {
+            context.printer.dry_run(&done, |done| planned(done))?;
+        } else {
+            context.printer.result(&done, |done| replicated(done))?;
+        }
+    }
     end(failures, count, context)
 }
 

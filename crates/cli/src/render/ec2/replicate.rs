@@ -22,7 +22,6 @@ pub(crate) fn planned(stages: &[Stage]) -> String {
     if let [_, second] = stages {
         all.push(format!("{} also gets what is copied to the primary region until then", second.plan.to));
     }
-    all.push("Nothing was changed (dry run)".to_owned());
     lines(all)
 }
 
