@@ -138,6 +138,12 @@ pub(super) fn route(received: &Received) -> Route {
     }
 }
 
+/// Whether the request tags what it makes.
+pub(super) fn has_tags(received: &Received) -> bool {
+    let form = Form::read(&received.body);
+    form.roots().any(|root| root == "TagSpecification") || form.get("CopyTagsFromSource").is_some()
+}
+
 /// Does it. What a request may contain is checked before anything is changed.
 pub(super) fn handle(state: &mut State, received: &Received) -> Result<Reply, ApiError> {
     let form = Form::read(&received.body);

@@ -113,6 +113,12 @@ pub(super) fn route(received: &Received) -> Route {
     Route { op: op.to_owned(), key: key.join(" "), mutating, dry_run: false }
 }
 
+/// Whether the request tags the snapshot that it begins.
+pub(super) fn has_tags(received: &Received) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(&received.body).unwrap_or_default();
+    body["Tags"].as_array().is_some_and(|tags| !tags.is_empty())
+}
+
 pub(super) fn handle(state: &mut State, received: &Received, route: &Route) -> Result<Reply, ApiError> {
     let parts = parts(received);
     let (id, index) = (parts.get(1).map_or("", String::as_str), parts.get(3).map_or("", String::as_str));

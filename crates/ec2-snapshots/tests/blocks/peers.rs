@@ -1,0 +1,58 @@
+//! dsnap and bsnap, which others published, read the same snapshot from the fake: byte for byte what we export.
+//!
+//! `LASTGOOD_DSNAP` and `LASTGOOD_BSNAP` name their programs; `cargo xtask test` fetches them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use backup_testkit::ec2_fake::seed::ACCOUNT;
+use ec2_snapshots::blocks::{Parent, write_image};
+
+use crate::world::{HERE, World, same};
+
+/// The program that a variable names; without it the test has nothing to compare with, and says so.
+fn program(variable: &str) -> Option<PathBuf> {
+    let found = std::env::var_os(variable).map(PathBuf::from);
+    if found.is_none() {
+        eprintln!("skipped: {variable} names no program; `cargo xtask test` sets it");
+    }
+    found
+}
+
+async fn image(world: &World) -> Vec<u8> {
+    world.fill(300);
+    let snapshot = world.snapshot("snap-0000000a");
+    world.export(&snapshot, &Parent::Newest).await.unwrap();
+    let path = world.path("ours.img");
+    write_image(&world.store, &world.stored(&snapshot.id).await, &path, &world.run).await.unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn run(world: &World, program: PathBuf, args: &[&str]) {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(world.path(""))
+        .envs(world.fake.environment(ACCOUNT, HERE))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dsnap_gets_the_same_image() {
+    let Some(dsnap) = program("LASTGOOD_DSNAP") else { return };
+    let world = World::new().await;
+    let ours = image(&world).await;
+    run(&world, dsnap, &["get", "snap-0000000a"]);
+    assert!(same(&world.path("snap-0000000a.img"), &ours));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bsnap_gets_the_same_image() {
+    let Some(bsnap) = program("LASTGOOD_BSNAP") else { return };
+    let world = World::new().await;
+    let ours = image(&world).await;
+    run(&world, bsnap, &["--snapshot-id", "snap-0000000a", "--output-file", "theirs.img"]);
+    assert!(same(&world.path("theirs.img"), &ours));
+}
