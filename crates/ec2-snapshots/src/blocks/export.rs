@@ -6,7 +6,6 @@ mod segment;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use backup_core::catalogue;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool, Uuid};
@@ -14,6 +13,7 @@ use backup_core::probe;
 use backup_core::prune::reserve;
 use backup_core::source::Identity;
 use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite};
+use backup_core::{FormatError, catalogue};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
@@ -207,7 +207,8 @@ impl Exporting<'_> {
             counts: [("blocks", report.blocks), ("bytes", blocks_bytes)].map(|(n, v)| (n.to_owned(), v)).into(),
             tags: Vec::new(),
             encryption: None,
-            detail: serde_json::to_value(detail).unwrap_or_default(),
+            detail: serde_json::to_value(detail)
+                .map_err(|error| FormatError::Invalid { key: manifest_key.to_string(), what: error.to_string() })?,
             unknown: serde_json::Map::new(),
         };
         let published = catalogue::publish(&**store, &manifest_key, &manifest, &pointer).await?;

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
-use backup_core::store::SharedStore;
+use backup_core::store::{SharedStore, StoreRead};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
+use super::export::readable;
 use super::index::{Place, Segment};
+use super::key::ExportKey;
 use super::stored::{self, Stored};
 use super::{BLOCK_BYTES, IN_FLIGHT};
 use crate::ask;
 use crate::error::{Ec2Error, Ec2Result};
 use crate::model::{SnapshotId, Tags};
 use crate::ports::direct::{Direct, NO_SNAPSHOT, StartSnapshot};
-use crate::ports::{CallError, Fault};
+use crate::ports::{CallError, Ec2, Fault};
 use backup_core::progress::Event;
 use backup_core::run::Run;
 
@@ -48,17 +50,20 @@ pub struct ImportOptions {
 }
 
 /// What an import would do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ImportPlan {
     /// The export.
+    #[serde(skip)]
     pub stored: Stored,
     /// The snapshot it builds on, and the export with the same blocks.
+    #[serde(skip)]
     pub parent: Option<(SnapshotId, Stored)>,
     /// Blocks that are to be written.
     pub write: u64,
     /// Of those, blocks that the parent has and the export has not: they are written with zeros, because a block cannot be
     /// taken away from a parent's.
     pub zeroed: u64,
+    #[serde(skip)]
     request: StartSnapshot,
 }
 
@@ -69,6 +74,19 @@ pub struct ImportReport {
     pub snapshot: SnapshotId,
     /// Blocks written.
     pub written: u64,
+}
+
+/// The export that has the same blocks as the snapshot `id` of EC2: its own, or the one that it was imported from.
+///
+/// # Errors
+/// [`Ec2Error::NotFound`], [`Ec2Error::NotFinished`] or [`Ec2Error::Broken`] for a snapshot that can be no parent;
+/// [`Ec2Error::NoExport`]; what EC2 or the store says.
+pub async fn imported_export(ec2: &dyn Ec2, store: &dyn StoreRead, id: &SnapshotId, run: &Run) -> Ec2Result<Stored> {
+    let snapshot = readable(ec2, id, run).await?;
+    match snapshot.tags.filled(IMPORTED_TAG) {
+        Some(export) => Stored::named(store, export).await,
+        None => Stored::open(store, &ExportKey { region: snapshot.region, snapshot: snapshot.id }).await,
+    }
 }
 
 /// What is to be written at an index: a block of the export, or zeros.

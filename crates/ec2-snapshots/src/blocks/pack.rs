@@ -15,7 +15,7 @@ use futures_util::TryStreamExt as _;
 use super::BLOCK_BYTES;
 use super::index::{Place, Segment};
 use super::key::ExportKey;
-use crate::error::Ec2Result;
+use crate::error::{Ec2Error, Ec2Result};
 
 /// Blocks of a pack: at most 32 MiB and a little.
 pub(super) const PACK_BLOCKS: usize = 64;
@@ -79,7 +79,10 @@ impl Pack {
         first: u32,
     ) -> Ec2Result<StoredPack> {
         let Self { mut bytes, entries } = self;
-        let list = serde_json::to_vec(&entries).unwrap_or_default();
+        let list = serde_json::to_vec(&entries).map_err(|error| {
+            let path = format!("list of a pack of {}", export.snapshot);
+            Ec2Error::Io { action: "write", path, source: error.into() }
+        })?;
         let payload = u32::try_from(list.len() + FOOTER_BYTES).unwrap_or(u32::MAX);
         bytes.extend_from_slice(&SKIPPABLE.to_le_bytes());
         bytes.extend_from_slice(&payload.to_le_bytes());

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::index::{self, INDEX_STORED_MAX, Place, SEGMENT_BLOCKS, Segment};
-use super::key::{ExportKey, region_folder};
+use super::key::{ExportKey, FOLDER, region_folder};
 use super::{BLOCKS_PER_GIB, pack};
 use crate::error::{Ec2Error, Ec2Result};
 use crate::model::{Region, SnapshotId, VolumeId};
@@ -86,6 +86,33 @@ impl Stored {
     pub async fn open(store: &dyn StoreRead, key: &ExportKey) -> Ec2Result<Self> {
         let missing = || Ec2Error::NoExport { what: key.to_string(), location: store.describe() };
         Self::find(store, key).await?.ok_or_else(missing)
+    }
+
+    /// The export that `name` means: `REGION/SNAPSHOT`, or a snapshot that was exported from one region only.
+    ///
+    /// # Errors
+    /// [`Ec2Error::NoExport`]; [`Ec2Error::Usage`] for one of several regions; as [`Stored::find`].
+    pub async fn named(store: &dyn StoreRead, name: &str) -> Ec2Result<Self> {
+        if let Some((region, snapshot)) = name.split_once('/') {
+            return Self::open(store, &ExportKey { region: region.parse()?, snapshot: SnapshotId::new(snapshot) })
+                .await;
+        }
+        let mut found = Vec::new();
+        for folder in store.list_children(FOLDER).await? {
+            let Ok(region) = folder.trim_end_matches('/').parse() else { continue };
+            found.extend(Self::find(store, &ExportKey { region, snapshot: SnapshotId::new(name) }).await?);
+        }
+        match found.len() {
+            1 => Ok(found.remove(0)),
+            0 => Err(Ec2Error::NoExport { what: name.to_owned(), location: store.describe() }),
+            _ => {
+                let names: Vec<String> = found.iter().map(|stored| format!("`{}`", stored.key)).collect();
+                Err(Ec2Error::usage(
+                    format!("`{name}` was exported from several regions"),
+                    format!("write {}", names.join(" or ")),
+                ))
+            }
+        }
     }
 
     /// All published exports of a region that can be read.

@@ -224,7 +224,7 @@ impl<'a> Pair<'a> {
         let both = (list(self.source, &self.options.snapshot), list(self.replica, &self.options.replica));
         stream::try_unfold(both, async |(mut a, mut b)| {
             let next = next_of(&mut a, &mut b).await?;
-            Ok(next.map(|seen| (seen, (a, b))))
+            Ok::<_, Ec2Error>(next.map(|seen| (seen, (a, b))))
         })
         .boxed()
     }

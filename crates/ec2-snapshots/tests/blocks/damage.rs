@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backup_testkit::faults::{Action, Rule};
 use ec2_snapshots::Ec2Error;
-use ec2_snapshots::blocks::{Parent, write_image};
+use ec2_snapshots::blocks::{Parent, Sample, VerifyOptions, verify, write_image};
 
 use crate::world::{HERE, World, is_damage, same};
 
@@ -47,22 +47,39 @@ async fn a_block_that_stays_damaged_is_said_and_nothing_is_published() {
     assert!(report.resumed > 0, "{report:?}");
 }
 
-/// Tokens that expire: blocks' and pages'. Both are asked for anew.
+fn refused(world: &World) -> usize {
+    world.fake.log().iter().filter(|call| call.code.as_deref() == Some("ValidationException")).count()
+}
+
+/// Each call makes the world a second older: tokens of blocks expire while blocks are read.
 #[tokio::test(flavor = "multi_thread")]
-async fn expired_tokens_are_asked_for_anew() {
+async fn expired_tokens_of_blocks_are_asked_for_anew() {
     let world = World::new().await;
     world.fill(300);
-    world.fake.settings(|settings| {
-        settings.page_max = 100;
-        settings.block_page_token_s = 20;
-        settings.block_token_s = 40;
-    });
-    // Each call makes the world a second older: pages expire while blocks are read, and blocks' tokens too.
+    world.fake.settings(|settings| settings.block_token_s = 200);
     world.fake.clock().set_rate(0);
     world.fake.clock().set_step(Duration::from_secs(1));
     exported_all_the_same(&world, "snap-0000000a").await;
-    let refused = |code: &str| world.fake.log().iter().filter(|call| call.code.as_deref() == Some(code)).count();
-    assert!(refused("ValidationException") > 0);
+    assert!(refused(&world) > 0);
+}
+
+/// Tokens of pages expire while the blocks of the page before are compared.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_whose_token_has_expired_is_begun_anew() {
+    let world = World::new().await;
+    world.fill(300);
+    world.snapshot("snap-0000000a");
+    let replica = world.replica("snap-0000000b", |_| {});
+    world.fake.settings(|settings| {
+        settings.page_max = 100;
+        settings.block_page_token_s = 20;
+    });
+    world.fake.clock().set_rate(0);
+    world.fake.clock().set_step(Duration::from_secs(1));
+    let options = VerifyOptions { snapshot: "snap-0000000a".into(), replica, sample: Sample::All, seed: 7 };
+    let report = verify(&world.here, &world.there, &options, &world.run).await.unwrap();
+    assert!(report.is_equal() && report.compared == 334, "{report:?}");
+    assert!(refused(&world) > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

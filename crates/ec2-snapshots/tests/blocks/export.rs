@@ -115,10 +115,10 @@ async fn a_run_that_is_cancelled_publishes_nothing_and_is_gone_on_with() {
     let world = World::new().await;
     world.fill(300);
     let snapshot = world.snapshot("snap-0000000a");
-    world.fake.latency(std::time::Duration::from_millis(30));
+    world.fake.latency(std::time::Duration::from_millis(200));
     let cancel = world.run.cancel.clone();
     let stopping = tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         cancel.cancel();
     });
     let error = world.export(&snapshot, &Parent::Newest).await.unwrap_err();

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Part;
 use backup_core::store::SharedStore;
-use futures_util::{StreamExt as _, stream};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinSet;
 
 use super::writing;
@@ -97,22 +98,28 @@ impl SegmentWriter {
         wanted: BTreeMap<u32, String>,
         run: &Run,
     ) -> Ec2Result<()> {
-        let mut frames = stream::iter(wanted)
-            .map(async |(index, token)| {
-                let (bytes, sha256) = fetch::block(direct, listed, index, &token, run).await?;
-                let compressing = tokio::task::spawn_blocking(move || zstd::bulk::compress(&bytes, LEVEL));
-                let path = format!("block {index}");
-                let frame = compressing.await.map_err(fetch::panicked)?;
-                let frame = frame.map_err(|source| Ec2Error::Io { action: "compress", path, source })?;
-                Ok::<_, Ec2Error>((index, sha256, frame))
-            })
-            .buffer_unordered(IN_FLIGHT);
-        while let Some(frame) = frames.next().await {
-            let (index, sha256, frame) = frame?;
-            self.add(index, sha256, &frame).await?;
-            run.progress.event(Event::Advance { bytes: BLOCK_BYTES as u64, items: 1 });
+        let mut wanted = wanted.into_iter();
+        let mut reading = FuturesUnordered::new();
+        let mut failed = None;
+        loop {
+            while failed.is_none()
+                && reading.len() < IN_FLIGHT
+                && let Some((index, token)) = wanted.next()
+            {
+                reading.push(frame(direct, listed, index, token, run));
+            }
+            match reading.next().await {
+                None => return failed.map_or(Ok(()), Err),
+                Some(Ok((index, sha256, frame))) => {
+                    self.add(index, sha256, &frame).await?;
+                    run.progress.event(Event::Advance { bytes: BLOCK_BYTES as u64, items: 1 });
+                }
+                // Whoever stops the run does not wait for more.
+                Some(Err(Ec2Error::Interrupted)) => return Err(Ec2Error::Interrupted),
+                // What is on its way is waited for: it would be read again otherwise.
+                Some(Err(error)) => drop(failed.get_or_insert(error)),
+            }
         }
-        Ok(())
     }
 
     async fn add(&mut self, index: u32, sha256: Sha256Digest, frame: &[u8]) -> Ec2Result<()> {
@@ -168,4 +175,20 @@ impl SegmentWriter {
     pub(super) fn finish(self) -> (Segment, Vec<Part>) {
         (self.segment, self.parts)
     }
+}
+
+/// A block as it goes into a pack.
+async fn frame(
+    direct: &dyn Direct,
+    listed: &Listed,
+    index: u32,
+    token: String,
+    run: &Run,
+) -> Ec2Result<(u32, Sha256Digest, Vec<u8>)> {
+    let (bytes, sha256) = fetch::block(direct, listed, index, &token, run).await?;
+    let compressing = tokio::task::spawn_blocking(move || zstd::bulk::compress(&bytes, LEVEL));
+    let frame = compressing.await.map_err(fetch::panicked)?;
+    let path = format!("block {index}");
+    let frame = frame.map_err(|source| Ec2Error::Io { action: "compress", path, source })?;
+    Ok((index, sha256, frame))
 }
