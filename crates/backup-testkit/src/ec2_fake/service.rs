@@ -55,7 +55,7 @@ impl Service for Services {
 
     async fn handle(&self, received: &Received, route: &Route) -> Result<Reply, ApiError> {
         match received.caller.service.as_str() {
-            "ebs" => self.with(|state| ebs::handle(state, received, route)),
+            "ebs" => self.with(|state| ebs::handle(state, received, route)).map(ebs::finish),
             "ssm" => {
                 let (reply, job) = self.with(|state| ssm::handle(state, received, route))?;
                 if let Some(job) = job {

@@ -4,30 +4,29 @@ mod plan;
 mod segment;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool, Uuid};
 use backup_core::probe;
+use backup_core::progress::Event;
 use backup_core::prune::reserve;
+use backup_core::run::Run;
 use backup_core::source::Identity;
-use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite};
+use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite as _};
 use backup_core::{FormatError, catalogue};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 pub use self::plan::{ExportPlan, Parent, plan_export, readable};
 use self::segment::SegmentWriter;
+use super::BLOCK_BYTES;
 use super::index::{self, SEGMENT_BLOCKS, Segment};
 use super::key::{pointer, region_folder};
 use super::listing::{self, Blocks, peeked};
 use super::stored::{ExportDetail, segments};
-use super::{BLOCK_BYTES, pack};
 use crate::error::Ec2Result;
 use crate::ports::direct::Direct;
-use backup_core::progress::Event;
-use backup_core::run::Run;
 
 /// The configuration in an export's manifest: there is one way to make it.
 const CONFIG: &str = "export";
@@ -217,9 +216,4 @@ impl Exporting<'_> {
         }
         Ok(report)
     }
-}
-
-/// A store as what only writes need.
-fn writing(store: &SharedStore) -> Arc<dyn StoreWrite> {
-    store.clone()
 }

@@ -1,6 +1,7 @@
 //! Reads one block until it has the checksum that comes with it.
 
 use backup_core::digest::Sha256Digest;
+use backup_core::run::Run;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -10,7 +11,6 @@ use super::listing::{Listed, Listing, refused_as};
 use crate::ask;
 use crate::error::{Ec2Error, Ec2Result};
 use crate::ports::direct::{BLOCK_TOKEN, BlockQuery, Direct};
-use backup_core::run::Run;
 
 /// How often a block is read that does not have its checksum: what a wire does to one answer it does not do to four.
 const READS_MAX: u32 = 4;

@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use backup_core::progress::Event;
+use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -14,8 +16,6 @@ use serde::Serialize;
 use super::stored::{self, Stored};
 use super::{BLOCK_BYTES, fetch};
 use crate::error::{Ec2Error, Ec2Result};
-use backup_core::progress::Event;
-use backup_core::run::Run;
 
 /// An image is as secret as the volume.
 const MODE: u32 = 0o600;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
+use backup_core::progress::Event;
+use backup_core::run::Run;
 use backup_core::store::{SharedStore, StoreRead};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -19,8 +21,6 @@ use crate::error::{Ec2Error, Ec2Result};
 use crate::model::{SnapshotId, Tags};
 use crate::ports::direct::{Direct, NO_SNAPSHOT, StartSnapshot};
 use crate::ports::{CallError, Ec2, Fault};
-use backup_core::progress::Event;
-use backup_core::run::Run;
 
 /// Minutes without a block after which EBS gives a snapshot up ("Timeout", EBS direct APIs reference, "StartSnapshot").
 pub const TIMEOUT_MINUTES: std::ops::RangeInclusive<u32> = 10..=4320;

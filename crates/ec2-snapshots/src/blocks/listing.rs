@@ -1,5 +1,6 @@
 //! Listings of blocks as streams: in order, whole, and begun anew where a page's token has expired.
 
+use backup_core::run::Run;
 use futures_util::stream::{self, BoxStream, Peekable};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
@@ -9,7 +10,6 @@ use crate::error::{Ec2Error, Ec2Result};
 use crate::model::SnapshotId;
 use crate::ports::direct::{BlockPage, BlockQuery, Direct, ListedBlock, PAGE_TOKEN};
 use crate::ports::{CallError, Fault};
-use backup_core::run::Run;
 
 /// Empty pages in a row: they are legal (EBS User Guide, "FAQs for EBS direct APIs"), and a listing that has nothing else
 /// does not end.

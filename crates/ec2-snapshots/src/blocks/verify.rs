@@ -6,6 +6,8 @@
 use std::fmt;
 
 use backup_core::digest::Sha256Digest;
+use backup_core::progress::Event;
+use backup_core::run::Run;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
@@ -16,8 +18,6 @@ use super::{BLOCK_BYTES, IN_FLIGHT, fetch};
 use crate::error::{Ec2Error, Ec2Result};
 use crate::model::{Region, SnapshotId};
 use crate::ports::direct::Direct;
-use backup_core::progress::Event;
-use backup_core::run::Run;
 
 /// Indexes listed in a report: enough to see where a difference is.
 const INDEXES_TOLD_MAX: usize = 16;

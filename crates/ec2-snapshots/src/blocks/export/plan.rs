@@ -1,5 +1,7 @@
 //! What an export would do.
 
+use backup_core::run::Run;
+use backup_core::store::SharedStore;
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
 
@@ -12,8 +14,6 @@ use crate::model::{Snapshot, SnapshotId, SnapshotState, VolumeId};
 use crate::origin::Origin;
 use crate::ports::direct::{Direct, UNRELATED};
 use crate::ports::{Ec2, Query};
-use backup_core::run::Run;
-use backup_core::store::SharedStore;
 
 /// What the export builds on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,15 +1,17 @@
 //! Reads the blocks of one segment, packs them, and notes where each is.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Part;
-use backup_core::store::SharedStore;
+use backup_core::progress::Event;
+use backup_core::run::Run;
+use backup_core::store::{SharedStore, StoreWrite};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinSet;
 
-use super::writing;
 use crate::blocks::index::{Place, Segment};
 use crate::blocks::key::ExportKey;
 use crate::blocks::listing::Listed;
@@ -17,8 +19,6 @@ use crate::blocks::pack::{self, Pack, StoredPack};
 use crate::blocks::{BLOCK_BYTES, IN_FLIGHT, fetch};
 use crate::error::{Ec2Error, Ec2Result};
 use crate::ports::direct::Direct;
-use backup_core::progress::Event;
-use backup_core::run::Run;
 
 /// Packs being stored while the next is filled: 64 MiB.
 const PACKS_STORING_MAX: usize = 2;
@@ -144,7 +144,8 @@ impl SegmentWriter {
 
     fn send(&mut self) {
         let pack = std::mem::take(&mut self.pack);
-        self.storing.spawn(pack.store(writing(&self.store), self.export.clone(), self.first));
+        let store: Arc<dyn StoreWrite> = self.store.clone();
+        self.storing.spawn(pack.store(store, self.export.clone(), self.first));
     }
 
     async fn landed(&mut self) -> Ec2Result<()> {
