@@ -10,7 +10,7 @@ use backup_core::key::Key;
 use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool, Uuid};
 use backup_core::probe;
 use backup_core::progress::Event;
-use backup_core::prune::reserve;
+use backup_core::prune::{release, reserve};
 use backup_core::run::Run;
 use backup_core::source::Identity;
 use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite as _};
@@ -211,6 +211,14 @@ impl Exporting<'_> {
             unknown: serde_json::Map::new(),
         };
         let published = catalogue::publish(&**store, &manifest_key, &manifest, &pointer).await?;
+        // The manifest says from now on what it refers to.
+        if plan.parent.is_some()
+            && let Err(fault) = release(&**store, &manifest_key).await
+        {
+            run.warn(format!(
+                "a reservation could not be taken back, so that a prune keeps more than it need: {fault}"
+            ));
+        }
         if let Some(fault) = published.pointer_fault {
             run.warn(format!("the hint at the newest export could not be moved: {fault}"));
         }
