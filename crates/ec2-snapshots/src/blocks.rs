@@ -27,7 +27,9 @@ mod verify;
 
 pub use export::{ExportPlan, ExportReport, Parent, export, plan_export, readable};
 pub use image::{ImageReport, write_image};
-pub use import::{ImportOptions, ImportPlan, ImportReport, import, imported_export, plan_import};
+pub use import::{
+    IMPORTED_TAG, ImportOptions, ImportPlan, ImportReport, TIMEOUT_MINUTES, import, imported_export, plan_import,
+};
 pub use sample::{Sample, confidence};
 pub use stored::{ExportDetail, Stored};
 pub use verify::{Differences, VerifyOptions, VerifyReport, verify};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use backup_core::aws::{Credentials, Endpoint, Settings};
 use backup_core::clock::SystemClock;
-use backup_core::location::init_store;
+use backup_core::probe;
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use backup_core::store::fs::FsStore;
@@ -51,7 +51,7 @@ impl World {
         let location = folder.path().join("location");
         std::fs::create_dir(&location).unwrap();
         let store: SharedStore = Arc::new(FsStore::open(&location).unwrap());
-        init_store(&*store, &SystemClock).await.unwrap();
+        probe::init(&*store, &SystemClock).await.unwrap();
         Self {
             here: AwsDirect::new(&settings, &region(HERE)),
             there: AwsDirect::new(&settings, &region(THERE)),
