@@ -1,7 +1,9 @@
 //! EBS snapshots: the built binary on a strict fake of EC2.
 
+mod copies;
 mod create;
 mod delete;
+mod frozen;
 mod look;
 mod offline;
 
@@ -16,7 +18,7 @@ use crate::harness::{Area, Lastgood, Locations, Row, RowResult, World};
 #[must_use]
 pub fn rows() -> Vec<Row> {
     use Locations::Folder;
-    vec![
+    let mut rows = vec![
         Row::new("E-set", "one set an instance, in all regions, with its lineage", Area::Ec2, Folder, |world| {
             Box::pin(create::sets(world))
         }),
@@ -73,7 +75,10 @@ pub fn rows() -> Vec<Row> {
             Folder,
             |world| Box::pin(offline::simulated(world)),
         ),
-    ]
+    ];
+    rows.extend(copies::rows());
+    rows.extend(frozen::rows());
+    rows
 }
 
 /// `lastgood ec2` with these arguments on `fake`.

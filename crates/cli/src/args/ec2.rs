@@ -1,12 +1,15 @@
 //! Arguments of `lastgood ec2`.
 
 pub(crate) mod common;
+pub(crate) mod freeze;
+pub(crate) mod reach;
+pub(crate) mod replicate;
+pub(crate) mod sync_mount;
 pub(crate) mod trim;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ec2_snapshots::ports::Consistency;
 use jiff::SignedDuration;
 use lastgood_operator::settings::time;
 
@@ -33,6 +36,12 @@ pub(crate) enum Ec2 {
     Image(Image),
     /// Show how old the newest complete snapshot of each volume is
     Report(Report),
+    /// Copy snapshots to other regions
+    Replicate(Box<replicate::Replicate>),
+    /// Copy a mounted file system or a volume from one instance to another
+    SyncMount(Box<sync_mount::SyncMount>),
+    /// Thaw file systems left frozen by a run that died
+    Thaw(Box<freeze::Thaw>),
 }
 
 /// Arguments of `ec2 snapshot`.
@@ -48,9 +57,6 @@ pub(crate) struct Snapshot {
     /// Wait until the snapshots are complete, at most this long [default without a value: 1h]
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1h", value_parser = time::duration)]
     pub(crate) wait: Option<SignedDuration>,
-    /// Consistency: crash, fs (file systems frozen) or app (hooks around a freeze)
-    #[arg(long, value_name = "LEVEL", default_value_t = Consistency::Crash)]
-    pub(crate) consistent: Consistency,
     /// Leave out root volumes
     #[arg(long)]
     pub(crate) exclude_root: bool,
@@ -62,6 +68,8 @@ pub(crate) struct Snapshot {
     pub(crate) add_tag: Vec<Tag>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
+    #[command(flatten)]
+    pub(crate) consistent: freeze::Consistent,
 }
 
 /// Arguments of `ec2 ls`.

@@ -87,7 +87,7 @@ fn footer(path: &str) -> Option<&'static Footer> {
 /// The codes of a command, or of all commands of a group.
 fn exits(of: &'static Footer) -> BTreeSet<u8> {
     let is_below = |footer: &&Footer| of.path.is_empty() || footer.path.starts_with(&format!("{} ", of.path));
-    let group = footers().filter(|footer| of.reach == Reach::Group && is_below(footer));
+    let group: Vec<&Footer> = footers().filter(|footer| of.reach == Reach::Group && is_below(footer)).collect();
     std::iter::once(of)
         .chain(group)
         .flat_map(|footer| footer.reach.exits().iter().chain(footer.more))

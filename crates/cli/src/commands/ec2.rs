@@ -3,11 +3,15 @@
 mod apply;
 mod asked;
 mod clean_broken;
+mod hosts;
 mod image;
 mod ls;
+mod replicate;
 mod report;
 mod show;
 mod snapshot;
+mod sync_mount;
+mod thaw;
 mod trim;
 
 use crate::args::ec2::Ec2;
@@ -26,5 +30,8 @@ pub(super) async fn run(command: Ec2, context: &Context) -> CliResult<Exit> {
         Ec2::CleanBroken(arguments) => Box::pin(clean_broken::run(&arguments, context)).await,
         Ec2::Image(arguments) => Box::pin(image::run(&arguments, context)).await,
         Ec2::Report(arguments) => Box::pin(report::run(&arguments, context)).await,
+        Ec2::Replicate(arguments) => Box::pin(replicate::run(&arguments, context)).await,
+        Ec2::SyncMount(arguments) => Box::pin(sync_mount::run(&arguments, context)).await,
+        Ec2::Thaw(arguments) => Box::pin(thaw::run(&arguments, context)).await,
     }
 }

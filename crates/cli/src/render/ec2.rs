@@ -1,8 +1,10 @@
 //! Texts about EBS snapshots.
 
 pub(crate) mod chart;
+pub(crate) mod hosts;
 pub(crate) mod image;
 pub(crate) mod list;
+pub(crate) mod replicate;
 pub(crate) mod report;
 pub(crate) mod snapshot;
 pub(crate) mod trim;
