@@ -4,8 +4,11 @@ use backup_core::failure::Remedy;
 use backup_core::run::Cancelled;
 use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
+use lastgood_operator::settings::SettingsError;
 use object_backup::ObjectError;
 use pg_clone::error::PgError;
+
+use crate::render::settings::help as settings_help;
 
 /// Result of a command.
 pub(crate) type CliResult<T> = Result<T, CliError>;
@@ -25,6 +28,9 @@ pub(crate) enum CliError {
     /// The location failed.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// The configuration file, or a setting in it, cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// An argument or setting that cannot be used.
     #[error("{what}")]
     Usage { what: String, help: String },
@@ -54,7 +60,7 @@ pub(crate) enum CliError {
 
 impl Failure for CliError {
     backup_core::failure_kinds! {
-        [Pg(PgError), Dict(DictError), Object(ObjectError), Core(CoreError)]
+        [Pg(PgError), Dict(DictError), Object(ObjectError), Core(CoreError), Settings(SettingsError)]
         Usage: "cli::usage", Usage, permanent, "an option, argument or setting cannot be used";
         Confirm: "cli::confirm", Confirmation, permanent, "something would be replaced or deleted, and nobody confirmed it",
             "confirm as the error says; nothing was changed";
@@ -69,6 +75,7 @@ impl Failure for CliError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Core(_) => self.inner().and_then(Failure::remedy),
+            Self::Settings(error) => Some(settings_help(error).into()),
             Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => {
                 Some(help.clone().into())
             }
@@ -111,6 +118,7 @@ impl CliError {
             Self::Dict(error) => Some(error),
             Self::Object(error) => Some(error),
             Self::Core(error) => Some(error),
+            Self::Settings(error) => Some(error),
             Self::Usage { .. }
             | Self::Confirm { .. }
             | Self::Unhealthy { .. }
