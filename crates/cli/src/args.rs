@@ -4,6 +4,7 @@ pub(crate) mod app;
 mod common;
 pub(crate) mod config;
 pub(crate) mod dict;
+pub(crate) mod ec2;
 mod examples;
 mod footer;
 pub(crate) mod help;
@@ -92,6 +93,9 @@ pub(crate) enum Command {
     /// Back up and restore an application's records, one tarball per backup
     #[command(subcommand)]
     App(app::App),
+    /// Snapshot, copy, trim and check EBS volumes of EC2 instances
+    #[command(subcommand)]
+    Ec2(ec2::Ec2),
     /// Create a location and check that its store supports conditional writes
     Init(DryRun),
     /// Show effective settings

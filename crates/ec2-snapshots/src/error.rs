@@ -173,7 +173,7 @@ impl Failure for Ec2Error {
         Region: "ec2::region", Usage, permanent, "no region, or several, are meant by a name",
             "write more of its name; `aws ec2 describe-regions` lists the regions of the account";
         Denied: "ec2::denied", Failed, permanent, "the credentials are not allowed to do something",
-            "allow the action to whoever runs lastgood; `examples/iam` has a policy for each command";
+            "allow the action to whoever runs lastgood; the folder `examples/iam` of the crate has a policy for each command";
         Credentials: "ec2::credentials", Key, permanent, "EC2 does not accept the credentials, or there are none",
             "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again";
         Unreachable: "ec2::unreachable", Unreachable, passing, "EC2 cannot be reached, fails or is too busy",
@@ -215,7 +215,7 @@ impl Failure for Ec2Error {
             }
             Self::Denied { source } => Some(
                 format!(
-                    "allow `{}` to whoever runs lastgood; `examples/iam` has a policy for each command",
+                    "allow `{}` to whoever runs lastgood; the folder `examples/iam` of the crate has a policy for each command",
                     source.action
                 )
                 .into(),

@@ -22,10 +22,12 @@ pub mod description;
 pub mod error;
 pub mod image;
 pub mod lineage;
+pub mod list;
 pub mod listing;
 pub mod model;
 pub mod offline;
 pub mod origin;
+pub mod plan_file;
 pub mod ports;
 pub mod regions;
 pub mod report;
@@ -44,3 +46,9 @@ pub mod adapters;
 
 pub use error::{Ec2Error, Ec2Result};
 pub use run_regions::Failed;
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
