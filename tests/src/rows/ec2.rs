@@ -1,5 +1,6 @@
 //! EBS snapshots: the built binary on a strict fake of EC2.
 
+mod blocks;
 mod create;
 mod delete;
 mod look;
@@ -73,6 +74,19 @@ pub fn rows() -> Vec<Row> {
             Folder,
             |world| Box::pin(offline::simulated(world)),
         ),
+        Row::new("E-verify", "a replica compared with its source, under its policy", Area::Ec2, Folder, |world| {
+            Box::pin(blocks::compared(world))
+        }),
+        Row::new(
+            "E-export",
+            "credentials expire amid an export, which is gone on with; then what changed",
+            Area::Ec2,
+            Folder,
+            |world| Box::pin(blocks::exported(world)),
+        ),
+        Row::new("E-import", "an export comes back in another region, and onto itself", Area::Ec2, Folder, |world| {
+            Box::pin(blocks::imported(world))
+        }),
     ]
 }
 

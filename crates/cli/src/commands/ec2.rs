@@ -3,12 +3,16 @@
 mod apply;
 mod asked;
 mod clean_broken;
+mod direct;
+pub(crate) mod export;
 mod image;
+mod import;
 mod ls;
 mod report;
 mod show;
 mod snapshot;
 mod trim;
+mod verify;
 
 use crate::args::ec2::Ec2;
 use crate::context::Context;
@@ -26,5 +30,8 @@ pub(super) async fn run(command: Ec2, context: &Context) -> CliResult<Exit> {
         Ec2::CleanBroken(arguments) => Box::pin(clean_broken::run(&arguments, context)).await,
         Ec2::Image(arguments) => Box::pin(image::run(&arguments, context)).await,
         Ec2::Report(arguments) => Box::pin(report::run(&arguments, context)).await,
+        Ec2::Verify(arguments) => Box::pin(verify::run(&arguments, context)).await,
+        Ec2::Export(arguments) => Box::pin(export::run(&arguments, context)).await,
+        Ec2::Import(arguments) => Box::pin(import::run(&arguments, context)).await,
     }
 }
