@@ -13,11 +13,11 @@ use crate::{ensure, ensure_eq};
 
 const HERE: &str = "us-east-1";
 const VOLUME: &str = "vol-0aaaaaaaaaaaaaa12";
-const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/iam");
+const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ec2-snapshots/examples/iam");
 
 /// From now on the fake allows what the policy of `command` allows.
 fn under(fake: &Ec2Fake, command: &str) -> RowResult {
-    let policy = std::fs::read(format!("{POLICIES}/ec2-{command}.json"))?;
+    let policy = std::fs::read(format!("{POLICIES}/{command}.json"))?;
     fake.policy(Some(serde_json::from_slice::<Policy>(&policy)?));
     Ok(())
 }
