@@ -6,14 +6,14 @@ use backup_testkit::faults::{Action, Rule};
 use ec2_snapshots::Ec2Error;
 use ec2_snapshots::blocks::{Parent, Sample, VerifyOptions, verify, write_image};
 
-use crate::world::{HERE, World, is_damage, same};
+use crate::world::{HERE, World, image, is_damage};
 
 async fn exported_all_the_same(world: &World, id: &str) {
     let snapshot = world.snapshot(id);
     world.export(&snapshot, &Parent::None).await.unwrap();
     let path = world.path("image");
     write_image(&world.store, &world.stored(&snapshot.id).await, &path, &world.run).await.unwrap();
-    assert!(same(&path, &world.volume(HERE, id)));
+    assert!(image(&path) == world.volume(HERE, id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

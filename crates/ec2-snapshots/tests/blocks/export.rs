@@ -6,7 +6,7 @@ use backup_testkit::faults::{Action, Rule};
 use ec2_snapshots::blocks::{Parent, write_image};
 use ec2_snapshots::{Ec2Error, ports};
 
-use crate::world::{HERE, World, same};
+use crate::world::{HERE, World, image};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_has_every_block_and_becomes_the_image_of_the_volume() {
@@ -19,9 +19,9 @@ async fn an_export_has_every_block_and_becomes_the_image_of_the_volume() {
     let detail = stored.detail();
     assert_eq!((detail.volume_gib, detail.blocks, detail.tags["Name"].as_str()), (1, 35, "shop"));
     let path = world.path("shop.img");
-    let image = write_image(&world.store, &stored, &path, &world.run).await.unwrap();
-    assert_eq!((image.bytes, image.blocks), (1 << 30, 35));
-    assert!(same(&path, &world.volume(HERE, "snap-0000000a")));
+    let written = write_image(&world.store, &stored, &path, &world.run).await.unwrap();
+    assert_eq!((written.bytes, written.blocks), (1 << 30, 35));
+    assert!(image(&path) == world.volume(HERE, "snap-0000000a"));
     assert!(!world.path("shop.partial").exists());
     {
         use std::os::unix::fs::MetadataExt as _;
@@ -71,7 +71,7 @@ async fn the_next_export_reads_what_changed_and_needs_no_more() {
     assert_eq!(stored.detail().builds_on.as_ref(), Some(&first.id));
     let path = world.path("second.img");
     write_image(&world.store, &stored, &path, &world.run).await.unwrap();
-    assert!(same(&path, &world.volume(HERE, "snap-0000000b")));
+    assert!(image(&path) == world.volume(HERE, "snap-0000000b"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,7 @@ async fn a_run_whose_credentials_expire_is_gone_on_with() {
     assert_eq!(world.calls("GetSnapshotBlock") as u64, report.read);
     let path = world.path("resumed.img");
     write_image(&world.store, &world.stored(&snapshot.id).await, &path, &world.run).await.unwrap();
-    assert!(same(&path, &world.volume(HERE, "snap-0000000a")));
+    assert!(image(&path) == world.volume(HERE, "snap-0000000a"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

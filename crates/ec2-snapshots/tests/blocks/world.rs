@@ -1,5 +1,8 @@
 //! A fake with a volume, and a location.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,11 +17,14 @@ use backup_testkit::ec2_fake::Ec2Fake;
 use backup_testkit::ec2_fake::content::{Block, Content, RandomFill};
 use backup_testkit::ec2_fake::model::{Fate, Snapshot as FakeSnapshot};
 use backup_testkit::ec2_fake::seed::{ACCOUNT, Seed};
+use bytes::Bytes;
 use ec2_snapshots::adapters::ebs::AwsDirect;
 use ec2_snapshots::blocks::key::ExportKey;
 use ec2_snapshots::blocks::{ExportReport, Parent, Stored, export, plan_export};
 use ec2_snapshots::model::{Region, Snapshot, SnapshotId, SnapshotState, StorageTier, Tags};
 use ec2_snapshots::{Ec2Error, Ec2Result};
+
+static ZEROS: [u8; 524_288] = [0; 524_288];
 
 pub(crate) const VOLUME: &str = "vol-0aaaaaaaaaaaaaa12";
 pub(crate) const HERE: &str = "us-east-1";
@@ -155,16 +161,12 @@ impl World {
         Stored::open(&*self.store, &key).await.unwrap()
     }
 
-    /// The volume as the fake has it in a snapshot.
-    pub(crate) fn volume(&self, name: &str, id: &str) -> Vec<u8> {
+    /// The blocks that a snapshot of the fake has and that are not zeros.
+    pub(crate) fn volume(&self, name: &str, id: &str) -> BTreeMap<u32, Bytes> {
         self.fake.world(|state| {
-            let snapshot = &state.regions[name].snapshots[id];
-            let mut bytes = vec![0; usize::try_from(snapshot.size << 30).unwrap()];
-            for index in snapshot.content.indexes(0) {
-                let block: bytes::Bytes = snapshot.content.get(index).map(Block::bytes).unwrap();
-                bytes[index as usize * block.len()..][..block.len()].copy_from_slice(&block);
-            }
-            bytes
+            let content = &state.regions[name].snapshots[id].content;
+            let blocks = content.indexes(0).map(|index| (index, content.get(index).map(Block::bytes).unwrap()));
+            blocks.filter(|(_, block)| block[..] != ZEROS[..]).collect()
         })
     }
 
@@ -174,9 +176,19 @@ impl World {
     }
 }
 
-/// Whether two files, or a file and bytes, are the same; without printing a gigabyte if not.
-pub(crate) fn same(path: &Path, bytes: &[u8]) -> bool {
-    std::fs::read(path).unwrap() == bytes
+/// The blocks of an image of one GiB that are not zeros.
+pub(crate) fn image(path: &Path) -> BTreeMap<u32, Bytes> {
+    let mut file = File::open(path).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 1 << 30);
+    let mut block = vec![0; ZEROS.len()];
+    let mut blocks = BTreeMap::new();
+    for index in 0..2048 {
+        file.read_exact(&mut block).unwrap();
+        if block[..] != ZEROS[..] {
+            blocks.insert(index, Bytes::copy_from_slice(&block));
+        }
+    }
+    blocks
 }
 
 pub(crate) fn is_damage(error: &Ec2Error) -> bool {
