@@ -1,8 +1,10 @@
 //! EBS snapshots: the built binary on a strict fake of EC2.
 
 mod blocks;
+mod copies;
 mod create;
 mod delete;
+mod frozen;
 mod look;
 mod offline;
 
@@ -17,7 +19,7 @@ use crate::harness::{Area, Lastgood, Locations, Row, RowResult, World};
 #[must_use]
 pub fn rows() -> Vec<Row> {
     use Locations::Folder;
-    vec![
+    let mut rows = vec![
         Row::new("E-set", "one set an instance, in all regions, with its lineage", Area::Ec2, Folder, |world| {
             Box::pin(create::sets(world))
         }),
@@ -87,7 +89,10 @@ pub fn rows() -> Vec<Row> {
         Row::new("E-import", "an export comes back in another region, and onto itself", Area::Ec2, Folder, |world| {
             Box::pin(blocks::imported(world))
         }),
-    ]
+    ];
+    rows.extend(copies::rows());
+    rows.extend(frozen::rows());
+    rows
 }
 
 /// `lastgood ec2` with these arguments on `fake`.

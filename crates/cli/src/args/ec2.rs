@@ -2,12 +2,15 @@
 
 pub(crate) mod blocks;
 pub(crate) mod common;
+pub(crate) mod freeze;
+pub(crate) mod reach;
+pub(crate) mod replicate;
+pub(crate) mod sync_mount;
 pub(crate) mod trim;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ec2_snapshots::ports::Consistency;
 use jiff::SignedDuration;
 use lastgood_operator::settings::time;
 
@@ -40,6 +43,12 @@ pub(crate) enum Ec2 {
     Export(blocks::Export),
     /// Import an exported snapshot as a new one
     Import(blocks::Import),
+    /// Copy snapshots to other regions
+    Replicate(Box<replicate::Replicate>),
+    /// Copy a mounted file system or a volume from one instance to another
+    SyncMount(Box<sync_mount::SyncMount>),
+    /// Thaw file systems left frozen by a run that died
+    Thaw(Box<freeze::Thaw>),
 }
 
 /// Arguments of `ec2 snapshot`.
@@ -55,9 +64,6 @@ pub(crate) struct Snapshot {
     /// Wait until the snapshots are complete, at most this long [default without a value: 1h]
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "1h", value_parser = time::duration)]
     pub(crate) wait: Option<SignedDuration>,
-    /// Consistency: crash, fs (file systems frozen) or app (hooks around a freeze)
-    #[arg(long, value_name = "LEVEL", default_value_t = Consistency::Crash)]
-    pub(crate) consistent: Consistency,
     /// Leave out root volumes
     #[arg(long)]
     pub(crate) exclude_root: bool,
@@ -69,6 +75,8 @@ pub(crate) struct Snapshot {
     pub(crate) add_tag: Vec<Tag>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
+    #[command(flatten)]
+    pub(crate) consistent: freeze::Consistent,
 }
 
 /// Arguments of `ec2 ls`.

@@ -85,9 +85,9 @@ fn footer(path: &str) -> Option<&'static Footer> {
 }
 
 /// The codes of a command, or of all commands of a group.
-fn exits(of: &Footer) -> BTreeSet<u8> {
+fn exits(of: &'static Footer) -> BTreeSet<u8> {
     let is_below = |footer: &&Footer| of.path.is_empty() || footer.path.starts_with(&format!("{} ", of.path));
-    let group = footers().filter(|footer| of.reach == Reach::Group && is_below(footer));
+    let group: Vec<&Footer> = footers().filter(|footer| of.reach == Reach::Group && is_below(footer)).collect();
     std::iter::once(of)
         .chain(group)
         .flat_map(|footer| footer.reach.exits().iter().chain(footer.more))
@@ -95,7 +95,7 @@ fn exits(of: &Footer) -> BTreeSet<u8> {
         .collect()
 }
 
-fn text(footer: &Footer) -> String {
+fn text(footer: &'static Footer) -> String {
     let styles = Styles::styled();
     let (header, literal) = (styles.get_header(), styles.get_literal());
     let mut text = format!("{header}Examples:{header:#}\n");

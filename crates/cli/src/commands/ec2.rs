@@ -5,12 +5,16 @@ mod asked;
 mod clean_broken;
 mod direct;
 pub(crate) mod export;
+mod hosts;
 mod image;
 mod import;
 mod ls;
+mod replicate;
 mod report;
 mod show;
 mod snapshot;
+mod sync_mount;
+mod thaw;
 mod trim;
 mod verify;
 
@@ -33,5 +37,8 @@ pub(super) async fn run(command: Ec2, context: &Context) -> CliResult<Exit> {
         Ec2::Verify(arguments) => Box::pin(verify::run(&arguments, context)).await,
         Ec2::Export(arguments) => Box::pin(export::run(&arguments, context)).await,
         Ec2::Import(arguments) => Box::pin(import::run(&arguments, context)).await,
+        Ec2::Replicate(arguments) => Box::pin(replicate::run(&arguments, context)).await,
+        Ec2::SyncMount(arguments) => Box::pin(sync_mount::run(&arguments, context)).await,
+        Ec2::Thaw(arguments) => Box::pin(thaw::run(&arguments, context)).await,
     }
 }

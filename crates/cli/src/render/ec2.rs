@@ -2,8 +2,10 @@
 
 pub(crate) mod blocks;
 pub(crate) mod chart;
+pub(crate) mod hosts;
 pub(crate) mod image;
 pub(crate) mod list;
+pub(crate) mod replicate;
 pub(crate) mod report;
 pub(crate) mod snapshot;
 pub(crate) mod trim;

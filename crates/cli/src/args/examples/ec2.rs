@@ -10,6 +10,12 @@ const PARTLY: &[Exit] = &[Exit::Partial, Exit::Key];
 /// Deleting snapshots is confirmed.
 const DELETE: &[Exit] = &[Exit::Partial, Exit::Key, Exit::Confirmation];
 
+/// What goes on on hosts needs their programs, and may find damage.
+const HOSTS: &[Exit] = &[Exit::Held, Exit::Key, Exit::Integrity, Exit::Tool];
+
+/// A freeze also needs programs of the instance, and fails where another program froze first.
+const SNAPSHOT: &[Exit] = &[Exit::Partial, Exit::Held, Exit::Key, Exit::Tool];
+
 /// All of them.
 pub(crate) const FOOTERS: &[Footer] = &[
     footer(
@@ -25,10 +31,13 @@ pub(crate) const FOOTERS: &[Footer] = &[
     footer(
         "ec2 snapshot",
         Reach::Server,
-        PARTLY,
+        SNAPSHOT,
         &[
             ("lastgood ec2 snapshot i-0123456789abcdef0 --region eu-w --wait", "Snapshot one instance and wait"),
-            ("lastgood ec2 snapshot --tag Earmarking=production --region all", "Snapshot all tagged instances"),
+            (
+                "lastgood ec2 snapshot --tag Earmarking=production --consistent fs --via ssh:root@",
+                "Freeze file systems of all tagged instances meanwhile",
+            ),
             ("lastgood ec2 snapshot --tag Earmarking=production -n", "Show which snapshots would be created"),
         ],
     ),
@@ -134,5 +143,36 @@ pub(crate) const FOOTERS: &[Footer] = &[
             "lastgood ec2 import snap-0123456789abcdef0 --from s3://acme-backups/prod --region us-east-1",
             "Create a snapshot with the blocks of an export",
         )],
+    ),
+    footer(
+        "ec2 replicate",
+        Reach::Server,
+        PARTLY,
+        &[
+            ("lastgood ec2 replicate --from eu-west-1 --to us-east-1 -n", "Show which snapshots would be copied"),
+            (
+                "lastgood ec2 replicate --all-regions --primary eu-west-1 --secondary us-east-1",
+                "Copy all regions to one, and that one to another",
+            ),
+            ("lastgood ec2 replicate --from eu-w --to us-e --within 4h", "Have the copies completed within 4 hours"),
+        ],
+    ),
+    footer(
+        "ec2 sync-mount",
+        Reach::Server,
+        HOSTS,
+        &[(
+            "lastgood ec2 sync-mount --from i-0123456789abcdef0:vol-0123456789abcdef0:/srv --to root@standby:/dev/nvme1n1:/srv",
+            "Copy files from an instance to another host",
+        )],
+    ),
+    footer(
+        "ec2 thaw",
+        Reach::Server,
+        HOSTS,
+        &[
+            ("lastgood ec2 thaw root@db1", "Thaw what a dead run left frozen on a host"),
+            ("lastgood ec2 thaw i-0123456789abcdef0 --region eu-west-1", "The same through Systems Manager"),
+        ],
     ),
 ];
