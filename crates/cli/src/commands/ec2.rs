@@ -4,7 +4,7 @@ mod apply;
 mod asked;
 mod clean_broken;
 mod direct;
-pub(crate) mod export;
+mod export;
 mod hosts;
 mod image;
 mod import;

@@ -2,24 +2,15 @@
 
 use std::path::Path;
 
-use ec2_snapshots::blocks::{ExportReport, ImageReport, Parent, Stored, export, plan_export, readable, write_image};
+use ec2_snapshots::blocks::{ImageReport, Parent, Stored, export, plan_export, readable, write_image};
 use ec2_snapshots::model::SnapshotId;
-use serde::Serialize;
 
 use crate::args::ec2::blocks::Export;
 use crate::commands::ec2::direct::{at, places};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
-use crate::render::ec2::blocks::{export_plan, exported};
-
-/// What was done.
-#[derive(Debug, Serialize)]
-pub(crate) struct Exported {
-    pub(crate) location: String,
-    pub(crate) report: ExportReport,
-    pub(crate) image: Option<ImageReport>,
-}
+use crate::render::ec2::blocks::{Exported, export_plan, exported};
 
 pub(super) async fn run(arguments: &Export, context: &Context) -> CliResult<Exit> {
     let context = &at("--to", arguments.to.as_ref(), context)?;

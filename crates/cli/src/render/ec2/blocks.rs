@@ -1,10 +1,20 @@
 //! Texts about snapshots that are read and written block by block.
 
-use ec2_snapshots::blocks::{BLOCK_BYTES, ExportPlan, ImportPlan, ImportReport, VerifyReport};
+use ec2_snapshots::blocks::{
+    BLOCK_BYTES, ExportPlan, ExportReport, ImageReport, ImportPlan, ImportReport, VerifyReport,
+};
 use ec2_snapshots::model::Region;
+use serde::Serialize;
 
-use crate::commands::ec2::export::Exported;
 use crate::render::units::{bytes, counted};
+
+/// What an export did, and where.
+#[derive(Debug, Serialize)]
+pub(crate) struct Exported {
+    pub(crate) location: String,
+    pub(crate) report: ExportReport,
+    pub(crate) image: Option<ImageReport>,
+}
 
 fn blocks(count: u64) -> String {
     format!("{} ({})", counted(count, "block", "blocks"), bytes(count * BLOCK_BYTES as u64))
