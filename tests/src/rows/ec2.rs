@@ -76,20 +76,8 @@ pub fn rows() -> Vec<Row> {
             Folder,
             |world| Box::pin(offline::simulated(world)),
         ),
-        Row::new("E-verify", "a replica compared with its source, under its policy", Area::Ec2, Folder, |world| {
-            Box::pin(blocks::compared(world))
-        }),
-        Row::new(
-            "E-export",
-            "credentials expire amid an export, which is gone on with; then what changed",
-            Area::Ec2,
-            Folder,
-            |world| Box::pin(blocks::exported(world)),
-        ),
-        Row::new("E-import", "an export comes back in another region, and onto itself", Area::Ec2, Folder, |world| {
-            Box::pin(blocks::imported(world))
-        }),
     ];
+    rows.extend(blocks::rows());
     rows.extend(copies::rows());
     rows.extend(frozen::rows());
     rows

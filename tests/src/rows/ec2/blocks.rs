@@ -8,12 +8,32 @@ use backup_testkit::faults::{Action, Rule};
 use backup_testkit::iam::Policy;
 
 use super::{calls, changes, ec2};
-use crate::harness::{RowResult, World};
+use crate::harness::{Area, Locations, Row, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 const HERE: &str = "us-east-1";
 const VOLUME: &str = "vol-0aaaaaaaaaaaaaa12";
 const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ec2-snapshots/examples/iam");
+
+/// The rows.
+pub(super) fn rows() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
+        Row::new("E-verify", "a replica compared with its source, under its policy", Area::Ec2, Folder, |world| {
+            Box::pin(compared(world))
+        }),
+        Row::new(
+            "E-export",
+            "credentials expire amid an export, which is gone on with; then what changed",
+            Area::Ec2,
+            Folder,
+            |world| Box::pin(exported(world)),
+        ),
+        Row::new("E-import", "an export comes back in another region, and onto itself", Area::Ec2, Folder, |world| {
+            Box::pin(imported(world))
+        }),
+    ]
+}
 
 /// From now on the fake allows what the policy of `command` allows.
 fn under(fake: &Ec2Fake, command: &str) -> RowResult {
@@ -69,7 +89,7 @@ fn same(path: &Path, bytes: &[u8]) -> RowResult<bool> {
 }
 
 /// E-verify.
-pub(super) async fn compared(world: &World) -> RowResult {
+async fn compared(world: &World) -> RowResult {
     let fake = fake()?;
     let id = snapshot(world, &fake).await?;
     let copy = fake.world(|state| {
@@ -97,7 +117,7 @@ pub(super) async fn compared(world: &World) -> RowResult {
 }
 
 /// E-export.
-pub(super) async fn exported(world: &World) -> RowResult {
+async fn exported(world: &World) -> RowResult {
     let fake = fake()?;
     let first = snapshot(world, &fake).await?;
     under(&fake, "export")?;
@@ -127,7 +147,7 @@ pub(super) async fn exported(world: &World) -> RowResult {
 }
 
 /// E-import.
-pub(super) async fn imported(world: &World) -> RowResult {
+async fn imported(world: &World) -> RowResult {
     let fake = fake()?;
     let first = snapshot(world, &fake).await?;
     ec2(world, &fake, ["export", &first, "--region", HERE]).ok().await?;
