@@ -4,12 +4,15 @@ mod arrows;
 mod dependencies;
 mod functions;
 mod lexer;
+mod map;
 mod named;
+mod production;
 pub(crate) mod published;
 mod ratchet;
 mod rings;
 mod source;
 mod sql;
+mod wording;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,11 +45,14 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         let file = SourceFile::new(path, &text);
         faults.extend(file.faults());
         faults.extend(sql::faults(file.path(), file.text()));
+        faults.extend(wording::faults(file.path(), file.text()));
         faults.extend(ratchet.check_file(&file));
         named.see(file.path(), file.text());
         rings.see(&file);
     }
     faults.extend(rings.faults(&mut ratchet));
+    let names: Vec<String> = files.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    faults.extend(map::faults(&fs::read_to_string(workspace.root.join(map::PAGE))?, &names));
     faults.extend(ratchet.leftovers());
     faults.extend(named.faults());
     for fault in &faults {

@@ -4,6 +4,7 @@
 pub use miette;
 
 use crate::error::{CoreError, FormatError, StoreError};
+use crate::lease::LeaseError;
 use crate::retention::RetentionError;
 
 /// Makes a [`Failure`](crate::failure::Failure) one that miette can show.
@@ -23,7 +24,7 @@ macro_rules! diagnostic {
     )+};
 }
 
-diagnostic!(StoreError, FormatError, CoreError, RetentionError);
+diagnostic!(StoreError, FormatError, CoreError, RetentionError, LeaseError);
 
 #[cfg(test)]
 mod tests {

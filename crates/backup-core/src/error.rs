@@ -1,9 +1,8 @@
 //! Errors of stores, formats and backups; callers decide by the variant.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Operation, Remedy, Setting};
 use crate::retention::RetentionError;
 use crate::run::Cancelled;
 use crate::units;
@@ -50,7 +49,7 @@ pub enum StoreError {
         /// What was tried, in the store's own words: an IAM action such as `s3:PutObject`, or a file operation.
         action: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
         /// What the store said.
         #[source]
         source: Cause,
@@ -70,7 +69,7 @@ pub enum StoreError {
         /// What is missing of it: the folder, or the bucket.
         missing: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
     },
     /// The bucket or folder is there, and nobody made it a location: see [`crate::location::Location::init`].
     #[error("`{location}` is not a backup location: {what}")]
@@ -80,7 +79,7 @@ pub enum StoreError {
         /// What is there instead.
         what: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
     },
     /// The bucket or folder holds something else, so that it is not made a location.
     #[error("cannot create a backup location at `{location}`: {what}")]
@@ -90,7 +89,7 @@ pub enum StoreError {
         /// What is there.
         what: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
     },
     /// The store asks to slow down, or failed in a way that may pass: 429, 500, 502, 503, 504.
     #[error("the store is temporarily busy or failing ({action} `{key}`)")]
@@ -145,7 +144,7 @@ pub enum StoreError {
         /// The missing capability.
         what: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
     },
     /// A key, location or option that cannot be used.
     #[error("{what}")]
@@ -172,7 +171,8 @@ impl Failure for StoreError {
         NotFound: "store::not_found", Failed, permanent, "there is no object of that key";
         NotAnObject: "store::not_an_object", Integrity, permanent,
             "something is there that is neither an object nor a folder of objects, such as a link: it is not followed",
-            "nothing was read or changed through it. Put the file or folder itself there, or use `-r` with the folder that a link points to";
+            ["nothing was read or changed through it. Put the file or folder itself there, or use ", Setting::Location,
+             " with the folder that a link points to"];
         AlreadyExists: "store::already_exists", Failed, permanent, "an object of that key is there already";
         Precondition: "store::precondition", Failed, permanent, "somebody else changed the object meanwhile";
         PermissionDenied: "store::permission_denied", Failed, permanent,
@@ -182,17 +182,17 @@ impl Failure for StoreError {
         NoLocation: "store::no_location", NoLocation, permanent, "the bucket or folder is missing",
             "create it, or choose another location";
         NotInitialized: "store::not_initialized", NoLocation, permanent,
-            "the bucket or folder is not a location", "run `lastgood init` to make it one";
+            "the bucket or folder is not a location", ["run ", Operation::Init, " to make it one"];
         Occupied: "store::occupied", NoLocation, permanent,
             "the bucket or folder has other content, and is not made a location", "choose an empty one";
         Busy: "store::busy", Unreachable, passing, "the store asks to slow down, or failed in a way that may pass";
         Unreachable: "store::unreachable", Unreachable, passing,
             "the store did not answer; whether the request took effect is unknown";
         NoSpace: "store::no_space", Failed, permanent, "the disk or quota is full",
-            "nothing was published. Free up space, or choose another location with `-r`";
+            ["nothing was published. Free up space, or choose another location with ", Setting::Location];
         Archived: "store::archived", Failed, permanent,
             "the object is in cold storage, and nothing of it can be read before it is retrieved",
-            "retrieve it first: `aws s3api restore-object`, or `lastgood glacier retrieve` for archived files";
+            "retrieve it first, such as by `aws s3api restore-object`, and read it again once it is readable";
         Damaged: "store::damaged", Integrity, permanent,
             "the bytes that arrived are not those that were asked for, or not those that were written";
         Unsuitable: "store::unsuitable", Failed, permanent, "the store cannot do something that every store must",
@@ -201,14 +201,14 @@ impl Failure for StoreError {
         Other: "store::other", Failed, permanent, "the store failed in another way; the cause says how";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::PermissionDenied { help, .. }
             | Self::NoLocation { help, .. }
             | Self::NotInitialized { help, .. }
             | Self::Occupied { help, .. }
-            | Self::Unsuitable { help, .. } => Some(help.into()),
-            _ => self.kind().remedy.map(Cow::Borrowed),
+            | Self::Unsuitable { help, .. } => Some(help.clone()),
+            _ => self.kind().remedy(),
         }
     }
 }
@@ -314,7 +314,7 @@ impl Failure for FormatError {
         Requires: "format::requires", NewerFormat, permanent, "a stored document needs something that this version does not have",
             "nothing was written. A newer version wrote it: upgrade lastgood";
         Digest: "format::digest", Integrity, permanent, "a stored document was changed after it was written",
-            "restore from another backup; `lastgood pg ls` lists them";
+            "restore from another backup";
         Invalid: "format::invalid", Integrity, permanent, "a stored document is not what it should be";
     }
 }
@@ -370,12 +370,12 @@ impl Failure for CoreError {
         Cancelled: "core::cancelled", Interrupted, permanent, "the caller asked to stop";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Store(error) => error.remedy(),
             Self::Format(error) => error.remedy(),
             Self::Retention(error) => error.remedy(),
-            Self::Taken { .. } | Self::NoRemover { .. } | Self::Cancelled => self.kind().remedy.map(Cow::Borrowed),
+            Self::Taken { .. } | Self::NoRemover { .. } | Self::Cancelled => self.kind().remedy(),
         }
     }
 }

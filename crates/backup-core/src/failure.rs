@@ -1,8 +1,13 @@
 //! What every error of every crate tells a program: its code, its class, whether it may pass, and what to do about it.
 
-use std::borrow::Cow;
+mod remedy;
+mod vocabulary;
+
 use std::error::Error;
 use std::fmt;
+
+pub use self::remedy::{Call, Part, Remedy, Set, Value};
+pub use self::vocabulary::{Operation, Setting};
 
 /// What a failure means for whoever started the run: one variant for each exit code but 0.
 ///
@@ -65,8 +70,8 @@ impl Class {
     ];
 }
 
-/// What is the same for all errors of one variant: a row of the reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is the same for all errors of one variant: a row of the reference. Its code tells it from others.
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FailureKind {
     /// A short name, which stays the same from version to version.
@@ -77,9 +82,16 @@ pub struct FailureKind {
     pub is_permanent: bool,
     /// What happened, in general.
     pub meaning: &'static str,
-    /// What to do about it in general; an error can know better.
-    pub remedy: Option<&'static str>,
+    remedy: Option<fn() -> Remedy>,
 }
+
+impl PartialEq for FailureKind {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+impl Eq for FailureKind {}
 
 impl FailureKind {
     /// A row of [`failure_kinds`](crate::failure_kinds).
@@ -90,9 +102,15 @@ impl FailureKind {
         class: Class,
         is_permanent: bool,
         meaning: &'static str,
-        remedy: Option<&'static str>,
+        remedy: Option<fn() -> Remedy>,
     ) -> Self {
         Self { code, class, is_permanent, meaning, remedy }
+    }
+
+    /// What to do about it in general; an error can know better.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.remedy.map(|remedy| remedy())
     }
 }
 
@@ -108,8 +126,8 @@ pub trait Failure: Error {
         Self: Sized;
 
     /// The next thing to do, and what is still safe, where there is something to say.
-    fn remedy(&self) -> Option<Cow<'_, str>> {
-        self.kind().remedy.map(Cow::Borrowed)
+    fn remedy(&self) -> Option<Remedy> {
+        self.kind().remedy()
     }
 
     /// A short name of what happened, which stays the same from version to version.
@@ -161,12 +179,12 @@ impl Kinds {
 ///
 /// First, in brackets, the variants that hold another [`Failure`] and leave everything to it, with its type. Then a row
 /// for each other variant: its code, its [`Class`], `permanent` or `passing`, what happened, and
-/// what to do where that is the same for all.
+/// what to do where that is the same for all: a text, or in brackets the parts of a [`remedy`](crate::remedy).
 #[macro_export]
 macro_rules! failure_kinds {
     (
         [$( $outer:ident($inner:ty) ),* $(,)?]
-        $( $variant:ident: $code:literal, $class:ident, $lasts:ident, $meaning:literal $(, $remedy:literal)?; )*
+        $( $variant:ident: $code:literal, $class:ident, $lasts:ident, $meaning:literal $(, $remedy:tt)?; )*
     ) => {
         fn kind(&self) -> &'static $crate::failure::FailureKind {
             match self {
@@ -190,11 +208,14 @@ macro_rules! failure_kinds {
             $code, $crate::failure::Class::$class, $crate::failure_kinds!(@$lasts), $meaning, None,
         )
     };
-    (@row $code:literal, $class:ident, $lasts:ident, $meaning:literal, $remedy:literal) => {
+    (@row $code:literal, $class:ident, $lasts:ident, $meaning:literal, $remedy:tt) => {
         $crate::failure::FailureKind::new(
-            $code, $crate::failure::Class::$class, $crate::failure_kinds!(@$lasts), $meaning, Some($remedy),
+            $code, $crate::failure::Class::$class, $crate::failure_kinds!(@$lasts), $meaning,
+            Some($crate::failure_kinds!(@remedy $remedy)),
         )
     };
+    (@remedy [$($part:expr),* $(,)?]) => { || $crate::remedy![$($part),*] };
+    (@remedy $text:literal) => { || $crate::remedy![$text] };
     (@permanent) => { true };
     (@passing) => { false };
 }

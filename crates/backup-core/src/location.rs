@@ -83,7 +83,7 @@ async fn open_s3(bucket: &str, prefix: &str, access: &Access) -> Result<SharedSt
 async fn open_s3(bucket: &str, prefix: &str, _access: &Access) -> Result<SharedStore, StoreError> {
     Err(StoreError::Unsuitable {
         what: format!("this build cannot open `s3://{bucket}/{prefix}`: it has no S3 client"),
-        help: "build backup-core with its feature `s3`, or use a folder".to_owned(),
+        help: "build backup-core with its feature `s3`, or use a folder".into(),
     })
 }
 

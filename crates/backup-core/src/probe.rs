@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::document;
 use crate::error::{CoreError, FormatError, StoreError};
+use crate::failure::{Operation, Setting};
 use crate::key::Key;
+use crate::remedy;
 use crate::store::{PutMode, PutOptions, StoreRead, StoreWrite};
 
 /// The marker's key.
@@ -68,8 +70,12 @@ pub fn unmarked(store: &(impl StoreRead + ?Sized)) -> StoreError {
     StoreError::NotInitialized {
         location: store.describe(),
         what: format!("it has no `{MARKER_KEY}`"),
-        help: "nothing was written. Choose another location with `-r`, or create this one with `lastgood init`"
-            .to_owned(),
+        help: remedy![
+            "nothing was written. Choose another location with ",
+            Setting::Location,
+            ", or create this one with ",
+            Operation::Init
+        ],
     }
 }
 
@@ -111,7 +117,7 @@ async fn prove(store: &dyn StoreWrite, key: &Key, marker: &Marker) -> Result<Mar
                 help:
                     "no backup was written. Use a store with conditional writes (`If-None-Match: *`), such as Amazon \
                        S3, or a folder"
-                        .to_owned(),
+                        .into(),
             }
             .into());
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::failure::Remedy;
+
 /// Something a run has to say while it works.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -56,6 +58,9 @@ pub enum Event {
     Warning {
         /// One sentence.
         message: String,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remedy: Option<Remedy>,
     },
 }
 
@@ -71,7 +76,12 @@ pub trait Progress: fmt::Debug + Send + Sync {
 
     /// A warning.
     fn warn(&self, message: String) {
-        self.event(Event::Warning { message });
+        self.event(Event::Warning { message, remedy: None });
+    }
+
+    /// A warning, and what to do about it.
+    fn advise(&self, message: String, remedy: Remedy) {
+        self.event(Event::Warning { message, remedy: Some(remedy) });
     }
 }
 

@@ -258,11 +258,11 @@ async fn c10_a_denied_put_fails_at_once_and_names_the_action() {
     let error = create(&retrying(&peer), "x", b"mine").await.unwrap_err();
     assert!(begin.elapsed() < Duration::from_secs(2));
     let StoreError::PermissionDenied { help, .. } = error else { panic!("{error:?}") };
-    assert!(help.contains("`s3:PutObject` on `arn:aws:s3:::backups/team/shop/*`"), "{help}");
+    assert!(help.to_string().contains("`s3:PutObject` on `arn:aws:s3:::backups/team/shop/*`"), "{help}");
     assert_eq!(calls(&peer, "PutObject"), 1);
     let listed = retrying(&peer).list("", None).try_collect::<Vec<_>>().await.unwrap_err();
     let StoreError::PermissionDenied { help, .. } = listed else { panic!("{listed:?}") };
-    assert!(help.contains("`s3:ListBucket` on `arn:aws:s3:::backups`"), "{help}");
+    assert!(help.to_string().contains("`s3:ListBucket` on `arn:aws:s3:::backups`"), "{help}");
 }
 
 #[tokio::test]

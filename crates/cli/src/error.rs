@@ -1,7 +1,6 @@
 //! Errors of commands, in addition to those of the libraries.
 
-use std::borrow::Cow;
-
+use backup_core::failure::Remedy;
 use backup_core::run::Cancelled;
 use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
@@ -67,13 +66,13 @@ impl Failure for CliError {
         Interrupted: "cli::interrupted", Interrupted, permanent, "a question was answered by giving up; nothing was changed";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Core(_) => self.inner().and_then(Failure::remedy),
-            Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => Some(help.into()),
-            Self::Unhealthy { .. } | Self::Output { .. } | Self::Bug { .. } | Self::Interrupted => {
-                self.kind().remedy.map(Cow::Borrowed)
+            Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => {
+                Some(help.clone().into())
             }
+            Self::Unhealthy { .. } | Self::Output { .. } | Self::Bug { .. } | Self::Interrupted => self.kind().remedy(),
         }
     }
 

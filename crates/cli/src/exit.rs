@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_a_server_says_means_the_same_for_records() {
-        let unreachable = PgError::Unreachable { server: "db1".into(), help: String::new(), source: "refused".into() };
+        let unreachable = PgError::Unreachable { server: "db1".into(), help: "".into(), source: "refused".into() };
         let source = backup_core::failure::Reported::cause(unreachable);
         let error = ObjectError::Target { action: "connect to", what: "shop".into(), source };
         assert_eq!(of(&error.into()), Exit::Unreachable);
@@ -137,7 +137,7 @@ mod tests {
         let denied = StoreError::PermissionDenied {
             key: "a".into(),
             action: "s3:PutObject".into(),
-            help: String::new(),
+            help: "".into(),
             source: "403".into(),
         };
         assert_eq!(of(&PgError::Store(denied).into()), Exit::Failed);

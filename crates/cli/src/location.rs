@@ -7,7 +7,7 @@ use std::time::Duration;
 use backup_core::location::contents::look;
 use backup_core::location::{Contents, Location, shell_word};
 use backup_core::probe::MARKER_KEY;
-use backup_core::{CoreError, StoreError};
+use backup_core::{CoreError, StoreError, remedy};
 use dictstore_backup::DictError;
 use lastgood_operator::settings::Origin;
 use object_backup::ObjectError;
@@ -25,11 +25,11 @@ const LOOK_MAX: Duration = Duration::from_secs(5);
 pub(crate) async fn explained(error: CliError, context: &Context) -> CliError {
     let (location, missing) = match store_error(&error) {
         Some(StoreError::NoLocation { location, missing, help }) if location.starts_with("s3://") => {
-            let help = format!("{}; {help}", named(context, location));
+            let help = remedy![format!("{}; ", named(context, location))].and(help.clone());
             return StoreError::NoLocation { location: location.clone(), missing: missing.clone(), help }.into();
         }
         Some(StoreError::Occupied { location, what, help }) => {
-            let help = format!("{}; {help}", named(context, location));
+            let help = remedy![format!("{}; ", named(context, location))].and(help.clone());
             return StoreError::Occupied { location: location.clone(), what: what.clone(), help }.into();
         }
         Some(StoreError::NoLocation { location, missing, .. }) => (location.clone(), Some(missing.clone())),
@@ -49,7 +49,7 @@ pub(crate) async fn explained(error: CliError, context: &Context) -> CliError {
     };
     let named = named(context, &location);
     let free = missing.is_some() || contents.as_ref().is_some_and(|contents| contents.foreign.is_none());
-    let help = help(&named, &location, &near, free);
+    let help = help(&named, &location, &near, free).into();
     match missing {
         Some(missing) => StoreError::NoLocation { location, missing, help }.into(),
         None => {

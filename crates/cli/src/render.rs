@@ -8,6 +8,7 @@ pub(crate) mod pg;
 pub(crate) mod printer;
 pub(crate) mod progress;
 pub(crate) mod published;
+pub(crate) mod remedy;
 pub(crate) mod settings;
 pub(crate) mod table;
 pub(crate) mod units;

@@ -1,9 +1,8 @@
 //! Errors; callers decide by the variant.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use backup_core::failure::Failure;
+use backup_core::failure::{Failure, Remedy};
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -174,12 +173,12 @@ impl Failure for DictError {
             "changes are kept for the next backup; please report this";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
             Self::Shared(error) => error.remedy(),
-            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help.into()),
-            _ => self.kind().remedy.map(Cow::Borrowed),
+            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help.clone().into()),
+            _ => self.kind().remedy(),
         }
     }
 }

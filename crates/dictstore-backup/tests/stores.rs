@@ -73,7 +73,7 @@ struct Heard(Mutex<Vec<String>>);
 
 impl Progress for Heard {
     fn event(&self, event: Event) {
-        if let Event::Warning { message } = event {
+        if let Event::Warning { message, .. } = event {
             self.0.lock().unwrap().push(message);
         }
     }

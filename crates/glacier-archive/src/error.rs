@@ -1,10 +1,9 @@
 //! Errors; callers decide by the variant.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use backup_core::error::Cause;
-use backup_core::failure::Failure;
+use backup_core::failure::{Failure, Remedy};
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
@@ -171,11 +170,11 @@ impl Failure for GlacierError {
         Internal: "glacier::internal", Failed, permanent, "a bug of lastgood", "please report this";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
-            Self::Usage { help, .. } | Self::NotReady { help, .. } => Some(help.into()),
-            _ => self.kind().remedy.map(Cow::Borrowed),
+            Self::Usage { help, .. } | Self::NotReady { help, .. } => Some(help.clone().into()),
+            _ => self.kind().remedy(),
         }
     }
 }

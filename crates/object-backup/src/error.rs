@@ -1,9 +1,7 @@
 //! Errors; callers decide by the variant.
 
-use std::borrow::Cow;
-
 use backup_core::error::Cause;
-use backup_core::failure::{self, Class, Failure};
+use backup_core::failure::{self, Class, Failure, Remedy};
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -233,10 +231,10 @@ impl Failure for ObjectError {
             "nothing was published and nothing was restored; please report this";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
-            Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.into()),
+            Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.clone().into()),
             Self::NotComplete { name, .. } => Some(
                 format!("`lastgood app ls {name}` lists them; a partial one can be restored by its full key").into(),
             ),
@@ -247,7 +245,7 @@ impl Failure for ObjectError {
                 )
                 .into(),
             ),
-            _ => self.kind().remedy.map(Cow::Borrowed),
+            _ => self.kind().remedy(),
         }
     }
 

@@ -139,7 +139,7 @@ pub enum Remedy {
     /// Finishing or undoing what killed restores left.
     Recover,
     /// What the crate says that knows the problem.
-    Said(String),
+    Said(backup_core::failure::Remedy),
 }
 
 impl Finding {

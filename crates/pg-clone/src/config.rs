@@ -7,6 +7,8 @@ use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::pattern::TablePattern;
 use crate::restore::selection::Selection;
+use backup_core::failure::{Operation, Remedy, Setting};
+use backup_core::remedy;
 
 /// Most workers of one run: each is a connection of the server's.
 pub const JOBS_MAX: usize = 64;
@@ -71,7 +73,7 @@ impl DumpOptions {
         if !(1..=19).contains(&self.compression_level) {
             return Err(PgError::Usage {
                 what: format!("invalid compression level {}: use 1 to 19", self.compression_level),
-                help: "1 is the default; 3 is a little smaller and slower".to_owned(),
+                help: "1 is the default; 3 is a little smaller and slower".into(),
             });
         }
         self.hooks.check(&DUMP_POINTS)
@@ -154,26 +156,34 @@ impl RestoreOptions {
     /// Rows alone go into the live database: there is no copy that a hook could change before anybody sees it, and none
     /// to keep.
     fn check_data_only(&self) -> PgResult<()> {
-        let refuse = |what: &str, help: &str| {
-            Err(PgError::Usage { what: what.to_owned(), help: format!("{help}; nothing was changed") })
+        let refuse = |what: &str, help: Remedy| {
+            Err(PgError::Usage { what: what.to_owned(), help: help.and("; nothing was changed") })
         };
         if !self.selection.data_only {
             return match self.replace_rows {
                 true => refuse(
                     "rows can be replaced only by a data-only restore",
-                    "add --data-only, or omit \
-                                --replace-rows",
+                    remedy!["add ", Setting::DataOnly, ", or omit ", Setting::ReplaceRows],
                 ),
                 false => Ok(()),
             };
         }
         if self.selection.schema_only {
-            return refuse("neither rows nor definitions would be restored", "omit --schema-only or --data-only");
+            return refuse(
+                "neither rows nor definitions would be restored",
+                remedy!["omit ", Setting::SchemaOnly, " or ", Setting::DataOnly],
+            );
         }
         if self.reversible {
             return refuse(
                 "a data-only restore changes the live database and keeps no copy of it",
-                "omit --reversible; use `lastgood pg copy` to make a copy to go back to",
+                remedy![
+                    "omit ",
+                    Setting::Reversible,
+                    "; use ",
+                    Operation::CopyDatabase,
+                    " to make a copy to go back to"
+                ],
             );
         }
         let set = RESTORE_POINTS.iter().find(|point| !self.hooks.at(**point).is_empty());
@@ -183,8 +193,15 @@ impl RestoreOptions {
                 "a data-only restore does not run the {} hooks, so data that they anonymise would become readable",
                 point.name()
             ),
-            "restore with the hooks into another database (--into NAME, without --data-only) and copy from there, or \
-             use --no-hooks if the rows may be restored as they are in the dump",
+            remedy![
+                "restore with the hooks into another database (",
+                Setting::Into.with("NAME"),
+                ", without ",
+                Setting::DataOnly,
+                ") and copy from there, or use ",
+                Setting::NoHooks,
+                " if the rows may be restored as they are in the dump"
+            ],
         )
     }
 }
@@ -195,7 +212,7 @@ fn check_jobs(jobs: usize) -> PgResult<()> {
     }
     Err(PgError::Usage {
         what: format!("invalid number of jobs {jobs}: use 1 to {JOBS_MAX}"),
-        help: "each job is a connection to the server; 2 to 4 suit most machines".to_owned(),
+        help: "each job is a connection to the server; 2 to 4 suit most machines".into(),
     })
 }
 

@@ -5,6 +5,8 @@ mod obstacle;
 
 use std::fmt;
 
+use backup_core::failure::{Remedy, Setting};
+use backup_core::remedy;
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -35,7 +37,7 @@ pub enum PgError {
         /// Host, port and database, without secrets.
         server: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
         /// What the driver said.
         #[source]
         source: backup_core::error::Cause,
@@ -59,7 +61,7 @@ pub enum PgError {
         /// SQLSTATE (PostgreSQL manual, appendix A).
         sqlstate: String,
         /// The next thing to do, if the code tells, and what is still safe.
-        help: Option<String>,
+        help: Option<Remedy>,
     },
     /// `pg_dump` or `pg_restore` failed.
     #[error("`{program}` {how}")]
@@ -69,7 +71,7 @@ pub enum PgError {
         /// `ended with exit code 1`, `was killed by signal 9`.
         how: String,
         /// The last lines it printed, and what to do.
-        help: String,
+        help: Remedy,
     },
     /// A hook of the user's failed, took too long or could not be started.
     #[error("the {point} hook `{hook}` {how}")]
@@ -81,7 +83,7 @@ pub enum PgError {
         /// `ended with exit code 1`, `took longer than 1h and was ended`.
         how: String,
         /// The last lines it printed, and what is still safe.
-        help: String,
+        help: Remedy,
     },
     /// A program is missing or of the wrong version.
     #[error("{what}")]
@@ -89,7 +91,7 @@ pub enum PgError {
         /// Which, and why it will not do.
         what: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
     },
     /// What is stored is not what was written: missing, shorter, longer or changed.
     #[error("`{dump}` is damaged: {what}")]
@@ -206,7 +208,7 @@ pub enum PgError {
         /// SQLSTATE (PostgreSQL manual, appendix A).
         sqlstate: String,
         /// The next thing to do, and what is still safe.
-        help: String,
+        help: Remedy,
     },
     /// The connection was lost during the commit of rows alone: they are all there, or none is.
     #[error("the connection was lost while the rows of `{database}` were committed: {source}")]
@@ -257,7 +259,7 @@ pub enum PgError {
         /// Which sessions, of which database.
         what: String,
         /// Who ends them, and what is still safe.
-        help: String,
+        help: Remedy,
     },
     /// The database does not accept connections.
     #[error("the database `{database}` does not accept connections")]
@@ -282,7 +284,7 @@ pub enum PgError {
         /// What happened.
         what: String,
         /// What is still safe, and where to go from there.
-        safe: &'static str,
+        safe: Remedy,
     },
     /// Somebody has to confirm first.
     #[error("{what}")]
@@ -290,13 +292,15 @@ pub enum PgError {
         /// What would be replaced.
         what: String,
         /// How to confirm.
-        help: String,
+        help: Remedy,
     },
     /// A guard forbids it, and no confirmation helps.
     #[error("{what}")]
     Forbidden {
         /// What is forbidden, and who says so.
         what: String,
+        /// What can be done instead, if there is something.
+        help: Option<Remedy>,
     },
     /// An argument or setting that cannot be used.
     #[error("{what}")]
@@ -304,7 +308,7 @@ pub enum PgError {
         /// Which, and what is wrong with it.
         what: String,
         /// The next thing to do.
-        help: String,
+        help: Remedy,
     },
     /// The caller asked to stop, and everything begun was cleared away.
     #[error("interrupted; nothing was published or swapped")]
@@ -322,7 +326,7 @@ impl Problem {
 
     /// The error that it is for a run, which it ends before anything is changed.
     pub(crate) fn refusal(self) -> PgError {
-        PgError::Obstacle(Self { help: format!("{}; nothing was changed", self.help), ..self })
+        PgError::Obstacle(Self { help: self.help.and("; nothing was changed"), ..self })
     }
 }
 
@@ -359,7 +363,7 @@ impl PgError {
                     message.push_str(extra);
                 }
                 let sqlstate = db.code().code().to_owned();
-                let help = remedy(&sqlstate).map(str::to_owned);
+                let help = of_sqlstate(&sqlstate);
                 Self::Sql { doing, message, sqlstate, help }
             }
             _ => Self::Lost { doing, source },
@@ -367,8 +371,8 @@ impl PgError {
     }
 
     /// A bug of ours, wherever it shows: the one place that says so.
-    pub(crate) fn internal(what: impl Into<String>, safe: &'static str) -> Self {
-        Self::Internal { what: what.into(), safe }
+    pub(crate) fn internal(what: impl Into<String>, safe: impl Into<Remedy>) -> Self {
+        Self::Internal { what: what.into(), safe: safe.into() }
     }
 
     /// A task of ours panicked. `what` it was, such as `a worker`.
@@ -388,21 +392,25 @@ impl PgError {
     pub(crate) fn before_the_swap(self) -> Self {
         const SAFE: &str = "the live database was not touched";
         let Self::Sql { doing, message, sqlstate, help } = self else { return self };
-        let help = help.map_or(SAFE.to_owned(), |help| format!("{help}; {SAFE}"));
+        let help = help.map_or(SAFE.into(), |help| help.and("; ").and(SAFE));
         Self::Sql { doing, message, sqlstate, help: Some(help) }
     }
 }
 
 /// What to do when every connection of a server is taken.
-pub(crate) const NO_CONNECTION: &str = "every connection is taken: run with fewer --jobs, or raise max_connections";
+pub(crate) fn no_connection() -> Remedy {
+    remedy!["every connection is taken: run with fewer ", Setting::Jobs, ", or raise max_connections"]
+}
 
 /// The next thing to do when the server refuses a statement, for codes that everybody meets.
-fn remedy(sqlstate: &str) -> Option<&'static str> {
+fn of_sqlstate(sqlstate: &str) -> Option<Remedy> {
     Some(match sqlstate {
-        "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it",
-        "53100" => "the server's disk is full: free up space, and run the command again",
-        "53300" => NO_CONNECTION,
-        "55P03" => "another session has it locked: run the command again, or with a longer --lock-timeout",
+        "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it".into(),
+        "53100" => "the server's disk is full: free up space, and run the command again".into(),
+        "53300" => no_connection(),
+        "55P03" => {
+            remedy!["another session has it locked: run the command again, or with a longer ", Setting::LockTimeout]
+        }
         _ => return None,
     })
 }

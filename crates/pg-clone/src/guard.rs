@@ -61,7 +61,7 @@ impl Guard {
         let parts = pattern.split_once('/').filter(|(host, database)| !host.is_empty() && !database.is_empty());
         let (host, database) = parts.ok_or_else(|| PgError::Usage {
             what: format!("the protected pattern `{pattern}` is not HOST/DATABASE"),
-            help: "nothing was changed. Use `prod-*/shop`, or `*/shop` for that database on every host".to_owned(),
+            help: "nothing was changed. Use `prod-*/shop`, or `*/shop` for that database on every host".into(),
         })?;
         let protected = Protected { host: plain_host(host), database: database.to_owned(), said_by: said_by.into() };
         if !self.protected.contains(&protected) {
@@ -112,7 +112,7 @@ pub fn parse_allow_restore(text: &str) -> PgResult<bool> {
         "false" | "no" | "off" | "0" => Ok(false),
         _ => Err(PgError::Usage {
             what: format!("{ALLOW_RESTORE} is neither true nor false"),
-            help: format!("nothing was changed. Set {ALLOW_RESTORE}=false to forbid restores"),
+            help: format!("nothing was changed. Set {ALLOW_RESTORE}=false to forbid restores").into(),
         }),
     }
 }

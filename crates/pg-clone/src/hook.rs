@@ -143,7 +143,7 @@ impl Hooks {
         if self.timeout.is_zero() {
             return Err(PgError::Usage {
                 what: "the time limit of hooks is 0".to_owned(),
-                help: "use a time such as `30m` or `6h`".to_owned(),
+                help: "use a time such as `30m` or `6h`".into(),
             });
         }
         for point in points {
@@ -152,7 +152,7 @@ impl Hooks {
                     Hook::Command(text) if text.trim().is_empty() || text.contains('\0') => {
                         return Err(PgError::Usage {
                             what: format!("a {point} hook is not a command line"),
-                            help: "nothing was changed. Use a command such as `./migrate.sh`".to_owned(),
+                            help: "nothing was changed. Use a command such as `./migrate.sh`".into(),
                         });
                     }
                     Hook::Command(_) => {}

@@ -36,7 +36,7 @@ impl TablePattern {
             what: format!("the table pattern `{text}` {what}"),
             help: "use table, schema.table or schema.prefix_*; put double quotes around upper-case letters, dots and \
                    signs that are part of a name"
-                .to_owned(),
+                .into(),
         };
         let mut parts = expressions(text).ok_or_else(|| fault("has an unterminated double quote"))?;
         if parts.iter().any(String::is_empty) {

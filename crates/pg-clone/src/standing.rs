@@ -4,6 +4,8 @@
 
 use crate::error::{Obstacle, PgResult, Problem};
 use crate::stored::database_settings::DatabaseSettings;
+use backup_core::failure::Setting;
+use backup_core::remedy;
 
 /// Databases that every server has for its own upkeep, and that programs connect to first.
 const MAINTENANCE: [&str; 3] = ["postgres", "template0", "template1"];
@@ -66,7 +68,7 @@ impl Standing {
             problems.push(Problem {
                 obstacle: Obstacle::MissingPrivilege,
                 what: format!("the role `{}` cannot create databases", self.role),
-                help: format!("run `ALTER ROLE \"{}\" CREATEDB`, or connect as another role", self.role),
+                help: format!("run `ALTER ROLE \"{}\" CREATEDB`, or connect as another role", self.role).into(),
             });
         }
         let involved = [Some(what.target), what.source].into_iter().flatten().filter_map(|name| self.known(name));
@@ -77,7 +79,7 @@ impl Standing {
                     "`{}` is owned by `{}`, and the role `{}` is not a member of it",
                     known.name, known.owner, self.role
                 ),
-                help: format!("run `GRANT \"{}\" TO \"{}\"`, or connect as its owner", known.owner, self.role),
+                help: format!("run `GRANT \"{}\" TO \"{}\"`, or connect as its owner", known.owner, self.role).into(),
             });
         }
         let Some(target) = self.known(what.target) else { return problems };
@@ -85,7 +87,7 @@ impl Standing {
             problems.push(Problem::new(
                 Obstacle::SystemDatabase,
                 format!("`{}` is a template database", target.name),
-                "choose another database with --into",
+                remedy!["choose another database with ", Setting::Into],
             ));
         }
         if target.prepared > 0 {
@@ -95,7 +97,7 @@ impl Standing {
                     "`{}` has {} prepared transactions, which would keep it from being renamed",
                     target.name, target.prepared
                 ),
-                help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)".to_owned(),
+                help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)".into(),
             });
         }
         if target.replication != (0, 0) && !what.force {
@@ -106,7 +108,7 @@ impl Standing {
                     "logical replication is bound to `{}` ({slots} slots, {subscriptions} subscriptions)",
                     target.name
                 ),
-                help: "drop the slots and subscriptions, or use --force".to_owned(),
+                help: remedy!["drop the slots and subscriptions, or use ", Setting::Force],
             });
         }
         problems
@@ -147,7 +149,7 @@ fn maintenance(name: &str) -> Option<Problem> {
     MAINTENANCE.contains(&name).then(|| Problem {
         obstacle: Obstacle::SystemDatabase,
         what: format!("`{name}` is a maintenance database, which programs connect to first"),
-        help: "choose another database with --into".to_owned(),
+        help: remedy!["choose another database with ", Setting::Into],
     })
 }
 

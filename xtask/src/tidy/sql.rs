@@ -1,8 +1,7 @@
 //! SQL text stands in `adapters/` alone, and nothing else calls the database's client.
 
-use std::ops::RangeInclusive;
-
 use super::lexer::{code_only, strings};
+use super::production::{is_production, shipped};
 
 /// The crates that speak SQL.
 const CRATES: [&str; 2] = ["crates/pg-clone/src/", "crates/object-backup/src/"];
@@ -67,19 +66,18 @@ const METHODS: [&str; 17] = [
 
 /// Every statement and every call in the file at `path` that belongs into `adapters/`.
 pub(crate) fn faults(path: &str, text: &str) -> Vec<String> {
-    if !is_production(path) || path.contains("/adapters/") {
+    if !is_production(&CRATES, path) || path.contains("/adapters/") {
         return Vec::new();
     }
     let code = code_only(text);
-    let tests = test_lines(&code);
-    let counts = |line: &usize| !tests.iter().any(|range| range.contains(line));
+    let counts = shipped(text);
     let mut faults = Vec::new();
     if !READERS.contains(&path) {
         let statements = strings(text).into_iter().filter(|literal| is_statement(&literal.text));
         faults.extend(
             statements
                 .map(|literal| literal.line)
-                .filter(counts)
+                .filter(&counts)
                 .map(|line| format!("{path}:{line}: SQL text stands in `adapters/` alone")),
         );
     }
@@ -87,20 +85,10 @@ pub(crate) fn faults(path: &str, text: &str) -> Vec<String> {
     faults.extend(
         calls
             .map(|(at, _)| at + 1)
-            .filter(counts)
+            .filter(&counts)
             .map(|line| format!("{path}:{line}: only `adapters/` calls a database's client")),
     );
     faults
-}
-
-/// Whether it is code of those crates that is neither a test nor only for tests.
-fn is_production(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    CRATES.iter().any(|home| path.starts_with(home))
-        && name.ends_with(".rs")
-        && !path.contains("/tests/")
-        && name != "tests.rs"
-        && !name.starts_with("test_")
 }
 
 /// Whether it begins as a statement does: with a verb of its own, or nothing else.
@@ -116,27 +104,6 @@ fn calls(line: &str, name: &str) -> bool {
         let rest = &line[at + name.len()..];
         line[..at].ends_with('.') && (rest.starts_with('(') || rest.starts_with("::<"))
     })
-}
-
-/// Lines of the items that are compiled for tests alone.
-fn test_lines(code: &str) -> Vec<RangeInclusive<usize>> {
-    let line_of = |at: usize| code[..at].matches('\n').count() + 1;
-    code.match_indices("#[cfg(test)]").map(|(at, _)| line_of(at)..=line_of(item_end(code, at))).collect()
-}
-
-/// Where the item that begins at `from` ends: at its closing brace, or at `;` if it has no body.
-fn item_end(code: &str, from: usize) -> usize {
-    let mut depth = 0_usize;
-    for (at, sign) in code[from..].char_indices() {
-        match sign {
-            ';' if depth == 0 => return from + at,
-            '{' => depth += 1,
-            '}' if depth <= 1 => return from + at,
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    code.len()
 }
 
 #[cfg(test)]

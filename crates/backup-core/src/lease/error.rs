@@ -1,10 +1,8 @@
 //! What can become of a lease.
 
-use std::borrow::Cow;
-
 use crate::clock::Timestamp;
 use crate::error::{CoreError, FormatError, StoreError};
-use crate::failure::Failure;
+use crate::failure::{Failure, Remedy};
 
 /// Result of something that is done with a lease.
 pub type LeaseResult<T> = Result<T, LeaseError>;
@@ -47,10 +45,10 @@ impl Failure for LeaseError {
             "nothing that a later holder wrote was overwritten. Run it again";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
-            Self::Held { .. } | Self::Lost { .. } => self.kind().remedy.map(Cow::Borrowed),
+            Self::Held { .. } | Self::Lost { .. } => self.kind().remedy(),
         }
     }
 }

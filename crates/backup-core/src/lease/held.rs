@@ -244,7 +244,7 @@ impl Lease {
                     self.store.describe(),
                     self.key
                 ),
-                help: "name a store that honours `If-Match`, such as Amazon S3, or a folder".to_owned(),
+                help: "name a store that honours `If-Match`, such as Amazon S3, or a folder".into(),
             }
             .into()),
         }

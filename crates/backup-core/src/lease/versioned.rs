@@ -25,7 +25,7 @@ pub(super) async fn versioned(
     };
     let tag = head.tag.ok_or_else(|| StoreError::Unsuitable {
         what: format!("`{}` tells no version of `{key}`", store.describe()),
-        help: "name a store that tells the ETag of an object, such as Amazon S3, or a folder".to_owned(),
+        help: "name a store that tells the ETag of an object, such as Amazon S3, or a folder".into(),
     })?;
     match document::read(store, key, bytes_max).await {
         Err(error) if error.is_not_found() => Ok(None),

@@ -129,7 +129,7 @@ async fn refuse_foreign(store: &SharedStore, init: &Init<'_>) -> Result<(), Core
 }
 
 fn occupied(location: String, what: String) -> StoreError {
-    let help = "nothing was written. Choose a folder or prefix that is empty or does not exist yet".to_owned();
+    let help = "nothing was written. Choose a folder or prefix that is empty or does not exist yet".into();
     StoreError::Occupied { location, what, help }
 }
 

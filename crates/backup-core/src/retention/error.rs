@@ -1,6 +1,6 @@
 //! Why no retention plan was made.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Operation, Setting};
 
 /// Why no retention plan was made. Nothing is deleted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +29,10 @@ impl Failure for RetentionError {
     crate::failure_kinds! {
         []
         NoRule: "retention::no_rule", RetentionRefused, permanent, "no retention rule was given, or only rules that keep nothing",
-            "say what to keep, such as `--keep-daily 7 --keep-weekly 4`, and check the plan with `-n`";
+            ["say what to keep, such as ", Setting::KeepDaily.with("7"), " and ", Setting::KeepWeekly.with("4"),
+             ", and check the plan with ", Operation::Plan];
         Invalid: "retention::invalid", Usage, permanent, "a retention rule cannot be used";
         DuplicateId: "retention::duplicate_id", RetentionRefused, permanent, "two backups have the same id",
-            "compare both with `lastgood pg show`, and remove the copy";
+            "compare both manifests, and remove the copy";
     }
 }

@@ -34,8 +34,9 @@ use super::{
     UnfinishedUpload,
 };
 use crate::error::StoreError;
+use crate::failure::{Operation, Setting};
 use crate::key::Key;
-use crate::units;
+use crate::{remedy, units};
 
 /// Bytes read at a time: large enough that the hop to a blocking thread does not show, small enough to hold many.
 const READ_BYTES: usize = 1024 * 1024;
@@ -63,7 +64,12 @@ impl FsStore {
         let missing = |missing: String| StoreError::NoLocation {
             location: shown.clone(),
             missing,
-            help: "choose another location with `-r`, or create this one with `lastgood init`".to_owned(),
+            help: remedy![
+                "choose another location with ",
+                Setting::Location,
+                ", or create this one with ",
+                Operation::Init
+            ],
         };
         match Root::open_at(path, shown.clone()) {
             Ok(root) => Ok(Self { root: Arc::new(root) }),

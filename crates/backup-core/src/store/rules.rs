@@ -43,7 +43,7 @@ pub(super) fn refuse_lock(options: &PutOptions, store: &str) -> StoreResult<()> 
     }
     Err(StoreError::Unsuitable {
         what: format!("`{store}` cannot protect objects from deletion"),
-        help: "omit the lock, or use a bucket with object lock".to_owned(),
+        help: "omit the lock, or use a bucket with object lock".into(),
     })
 }
 

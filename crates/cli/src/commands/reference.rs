@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::env::{Group, VARIABLES};
 use crate::error::{CliError, CliResult};
 use crate::exit::{Exit, TABLE};
+use crate::render::remedy::words;
 
 /// Columns of the help texts, whatever terminal the pages are made on.
 const WIDTH: usize = 100;
@@ -137,7 +138,7 @@ fn errors(kinds: &[FailureKind]) -> String {
             kind.class,
             Exit::from(kind.class).code(),
             kind.meaning,
-            kind.remedy.unwrap_or_default()
+            kind.remedy().map(|remedy| words(&remedy)).unwrap_or_default()
         ));
     }
     text
@@ -179,7 +180,8 @@ mod tests {
             assert!(seen.insert(kind.code), "`{}` is the code of two errors", kind.code);
             let row = format!("| `{}` | `{:?}`, {}", kind.code, kind.class, Exit::from(kind.class).code());
             assert_eq!(page.matches(&row).count(), 1, "`{}` in docs/reference/errors.md", kind.code);
-            for text in [kind.meaning, kind.remedy.unwrap_or_default()] {
+            let remedy = kind.remedy().map(|remedy| words(&remedy)).unwrap_or_default();
+            for text in [kind.meaning, &remedy] {
                 assert!(!text.contains(['|', '\n']), "`{}`: {text} breaks the table", kind.code);
             }
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::error::CliError;
 use crate::render::error::{help, sentence};
 use crate::render::pg::recover_step;
+use crate::render::remedy;
 use crate::render::units::counted;
 
 /// A finding as it is shown.
@@ -111,7 +112,7 @@ fn remedy_words(remedy: &Remedy) -> String {
             format!("a restore creates a temporary database; run `ALTER ROLE {role} CREATEDB`")
         }
         Remedy::Recover => "run `lastgood pg recover`; the next restore does it too".to_owned(),
-        Remedy::Said(help) => help.clone(),
+        Remedy::Said(help) => remedy::words(help),
         other => format!("{other:?}"),
     }
 }

@@ -1,6 +1,5 @@
 //! Errors as texts (what happened, why, and what to do next) and as JSON lines.
 
-use std::borrow::Cow;
 use std::error::Error as _;
 
 use backup_core::Failure as _;
@@ -9,6 +8,7 @@ use serde::Serialize;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::printer::Printer;
+use crate::render::remedy::words;
 
 /// Longest chain of causes shown; a longer one is a loop.
 const CAUSES_MAX: usize = 16;
@@ -67,7 +67,7 @@ impl Report {
             code: error.code(),
             message,
             causes,
-            help: error.remedy().map(Cow::into_owned).filter(|help| !help.trim().is_empty()),
+            help: error.remedy().map(|remedy| words(&remedy)).filter(|help| !help.trim().is_empty()),
         }
     }
 

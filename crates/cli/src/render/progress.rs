@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{CliError, CliResult};
 use crate::render::printer::{Printer, stderr_is_terminal};
+use crate::render::remedy::sentence;
 use crate::render::units;
 
 /// How often a run without a terminal says that it is alive: often enough for a log's reader, rare enough for the log.
@@ -139,10 +140,17 @@ fn log(event: &Event) {
 impl Progress for Shown {
     fn event(&self, event: Event) {
         log(&event);
-        if let (Event::Warning { message }, false) = (&event, self.mode == Mode::Json) {
-            self.printer.warn(message);
-            return;
-        }
+        let event = match event {
+            Event::Warning { message, remedy } => {
+                let message = sentence(&message, remedy.as_ref());
+                if self.mode != Mode::Json {
+                    self.printer.warn(&message);
+                    return;
+                }
+                Event::Warning { message, remedy: None }
+            }
+            other => other,
+        };
         if let (Some(line), false) = (retry_line(&event), self.mode == Mode::Json) {
             self.printer.note(&line);
             return;

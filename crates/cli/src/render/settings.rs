@@ -8,6 +8,7 @@ use lastgood_operator::settings::{Checked, Distrust, SettingsError, Shown, Wante
 
 use crate::env;
 use crate::error::CliError;
+use crate::render::remedy::words;
 use crate::render::table::{Align, Column, table};
 use crate::render::units::counted;
 
@@ -87,7 +88,7 @@ fn help(error: &SettingsError) -> String {
         }
         SettingsError::Refused { source, .. } => {
             let help = source.downcast_ref::<pg_clone::PgError>().and_then(Failure::remedy);
-            help.map_or_else(String::new, std::borrow::Cow::into_owned)
+            help.map_or_else(String::new, |help| words(&help))
         }
         SettingsError::NoSection { table, known, .. } => near.unwrap_or_else(|| match known.as_slice() {
             [] => format!("it has no `[{table}.…]` at all; `lastgood config path` shows which file is read"),

@@ -1,5 +1,7 @@
 //! Connection strings and URLs (PostgreSQL manual, "Connection Strings"), as parameters by name.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use percent_encoding::percent_decode_str;
 
 use crate::adapters::libpq::{self, Parameters};
@@ -71,9 +73,15 @@ fn refuse_foreign(text: &str, place: &str) -> PgResult<()> {
     let Some(scheme) = foreign_scheme(text) else { return Ok(()) };
     Err(PgError::Usage {
         what: format!("{place} is a `{scheme}` URL, not a PostgreSQL URL"),
-        help: "nothing was done. Name the server by a URL such as `postgresql://user@host/NAME`, by -h, -p and -U, or \
-             by PGHOST; if a database really has this name, write `dbname='…'`"
-            .to_owned(),
+        help: remedy![
+            "nothing was done. Name the server by a URL such as `postgresql://user@host/NAME`, by ",
+            Setting::Host,
+            ", ",
+            Setting::Port,
+            " and ",
+            Setting::User,
+            ", or by PGHOST; if a database really has this name, write `dbname='…'`"
+        ],
     })
 }
 
@@ -202,7 +210,7 @@ fn decode(text: &str) -> PgResult<String> {
 fn invalid(what: &str) -> PgError {
     PgError::Usage {
         what: what.to_owned(),
-        help: "forms are `NAME`, `host=… dbname=…` and `postgresql://user@host:port/NAME`".to_owned(),
+        help: "forms are `NAME`, `host=… dbname=…` and `postgresql://user@host:port/NAME`".into(),
     }
 }
 

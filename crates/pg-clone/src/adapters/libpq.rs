@@ -47,7 +47,7 @@ pub(crate) fn refuse(parameters: &Parameters) -> PgResult<()> {
             };
             return Err(PgError::Usage {
                 what: format!("the libpq setting {} is not supported: {}", setting.names(), setting.note),
-                help: format!("{allowed}; nothing was done"),
+                help: format!("{allowed}; nothing was done").into(),
             });
         }
     }
@@ -67,7 +67,7 @@ pub(crate) fn unknown(keyword: &str) -> PgError {
         true => format!("unknown connection parameter `{keyword}`"),
         false => "unknown connection parameter".to_owned(),
     };
-    PgError::Usage { what, help: format!("nothing was done. Known parameters: {}", known.join(", ")) }
+    PgError::Usage { what, help: format!("nothing was done. Known parameters: {}", known.join(", ")).into() }
 }
 
 /// Longest name of a parameter that is repeated; libpq's longest has 25.

@@ -31,12 +31,12 @@ pub(crate) fn lookup(path: &Path, login: Login<'_>) -> PgResult<Option<Secret>> 
     if mode & OTHERS != 0 {
         return Err(PgError::Usage {
             what: format!("the password file `{}` can be read by others (mode {mode:04o})", path.display()),
-            help: format!("run `chmod 0600 {}`", path.display()),
+            help: format!("run `chmod 0600 {}`", path.display()).into(),
         });
     }
     let text = std::fs::read_to_string(path).map_err(|error| PgError::Usage {
         what: format!("the password file `{}` cannot be read: {error}", path.display()),
-        help: "check its owner and mode".to_owned(),
+        help: "check its owner and mode".into(),
     })?;
     Ok(find(&text, login).map(Secret::from))
 }
@@ -99,7 +99,10 @@ mod tests {
         std::fs::write(&path, "*:*:*:*:secret").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let error = lookup(&path, LOGIN).unwrap_err();
-        assert!(matches!(&error, PgError::Usage { help, .. } if help.starts_with("run `chmod 0600 ")), "{error:?}");
+        assert!(
+            matches!(&error, PgError::Usage { help, .. } if help.to_string().starts_with("run `chmod 0600 ")),
+            "{error:?}"
+        );
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert!(lookup(&path, LOGIN).unwrap().is_some());
     }

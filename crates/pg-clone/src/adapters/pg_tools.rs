@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
+use backup_core::failure::{Remedy, Setting};
+use backup_core::remedy;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use crate::adapters::connection::{ChildEnvironment, without_secrets};
-use crate::error::{NO_CONNECTION, PgError, PgResult};
+use crate::error::{PgError, PgResult, no_connection};
 
 /// Most bytes kept of what a program prints on stderr: enough for thousands of messages; more is a flood.
 const STDERR_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -78,16 +80,15 @@ impl Tool {
     pub(crate) fn spawn(&self, command: &mut Command) -> PgResult<Child> {
         command.spawn().map_err(|error| PgError::ToolMissing {
             what: format!("`{}` cannot be started: {error}", self.path.display()),
-            help: "check --pg-bin (LASTGOOD_PG_BIN)".to_owned(),
+            help: remedy!["check ", Setting::PgBin],
         })
     }
 
     /// The error for a run that ended badly.
     pub(crate) fn failed(&self, status: ExitStatus, stderr: &str) -> PgError {
-        let mut help = last_lines(stderr);
-        if let Some(remedy) = remedy(stderr) {
-            help.push('\n');
-            help.push_str(remedy);
+        let mut help = Remedy::from(last_lines(stderr));
+        if let Some(helps) = what_helps(stderr) {
+            help = help.and("\n").and(helps);
         }
         PgError::Tool { program: self.path.display().to_string(), how: how_it_ended(status), help }
     }
@@ -134,10 +135,11 @@ impl Need {
                 self.server_major
             ),
         };
-        let help = format!(
-            "nothing was changed. Install the client programs of PostgreSQL {least} or newer, or point --pg-bin \
-             (LASTGOOD_PG_BIN) at their folder"
-        );
+        let help = remedy![
+            format!("nothing was changed. Install the client programs of PostgreSQL {least} or newer, or point "),
+            Setting::PgBin,
+            " at their folder"
+        ];
         PgError::ToolMissing { what, help }
     }
 }
@@ -229,10 +231,10 @@ async fn print_archive(pg_restore: &Tool, how: &str, archive: &Path) -> std::io:
 }
 
 /// The next thing to do, if what a program printed tells.
-pub(crate) fn remedy(said: &str) -> Option<&'static str> {
+pub(crate) fn what_helps(said: &str) -> Option<Remedy> {
     /// What a server says that has no connection left, to everybody and to all but superusers.
     const NO_CONNECTION_SAID: [&str; 2] = ["too many clients already", "remaining connection slots are reserved"];
-    NO_CONNECTION_SAID.iter().any(|text| said.contains(text)).then_some(NO_CONNECTION)
+    NO_CONNECTION_SAID.iter().any(|text| said.contains(text)).then(no_connection)
 }
 
 /// The last lines a program printed, for an error's help.

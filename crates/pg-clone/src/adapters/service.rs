@@ -47,7 +47,7 @@ pub(crate) fn lookup(service: &str, places: &Places) -> PgResult<Parameters> {
     };
     Err(PgError::Usage {
         what: format!("there is no service `{service}` (`service`, PGSERVICE): {looked}"),
-        help: "nothing was done. Set PGSERVICEFILE to the file, or PGSYSCONFDIR to its folder".to_owned(),
+        help: "nothing was done. Set PGSERVICEFILE to the file, or PGSYSCONFDIR to its folder".into(),
     })
 }
 
@@ -81,8 +81,7 @@ fn read(path: &Path) -> Result<Option<String>, String> {
 fn unusable(path: &Path, why: &str) -> PgError {
     PgError::Usage {
         what: format!("the service file `{}` {why}", path.display()),
-        help: "nothing was done. It needs sections such as `[prod]` with lines such as `host=db.example.org`"
-            .to_owned(),
+        help: "nothing was done. It needs sections such as `[prod]` with lines such as `host=db.example.org`".into(),
     }
 }
 

@@ -64,7 +64,7 @@ impl FromStr for SslMode {
             "verify-full" => Ok(Self::VerifyFull),
             other => Err(PgError::Usage {
                 what: format!("unknown sslmode `{other}`"),
-                help: "use one of disable, prefer, require, verify-ca, verify-full".to_owned(),
+                help: "use one of disable, prefer, require, verify-ca, verify-full".into(),
             }),
         }
     }
@@ -96,7 +96,7 @@ impl SslMode {
 pub(crate) fn connector(mode: SslMode, root_certificates: Option<&Path>) -> PgResult<MakeRustlsConnect> {
     let refused = |what: String| PgError::Usage {
         what,
-        help: "check sslrootcert (PGSSLROOTCERT); it is a file of PEM certificates".to_owned(),
+        help: "check sslrootcert (PGSSLROOTCERT); it is a file of PEM certificates".into(),
     };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

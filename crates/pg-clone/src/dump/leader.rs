@@ -18,6 +18,8 @@ use crate::ident::QualifiedName;
 use crate::pattern::TablePattern;
 use crate::run::Run;
 use crate::stored::detail::{ForeignKey, ServerInfo};
+use backup_core::failure::Setting;
+use backup_core::remedy;
 
 /// Tables locked by one statement.
 const LOCK_BATCH: usize = 100;
@@ -132,7 +134,11 @@ impl Leader {
                     "the view `{view}` needs the excluded table `{table}`, and could not be restored \
                                without it"
                 ),
-                help: format!("use --exclude-table-data {table} instead, which keeps the table's definition"),
+                help: remedy![
+                    "use ",
+                    Setting::ExcludeTableData.with(table),
+                    " instead, which keeps the table's definition"
+                ],
             });
         }
         let session = Arc::new(session);
@@ -220,7 +226,7 @@ pub(crate) fn explained(error: PgError) -> PgError {
     const SETTING: &str = "max_locks_per_transaction";
     let is_full = match &error {
         PgError::Sql { sqlstate, message, .. } => sqlstate == OUT_OF_MEMORY && message.contains(SETTING),
-        PgError::Tool { help, .. } => help.contains(SETTING),
+        PgError::Tool { help, .. } => help.to_string().contains(SETTING),
         _ => false,
     };
     if !is_full {
@@ -255,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_full_lock_table_is_told_from_other_failures() {
-        let said = |help: &str| PgError::Tool { program: "pg_dump".into(), how: "failed".into(), help: help.into() };
+        let said =
+            |help: &'static str| PgError::Tool { program: "pg_dump".into(), how: "failed".into(), help: help.into() };
         let full = "ERROR:  out of shared memory\nHINT:  You might need to increase max_locks_per_transaction.";
         assert!(matches!(explained(said(full)), PgError::LockTableFull));
         assert!(matches!(explained(said("ERROR:  out of memory")), PgError::Tool { .. }));

@@ -39,7 +39,8 @@ mod tests {
         ] {
             let error = explained("s.t", sql(sqlstate, message));
             assert!(
-                error.to_string().contains("`s.t`") && error.remedy().is_some_and(|help| help.contains("s.t")),
+                error.to_string().contains("`s.t`")
+                    && error.remedy().is_some_and(|help| help.to_string().contains("s.t")),
                 "{error}"
             );
         }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use backup_core::catalogue::{self, Entry};
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use backup_core::source::{Fall, Identity, Size, fall};
 use backup_core::store::{SharedStore, StoreRead};
 
@@ -102,10 +104,11 @@ pub(super) fn judge(fall: Option<Fall>, options: &DumpOptions, run: &Run) -> PgR
     let Some(fall) = fall else { return Ok(None) };
     if let Some(limit) = options.max_shrink.filter(|limit| fall.exceeds(*limit)) {
         return Err(PgError::Confirm {
-            what: format!("{fall}; that is more than --max-shrink {limit} allows"),
-            help: "nothing was published. Check whether rows are missing; if this is intended, dump once without \
-                   --max-shrink"
-                .to_owned(),
+            what: format!("{fall}; that is more than the {limit} % that are allowed"),
+            help: remedy![
+                "nothing was published. Check whether rows are missing; if this is intended, dump once without ",
+                Setting::MaxShrink
+            ],
         });
     }
     if !fall.is_notable() {

@@ -7,9 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup_core::failure::Setting;
 use backup_core::key::Key;
 use backup_core::manifest::{Codec, Part};
 use backup_core::pipeline::{ObjectWriter, UploadBudget};
+use backup_core::remedy;
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
@@ -222,9 +224,11 @@ fn unreadable(tool: &Tool, said: &str) -> PgError {
     PgError::Tool {
         program: tool.path.display().to_string(),
         how: "succeeded, but wrote no readable archive".to_owned(),
-        help: format!(
-            "check that --pg-bin (LASTGOOD_PG_BIN) contains PostgreSQL's own programs; nothing was published. pg_restore: {said}"
-        ),
+        help: remedy![
+            "check that ",
+            Setting::PgBin,
+            format!(" contains PostgreSQL's own programs; nothing was published. pg_restore: {said}")
+        ],
     }
 }
 
@@ -244,7 +248,7 @@ fn read_failed(tool: &Tool, error: &std::io::Error) -> PgError {
     PgError::Tool {
         program: tool.path.display().to_string(),
         how: format!("could not be read: {error}"),
-        help: "nothing was published".to_owned(),
+        help: "nothing was published".into(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a dump reads: the locked tables, the snapshot, and the program that dumps the schema; and the plan of a dump.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use backup_core::source::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -135,6 +137,6 @@ pub(super) fn refuse_nothing(
     }
     Err(PgError::Confirm {
         what: format!("`{}` on {} has no tables and no large objects", options.database, server.describe()),
-        help: "nothing was written. If this is the right database, dump it with --allow-empty".to_owned(),
+        help: remedy!["nothing was written. If this is the right database, dump it with ", Setting::AllowEmpty],
     })
 }

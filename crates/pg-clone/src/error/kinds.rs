@@ -1,11 +1,9 @@
 //! Code, class and general remedy of every error of this crate: a page of the reference.
 
-use std::borrow::Cow;
-
-use backup_core::failure::Failure;
-use backup_core::failure_kinds;
+use backup_core::failure::{Failure, Operation, Remedy, Setting};
 use backup_core::retention::RetentionError;
 use backup_core::{CoreError, FormatError, StoreError};
+use backup_core::{failure_kinds, remedy};
 
 use super::{PgError, Problem};
 
@@ -19,19 +17,21 @@ impl Failure for PgError {
         Sql: "pg::sql", Failed, permanent, "the server rejected a statement; the message is the server's";
         Tool: "pg::tool", Tool, permanent, "`pg_dump` or `pg_restore` failed", "read the last lines it printed";
         Hook: "pg::hook", Tool, permanent, "a hook failed, took too long or could not be started",
-            "correct the hook; `lastgood pg hooks test` tries it";
+            ["correct the hook; ", Operation::TestHooks, " tries it"];
         ToolMissing: "pg::tool_missing", Tool, permanent, "a program is missing or has the wrong version",
-            "install the PostgreSQL client programs of the server's version, or name their folder with --pg-bin";
+            ["install the PostgreSQL client programs of the server's version, or name their folder with ", Setting::PgBin];
         Integrity: "pg::integrity", Integrity, permanent,
             "a stored object is missing, or is shorter, longer or different from what was written",
-            "nothing was restored. Run `lastgood pg ls` to find another dump, and `lastgood pg verify KEY` to check it";
+            ["nothing was restored. Run ", Operation::ListDumps, " to find another dump, and ", Operation::VerifyDump.on("KEY"),
+             " to check it"];
         Mismatch: "pg::mismatch", Integrity, permanent, "the restored database differs from the dump",
             "the live database was not touched";
         RowsDiffer: "pg::rows_differ", Integrity, permanent, "the rows in the live database would differ from the dump",
-            "everything was rolled back, nothing was changed. To see the dump's rows, restore it into another database with --into NAME, without --data-only";
-        NoDump: "pg::no_dump", Failed, permanent, "there is no such dump", "run `lastgood pg ls` to list dumps";
+            ["everything was rolled back, nothing was changed. To see the dump's rows, restore it into another database with ",
+             Setting::Into.with("NAME"), ", without ", Setting::DataOnly];
+        NoDump: "pg::no_dump", Failed, permanent, "there is no such dump", ["run ", Operation::ListDumps, " to list dumps"];
         NoDatabase: "pg::no_database", Failed, permanent, "there is no such database on the server";
-        Locked: "pg::locked", Held, passing, "another lastgood is restoring this database",
+        Locked: "pg::locked", Held, passing, "another run is restoring this database",
             "nothing was changed. Wait for it to end";
         LockRace: "pg::lock_race", Failed, passing, "another session asked for an exclusive lock on a table that was being dumped",
             "nothing was published. Run the dump again after the migration";
@@ -41,17 +41,19 @@ impl Failure for PgError {
             "nothing was written. Run the dump again when no migration is running";
         TableLocked: "pg::table_locked", Failed, passing,
             "another session held an exclusive lock on a table for longer than the lock timeout",
-            "nothing was written. Wait for it, end it, or raise --lock-timeout";
+            ["nothing was written. Wait for it, end it, or raise ", Setting::LockTimeout];
         LockTableFull: "pg::lock_table_full", Failed, permanent, "the server's lock table is too small for so many tables",
             "nothing was published. Raise max_locks_per_transaction in postgresql.conf (twice the number of tables, divided by max_connections, is enough) and restart the server";
         Unreadable: "pg::unreadable", Failed, permanent, "the role may not read tables of the dump",
-            "nothing was written. Grant SELECT on them and USAGE on their schemas to the dumping role (or the role pg_read_all_data), or leave out tables with --exclude-table";
+            ["nothing was written. Grant SELECT on them and USAGE on their schemas to the dumping role (or the role pg_read_all_data), or leave out tables with ",
+             Setting::ExcludeTable];
         RowsHidden: "pg::rows_hidden", Failed, permanent, "row security would hide rows from the dump",
-            "nothing was written. Dump as the tables' owner (and not under FORCE ROW LEVEL SECURITY) or as a role with BYPASSRLS, or leave out their rows with --exclude-table-data";
+            ["nothing was written. Dump as the tables' owner (and not under FORCE ROW LEVEL SECURITY) or as a role with BYPASSRLS, or leave out their rows with ",
+             Setting::ExcludeTableData];
         RowTooLong: "pg::row_too_long", Failed, permanent, "a row takes 1 GiB or more as text, which the server cannot copy",
-            "nothing was published. Split the row, or leave out the table's rows with --exclude-table-data TABLE";
+            ["nothing was published. Split the row, or leave out the table's rows with ", Setting::ExcludeTableData.with("TABLE")];
         SchemaTooLarge: "pg::schema_too_large", Failed, permanent, "the schema is larger than a dump takes",
-            "nothing was published. Leave out tables with --exclude-table";
+            ["nothing was published. Leave out tables with ", Setting::ExcludeTable];
         ForeignKeysOff: "pg::foreign_keys_off", Failed, permanent, "foreign keys are switched off for the role or the database",
             "nothing was changed. Reset it (ALTER DATABASE or ALTER ROLE … RESET session_replication_role)";
         RolledBack: "pg::rolled_back", Failed, permanent,
@@ -59,17 +61,19 @@ impl Failure for PgError {
         Uncertain: "pg::uncertain", Failed, permanent, "the connection was lost while rows alone were committed",
             "either all rows were restored or none: check one of the tables, and if none were, run it again";
         NoCopy: "pg::no_copy", Failed, permanent, "the database has no `:previous` or no `:current`",
-            "a restore with --reversible keeps one, and a restore without it drops it; `lastgood pg ls --local` lists copies. Nothing was changed";
+            ["a restore with ", Setting::Reversible, " keeps one, and a restore without it drops it; ", Operation::ListDatabases,
+             " lists copies. Nothing was changed"];
         NoCompleteDump: "pg::no_complete_dump", Failed, permanent, "the database has dumps, and none is complete",
-            "`lastgood pg ls DATABASE` lists them; a partial one can be restored by its full key, or by --config with its configuration";
+            [Operation::ListDumps.on("DATABASE"), " lists them; a partial one can be restored by its full key, or by ", Setting::Config,
+             " with its configuration"];
         TooFewDumps: "pg::too_few_dumps", Failed, permanent, "the database has fewer complete dumps than were to be gone back",
-            "`lastgood pg ls DATABASE` lists them";
+            [Operation::ListDumps.on("DATABASE"), " lists them"];
         Replaced: "pg::replaced", Failed, passing, "the database was replaced by somebody else at the same time",
-            "nothing was changed. Check `lastgood pg ls --local` and run it again";
+            ["nothing was changed. Check ", Operation::ListDatabases, " and run it again"];
         InUse: "pg::in_use", Failed, passing, "sessions use the database and cannot be ended",
             "end them (see pg_stat_activity) and run it again";
         Closed: "pg::closed", Failed, permanent, "the database does not accept connections",
-            "if a restore was killed, run `lastgood pg recover`";
+            ["if a restore was killed, run ", Operation::Recover];
         Machine: "pg::machine", Failed, permanent, "this machine could not start a program or keep a file in memory";
         Internal: "pg::internal", Failed, permanent, "a bug of lastgood, such as a worker that panicked",
             "this is unexpected: please report it";
@@ -81,7 +85,7 @@ impl Failure for PgError {
         Interrupted: "pg::interrupted", Interrupted, permanent, "the run was interrupted, and cleaned up after itself";
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
+    fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Store(error) => error.remedy(),
             Self::Format(error) => error.remedy(),
@@ -95,27 +99,27 @@ impl Failure for PgError {
             | Self::RolledBack { help, .. }
             | Self::InUse { help, .. }
             | Self::Confirm { help, .. }
-            | Self::Usage { help, .. } => Some(help.into()),
-            Self::Sql { help, .. } => help.as_deref().map(Cow::Borrowed),
-            Self::RowTooLong { table, .. } => Some(
-                format!(
-                    "nothing was published, and pg_dump cannot dump it either. Find the row by pg_column_size and length \
-                     of the wide columns (bytea counts twice), then split it or move the value to a large object, or \
-                     leave out the table's rows with --exclude-table-data {table}"
-                )
-                .into(),
-            ),
-            Self::NoCompleteDump { database, .. } => Some(
-                format!(
-                    "`lastgood pg ls {database}` lists them; a partial one can be restored by its full key, or by \
-                     --config with its configuration"
-                )
-                .into(),
-            ),
-            Self::TooFewDumps { database, .. } => Some(format!("`lastgood pg ls {database}` lists them").into()),
+            | Self::Usage { help, .. } => Some(help.clone()),
+            Self::Sql { help, .. } => help.clone(),
+            Self::Forbidden { help: Some(help), .. } => Some(help.clone()),
+            Self::RowTooLong { table, .. } => Some(remedy![
+                "nothing was published, and pg_dump cannot dump it either. Find the row by pg_column_size and length of the \
+                 wide columns (bytea counts twice), then split it or move the value to a large object, or leave out the \
+                 table's rows with ",
+                Setting::ExcludeTableData.with(table.clone())
+            ]),
+            Self::NoCompleteDump { database, .. } => Some(remedy![
+                Operation::ListDumps.on(database.clone()),
+                " lists them; a partial one can be restored by its full key, or by ",
+                Setting::Config,
+                " with its configuration"
+            ]),
+            Self::TooFewDumps { database, .. } => {
+                Some(remedy![Operation::ListDumps.on(database.clone()), " lists them"])
+            }
             Self::Machine { safe, .. } => Some((*safe).into()),
-            Self::Internal { safe, .. } => Some(format!("this is unexpected: please report it; {safe}").into()),
-            _ => self.kind().remedy.map(Cow::Borrowed),
+            Self::Internal { safe, .. } => Some(remedy!["this is unexpected: please report it; "].and(safe.clone())),
+            _ => self.kind().remedy(),
         }
     }
 }

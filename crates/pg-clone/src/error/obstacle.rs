@@ -1,8 +1,6 @@
 //! What stands against a restore, copy or drop as things are: known before anything is changed, by a plan and its run.
 
-use std::borrow::Cow;
-
-use backup_core::failure::{Failure, FailureKind, Kinds};
+use backup_core::failure::{Failure, FailureKind, Kinds, Operation, Remedy, Setting};
 use serde::{Serialize, Serializer};
 
 /// Why it cannot be done as things are; each variant is a decision for the caller.
@@ -50,33 +48,34 @@ impl Failure for Obstacle {
         MissingPrivilege: "pg::missing_privilege", Failed, permanent, "the role lacks a privilege",
             "nothing was changed. Grant it as the error says, or connect as another role";
         SystemDatabase: "pg::system_database", Failed, permanent, "it is a maintenance or template database",
-            "nothing was changed. Choose another database with --into";
+            ["nothing was changed. Choose another database with ", Setting::Into];
         PreparedTransactions: "pg::prepared_transactions", Failed, permanent,
             "the live database has prepared transactions, which keep it from being renamed",
             "nothing was changed. COMMIT PREPARED or ROLLBACK PREPARED them (see pg_prepared_xacts)";
         Replication: "pg::replication", Failed, permanent, "logical replication is bound to the live database",
-            "nothing was changed. Drop the slots and subscriptions, or use --force";
+            ["nothing was changed. Drop the slots and subscriptions, or use ", Setting::Force];
         OlderServer: "pg::older_server", Failed, permanent, "the server is older than the one that was dumped",
             "nothing was changed. Restore on a server of the same or a newer version";
         MissingOnServer: "pg::missing_on_server", Failed, permanent,
             "the server lacks an encoding, a locale, an extension or a role that the dump needs",
-            "nothing was changed. Install or create it there, or restore on a server that has it; skip owners and privileges with --no-owner --no-acl";
+            ["nothing was changed. Install or create it there, or restore on a server that has it; skip owners and privileges with ",
+             Setting::NoOwner, " and ", Setting::NoAcl];
         InvalidName: "pg::invalid_name", Failed, permanent, "the name has too many bytes for the server, or none",
-            "nothing was changed. Choose another with --into";
+            ["nothing was changed. Choose another with ", Setting::Into];
         NameTaken: "pg::name_taken", Failed, permanent, "the name that is needed belongs to another database",
             "nothing was changed. Choose another name, or rename that database";
         Unfinished: "pg::unfinished", Failed, permanent,
             "the database is being restored, or is a leftover of a killed run",
-            "nothing was changed. Wait for that run, or run `lastgood pg recover`";
+            ["nothing was changed. Wait for that run, or run ", Operation::Recover];
         NoTarget: "pg::no_target", Failed, permanent, "a data-only restore needs an existing database",
-            "nothing was changed. Restore without --data-only, or choose another database with --into";
+            ["nothing was changed. Restore without ", Setting::DataOnly, ", or choose another database with ", Setting::Into];
         NotInDump: "pg::not_in_dump", Failed, permanent, "the dump does not have what was selected",
             "nothing was changed. Choose a dump that has it, or another part";
         DoesNotFit: "pg::does_not_fit", Failed, permanent, "the rows do not fit the existing schema",
-            "nothing was changed. Choose other tables, or restore the whole dump with --into NAME";
+            ["nothing was changed. Choose other tables, or restore the whole dump with ", Setting::Into.with("NAME")];
         RowsInTheWay: "pg::rows_in_the_way", Failed, permanent,
             "there are rows or large objects where those of the dump belong",
-            "nothing was changed. Replace them with --replace-rows, or choose other tables";
+            ["nothing was changed. Replace them with ", Setting::ReplaceRows, ", or choose other tables"];
         Referenced: "pg::referenced", Failed, permanent, "other tables refer to those that are to be emptied",
             "nothing was changed. Select the referring tables too, or empty the selected ones yourself";
     }
@@ -98,11 +97,11 @@ pub struct Problem {
     /// What, with names.
     pub what: String,
     /// What to do.
-    pub help: String,
+    pub help: Remedy,
 }
 
 impl Problem {
-    pub(crate) fn new(obstacle: Obstacle, what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(obstacle: Obstacle, what: impl Into<String>, help: impl Into<Remedy>) -> Self {
         Self { obstacle, what: what.into(), help: help.into() }
     }
 }
@@ -116,8 +115,8 @@ impl Failure for Problem {
         Obstacle::collect(kinds);
     }
 
-    fn remedy(&self) -> Option<Cow<'_, str>> {
-        Some(self.help.as_str().into())
+    fn remedy(&self) -> Option<Remedy> {
+        Some(self.help.clone())
     }
 }
 
@@ -133,6 +132,6 @@ mod tests {
         assert_eq!(listed["code"], error.code());
         assert_eq!(error.code(), "pg::standby");
         assert_eq!(error.to_string(), "db1 is a standby");
-        assert_eq!(error.remedy().unwrap(), "restore on its primary; nothing was changed");
+        assert_eq!(error.remedy().unwrap().to_string(), "restore on its primary; nothing was changed");
     }
 }

@@ -11,7 +11,7 @@ const SQL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(super) fn read(path: &Path) -> PgResult<String> {
     let unusable = |why: String| PgError::Usage {
         what: format!("the SQL file `{}` cannot be used: {why}", path.display()),
-        help: "nothing was changed".to_owned(),
+        help: "nothing was changed".into(),
     };
     let metadata = std::fs::metadata(path).map_err(|error| unusable(error.to_string()))?;
     if !metadata.is_file() {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use backup_core::failure::Remedy;
 use backup_core::progress::Event;
 use backup_core::secret::{Redactor, Secret};
 use serde::Serialize;
@@ -43,13 +44,13 @@ pub struct HookFailure {
     /// How it ended.
     pub what: String,
     /// The last lines it printed, and what to do.
-    pub help: String,
+    pub help: Remedy,
 }
 
 impl HookFailure {
     /// Takes whatever stopped `hook` at `point` for a failure of its own.
     pub(crate) fn new(point: Point, hook: String, error: PgError) -> Self {
-        let help = what_is_safe(point).to_owned();
+        let help = what_is_safe(point).into();
         match error {
             PgError::Hook { point, hook, how, help } => Self { point, hook, what: how, help },
             PgError::Interrupted => Self { point, hook, what: "was stopped: the run was interrupted".to_owned(), help },
@@ -82,7 +83,8 @@ pub(crate) async fn run_all(
         scene.run.step(point.step(), &label);
         let begun = Instant::now();
         let (outcome, summary) = run_one(hook, point, scene, hooks.timeout).await?;
-        let failed = |how: String| PgError::Hook { point, hook: label.clone(), how, help: help(point, &summary) };
+        let failed =
+            |how: String| PgError::Hook { point, hook: label.clone(), how, help: help(point, &summary).into() };
         match outcome {
             Outcome::Done => {}
             Outcome::Failed(how) => return Err(failed(how)),

@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use backup_core::failure::{Operation, Setting};
+use backup_core::remedy;
 use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -83,7 +85,8 @@ pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgRe
 }
 
 fn died() -> PgError {
-    PgError::internal("the swap ended unexpectedly", "run `lastgood pg recover` to finish or undo it")
+    let remedy = remedy!["run ", Operation::Recover, " to finish or undo it"];
+    PgError::internal("the swap ended unexpectedly", remedy)
 }
 
 impl Swap {
@@ -121,7 +124,7 @@ impl Swap {
             return Err(Problem::new(
                 Obstacle::SystemDatabase,
                 format!("`{}` is a template database", self.target),
-                "restore into another database with --into",
+                remedy!["restore into another database with ", Setting::Into],
             )
             .refusal());
         }
@@ -144,7 +147,7 @@ impl Swap {
             return Err(Problem::new(
                 Obstacle::Replication,
                 format!("logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"),
-                "drop the slots and subscriptions, or use --force",
+                remedy!["drop the slots and subscriptions, or use ", Setting::Force],
             )
             .refusal());
         }
@@ -235,10 +238,10 @@ impl Swap {
         for doomed in moves.iter().filter(|one| one.doomed) {
             self.run.step("swap.drop", &doomed.to);
             if let Err(error) = self.drop(&doomed.to).await {
-                self.run.progress.warn(format!(
-                    "the replaced database `{}` could not be dropped ({error}); run `lastgood pg recover` later",
-                    doomed.to
-                ));
+                self.run.progress.advise(
+                    format!("the replaced database `{}` could not be dropped ({error})", doomed.to),
+                    remedy!["run ", Operation::Recover, " later"],
+                );
             }
         }
     }
@@ -267,7 +270,7 @@ async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgRes
                 what: format!("server processes {} do not end", pids.join(", ")),
                 help:
                     "the live database is unchanged and accepts connections again. End them and run the restore again"
-                        .to_owned(),
+                        .into(),
             });
         }
         // Sessions of the copy are our own, lingering: not worth a word.

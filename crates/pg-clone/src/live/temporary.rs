@@ -1,6 +1,8 @@
 //! The temporary database of a restore.
 
+use backup_core::failure::Operation;
 use backup_core::progress::SharedProgress;
+use backup_core::remedy;
 use jiff::Timestamp;
 
 use crate::adapters::connection::{Server, Session};
@@ -64,10 +66,10 @@ impl Temporary {
     /// run's recovery finds what is left.
     pub async fn give_up(&self, server: &Server, keep: bool, progress: &SharedProgress) {
         if let Err(error) = self.try_give_up(server, keep).await {
-            progress.warn(format!(
-                "the temporary database `{}` could not be dropped ({error}); run `lastgood pg recover` later",
-                self.name
-            ));
+            progress.advise(
+                format!("the temporary database `{}` could not be dropped ({error})", self.name),
+                remedy!["run ", Operation::Recover, " later"],
+            );
         } else if keep {
             progress.warn(format!(
                 "the temporary database was kept as `{}`; drop it when you no longer need it",

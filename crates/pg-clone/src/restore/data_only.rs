@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backup_core::failure::Setting;
 use backup_core::progress::Event;
+use backup_core::remedy;
 use backup_core::store::StoreRead;
 
 use crate::adapters::connection::{Server, Session};
@@ -57,7 +59,12 @@ pub(crate) fn no_database(server: &str, target: &str) -> Problem {
     Problem {
         obstacle: Obstacle::NoTarget,
         what: format!("a data-only restore needs an existing database, but there is no `{target}` on {server}"),
-        help: "restore definitions and rows, without --data-only, or choose another database with --into".to_owned(),
+        help: remedy![
+            "restore definitions and rows, without ",
+            Setting::DataOnly,
+            ", or choose another database with ",
+            Setting::Into
+        ],
     }
 }
 
@@ -121,7 +128,7 @@ pub(crate) fn legacy() -> Problem {
     Problem {
         obstacle: Obstacle::NotInDump,
         what: "a single-file dump of django-pgclone can be restored only as a whole".to_owned(),
-        help: "restore it into another database with --into NAME, and copy what you need".to_owned(),
+        help: remedy!["restore it into another database with ", Setting::Into.with("NAME"), ", and copy what you need"],
     }
 }
 
@@ -211,18 +218,21 @@ fn undone(error: PgError, database: &str) -> PgError {
     }
     let PgError::Sql { doing, message, sqlstate, .. } = error else { return error };
     let help = match sqlstate.as_str() {
-        KEY_BROKEN => "also select the table that it refers to (--table), or make sure that its rows exist".to_owned(),
+        KEY_BROKEN => {
+            remedy!["also select the table that it refers to (", Setting::Table, "), or make sure that its rows exist"]
+        }
         LOCKED => format!(
             "another session has used it for {} s (see pg_stat_activity): run it again when that has ended",
             LOCK_TIMEOUT_MS / 1_000
-        ),
-        _ => "the rows do not fit, or the role lacks a privilege".to_owned(),
+        )
+        .into(),
+        _ => "the rows do not fit, or the role lacks a privilege".into(),
     };
     PgError::RolledBack {
         doing,
         message,
         sqlstate,
-        help: format!("{help}; everything was rolled back, nothing was changed"),
+        help: help.and("; everything was rolled back, nothing was changed"),
     }
 }
 
@@ -248,10 +258,10 @@ mod tests {
             sqlstate: sqlstate.to_owned(),
             help: None,
         };
-        for (sqlstate, expected) in [("23503", "--table"), ("55P03", "30 s"), ("22P02", "do not fit")] {
+        for (sqlstate, expected) in [("23503", "`table`"), ("55P03", "30 s"), ("22P02", "do not fit")] {
             let error = undone(sql(sqlstate), "shop");
             assert_eq!(error.to_string(), "checking the foreign keys failed: it is broken");
-            let help = error.remedy().unwrap();
+            let help = error.remedy().unwrap().to_string();
             assert!(help.contains(expected) && help.ends_with("nothing was changed"), "{help}");
         }
         assert!(matches!(undone(PgError::Interrupted, "shop"), PgError::Interrupted));
@@ -264,7 +274,7 @@ mod tests {
             error.to_string(),
             "the rows in `shop` would differ from the dump: `public.t` holds 60 rows, not 90"
         );
-        let help = error.remedy().unwrap_or_default();
+        let help = error.remedy().unwrap_or_default().to_string();
         assert!(help.contains("nothing was changed"), "{help}");
     }
 }

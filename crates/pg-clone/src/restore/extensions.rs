@@ -21,7 +21,7 @@ fn told(name: &str, dumped: &str, default: &str, is_offered: bool) -> Option<Str
     }
     let will_be = format!("the extension `{name}` is {dumped} in the dump and will be {default} in the copy");
     Some(match is_offered {
-        true => format!("{will_be}; `CREATE EXTENSION` with the old version in a --post-create-sql file keeps it"),
+        true => format!("{will_be}; `CREATE EXTENSION` with the old version in a post-create SQL hook keeps it"),
         false => format!("{will_be}: the server does not offer {dumped}"),
     })
 }
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn only_another_version_is_told() {
         assert_eq!(told("hstore", "1.8", "1.8", true), None);
-        assert!(told("hstore", "1.7", "1.8", true).unwrap().contains("--post-create-sql"));
+        assert!(told("hstore", "1.7", "1.8", true).unwrap().contains("post-create SQL hook"));
         let missing = told("hstore", "1.8", "1.7", false).unwrap();
         assert!(missing.contains("is 1.8 in the dump and will be 1.7") && missing.ends_with("does not offer 1.8"));
     }

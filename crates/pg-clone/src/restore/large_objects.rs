@@ -8,6 +8,8 @@ use crate::restore::load::copy_in;
 use crate::restore::loading::Load;
 use crate::restore::read_back::check_large_objects;
 use crate::stored::detail::LargeObjects;
+use backup_core::failure::Setting;
+use backup_core::remedy;
 
 /// Frames of large objects written in one transaction: each holds about 4 MiB.
 const SLICE_FRAMES: usize = 8;
@@ -77,8 +79,14 @@ async fn make_room(session: &Session, replaced: bool) -> PgResult<()> {
             "{} of the dump's large objects have numbers that are already in use, the first is {}",
             taken.count, taken.first
         ),
-        "replace them, and the rows of the selected tables, with --replace-rows, or leave out large objects with --table or \
-         --schema",
+        remedy![
+            "replace them, and the rows of the selected tables, with ",
+            Setting::ReplaceRows,
+            ", or leave out large objects with ",
+            Setting::Table,
+            " or ",
+            Setting::Schema
+        ],
     )
     .refusal())
 }

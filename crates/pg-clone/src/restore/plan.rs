@@ -1,7 +1,9 @@
 //! What a restore would do.
 
+use backup_core::failure::Setting;
 use backup_core::key::Key;
 use backup_core::manifest::Manifest;
+use backup_core::remedy;
 use backup_core::source::Identity;
 use backup_core::units;
 use jiff::Timestamp;
@@ -145,7 +147,7 @@ impl RestorePlan {
                 self.target,
                 self.server
             ),
-            help: format!("nothing was changed. Confirm with --confirm-database {}", self.target),
+            help: remedy!["nothing was changed. Confirm with ", Setting::Confirm.with(self.target.clone())],
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use backup_core::failure::Setting;
 use backup_core::key::Key;
+use backup_core::remedy;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
 
@@ -211,7 +213,7 @@ async fn problems(
                 "it was taken from PostgreSQL {}, but the server has PostgreSQL {server_major}",
                 detail.server.major()
             ),
-            help: "restore on a server of the same or a newer version".to_owned(),
+            help: "restore on a server of the same or a newer version".into(),
         });
     }
     let locales = sql::standing::locales(admin, &detail.database).await?;
@@ -222,7 +224,7 @@ async fn problems(
         problems.push(Problem {
             obstacle: Obstacle::MissingOnServer,
             what: format!("the server does not offer the extensions {}", quoted(&missing)),
-            help: "install their packages on the server".to_owned(),
+            help: "install their packages on the server".into(),
         });
     }
     if !(options.no_owner && options.no_acl) {
@@ -234,8 +236,12 @@ async fn problems(
             problems.push(Problem {
                 obstacle: Obstacle::MissingOnServer,
                 what: format!("the roles {} do not exist on the server", quoted(&missing)),
-                help: "create them (`CREATE ROLE name`), or skip owners and privileges with --no-owner --no-acl"
-                    .to_owned(),
+                help: remedy![
+                    "create them (`CREATE ROLE name`), or skip owners and privileges with ",
+                    Setting::NoOwner,
+                    " and ",
+                    Setting::NoAcl
+                ],
             });
         }
     }

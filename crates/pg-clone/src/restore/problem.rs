@@ -1,5 +1,7 @@
 //! What a restore would replace, and who has to agree to it.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use backup_core::units;
 use serde::Serialize;
 
@@ -38,10 +40,12 @@ pub(crate) fn refuse_unconfirmed(
             units::bytes(replaced.bytes),
             units::counted(replaced.sessions, "session", "sessions")
         ),
-        help: format!(
-            "nothing was changed. Confirm with --confirm-database {target}, or restore into another database with \
-             --into NAME"
-        ),
+        help: remedy![
+            "nothing was changed. Confirm with ",
+            Setting::Confirm.with(target.to_owned()),
+            ", or restore into another database with ",
+            Setting::Into.with("NAME")
+        ],
     })
 }
 
@@ -50,6 +54,6 @@ pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {
         obstacle: Obstacle::InvalidName,
         what: format!("the name `{target}` has {} bytes; it must have 1 to {NAME_BYTES_MAX}", target.len()),
-        help: "choose a shorter name with --into".to_owned(),
+        help: remedy!["choose a shorter name with ", Setting::Into],
     })
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use backup_core::failure::{Operation, Setting};
+use backup_core::remedy;
 use serde::Serialize;
 
 use crate::error::{Obstacle, PgError, PgResult, Problem};
@@ -55,7 +57,7 @@ impl FromStr for Excluded {
             "drop" => Ok(Self::Drop),
             _ => Err(PgError::Usage {
                 what: format!("`{text}` is not a way to treat tables that are not selected"),
-                help: "use keep-empty or drop".to_owned(),
+                help: "use keep-empty or drop".into(),
             }),
         }
     }
@@ -212,9 +214,12 @@ fn refuse_unmatched(selection: &Selection, graph: &Graph<'_>, tables: &[TableDum
         None => Ok(()),
         Some(pattern) => Err(PgError::Usage {
             what: format!("nothing in the dump matches `{pattern}`"),
-            help: "nothing was changed. Outside the schema `public`, write schema.table, and put double quotes around \
-                   upper-case letters; `lastgood pg show KEY` lists the tables"
-                .to_owned(),
+            help: remedy![
+                "nothing was changed. Outside the schema `public`, write schema.table, and put double quotes around \
+                 upper-case letters; ",
+                Operation::ShowDump.on("KEY"),
+                " lists the tables"
+            ],
         }),
     }
 }
@@ -236,8 +241,12 @@ fn refuse_without_rows(selection: &Selection, graph: &Graph<'_>, detail: &DumpDe
     Err(Problem::new(
         Obstacle::NotInDump,
         format!("the rows of `{label}` were left out of this dump"),
-        "choose a dump that has them (`lastgood pg ls` shows which are complete), or restore only the definition with \
-         --schema-only",
+        remedy![
+            "choose a dump that has them (",
+            Operation::ListDumps,
+            " shows which are complete), or restore only the definition with ",
+            Setting::SchemaOnly
+        ],
     )
     .refusal())
 }

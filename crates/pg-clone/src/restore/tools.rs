@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
+use backup_core::failure::{Remedy, Setting};
 use backup_core::key::Key;
+use backup_core::remedy;
 use backup_core::store::StoreRead;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -13,7 +15,7 @@ use tokio::process::Command;
 
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, remedy, serverless};
+use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, serverless, what_helps};
 use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::restore::index_conflict;
@@ -229,15 +231,18 @@ fn judge(
     if classified.fatal.is_empty() {
         return Err(tool.failed(status, said));
     }
-    let mut help: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
-    help.extend(remedy(said).map(str::to_owned));
-    help.push(
-        "the live database was not touched; --keep-failed keeps the temporary database for inspection".to_owned(),
-    );
+    let told: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
+    let mut help = Remedy::from(told.join("; "));
+    if let Some(helps) = what_helps(said) {
+        help = help.and("; ").and(helps);
+    }
+    let help = help
+        .and("; the live database was not touched; ")
+        .and(remedy![Setting::KeepFailed, " keeps the temporary database for inspection"]);
     Err(PgError::Tool {
         program: tool.path.display().to_string(),
         how: format!("reported {} errors", classified.fatal_count),
-        help: help.join("; "),
+        help,
     })
 }
 

@@ -5,9 +5,11 @@ mod segment;
 use std::cmp::Ordering;
 use std::fmt;
 
+use backup_core::failure::Setting;
 use backup_core::key::Key;
 use backup_core::location::Layout;
 use backup_core::manifest::MANIFEST_NAME;
+use backup_core::remedy;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -161,7 +163,7 @@ impl DumpKey {
                 "cannot name a dump of the database `{}` with the configuration `{}`: {what}",
                 self.database, self.config
             ),
-            help: "names of databases have 1 to 63 bytes; choose a short name for --config".to_owned(),
+            help: remedy!["names of databases have 1 to 63 bytes; choose a short name for ", Setting::Config],
         };
         if self.config.is_empty() {
             return Err(unusable("the name of the configuration is empty"));
@@ -195,7 +197,7 @@ impl DumpKey {
     pub fn database_folder(database: &str) -> PgResult<Key> {
         Key::new(format!("{ROOT}/{}", encode(database))).map_err(|error| PgError::Usage {
             what: format!("the database `{database}` cannot have dumps: {error}"),
-            help: "names of databases have 1 to 63 bytes".to_owned(),
+            help: "names of databases have 1 to 63 bytes".into(),
         })
     }
 

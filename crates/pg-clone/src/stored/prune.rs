@@ -220,7 +220,7 @@ async fn plan_dumps(
             candidates.push(legacy_candidate(&dump));
             rows.insert(dump.object.to_string(), legacy_row(&dump));
         } else {
-            let why = "a single-file dump of django-pgclone; --include-legacy applies the rules to them too".to_owned();
+            let why = "a single-file dump of django-pgclone; rules apply to those only on request".to_owned();
             plan.untouched.push(Untouched { key: dump.key.to_string(), why });
         }
     }

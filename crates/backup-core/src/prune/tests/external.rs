@@ -75,7 +75,7 @@ impl Remover for LosesAnswers {
             |key: &String| StoreError::Unreachable { key: key.clone(), action: action.clone(), source: "lost".into() };
         tokio::task::yield_now().await;
         if self.locked.lock().unwrap().contains(&key) {
-            let help = "unlock it".to_owned();
+            let help = "unlock it".into();
             return Err(StoreError::PermissionDenied { key, action, help, source: "locked".into() });
         }
         if self.roll(8) == 0 {

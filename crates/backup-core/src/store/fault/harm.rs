@@ -87,7 +87,7 @@ pub(super) fn error(harm: Option<&Harm>, verb: Verb, key: &str) -> StoreError {
         Some(Harm::Denied | Harm::DeleteFails) => StoreError::PermissionDenied {
             key,
             action,
-            help: "take the rule out of the script".to_owned(),
+            help: "take the rule out of the script".into(),
             source: source("403 AccessDenied, as scripted"),
         },
         Some(Harm::NoSpace) => {

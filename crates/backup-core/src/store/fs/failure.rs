@@ -6,7 +6,9 @@ use rustix::io::Errno;
 
 use super::beneath::Root;
 use crate::error::StoreError;
+use crate::failure::Setting;
 use crate::key::Key;
+use crate::remedy;
 use crate::store::StoreResult;
 
 /// What an I/O error means. `bytes` is how many were to be written.
@@ -17,7 +19,10 @@ pub(super) fn failed(key: &str, action: &str, bytes: u64, error: io::Error) -> S
         NotFound => StoreError::NotFound { key },
         StorageFull | QuotaExceeded => StoreError::NoSpace { key, bytes_needed: bytes, source: error.into() },
         PermissionDenied | ReadOnlyFilesystem => StoreError::PermissionDenied {
-            help: format!("allow the user that runs lastgood to {action} there, or choose another location with `-r`"),
+            help: remedy![
+                format!("allow the user that runs this program to {action} there, or choose another location with "),
+                Setting::Location
+            ],
             key,
             action,
             source: error.into(),

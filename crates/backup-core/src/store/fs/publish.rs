@@ -14,7 +14,9 @@ use rustix::io::Errno;
 use super::beneath::{self, FOLDER_PATH, Root, kind_of};
 use super::names::{LOCK_NAME, path_of};
 use crate::error::StoreError;
+use crate::failure::Setting;
 use crate::key::Key;
+use crate::remedy;
 use crate::store::{PutMode, StoreResult, Tag};
 
 /// A version of a file: which file it is and when it was written.
@@ -73,7 +75,7 @@ impl Finished<'_> {
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => {
                 return Err(StoreError::Unsuitable {
                     what: "its file system supports neither renaming without replacing nor hard links".to_owned(),
-                    help: "choose a folder on another file system with `-r`".to_owned(),
+                    help: remedy!["choose a folder on another file system with ", Setting::Location],
                 });
             }
             Err(errno) => return Err(self.failed(errno)),

@@ -56,6 +56,6 @@ pub(super) async fn now(bucket: &Bucket) -> StoreResult<Timestamp> {
     let date = date.take().and_then(|date| DateTime::from_str(&date, DateTimeFormat::HttpDate).ok());
     date.as_ref().and_then(listing::moment).ok_or_else(|| StoreError::Unsuitable {
         what: format!("`{place}` does not say what time it is: its answers have no `Date`"),
-        help: "name a server that sends one, as HTTP requires, or a proxy that leaves it in".to_owned(),
+        help: "name a server that sends one, as HTTP requires, or a proxy that leaves it in".into(),
     })
 }

@@ -7,7 +7,9 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::aws::{Answer, Meaning, RequestError};
 use crate::error::StoreError;
+use crate::failure::Setting;
 use crate::key::Key;
+use crate::remedy;
 use crate::store::{PutMode, StoreResult};
 
 /// Where the objects are.
@@ -84,7 +86,10 @@ impl Place {
             (_, "NoSuchBucket") => StoreError::NoLocation {
                 location: self.to_string(),
                 missing: format!("bucket `{}`", self.bucket),
-                help: format!("create the bucket `{}`, or choose another location with `-r`", self.bucket),
+                help: remedy![
+                    format!("create the bucket `{}`, or choose another location with ", self.bucket),
+                    Setting::Location
+                ],
             },
             (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
             | (301, _) => self.elsewhere(region),
@@ -110,7 +115,7 @@ impl Place {
             Meaning::Unauthenticated => StoreError::Unauthenticated { source: answer.into() },
             Meaning::Throttled | Meaning::Failing => StoreError::Busy { key, action, source: answer.into() },
             Meaning::Denied => {
-                let help = self.permission(operation.action);
+                let help = self.permission(operation.action).into();
                 StoreError::PermissionDenied { key, action, help, source: answer.into() }
             }
             Meaning::Missing => match operation.mode {
@@ -184,7 +189,7 @@ mod tests {
             assert!(error.is_permanent());
             let StoreError::PermissionDenied { action, help, .. } = error else { panic!("{error:?}") };
             assert_eq!(action, "s3:PutObject");
-            assert!(help.contains("`s3:PutObject` on `arn:aws:s3:::bucket/team/shop/*`"), "{help}");
+            assert!(help.to_string().contains("`s3:PutObject` on `arn:aws:s3:::bucket/team/shop/*`"), "{help}");
         }
         let listing = Place::new("bucket", "team").unwrap().permission("s3:ListBucket");
         assert!(listing.contains("`arn:aws:s3:::bucket`"), "{listing}");

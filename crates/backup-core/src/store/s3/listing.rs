@@ -33,7 +33,7 @@ pub(super) fn moment(time: &DateTime) -> Option<Timestamp> {
 fn untrusted(bucket: &Bucket, prefix: &str, why: &str) -> StoreError {
     StoreError::Unsuitable {
         what: format!("the listing of `{}` cannot be trusted: {why}", bucket.place.full(prefix)),
-        help: "nothing was deleted. Update the server or use another one: its contents cannot be known".to_owned(),
+        help: "nothing was deleted. Update the server or use another one: its contents cannot be known".into(),
     }
 }
 

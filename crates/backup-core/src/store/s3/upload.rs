@@ -15,7 +15,9 @@ use super::failure::Operation;
 use super::write::{Attributes, checksum, condition};
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
+use crate::failure::Setting;
 use crate::key::Key;
+use crate::remedy;
 use crate::store::{Multipart, PutMode, PutOptions, StoreResult, rules};
 
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl S3Upload {
         let begun = request.send().await.map_err(|error| place.error(&operation, error))?;
         let id = begun.upload_id().filter(|id| !id.is_empty()).ok_or_else(|| StoreError::Unsuitable {
             what: "it started an upload without giving its ID".to_owned(),
-            help: "choose another location with `-r`".to_owned(),
+            help: remedy!["choose another location with ", Setting::Location],
         })?;
         Ok(Self {
             id: id.to_owned(),

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::pg::{local_plan, local_report, needs_confirmation};
+use crate::render::remedy::Worded;
 
 pub(super) async fn run(
     source: &LocalSource,
@@ -50,8 +51,10 @@ pub(super) async fn execute(
     let now = context.run.clock.now();
     if dry_run {
         let needed = needs_confirmation(plan.replaces.is_some(), &plan.target, confirmed.as_deref());
-        let words = |plan: &LocalPlan| format!("{}{needed}\nNothing was changed (dry run)", local_plan(plan, now));
-        context.printer.result(&plan, words)?;
+        let words = |worded: &Worded<'_, LocalPlan>| {
+            format!("{}{needed}\nNothing was changed (dry run)", local_plan(worded.0, now))
+        };
+        context.printer.result(&Worded(&plan, &plan.problems), words)?;
         // The plan is shown whatever stands against it; the end is the run's.
         Box::pin(restore.check()).await?;
         return Ok(Exit::Ok);

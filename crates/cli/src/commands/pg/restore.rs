@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::pg::{needs_confirmation, restore_notes, restore_plan, restore_report};
+use crate::render::remedy::Worded;
 
 pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
     let flags = Layer {
@@ -53,8 +54,10 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     let now = context.run.clock.now();
     if arguments.dry_run.dry_run {
         let needed = needs_confirmation(plan.changes_a_database(), &plan.target, confirmed.as_deref());
-        let words = |plan: &RestorePlan| format!("{}{needed}\nNothing was changed (dry run)", restore_plan(plan, now));
-        context.printer.result(&plan, words)?;
+        let words = |worded: &Worded<'_, RestorePlan>| {
+            format!("{}{needed}\nNothing was changed (dry run)", restore_plan(worded.0, now))
+        };
+        context.printer.result(&Worded(&plan, &plan.problems), words)?;
         // The plan is shown whatever stands against it; the end is the run's.
         Box::pin(restore.check()).await?;
         return Ok(Exit::Ok);
@@ -120,7 +123,7 @@ fn whole_copies_only(copy: &str) -> PgError {
         what: format!("`{copy}` is a database on the server and cannot be restored in part"),
         help: "nothing was changed. Restore a part of a dump instead, or omit --table, --schema, --exclude-table, \
                --schema-only and --data-only"
-            .to_owned(),
+            .into(),
     }
 }
 

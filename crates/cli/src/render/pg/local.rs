@@ -8,6 +8,7 @@ use pg_clone::live::local::{
 };
 
 use super::{facts, hook_facts, seconds};
+use crate::render::remedy::words;
 use crate::render::table::{Align, Column, table};
 use crate::render::units::{age, bytes, counted, duration};
 
@@ -110,7 +111,7 @@ pub(crate) fn local_plan(plan: &LocalPlan, now: Timestamp) -> String {
         facts(&lines),
     );
     for problem in &plan.problems {
-        text.push_str(&format!("\n  problem: {}\n           {}", problem.what, problem.help));
+        text.push_str(&format!("\n  problem: {}\n           {}", problem.what, words(&problem.help)));
     }
     text
 }

@@ -12,6 +12,7 @@ use pg_clone::restore::{DataPlan, RestorePlan, RestoreReport};
 
 use super::local::copy_changes;
 use super::{facts, hook_facts, hooks_ran, seconds};
+use crate::render::remedy::words;
 use crate::render::units::{age, bytes, counted, duration};
 
 pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
@@ -81,7 +82,7 @@ pub(crate) fn restore_notes(plan: &RestorePlan) -> Vec<String> {
 }
 
 fn problem_lines(plan: &RestorePlan) -> String {
-    let line = |problem: &Problem| format!("\n  problem: {}\n           {}", problem.what, problem.help);
+    let line = |problem: &Problem| format!("\n  problem: {}\n           {}", problem.what, words(&problem.help));
     plan.problems.iter().map(line).collect()
 }
 

@@ -77,7 +77,7 @@ fn answered(answer: Answer, key: String, action: String, help: String) -> StoreE
         Meaning::Throttled | Meaning::Failing => StoreError::Busy { key, action, source: answer.into() },
         // S3 says 403 of what is archived, too: that is the object's state and nobody's permission.
         Meaning::Denied if answer.code != "InvalidObjectState" => {
-            StoreError::PermissionDenied { key, action, help, source: answer.into() }
+            StoreError::PermissionDenied { key, action, help: help.into(), source: answer.into() }
         }
         Meaning::Missing => StoreError::NotFound { key },
         _ => StoreError::Other { key, action, source: answer.into() },

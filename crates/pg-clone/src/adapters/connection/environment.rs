@@ -67,7 +67,7 @@ impl Environment {
                 what: "a configuration file must not contain a password".to_owned(),
                 help: "put it into ~/.pgpass (mode 0600) or the file that PGPASSFILE names, or put the whole URL into \
                        LASTGOOD_PG_URL"
-                    .to_owned(),
+                    .into(),
             });
         }
         self.fallback.extend(parameters);

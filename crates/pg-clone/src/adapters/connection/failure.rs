@@ -3,11 +3,12 @@
 use std::error::Error;
 
 use backup_core::error::Cause;
+use backup_core::failure::Remedy;
 
 use crate::adapters::connection::address::Address;
 use crate::adapters::connection::session::{Pooled, Unfit};
 use crate::adapters::connection::watch::NotAllowed;
-use crate::error::{NO_CONNECTION, PgError};
+use crate::error::{PgError, no_connection};
 
 /// What to do about a pooler.
 const POOLED: &str = "nothing was changed. A dump's locks and snapshot do not survive a pooler such as PgBouncer or \
@@ -34,14 +35,14 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
             };
             return PgError::Unreachable {
                 server: format!("{address}, database `{database}`"),
-                help: help.to_owned(),
+                help: help.into(),
                 source,
             };
         }
     };
     let server = address.to_string();
     if is_caused_by::<NotAllowed>(&*error) {
-        let help = NOT_ALLOWED.to_owned();
+        let help = NOT_ALLOWED.into();
         return PgError::Unreachable { server: format!("{server} as `{}`", user), help, source: error };
     }
     match error.code().map(tokio_postgres::error::SqlState::code) {
@@ -53,18 +54,18 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
                 Some("28P01" | "28000") => format!("{server} as `{}`", user),
                 _ => format!("{server}, database `{database}`"),
             },
-            help: help(code, &chain(&*error)).to_owned(),
+            help: help(code, &chain(&*error)),
             source: error,
         },
     }
 }
 
 /// The next thing to do, by the server's code or what the driver says.
-fn help(code: Option<&str>, text: &str) -> &'static str {
-    match code {
+fn help(code: Option<&str>, text: &str) -> Remedy {
+    let fixed = match code {
         Some("28P01" | "28000") => "check PGUSER, and the password in PGPASSFILE or ~/.pgpass",
         Some("42501") => "the role has no CONNECT privilege on it: connect as another, or GRANT it",
-        Some("53300") => NO_CONNECTION,
+        Some("53300") => return no_connection(),
         Some("57P03") => "the server is starting up or shutting down: try again in a moment",
         // protocol_violation: a pooler that knows no startup options.
         Some("08P01") => POOLED,
@@ -78,7 +79,8 @@ fn help(code: Option<&str>, text: &str) -> &'static str {
             "no password was sent. If your own authority signed the certificate, set PGSSLROOTCERT to its file"
         }
         _ => NOT_THERE,
-    }
+    };
+    fixed.into()
 }
 
 /// Whether a `T` is among an error's causes.

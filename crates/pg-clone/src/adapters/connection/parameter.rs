@@ -6,6 +6,6 @@ use crate::error::PgError;
 pub(super) fn invalid(name: &str, what: &str) -> PgError {
     PgError::Usage {
         what: format!("the connection parameter `{name}` {what}"),
-        help: "nothing was done. See the PostgreSQL manual (libpq, \"Parameter Key Words\") for its values".to_owned(),
+        help: "nothing was done. See the PostgreSQL manual (libpq, \"Parameter Key Words\") for its values".into(),
     }
 }

@@ -46,7 +46,7 @@ impl Server {
                 help: "put it into ~/.pgpass (mode 0600) or the file that PGPASSFILE names, or put the whole URL into \
                      LASTGOOD_PG_URL; \
                      then omit it here"
-                    .to_owned(),
+                    .into(),
             });
         }
         take_options(&mut parameters, environment)?;
@@ -119,7 +119,7 @@ fn take_options(parameters: &mut Parameters, environment: &Environment) -> PgRes
         if parameters.get(name).is_some_and(|given| given != value) {
             return Err(PgError::Usage {
                 what: format!("the options and the connection string give different values for `{name}`"),
-                help: "nothing was done. Give it once".to_owned(),
+                help: "nothing was done. Give it once".into(),
             });
         }
         parameters.insert(name.clone(), value.clone());

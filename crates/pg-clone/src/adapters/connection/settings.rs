@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
+
 use crate::adapters::connection::Server;
 use crate::adapters::connection::session::MARK;
 use crate::error::{PgError, PgResult};
@@ -66,7 +69,7 @@ impl Server {
     pub fn refuse_if_guarded(&self, database: &str) -> PgResult<()> {
         match self.guard().refusal(&self.host_names(), database) {
             None => Ok(()),
-            Some(refusal) => Err(PgError::Forbidden { what: refusal.what }),
+            Some(refusal) => Err(PgError::Forbidden { what: refusal.what, help: None }),
         }
     }
 
@@ -79,11 +82,11 @@ impl Server {
         match self.guard().refusal(&self.host_names(), database) {
             None => Ok(()),
             Some(refusal) => Err(PgError::Forbidden {
-                what: format!(
-                    "this would disconnect the clients of `{database}`, and {}; instead, restore a dump of it with \
-                     --into",
-                    refusal.what
-                ),
+                what: format!("this would disconnect the clients of `{database}`, and {}", refusal.what),
+                help: Some(remedy![
+                    "nothing was changed. Instead, restore a dump of it with ",
+                    Setting::Into.with("NAME")
+                ]),
             }),
         }
     }

@@ -1,5 +1,7 @@
 //! The two copies a database can have from a reversible restore, and what a restore does to them.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -126,7 +128,7 @@ pub(crate) fn collisions(databases: &[Found], target: &str, changes: &[CopyChang
                 change.database,
                 change.role.reference()
             ),
-            help: "rename or drop that database, or restore without --reversible".to_owned(),
+            help: remedy!["rename or drop that database, or restore without ", Setting::Reversible],
         })
         .collect()
 }

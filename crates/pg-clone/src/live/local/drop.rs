@@ -1,5 +1,7 @@
 //! Drops a local database: a copy of ours, or another one whose name was typed twice.
 
+use backup_core::failure::{Operation, Setting};
+use backup_core::remedy;
 use backup_core::units;
 use serde::Serialize;
 
@@ -118,7 +120,7 @@ impl DropPlan {
             return Err(Problem::new(
                 Obstacle::Unfinished,
                 format!("`{name}` is being restored, or is a leftover of a killed run"),
-                "wait for that run, or run `lastgood pg recover`",
+                remedy!["wait for that run, or run ", Operation::Recover],
             )
             .refusal());
         }
@@ -136,7 +138,7 @@ impl DropPlan {
         let sessions = units::counted(*sessions, "session", "sessions");
         Err(PgError::Confirm {
             what: format!("`{name}` on {} was not made by lastgood ({size}, {sessions}){wrong}", self.server),
-            help: format!("nothing was changed. Confirm with --confirm-database {name}"),
+            help: remedy!["nothing was changed. Confirm with ", Setting::Confirm.with(name.clone())],
         })
     }
 }

@@ -75,8 +75,7 @@ async fn copy(server: &Server, admin: &Session, source: &str, name: &str, run: &
         Err(_) if run.cancel.is_cancelled() => Err(PgError::Interrupted),
         Err(error) if error.sqlstate() == Some(IN_USE) => Err(PgError::InUse {
             what: format!("`{source}` cannot be copied while it is used: {}", users.left().await?),
-            help: "nothing was changed. End them (see pg_stat_activity and pg_prepared_xacts) and run it again"
-                .to_owned(),
+            help: "nothing was changed. End them (see pg_stat_activity and pg_prepared_xacts) and run it again".into(),
         }),
         Err(error) => Err(error),
     }

@@ -1,6 +1,8 @@
 //! Names of the copies a reversible restore keeps, and how a local database is named on a command line.
 
 use backup_core::digest::Sha256Digest;
+use backup_core::failure::Operation;
+use backup_core::remedy;
 use serde::Serialize;
 
 use crate::error::{PgError, PgResult};
@@ -96,7 +98,7 @@ impl LocalSource {
                     "`{text}` is a reserved name: it means the {} copy of a database",
                     &role.reference()[1..]
                 ),
-                help: "use the copy's full name, as printed by `lastgood pg ls --local`".to_owned(),
+                help: remedy!["use the copy's full name, as printed by ", Operation::ListDatabases],
             }),
         }
     }

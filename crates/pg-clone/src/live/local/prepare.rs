@@ -1,5 +1,7 @@
 //! Finds the local database that is meant, and says what restoring or copying it would do; changes nothing.
 
+use backup_core::failure::Operation;
+use backup_core::remedy;
 use serde::Serialize;
 
 use crate::adapters;
@@ -210,12 +212,12 @@ fn problem(plan: &LocalPlan) -> Option<Problem> {
         return Some(Problem {
             obstacle: Obstacle::NameTaken,
             what: "they are the same database".to_owned(),
-            help: "choose another source or target".to_owned(),
+            help: "choose another source or target".into(),
         });
     }
     (plan.source.role == Role::Temporary).then(|| Problem {
         obstacle: Obstacle::Unfinished,
         what: format!("`{source}` is being restored, or is a leftover of a killed run"),
-        help: "wait for that run, or run `lastgood pg recover`".to_owned(),
+        help: remedy!["wait for that run, or run ", Operation::Recover],
     })
 }

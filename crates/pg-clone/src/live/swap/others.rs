@@ -18,6 +18,6 @@ pub(super) async fn refuse(admin: &Session, target: &str) -> PgResult<()> {
             sessions.join(", ")
         ),
         help: "nothing was swapped. Disconnect the applications, or `GRANT pg_signal_backend` to the restoring role"
-            .to_owned(),
+            .into(),
     })
 }

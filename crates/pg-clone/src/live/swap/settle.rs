@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use backup_core::Failure;
+use backup_core::failure::Operation;
+use backup_core::{Failure, remedy};
 
 use crate::adapters::connection::Session;
 use crate::adapters::sql::sessions::{self, Backend};
@@ -30,11 +31,10 @@ impl Swap {
                     tokio::time::sleep(SETTLE_POLL).await;
                 }
                 Err(later) => {
-                    self.run.progress.warn(format!(
-                        "the outcome of the swap is unknown ({later}): `{}` may refuse connections until you run \
-                         `lastgood pg recover`",
-                        self.target
-                    ));
+                    self.run.progress.advise(
+                        format!("the outcome of the swap is unknown ({later})"),
+                        remedy![format!("`{}` may refuse connections until you run ", self.target), Operation::Recover],
+                    );
                     return Err(error);
                 }
             }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use backup_core::failure::{Call, Operation, Setting};
+use backup_core::remedy;
 use serde::Serialize;
 
 use crate::adapters::sql::target::{Partitioned, Target, TargetKey, TargetTable};
@@ -108,11 +110,16 @@ fn together(root: &Partitioned, missing: &[&String], options: &RestoreOptions, u
     let listed = |names: &[&String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let lacking: Vec<&String> = missing.iter().copied().filter(|name| !unselected.contains(name)).collect();
     let (which, help) = match lacking.is_empty() {
-        true => ("not selected", format!("select all of them: `{}`", command(root, options))),
+        true => ("not selected", remedy!["select all of them: ", command(root, options)]),
         false => (
             "without rows in the dump",
-            "restore the dump into another database, with --into NAME and without --data-only, and copy from there"
-                .to_owned(),
+            remedy![
+                "restore the dump into another database, with ",
+                Setting::Into.with("NAME"),
+                " and without ",
+                Setting::DataOnly,
+                ", and copy from there"
+            ],
         ),
     };
     Problem {
@@ -128,21 +135,17 @@ fn together(root: &Partitioned, missing: &[&String], options: &RestoreOptions, u
     }
 }
 
-/// The command that selects all partitions of `root`.
-fn command(root: &Partitioned, options: &RestoreOptions) -> String {
-    let into = options.into.as_ref().map_or(String::new(), |into| format!(" --into {}", shell_word(into)));
-    let replace = if options.replace_rows { " --replace-rows" } else { "" };
-    let table = shell_word(&pattern::exactly(&root.schema, &root.name));
-    format!("lastgood pg restore {}{into} --data-only{replace} --table {table}", shell_word(&options.wanted))
-}
-
-/// As a shell takes it for one word.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
+/// The run that selects all partitions of `root`.
+fn command(root: &Partitioned, options: &RestoreOptions) -> Call {
+    let mut call = Operation::RestoreDump.on(options.wanted.clone());
+    if let Some(into) = &options.into {
+        call = call.with(Setting::Into.with(into.clone()));
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    call = call.with(Setting::DataOnly);
+    if options.replace_rows {
+        call = call.with(Setting::ReplaceRows);
+    }
+    call.with(Setting::Table.with(pattern::exactly(&root.schema, &root.name)))
 }
 
 /// Tables that can only be emptied together with others: the selected ones, and the partitioned ones all of whose
@@ -196,9 +199,14 @@ fn misfits(detail: &DumpDetail, target: &Target) -> Option<Problem> {
     Some(Problem {
         obstacle: Obstacle::DoesNotFit,
         what: format!("its rows do not fit the existing schema: {}{more}", said.join("; ")),
-        help: "bring the schema back to the state of the dump, choose other tables with --table and --exclude-table, \
-               or restore the whole dump with --into NAME"
-            .to_owned(),
+        help: remedy![
+            "bring the schema back to the state of the dump, choose other tables with ",
+            Setting::Table,
+            " and ",
+            Setting::ExcludeTable,
+            ", or restore the whole dump with ",
+            Setting::Into.with("NAME")
+        ],
     })
 }
 
@@ -239,7 +247,7 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
     (!full.is_empty() && !plan.replace_rows).then(|| Problem {
         obstacle: Obstacle::RowsInTheWay,
         what: format!("there are already rows in {}", full.join(", ")),
-        help: "delete them in the same transaction with --replace-rows, or choose other tables".to_owned(),
+        help: remedy!["delete them in the same transaction with ", Setting::ReplaceRows, ", or choose other tables"],
     })
 }
 
@@ -249,7 +257,12 @@ pub(super) fn no_right(beyond: &[String]) -> Option<Problem> {
     (!names.is_empty()).then(|| Problem {
         obstacle: Obstacle::MissingPrivilege,
         what: format!("the role is not allowed to lock, fill and alter {}", names.join(", ")),
-        help: "connect as their owner, or choose other tables with --table and --exclude-table".to_owned(),
+        help: remedy![
+            "connect as their owner, or choose other tables with ",
+            Setting::Table,
+            " and ",
+            Setting::ExcludeTable
+        ],
     })
 }
 
@@ -270,7 +283,7 @@ fn keys_in_the_way(target: &Target, plan: &DataPlan) -> Option<Problem> {
     (!said.is_empty()).then(|| Problem {
         obstacle: Obstacle::Referenced,
         what: format!("its tables cannot be emptied: {}", said.join("; ")),
-        help: "select the referring tables too, or empty the selected ones yourself".to_owned(),
+        help: "select the referring tables too, or empty the selected ones yourself".into(),
     })
 }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Entry};
+use backup_core::failure::{Remedy, Setting};
 use backup_core::key::Key;
 use backup_core::manifest::Manifest;
+use backup_core::remedy;
 use backup_core::source::{self, Choice, Chosen, Identity, Known, Wish};
 use backup_core::store::StoreRead;
 use futures::TryStreamExt;
@@ -286,22 +288,22 @@ impl OfDatabase {
                 let each: Vec<String> = each.collect();
                 (
                     format!("dumps of `{database}` come from {} clusters: {}", each.len(), each.join(", ")),
-                    "choose one with --cluster HOST|ID, or give the key of a dump".to_owned(),
+                    remedy!["choose one with ", Setting::Cluster.with("HOST|ID"), ", or give the key of a dump"],
                 )
             }
             Chosen::NoSuchSource => (
                 format!("no dump of `{database}` comes from the cluster `{}`", wanted.cluster.unwrap_or_default()),
-                format!("there are dumps of {}", self.distinct(|at| self.cluster(at))),
+                format!("there are dumps of {}", self.distinct(|at| self.cluster(at))).into(),
             ),
             _ => (
                 format!(
                     "no dump of `{database}` was made with the configuration `{}`",
                     wanted.config.unwrap_or_default()
                 ),
-                format!("there are dumps of {}", self.distinct(|at| format!("`{}`", self.known[at].config))),
+                format!("there are dumps of {}", self.distinct(|at| format!("`{}`", self.known[at].config))).into(),
             ),
         };
-        PgError::Usage { what, help: format!("{help}; nothing was changed") }
+        PgError::Usage { what, help: Remedy::and(help, "; nothing was changed") }
     }
 
     fn cluster(&self, at: usize) -> String {
@@ -348,6 +350,6 @@ fn ambiguous(wanted: &str, count: usize, keys: &[(DumpKey, Option<LegacyDump>)])
     }
     PgError::Usage {
         what: format!("`{wanted}` matches {count} dumps: {}", candidates.join(", ")),
-        help: "give more of the key, or only the database's name for its newest complete dump".to_owned(),
+        help: "give more of the key, or only the database's name for its newest complete dump".into(),
     }
 }

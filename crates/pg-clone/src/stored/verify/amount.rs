@@ -49,7 +49,7 @@ impl FromStr for ReadAmount {
             "all" => Ok(Self::All),
             _ => share().ok_or_else(|| PgError::Usage {
                 what: format!("`{text}` is not an amount to read"),
-                help: "use none, all, or a share such as 1/7".to_owned(),
+                help: "use none, all, or a share such as 1/7".into(),
             }),
         }
     }

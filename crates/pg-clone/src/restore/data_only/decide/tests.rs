@@ -4,6 +4,8 @@ use super::*;
 use crate::adapters::sql::target::Partitioned;
 use crate::stored::detail::SequenceState;
 use crate::test_dump::TestDump;
+use backup_core::failure::{Operation, Setting};
+use backup_core::remedy;
 
 /// Tables of one column `a` and one row each.
 pub(in crate::restore::data_only) fn detail(tables: &[&str]) -> DumpDetail {
@@ -147,14 +149,18 @@ fn partitions_that_exchange_rows_are_given_them_together() {
     let [problem] = &problems([true, false], &unselected, &options(true))[..] else { panic!("not one problem") };
     assert!(problem.what.contains("`public.Moods`"), "{}", problem.what);
     assert!(problem.what.ends_with("not selected: `public.p2`, `public.p3`"), "{}", problem.what);
-    let command = "lastgood pg restore shop --data-only --replace-rows --table 'public.\"Moods\"'";
-    assert!(problem.help.contains(command), "{}", problem.help);
+    let table = Setting::Table.with("public.\"Moods\"".to_owned());
+    let call =
+        Operation::RestoreDump.on("shop".to_owned()).with(Setting::DataOnly).with(Setting::ReplaceRows).with(table);
+    assert_eq!(problem.help, remedy!["select all of them: ", call]);
     // Only below `some`: the third stands apart.
     let elsewhere = RestoreOptions { into: Some("other shop".to_owned()), ..options(false) };
     let [problem] = &problems([false, true], &unselected, &elsewhere)[..] else { panic!("not one problem") };
     assert!(problem.what.ends_with("not selected: `public.p2`"), "{}", problem.what);
-    let command = "lastgood pg restore shop --into 'other shop' --data-only --table public.some";
-    assert!(problem.help.contains(command), "{}", problem.help);
+    let into = Setting::Into.with("other shop".to_owned());
+    let table = Setting::Table.with("public.some".to_owned());
+    let call = Operation::RestoreDump.on("shop".to_owned()).with(into).with(Setting::DataOnly).with(table);
+    assert_eq!(problem.help, remedy!["select all of them: ", call]);
     assert!(problems([false, false], &unselected, &options(true)).is_empty());
 }
 
@@ -164,7 +170,8 @@ fn a_partition_that_the_dump_lacks_is_told_from_one_that_was_not_selected() {
     let (_, problems) = decide(&detail(&["p1"]), &moods([true, true]), &options(true), &unselected);
     let [problem] = &problems[..] else { panic!("{problems:?}") };
     assert!(problem.what.ends_with("without rows in the dump: `public.p3`"), "{}", problem.what);
-    assert!(problem.help.contains("--into NAME") && !problem.help.contains("--table"), "{}", problem.help);
+    let help = problem.help.to_string();
+    assert!(help.contains("`into`") && !help.contains("`table`"), "{help}");
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! The options and operations that a remedy can name, whatever crate has them.
+
+/// Makes an enum of names, so that none is without a name in the libraries and none is missing from the list.
+macro_rules! vocabulary {
+    ($(#[$meta:meta])* $type:ident { $( $(#[$doc:meta])* $variant:ident = $name:literal, )* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $type {
+            $( $(#[$doc])* $variant, )*
+        }
+
+        impl $type {
+            /// Every one of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// What it is called in the libraries.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $( Self::$variant => $name, )*
+                }
+            }
+        }
+    };
+}
+
+vocabulary! {
+    /// An option of a library, by its name there.
+    Setting {
+        /// Where the backups are.
+        Location = "location",
+        /// Keep the newest backup of each of so many days.
+        KeepDaily = "keep_daily",
+        /// Keep the newest backup of each of so many weeks.
+        KeepWeekly = "keep_weekly",
+        /// Publish a backup that has nothing.
+        AllowEmpty = "allow_empty",
+        /// Publish a backup without what cannot be read.
+        AllowPartial = "allow_partial",
+        /// By how much a backup may have less than the one before.
+        MaxShrink = "max_shrink",
+        /// Which source, where there are backups of several.
+        Source = "source",
+        /// Which cluster, where there are dumps of several.
+        Cluster = "cluster",
+        /// The configuration of a dump.
+        Config = "config",
+        /// The database to restore into.
+        Into = "into",
+        /// The file, folder or database to restore records into.
+        To = "to",
+        /// The last backup that is restored.
+        UpTo = "up_to",
+        /// The name that confirms.
+        Confirm = "confirm",
+        /// Restore rows into tables that are there.
+        DataOnly = "data_only",
+        /// Restore definitions without rows.
+        SchemaOnly = "schema_only",
+        /// Delete the rows that are in the way.
+        ReplaceRows = "replace_rows",
+        /// Keep the replaced database and a copy of the restored one.
+        Reversible = "reversible",
+        /// Keep the temporary database of a restore that failed.
+        KeepFailed = "keep_failed",
+        /// Swap although logical replication is bound to the live database.
+        Force = "force",
+        /// Leave out who owns what.
+        NoOwner = "no_owner",
+        /// Leave out privileges.
+        NoAcl = "no_acl",
+        /// Run no hooks.
+        NoHooks = "hooks",
+        /// Only this table.
+        Table = "table",
+        /// Only this schema.
+        Schema = "schemas",
+        /// Not this table.
+        ExcludeTable = "exclude_table",
+        /// Not the rows of this table.
+        ExcludeTableData = "exclude_table_data",
+        /// How many workers.
+        Jobs = "jobs",
+        /// How long a lock is waited for.
+        LockTimeout = "lock_timeout",
+        /// The folder of PostgreSQL's programs.
+        PgBin = "pg_bin",
+        /// The host of a server.
+        Host = "host",
+        /// The port of a server.
+        Port = "port",
+        /// The role to connect as.
+        User = "user",
+        /// Only these types of records.
+        Type = "types",
+        /// What happens to a record that is there already.
+        OnConflict = "on_conflict",
+        /// After how long a bucket deletes backups.
+        ExpireAfter = "expire_after",
+        /// After how long a bucket moves backups to cold storage.
+        GlacierAfter = "glacier_after",
+    }
+}
+
+vocabulary! {
+    /// Something that can be run, by its function in the libraries.
+    Operation {
+        /// Show what a run would do, without doing it.
+        Plan = "plan()",
+        /// Create a location.
+        Init = "Location::init",
+        /// List dumps, of the database that it is done to or of all.
+        ListDumps = "list",
+        /// Show a dump.
+        ShowDump = "show",
+        /// Verify dumps.
+        VerifyDump = "verify",
+        /// Restore a dump.
+        RestoreDump = "restore",
+        /// List the databases of the server that are local copies or have some.
+        ListDatabases = "local::list",
+        /// Copy a database on its server.
+        CopyDatabase = "local::duplicate",
+        /// Finish or undo what killed restores left on the server.
+        Recover = "recover",
+        /// Run hooks for a test.
+        TestHooks = "hook::trial",
+        /// List backups of records, of the name that it is done to or of all.
+        ListRecords = "list",
+        /// Delete backups of records that no rule keeps.
+        PruneRecords = "prune",
+        /// List backups of in-memory stores.
+        ListStores = "list",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_options_have_one_name() {
+        for (index, setting) in Setting::ALL.iter().enumerate() {
+            assert!(Setting::ALL[..index].iter().all(|other| other.name() != setting.name()), "{setting:?}");
+        }
+    }
+}
