@@ -97,6 +97,7 @@ pub async fn restore(
     };
     for standing in standing::files(backup, settings.only, &around) {
         run.stop_if_cancelled()?;
+        run.step("glacier.place", &standing.name);
         let job = Job {
             folder: settings.folder.to_owned(),
             repair: settings.repair,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +11,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use sha2::{Digest, Sha256};
 
 use super::body::{Body, Segment};
+use super::cold::Restore;
 
 /// Smallest size of all parts but the last (AWS, "Amazon S3 multipart upload limits").
 const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
@@ -22,6 +24,10 @@ pub(super) struct Backend {
     pub(super) folder: Option<PathBuf>,
     first_bucket: String,
     buckets: Mutex<BTreeMap<String, Bucket>>,
+    /// How far the virtual clock is ahead.
+    ahead: Mutex<Duration>,
+    /// Whether listings say nothing of retrievals, as those of other servers.
+    pub(super) hides_restores: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +44,8 @@ pub(super) struct Object {
     pub(super) etag: String,
     pub(super) modified: SystemTime,
     pub(super) attributes: Attributes,
+    /// The newest retrieval from cold storage.
+    pub(super) restore: Option<Restore>,
 }
 
 /// What a writer says about an object and a reader is told.
@@ -75,7 +83,7 @@ impl Backend {
     pub(super) fn new(buckets: Vec<String>, folder: Option<PathBuf>) -> Self {
         let first_bucket = buckets.first().cloned().unwrap_or_default();
         let buckets = buckets.into_iter().map(|name| (name, Bucket::default())).collect();
-        Self { folder, first_bucket, buckets: Mutex::new(buckets) }
+        Self { folder, first_bucket, buckets: Mutex::new(buckets), ahead: Mutex::default(), hides_restores: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
@@ -99,6 +107,17 @@ impl Backend {
 
     pub(super) fn clear(&self) {
         self.lock().values_mut().for_each(|bucket| *bucket = Bucket::default());
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Duration::ZERO;
+    }
+
+    /// Moves the virtual clock on.
+    pub(super) fn advance(&self, by: Duration) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    /// What time it is for retrievals.
+    pub(super) fn now(&self) -> SystemTime {
+        SystemTime::now() + *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn keys(&self) -> Vec<String> {
@@ -140,7 +159,8 @@ impl Backend {
 impl Object {
     pub(super) fn of(segment: Segment, attributes: Attributes) -> Self {
         let etag = hex::encode(&segment.sha256[..16]);
-        Self { body: Body { segments: vec![segment] }, etag, modified: SystemTime::now(), attributes }
+        let body = Body { segments: vec![segment] };
+        Self { body, etag, modified: SystemTime::now(), attributes, restore: None }
     }
 }
 
@@ -182,7 +202,8 @@ impl Bucket {
         segments.iter().for_each(|segment| etags.update(segment.sha256));
         let etag = format!("{}-{}", hex::encode(&etags.finalize()[..16]), segments.len());
         let attributes = upload.attributes.clone();
-        let object = Object { body: Body { segments }, etag: etag.clone(), modified: SystemTime::now(), attributes };
+        let (body, modified) = (Body { segments }, SystemTime::now());
+        let object = Object { body, etag: etag.clone(), modified, attributes, restore: None };
         self.publish(key, object, condition)?;
         self.uploads.remove(id);
         Ok(etag)

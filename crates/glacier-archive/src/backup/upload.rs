@@ -180,9 +180,10 @@ impl<'a> Uploader<'a> {
             for segment in bundle.segments {
                 self.run.or_cancelled(async { Ok::<_, GlacierError>(writer.write(segment).await?) }).await?;
             }
-            created(writer.finish().await.map(drop))?;
-            archived.objects += 1;
-            archived.bytes += bundle.bytes;
+            if created(writer.finish().await.map(drop))? {
+                archived.objects += 1;
+                archived.bytes += bundle.bytes;
+            }
         }
         self.state.catalogue().stored(&key, self.run.clock.now())?;
         self.note(None, &files)?;
@@ -224,12 +225,15 @@ impl<'a> Uploader<'a> {
         self.state.catalogue().add(Some(&archive), std::slice::from_ref(&known))?;
         self.run.step("glacier.archive", &entry.name);
         if !exists(&self.store, &key, entry.bytes).await? {
-            if let Err(fault) = self.store_file(&key, found, &entry).await? {
-                self.state.catalogue().forget(&key)?;
-                return Ok(Err(fault));
+            match self.store_file(&key, found, &entry).await? {
+                // The intent stays: another file of the same content may be on its way, and the next run asks for it.
+                Err(fault) => return Ok(Err(fault)),
+                Ok(false) => {}
+                Ok(true) => {
+                    archived.objects += 1;
+                    archived.bytes += entry.bytes;
+                }
             }
-            archived.objects += 1;
-            archived.bytes += entry.bytes;
         }
         self.state.catalogue().stored(&key, self.run.clock.now())?;
         self.note(None, std::slice::from_ref(&known))?;
@@ -237,7 +241,7 @@ impl<'a> Uploader<'a> {
         Ok(Ok(()))
     }
 
-    async fn store_file(&self, key: &Key, found: &Found, entry: &Entry) -> GlacierResult<Result<(), ReadFault>> {
+    async fn store_file(&self, key: &Key, found: &Found, entry: &Entry) -> GlacierResult<Result<bool, ReadFault>> {
         let mut writer = self.writer(key, entry.bytes, &entry.name);
         let (send, mut pieces) = mpsc::channel::<Bytes>(PIECES);
         let (folder, file) = (self.settings.files.clone(), found.clone());
@@ -261,8 +265,7 @@ impl<'a> Uploader<'a> {
         }
         match read {
             Ok(read) if read.sha256 == entry.sha256 => {
-                created(writer.finish().await.map(drop))?;
-                Ok(Ok(()))
+                Ok(Ok(created(writer.finish().await.map(drop))?))
             }
             Ok(_) => {
                 writer.abort().await?;
@@ -304,10 +307,11 @@ pub(super) async fn exists(store: &SharedStore, key: &Key, bytes: u64) -> Glacie
     }
 }
 
-/// What another run created meanwhile under the same digest is the same.
-fn created(result: Result<(), StoreError>) -> GlacierResult<()> {
+/// Whether this was it that created the object: what another created meanwhile under the same digest is the same.
+fn created(result: Result<(), StoreError>) -> GlacierResult<bool> {
     match result {
-        Ok(()) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(StoreError::AlreadyExists { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
