@@ -19,11 +19,9 @@ use world::{World, hours};
 
 #[tokio::test]
 async fn everything_is_lost_and_comes_back_byte_by_byte() {
-    for (class, bundles, ready_after) in [
-        (Class::Glacier, true, hours(12)),
-        (Class::DeepArchive, true, hours(48)),
-        (Class::Glacier, false, hours(12)),
-    ] {
+    for (class, bundles, ready_after) in
+        [(Class::Glacier, true, hours(12)), (Class::DeepArchive, true, hours(48)), (Class::Glacier, false, hours(12))]
+    {
         let mut world = World::new(class);
         world.settings.bundles = bundles;
         let originals = world.fill();
@@ -77,7 +75,8 @@ async fn a_second_run_reads_no_file_and_stores_none() {
     world.peer.clear_log();
     let second = world.backup().await.unwrap();
     assert_eq!((second.unchanged, second.objects, second.failed.len()), (originals.len() as u64, 0, 0));
-    let puts: Vec<String> = world.peer.log().into_iter().filter(|call| call.op == "PutObject").map(|call| call.key).collect();
+    let puts: Vec<String> =
+        world.peer.log().into_iter().filter(|call| call.op == "PutObject").map(|call| call.key).collect();
     assert!(puts.iter().all(|key| !key.contains("/bundles/") && !key.contains("/archives/")), "{puts:?}");
 }
 

@@ -83,7 +83,13 @@ impl Backend {
     pub(super) fn new(buckets: Vec<String>, folder: Option<PathBuf>) -> Self {
         let first_bucket = buckets.first().cloned().unwrap_or_default();
         let buckets = buckets.into_iter().map(|name| (name, Bucket::default())).collect();
-        Self { folder, first_bucket, buckets: Mutex::new(buckets), ahead: Mutex::default(), hides_restores: AtomicBool::new(false) }
+        Self {
+            folder,
+            first_bucket,
+            buckets: Mutex::new(buckets),
+            ahead: Mutex::default(),
+            hides_restores: AtomicBool::new(false),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {

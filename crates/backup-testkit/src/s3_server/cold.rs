@@ -101,8 +101,7 @@ impl Object {
             return Err(s3_error!(InvalidObjectState, "restore is not allowed for the object's storage class"));
         };
         let days = days.filter(|days| *days > 0).ok_or_else(|| s3_error!(MalformedXML, "a restore needs `Days`"))?;
-        let takes = duration(class, tier)
-            .ok_or_else(|| s3_error!(InvalidArgument, "{class} has no tier {tier}"))?;
+        let takes = duration(class, tier).ok_or_else(|| s3_error!(InvalidArgument, "{class} has no tier {tier}"))?;
         let ready = now + takes;
         match (copy, self.restore) {
             (Copy::Until(_), _) => {

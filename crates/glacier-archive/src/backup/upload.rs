@@ -264,9 +264,7 @@ impl<'a> Uploader<'a> {
             return Err(error);
         }
         match read {
-            Ok(read) if read.sha256 == entry.sha256 => {
-                Ok(Ok(created(writer.finish().await.map(drop))?))
-            }
+            Ok(read) if read.sha256 == entry.sha256 => Ok(Ok(created(writer.finish().await.map(drop))?)),
             Ok(_) => {
                 writer.abort().await?;
                 Ok(Err(ReadFault::Changed))

@@ -59,7 +59,10 @@ async fn expedited_is_refused_for_a_deep_archive_before_any_request() {
     assert_eq!((error.class(), world.calls("RestoreObject")), (Failing::Usage, 0));
     let dear = Limits { deadline: Some(hours(1)), ..Limits::default() };
     let error = world.retrieve(dear).await.unwrap_err();
-    assert!(matches!(&error, GlacierError::OverLimit { what } if what.contains("Standard takes up to 12 h")), "{error}");
+    assert!(
+        matches!(&error, GlacierError::OverLimit { what } if what.contains("Standard takes up to 12 h")),
+        "{error}"
+    );
     assert_eq!(world.calls("RestoreObject"), 0);
 }
 
@@ -89,7 +92,8 @@ async fn a_copy_that_expires_between_check_and_read_costs_one_archive_and_is_not
     assert_eq!(fetched.failed.len(), 1);
     assert!(fetched.failed[0].what.contains("has expired"), "{fetched:?}");
     assert!(fetched.contents > 0, "the rest is fetched");
-    let phases: Vec<Phase> = world.state().catalogue().retrievals().unwrap().values().map(|known| known.phase).collect();
+    let phases: Vec<Phase> =
+        world.state().catalogue().retrievals().unwrap().values().map(|known| known.phase).collect();
     assert_eq!(phases, [Phase::Available, Phase::Local]);
 }
 
@@ -115,9 +119,7 @@ async fn g6_bytes_that_change_are_read_again_and_never_placed() {
 #[tokio::test]
 async fn g9_a_busy_service_is_asked_again() {
     let world = lost(Class::Glacier).await;
-    let busy = |op: &str| {
-        Rule::new(Action::Status { status: 503, code: "SlowDown".to_owned() }).on(op).times(2)
-    };
+    let busy = |op: &str| Rule::new(Action::Status { status: 503, code: "SlowDown".to_owned() }).on(op).times(2);
     world.peer.faults([busy("ListObjectsV2"), busy("RestoreObject"), busy("HeadObject")]);
     assert_eq!(world.retrieve(Limits::default()).await.unwrap().requested, 2);
     assert_eq!(world.calls("RestoreObject"), 4);

@@ -70,7 +70,8 @@ async fn killed_at_every_step_it_archives_once_pays_once_and_restores_all() {
                 world = Arc::try_unwrap(shared).ok().unwrap();
             }
             world.check(&originals);
-            let payloads = world.peer.keys().iter().filter(|key| key.contains("/bundles/") || key.contains("/archives/")).count();
+            let payloads =
+                world.peer.keys().iter().filter(|key| key.contains("/bundles/") || key.contains("/archives/")).count();
             assert_eq!(payloads, 2, "part {part}, step {step}: archived once");
             let paid = world.peer.log().iter().filter(|call| call.op == "RestoreObject" && call.status == 202).count();
             assert_eq!(paid, 2, "part {part}, step {step}: paid once");

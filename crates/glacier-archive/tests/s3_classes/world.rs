@@ -128,7 +128,11 @@ impl World {
 
     fn aws(&self) -> Settings {
         let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY);
-        Settings::of_endpoint(&Endpoint { url: self.peer.endpoint().to_owned(), region: REGION.to_owned(), credentials })
+        Settings::of_endpoint(&Endpoint {
+            url: self.peer.endpoint().to_owned(),
+            region: REGION.to_owned(),
+            credentials,
+        })
     }
 
     pub(crate) fn run(&self) -> Run {

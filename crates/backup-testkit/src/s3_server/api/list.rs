@@ -70,7 +70,8 @@ pub(super) fn list_objects(
     let paging = request.extensions.get::<Paging>().copied();
     let input = request.input;
     let asks = |asked: &OptionalObjectAttributes| asked.as_str() == OptionalObjectAttributes::RESTORE_STATUS;
-    let restores = input.optional_object_attributes.iter().flatten().any(asks) && !backend.hides_restores.load(Ordering::Relaxed);
+    let restores =
+        input.optional_object_attributes.iter().flatten().any(asks) && !backend.hides_restores.load(Ordering::Relaxed);
     let restores = restores.then(|| backend.now());
     let prefix = match paging {
         Some(Paging { fault: ListingFault::Unasked, .. }) => String::new(),
