@@ -38,3 +38,9 @@ pub mod tree_hash;
 pub mod watch;
 
 pub use error::{GlacierError, GlacierResult};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
