@@ -13,7 +13,7 @@ pub enum Action {
     Status {
         /// HTTP status.
         status: u16,
-        /// The S3 error code.
+        /// The service's error code.
         code: String,
     },
     /// Done, later.
@@ -88,13 +88,14 @@ pub enum ListingFault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The S3 operation, such as `PutObject`; absent: any.
+    /// The operation, such as `PutObject`; absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
     /// The HTTP method; absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// What the key, or the prefix of a listing, contains; empty: any.
+    /// What the key, or the prefix of a listing, contains; empty: any. In fakes of other services than S3: what the region
+    /// and the ids of the call contain.
     #[serde(default)]
     pub key: String,
     /// Such calls that pass unharmed first.
@@ -118,7 +119,7 @@ impl Rule {
         Self { op: None, method: None, key: String::new(), skip: 0, times: always(), action }
     }
 
-    /// Only to calls of the S3 operation `op`.
+    /// Only to calls of the operation `op`.
     #[must_use]
     pub fn on(mut self, op: &str) -> Self {
         self.op = Some(op.to_owned());

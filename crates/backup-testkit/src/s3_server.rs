@@ -11,7 +11,6 @@ pub mod control;
 mod front;
 mod log;
 mod route;
-mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

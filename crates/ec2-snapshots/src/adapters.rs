@@ -1,4 +1,4 @@
-//! What talks to AWS.
+//! What talks to AWS. Each service has a folder of its own, the only one that names its SDK.
 
 use aws_sdk_ebs as _;
 use aws_sdk_ec2 as _;

@@ -1,4 +1,43 @@
 //! EBS snapshots by tag: consistent, replicated across regions, trimmed logarithmically.
+//!
+//! # Rooms
+//! - [`model`]: what EC2 has, as far as backups need it; [`lineage`] and [`description`]: what we write on snapshots.
+//! - [`ports`]: the traits through which verbs reach EC2. Plans and their tests know no SDK.
+//! - One module per verb: a plan, which is pure, and a run, which does exactly that.
+//! - `adapters`: EC2 itself, by the AWS SDK (feature `ec2`).
+//!
+//! # Guarantees
+//! - A snapshot set is created once: after a lost answer its tag is looked for before anything is tried again.
+//! - A plan changes nothing, and its run does no more than it says.
+//! - The last good snapshot of a volume is never trimmed, nor is the last pair that two regions have in common.
+//! - Snapshots of other tools are left alone unless asked for.
+
+pub mod ask;
+pub mod clean;
+pub mod delete;
+pub mod description;
+pub mod error;
+pub mod image;
+pub mod lineage;
+pub mod listing;
+pub mod model;
+pub mod offline;
+pub mod origin;
+pub mod ports;
+pub mod regions;
+pub mod report;
+pub mod select;
+pub mod simulate;
+pub mod snapshot;
+pub mod tags;
+pub mod trim;
+
+mod run_regions;
+#[cfg(test)]
+mod test_world;
 
 #[cfg(feature = "ec2")]
 mod adapters;
+
+pub use error::{Ec2Error, Ec2Result};
+pub use run_regions::Failed;

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{Body, Segment};
 use super::front::Front;
-use super::wire::{WireBody, full};
 use crate::faults::Rule;
+use crate::wire::{WireBody, full};
 
 /// Where the control plane is.
 pub const PATH: &str = "/_ctl/";

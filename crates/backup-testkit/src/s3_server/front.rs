@@ -18,9 +18,9 @@ use super::api::{Api, HideNewerThan, IgnoreConditions, Paging};
 use super::backend::Backend;
 use super::log::{Entry, Log};
 use super::route::{Route, route};
-use super::wire::{BodyHarm, Harmed, WireBody, broken, full};
 use super::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, control};
 use crate::faults::{Action, Script};
+use crate::wire::{BodyHarm, Harmed, WireBody, broken, full};
 
 /// The peer without its listener.
 pub(super) struct Front {

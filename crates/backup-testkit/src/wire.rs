@@ -10,19 +10,19 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, SizeHint};
 
 /// What the peer answers with.
-pub(super) type WireBody = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type WireBody = UnsyncBoxBody<Bytes, io::Error>;
 
-pub(super) fn full(body: impl Into<Bytes>) -> WireBody {
+pub(crate) fn full(body: impl Into<Bytes>) -> WireBody {
     Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-pub(super) fn broken() -> io::Error {
+pub(crate) fn broken() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "the connection is closed, as scripted")
 }
 
 /// How a body is harmed.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum BodyHarm {
+pub(crate) enum BodyHarm {
     /// It breaks off after so many bytes.
     BreakAfter(u64),
     /// The byte at this position has one bit changed.
@@ -30,14 +30,14 @@ pub(super) enum BodyHarm {
 }
 
 /// A body that is harmed as it passes.
-pub(super) struct Harmed<B> {
-    pub(super) inner: B,
-    pub(super) harm: BodyHarm,
-    pub(super) passed: u64,
+pub(crate) struct Harmed<B> {
+    pub(crate) inner: B,
+    pub(crate) harm: BodyHarm,
+    pub(crate) passed: u64,
 }
 
 impl<B> Harmed<B> {
-    pub(super) fn new(inner: B, harm: BodyHarm) -> Self {
+    pub(crate) fn new(inner: B, harm: BodyHarm) -> Self {
         Self { inner, harm, passed: 0 }
     }
 }

@@ -1,0 +1,122 @@
+//! The HTTP layer in front of a fake: latency, faults, the log, the control plane.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+
+use super::caller::Caller;
+use super::control;
+use super::room::Room;
+use super::service::{ApiError, Received, Reply};
+use crate::faults::Action;
+use crate::wire::{BodyHarm, Harmed, WireBody, broken, full};
+
+/// Answers a request; an error closes the connection without an answer.
+async fn answer(room: &Room, request: Request<Incoming>) -> io::Result<Response<WireBody>> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if path.starts_with(control::PATH) {
+        let body = whole(body).await?;
+        return Ok(control::answer(room, &format!("{} {path}", parts.method), &body).map(full));
+    }
+    let now = room.clock.tick();
+    let caller = Caller::of(&parts.headers);
+    let query = parts.uri.query().unwrap_or_default();
+    let mut received = Received {
+        method: parts.method,
+        path,
+        query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        headers: parts.headers,
+        body: whole(body).await?,
+        caller: caller.clone().unwrap_or_default(),
+        now,
+        fault: None,
+    };
+    let mut entry = room.log.begin(&received.caller, now, received.body.len() as u64);
+    let route = room.service.route(&received);
+    entry.call.op.clone_from(&route.op);
+    entry.call.key.clone_from(&route.key);
+    (entry.call.mutating, entry.call.dry_run) = (route.mutating, route.dry_run);
+    let latency = room.latency();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let target = format!("{} {}", received.caller.region, route.key);
+    let action = room.script.action(&route.op, received.method.as_str(), &target);
+    entry.call.fault = action.as_ref().map(|action| format!("{action:?}"));
+    let result = match &action {
+        Some(Action::DropBefore | Action::DropMidBody { .. }) => return Err(broken()),
+        Some(Action::Status { status, code }) => Err(ApiError::scripted(*status, code, &received, &route)),
+        _ if caller.is_none() => {
+            Err(ApiError::new(403, "MissingAuthenticationToken", "The request is not signed by Signature Version 4"))
+        }
+        other => {
+            if let Some(Action::Delay { ms }) = other {
+                tokio::time::sleep(Duration::from_millis(*ms)).await;
+            }
+            received.fault = other.clone();
+            room.service.handle(&received, &route).await
+        }
+    };
+    let reply = result.unwrap_or_else(|error| {
+        entry.call.code = Some(error.code.clone());
+        room.service.refusal(&received, &error)
+    });
+    if matches!(action, Some(Action::LoseResponse)) {
+        return Err(broken());
+    }
+    entry.call.status = reply.status().as_u16();
+    entry.call.bytes_out = reply.body().len() as u64;
+    Ok(sent(reply, action.as_ref()))
+}
+
+/// The answer as it goes over the wire.
+fn sent(mut reply: Reply, action: Option<&Action>) -> Response<WireBody> {
+    reply.headers_mut().insert("x-amzn-requestid", HeaderValue::from_static("00000000-0000-4000-8000-000000000000"));
+    let bytes = reply.body().len() as u64;
+    let harm = match action {
+        Some(Action::TruncateBody { bytes }) => BodyHarm::BreakAfter(*bytes),
+        Some(Action::FlipLastByte) if bytes > 0 => BodyHarm::FlipAt(bytes - 1),
+        _ => return reply.map(full),
+    };
+    reply.map(|body| Harmed::new(full(body), harm).boxed_unsync())
+}
+
+async fn whole(body: Incoming) -> io::Result<Bytes> {
+    Ok(body.collect().await.map_err(io::Error::other)?.to_bytes())
+}
+
+/// Takes connections until it is dropped.
+pub(super) async fn serve(listener: TcpListener, room: Arc<Room>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, for instance: what is open may close soon.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        // Small answers must not wait for the client's delayed acknowledgement.
+        let _slower = stream.set_nodelay(true);
+        let room = room.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let room = room.clone();
+                async move { answer(&room, request).await }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            // The client has gone, or a fault has closed the connection.
+            drop(connection);
+        });
+    }
+}

@@ -1,0 +1,83 @@
+//! The three services behind one address, told apart by the signature's scope.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use backup_core::clock::{Clock as _, Timestamp};
+
+use super::seed::Seed;
+use super::state::State;
+use super::{actions, control, ebs, ssm, xml};
+use crate::aws_fake::{ApiError, Received, Reply, Route, Service, VirtualClock, json_error};
+
+/// The world, and what it began with.
+#[derive(Debug)]
+pub(super) struct Services {
+    seed: Seed,
+    state: Arc<Mutex<State>>,
+}
+
+impl Services {
+    pub(super) fn new(seed: Seed, clock: &VirtualClock) -> Self {
+        let state = Arc::new(Mutex::new(seed.world(clock.now())));
+        Self { seed, state }
+    }
+
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        with(&self.state, change)
+    }
+}
+
+fn with<T>(state: &Mutex<State>, change: impl FnOnce(&mut State) -> T) -> T {
+    change(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[async_trait]
+impl Service for Services {
+    fn route(&self, received: &Received) -> Route {
+        match received.caller.service.as_str() {
+            "ebs" => ebs::route(received),
+            "ssm" => ssm::route(received),
+            _ => actions::route(received),
+        }
+    }
+
+    async fn handle(&self, received: &Received, route: &Route) -> Result<Reply, ApiError> {
+        match received.caller.service.as_str() {
+            "ebs" => self.with(|state| ebs::handle(state, received, route)),
+            "ssm" => {
+                let (reply, job) = self.with(|state| ssm::handle(state, received, route))?;
+                if let Some(job) = job {
+                    let state = self.state.clone();
+                    tokio::spawn(async move {
+                        let ended = ssm::run(job).await;
+                        with(&state, |state| ssm::note(state, ended));
+                    });
+                }
+                Ok(reply)
+            }
+            "ec2" => self.with(|state| actions::handle(state, received)),
+            other => Err(ApiError::new(
+                403,
+                "SignatureDoesNotMatch",
+                format!("Credential should be scoped to a service of this fake, not to '{other}'."),
+            )),
+        }
+    }
+
+    fn refusal(&self, received: &Received, error: &ApiError) -> Reply {
+        match received.caller.service.as_str() {
+            "ebs" => ebs::refusal(error),
+            "ssm" => json_error(error),
+            _ => xml::error(error),
+        }
+    }
+
+    fn obey(&self, order: &str, body: &[u8], now: Timestamp) -> Option<Result<serde_json::Value, String>> {
+        self.with(|state| control::obey(state, order, body, now))
+    }
+
+    fn reset(&self, now: Timestamp) {
+        self.with(|state| *state = self.seed.world(now));
+    }
+}

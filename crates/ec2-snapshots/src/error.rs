@@ -1,0 +1,284 @@
+//! Errors; callers decide by the variant.
+
+use backup_core::failure::{Failure, Remedy};
+use backup_core::retention::RetentionError;
+use backup_core::run::Cancelled;
+use backup_core::{CoreError, FormatError, StoreError};
+
+use crate::model::Region;
+use crate::ports::{CallError, Fault};
+
+/// Result of everything here.
+pub type Ec2Result<T> = Result<T, Ec2Error>;
+
+/// A failed operation on snapshots.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ec2Error {
+    /// No region, or several, are meant by a name.
+    #[error("{}", region_fault(given, candidates))]
+    Region {
+        /// What was given.
+        given: String,
+        /// What it could mean; empty if there is none.
+        candidates: Vec<String>,
+    },
+    /// The credentials are not allowed to do something.
+    #[error("{} is not allowed in {}: {source}", source.action, source.region)]
+    Denied {
+        /// What EC2 said.
+        source: CallError,
+    },
+    /// EC2 does not accept the credentials, or there are none.
+    #[error("{}", credentials_fault(source))]
+    Credentials {
+        /// What EC2 said.
+        source: CallError,
+    },
+    /// EC2 cannot be reached, fails or is too busy.
+    #[error("{} in {} failed: {source}", source.action, source.region)]
+    Unreachable {
+        /// What EC2 said, or what became of the connection.
+        source: CallError,
+    },
+    /// EC2 refused a request.
+    #[error("{} in {} was refused: {source}", source.action, source.region)]
+    Refused {
+        /// What EC2 said.
+        source: CallError,
+    },
+    /// Whether snapshots were begun is not known, and they cannot be looked for.
+    #[error("{what}: whether snapshots were begun is not known")]
+    Unknown {
+        /// What was asked for.
+        what: String,
+        /// How to find out.
+        help: String,
+        /// What EC2 said, or what became of the connection.
+        #[source]
+        source: CallError,
+    },
+    /// There is no snapshot, set, instance or volume of that name.
+    #[error("there is no {what} in {region}")]
+    NotFound {
+        /// What was looked for, such as "snapshot `snap-…`".
+        what: String,
+        /// Where.
+        region: Region,
+    },
+    /// A tag that EC2 would not take.
+    #[error("the tag `{name}` cannot be set: {what}; nothing was created")]
+    Tag {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Snapshots that did not become complete.
+    #[error("{what}")]
+    Broken {
+        /// Which, and what EC2 says of them.
+        what: String,
+    },
+    /// Snapshots that are not complete yet.
+    #[error("{what}")]
+    NotFinished {
+        /// Which, how far they are, and how long was waited.
+        what: String,
+    },
+    /// The consistency that was asked for was not reached.
+    #[error("{what}")]
+    Consistency {
+        /// What was reached, and why not more.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// An image cannot be made of these snapshots.
+    #[error("no image can be made: {what}; nothing was created")]
+    Image {
+        /// Why.
+        what: String,
+    },
+    /// What a plan was made for is not there any more.
+    #[error("the plan no longer fits: {what}; nothing was changed")]
+    Changed {
+        /// What has changed.
+        what: String,
+    },
+    /// A file of descriptions or a plan that cannot be read.
+    #[error("`{file}` cannot be read: {what}; nothing was changed")]
+    Input {
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// A file on this machine that cannot be read or written.
+    #[error("cannot {action} `{path}`")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The newest snapshots are too old.
+    #[error("{what}")]
+    Stale {
+        /// Which.
+        what: String,
+    },
+    /// The location or a policy failed.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// An option that makes no sense.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to do instead.
+        help: String,
+    },
+    /// The caller asked to stop.
+    #[error("interrupted; what was begun goes on in EC2, and the next run finds it")]
+    Interrupted,
+}
+
+impl Failure for Ec2Error {
+    backup_core::failure_kinds! {
+        [Core(CoreError)]
+        Region: "ec2::region", Usage, permanent, "no region, or several, are meant by a name",
+            "write more of its name; `aws ec2 describe-regions` lists the regions of the account";
+        Denied: "ec2::denied", Failed, permanent, "the credentials are not allowed to do something",
+            "allow the action to whoever runs lastgood; `examples/iam` has a policy for each command";
+        Credentials: "ec2::credentials", Key, permanent, "EC2 does not accept the credentials, or there are none",
+            "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again";
+        Unreachable: "ec2::unreachable", Unreachable, passing, "EC2 cannot be reached, fails or is too busy",
+            "run the same command again later; nothing is made twice";
+        Refused: "ec2::refused", Failed, permanent, "EC2 refused a request";
+        Unknown: "ec2::unknown", Failed, permanent, "the answer to a request was lost, and whether it was carried out is not known",
+            "run `lastgood ec2 ls` before you try again";
+        NotFound: "ec2::not_found", Failed, permanent, "there is no snapshot, set, instance or volume of that name",
+            "`lastgood ec2 ls --region all` lists the snapshots of all regions";
+        Tag: "ec2::tag", Usage, permanent, "EC2 would not take a tag: names have up to 128 characters, values up to 256, and a snapshot has up to 50 tags";
+        Broken: "ec2::broken", Failed, permanent, "snapshots failed in EC2",
+            "`lastgood ec2 show` says why; `lastgood ec2 clean-broken` deletes them";
+        NotFinished: "ec2::not_finished", Failed, passing, "snapshots are not complete yet",
+            "they go on in EC2; `lastgood ec2 ls` shows how far they are";
+        Consistency: "ec2::consistency", Failed, permanent, "the consistency that was asked for was not reached";
+        Image: "ec2::image", Failed, permanent, "no image can be made of these snapshots",
+            "`lastgood ec2 show SET` lists the snapshots of a set and their devices";
+        Changed: "ec2::changed", Failed, permanent, "what a plan was made for has changed since",
+            "make a new plan with `--plan-out` and look at it";
+        Input: "ec2::input", Failed, permanent, "a file of descriptions or a plan cannot be read";
+        Io: "ec2::io", Failed, permanent, "a file on this machine cannot be read or written";
+        Stale: "ec2::stale", Stale, permanent, "the newest snapshot of a volume is older than it may be",
+            "`lastgood ec2 snapshot` makes new ones; `lastgood ec2 ls` shows what became of the last";
+        Usage: "ec2::usage", Usage, permanent, "an option cannot be used";
+        Interrupted: "ec2::interrupted", Interrupted, permanent, "the run was interrupted";
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Core(error) => error.remedy(),
+            Self::Usage { help, .. } | Self::Unknown { help, .. } | Self::Consistency { help, .. } => {
+                Some(help.clone().into())
+            }
+            Self::Denied { source } => Some(
+                format!(
+                    "allow `{}` to whoever runs lastgood; `examples/iam` has a policy for each command",
+                    source.action
+                )
+                .into(),
+            ),
+            _ => self.kind().remedy(),
+        }
+    }
+}
+
+impl From<CallError> for Ec2Error {
+    fn from(source: CallError) -> Self {
+        match source.fault {
+            Fault::Denied => Self::Denied { source },
+            Fault::Unauthenticated | Fault::NoCredentials => Self::Credentials { source },
+            Fault::Throttled | Fault::Failing | Fault::NoAnswer => Self::Unreachable { source },
+            Fault::Missing | Fault::Refused => Self::Refused { source },
+        }
+    }
+}
+
+impl From<StoreError> for Ec2Error {
+    fn from(error: StoreError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<FormatError> for Ec2Error {
+    fn from(error: FormatError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<RetentionError> for Ec2Error {
+    fn from(error: RetentionError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for Ec2Error {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl Ec2Error {
+    pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), help: help.into() }
+    }
+
+    pub(crate) fn input(file: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Input { file: file.into(), what: what.into() }
+    }
+}
+
+fn region_fault(given: &str, candidates: &[String]) -> String {
+    match candidates {
+        [] => format!("no region is called `{given}` or begins so"),
+        several => format!("several regions begin with `{given}`: {}", several.join(", ")),
+    }
+}
+
+fn credentials_fault(source: &CallError) -> String {
+    match source.fault {
+        Fault::NoCredentials => format!("no credentials for EC2 were found: {source}"),
+        _ => format!("EC2 in {} does not accept the credentials: {source}", source.region),
+    }
+}
+
+#[cfg(feature = "diagnostics")]
+backup_core::diagnostic!(Ec2Error);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_right_names_the_action_and_a_lost_answer_may_pass() {
+        let call = |fault| CallError {
+            action: "ec2:CreateSnapshots",
+            region: "eu-west-1".parse().unwrap(),
+            fault,
+            code: "UnauthorizedOperation".to_owned(),
+            message: String::new(),
+        };
+        let denied = Ec2Error::from(call(Fault::Denied));
+        assert!(
+            denied.is_permanent() && denied.remedy().unwrap().to_string().contains("ec2:CreateSnapshots"),
+            "{denied}"
+        );
+        assert!(!Ec2Error::from(call(Fault::NoAnswer)).is_permanent());
+    }
+}

@@ -1,0 +1,25 @@
+//! Tags we write on snapshots. Copies lose the id of their volume, so that where a snapshot came from is on itself.
+
+/// Id of the set: what was snapshotted in one call.
+pub const SET: &str = "lastgood:set";
+
+/// How many snapshots the set has. Only on the originals: a set may be copied in part.
+pub const SET_SIZE: &str = "lastgood:set-size";
+
+/// How consistent the set is: `crash`, `fs` or `app`; the level that was reached.
+pub const CONSISTENCY: &str = "lastgood:consistency";
+
+/// The region of the volume.
+pub const SRC_REGION: &str = "lastgood:src-region";
+
+/// The volume that was snapshotted.
+pub const SRC_VOLUME: &str = "lastgood:src-volume";
+
+/// The device its instance knew it by, such as `/dev/sda1`.
+pub const DEVICE: &str = "lastgood:device";
+
+/// Only on copies: the snapshot that was copied, which may itself be a copy.
+pub const SRC_SNAPSHOT: &str = "lastgood:src-snapshot";
+
+/// What all of them begin with.
+pub const PREFIX: &str = "lastgood:";

@@ -1,0 +1,12 @@
+//! Deletes old snapshots by the retention of every backup: gathered, planned, and deleted one by one.
+
+mod gather;
+mod pairs;
+mod plan;
+mod policy;
+mod protect;
+
+pub use gather::{Gathered, Scope};
+pub use plan::{Decided, TrimPlan, plan};
+pub use policy::{Numbers, PolicyName, policy};
+pub use protect::Standing;
