@@ -4,6 +4,7 @@ pub mod app;
 pub mod core;
 pub mod dict;
 pub mod differential;
+pub mod glacier;
 pub mod kill;
 pub mod pg;
 pub mod retention;
@@ -22,6 +23,7 @@ pub fn all() -> RowResult<Vec<Row>> {
     rows.extend(truth::rows());
     rows.extend(dict::rows());
     rows.extend(app::rows());
+    rows.extend(glacier::rows());
     rows.extend(differential::rows()?);
     rows.extend(kill::rows());
     Ok(rows)

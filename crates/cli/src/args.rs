@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod dict;
 mod examples;
 mod footer;
+pub(crate) mod glacier;
 pub(crate) mod help;
 pub(crate) mod hooks;
 pub(crate) mod pg;
@@ -92,6 +93,9 @@ pub(crate) enum Command {
     /// Back up and restore an application's records, one tarball per backup
     #[command(subcommand)]
     App(app::App),
+    /// Archive immutable files in cold storage, each once, and retrieve them with a plan and a price
+    #[command(subcommand)]
+    Glacier(glacier::Glacier),
     /// Create a location and check that its store supports conditional writes
     Init(DryRun),
     /// Show effective settings

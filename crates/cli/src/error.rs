@@ -4,6 +4,7 @@ use backup_core::failure::Remedy;
 use backup_core::run::Cancelled;
 use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
+use glacier_archive::GlacierError;
 use object_backup::ObjectError;
 use pg_clone::error::PgError;
 
@@ -22,6 +23,9 @@ pub(crate) enum CliError {
     /// A backup, check or restore of an application's records failed.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// A backup, retrieval or restore of archived files failed.
+    #[error(transparent)]
+    Glacier(#[from] GlacierError),
     /// The location failed.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -54,7 +58,7 @@ pub(crate) enum CliError {
 
 impl Failure for CliError {
     backup_core::failure_kinds! {
-        [Pg(PgError), Dict(DictError), Object(ObjectError), Core(CoreError)]
+        [Pg(PgError), Dict(DictError), Object(ObjectError), Glacier(GlacierError), Core(CoreError)]
         Usage: "cli::usage", Usage, permanent, "an option, argument or setting cannot be used";
         Confirm: "cli::confirm", Confirmation, permanent, "something would be replaced or deleted, and nobody confirmed it",
             "confirm as the error says; nothing was changed";
@@ -68,7 +72,9 @@ impl Failure for CliError {
 
     fn remedy(&self) -> Option<Remedy> {
         match self {
-            Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Core(_) => self.inner().and_then(Failure::remedy),
+            Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Glacier(_) | Self::Core(_) => {
+                self.inner().and_then(Failure::remedy)
+            }
             Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => {
                 Some(help.clone().into())
             }
@@ -110,6 +116,7 @@ impl CliError {
             Self::Pg(error) => Some(error),
             Self::Dict(error) => Some(error),
             Self::Object(error) => Some(error),
+            Self::Glacier(error) => Some(error),
             Self::Core(error) => Some(error),
             Self::Usage { .. }
             | Self::Confirm { .. }

@@ -5,7 +5,8 @@ use backup_core::location::Layout;
 /// Every form of backups a location may hold, ours first: what both hold is ours.
 pub(crate) fn layouts() -> Vec<Layout> {
     let all = [pg_clone::stored::key::LAYOUTS, object_backup::backup_key::LAYOUTS, dictstore_backup::format::LAYOUTS];
-    let (mut ours, others): (Vec<Layout>, Vec<Layout>) = all.into_iter().flatten().partition(|layout| layout.ours);
+    let all = all.into_iter().flatten().chain(glacier_archive::backup_key::LAYOUTS);
+    let (mut ours, others): (Vec<Layout>, Vec<Layout>) = all.partition(|layout| layout.ours);
     ours.extend(others);
     ours
 }

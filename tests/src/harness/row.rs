@@ -24,6 +24,8 @@ pub enum Area {
     Dict,
     /// Records of applications.
     App,
+    /// Files in cold storage.
+    Glacier,
     /// Arguments, output, exit codes.
     Cli,
     /// Wrong data that was once said to be right.
@@ -42,6 +44,7 @@ impl Area {
             Self::Differential => "differential",
             Self::Dict => "dict",
             Self::App => "app",
+            Self::Glacier => "glacier",
             Self::Cli => "cli",
             Self::Truth => "truth",
         }

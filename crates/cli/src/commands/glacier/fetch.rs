@@ -23,7 +23,8 @@ pub(super) async fn run(arguments: &Seen, context: &Context) -> CliResult<Exit> 
     if !done.failed.is_empty() {
         return Err(CliError::Partial {
             what: format!("{} could not be fetched", counted(done.failed.len() as u64, "archive", "archives")),
-            help: "run the same command again; `lastgood glacier status` shows what has to be retrieved again".to_owned(),
+            help: "run the same command again; `lastgood glacier status` shows what has to be retrieved again"
+                .to_owned(),
         });
     }
     if done.is_complete() {

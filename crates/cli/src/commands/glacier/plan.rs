@@ -18,8 +18,7 @@ pub(super) async fn show(seen: &Seen, allowed: &Limits, last: &str, context: &Co
     let opened = Opened::of(seen, context).await?;
     let prices = price_book(&allowed.prices)?;
     let Opened { cold, state, backup, only, .. } = &opened;
-    let request =
-        Request { backup, only, folder: opened.folder(), limits: limits(allowed), prices: &prices };
+    let request = Request { backup, only, folder: opened.folder(), limits: limits(allowed), prices: &prices };
     let plan = plan_retrieval(&**cold, state, &request, &context.run).await?;
     context.printer.result(&plan, |plan| format!("{}{last}", retrieval_plan(plan)))?;
     Ok(Exit::Ok)
