@@ -4,3 +4,5 @@
 pub mod s3;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "vault")]
+pub mod vault;

@@ -94,6 +94,12 @@ pub enum GlacierError {
         /// What the service says.
         why: String,
     },
+    /// AWS makes no vaults for this account.
+    #[error("this account has no vault `{vault}`, and AWS makes no new ones")]
+    NoVaults {
+        /// The vault.
+        vault: String,
+    },
     /// A retrieved copy expired before it was read.
     #[error("the retrieved copy of `{key}` has expired")]
     Expired {
@@ -159,6 +165,8 @@ impl Failure for GlacierError {
         NoCapacity: "glacier::no_capacity", Unreachable, permanent,
             "the service has no capacity for the tier now, or a policy of the account forbids the retrieval",
             "nothing was paid. Use a slower tier with `--tier standard`, or try again later";
+        NoVaults: "glacier::no_vaults", Failed, permanent, "AWS makes no vaults for this account",
+            "archive to a bucket, in the class GLACIER or DEEP_ARCHIVE";
         Expired: "glacier::expired", Failed, permanent, "a retrieved copy expired before it was read",
             "`lastgood glacier plan` shows what another retrieval costs";
         NotReady: "glacier::not_ready", Partial, passing, "not everything that is needed is there yet";

@@ -143,9 +143,13 @@ pub fn read(folder: &Path, file: &Found, mut take: impl FnMut(&[u8]) -> io::Resu
         if read == 0 {
             break;
         }
+        bytes += read as u64;
+        // One that grows as fast as it is read would never end.
+        if bytes > file.bytes {
+            return Err(ReadFault::Changed);
+        }
         hasher.update(&buffer[..read]);
         take(&buffer[..read])?;
-        bytes += read as u64;
     }
     if bytes != file.bytes || !is_same(&opened)? {
         return Err(ReadFault::Changed);

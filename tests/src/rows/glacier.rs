@@ -19,9 +19,13 @@ const ARCHIVES: usize = 2;
 pub fn rows() -> Vec<Row> {
     use Locations::Both;
     vec![
-        Row::new("GL1", "backup, loss of the machine, plan, retrieve, watch, fetch, restore", Area::Glacier, Both, |world| {
-            Box::pin(there_and_back(world))
-        }),
+        Row::new(
+            "GL1",
+            "backup, loss of the machine, plan, retrieve, watch, fetch, restore",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(there_and_back(world)),
+        ),
         Row::new("GL2", "kill -9 at every step: archived once, paid once, byte-equal", Area::Glacier, Both, |world| {
             Box::pin(killed(world))
         }),
@@ -46,7 +50,8 @@ fn fill(world: &World) -> RowResult<BTreeMap<String, Vec<u8>>> {
         ("large", large),
         ("twin", b"small".to_vec()),
     ];
-    let files: BTreeMap<String, Vec<u8>> = files.into_iter().map(|(name, content)| (name.to_owned(), content)).collect();
+    let files: BTreeMap<String, Vec<u8>> =
+        files.into_iter().map(|(name, content)| (name.to_owned(), content)).collect();
     for (name, content) in &files {
         let path = store(world).join(name);
         std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
