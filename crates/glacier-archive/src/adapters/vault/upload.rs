@@ -64,7 +64,7 @@ impl Vault {
         let sent = self.sent(upload).await?;
         let starts = (0..bytes.div_ceil(part_bytes)).map(|number| number * part_bytes);
         let parts = starts.map(|start| {
-            let (file, sent, length) = (file.clone(), &sent, part_bytes.min(bytes - start));
+            let (file, sent, length) = (file.clone(), sent.as_ref(), part_bytes.min(bytes - start));
             async move { self.part(upload, &file, start, length, sent).await }
         });
         let mut hashes = stream::iter(parts).buffered(PARTS_IN_FLIGHT);
@@ -75,8 +75,8 @@ impl Vault {
         self.complete(upload, bytes, whole.finish()).await
     }
 
-    /// The parts that the service has.
-    async fn sent(&self, upload: &str) -> GlacierResult<Sent> {
+    /// The parts that the service has; `None` if the upload was completed, or is gone: completing it again tells which.
+    async fn sent(&self, upload: &str) -> GlacierResult<Option<Sent>> {
         let (mut sent, mut marker) = (Sent::new(), None::<String>);
         loop {
             let page = self.retried(|| async {
@@ -86,8 +86,7 @@ impl Vault {
             });
             let page = match page.await {
                 Ok(page) => page,
-                // It was completed, and that is what completing it again will say.
-                Err(failed) if failed.code() == "ResourceNotFoundException" => return Ok(sent),
+                Err(failed) if failed.code() == "ResourceNotFoundException" => return Ok(None),
                 Err(failed) => return Err(failed.into_error()),
             };
             for part in page.parts() {
@@ -98,7 +97,7 @@ impl Vault {
             }
             match page.marker() {
                 Some(next) if Some(next) != marker.as_deref() => marker = Some(next.to_owned()),
-                _ => return Ok(sent),
+                _ => return Ok(Some(sent)),
             }
         }
     }
@@ -109,7 +108,7 @@ impl Vault {
         file: &Arc<File>,
         start: u64,
         length: u64,
-        sent: &Sent,
+        sent: Option<&Sent>,
     ) -> GlacierResult<TreeHash> {
         self.run.stop_if_cancelled()?;
         let file = file.clone();
@@ -128,7 +127,7 @@ impl Vault {
         };
         let (body, hash) = read.map_err(unread)?;
         let digest = hash.clone().finish().to_string();
-        if sent.get(&start) == Some(&digest) {
+        if sent.is_none_or(|sent| sent.get(&start) == Some(&digest)) {
             return Ok(hash);
         }
         let sending = self.retried(|| async {
@@ -137,12 +136,7 @@ impl Vault {
             let sent = request.body(ByteStream::from(body.clone())).send().await;
             sent.map(drop).map_err(|error| self.failed("glacier:UploadMultipartPart", &error))
         });
-        match sending.await {
-            Ok(()) => Ok(hash),
-            // Completed by a run that did not hear of it.
-            Err(failed) if failed.code() == "ResourceNotFoundException" => Ok(hash),
-            Err(failed) => Err(failed.into_error()),
-        }
+        sending.await.map(|()| hash).map_err(Failed::into_error)
     }
 
     async fn complete(&self, upload: &str, bytes: u64, tree_hash: Sha256Digest) -> GlacierResult<VaultArchive> {
