@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod dict;
 pub(crate) mod doctor;
 pub(crate) mod error;
+pub(crate) mod glacier;
 pub(crate) mod pg;
 pub(crate) mod printer;
 pub(crate) mod progress;

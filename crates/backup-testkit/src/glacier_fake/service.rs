@@ -7,9 +7,9 @@ use backup_core::clock::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
+use super::jobs;
 use super::state::{Name, State, Vault, arn, missing};
 use super::uploads::{self, empty, with_header};
-use super::{Settings, jobs};
 use crate::aws_fake::{ApiError, Received, Reply, Route, Service, json_error, reply};
 
 /// The vaults of all accounts and regions.
@@ -136,6 +136,6 @@ impl Service for Vaults {
     }
 
     fn reset(&self, _now: Timestamp) {
-        self.with(|state| *state = State { settings: Settings::default(), ..State::default() });
+        self.with(|state| *state = State::default());
     }
 }
