@@ -1,5 +1,6 @@
 //! `bench pg`: ours and the peers in turn, in one run, on the same data; nothing here fails because of a time.
 
+pub(crate) mod before;
 pub(crate) mod check;
 mod context;
 mod data;
@@ -74,6 +75,10 @@ struct PgArgs {
     /// Only these jobs
     #[arg(long, value_enum)]
     only: Vec<Job>,
+    /// Another build of the binary, instead of the peers: how long each takes to dump and to restore, and its peak memory.
+    /// With `cargo xtask bench`, also a revision of git, which is built first
+    #[arg(long, value_name = "BINARY", conflicts_with_all = ["only", "write"])]
+    before: Option<PathBuf>,
     /// Workers of ours, if not as many as it takes by itself; pg_dump -Fc and pg_restore from a pipe have one
     #[arg(long)]
     jobs: Option<usize>,
@@ -185,15 +190,13 @@ fn pg(args: &PgArgs) -> Outcome {
         jobs: args.jobs,
         runtime: runtime()?,
     };
-    let jobs = if args.only.is_empty() { Job::value_variants() } else { &args.only };
-    if jobs.iter().any(|job| *job != Job::Tables) {
-        data::shop(&context.server, args.scale)?;
-    }
-    let mut rows = Vec::new();
-    for job in jobs {
-        say(&format!("{job:?}"));
-        rows.extend(job.run(&context).map_err(|error| format!("{job:?}: {error}"))?);
-    }
+    let rows = match &args.before {
+        Some(before) => {
+            data::shop(&context.server, args.scale)?;
+            before::run(&context, before)?
+        }
+        None => against_peers(&context, &args.only)?,
+    };
     let text = format!("{}\n{}", machine::description(&about(&context.server, &version)), report::table(&rows));
     say(&format!("\n{text}"));
     let met = rows.iter().filter(|row| row.met).count();
@@ -203,6 +206,20 @@ fn pg(args: &PgArgs) -> Outcome {
         say(&format!("wrote `{}`", file.display()));
     }
     Ok(())
+}
+
+/// Each job, against the programs that others wrote.
+fn against_peers(context: &Context, only: &[Job]) -> Outcome<Vec<Row>> {
+    let jobs = if only.is_empty() { Job::value_variants() } else { only };
+    if jobs.iter().any(|job| *job != Job::Tables) {
+        data::shop(&context.server, context.scale)?;
+    }
+    let mut rows = Vec::new();
+    for job in jobs {
+        say(&format!("{job:?}"));
+        rows.extend(job.run(context).map_err(|error| format!("{job:?}: {error}"))?);
+    }
+    Ok(rows)
 }
 
 /// Versions, for the page.

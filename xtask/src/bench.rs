@@ -3,7 +3,7 @@
 use xshell::cmd;
 
 use crate::workspace::{Outcome, Profile, Workspace};
-use crate::{peers, setup};
+use crate::{before, peers, setup};
 
 /// Sets up, builds for release, and becomes the benchmark.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
@@ -15,7 +15,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     }
     setup::run(workspace)?;
     workspace.build(Profile::Release)?;
-    let mut args = args.to_vec();
+    let mut args = before::resolved(workspace, args)?;
     let names_python = args.iter().any(|argument| argument.starts_with("--python"));
     let asks_for_help = args.iter().any(|argument| argument == "--help" || argument == "-h");
     let peer = match args.first().map(String::as_str) {

@@ -1,5 +1,6 @@
 //! The workshop: sets the machine up, builds, and runs everything that checks or shows lastgood.
 
+mod before;
 mod bench;
 mod demo;
 mod dist;
@@ -27,6 +28,7 @@ cargo xtask COMMAND
   tidy                                            check dependencies between crates, file and function lengths, banned words
   e2e   [--only AREA] [--sql FILE] [--keep]       run acceptance rows, or dump and restore one SQL file, on the built binary
   bench pg [--scale S] [--rounds N] [--only JOB]  compare speed and memory with other programs, on this machine
+  bench pg --before REVISION|BINARY [--scale S] [--rounds N]  compare this build with an earlier one
   bench dict [--scale S] [--rounds N] [--only JOB]  compare in-memory stores with DictDB
   bench object [--records N] [--rounds N]         compare records of applications with gludb and sqlite3
   docs  [--check]                                 write the generated pages of docs/reference, or check them

@@ -1,7 +1,4 @@
-//! SHA-256 digests, in the forms of manifests and stores.
-
-use std::fmt;
-use std::str::FromStr;
+//! SHA-256 digests, and the one text form of every digest and hash.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -42,56 +39,88 @@ impl Sha256Hasher {
     }
 }
 
-impl fmt::Display for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+impl From<[u8; 32]> for Sha256Digest {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
     }
 }
 
-impl fmt::Debug for Sha256Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<Sha256Digest> for String {
+impl From<Sha256Digest> for [u8; 32] {
     fn from(digest: Sha256Digest) -> Self {
-        digest.to_string()
+        digest.0
     }
 }
 
-impl TryFrom<String> for Sha256Digest {
-    type Error = InvalidDigest;
+crate::hex_text!(Sha256Digest, 32);
 
-    fn try_from(text: String) -> Result<Self, InvalidDigest> {
-        text.parse()
-    }
+/// Text that is not a digest or hash of so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not {} lower-case hexadecimal digits", 2 * bytes)]
+pub struct InvalidHex {
+    /// How many bytes it has.
+    pub bytes: usize,
 }
 
-/// Text that is not a SHA-256 digest.
-#[derive(Debug, thiserror::Error)]
-#[error("not a SHA-256 digest of 64 lower-case hexadecimal digits")]
-pub struct InvalidDigest;
-
-impl FromStr for Sha256Digest {
-    type Err = InvalidDigest;
-
-    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        let text = text.as_bytes();
-        if text.len() != 64 {
-            return Err(InvalidDigest);
-        }
-        let nibble = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(InvalidDigest),
-        };
-        let mut digest = [0; 32];
-        for (out, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
-            *out = nibble(pair[0])? << 4 | nibble(pair[1])?;
-        }
-        Ok(Self(digest))
+/// Reads a digest or hash of `N` bytes: two lower-case hexadecimal digits each, and nothing else.
+///
+/// # Errors
+/// [`InvalidHex`] for any other text, so that one value has one text.
+pub fn from_hex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> {
+    let text = text.as_bytes();
+    if text.len() != 2 * N {
+        return Err(InvalidHex { bytes: N });
     }
+    let nibble = |byte: u8| match byte {
+        b'0'..=b'9' => Ok(byte - b'0'),
+        b'a'..=b'f' => Ok(byte - b'a' + 10),
+        _ => Err(InvalidHex { bytes: N }),
+    };
+    let mut digest = [0; N];
+    for (out, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
+        *out = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    }
+    Ok(digest)
+}
+
+/// Gives a digest or hash of so many bytes, which converts to and from an array of them, its one text form: for `Display`,
+/// `Debug`, [`FromStr`](std::str::FromStr), and serde by `#[serde(into = "String", try_from = "String")]`.
+#[macro_export]
+macro_rules! hex_text {
+    ($type:ty, $bytes:literal) => {
+        impl ::std::fmt::Display for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                <[u8; $bytes]>::from(*self).iter().try_for_each(|byte| ::std::write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl ::std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl ::std::convert::From<$type> for ::std::string::String {
+            fn from(value: $type) -> Self {
+                ::std::string::ToString::to_string(&value)
+            }
+        }
+
+        impl ::std::convert::TryFrom<::std::string::String> for $type {
+            type Error = $crate::digest::InvalidHex;
+
+            fn try_from(text: ::std::string::String) -> ::std::result::Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl ::std::str::FromStr for $type {
+            type Err = $crate::digest::InvalidHex;
+
+            fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+                $crate::digest::from_hex::<$bytes>(text).map(Self::from)
+            }
+        }
+    };
 }
 
 #[cfg(test)]

@@ -119,6 +119,14 @@ pub struct Part {
     pub length: Option<u64>,
 }
 
+impl Part {
+    /// The same part, whose stored bytes `codec` made of other content.
+    #[must_use]
+    pub fn encoded_from(self, content_sha256: Sha256Digest, content_bytes: u64, codec: Codec) -> Self {
+        Self { content_sha256: Some(content_sha256), content_bytes, codec, ..self }
+    }
+}
+
 /// To whom the stored bytes are encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encryption {

@@ -27,5 +27,5 @@ mod read;
 mod write;
 
 pub use budget::{BUDGET_BYTES, UploadBudget};
-pub use read::{HashedStream, read_all, read_part, verified};
+pub use read::{read_all, read_part, verified};
 pub use write::{ObjectWriter, PARTS_IN_FLIGHT, Stored, part_bytes_for};

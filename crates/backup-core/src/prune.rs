@@ -9,8 +9,10 @@
 //! 4. Delete its parts, and the tombstone last. After a failure or interruption, the next run finds the tombstone and
 //!    continues.
 //!
-//! A writer that wants to refer to parts of another backup first reserves them ([`reserve()`]) and then looks for
-//! tombstones. Both the writer and the prune write before they look, so at least one of them sees the other.
+//! A writer whose backup builds on another first reserves that one ([`reserve()`]) and then looks for its tombstone, and
+//! does without it if there is one. Both the writer and the prune write before they look, so at least one of them sees the
+//! other. Once the backup is published its manifest says the same, and the writer takes the reservation back
+//! ([`release()`]).
 //!
 //! # Deleting leftovers
 //! Objects without a manifest are deleted only after a grace period, and after a claim was created in the place of the
@@ -25,6 +27,7 @@ mod external;
 mod incomplete;
 mod names;
 mod plan;
+mod prepared;
 mod references;
 mod reserve;
 mod tombstone;
@@ -37,7 +40,8 @@ pub use incomplete::{Abandoned, GRACE, IncompletePlan, clear, folder_layout, inc
 pub use names::{TOMBSTONE_NAME, USES_NAME};
 pub(crate) use names::{claimed_by, is_claim, is_removing, is_tombstone, is_uses, tombstone_key};
 pub use plan::{PrunePlan, Removal, candidates};
-pub use reserve::reserve;
+pub use prepared::{Prune, PruneDecisions, PruneReport};
+pub use reserve::{release, reserve};
 
 use crate::error::StoreError;
 use crate::key::Key;

@@ -8,11 +8,13 @@ mod choose;
 mod fall;
 mod host;
 mod identity;
+mod selector;
 
 pub use choose::{Choice, Chosen, Known, Wish, choose};
 pub use fall::{FALL_WARNING_PERCENT, Fall, Size, fall};
 pub use host::{HOST_VARIABLE, host};
 pub use identity::{Identity, UNKNOWN};
+pub use selector::{LATEST, Selector};
 
 use crate::manifest::Manifest;
 

@@ -10,7 +10,6 @@ pub(crate) mod glacier;
 pub(crate) mod help;
 pub(crate) mod hooks;
 pub(crate) mod pg;
-pub(crate) mod rate;
 pub(crate) mod retention;
 pub(crate) mod server;
 
@@ -19,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use lastgood_operator::settings::rate::{Rate, rate};
 
 pub(crate) use crate::args::common::{DryRun, Init};
 use crate::env;
@@ -56,11 +56,11 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Send no more than this many bytes per second, such as 10MiB
-    #[arg(long, global = true, value_name = "SIZE", env = env::LIMIT_UPLOAD, hide_env_values = true, value_parser = rate::rate)]
-    pub(crate) limit_upload: Option<rate::Rate>,
+    #[arg(long, global = true, value_name = "SIZE", env = env::LIMIT_UPLOAD, hide_env_values = true, value_parser = rate)]
+    pub(crate) limit_upload: Option<Rate>,
     /// Receive no more than this many bytes per second, such as 10MiB
-    #[arg(long, global = true, value_name = "SIZE", env = env::LIMIT_DOWNLOAD, hide_env_values = true, value_parser = rate::rate)]
-    pub(crate) limit_download: Option<rate::Rate>,
+    #[arg(long, global = true, value_name = "SIZE", env = env::LIMIT_DOWNLOAD, hide_env_values = true, value_parser = rate)]
+    pub(crate) limit_download: Option<Rate>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,

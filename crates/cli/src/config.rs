@@ -42,6 +42,18 @@ fn given(global: &Global) -> CliResult<(Layer, Layer)> {
         Some(text) => flags.repo = Some(Set::flag("--repo", text.clone())),
         None => {}
     }
+    for (name, option, typed) in [
+        (env::LIMIT_UPLOAD, "--limit-upload", global.limit_upload),
+        (env::LIMIT_DOWNLOAD, "--limit-download", global.limit_download),
+    ] {
+        let Some(rate) = typed else { continue };
+        let by_variable = env::value(name).and_then(|text| text.parse().ok()) == Some(rate);
+        let (layer, set) = match by_variable {
+            true => (&mut environment, Set::variable(name, rate)),
+            false => (&mut flags, Set::flag(option, rate)),
+        };
+        *(if name == env::LIMIT_UPLOAD { &mut layer.limit_upload } else { &mut layer.limit_download }) = Some(set);
+    }
     environment.bin_dir = env::value(env::PG_BIN).map(|text| Set::variable(env::PG_BIN, text.into()));
     environment.application_name = env::value("PGAPPNAME").map(|name| Set::variable("PGAPPNAME", name));
     let seconds = env::value("PGCONNECT_TIMEOUT").and_then(|text| text.parse().ok());

@@ -9,10 +9,10 @@ use backup_core::probe::{self, MARKER_KEY};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use backup_core::store::limit::Rates;
-use lastgood_operator::settings::{Config, Layer, Settings};
+use lastgood_operator::settings::rate::Rate;
+use lastgood_operator::settings::{Config, Layer, Set, Settings};
 use pg_clone::{Environment, Origin, Server};
 
-use crate::args::rate::Rate;
 use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
 use crate::error::CliResult;
@@ -127,8 +127,9 @@ impl Context {
 
     /// How locations are opened.
     pub(crate) fn access(&self) -> Access {
-        let rate = |typed: Option<Rate>| typed.and_then(|rate| rate.0);
-        let rates = Rates { upload: rate(self.global.limit_upload), download: rate(self.global.limit_download) };
+        let layer = self.settings.layer();
+        let rate = |set: Option<&Set<Rate>>| set.and_then(|set| set.value.0);
+        let rates = Rates { upload: rate(layer.limit_upload.as_ref()), download: rate(layer.limit_download.as_ref()) };
         Access::new().progress(Arc::clone(&self.run.progress)).rates(rates)
     }
 

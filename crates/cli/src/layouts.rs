@@ -4,7 +4,7 @@ use backup_core::location::Layout;
 
 /// Every form of backups a location may hold, ours first: what both hold is ours.
 pub(crate) fn layouts() -> Vec<Layout> {
-    let all = [pg_clone::stored::key::LAYOUTS, object_backup::backup_key::LAYOUTS, dictstore_backup::format::LAYOUTS];
+    let all = [pg_clone::stored::key::LAYOUTS, object_backup::key::LAYOUTS, dictstore_backup::key::LAYOUTS];
     let all = all.into_iter().flatten().chain(glacier_archive::backup_key::LAYOUTS);
     let (mut ours, others): (Vec<Layout>, Vec<Layout>) = all.partition(|layout| layout.ours);
     ours.extend(others);

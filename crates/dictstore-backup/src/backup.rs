@@ -1,9 +1,11 @@
 //! Writes backups: the file first, its manifest last.
 
+#[cfg(test)]
+mod beside_prune;
 mod past;
+mod write;
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use backup_core::catalogue;
@@ -11,38 +13,31 @@ use backup_core::clock::Timestamp;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use backup_core::manifest::Uuid;
-use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
-use backup_core::pipeline::{ObjectWriter, Stored, UploadBudget};
+use backup_core::manifest::{FORMAT, Kind, Manifest, Outcome, Tool};
+use backup_core::pipeline::Stored;
 use backup_core::probe;
+use backup_core::prune;
 use backup_core::run::Run;
 use backup_core::source::{Fall, Identity};
 use backup_core::store::Bytes;
 use backup_core::store::{PutMode, PutOptions, SharedStore, StoreDelete, StoreWrite};
 use backup_core::{CoreError, StoreError};
 use serde::Serialize;
-use tokio::sync::mpsc;
 
+use crate::detail::{BackupKind, DictDetail, TableDetail, detail_of_ddl};
 use crate::entry::{DictManifest, Entry};
 use crate::error::{DictError, DictResult};
-use crate::folder;
-use crate::format::{
-    BackupKind, BackupName, DictDetail, Format, MANIFEST_FOLDER, TableDetail, delta, detail_of_ddl, full, pickle,
-};
+use crate::format::{Format, delta};
+use crate::key::{BackupName, MANIFEST_FOLDER};
+use crate::list;
 use crate::origin;
 use crate::source::{Changes, Cut};
 use crate::unclear::unclear_error;
 
 use self::past::Held;
 pub(crate) use self::past::{Head, Owner, Past};
-
-/// Chunks encoded ahead of what is written: encoding and writing overlap, and memory stays bounded.
-const CHUNKS_AHEAD: usize = 2;
-
-/// Parts of a full backup on their way at once: little beside the store itself, and enough for a disk.
-const UPLOAD_BYTES: usize = 2 * PART_BYTES;
-
-/// Size of a part: the least that every store takes.
-const PART_BYTES: usize = 5 * 1024 * 1024;
+pub(crate) use self::write::encode;
+use self::write::write_full;
 
 /// A delta of up to so many bytes is in its manifest too. A manifest stays small enough to be listed by the hundred.
 const CONTENT_BYTES_MAX: usize = 64 * 1024;
@@ -52,6 +47,7 @@ const ROLE_DATA: &str = "data";
 
 /// What a backup wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Written {
     /// The file.
     pub file: String,
@@ -75,6 +71,19 @@ pub struct Written {
     /// By how much it holds less than the one it follows, if that is worth telling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fall: Option<Fall>,
+}
+
+/// A backup whose file is stored and that has no manifest yet.
+struct Fresh {
+    name: BackupName,
+    id: Uuid,
+    /// The backup it builds on.
+    parent: Option<Uuid>,
+    started_at: Timestamp,
+    stored: Stored,
+    detail: DictDetail,
+    /// Records written, and keys deleted.
+    records: u64,
 }
 
 /// Writes the backups of one store in one location, in order.
@@ -102,7 +111,7 @@ impl BackupWriter {
     /// [`DictError::Source`] if it cannot be told whose place `owner` takes.
     pub(crate) async fn open(store: SharedStore, name: String, owner: &Owner, run: Run) -> DictResult<Self> {
         probe::require(&*store).await?;
-        let entries = run.or_cancelled(folder::list(&*store)).await?;
+        let entries = run.or_cancelled(list::list(&*store)).await?;
         restore_lost_files(&*store, &entries, &run).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);
         let sequence = entries.iter().filter_map(Entry::sequence).max().unwrap_or(0);
@@ -161,14 +170,15 @@ impl BackupWriter {
             store_records: Some(records),
             content: None,
         };
-        self.publish(name, id, None, started, stored, detail, records).await
+        self.publish(Fresh { name, id, parent: None, started_at: started, stored, detail, records }).await
     }
 
-    /// Writes what changed since the backup before, after which the store has so many records.
+    /// Writes what changed since the backup before, after which the store has so many records; nothing if that backup is
+    /// gone or about to go, since a prune runs: then only a full backup can follow.
     ///
     /// # Errors
     /// As [`BackupWriter::full`]; [`DictError::Usage`] if there is none to build on.
-    pub(crate) async fn delta(&mut self, changes: &Changes, store_records: u64) -> DictResult<Written> {
+    pub(crate) async fn delta(&mut self, changes: &Changes, store_records: u64) -> DictResult<Option<Written>> {
         let Some(head) = self.past.head else {
             return Err(DictError::Usage { what: "a delta needs a full backup before it".to_owned() });
         };
@@ -176,11 +186,18 @@ impl BackupWriter {
         let name = self.file(BackupKind::Delta, Format::Json, started);
         self.run.step("dict.delta", &name.to_string());
         let body = Bytes::from(delta::encode(changes, name.micros)?);
+        if !self.reserve(name, head).await? {
+            self.forget_head();
+            return Ok(None);
+        }
         let stored = Stored { sha256: Sha256Digest::of(&body), bytes: body.len() as u64 };
         let content = content_of(&body);
         // Where the manifest has the content, the file beside it is for DictDB, and its durability is the manifest's.
         let options = PutOptions { volatile: content.is_some(), ..PutOptions::new(PutMode::Create) };
-        self.store.put(&name.key()?, body, &options).await?;
+        if let Err(error) = self.store.put(&name.key()?, body, &options).await {
+            self.release(name).await;
+            return Err(error.into());
+        }
         let tables = changes.tables.iter().map(|table| TableDetail {
             name: table.name.clone(),
             next_key: table.next_key.to_string(),
@@ -197,7 +214,35 @@ impl BackupWriter {
             store_records: Some(store_records),
             content,
         };
-        self.publish(name, Uuid::now_v7(), Some(head.id), started, stored, detail, changes.records()).await
+        let (id, parent, records) = (Uuid::now_v7(), Some(head.id), changes.records());
+        let written = self.publish(Fresh { name, id, parent, started_at: started, stored, detail, records }).await?;
+        self.release(name).await;
+        Ok(Some(written))
+    }
+
+    /// Keeps the backup that `name` will build on from every prune. False if it is too late for that.
+    async fn reserve(&self, name: BackupName, head: Head) -> DictResult<bool> {
+        let parent = [head.name.manifest_key()?];
+        self.run.step("dict.reserve", parent[0].as_str());
+        match prune::reserve(&*self.store, &name.manifest_key()?, &parent, &parent).await {
+            Ok(()) => Ok(true),
+            Err(CoreError::Store(error)) if error.is_not_found() => {
+                self.release(name).await;
+                self.run.warn(format!(
+                    "`{}`, on which the next delta would build, was deleted; a full backup is needed",
+                    head.name
+                ));
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Best effort: a reservation that stays keeps more than need be, and is cleared away as a leftover.
+    async fn release(&self, name: BackupName) {
+        if let Ok(manifest) = name.manifest_key() {
+            drop(prune::release(&*self.store, &manifest).await);
+        }
     }
 
     /// A name after all others, even if the clock stepped back or stands still.
@@ -206,40 +251,9 @@ impl BackupWriter {
         BackupName { kind, micros: self.micros, format }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of one manifest, each named where it is given")]
-    async fn publish(
-        &mut self,
-        name: BackupName,
-        id: Uuid,
-        parent: Option<Uuid>,
-        started_at: Timestamp,
-        stored: Stored,
-        detail: DictDetail,
-        records: u64,
-    ) -> DictResult<Written> {
-        let manifest: DictManifest = Manifest {
-            format: FORMAT,
-            id,
-            kind: Kind::Dict,
-            source: self.name.clone(),
-            identity: self.identity.clone(),
-            config: "default".to_owned(),
-            created_at: started_at,
-            started_at,
-            tool: Tool::current(),
-            parent,
-            sequence: self.sequence + 1,
-            outcome: Outcome::Good,
-            complete: Some(true),
-            parts: vec![part(name.key()?, stored)],
-            counts: [("tables".to_owned(), detail.tables.len() as u64), ("records".to_owned(), records)].into(),
-            tags: Vec::new(),
-            encryption: None,
-            requires: Vec::new(),
-            external: Vec::new(),
-            detail,
-            unknown: serde_json::Map::new(),
-        };
+    async fn publish(&mut self, fresh: Fresh) -> DictResult<Written> {
+        let Fresh { name, id, records, stored, .. } = fresh;
+        let manifest = self.manifest(fresh)?;
         let held = Held {
             file: name.to_string(),
             records: manifest.detail.store_records().unwrap_or(records),
@@ -258,10 +272,10 @@ impl BackupWriter {
             store_records: held.records,
             fall,
         };
-        let head = Head { id, full: manifest.detail.full, deltas: manifest.detail.deltas };
+        let head = Head { name, id, full: manifest.detail.full, deltas: manifest.detail.deltas };
         self.run.step("dict.publish", &written.file);
         if let Err(cancelled) = self.run.stop_if_cancelled() {
-            self.give_up(&name).await?;
+            self.give_up(name).await?;
             return Err(cancelled.into());
         }
         self.uncertain.insert(id);
@@ -278,10 +292,38 @@ impl BackupWriter {
 
     /// Removes the file of a backup that will not be published. Best effort: without a manifest it is no backup, and
     /// pruning clears it away.
-    async fn give_up(&self, name: &BackupName) -> DictResult<()> {
+    async fn give_up(&self, name: BackupName) -> DictResult<()> {
         let store: &dyn StoreDelete = &*self.store;
         drop(store.delete(&[name.key()?]).await);
+        self.release(name).await;
         Ok(())
+    }
+
+    fn manifest(&self, fresh: Fresh) -> DictResult<DictManifest> {
+        let Fresh { name, id, parent, started_at, stored, detail, records } = fresh;
+        Ok(Manifest {
+            format: FORMAT,
+            id,
+            kind: Kind::Dict,
+            source: self.name.clone(),
+            identity: self.identity.clone(),
+            config: "default".to_owned(),
+            created_at: started_at,
+            started_at,
+            tool: Tool::current(),
+            parent,
+            sequence: self.sequence + 1,
+            outcome: Outcome::Good,
+            complete: Some(true),
+            parts: vec![stored.whole(name.key()?, ROLE_DATA)],
+            counts: [("tables".to_owned(), detail.tables.len() as u64), ("records".to_owned(), records)].into(),
+            tags: Vec::new(),
+            encryption: None,
+            requires: Vec::new(),
+            external: Vec::new(),
+            detail,
+            unknown: serde_json::Map::new(),
+        })
     }
 
     /// Looks whether others wrote here since we looked last. Once in our name is a hand-over: a new process was started before
@@ -364,65 +406,4 @@ async fn restore_lost_files(store: &dyn StoreWrite, entries: &[Entry], run: &Run
         }
     }
     Ok(())
-}
-
-fn part(key: Key, stored: Stored) -> Part {
-    Part {
-        key,
-        role: ROLE_DATA.to_owned(),
-        content_sha256: Some(stored.sha256),
-        content_bytes: stored.bytes,
-        stored_sha256: stored.sha256,
-        stored_bytes: stored.bytes,
-        codec: Codec::None,
-        offset: None,
-        length: None,
-    }
-}
-
-/// Encodes on a thread of its own and writes as the chunks come, until they end or the run is cancelled.
-async fn write_full(store: SharedStore, key: Key, cut: Arc<dyn Cut>, format: Format, run: &Run) -> DictResult<Stored> {
-    let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_AHEAD);
-    let encoder = tokio::task::spawn_blocking(move || {
-        let mut emit = |chunk| match sender.blocking_send(chunk) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        };
-        encode(&*cut, format, &mut emit)
-    });
-    let store: Arc<dyn StoreWrite> = store;
-    let options = PutOptions { part_bytes: PART_BYTES, ..PutOptions::new(PutMode::Create) };
-    let mut writer = ObjectWriter::new(store, key, options, UploadBudget::new(UPLOAD_BYTES));
-    let taken = run.or_cancelled(async {
-        while let Some(chunk) = chunks.recv().await {
-            writer.write(chunk.into()).await?;
-        }
-        Ok::<(), DictError>(())
-    });
-    let taken = taken.await;
-    // Nobody takes what the encoder still has: it ends.
-    drop(chunks);
-    let encoded = match (taken, encoder.await) {
-        (Err(error), _) => Err(error),
-        (Ok(()), Ok(Ok(ControlFlow::Continue(())))) => Ok(()),
-        (Ok(()), Ok(Ok(ControlFlow::Break(())))) => Err(DictError::Stopped),
-        (Ok(()), Ok(Err(error))) => Err(error),
-        (Ok(()), Err(error)) => Err(DictError::Panicked { what: error.to_string() }),
-    };
-    match encoded {
-        Ok(()) => Ok(writer.finish().await?),
-        Err(error) => {
-            // The first error is the one to tell.
-            drop(writer.abort().await);
-            Err(error)
-        }
-    }
-}
-
-/// Encodes everything in this format.
-pub(crate) fn encode(cut: &dyn Cut, format: Format, emit: &mut dyn FnMut(Vec<u8>) -> ControlFlow<()>) -> full::Encoded {
-    match format {
-        Format::Json => full::encode(cut, emit),
-        Format::Pickle => pickle::encode(cut, emit),
-    }
 }

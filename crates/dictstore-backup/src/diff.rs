@@ -11,6 +11,7 @@ pub const KEYS_SHOWN_MAX: usize = 20;
 
 /// What differs, table by table; tables that do not differ are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Diff {
     /// Tables only in the second.
     pub added: Vec<String>,
@@ -30,6 +31,7 @@ impl Diff {
 
 /// What differs in one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct TableDiff {
     /// Its name.
     pub table: String,
@@ -47,6 +49,7 @@ pub struct TableDiff {
 
 /// Keys of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Keys {
     /// How many.
     pub count: u64,

@@ -6,7 +6,9 @@ use backup_core::source::{Identity, UNKNOWN};
 use backup_core::store::Bytes;
 use serde::Serialize;
 
-use crate::format::{BackupKind, BackupName, DictDetail, Format};
+use crate::detail::{BackupKind, DictDetail};
+use crate::format::Format;
+use crate::key::BackupName;
 
 /// A backup's manifest.
 pub(crate) type DictManifest = Manifest<DictDetail>;
@@ -103,6 +105,7 @@ impl Entry {
 
 /// An entry, for people and programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Listed {
     /// The file.
     pub file: String,

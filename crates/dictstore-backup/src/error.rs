@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backup_core::failure::{Failure, Remedy};
+use backup_core::failure::{Failure, Operation, Remedy, Setting};
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -82,7 +82,7 @@ pub enum DictError {
         /// What is missing or damaged.
         what: String,
         /// What can be restored instead.
-        help: String,
+        help: Remedy,
     },
     /// There is no backup to restore.
     #[error("there is no backup {which} in `{location}`")]
@@ -98,7 +98,7 @@ pub enum DictError {
         /// Which have.
         what: String,
         /// How to say which is meant.
-        help: String,
+        help: Remedy,
     },
     /// The store has no record, and there are backups that have.
     #[error("the store has no records, but `{last}` has some; nothing was written")]
@@ -119,7 +119,7 @@ pub enum DictError {
     },
     /// The location failed.
     #[error(transparent)]
-    Core(#[from] CoreError),
+    Core(CoreError),
     /// An option that makes no sense.
     #[error("{what}")]
     Usage {
@@ -154,7 +154,7 @@ impl Failure for DictError {
         Encode: "dict::encode", Failed, permanent, "a value cannot be represented in the format of the backup",
             "nothing was published; change the value, or back up as pickle";
         Damaged: "dict::damaged", Integrity, permanent, "a file was cut off or changed, or is of another kind",
-            "nothing was changed; `lastgood dict ls` shows other backups";
+            ["nothing was changed; ", Operation::ListStores, " shows other backups"];
         Refused: "dict::refused", Integrity, permanent,
             "a file is whole and unsafe to read: it names foreign classes, or is too deep or too large";
         Gap: "dict::gap", Integrity, permanent, "a backup between the full backup and the one wanted is missing or damaged",
@@ -164,7 +164,7 @@ impl Failure for DictError {
             "several in-memory stores have backups where one was looked for, or the one that was named has none",
             "name one, as the error says";
         Empty: "dict::empty", Confirmation, permanent, "the in-memory store has no record, and its last backup has some",
-            "check whether the store should have been restored first; if it is meant to be empty, use `Builder::allow_empty` or `--allow-empty`";
+            ["check whether the store should have been restored first; if it is meant to be empty, use ", Setting::AllowEmpty];
         Io: "dict::io", Failed, permanent, "a file on this machine cannot be read or written";
         Usage: "dict::usage", Usage, permanent, "an option cannot be used";
         Stopped: "dict::stopped", Failed, permanent, "the backups of this in-memory store were stopped";
@@ -177,8 +177,17 @@ impl Failure for DictError {
         match self {
             Self::Core(error) => error.remedy(),
             Self::Shared(error) => error.remedy(),
-            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help.clone().into()),
+            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help.clone()),
             _ => self.kind().remedy(),
+        }
+    }
+}
+
+impl From<CoreError> for DictError {
+    fn from(error: CoreError) -> Self {
+        match error {
+            CoreError::Cancelled => Self::Interrupted,
+            error => Self::Core(error),
         }
     }
 }

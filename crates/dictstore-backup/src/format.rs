@@ -1,9 +1,7 @@
-//! The files: names, DictDB's full JSON and delta JSON, pickle, and what a manifest adds to them.
+//! The files: DictDB's full JSON and delta JSON, and pickle.
 
 pub(crate) mod delta;
-mod detail;
 pub(crate) mod full;
-mod name;
 pub(crate) mod pickle;
 pub(crate) mod rows;
 
@@ -11,11 +9,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
-pub use self::detail::{BackupKind, DdlDetail, DictDetail, TableDetail};
-pub(crate) use self::detail::{ddl_of_detail, detail_of_ddl};
-pub(crate) use self::name::MANIFEST_FOLDER;
-pub use self::name::{BackupName, LAYOUTS};
 
 /// Format of a full backup. Deltas are always JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

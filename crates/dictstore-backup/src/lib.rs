@@ -26,6 +26,9 @@
 //! # Ok::<(), dictstore_backup::DictError>(())
 //! ```
 //!
+//! Every operation on stored backups has one shape: `prepare` looks and refuses, `plan` shows what will happen, and `run` does
+//! exactly that: [`Restore`], [`Compact`], [`Prune`].
+//!
 //! # Guarantees
 //! - A backup exists when its manifest exists (`manifests/…`), which is written last. The files beside it are the ones
 //!   that DictDB itself loads.
@@ -35,18 +38,21 @@
 //! - A restore reads exactly one chain and verifies every file first; if one is missing, it refuses and names the last
 //!   restorable backup.
 
+pub mod adapters;
 pub mod compact;
+pub mod detail;
 pub mod diff;
 pub mod engine;
 pub mod error;
-pub mod file;
-pub mod folder;
 pub mod format;
-pub mod leftovers;
+pub mod key;
+pub mod list;
+pub mod options;
 pub mod plan;
+pub mod prune;
 pub mod restore;
-pub mod retain;
 pub mod schema;
+pub mod show;
 pub mod source;
 pub mod store;
 pub mod value;
@@ -59,14 +65,19 @@ mod load;
 mod origin;
 mod unclear;
 
+pub use adapters::file;
 pub use backup::Written;
 pub use backup_core::run::Run;
+pub use compact::{Compact, Compacted};
+pub use detail::BackupKind;
 pub use engine::{Backups, Builder};
 pub use error::{DictError, DictResult};
-pub use format::{BackupKind, Format};
+pub use format::Format;
 pub use load::{Note, Semantics};
+pub use options::{CompactOptions, PruneOptions, RestoreOptions};
 pub use plan::{RestorePlan, RestoreTo};
-pub use restore::{RestoreOptions, Restored, restore, restore_from};
+pub use prune::Prune;
+pub use restore::{Restore, Restored, restore};
 pub use schema::{FieldType, Schema};
 pub use store::{DictStore, OnConflict, Row, Snapshot, TableOptions, Upserted};
 pub use value::{Key, Record, Text, Value};

@@ -4,10 +4,10 @@ use backup_core::manifest::Uuid;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::detail::{DictDetail, ddl_of_detail};
 use crate::error::{DictError, DictResult};
 use crate::format::delta::LoadedChanges;
 use crate::format::full::LoadedTable;
-use crate::format::{DictDetail, ddl_of_detail};
 use crate::schema::Schema;
 use crate::source::Ddl;
 use crate::store::{DictStore, Table};
@@ -28,6 +28,7 @@ pub enum Semantics {
 
 /// Something a restore could not bring back, or brought back differently. Never an error, never hidden.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Note {
     /// The file it was found in.
     pub file: String,

@@ -8,8 +8,9 @@ use backup_core::manifest::Uuid;
 use backup_core::source::Identity;
 use serde::Serialize;
 
+use crate::detail::BackupKind;
 use crate::entry::{Entry, State};
-use crate::format::{BackupKind, BackupName};
+use crate::key::BackupName;
 
 /// Up to where to restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,7 @@ impl fmt::Display for RestoreTo {
 
 /// What a restore takes: one full backup, then deltas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RestorePlan {
     /// The files in order, the full backup first.
     pub files: Vec<String>,
@@ -58,6 +60,7 @@ pub struct RestorePlan {
 
 /// A file that a restore does not take although it is not older than what it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct LeftOut {
     /// The file.
     pub file: String,

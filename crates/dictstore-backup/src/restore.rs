@@ -2,17 +2,22 @@
 
 use std::future::Future;
 
+use backup_core::failure::Setting;
 use backup_core::key::Key;
 use backup_core::location::Location;
 use backup_core::pipeline::{read_all, read_part};
+use backup_core::remedy;
 use backup_core::run::Run;
-use backup_core::store::{Bytes, StoreRead};
+use backup_core::store::{Bytes, SharedStore, StoreRead};
+use tracing::{Instrument as _, info_span};
 
+use crate::detail::BackupKind;
 use crate::entry::{Entry, State};
 use crate::error::{DictError, DictResult};
-use crate::folder;
-use crate::format::{BackupKind, Format, delta, full, pickle};
+use crate::format::{Format, delta, full, pickle};
+use crate::list;
 use crate::load::{Loader, Note, Semantics};
+use crate::options::RestoreOptions;
 use crate::origin;
 use crate::plan::{self, PlanFault, RestorePlan, RestoreTo};
 use crate::store::DictStore;
@@ -21,20 +26,9 @@ use crate::unclear::unclear_error;
 /// Largest file read. A gigabyte of memory for the file, and several for what is in it, is what restoring it takes.
 pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 
-/// What to restore, and how.
-#[derive(Clone, Debug, Default)]
-pub struct RestoreOptions {
-    /// Up to where.
-    pub to: RestoreTo,
-    /// By which rules deltas are applied.
-    pub semantics: Semantics,
-    /// Of which store, where several have backups: its id, host or program, what the service calls it, or
-    /// [`backup_core::source::UNKNOWN`].
-    pub source: Option<String>,
-}
-
 /// A restored store, and what there is to say about it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Restored {
     /// The store. Its changes count from here, and backups of it go on with the chain it came from.
     pub store: DictStore,
@@ -46,18 +40,75 @@ pub struct Restored {
     pub affected: Vec<u64>,
 }
 
-/// Plans a restore. Reads names and manifests only.
-///
-/// # Errors
-/// [`DictError::NoBackup`], [`DictError::Gap`]; [`DictError::Source`] if several stores have backups and none is named; what
-/// the store says.
-pub async fn plan_restore(store: &dyn StoreRead, options: &RestoreOptions, run: &Run) -> DictResult<RestorePlan> {
-    planned(store, &run.or_cancelled(entries(store, options)).await?, &options.to)
+/// A restore that is planned and not yet run. It owns what it was planned with, so that what runs is what
+/// [`Restore::plan`] shows.
+#[derive(Debug)]
+pub struct Restore {
+    store: SharedStore,
+    options: RestoreOptions,
+    run: Run,
+    entries: Vec<Entry>,
+    plan: RestorePlan,
+}
+
+impl Restore {
+    /// Plans a restore. Reads names and manifests only.
+    ///
+    /// # Errors
+    /// [`DictError::NoBackup`], [`DictError::Gap`]; [`DictError::Source`] if several stores have backups and none is named;
+    /// what the store says.
+    pub async fn prepare(store: &SharedStore, options: &RestoreOptions, run: &Run) -> DictResult<Self> {
+        let entries = Box::pin(run.or_cancelled(entries(&**store, options))).await?;
+        let plan = planned(&**store, &entries, &options.to)?;
+        Ok(Self { store: store.clone(), options: options.clone(), run: run.clone(), entries, plan })
+    }
+
+    /// What will be read, in order.
+    #[must_use]
+    pub fn plan(&self) -> &RestorePlan {
+        &self.plan
+    }
+
+    /// Reads and hashes every file, and only then builds the store. A file of DictDB that turns out to be half-written is
+    /// left out, since nothing vouched for it; the plan in the answer says so.
+    ///
+    /// # Errors
+    /// [`DictError::Damaged`] or [`backup_core::StoreError::Damaged`] for a file that is not what was backed up;
+    /// [`DictError::Gap`], [`DictError::Interrupted`].
+    pub async fn run(self) -> DictResult<Restored> {
+        Box::pin(self.read().instrument(info_span!("dict.restore"))).await
+    }
+
+    async fn read(self) -> DictResult<Restored> {
+        let Self { store, options, run, mut entries, mut plan } = self;
+        loop {
+            let mut torn = None;
+            let mut contents = Vec::with_capacity(plan.entries.len());
+            for at in &plan.entries {
+                run.step("dict.read", &entries[*at].name.to_string());
+                match run.or_cancelled(content(&*store, &entries[*at], options.semantics)).await {
+                    Ok(content) => contents.push(content),
+                    // Nothing vouched for it: what DictDB left half-written is skipped with a word.
+                    Err(DictError::Damaged { what, .. }) if entries[*at].state == State::Foreign => {
+                        torn = Some((*at, what));
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let Some((at, what)) = torn else {
+                run.stop_if_cancelled()?;
+                return build(&entries, plan, contents, options.semantics);
+            };
+            entries[at].state = State::Torn(what);
+            plan = planned(&*store, &entries, &options.to)?;
+        }
+    }
 }
 
 /// The backups of the one store that is meant.
 async fn entries(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<Vec<Entry>> {
-    let entries = folder::list(store).await?;
+    let entries = list::list(store).await?;
     let meant = origin::meant(&entries, &options.to, options.source.as_deref());
     let meant = meant.map_err(|unclear| unclear_error(store, unclear, options.source.as_deref()))?;
     Ok(origin::of(entries, &meant))
@@ -68,47 +119,17 @@ fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResu
         PlanFault::Nothing => DictError::NoBackup { which: to.to_string(), location: store.describe() },
         PlanFault::Gap { wanted, what, whole } => {
             let help = match whole {
-                Some(whole) => format!(
-                    "nothing was restored. The last restorable backup before it is `{whole}`: restore it with `--up-to {whole}`"
-                ),
-                None => "nothing was restored, and no backup before it can be restored".to_owned(),
+                Some(whole) => remedy![
+                    format!(
+                        "nothing was restored. The last restorable backup before it is `{whole}`: restore it with "
+                    ),
+                    Setting::UpTo.with(whole)
+                ],
+                None => "nothing was restored, and no backup before it can be restored".into(),
             };
             DictError::Gap { wanted, what, help }
         }
     })
-}
-
-/// Restores from an open store.
-///
-/// # Errors
-/// As [`plan_restore`]; [`DictError::Damaged`] or [`backup_core::StoreError::Damaged`] for a file that is not what was
-/// backed up; [`DictError::Interrupted`].
-pub async fn restore_from(store: &dyn StoreRead, options: &RestoreOptions, run: &Run) -> DictResult<Restored> {
-    let mut entries = run.or_cancelled(entries(store, options)).await?;
-    loop {
-        let plan = planned(store, &entries, &options.to)?;
-        let mut torn = None;
-        let mut contents = Vec::with_capacity(plan.entries.len());
-        for at in &plan.entries {
-            run.step("dict.read", &entries[*at].name.to_string());
-            match run.or_cancelled(content(store, &entries[*at], options.semantics)).await {
-                Ok(content) => contents.push(content),
-                // Nothing vouched for it: what DictDB left half-written is skipped with a word.
-                Err(DictError::Damaged { what, .. }) if entries[*at].state == State::Foreign => {
-                    torn = Some((*at, what));
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        match torn {
-            Some((at, what)) => entries[at].state = State::Torn(what),
-            None => {
-                run.stop_if_cancelled()?;
-                return build(&entries, plan, contents, options.semantics);
-            }
-        }
-    }
 }
 
 /// What a file holds.
@@ -174,7 +195,7 @@ fn build(entries: &[Entry], plan: RestorePlan, contents: Vec<Content>, semantics
 /// Loads files by name, as DictDB's `load` and `apply_delta` do: a full backup, then deltas, whatever lies beside them.
 ///
 /// # Errors
-/// As [`restore_from`].
+/// As [`Restore::run`].
 pub async fn load_files(
     store: &dyn StoreRead,
     full: &str,
@@ -200,15 +221,17 @@ pub async fn load_files(
 }
 
 /// Restores the backups in `location`: a folder, or `s3://…` with the feature `s3`. If several stores have backups there,
-/// [`restore_from`] can be told which is meant, and this refuses. May be called from anywhere; inside an
-/// asynchronous runtime use [`restore_from`].
+/// [`Restore`] can be told which is meant, and this refuses. May be called from anywhere; inside an asynchronous
+/// runtime use [`Restore`].
 ///
 /// # Errors
-/// As [`restore_from`].
+/// As [`Restore::run`].
 pub fn restore(location: &str, to: RestoreTo) -> DictResult<DictStore> {
     let location: Location = location.parse()?;
-    let options = RestoreOptions { to, ..RestoreOptions::default() };
-    let restored = blocking(async move { restore_from(&*location.open().await?, &options, &Run::silent()).await })?;
+    let restored = blocking(async move {
+        let store = location.open().await?;
+        Restore::prepare(&store, &RestoreOptions::new(to), &Run::silent()).await?.run().await
+    })?;
     Ok(restored.store)
 }
 

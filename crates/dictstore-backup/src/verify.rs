@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::entry::{Entry, State};
 use crate::error::{DictError, DictResult};
-use crate::folder;
+use crate::list;
 use crate::load::Semantics;
 use crate::origin::{self, Meant};
 use crate::plan::{self, RestoreTo};
@@ -19,6 +19,7 @@ use crate::unclear::unclear_error;
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// Every file, oldest first.
     pub files: Vec<Verified>,
@@ -32,6 +33,7 @@ pub struct VerifyReport {
 
 /// The newest backup of one store that can be restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct NewestWhole {
     /// Which store; absent for backups that do not say.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +45,7 @@ pub struct NewestWhole {
 
 /// What was found of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Verified {
     /// The file.
     pub file: String,
@@ -67,7 +70,7 @@ impl VerifyReport {
 /// # Errors
 /// What the store says; [`DictError::Source`] if there is no such store. What is wrong with a backup is in the report.
 pub async fn verify(store: &dyn StoreRead, source: Option<&str>, run: &Run) -> DictResult<VerifyReport> {
-    let mut entries = run.or_cancelled(folder::list(store)).await?;
+    let mut entries = run.or_cancelled(list::list(store)).await?;
     if source.is_some() {
         let meant = origin::meant(&entries, &RestoreTo::Latest, source);
         entries = origin::of(entries, &meant.map_err(|unclear| unclear_error(store, unclear, source))?);

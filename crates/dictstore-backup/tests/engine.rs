@@ -11,11 +11,11 @@ use backup_core::retention::{Policy, Rule};
 use backup_core::run::Run;
 use backup_core::store::fs::FsStore;
 use backup_core::store::{SharedStore, Verb, fault};
-use dictstore_backup::folder::{self, State};
+use dictstore_backup::list::{self, State};
 use dictstore_backup::source::Cut as _;
 use dictstore_backup::{
-    BackupKind, Backups, Builder, DictError, DictStore, FieldType, Format, Key, Record, RestoreTo, Schema,
-    TableOptions, Value, leftovers, restore,
+    BackupKind, Backups, Builder, DictError, DictStore, FieldType, Format, Key, Prune, PruneOptions, Record, Restore,
+    RestoreTo, Schema, TableOptions, Value, restore,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -267,8 +267,8 @@ fn c2_what_has_no_manifest_is_no_backup() {
     std::fs::remove_file(folder.path().join(format!("manifests/{}.manifest.json", written.file))).unwrap();
     assert_eq!(picture(&latest(folder.path())), before);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let store = FsStore::open(folder.path()).unwrap();
-    let states: Vec<_> = runtime.block_on(folder::list(&store)).unwrap().into_iter().map(|entry| entry.state).collect();
+    let store: SharedStore = Arc::new(FsStore::open(folder.path()).unwrap());
+    let states: Vec<_> = runtime.block_on(list::list(&*store)).unwrap().into_iter().map(|entry| entry.state).collect();
     assert_eq!(states, [State::Good, State::Unpublished]);
 
     // It stays as long as its writer may be alive, and DictDB's own files stay for ever.
@@ -277,13 +277,40 @@ fn c2_what_has_no_manifest_is_no_backup() {
     let now = jiff::Timestamp::now();
     let hours = jiff::SignedDuration::from_hours;
     let at = |now| Run { clock: Arc::new(FixedClock(now)), ..Run::silent() };
-    let left = |now| runtime.block_on(leftovers::plan(&store, hours(24), &at(now))).unwrap();
-    assert!(left(now + hours(23)).is_empty());
-    let plan = left(now + hours(25));
-    assert_eq!(plan.abandoned.len(), 1);
-    runtime.block_on(leftovers::clear(&store, &plan, &Run::silent())).unwrap();
+    let options = PruneOptions::incomplete().grace(hours(24));
+    let left = |now| runtime.block_on(Prune::prepare(&store, &options, &at(now))).unwrap();
+    assert!(left(now + hours(23)).plan().incomplete.is_empty());
+    let prune = left(now + hours(25));
+    assert_eq!(prune.plan().incomplete.abandoned.len(), 1);
+    runtime.block_on(prune.run()).unwrap();
     assert!(foreign.exists() && !folder.path().join(&written.file).exists());
     assert_eq!(picture(&latest(folder.path())), before);
+}
+
+#[test]
+fn a_full_backup_follows_when_what_a_delta_would_build_on_was_pruned() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), store());
+    let first = backups(&store, folder.path()).start().unwrap();
+    first.backup_now().unwrap();
+    // The new process was started before the old one had stopped, and retention runs elsewhere.
+    let restored = restore(folder.path().to_str().unwrap(), RestoreTo::Latest).unwrap();
+    let second = backups(&restored, folder.path()).start().unwrap();
+    put(&restored, "second");
+    let kept = second.backup_full().unwrap().unwrap().file;
+    second.stop().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let place: SharedStore = Arc::new(FsStore::open(folder.path()).unwrap());
+    let options = PruneOptions::new(Policy::new(vec![Rule::Last(1)]));
+    let pruned =
+        runtime.block_on(async { Prune::prepare(&place, &options, &Run::silent()).await?.run().await }).unwrap();
+    assert_eq!(pruned.backups.removed.len(), 1);
+
+    put(&store, "first");
+    let written = first.backup_now().unwrap().unwrap();
+    assert_eq!(written.kind, BackupKind::Full, "a delta without what it builds on");
+    first.stop().unwrap();
+    assert_eq!(files(folder.path()), [kept, written.file].map(String::from));
+    assert_eq!(picture(&latest(folder.path())), picture(&store));
 }
 
 #[test]
@@ -312,7 +339,7 @@ fn c5_c6_c7_a_changed_file_or_manifest_is_refused() {
     std::fs::remove_file(folder.path().join(&delta)).unwrap();
     let error = restore(folder.path().to_str().unwrap(), RestoreTo::Latest).unwrap_err();
     let DictError::Gap { help, .. } = &error else { panic!("{error}") };
-    assert!(help.contains(&full), "{help}");
+    assert!(help.to_string().contains(&full), "{help}");
     restore(folder.path().to_str().unwrap(), RestoreTo::File(full)).unwrap();
 }
 
@@ -379,7 +406,8 @@ fn backups_go_to_any_store() {
     let backups = Backups::builder(store.clone(), memory.clone()).init().start().unwrap();
     backups.backup_now().unwrap();
     let restored =
-        runtime.block_on(dictstore_backup::restore_from(&*memory, &Default::default(), &Run::silent())).unwrap();
+        runtime.block_on(async { Restore::prepare(&memory, &Default::default(), &Run::silent()).await?.run().await });
+    let restored = restored.unwrap();
     assert_eq!(picture(&restored.store), picture(&store));
 }
 
@@ -409,9 +437,10 @@ fn a_folder_whose_name_is_no_text_is_backed_up_to_and_one_like_a_location_is_a_f
     running.backup_now().unwrap().unwrap();
     running.stop().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let place = FsStore::open(&folder).unwrap();
+    let place: SharedStore = Arc::new(FsStore::open(&folder).unwrap());
     let restored =
-        runtime.block_on(dictstore_backup::restore_from(&place, &Default::default(), &Run::silent())).unwrap();
+        runtime.block_on(async { Restore::prepare(&place, &Default::default(), &Run::silent()).await?.run().await });
+    let restored = restored.unwrap();
     assert_eq!(picture(&restored.store), picture(&store));
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1, "no other name was made of it");
 

@@ -9,11 +9,11 @@ use backup_core::clock::FixedClock;
 use backup_core::retention::{Policy, Rule};
 use backup_core::run::Run;
 use backup_core::store::fs::FsStore;
-use backup_core::store::{Verb, fault};
+use backup_core::store::{SharedStore, Verb, fault};
 use backup_core::{CoreError, FormatError};
-use dictstore_backup::folder::{self, State};
+use dictstore_backup::list::{self, State};
 use dictstore_backup::{
-    BackupKind, Backups, Builder, DictError, DictStore, Record, RestoreTo, TableOptions, restore, retain,
+    BackupKind, Backups, Builder, DictError, DictStore, Prune, PruneOptions, Record, RestoreTo, TableOptions, restore,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -89,7 +89,7 @@ fn c12_a_full_disk_publishes_nothing_and_the_next_backup_has_everything() {
         let error = running.backup_now().unwrap_err();
         assert!(error.to_string().contains("no space"), "{error}");
         let place = FsStore::open(folder.path()).unwrap();
-        let states = runtime().block_on(folder::list(&place)).unwrap().into_iter().map(|entry| entry.state);
+        let states = runtime().block_on(list::list(&place)).unwrap().into_iter().map(|entry| entry.state);
         assert_eq!(states.collect::<Vec<_>>(), state.into_iter().collect::<Vec<_>>());
         let error = restore(folder.path().to_str().unwrap(), RestoreTo::Latest).unwrap_err();
         assert!(matches!(error, DictError::NoBackup { .. }), "{error}");
@@ -118,11 +118,13 @@ fn c13_a_clock_that_was_ahead_changes_no_order_and_loses_no_backup() {
     running.stop().unwrap();
     assert_eq!(rows(folder.path()), 3);
     let place = FsStore::open(folder.path()).unwrap();
-    let sequences: Vec<_> =
-        runtime().block_on(folder::list(&place)).unwrap().iter().map(folder::Entry::sequence).collect();
+    let sequences: Vec<_> = runtime().block_on(list::list(&place)).unwrap().iter().map(list::Entry::sequence).collect();
     assert_eq!(sequences, [Some(1), Some(2), Some(3)]);
     let run = Run { clock: Arc::new(FixedClock(now)), ..Run::silent() };
-    let plan = runtime().block_on(retain::plan(&place, &Policy::new(vec![Rule::Last(1)]), None, &run)).unwrap();
+    let place: SharedStore = Arc::new(place);
+    let options = PruneOptions::new(Policy::new(vec![Rule::Last(1)]));
+    let prune = runtime().block_on(Prune::prepare(&place, &options, &run)).unwrap();
+    let plan = prune.plan();
     assert_eq!(plan.removals.removals.len(), 0);
     assert!(plan.retention.warnings[0].contains("Check the clocks"), "{:?}", plan.retention.warnings);
 }

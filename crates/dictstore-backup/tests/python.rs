@@ -67,7 +67,7 @@ fn python(folder: &Path, full: &str, deltas: &[String]) -> DictStore {
     if std::env::var_os("LASTGOOD_DICTDB_PYTHON").is_some() {
         assert!(String::from_utf8_lossy(&run.stdout).contains("original"), "`{python}` has no dictdb");
     }
-    file::read(&folder.join("state.json"), Format::Json, Semantics::Exact, &Run::silent()).unwrap().0
+    file::read(&folder.join("state.json"), Format::Json, Semantics::Exact, &Run::silent()).unwrap().store
 }
 
 fn store() -> DictStore {

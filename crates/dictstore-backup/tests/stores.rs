@@ -8,11 +8,12 @@ use backup_core::progress::{Event, Progress};
 use backup_core::retention::{Policy, Rule};
 use backup_core::run::Run;
 use backup_core::source::UNKNOWN;
+use backup_core::store::SharedStore;
 use backup_core::store::fs::FsStore;
-use dictstore_backup::folder::{self, Entry};
+use dictstore_backup::list::{self, Entry};
 use dictstore_backup::{
-    BackupKind, Backups, Builder, DictError, DictStore, Key, Record, RestoreOptions, RestoreTo, Restored, TableOptions,
-    Written, restore, restore_from,
+    BackupKind, Backups, Builder, DictError, DictStore, Key, Record, Restore, RestoreOptions, RestoreTo, Restored,
+    TableOptions, Written, restore,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -48,9 +49,13 @@ fn blocking<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
+fn open(folder: &Path) -> SharedStore {
+    Arc::new(FsStore::open(folder).unwrap())
+}
+
 fn of(folder: &Path, source: &str, to: RestoreTo) -> Result<Restored, DictError> {
-    let options = RestoreOptions { to, source: Some(source.to_owned()), ..RestoreOptions::default() };
-    blocking(restore_from(&FsStore::open(folder).unwrap(), &options, &Run::silent()))
+    let options = RestoreOptions::new(to).source(source.to_owned());
+    blocking(async { Restore::prepare(&open(folder), &options, &Run::silent()).await?.run().await })
 }
 
 fn latest(folder: &Path) -> Result<DictStore, DictError> {
@@ -58,7 +63,7 @@ fn latest(folder: &Path) -> Result<DictStore, DictError> {
 }
 
 fn entries(folder: &Path) -> Vec<Entry> {
-    blocking(folder::list(&FsStore::open(folder).unwrap())).unwrap()
+    blocking(list::list(&FsStore::open(folder).unwrap())).unwrap()
 }
 
 fn texts(store: &DictStore) -> Vec<String> {
@@ -108,7 +113,10 @@ fn w2_two_services_in_one_folder_are_two_stores() {
 
     let error = latest(folder.path()).unwrap_err();
     let DictError::Source { what, help } = &error else { panic!("{error}") };
-    assert!(what.contains("2 stores") && what.contains("`anna`") && help.contains("--source"), "{what}; {help}");
+    assert!(
+        what.contains("2 stores") && what.contains("`anna`") && help.to_string().contains("`source`"),
+        "{what}; {help}"
+    );
     for (made, name, records) in [(&annas_last, "anna", 6), (&berts_last, "bert", 4)] {
         let id = &made.source.as_ref().unwrap().id;
         let restored = of(folder.path(), id, RestoreTo::Latest).unwrap();

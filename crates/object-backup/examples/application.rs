@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use object_backup::list::{self, Sought};
-use object_backup::{Backup, BackupReport, NdjsonTarget, Recurse, Restore, RestoreOptions, Run, SqliteSource};
+use object_backup::{Application, BackupReport, NdjsonTarget, Recurse, Restore, RestoreOptions, Run, SqliteSource};
 
 mod model {
     use object_backup::Storable;
@@ -37,18 +37,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: application DATABASE LOCATION FOLDER".into());
     };
 
-    let mut backup = Backup::builder("nightly").location(location).init().build()?;
-    let customers = backup.add::<model::Customer>()?;
-    let others = backup.add_module("application::model", Recurse::Yes)?;
+    let mut application = Application::builder("nightly").location(location).init().build()?;
+    let customers = application.add::<model::Customer>()?;
+    let others = application.add_module("application::model", Recurse::Yes)?;
     println!("{customers} types with the base of `Customer`, {others} more in its module");
 
     let source = Arc::new(SqliteSource::new(database));
-    match backup.run(source).await? {
+    match application.run(source).await? {
         BackupReport::Written(written) => written.log().iter().for_each(|line| println!("{line}")),
         BackupReport::Skipped { newest, .. } => println!("`{newest}` is young enough"),
     }
 
-    let store = backup.open().await?;
+    let store = application.open().await?;
     let latest = list::find(&*store, Sought::latest("nightly")).await?;
     let target = Arc::new(NdjsonTarget::new(folder));
     let restore = Restore::prepare(&store, &latest, target, RestoreOptions::default(), &Run::silent()).await?;

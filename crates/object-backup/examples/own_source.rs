@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 
 use backup_core::source::{self, Identity};
 use object_backup::source::{Available, Take};
-use object_backup::{Backup, BackupReport, ObjectError, ObjectResult, Source, Storable, TypeKey, View};
+use object_backup::{Application, BackupReport, ObjectError, ObjectResult, Source, Storable, TypeKey, View};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -73,9 +73,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let note = Note { id: number.to_string(), text: format!("note {number}") };
         database.0.write().map_err(|_| "a writer panicked")?.insert(note.id.clone(), Arc::new(note));
     }
-    let mut backup = Backup::builder("notes").location(location).init().build()?;
-    backup.add::<Note>()?;
-    if let BackupReport::Written(written) = backup.run(Arc::new(DatabaseSource(database))).await? {
+    let mut application = Application::builder("notes").location(location).init().build()?;
+    application.add::<Note>()?;
+    if let BackupReport::Written(written) = application.run(Arc::new(DatabaseSource(database))).await? {
         println!("{} records in `{}`", written.records, written.key);
     }
     Ok(())

@@ -7,18 +7,19 @@ use backup_core::location::{Access, Init, Location};
 use backup_core::store::SharedStore;
 use jiff::SignedDuration;
 
-use crate::backup::{BackupOptions, BackupReport, backup};
-use crate::backup_key;
+use crate::backup::{Backup, BackupReport};
 use crate::error::{ObjectError, ObjectResult};
+use crate::key;
+use crate::options::BackupOptions;
 use crate::plan::{Recurse, Types};
 use crate::registry::Registry;
 use crate::run::Run;
 use crate::source::Source;
 use crate::storable::Storable;
 
-/// A backup of chosen types, to be run as often as wanted.
+/// An application: its types, what its backups are called and where they go. Run it as often as wanted.
 #[derive(Clone, Debug)]
-pub struct Backup {
+pub struct Application {
     options: BackupOptions,
     location: Location,
     credentials: Option<Credentials>,
@@ -27,12 +28,12 @@ pub struct Backup {
     types: Registry,
 }
 
-impl Backup {
+impl Application {
     /// A backup called `name`, to [`Location::default_local`] unless told otherwise.
     #[must_use]
-    pub fn builder(name: &str) -> BackupBuilder {
-        BackupBuilder {
-            options: BackupOptions { name: name.to_owned(), ..BackupOptions::new() },
+    pub fn builder(name: &str) -> ApplicationBuilder {
+        ApplicationBuilder {
+            options: BackupOptions::new().name(name),
             location: None,
             credentials: None,
             init: false,
@@ -64,7 +65,7 @@ impl Backup {
         self.types.add_module(path, recurse)
     }
 
-    /// As [`Backup::add_module`], without bases.
+    /// As [`Application::add_module`], without bases.
     ///
     /// # Errors
     /// As [`Registry::add_module`].
@@ -81,7 +82,7 @@ impl Backup {
     /// Opens the location, for [`crate::list`], [`crate::Restore`] and the others.
     ///
     /// # Errors
-    /// What the store says: a bucket must exist already, and a folder unless [`BackupBuilder::init`] is asked for.
+    /// What the store says: a bucket must exist already, and a folder unless [`ApplicationBuilder::init`] is asked for.
     pub async fn open(&self) -> ObjectResult<SharedStore> {
         let mut access = Access::new().progress(Arc::clone(&self.surroundings.progress));
         if let Some(credentials) = &self.credentials {
@@ -89,7 +90,7 @@ impl Backup {
         }
         if self.init {
             let (clock, access) = (&*self.surroundings.clock, &access);
-            let init = Init { clock, access, ..Init::new(&backup_key::LAYOUTS) };
+            let init = Init { clock, access, ..Init::new(&key::LAYOUTS) };
             return Ok(self.location.init(&init).await?.store);
         }
         Ok(self.location.open_with(&access).await?)
@@ -99,20 +100,21 @@ impl Backup {
     /// the source holds.
     ///
     /// # Errors
-    /// [`ObjectError::Usage`] if no type was added; as [`backup()`].
+    /// [`ObjectError::Usage`] if no type was added; as [`crate::Backup`].
     pub async fn run(&self, source: Arc<dyn Source>) -> ObjectResult<BackupReport> {
         if self.types.is_empty() {
-            let help = "call `add` or `add_module` first; the function `backup` backs up all types of a source";
+            let help = "call `add` or `add_module` first; `object_backup::Backup` backs up all types of a source";
             return Err(ObjectError::usage(format!("no type was added to the backup `{}`", self.options.name), help));
         }
         let options = BackupOptions { types: Types::Application(self.types.wanted()), ..self.options.clone() };
-        Box::pin(backup(self.open().await?, source, &options, &self.surroundings)).await
+        let store = Box::pin(self.open()).await?;
+        Backup::prepare(&store, source, &options, &self.surroundings).await?.run().await
     }
 }
 
-/// Says what a [`Backup`] is called and where it goes.
+/// Says what the backups of an [`Application`] are called and where it goes.
 #[derive(Clone, Debug)]
-pub struct BackupBuilder {
+pub struct ApplicationBuilder {
     options: BackupOptions,
     location: Option<String>,
     credentials: Option<Credentials>,
@@ -120,7 +122,7 @@ pub struct BackupBuilder {
     surroundings: Run,
 }
 
-impl BackupBuilder {
+impl ApplicationBuilder {
     /// `s3://bucket/prefix`, or a folder.
     #[must_use]
     pub fn location(mut self, location: impl Into<String>) -> Self {
@@ -190,8 +192,8 @@ impl BackupBuilder {
     ///
     /// # Errors
     /// [`ObjectError::Usage`] for a name that cannot be used; what is wrong with the location.
-    pub fn build(self) -> ObjectResult<Backup> {
-        backup_key::folder(&self.options.name)?;
+    pub fn build(self) -> ObjectResult<Application> {
+        key::folder(&self.options.name)?;
         let location = self.location.as_deref().map_or_else(|| Ok(Location::default_local()), str::parse)?;
         if self.credentials.is_some() && !matches!(location, Location::S3 { .. }) {
             return Err(ObjectError::usage(
@@ -200,7 +202,7 @@ impl BackupBuilder {
             ));
         }
         let Self { options, credentials, init, surroundings, .. } = self;
-        Ok(Backup { options, location, credentials, init, surroundings, types: Registry::new() })
+        Ok(Application { options, location, credentials, init, surroundings, types: Registry::new() })
     }
 }
 
@@ -211,10 +213,10 @@ mod tests {
     #[test]
     fn c17_a_key_is_never_shown() {
         let key = || Credentials::new("AKIAEXAMPLE", "hunter2");
-        let built = Backup::builder("nightly").location("s3://bucket/prefix").credentials(key()).build().unwrap();
-        let shown = format!("{built:?} {:?}", Backup::builder("x").credentials(key()));
+        let built = Application::builder("nightly").location("s3://bucket/prefix").credentials(key()).build().unwrap();
+        let shown = format!("{built:?} {:?}", Application::builder("x").credentials(key()));
         assert!(!shown.contains("AKIA") && !shown.contains("hunter"), "{shown}");
-        let refused = Backup::builder("nightly").location("/backups").credentials(key()).build().unwrap_err();
+        let refused = Application::builder("nightly").location("/backups").credentials(key()).build().unwrap_err();
         assert_eq!(refused.to_string(), "`/backups` takes no credentials");
     }
 
@@ -222,7 +224,7 @@ mod tests {
     async fn a_location_is_made_only_if_that_was_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("backups");
-        let named = || Backup::builder("nightly").location(place.display().to_string());
+        let named = || Application::builder("nightly").location(place.display().to_string());
         assert!(named().build().unwrap().open().await.is_err());
         assert!(!place.exists());
         let store = named().init().build().unwrap().open().await.unwrap();
@@ -232,9 +234,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_meant_is_refused() {
-        assert!(Backup::builder("../x").build().is_err());
-        assert!(Backup::builder("x").location("ftp://x").build().is_err());
-        let empty = Backup::builder("x").location("mem:").build().unwrap();
+        assert!(Application::builder("../x").build().is_err());
+        assert!(Application::builder("x").location("ftp://x").build().is_err());
+        let empty = Application::builder("x").location("mem:").build().unwrap();
         let source = Arc::new(crate::NdjsonSource::new("/does/not/exist"));
         let error = empty.run(source).await.unwrap_err();
         assert!(error.to_string().contains("no type was added"), "{error}");

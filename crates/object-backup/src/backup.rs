@@ -1,41 +1,42 @@
 //! Backs a source up: one tarball, streamed, and its manifest last.
 
 mod judge;
-mod options;
 mod place;
 mod write;
 
+use std::fmt;
 use std::sync::Arc;
 
 use backup_core::catalogue;
 use backup_core::digest::Sha256Digest;
-use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
+use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Tool};
 use backup_core::probe;
 use backup_core::source::{Fall, Identity};
 use backup_core::store::{SharedStore, StoreRead};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
-use self::judge::Evidence;
-use self::place::Place;
-use self::write::{Read, write};
-pub use options::BackupOptions;
-
-use crate::backup_key::{self, BackupKey};
 use crate::detail::{AppDetail, AppManifest, FailedType, ROLE_ARCHIVE, TypeDetail};
 use crate::error::{ObjectError, ObjectResult};
+use crate::key::{self, BackupKey};
+use crate::options::BackupOptions;
 use crate::plan;
 use crate::run::Run;
-use crate::source::{Source, View};
+use crate::source::{Available, Source, View};
 use crate::type_key::TypeKey;
+
+use self::place::Place;
+use self::write::{Read, Reading, write};
 
 /// Moments tried for a key: more than runs are killed while a clock is wrong.
 const MOMENTS_TRIED_MAX: usize = 100;
 
 /// What a backup will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct BackupPlan {
     /// What it is called.
     pub name: String,
@@ -57,6 +58,7 @@ pub struct BackupPlan {
 
 /// What a backup wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Written {
     /// Where it is.
     pub key: BackupKey,
@@ -94,6 +96,26 @@ pub struct Written {
 }
 
 impl Written {
+    fn of(key: BackupKey, manifest: AppManifest, read: Read, warning: Option<String>) -> Self {
+        Self {
+            key,
+            id: manifest.id,
+            sequence: manifest.sequence,
+            outcome: manifest.outcome,
+            complete: manifest.is_complete(),
+            records: manifest.detail.types.iter().map(|detail| detail.records).sum(),
+            content_bytes: manifest.content_bytes(),
+            stored_bytes: read.stored.bytes,
+            stored_sha256: read.stored.sha256,
+            source: manifest.identity,
+            types: manifest.detail.types,
+            failed: manifest.detail.failed,
+            left_out: manifest.detail.left_out,
+            fall: read.fall,
+            warning,
+        }
+    }
+
     /// What was done, a line each, as gludb kept it in `backup_log`.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
@@ -107,6 +129,8 @@ impl Written {
 }
 
 /// A backup, or why there was none to make.
+///
+/// Not `non_exhaustive`: whoever reports it has to decide about a new reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "lowercase")]
 pub enum BackupReport {
@@ -121,129 +145,145 @@ pub enum BackupReport {
     },
 }
 
-/// Says what [`backup`] would do, and refuses what it would refuse as far as that can be told without reading everything.
-/// Writes nothing. A source that cannot tell its types is not read at all.
-///
-/// # Errors
-/// As [`backup`].
-pub async fn plan_backup(
-    store: &dyn StoreRead,
-    source: Arc<dyn Source>,
-    options: &BackupOptions,
-    now: Timestamp,
-) -> ObjectResult<BackupPlan> {
-    let (mut view, identity) = open(source, &CancellationToken::new()).await?;
-    let place = Place::look(store, &options.name, identity).await?;
-    let skipped = place.skipped(options, now);
-    let is_skipped = skipped.is_some();
-    let options = options.clone();
-    let planned = tokio::task::spawn_blocking(move || {
-        let available = view.types()?;
+/// A backup that is planned and not yet run. It owns what it was planned with, the view of the source included, so that what
+/// runs is what [`Backup::plan`] shows.
+pub struct Backup {
+    store: SharedStore,
+    options: BackupOptions,
+    run: Run,
+    source_kind: String,
+    view: Box<dyn View>,
+    /// Whether the source can tell its types; somebody's program cannot.
+    tells_types: bool,
+    place: Place,
+    skipped: Option<(BackupKey, SignedDuration)>,
+    started: Timestamp,
+    plan: BackupPlan,
+}
+
+impl fmt::Debug for Backup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backup")
+            .field("source_kind", &self.source_kind)
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Backup {
+    /// Opens one view of `source`, and says what would be backed up of it into `store`. Reads no records, and writes nothing.
+    ///
+    /// # Errors
+    /// Why the source cannot be opened; [`ObjectError::Usage`] for a name that cannot be used, or a type that is not there;
+    /// what the store says.
+    pub async fn prepare(
+        store: &SharedStore,
+        source: Arc<dyn Source>,
+        options: &BackupOptions,
+        run: &Run,
+    ) -> ObjectResult<Self> {
+        Box::pin(Self::prepared(store, source, options, run)).await
+    }
+
+    async fn prepared(
+        store: &SharedStore,
+        source: Arc<dyn Source>,
+        options: &BackupOptions,
+        run: &Run,
+    ) -> ObjectResult<Self> {
+        key::folder(&options.name)?;
+        let started = run.clock.now();
+        run.step("app.open", source.kind());
+        let source_kind = source.kind().to_owned();
+        let Opened { view, identity, available } = open(source, &run.cancel).await?;
+        let place = run.or_cancelled(Place::look(&**store, &options.name, identity)).await?;
+        let skipped = place.skipped(options, started);
         let types = plan::select("the source", available.as_deref(), options.types.wanted())?;
         let left_out = plan::left_out(available.as_deref(), &options.types, &types);
-        if available.is_some() && !is_skipped {
-            let evidence = Evidence::of_plan(&mut *view, &types, left_out.is_empty(), options.allow_partial)?;
-            judge::refuse_nothing(&evidence, &place, &options)?;
+        let plan = BackupPlan {
+            name: place.name.clone(),
+            source: place.identity.clone(),
+            types,
+            complete: left_out.is_empty(),
+            left_out,
+            newest: place.newest.as_ref().map(|newest| newest.key.clone()),
+            skipped_age_s: skipped.as_ref().map(|(_, age)| age.as_secs()),
+        };
+        let (store, options, run, tells_types) = (store.clone(), options.clone(), run.clone(), available.is_some());
+        Ok(Self { store, options, run, source_kind, view, tells_types, place, skipped, started, plan })
+    }
+
+    /// What would be backed up.
+    #[must_use]
+    pub fn plan(&self) -> &BackupPlan {
+        &self.plan
+    }
+
+    /// Backs it up. Nothing is visible before everything is stored; the source is not changed.
+    ///
+    /// # Errors
+    /// Why the source cannot be read or the store not be written; [`ObjectError::Record`] for a record that could not be
+    /// restored; [`ObjectError::Changed`], [`ObjectError::Nothing`], [`ObjectError::Emptied`], [`ObjectError::Shrunk`];
+    /// [`backup_core::StoreError::NotInitialized`] if nobody made the location. Then nothing was published.
+    pub async fn run(self) -> ObjectResult<BackupReport> {
+        Box::pin(self.publish().instrument(info_span!("app.backup"))).await
+    }
+
+    async fn publish(self) -> ObjectResult<BackupReport> {
+        let Self { store, options, run, source_kind, view, place, skipped, started, plan, .. } = self;
+        probe::require(&*store).await?;
+        if let Some((newest, age)) = skipped {
+            return Ok(BackupReport::Skipped { newest, age_s: age.as_secs() });
         }
-        ObjectResult::Ok((place, types, left_out))
-    });
-    let (place, types, left_out) = planned.await.map_err(|error| ObjectError::panicked(&error))??;
-    Ok(BackupPlan {
-        name: place.name,
-        source: place.identity,
-        types,
-        complete: left_out.is_empty(),
-        left_out,
-        newest: place.newest.map(|newest| newest.key),
-        skipped_age_s: skipped.map(|(_, age)| age.as_secs()),
-    })
-}
+        if let Some((told, remedy)) = place.first_of_its_source() {
+            run.progress.advise(told, remedy);
+        }
+        let key = free_key(&*store, &options.name, after(place.last, started)).await?;
+        run.step("app.read", &source_kind);
+        let reading = Reading { view, types: plan.types, left_out: plan.left_out };
+        let read = write(&store, reading, &options, &place, &key, &run).await?;
+        let manifest = manifest(&key, source_kind, &options, started, &place, &read)?;
+        let manifest_key = key.manifest()?;
+        run.step("app.manifest", manifest_key.as_str());
+        let detail = serde_json::to_value(&manifest.detail)
+            .map_err(|error| ObjectError::Panicked { what: error.to_string() })?;
+        let (untyped, pointer) = (manifest.clone().with_detail(detail), key::pointer(&options.name)?);
+        let published = catalogue::publish(&*store, &manifest_key, &untyped, &pointer).await?;
+        run.step("app.published", manifest_key.as_str());
+        let warning = published.pointer_fault.map(|error| error.to_string());
+        Ok(BackupReport::Written(Box::new(Written::of(key, manifest, read, warning))))
+    }
 
-/// Backs `source` up into `store`. Nothing is visible before everything is stored; the source is not changed.
-///
-/// # Errors
-/// Why the source cannot be read or the store not be written; [`ObjectError::Record`] for a record that could not be
-/// restored; [`ObjectError::Changed`], [`ObjectError::Nothing`], [`ObjectError::Emptied`], [`ObjectError::Shrunk`];
-/// [`backup_core::StoreError::NotInitialized`] if nobody made the location. Then nothing was published.
-pub async fn backup(
-    store: SharedStore,
-    source: Arc<dyn Source>,
-    options: &BackupOptions,
-    run: &Run,
-) -> ObjectResult<BackupReport> {
-    backup_key::folder(&options.name)?;
-    probe::require(&*store).await?;
-    let started = run.clock.now();
-    run.progress.step("app.read", source.kind());
-    let kind = source.kind().to_owned();
-    let (view, identity) = open(source, &run.cancel).await?;
-    let place = Place::look(&*store, &options.name, identity).await?;
-    if let Some((newest, age)) = place.skipped(options, started) {
-        return Ok(BackupReport::Skipped { newest, age_s: age.as_secs() });
-    }
-    if let Some(told) = place.first_of_its_source() {
-        run.progress.warn(told);
-    }
-    let key = free_key(&*store, &options.name, after(place.last, started)).await?;
-    let read = write(&store, view, options, &place, &key, run).await?;
-    let manifest = manifest(&key, kind, options, started, &place, &read)?;
-    let manifest_key = key.manifest()?;
-    run.progress.step("app.manifest", manifest_key.as_str());
-    let detail =
-        serde_json::to_value(&manifest.detail).map_err(|error| ObjectError::Panicked { what: error.to_string() })?;
-    let pointer = backup_key::pointer(&options.name)?;
-    let published = catalogue::publish(&*store, &manifest_key, &manifest.clone().with_detail(detail), &pointer).await?;
-    run.progress.step("app.published", manifest_key.as_str());
-    let warning = published.pointer_fault.map(|error| error.to_string());
-    Ok(BackupReport::Written(Box::new(Written {
-        key,
-        id: manifest.id,
-        sequence: manifest.sequence,
-        outcome: manifest.outcome,
-        complete: manifest.is_complete(),
-        records: manifest.detail.types.iter().map(|detail| detail.records).sum(),
-        content_bytes: manifest.content_bytes(),
-        stored_bytes: read.stored.bytes,
-        stored_sha256: read.stored.sha256,
-        source: manifest.identity,
-        types: manifest.detail.types,
-        failed: manifest.detail.failed,
-        left_out: manifest.detail.left_out,
-        fall: read.fall,
-        warning,
-    })))
-}
-
-/// Reads all records as [`backup`] does and stores nothing: what it would refuse is found out. Returns the types that it
-/// would leave out. A source that cannot tell its types is not read: it is somebody's program.
-///
-/// # Errors
-/// As [`backup`], but for the store.
-pub async fn rehearse(
-    store: &dyn StoreRead,
-    source: Arc<dyn Source>,
-    options: &BackupOptions,
-    run: &Run,
-) -> ObjectResult<Vec<FailedType>> {
-    let (mut view, identity) = open(source, &run.cancel).await?;
-    let place = Place::look(store, &options.name, identity).await?;
-    if place.skipped(options, run.clock.now()).is_some() {
-        return Ok(Vec::new());
-    }
-    let asked = tokio::task::spawn_blocking(move || ObjectResult::Ok((view.types()?.is_some(), view)));
-    match asked.await.map_err(|error| ObjectError::panicked(&error))?? {
-        (true, view) => write::rehearse(view, options, &place, run).await,
-        (false, _) => Ok(Vec::new()),
+    /// Reads all records as [`Backup::run`] does and stores nothing: what it would refuse is found out. Returns the types that
+    /// it would leave out. A source that cannot tell its types is not read: it is somebody's program.
+    ///
+    /// # Errors
+    /// As [`Backup::run`], but for the store.
+    pub async fn rehearse(self) -> ObjectResult<Vec<FailedType>> {
+        let Self { options, run, view, tells_types, place, skipped, plan, .. } = self;
+        if skipped.is_some() || !tells_types {
+            return Ok(Vec::new());
+        }
+        let reading = Reading { view, types: plan.types, left_out: plan.left_out };
+        Box::pin(write::rehearse(reading, &options, &place, &run)).await
     }
 }
 
-/// Opens a view, and asks it which source it is of: the very one that is read, whatever a name leads to later.
-async fn open(source: Arc<dyn Source>, cancel: &CancellationToken) -> ObjectResult<(Box<dyn View>, Option<Identity>)> {
+/// One view of a source.
+struct Opened {
+    view: Box<dyn View>,
+    identity: Option<Identity>,
+    available: Option<Vec<Available>>,
+}
+
+/// Opens a view, and asks it which source it is of and which types it has: the very one that is read, whatever a name leads
+/// to later.
+async fn open(source: Arc<dyn Source>, cancel: &CancellationToken) -> ObjectResult<Opened> {
     let cancel = cancel.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let mut view = source.open(&cancel)?;
-        let identity = view.identity()?;
-        ObjectResult::Ok((view, identity))
+        let (identity, available) = (view.identity()?, view.types()?);
+        ObjectResult::Ok(Opened { view, identity, available })
     });
     opened.await.map_err(|error| ObjectError::panicked(&error))?
 }
@@ -297,17 +337,11 @@ fn manifest(
         sequence: place.sequence,
         outcome: if encoded.failed.is_empty() { Outcome::Good } else { Outcome::Partial },
         complete: Some(left_out.is_empty()),
-        parts: vec![Part {
-            key: key.object()?,
-            role: ROLE_ARCHIVE.to_owned(),
-            content_sha256: Some(encoded.content_sha256),
-            content_bytes: encoded.content_bytes,
-            stored_sha256: stored.sha256,
-            stored_bytes: stored.bytes,
-            codec: Codec::Gzip,
-            offset: None,
-            length: None,
-        }],
+        parts: vec![stored.whole(key.object()?, ROLE_ARCHIVE).encoded_from(
+            encoded.content_sha256,
+            encoded.content_bytes,
+            Codec::Gzip,
+        )],
         counts: counts.into(),
         tags: options.tags.clone(),
         encryption: None,

@@ -1,7 +1,8 @@
 //! Errors; callers decide by the variant.
 
 use backup_core::error::Cause;
-use backup_core::failure::{self, Class, Failure, Remedy};
+use backup_core::failure::{self, Class, Failure, Operation, Remedy, Setting};
+use backup_core::remedy;
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -120,7 +121,7 @@ pub enum ObjectError {
         /// The names, and what would become of them.
         what: String,
         /// What to do instead.
-        help: String,
+        help: Remedy,
     },
     /// What SQLite would apply to a database of that name lies there, and no database does.
     #[error(
@@ -171,7 +172,7 @@ pub enum ObjectError {
         /// What is wrong.
         what: String,
         /// What to give instead.
-        help: String,
+        help: Remedy,
     },
     /// The caller asked to stop.
     #[error("interrupted; nothing was published and nothing was restored")]
@@ -188,7 +189,7 @@ impl Failure for ObjectError {
     backup_core::failure_kinds! {
         [Core(CoreError)]
         Record: "app::record", Failed, permanent, "a record cannot be backed up as it is",
-            "nothing was published. Fix the record, or use `--allow-partial` to leave out its type";
+            ["nothing was published. Fix the record, or use ", Setting::AllowPartial, " to leave out its type"];
         Source: "app::source", Failed, permanent,
             "the source cannot be read; what a database says as it is connected to ends with the exit code that it has for dumps";
         Changed: "app::changed", Failed, permanent, "the source changed while it was read",
@@ -198,20 +199,21 @@ impl Failure for ObjectError {
             "start the application or run `sqlite3 FILE .tables`, then back up again";
         Command: "app::command", Tool, permanent, "the program that prints records failed";
         Emptied: "app::emptied", Confirmation, permanent, "types that had records in the last good backup have none now",
-            "if this is intended, use `--allow-empty`";
+            ["if this is intended, use ", Setting::AllowEmpty];
         Nothing: "app::nothing", Confirmation, permanent, "there is nothing to back up",
-            "check that this is the right source; if it is meant to be empty, use `--allow-empty`";
+            ["check that this is the right source; if it is meant to be empty, use ", Setting::AllowEmpty];
         Shrunk: "app::shrunk", Confirmation, permanent, "the backup has less than the one before, by more than is allowed",
-            "check whether records are missing; if this is intended, back up once without `--max-shrink`";
+            ["check whether records are missing; if this is intended, back up once without ", Setting::MaxShrink];
         NotComplete: "app::not_complete", Failed, permanent, "there are backups, and none is complete",
-            "`lastgood app ls NAME` lists them; a partial one can be restored by its full key";
-        NoBackup: "app::no_backup", Failed, permanent, "there is no such backup", "run `lastgood app ls` to list backups";
+            [Operation::ListRecords.on("NAME"), " lists them; a partial one can be restored by its full key"];
+        NoBackup: "app::no_backup", Failed, permanent, "there is no such backup",
+            ["run ", Operation::ListRecords, " to list backups"];
         Damaged: "app::damaged", Integrity, permanent, "a tarball was cut off or changed, or is another's",
-            "nothing was restored. Run `lastgood app ls` to find another backup";
+            ["nothing was restored. Run ", Operation::ListRecords, " to find another backup"];
         Refused: "app::refused", Integrity, permanent, "a tarball has members that no backup of records has",
             "nothing was restored. The file is not a backup of records";
         Conflict: "app::conflict", Failed, permanent, "the target has something already",
-            "use `--on-conflict skip` or `--on-conflict replace`";
+            ["use ", Setting::OnConflict.with("skip".to_owned()), " or ", Setting::OnConflict.with("replace".to_owned())];
         Names: "app::names", Failed, permanent, "the target would merge or change names of the backup",
             "restore to another target, or as the error says";
         Leftovers: "app::leftovers", Failed, permanent,
@@ -221,7 +223,7 @@ impl Failure for ObjectError {
             "the target cannot be written; what a database says as it is connected to ends with the exit code that it has for restores";
         Uncertain: "app::uncertain", Failed, permanent,
             "the connection was lost during the commit: either everything was restored, or nothing",
-            "check which; `--on-conflict replace` restores again in both cases";
+            ["check which; ", Setting::OnConflict.with("replace".to_owned()), " restores again in both cases"];
         Volatile: "app::volatile", Failed, permanent,
             "everything was restored, but a power failure may still lose it",
             "check the disk, then run `sync`";
@@ -234,10 +236,11 @@ impl Failure for ObjectError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
-            Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.clone().into()),
-            Self::NotComplete { name, .. } => Some(
-                format!("`lastgood app ls {name}` lists them; a partial one can be restored by its full key").into(),
-            ),
+            Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.clone()),
+            Self::NotComplete { name, .. } => Some(remedy![
+                Operation::ListRecords.on(name.clone()),
+                " lists them; a partial one can be restored by its full key"
+            ]),
             Self::Unfinished { file, .. } => Some(
                 format!(
                     "opening the database with write access rolls it back: start the application or run \
@@ -306,7 +309,7 @@ impl ObjectError {
         }
     }
 
-    pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>, help: impl Into<Remedy>) -> Self {
         Self::Usage { what: what.into(), help: help.into() }
     }
 
@@ -318,7 +321,7 @@ impl ObjectError {
         Self::Target { action, what: what.to_string(), source: source.into() }
     }
 
-    pub(crate) fn names(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn names(what: impl Into<String>, help: impl Into<Remedy>) -> Self {
         Self::Names { what: what.into(), help: help.into() }
     }
 

@@ -7,7 +7,7 @@
 //! use std::sync::Arc;
 //!
 //! use object_backup::list::{self, Sought};
-//! use object_backup::{Backup, BackupReport, NdjsonSource, NdjsonTarget, Restore, RestoreOptions, Run, Storable};
+//! use object_backup::{Application, BackupReport, NdjsonSource, NdjsonTarget, Restore, RestoreOptions, Run, Storable};
 //!
 //! #[derive(Storable)]
 //! #[storable(table = "users")]
@@ -21,13 +21,13 @@
 //! # std::fs::create_dir(path("records"))?;
 //! # std::fs::write(path("records/User--users.json"), "{\"id\": \"1\", \"name\": \"Zoë\"}\n")?;
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let mut backup = Backup::builder("nightly").location(path("backups")).init().build()?; // or s3://bucket/prefix
-//! backup.add::<User>()?; // or all types of a module: backup.add_module("myapp::model", Recurse::Yes)?
+//! let mut application = Application::builder("nightly").location(path("backups")).init().build()?; // or s3://bucket/prefix
+//! application.add::<User>()?; // or all types of a module: application.add_module("myapp::model", Recurse::Yes)?
 //! let source = Arc::new(NdjsonSource::new(path("records")));
-//! let BackupReport::Written(written) = backup.run(source).await? else { panic!("there is no younger backup") };
+//! let BackupReport::Written(written) = application.run(source).await? else { panic!("there is no younger backup") };
 //! assert_eq!(written.records, 1);
 //!
-//! let store = backup.open().await?;
+//! let store = application.open().await?;
 //! let latest = list::find(&*store, Sought::latest("nightly")).await?;
 //! let target = Arc::new(NdjsonTarget::new(path("restored")));
 //! let restore = Restore::prepare(&store, &latest, target, RestoreOptions::default(), &Run::silent()).await?;
@@ -37,6 +37,9 @@
 //! assert_eq!(std::fs::read(path("restored/User--users.json"))?, "{\"id\": \"1\", \"name\": \"Zoë\"}\n".as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Every operation has one shape: `prepare` looks and refuses, `plan` shows what will happen, and `run` does exactly that:
+//! [`Backup`], [`Restore`], [`Prune`]. An [`Application`] is a backup of chosen types with one call.
 //!
 //! `examples/application.rs` is a complete program with SQLite and a module of types; in `examples/own_source.rs` an
 //! application implements a source for its own database.
@@ -51,17 +54,20 @@
 pub mod adapters;
 pub mod application;
 pub mod backup;
-pub mod backup_key;
+pub mod cat;
 pub mod detail;
 pub mod error;
+pub mod key;
 pub mod lifecycle;
 pub mod list;
+pub mod options;
 pub mod plan;
 #[cfg(feature = "postgres")]
 pub mod ports;
+pub mod prune;
 pub mod registry;
 pub mod restore;
-pub mod retain;
+pub mod show;
 pub mod source;
 pub mod storable;
 pub mod target;
@@ -80,17 +86,19 @@ pub use adapters::{CommandSource, NdjsonSource, NdjsonTarget};
 pub use adapters::{PostgresSource, PostgresTarget};
 #[cfg(feature = "sqlite")]
 pub use adapters::{SqliteSource, SqliteTarget};
-pub use application::{Backup, BackupBuilder};
-pub use backup::{BackupOptions, BackupPlan, BackupReport, Written, backup, plan_backup};
+pub use application::{Application, ApplicationBuilder};
+pub use backup::{Backup, BackupPlan, BackupReport, Written};
 pub use backup_core::run::{self, Run};
-pub use backup_key::BackupKey;
 pub use detail::TypeDetail;
 pub use error::{ObjectError, ObjectResult};
+pub use key::BackupKey;
 #[cfg(feature = "derive")]
 pub use object_backup_derive::Storable;
+pub use options::{BackupOptions, PruneOptions, RestoreOptions};
 pub use plan::{Recurse, Types, Wanted};
+pub use prune::Prune;
 pub use registry::Registry;
-pub use restore::{Restore, RestoreOptions, RestorePlan, Restored};
+pub use restore::{Restore, RestorePlan, Restored};
 pub use source::{Source, View};
 pub use storable::{Storable, StorableType};
 pub use target::{OnConflict, Target};

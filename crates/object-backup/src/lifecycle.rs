@@ -1,10 +1,12 @@
 //! Rules by which a bucket itself lets backups of one name expire, or moves them to Glacier: the seed's advice of daily
 //! backups that go after a month, and monthly ones that stay.
 
+use backup_core::failure::{Operation, Remedy, Setting};
 use backup_core::lifecycle::{ColdClass, LifecycleAction, LifecycleRule};
+use backup_core::remedy;
 
-use crate::backup_key;
 use crate::error::{ObjectError, ObjectResult};
+use crate::key;
 
 /// Larger objects are tarballs. S3 itself moves nothing smaller by default, and bills it as if it were so large; manifests
 /// have less, so that listings still work.
@@ -15,6 +17,7 @@ const UPLOADS_DAYS: u32 = 7;
 
 /// What a bucket is to do with the backups of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LifecycleOptions {
     /// What the backups are called.
     pub name: String,
@@ -26,12 +29,34 @@ pub struct LifecycleOptions {
     pub class: ColdClass,
 }
 
+impl LifecycleOptions {
+    /// Nothing yet for the backups called `name`.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), expire_after_days: None, freeze_after_days: None, class: ColdClass::Glacier }
+    }
+
+    /// Deletes them after so many days.
+    #[must_use]
+    pub fn expire_after_days(mut self, days: impl Into<Option<u32>>) -> Self {
+        self.expire_after_days = days.into();
+        self
+    }
+
+    /// Moves them to `class` after so many days.
+    #[must_use]
+    pub fn freeze_after_days(mut self, days: impl Into<Option<u32>>, class: ColdClass) -> Self {
+        (self.freeze_after_days, self.class) = (days.into(), class);
+        self
+    }
+}
+
 /// The folder of the backups called `name`, which the rules are for.
 ///
 /// # Errors
 /// [`ObjectError::Usage`] for a name that cannot be used.
 pub fn folder(name: &str) -> ObjectResult<String> {
-    backup_key::folder(name)
+    key::folder(name)
 }
 
 /// The rules for `options`.
@@ -42,7 +67,9 @@ pub fn rules(options: &LifecycleOptions) -> ObjectResult<Vec<LifecycleRule>> {
     let folder = folder(&options.name)?;
     let (expire, freeze) = (options.expire_after_days, options.freeze_after_days);
     if expire.is_none() && freeze.is_none() {
-        return Err(ObjectError::usage("no rule was given", "use `--expire-after 30d`, `--glacier-after 60d` or both"));
+        let (expire, freeze) =
+            (Setting::ExpireAfter.with("30d".to_owned()), Setting::GlacierAfter.with("60d".to_owned()));
+        return Err(ObjectError::usage("no rule was given", remedy!["use ", expire, ", ", freeze, " or both"]));
     }
     if [expire, freeze].contains(&Some(0)) {
         return Err(ObjectError::usage("a lifecycle rule needs whole days", "give at least one day, such as `30d`"));
@@ -66,13 +93,15 @@ pub fn rules(options: &LifecycleOptions) -> ObjectResult<Vec<LifecycleRule>> {
 
 /// What to know about `rules` before they are set.
 #[must_use]
-pub fn warnings(options: &LifecycleOptions) -> Vec<String> {
+pub fn warnings(options: &LifecycleOptions) -> Vec<Remedy> {
     let mut warnings = Vec::new();
     if options.expire_after_days.is_some() {
         let name = &options.name;
-        warnings.push(format!(
-            "S3 deletes by age alone: if backups of `{name}` stop, the last good one is deleted too. `lastgood app prune` keeps it"
-        ));
+        warnings.push(remedy![
+            format!("S3 deletes by age alone: if backups of `{name}` stop, the last good one is deleted too. "),
+            Operation::PruneRecords,
+            " keeps it"
+        ]);
     }
     let least_days = match options.class {
         ColdClass::Glacier => 90,
@@ -82,10 +111,10 @@ pub fn warnings(options: &LifecycleOptions) -> Vec<String> {
         && expire - freeze < least_days
     {
         let class = options.class.as_str();
-        warnings.push(format!(
-            "{class} is billed for at least {least_days} days, and backups stay there for {}",
-            expire - freeze
-        ));
+        warnings.push(
+            format!("{class} is billed for at least {least_days} days, and backups stay there for {}", expire - freeze)
+                .into(),
+        );
     }
     warnings
 }

@@ -15,11 +15,12 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use find::{Found, LATEST, Sought, find};
+pub use backup_core::source::Selector;
+pub use find::{Found, Sought, find};
 
-use crate::backup_key::{self, BackupKey, FOLDER};
 use crate::detail::{AppDetail, AppManifest};
 use crate::error::{ObjectError, ObjectResult};
+use crate::key::{self, BackupKey, FOLDER};
 
 /// What a tarball counts for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +40,7 @@ pub enum State {
 
 /// A tarball, or the manifest of one that is gone.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Entry {
     /// Where it is.
     pub key: BackupKey,
@@ -63,8 +65,9 @@ pub struct Entry {
 
 /// Which backups of a location are meant: all, unless something narrows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Filter {
-    /// Only backups called so.
+    /// Only backups with this name.
     pub name: Option<String>,
     /// Only backups of this source: its id, its host or path, or [`UNKNOWN`] for those that do not say.
     pub source: Option<String>,
@@ -74,7 +77,21 @@ impl Filter {
     /// Only backups called `name`.
     #[must_use]
     pub fn of(name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), source: None }
+        Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// Only backups with this name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Option<String>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Only backups of this source: its id, its host or path, or [`UNKNOWN`] for those that do not say.
+    #[must_use]
+    pub fn of_source(mut self, source: impl Into<Option<String>>) -> Self {
+        self.source = source.into();
+        self
     }
 
     /// Whether a backup of this source is meant.
@@ -86,7 +103,7 @@ impl Filter {
 
     /// The folder of those that are meant.
     pub(crate) fn folder(&self) -> ObjectResult<String> {
-        self.name.as_deref().map_or_else(|| Ok(FOLDER.to_owned()), backup_key::folder)
+        self.name.as_deref().map_or_else(|| Ok(FOLDER.to_owned()), key::folder)
     }
 }
 
@@ -139,7 +156,7 @@ async fn with_pointed(
     let names = listed.iter().filter_map(|found| BackupKey::of_manifest(&found.key)?.name);
     let names: BTreeSet<String> = names.chain(name.map(str::to_owned)).collect();
     for name in names {
-        let Some((key, manifest)) = catalogue::pointed(store, &backup_key::pointer(&name)?).await? else { continue };
+        let Some((key, manifest)) = catalogue::pointed(store, &key::pointer(&name)?).await? else { continue };
         if !listed.iter().any(|found| found.key == key) {
             listed.push(catalogue::Entry { key, manifest: Ok(manifest) });
         }

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
+
 use crate::error::ObjectError;
 #[cfg(any(test, feature = "sqlite", feature = "postgres"))]
 use crate::target::Restoring;
@@ -42,7 +45,11 @@ pub(crate) fn alike<'a>(
 pub(crate) fn one_place(first: &TypeKey, second: &TypeKey, place: &str, why: &str) -> ObjectError {
     ObjectError::names(
         format!("`{first}` and `{second}` would share the {place}{why}"),
-        format!("restore them separately, each into its own target: `--type {first}` leaves out the other"),
+        remedy![
+            "restore them separately, each into its own target: ",
+            Setting::Type.with(first.to_string()),
+            " leaves out the other"
+        ],
     )
 }
 
@@ -64,7 +71,8 @@ pub(crate) fn one_file(first: &TypeKey, second: &TypeKey, folder: &str) -> Objec
 /// A type that cannot be restored into the target as it is.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn not_as_it_is(key: &TypeKey, what: &str) -> ObjectError {
-    let help = format!("restore `{key}` into a folder (`--to ndjson:DIR`), and the others with `--type`");
+    let folder = Setting::To.with("ndjson:DIR");
+    let help = remedy![format!("restore `{key}` into a folder ("), folder, "), and the others with ", Setting::Type];
     ObjectError::names(format!("`{key}` cannot be restored here as it is: {what}"), help)
 }
 

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
+
 use crate::detail::AppDetail;
 use crate::error::{ObjectError, ObjectResult};
 use crate::source::Available;
@@ -115,7 +118,10 @@ pub fn left_out(available: Option<&[Available]>, types: &Types, chosen: &[TypeKe
 pub fn select(of: &str, available: Option<&[Available]>, wanted: &[Wanted]) -> ObjectResult<Vec<TypeKey>> {
     let keys: Vec<TypeKey> = match (available, wanted) {
         (None, []) => {
-            return Err(ObjectError::usage("this source cannot list its types", "give each with `--type`"));
+            return Err(ObjectError::usage(
+                "this source cannot list its types",
+                remedy!["give each with ", Setting::Type],
+            ));
         }
         (None, wanted) => wanted.iter().map(|wanted| wanted.key(None)).collect::<ObjectResult<_>>()?,
         (Some(available), []) => available
@@ -127,7 +133,10 @@ pub fn select(of: &str, available: Option<&[Available]>, wanted: &[Wanted]) -> O
         }
     };
     if keys.len() > TYPES_MAX {
-        return Err(ObjectError::usage(format!("there are more than {TYPES_MAX} types"), "choose some with `--type`"));
+        return Err(ObjectError::usage(
+            format!("there are more than {TYPES_MAX} types"),
+            remedy!["choose some with ", Setting::Type],
+        ));
     }
     let mut seen = BTreeSet::new();
     // Naming a type twice is harmless; two sources of one member are not.

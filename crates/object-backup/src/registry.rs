@@ -223,7 +223,7 @@ mod tests {
         assert!(error.to_string().contains("no type is registered in the module"), "{error}");
         let above = MODEL.rsplit_once("::").unwrap().0;
         let ObjectError::Usage { help, .. } = only.add_module(above, Recurse::No).unwrap_err() else { panic!() };
-        assert!(help.contains("Recurse::Yes"), "{help}");
+        assert!(help.to_string().contains("Recurse::Yes"), "{help}");
     }
 
     #[test]

@@ -7,10 +7,12 @@ use backup_core::source::Identity;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
 use serde::Serialize;
+use tracing::{Instrument as _, info_span};
 
-use crate::backup_key::BackupKey;
 use crate::error::{ObjectError, ObjectResult};
+use crate::key::BackupKey;
 use crate::list::{Entry, Found, State};
+use crate::options::RestoreOptions;
 use crate::plan::{self, Wanted};
 use crate::read::read_into;
 use crate::run::Run;
@@ -19,19 +21,9 @@ use crate::tar::read::{Nowhere, Sink, Summary};
 use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
 use crate::type_key::TypeKey;
 
-/// What to restore, and how.
-#[derive(Clone, Debug, Default)]
-pub struct RestoreOptions {
-    /// The types; all there are if empty.
-    pub types: Vec<Wanted>,
-    /// What becomes of records that are there already.
-    pub on_conflict: OnConflict,
-    /// The target as a source would be called, if that is known: the plan says whether the backup is of it.
-    pub here: Option<Identity>,
-}
-
 /// What a restore will do, or did.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct RestorePlan {
     /// The backup.
     pub key: BackupKey,
@@ -62,6 +54,7 @@ pub struct RestorePlan {
 
 /// What a restore did.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Restored {
     /// What was planned.
     #[serde(flatten)]
@@ -72,6 +65,7 @@ pub struct Restored {
 
 /// What became of the records of one type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct LoadedType {
     /// Which.
     #[serde(flatten)]
@@ -105,9 +99,19 @@ impl Restore {
         options: RestoreOptions,
         run: &Run,
     ) -> ObjectResult<Self> {
+        Box::pin(Self::prepared(store, found, target, options, run)).await
+    }
+
+    async fn prepared(
+        store: &SharedStore,
+        found: &Found,
+        target: Arc<dyn Target>,
+        options: RestoreOptions,
+        run: &Run,
+    ) -> ObjectResult<Self> {
         let Found { entry, passed_over } = found;
         let RestoreOptions { types, on_conflict, here } = options;
-        run.progress.step("app.check", &entry.key.to_string());
+        run.step("app.check", &entry.key.to_string());
         let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
         let plan = RestorePlan {
             key: entry.key.clone(),
@@ -138,8 +142,8 @@ impl Restore {
     /// # Errors
     /// As [`Restore::prepare`]; [`ObjectError::Conflict`]; why the target cannot be written. Then nothing was restored.
     pub async fn run(self) -> ObjectResult<Restored> {
-        let sink = self.fill().await?;
-        self.run.progress.step("app.commit", &self.plan.target);
+        let sink = Box::pin(self.fill().instrument(info_span!("app.restore"))).await?;
+        self.run.step("app.commit", &self.plan.target);
         let loaded = sink.loaded;
         let committed = tokio::task::spawn_blocking(move || sink.load.commit());
         committed.await.map_err(|error| ObjectError::panicked(&error))??;
@@ -152,7 +156,7 @@ impl Restore {
     /// # Errors
     /// As [`Restore::run`].
     pub async fn rehearse(self) -> ObjectResult<()> {
-        let sink = self.fill().await?;
+        let sink = Box::pin(self.fill().instrument(info_span!("app.restore"))).await?;
         // Where it is undone may block.
         let undone = tokio::task::spawn_blocking(move || drop(sink));
         undone.await.map_err(|error| ObjectError::panicked(&error))
@@ -161,7 +165,7 @@ impl Restore {
     /// Everything but the commit.
     async fn fill(&self) -> ObjectResult<Loading> {
         let Self { store, entry, target, run, plan } = self;
-        run.progress.step("app.load", &plan.target);
+        run.step("app.load", &plan.target);
         let (types, on_conflict, target) = (plan.types.clone(), plan.on_conflict, Arc::clone(target));
         let begun = tokio::task::spawn_blocking(move || target.begin(&types, on_conflict));
         let load = begun.await.map_err(|error| ObjectError::panicked(&error))??;
@@ -172,7 +176,7 @@ impl Restore {
     }
 }
 
-fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResult<Vec<Restoring>> {
+pub(crate) fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResult<Vec<Restoring>> {
     let available: Vec<Available> = summary
         .types
         .iter()
@@ -212,40 +216,6 @@ impl Sink for Loading {
             let loaded = self.load.end(key)?;
             self.loaded.push(LoadedType { key: key.clone(), loaded });
         }
-        Ok(())
-    }
-}
-
-/// Takes the text of one record, on a thread that may block.
-pub type Print = Box<dyn FnMut(&[u8]) -> ObjectResult<()> + Send>;
-
-/// Gives the lines of one type to `take`, after all of the backup was read and checked.
-///
-/// # Errors
-/// As [`Restore::prepare`]; what `take` says.
-pub async fn cat(store: &SharedStore, entry: &Entry, wanted: &Wanted, take: Print, run: &Run) -> ObjectResult<u64> {
-    let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
-    let types = restoring(entry, &summary, std::slice::from_ref(wanted))?;
-    let chosen = types.iter().map(|restoring| restoring.key.clone()).collect();
-    read_into(store, entry, Printing { take, chosen }, &run.cancel).await?;
-    Ok(types.iter().map(|restoring| restoring.records).sum())
-}
-
-struct Printing {
-    take: Print,
-    chosen: BTreeSet<TypeKey>,
-}
-
-impl Sink for Printing {
-    fn begin(&mut self, _key: &TypeKey) -> ObjectResult<()> {
-        Ok(())
-    }
-
-    fn record(&mut self, key: &TypeKey, _id: &str, text: &[u8]) -> ObjectResult<()> {
-        if self.chosen.contains(key) { (self.take)(text) } else { Ok(()) }
-    }
-
-    fn end(&mut self, _key: &TypeKey) -> ObjectResult<()> {
         Ok(())
     }
 }

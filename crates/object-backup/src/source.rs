@@ -6,7 +6,7 @@ use backup_core::source::Identity;
 use tokio_util::sync::CancellationToken;
 
 use crate::detail::Column;
-use crate::error::{ObjectError, ObjectResult};
+use crate::error::ObjectResult;
 use crate::type_key::TypeKey;
 
 /// Something records can be read from.
@@ -58,22 +58,6 @@ pub trait View: Send {
     /// Why it cannot be read.
     fn size(&mut self, _key: &TypeKey) -> ObjectResult<Option<Size>> {
         Ok(None)
-    }
-
-    /// Whether `key` has no record at all. Asked for a plan only, which must not take long.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    fn is_empty(&mut self, key: &TypeKey) -> ObjectResult<bool> {
-        let mut empty = true;
-        let mut first = |_: Option<&str>, _: &[u8]| {
-            empty = false;
-            Err(ObjectError::Interrupted)
-        };
-        match self.read(key, &mut first) {
-            Err(error) if empty => Err(error),
-            _ => Ok(empty),
-        }
     }
 
     /// The columns of `key` beside `id` and `value`.

@@ -88,6 +88,7 @@ pub trait Load: Send {
 
 /// A type about to be restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Restoring {
     /// Which.
     #[serde(flatten)]

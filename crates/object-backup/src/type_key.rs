@@ -67,7 +67,7 @@ impl TypeKey {
         }
         // `A---b` would read as `A` and `-b`.
         if self.type_name.contains(SEPARATOR) || self.type_name.ends_with('-') {
-            return Some("the type contains `--` or ends in `-`");
+            return Some("the type contains two hyphens in a row, or ends in one");
         }
         (self.member().len() > MEMBER_BYTES_MAX).then_some("the names are longer than 255 bytes together")
     }

@@ -2,9 +2,10 @@
 
 use backup_core::store::SharedStore;
 use serde::Serialize;
+use tracing::{Instrument as _, info_span};
 
-use crate::backup_key::BackupKey;
 use crate::error::ObjectResult;
+use crate::key::BackupKey;
 use crate::list::{Entry, State};
 use crate::read::read_into;
 use crate::run::Run;
@@ -12,6 +13,7 @@ use crate::tar::read::Nowhere;
 
 /// What was found out about one backup.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Verified {
     /// Which.
     pub key: BackupKey,
@@ -29,7 +31,7 @@ pub struct Verified {
 /// # Errors
 /// What the store says when it cannot be read at all. That a backup is damaged is no error but the answer.
 pub async fn verify(store: &SharedStore, entry: &Entry, run: &Run) -> ObjectResult<Verified> {
-    run.progress.step("app.verify", &entry.key.to_string());
+    run.step("app.verify", &entry.key.to_string());
     let answer = |records, broken| Verified { key: entry.key.clone(), state: entry.state.clone(), records, broken };
     let unusable = match &entry.state {
         State::Damaged(what) => Some(what.clone()),
@@ -39,7 +41,8 @@ pub async fn verify(store: &SharedStore, entry: &Entry, run: &Run) -> ObjectResu
     if unusable.is_some() {
         return Ok(answer(0, unusable));
     }
-    match read_into(store, entry, Nowhere, &run.cancel).await {
+    let read = read_into(store, entry, Nowhere, &run.cancel).instrument(info_span!("app.verify"));
+    match Box::pin(read).await {
         Ok((summary, _)) => Ok(answer(summary.types.iter().map(|detail| detail.records).sum(), None)),
         Err(error) if error.is_damage() => Ok(answer(0, Some(error.to_string()))),
         Err(error) => Err(error),

@@ -9,6 +9,7 @@ mod layer;
 mod near;
 mod origin;
 mod placed;
+pub mod rate;
 mod reader;
 mod schema;
 mod show;

@@ -41,7 +41,11 @@ impl Context {
 
     /// `lastgood` with `args`, connected to the server, and with nothing of this machine's configuration.
     pub(crate) fn lastgood(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.lastgood);
+        self.by(&self.lastgood, args)
+    }
+
+    fn by(&self, binary: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(binary);
         command.args(args).env("LASTGOOD_PROGRESS", "never").env("NO_COLOR", "1");
         command.env_remove("LASTGOOD_REPO").env_remove("DATABASE_URL").env_remove("LASTGOOD_PG_URL");
         self.server.point(&mut command);
@@ -50,12 +54,22 @@ impl Context {
 
     /// `lastgood pg dump DATABASE` into `location`, which is made where it is missing.
     pub(crate) fn dump(&self, database: &str, location: &str) -> Command {
-        self.with_jobs(self.lastgood(&["pg", "dump", database, "-r", location, "--init"]))
+        self.dump_by(&self.lastgood, database, location)
+    }
+
+    /// The same by another build.
+    pub(crate) fn dump_by(&self, binary: &Path, database: &str, location: &str) -> Command {
+        self.with_jobs(self.by(binary, &["pg", "dump", database, "-r", location, "--init"]))
     }
 
     /// `lastgood pg restore DATABASE` from `location` into the new database `into`.
     pub(crate) fn restore(&self, database: &str, location: &str, into: &str) -> Command {
-        self.with_jobs(self.lastgood(&["pg", "restore", database, "-r", location, "--into", into]))
+        self.restore_by(&self.lastgood, database, location, into)
+    }
+
+    /// The same by another build.
+    pub(crate) fn restore_by(&self, binary: &Path, database: &str, location: &str, into: &str) -> Command {
+        self.with_jobs(self.by(binary, &["pg", "restore", database, "-r", location, "--into", into]))
     }
 
     fn with_jobs(&self, mut command: Command) -> Command {

@@ -4,6 +4,7 @@ mod chain;
 mod damage;
 mod files;
 mod ours;
+mod reserved;
 
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
@@ -45,6 +46,12 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("D9", "a manifest of a newer format: nothing read, nothing written", Area::Dict, Both, |world| {
             Box::pin(ours::newer(world))
+        }),
+        Row::new("D10", "prune beside a service that publishes a delta", Area::Dict, Both, |world| {
+            Box::pin(reserved::beside_a_service(world))
+        }),
+        Row::new("D10-killed", "what a killed service reserved goes as a leftover", Area::Dict, Both, |world| {
+            Box::pin(reserved::abandoned(world))
         }),
     ]
 }

@@ -5,6 +5,7 @@ mod confirm;
 pub(super) mod damage;
 pub(super) mod data_only;
 mod filters;
+mod forged;
 mod guard;
 mod guide;
 mod hooks;
@@ -77,6 +78,9 @@ fn basic() -> Vec<Row> {
 fn swaps() -> Vec<Row> {
     use Locations::{Both, Folder};
     vec![
+        Row::new("P-forged", "a pack forged between its check and its load is refused", Area::Pg, Both, |world| {
+            Box::pin(forged::packs(world))
+        }),
         Row::new("P8", "clients hammering connections during the swap", Area::Pg, Both, |world| {
             Box::pin(swap::hammered(world))
         }),

@@ -4,7 +4,8 @@ use super::lexer::strings;
 use super::production::{is_production, shipped};
 
 /// The libraries.
-const CRATES: [&str; 2] = ["crates/backup-core/src/", "crates/pg-clone/src/"];
+const CRATES: [&str; 4] =
+    ["crates/backup-core/src/", "crates/dictstore-backup/src/", "crates/object-backup/src/", "crates/pg-clone/src/"];
 
 /// The beginning of a command of ours, as texts quote it.
 const COMMAND: &str = "`lastgood ";

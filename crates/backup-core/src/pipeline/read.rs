@@ -1,13 +1,10 @@
 //! Reads objects and hashes what arrives.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt};
 
 use super::hash::OrderedHasher;
-use crate::digest::{Sha256Digest, Sha256Hasher};
+use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::manifest::Part;
@@ -59,46 +56,6 @@ pub async fn read_part(store: &dyn StoreRead, part: &Part, max_bytes: u64) -> St
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
-}
-
-/// A body that counts and hashes what passes.
-pub struct HashedStream {
-    inner: ByteStream,
-    hasher: Sha256Hasher,
-    bytes: u64,
-}
-
-impl HashedStream {
-    /// Passes `inner` on.
-    #[must_use]
-    pub fn new(inner: ByteStream) -> Self {
-        Self { inner, hasher: Sha256Hasher::default(), bytes: 0 }
-    }
-
-    /// Digest and number of the bytes that passed.
-    #[must_use]
-    pub fn finish(self) -> (Sha256Digest, u64) {
-        (self.hasher.finish(), self.bytes)
-    }
-}
-
-impl std::fmt::Debug for HashedStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HashedStream").field("bytes", &self.bytes).finish_non_exhaustive()
-    }
-}
-
-impl Stream for HashedStream {
-    type Item = StoreResult<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.inner.poll_next_unpin(context);
-        if let Poll::Ready(Some(Ok(chunk))) = &next {
-            self.hasher.update(chunk);
-            self.bytes += chunk.len() as u64;
-        }
-        next
-    }
 }
 
 /// Passes `inner`, the body of `key`, on and ends with [`StoreError::Damaged`] unless it had `bytes` bytes of digest
@@ -168,13 +125,5 @@ mod tests {
         let (store, key) = stored(b"content").await;
         assert_eq!(read_all(&store, &key, 7).await.unwrap(), "content");
         assert!(matches!(read_all(&store, &key, 6).await, Err(StoreError::Damaged { .. })));
-    }
-
-    #[tokio::test]
-    async fn what_passes_is_hashed() {
-        let (store, key) = stored(b"content").await;
-        let mut stream = HashedStream::new(store.get(&key, None).await.unwrap());
-        while stream.try_next().await.unwrap().is_some() {}
-        assert_eq!(stream.finish(), (Sha256Digest::of(b"content"), 7));
     }
 }

@@ -11,6 +11,7 @@ use super::hash::OrderedHasher;
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::manifest::{Codec, Part};
 use crate::store::{Multipart, PARTS_MAX, PutOptions, StoreResult, StoreWrite};
 use crate::units;
 
@@ -28,6 +29,25 @@ pub struct Stored {
     pub sha256: Sha256Digest,
     /// How many there are.
     pub bytes: u64,
+}
+
+impl Stored {
+    /// The whole object at `key` as a part of a backup, with content that is stored as it is; otherwise see
+    /// [`Part::encoded_from`].
+    #[must_use]
+    pub fn whole(self, key: Key, role: &str) -> Part {
+        Part {
+            key,
+            role: role.to_owned(),
+            content_sha256: Some(self.sha256),
+            content_bytes: self.bytes,
+            stored_sha256: self.sha256,
+            stored_bytes: self.bytes,
+            codec: Codec::None,
+            offset: None,
+            length: None,
+        }
+    }
 }
 
 /// The part size with which an object of `expected_bytes` needs no more than [`PARTS_MAX`] parts; at least `least_bytes`.

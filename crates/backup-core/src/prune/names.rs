@@ -120,6 +120,11 @@ pub(super) fn uses_key(manifest: &Key) -> Result<Key, StoreError> {
     beside(manifest, USES_NAME)
 }
 
+/// The manifest of the backup whose [`Uses`] this is the key of.
+pub(super) fn manifest_of_uses(uses: &Key) -> Option<Key> {
+    Key::new(format!("{}{MANIFEST_NAME}", uses.as_str().strip_suffix(USES_NAME)?)).ok()
+}
+
 fn beside(manifest: &Key, name: &str) -> Result<Key, StoreError> {
     match manifest.as_str().strip_suffix(MANIFEST_NAME) {
         Some(stem) => Key::new(format!("{stem}{name}")),

@@ -6,10 +6,11 @@ use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::Removal;
-use super::names::{self, Uses};
-use crate::catalogue::{Found, walk};
-use crate::error::CoreError;
+use super::names::{self, Uses, manifest_of_uses};
+use crate::catalogue::{self, Found, walk};
+use crate::error::{CoreError, FormatError};
 use crate::key::Key;
+use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::store::StoreRead;
 
@@ -42,16 +43,10 @@ impl References {
         while let Some(found) = found.next().await {
             match found? {
                 Found::Backup(entry) if going.contains(&entry.key) => {}
-                Found::Backup(entry) => match entry.manifest {
-                    Ok(manifest) => {
-                        references.external.extend(manifest.external.iter().map(ToString::to_string));
-                        references.keys.extend(manifest.parts.into_iter().map(|part| part.key).filter(&matters));
-                        references.parents.extend(manifest.parent);
-                    }
-                    Err(error) if error.is_newer() => return Err(error.into()),
-                    Err(error) => progress.warn(format!("{error}; the objects it refers to are unknown")),
-                },
-                Found::Uses(key) => references.reserved(store, &key, &matters).await?,
+                Found::Backup(entry) => references.published(entry.manifest, &matters, progress)?,
+                // Published, and about to go: it needs nothing any more.
+                Found::Uses(key) if manifest_of_uses(&key).is_some_and(|manifest| going.contains(&manifest)) => {}
+                Found::Uses(key) => references.reserved(store, &key, &matters, progress).await?,
                 Found::Tombstone(key) => references.tombstones.push(key),
                 Found::Claim => {}
             }
@@ -65,15 +60,44 @@ impl References {
         self.external.extend(removal.external.iter().map(ToString::to_string));
     }
 
+    fn published(
+        &mut self,
+        manifest: Result<Manifest, FormatError>,
+        matters: &impl Fn(&Key) -> bool,
+        progress: &dyn Progress,
+    ) -> Result<(), CoreError> {
+        match manifest {
+            Ok(manifest) => {
+                self.external.extend(manifest.external.iter().map(ToString::to_string));
+                self.keys.extend(manifest.parts.into_iter().map(|part| part.key).filter(matters));
+                self.parents.extend(manifest.parent);
+            }
+            Err(error) if error.is_newer() => return Err(error.into()),
+            Err(error) => progress.warn(format!("{error}; the objects it refers to are unknown")),
+        }
+        Ok(())
+    }
+
     async fn reserved(
         &mut self,
         store: &dyn StoreRead,
         key: &Key,
         matters: &impl Fn(&Key) -> bool,
+        progress: &dyn Progress,
     ) -> Result<(), CoreError> {
         match names::read::<Uses>(store, key).await {
             Ok(uses) => self.keys.extend(uses.keys.into_iter().filter(matters)),
-            Err(CoreError::Store(error)) if error.is_not_found() => {}
+            Err(CoreError::Store(error)) if error.is_not_found() => {
+                // Published since it was listed, and so not among what was listed: the manifest says the same.
+                let Some(manifest) = manifest_of_uses(key) else { return Ok(()) };
+                let manifest = match catalogue::read(store, &manifest).await {
+                    Ok(manifest) => Ok(manifest),
+                    Err(CoreError::Format(error)) => Err(error),
+                    Err(CoreError::Store(error)) if error.is_not_found() => return Ok(()),
+                    Err(error) => return Err(error),
+                };
+                self.published(manifest, matters, progress)?;
+            }
             Err(error) => return Err(error),
         }
         Ok(())

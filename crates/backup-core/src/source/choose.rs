@@ -56,8 +56,18 @@ pub struct Choice<'a> {
     pub wish: Wish<'a>,
     /// Only backups of this configuration; then one with something left out may be meant.
     pub config: Option<&'a str>,
+    /// Only backups of this time or before.
+    pub until: Option<Timestamp>,
     /// How many complete backups to go back from the newest.
     pub back: usize,
+}
+
+impl<'a> Choice<'a> {
+    /// The newest complete one of the source that is wished for.
+    #[must_use]
+    pub fn latest(wish: Wish<'a>) -> Self {
+        Self { wish, config: None, until: None, back: 0 }
+    }
 }
 
 /// The backup that is meant, or why none can be told.
@@ -76,6 +86,8 @@ pub enum Chosen {
     NoSuchSource,
     /// No backup of the source is of the configuration.
     NoSuchConfig,
+    /// Every backup of the source is younger than the time asked for: the oldest of them.
+    TooYoung(usize),
     /// Backups are there, and none can be taken without its key.
     NotEnough {
         /// So many could be taken if it were not for how far to go back.
@@ -104,6 +116,12 @@ pub fn choose(known: &[Known], choice: &Choice<'_>) -> Chosen {
         }
     }
     members.sort_by_key(|&at| std::cmp::Reverse(known[at].order));
+    if let (Some(until), Some(&oldest)) = (choice.until, members.last()) {
+        members.retain(|&at| known[at].order.1 <= until);
+        if members.is_empty() {
+            return Chosen::TooYoung(oldest);
+        }
+    }
     // Whoever names a configuration that always leaves something out means what it makes.
     let takes_partial = choice.config.is_some() && !members.iter().any(|&at| known[at].complete);
     let is_eligible = |at: &usize| if takes_partial { known[*at].good } else { known[*at].complete };

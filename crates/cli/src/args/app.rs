@@ -42,7 +42,7 @@ pub(crate) struct Backup {
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
     /// Name of the backup
-    #[arg(long, value_name = "NAME", default_value = object_backup::backup_key::DEFAULT_NAME)]
+    #[arg(long, value_name = "NAME", default_value = object_backup::key::DEFAULT_NAME)]
     pub(crate) name: String,
     /// Skip the backup if the newest complete one of this source is younger than this, such as 20h
     #[arg(long, value_name = "TIME", value_parser = time::duration)]

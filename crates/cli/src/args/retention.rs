@@ -79,6 +79,12 @@ impl Keep {
         rules.extend(self.logarithmic.map(Rule::Logarithmic));
         Policy::new(rules)
     }
+
+    /// The policy; none if nothing but leftovers is to go. Without a rule, retention refuses it.
+    pub(crate) fn policy_beside(&self, unfinished: &Unfinished) -> Option<Policy> {
+        let policy = self.policy();
+        (!policy.rules.is_empty() || !unfinished.incomplete).then_some(policy)
+    }
 }
 
 fn logarithmic(text: &str) -> Result<Logarithmic, &'static str> {

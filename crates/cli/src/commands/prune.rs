@@ -1,10 +1,37 @@
-//! The confirmation before every `prune`, and its error about objects that could not be deleted.
+//! What every `prune` does: show the plan, ask, and end with an error if objects could not be deleted.
 
+use backup_core::prune::{PruneDecisions, PruneReport};
+
+use crate::args::DryRun;
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
+use crate::render::prune::{Name, PrunePlan, Pruned};
 use crate::render::units::{bytes, counted};
+
+/// Shows a dry run what `plan` would do; otherwise asks for confirmation. Whether to go on.
+pub(super) async fn decide(plan: &PruneDecisions, name: Name, dry_run: DryRun, context: &Context) -> CliResult<bool> {
+    for warning in &plan.retention.warnings {
+        context.printer.warn(warning);
+    }
+    let shown = PrunePlan::of(plan, name);
+    if dry_run.dry_run {
+        context.printer.dry_run(&shown, PrunePlan::text)?;
+        return Ok(false);
+    }
+    let removals = &plan.removals;
+    let deleted = (removals.removals.len() as u64, removals.freed_bytes);
+    confirm_deletion(deleted, ("backup", "backups"), || shown.text(), context).await?;
+    Ok(true)
+}
+
+/// Shows what was done. Whoever calls has not been dropped half-way at a signal: each step is quick, and what is begun is
+/// better finished than found later.
+pub(super) fn end(report: &PruneReport, name: Name, context: &Context) -> CliResult<Exit> {
+    context.printer.result(&Pruned::of(report, name), Pruned::text)?;
+    exit_of(report.failures().count())
+}
 
 /// Deleting backups (`words`: one, several) is asked about, below the plan; what never became one goes without.
 pub(super) async fn confirm_deletion(

@@ -1,53 +1,28 @@
 //! Texts about backups of an application's records.
 
-use std::collections::BTreeMap;
-
-use backup_core::key::Key;
 use backup_core::lifecycle::{LifecycleAction, LifecycleChange, LifecycleRule};
-use backup_core::prune::PruneOutcome;
-use backup_core::retention::{Action, Decision};
 use backup_core::source::Identity;
 use jiff::{SignedDuration, Timestamp};
-use object_backup::detail::AppDetail;
 use object_backup::list::{Entry, State};
-use object_backup::retain::RetainPlan;
+use object_backup::show::Shown;
 use object_backup::verify::Verified;
-use object_backup::{BackupKey, BackupPlan, BackupReport, OnConflict, RestorePlan, Restored};
+use object_backup::{BackupPlan, BackupReport, OnConflict, RestorePlan, Restored};
 use serde::Serialize;
 
 use crate::render::published::Published;
-use crate::render::table::{Align, Column, table};
-use crate::render::units;
-
-const COLUMNS: [Column; 7] = [
-    Column("KEY", Align::Left),
-    Column("AGE", Align::Left),
-    Column("FROM", Align::Left),
-    Column("SEQ", Align::Right),
-    Column("RECORDS", Align::Right),
-    Column("STORED", Align::Right),
-    Column("STATE", Align::Left),
-];
+use crate::render::{listing, units};
 
 pub(crate) fn listing(backups: &[Entry], now: Timestamp) -> String {
-    if backups.is_empty() {
-        return String::new();
-    }
-    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), units::count);
-    table(
-        &COLUMNS,
-        backups.iter().map(|backup| {
-            vec![
-                backup.key.to_string(),
-                backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
-                backup.source.as_ref().map_or_else(|| "–".to_owned(), |source| source.host.clone()),
-                number(backup.sequence),
-                number(backup.records),
-                units::bytes(backup.bytes),
-                state(&backup.state),
-            ]
-        }),
-    )
+    let rows = backups.iter().map(|backup| listing::Listed {
+        names: vec![backup.key.to_string()],
+        time: backup.time,
+        source: backup.source.as_ref(),
+        sequence: backup.sequence,
+        records: backup.records,
+        bytes: backup.bytes,
+        state: state(&backup.state),
+    });
+    listing::listing(&["KEY"], rows, now)
 }
 
 fn state(state: &State) -> String {
@@ -100,25 +75,6 @@ pub(crate) fn written(published: &Published<BackupReport>) -> String {
     let from = done.source.as_ref().map(|source| format!("from {} ", source.host)).unwrap_or_default();
     lines.push(format!("  {from}to `{location}`"));
     lines.join("\n")
-}
-
-/// A backup and what its manifest says.
-#[derive(Debug, Serialize)]
-pub(crate) struct Shown {
-    #[serde(flatten)]
-    entry: Entry,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<AppDetail>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<String>,
-}
-
-impl Shown {
-    pub(crate) fn of(entry: Entry) -> Self {
-        let detail = entry.manifest.as_ref().map(|manifest| manifest.detail.clone());
-        let tags = entry.manifest.as_ref().map(|manifest| manifest.tags.clone()).unwrap_or_default();
-        Self { entry, detail, tags }
-    }
 }
 
 pub(crate) fn shown(shown: &Shown) -> String {
@@ -207,79 +163,6 @@ pub(crate) fn restored(done: &Restored) -> String {
     let of = done.plan.source.as_ref().map_or_else(String::new, |source| format!(" from {}", source.host));
     lines.push(format!("Restored `{}`{of} into `{}`", done.plan.key, done.plan.target));
     lines.join("\n")
-}
-
-/// What a prune will do.
-#[derive(Debug, Serialize)]
-pub(crate) struct PrunePlan {
-    decisions: Vec<Decision>,
-    abandoned: Vec<String>,
-    uploads: Vec<String>,
-}
-
-impl PrunePlan {
-    pub(crate) fn of(plan: &RetainPlan) -> Self {
-        Self {
-            decisions: plan.retention.decisions.clone(),
-            abandoned: plan.incomplete.abandoned.iter().map(|found| name(&found.manifest)).collect(),
-            uploads: plan.incomplete.uploads.iter().map(|upload| upload.key.to_string()).collect(),
-        }
-    }
-}
-
-/// The backup as users know it, from the key of its manifest.
-fn name(manifest: &Key) -> String {
-    BackupKey::of_manifest(manifest).map_or_else(|| manifest.to_string(), |key| key.to_string())
-}
-
-pub(crate) fn prune_plan(plan: &PrunePlan) -> String {
-    let decided = plan.decisions.iter().map(|decision| {
-        let action = match decision.action {
-            Action::Keep => "keep  ",
-            Action::Delete => "delete",
-        };
-        let key = Key::new(decision.id.clone()).map_or_else(|_| decision.id.clone(), |key| name(&key));
-        format!("{action}  {key}  ({})", decision.reasons.join("; "))
-    });
-    let abandoned = plan.abandoned.iter().map(|key| format!("delete  {key}  (never published)"));
-    let uploads = plan.uploads.iter().map(|key| format!("abort   {key}  (unfinished upload)"));
-    decided.chain(abandoned).chain(uploads).collect::<Vec<_>>().join("\n")
-}
-
-/// What a prune did.
-#[derive(Debug, Serialize)]
-pub(crate) struct Pruned {
-    pub(crate) removed: Vec<String>,
-    pub(crate) kept_back: Vec<String>,
-    pub(crate) objects: u64,
-    pub(crate) uploads: u64,
-    pub(crate) freed_bytes: u64,
-    pub(crate) failures: BTreeMap<String, String>,
-}
-
-impl Pruned {
-    pub(crate) fn of(outcome: &PruneOutcome) -> Self {
-        let names = |keys: &[Key]| keys.iter().map(name).collect();
-        let failures = outcome.failures.iter().map(|failure| (failure.key.to_string(), failure.error.to_string()));
-        Self {
-            removed: names(&outcome.removed),
-            kept_back: names(&outcome.kept_back),
-            objects: outcome.objects,
-            uploads: outcome.uploads,
-            freed_bytes: outcome.freed_bytes,
-            failures: failures.collect(),
-        }
-    }
-}
-
-pub(crate) fn pruned(report: &Pruned) -> String {
-    let removed = units::counted(report.removed.len() as u64, "backup", "backups");
-    let uploads = if report.uploads > 0 {
-        format!(", aborted {}", units::counted(report.uploads, "upload", "uploads"))
-    } else {
-        String::new()
-    };
-    format!("Deleted {removed}, freed {}{uploads}", units::bytes(report.freed_bytes))
 }
 
 /// Rules of a bucket, and what setting them changed.

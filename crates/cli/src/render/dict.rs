@@ -1,51 +1,26 @@
 //! Texts about backups of in-memory stores.
 
-use std::collections::BTreeMap;
-
-use backup_core::prune::{Abandoned, IncompletePlan, PruneOutcome};
-use backup_core::retention::{Action, Decision};
 use dictstore_backup::diff::{Diff, Keys, TableDiff};
-use dictstore_backup::folder::{Listed, Shown, State};
-use dictstore_backup::retain::RetainPlan;
+use dictstore_backup::list::{Listed, State};
+use dictstore_backup::show::Shown;
 use dictstore_backup::verify::VerifyReport;
 use dictstore_backup::{Format, Note, RestorePlan, Written};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::render::table::{Align, Column, table};
-use crate::render::units;
-
-const COLUMNS: [Column; 8] = [
-    Column("FILE", Align::Left),
-    Column("KIND", Align::Left),
-    Column("AGE", Align::Left),
-    Column("FROM", Align::Left),
-    Column("SEQ", Align::Right),
-    Column("RECORDS", Align::Right),
-    Column("STORED", Align::Right),
-    Column("STATE", Align::Left),
-];
+use crate::render::{listing, units};
 
 pub(crate) fn listing(backups: &[Listed], now: Timestamp) -> String {
-    if backups.is_empty() {
-        return String::new();
-    }
-    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), units::count);
-    table(
-        &COLUMNS,
-        backups.iter().map(|backup| {
-            vec![
-                backup.file.clone(),
-                backup.kind.name().to_owned(),
-                backup.time.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
-                backup.source.as_ref().map_or_else(|| "–".to_owned(), |source| source.host.clone()),
-                number(backup.sequence),
-                number(backup.records),
-                units::bytes(backup.bytes),
-                state(&backup.state),
-            ]
-        }),
-    )
+    let rows = backups.iter().map(|backup| listing::Listed {
+        names: vec![backup.file.clone(), backup.kind.name().to_owned()],
+        time: backup.time,
+        source: backup.source.as_ref(),
+        sequence: backup.sequence,
+        records: backup.records,
+        bytes: backup.bytes,
+        state: state(&backup.state),
+    });
+    listing::listing(&["FILE", "KIND"], rows, now)
 }
 
 fn state(state: &State) -> String {
@@ -176,99 +151,4 @@ fn some(sign: char, keys: &Keys) -> Option<String> {
     let more = if more > 0 { format!(" and {} more", units::count(more)) } else { String::new() };
     let records = units::counted(keys.count, "record", "records");
     (keys.count > 0).then(|| format!("    {sign} {records}: {}{more}", keys.first.join(", ")))
-}
-
-pub(crate) fn prune_plan(pruning: &Pruning) -> String {
-    let line = |decision: &Decision| {
-        let action = match decision.action {
-            Action::Keep => "keep  ",
-            Action::Delete => "delete",
-        };
-        format!("{action}  {}  ({})", file_of(&decision.id), decision.reasons.join("; "))
-    };
-    let mut lines: Vec<String> = pruning.backups.iter().map(line).collect();
-    for left in &pruning.incomplete {
-        let size = units::bytes(left.objects.values().sum());
-        lines.push(format!("delete  {}  (never finished, {size})", file_of(left.manifest.as_str())));
-    }
-    if pruning.uploads > 0 {
-        let uploads = units::counted(pruning.uploads, "unfinished upload", "unfinished uploads");
-        lines.push(format!("{uploads} to abort"));
-    }
-    if lines.is_empty() {
-        lines.push("Nothing to prune".to_owned());
-    }
-    lines.join("\n")
-}
-
-/// What a prune would do.
-#[derive(Debug, Serialize)]
-pub(crate) struct Pruning {
-    /// Of every backup, if there are rules.
-    pub(crate) backups: Vec<Decision>,
-    /// What interrupted runs left.
-    pub(crate) incomplete: Vec<Abandoned>,
-    /// Uploads neither completed nor aborted.
-    pub(crate) uploads: u64,
-}
-
-impl Pruning {
-    pub(crate) fn of(retained: Option<&RetainPlan>, left: &IncompletePlan) -> Self {
-        Self {
-            backups: retained.map(|plan| plan.retention.decisions.clone()).unwrap_or_default(),
-            incomplete: left.abandoned.clone(),
-            uploads: left.uploads.len() as u64,
-        }
-    }
-}
-
-/// What a prune did.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Pruned {
-    pub(crate) removed: Vec<String>,
-    pub(crate) kept_back: Vec<String>,
-    /// What interrupted runs left, and is gone.
-    pub(crate) incomplete: Vec<String>,
-    pub(crate) objects: u64,
-    pub(crate) freed_bytes: u64,
-    pub(crate) failures: BTreeMap<String, String>,
-}
-
-impl Pruned {
-    pub(crate) fn add(&mut self, outcome: &PruneOutcome) {
-        self.removed.extend(files(&outcome.removed));
-        self.kept_back.extend(files(&outcome.kept_back));
-        self.count(outcome);
-    }
-
-    pub(crate) fn add_incomplete(&mut self, outcome: &PruneOutcome) {
-        self.incomplete.extend(files(&outcome.removed));
-        self.count(outcome);
-    }
-
-    fn count(&mut self, outcome: &PruneOutcome) {
-        self.objects += outcome.objects;
-        self.freed_bytes += outcome.freed_bytes;
-        let failures = outcome.failures.iter().map(|failure| (failure.key.to_string(), failure.error.to_string()));
-        self.failures.extend(failures);
-    }
-}
-
-pub(crate) fn pruned(report: &Pruned) -> String {
-    let removed = units::counted(report.removed.len() as u64, "backup", "backups");
-    let left = match report.incomplete.len() as u64 {
-        0 => String::new(),
-        left => format!(" and {}", units::counted(left, "leftover", "leftovers")),
-    };
-    format!("Deleted {removed}{left}, freed {}", units::bytes(report.freed_bytes))
-}
-
-fn files(keys: &[backup_core::key::Key]) -> impl Iterator<Item = String> {
-    keys.iter().map(|key| file_of(key.as_str()).to_owned())
-}
-
-/// The backup's file, from the key of its manifest.
-fn file_of(manifest: &str) -> &str {
-    let name = manifest.rsplit('/').next().unwrap_or(manifest);
-    name.strip_suffix(".manifest.json").unwrap_or(name)
 }

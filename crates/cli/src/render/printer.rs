@@ -58,6 +58,11 @@ impl Printer {
         self.data(&document.map_err(unwritable)?)
     }
 
+    /// Prints the plan of a dry run.
+    pub(crate) fn dry_run<T: Serialize>(&self, plan: &T, text: impl FnOnce(&T) -> String) -> CliResult<()> {
+        self.result(plan, |plan| format!("{}\nNothing was changed (dry run)", text(plan)))
+    }
+
     fn redact_free_texts(&self, value: &mut Value, free: bool) {
         match value {
             Value::String(text) if free => *text = self.redactor.redact(text),

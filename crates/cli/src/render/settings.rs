@@ -82,6 +82,9 @@ fn help(error: &SettingsError) -> String {
         SettingsError::Duration { key, .. } => {
             format!("write a duration with its unit, such as `{} = \"30s\"` or \"5m\"; \"0\" means no limit", last(key))
         }
+        SettingsError::Rate { key, .. } => {
+            format!("write a size per second, such as `{} = \"10MiB\"`; \"0\" means no limit", last(key))
+        }
         SettingsError::Password { .. } => NO_SECRETS.to_owned(),
         SettingsError::Hook { key, .. } => {
             format!("write `{} = {HOOK_EXAMPLE}`, in the order in which they run", last(key))

@@ -95,6 +95,30 @@ fn a_wrong_file_stops_everything_but_documentation() {
 }
 
 #[test]
+fn limits_of_bytes_are_settings_with_an_origin() {
+    let text = "limit-upload = \"64KiB/s\"\nlimit-download = \"1MiB\"\n[profile.night]\nlimit-upload = \"0\"\n";
+    let folder = folder_with("lastgood.toml", text);
+    let origins = |line: &str, variables: &[(&str, &str)]| {
+        let shown = with(&folder, line, variables);
+        assert_eq!(shown.code, Some(0), "{shown:?}");
+        shown.stdout
+    };
+    let shown = origins("config show", &[]);
+    assert!(shown.contains("limit-upload = \"64KiB\"") && shown.contains("limit-download = \"1MiB\""), "{shown}");
+    assert!(origins("config show -P night", &[]).contains("limit-upload = \"0\""));
+    let by_variable = origins("config show --origin", &[("LASTGOOD_LIMIT_UPLOAD", "2MiB")]);
+    assert!(by_variable.contains("LASTGOOD_LIMIT_UPLOAD"), "{by_variable}");
+    let by_option = origins("config show --origin --limit-upload 3MiB", &[("LASTGOOD_LIMIT_UPLOAD", "2MiB")]);
+    assert!(by_option.contains("--limit-upload") && by_option.contains("3MiB"), "{by_option}");
+
+    let folder = folder_with("lastgood.toml", "limit-upload = \"fast\"\n");
+    let refused = run(folder.path(), "pg ls");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("`limit-upload` is not a size per second"), "{refused:?}");
+    assert!(refused.stderr.contains("limit-upload = \"10MiB\""), "{refused:?}");
+}
+
+#[test]
 fn c18_a_file_others_can_write_is_refused() {
     let folder = folder_with("lastgood.toml", "repo = \"a\"");
     fs::set_permissions(folder.path().join("lastgood.toml"), fs::Permissions::from_mode(0o646)).expect("chmod");

@@ -241,7 +241,7 @@ fn a_log_shows_the_steps_of_every_crate_and_nothing_unasked() {
     assert!(silent.code == Some(0) && !silent.stderr.contains("app.published"), "{silent:?}");
     let logged = run(folder.path(), "-v app backup --source ndjson:records");
     assert_eq!(logged.code, Some(0), "{logged:?}");
-    assert!(logged.stderr.contains("INFO lastgood::step: app.published detail="), "{logged:?}");
+    assert!(logged.stderr.contains("INFO app.backup: lastgood::step: app.published detail="), "{logged:?}");
     let by = |variables: &[(&str, &str)]| -> Run {
         let mut command = lastgood(folder.path(), "app backup --source ndjson:records");
         command.envs(variables.iter().copied()).output().expect("the binary starts").into()

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use backup_core::manifest::Uuid;
 use backup_core::source::{Fall, Identity, Size, fall};
 
+use crate::detail::BackupKind;
 use crate::entry::{Entry, State};
-use crate::format::{BackupKind, Format};
+use crate::format::Format;
+use crate::key::BackupName;
 use crate::origin::{self, Meant, Unclear};
 use crate::plan::RestoreTo;
 
@@ -45,6 +47,7 @@ impl Owner {
 /// The newest backup, on which the next builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
+    pub(super) name: BackupName,
     pub(crate) id: Uuid,
     pub(super) full: Uuid,
     pub(crate) deltas: u64,
@@ -82,7 +85,7 @@ impl Past {
         let ours = || entries.iter().rev().filter(|entry| entry.manifest.is_some() && origin::id(entry) == id);
         let good = || ours().filter(|entry| entry.state == State::Good);
         let head = ours().next().filter(|entry| entry.state == State::Good);
-        let head = head.and_then(|entry| entry.manifest.as_ref());
+        let head = head.and_then(|entry| Some((entry.name, entry.manifest.as_ref()?)));
         let has_records = |entry: &&Entry| match entry.state {
             State::Good => entry.store_records().is_none_or(|records| records > 0),
             // Nothing says what DictDB's hold.
@@ -90,7 +93,8 @@ impl Past {
             _ => false,
         };
         Self {
-            head: head.map(|manifest| Head {
+            head: head.map(|(name, manifest)| Head {
+                name,
                 id: manifest.id,
                 full: manifest.detail.full,
                 deltas: manifest.detail.deltas,

@@ -14,10 +14,12 @@ use super::request::{Request, Shared, Wanted};
 use super::schedule::Schedule;
 use super::settings::Settings;
 use crate::backup::{BackupWriter, Owner, Written, records_of};
+use crate::detail::BackupKind;
 use crate::error::{DictError, DictResult};
-use crate::format::{BackupKind, LAYOUTS};
+use crate::key::LAYOUTS;
+use crate::options::PruneOptions;
+use crate::prune::Prune;
 use crate::restore::no_thread;
-use crate::retain;
 use crate::source::Cut;
 
 pub(super) struct Worker {
@@ -157,11 +159,13 @@ impl Worker {
             Some(_) => self.backed_up.filter(|_| self.writer.head().is_some()).and_then(|since| cut.changes(since)),
             None => self.delta_of(&*cut, wanted),
         };
-        let written = match (delta, nothing_for) {
-            (Some(changes), _) if changes.is_empty() => None,
-            (Some(changes), _) => Some(runtime.block_on(self.writer.delta(&changes, records))?),
-            (None, Some(last)) => return Err(DictError::Empty { last }),
-            (None, None) => Some(self.full(runtime, cut)?),
+        let written = match delta {
+            Some(changes) if changes.is_empty() => None,
+            Some(changes) => match runtime.block_on(self.writer.delta(&changes, records))? {
+                Some(written) => Some(written),
+                None => Some(self.full_if_filled(runtime, cut, nothing_for)?),
+            },
+            None => Some(self.full_if_filled(runtime, cut, nothing_for)?),
         };
         self.backed_up = Some(generation);
         source.forget(generation);
@@ -169,6 +173,19 @@ impl Worker {
             runtime.block_on(self.prune());
         }
         Ok(written)
+    }
+
+    /// Writes everything, unless that is nothing and stands before the backup `nothing_for`.
+    fn full_if_filled(
+        &mut self,
+        runtime: &Runtime,
+        cut: Arc<dyn Cut>,
+        nothing_for: Option<String>,
+    ) -> DictResult<Written> {
+        match nothing_for {
+            Some(last) => Err(DictError::Empty { last }),
+            None => self.full(runtime, cut),
+        }
     }
 
     /// Writes everything, on a thread that steps back: this one is needed for what holds the store, so that no writer waits
@@ -206,9 +223,9 @@ impl Worker {
         let (store, run) = (self.writer.store(), &self.settings.run);
         let pruned = async {
             // Whoever else writes here has rules of his own.
-            let ours = self.writer.identity().map(|identity| identity.id.as_str());
-            let plan = retain::plan(&**store, policy, ours, run).await?;
-            retain::apply(&**store, &plan, run).await
+            let ours = self.writer.identity().map(|identity| identity.id.clone());
+            let options = PruneOptions::new(policy.clone()).source(ours).without_leftovers();
+            Prune::prepare(store, &options, run).await?.run().await
         };
         if let Err(error) = pruned.await {
             run.warn(format!("older backups could not be deleted: {error}"));

@@ -1,7 +1,9 @@
 //! Whose backups are meant.
 
 use super::*;
-use crate::format::{BackupKind, BackupName, Format};
+use crate::detail::BackupKind;
+use crate::format::Format;
+use crate::key::BackupName;
 use crate::plan::tests::ours;
 
 /// Full backups of these sources, in order; "" for one that does not say, "-" for one whose manifest cannot be read.

@@ -3,8 +3,9 @@
 use backup_core::manifest::{FORMAT, Kind, Manifest, Outcome, Tool};
 
 use super::*;
+use crate::detail::DictDetail;
 use crate::entry::DictManifest;
-use crate::format::{DictDetail, Format};
+use crate::format::Format;
 
 fn id(number: u64) -> Uuid {
     Uuid::from_u128(number.into())

@@ -125,12 +125,6 @@ impl View for Reading {
         sql::FORM
     }
 
-    fn is_empty(&mut self, key: &TypeKey) -> ObjectResult<bool> {
-        let query = format!("SELECT NOT EXISTS (SELECT FROM {})", quoted(&key.table));
-        let row = self.link.wait(self.link.client().query_one(&query, &[]))?.map_err(self.failed(&key.table))?;
-        Ok(row.get(0))
-    }
-
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         let ours = self.tables()?.into_iter().filter(|(_, ours)| *ours);
         Ok(Some(ours.map(|(table, _)| Available { type_name: None, table }).collect()))

@@ -189,11 +189,6 @@ impl View for Reading {
         sql::FORM
     }
 
-    fn is_empty(&mut self, key: &TypeKey) -> ObjectResult<bool> {
-        let query = format!("SELECT NOT EXISTS (SELECT 1 FROM {})", quoted(&key.table));
-        self.connection.query_row(&query, [], |row| row.get(0)).map_err(failed(&self.path))
-    }
-
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         let tables = self.tables().map_err(failed(&self.path))?;
         let ours = tables.into_iter().filter(|(_, ours)| *ours);

@@ -1,19 +1,18 @@
-//! Whether a backup may be published: decisions, without I/O except for [`Evidence::of_plan`].
+//! Whether a backup may be published: decisions, without I/O.
 
 use backup_core::source::{Fall, Size, fall};
 
-use super::options::BackupOptions;
 use super::place::Place;
 use crate::encode::Encoded;
 use crate::error::{ObjectError, ObjectResult};
+use crate::options::BackupOptions;
 use crate::plan;
-use crate::source::View;
 use crate::type_key::TypeKey;
 
 /// What is known of a source when it is decided.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
-    /// Each type with its records. In a plan 1 stands for some.
+    /// Each type with its records.
     types: Vec<(&'a TypeKey, u64)>,
     /// Types that could not be read.
     unreadable: Vec<&'a TypeKey>,
@@ -28,24 +27,6 @@ impl<'a> Evidence<'a> {
     pub(super) fn of(encoded: &'a Encoded, complete: bool, form: &'static str) -> Self {
         let types = encoded.types.iter().map(|found| (&found.key, found.records)).collect();
         Self { types, unreadable: encoded.failed.iter().map(|failed| &failed.key).collect(), complete, form }
-    }
-
-    /// What can be told of `types` without reading them.
-    pub(super) fn of_plan(
-        view: &mut dyn View,
-        types: &'a [TypeKey],
-        complete: bool,
-        allow_partial: bool,
-    ) -> ObjectResult<Self> {
-        let mut evidence = Self { types: Vec::new(), unreadable: Vec::new(), complete, form: view.form() };
-        for key in types {
-            match view.is_empty(key) {
-                Ok(empty) => evidence.types.push((key, u64::from(!empty))),
-                Err(_) if allow_partial => evidence.unreadable.push(key),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(evidence)
     }
 }
 
@@ -78,7 +59,7 @@ pub(super) fn refuse_shrunk(now: Size, place: &Place, options: &BackupOptions) -
     let Some(newest) = &place.newest else { return Ok(None) };
     let Some(fall) = fall(&newest.key.to_string(), newest.size, now) else { return Ok(None) };
     if let Some(limit) = options.max_shrink.filter(|limit| fall.exceeds(*limit)) {
-        let what = format!("{}; that is more than `--max-shrink {limit}` allows", fall.describe("records"));
+        let what = format!("{}; at most {limit} % are allowed", fall.describe("records"));
         return Err(ObjectError::Shrunk { what });
     }
     Ok(Some(fall).filter(Fall::is_notable))

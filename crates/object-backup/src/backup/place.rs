@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Entry};
+use backup_core::failure::{Remedy, Setting};
 use backup_core::manifest::Manifest;
+use backup_core::remedy;
 use backup_core::source::{Identity, Size, UNKNOWN};
 use backup_core::store::StoreRead;
 use jiff::{SignedDuration, Timestamp};
 
-use super::options::BackupOptions;
-use crate::backup_key::{self, BackupKey};
 use crate::detail::AppDetail;
 use crate::error::ObjectResult;
+use crate::key::{self, BackupKey};
+use crate::options::BackupOptions;
 use crate::{list, plan};
 
 /// The place of a backup that is about to be made.
@@ -42,7 +44,7 @@ pub(super) struct Newest {
 impl Place {
     /// Looks at what there is under `name`. The pointer counts beside the listing, which may lag.
     pub(super) async fn look(store: &dyn StoreRead, name: &str, identity: Option<Identity>) -> ObjectResult<Self> {
-        let (folder, pointer) = (backup_key::folder(name)?, backup_key::pointer(name)?);
+        let (folder, pointer) = (key::folder(name)?, key::pointer(name)?);
         let (newest, last, others) = (None, None, BTreeSet::new());
         let mut place = Self { name: name.to_owned(), identity, sequence: 0, newest, last, others };
         if let Some((key, manifest)) = catalogue::pointed(store, &pointer).await? {
@@ -78,7 +80,7 @@ impl Place {
     }
 
     /// What to know about the first backup of a source whose name others use already.
-    pub(super) fn first_of_its_source(&self) -> Option<String> {
+    pub(super) fn first_of_its_source(&self) -> Option<(String, Remedy)> {
         if self.last.is_some() || self.others.is_empty() {
             return None;
         }
@@ -87,12 +89,12 @@ impl Place {
             .as_ref()
             .map_or_else(|| "a source without an identity".to_owned(), |identity| format!("`{identity}`"));
         let others: Vec<&str> = self.others.iter().map(String::as_str).collect();
-        Some(format!(
-            "this is the first backup of {ours} named `{}`; the others are from other sources, `{}`: they are not \
-             compared, and `latest` needs --source from now on",
+        let told = format!(
+            "this is the first backup of {ours} named `{}`; the others are from other sources, `{}`, and are not compared",
             self.name,
             others.join("`, `")
-        ))
+        );
+        Some((told, remedy!["to restore the latest one, choose a source with ", Setting::Source, " from now on"]))
     }
 }
 

@@ -12,16 +12,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::judge::{self, Evidence};
-use super::options::BackupOptions;
 use super::place::Place;
-use crate::backup_key::BackupKey;
 use crate::detail::FailedType;
 use crate::encode::{Encoded, encode};
 use crate::error::{ObjectError, ObjectResult};
 use crate::gzip;
-use crate::plan;
+use crate::key::BackupKey;
+use crate::options::BackupOptions;
 use crate::run::{Cancelled, Run};
 use crate::source::View;
+use crate::type_key::TypeKey;
 
 /// Blocks encoded ahead of the compressors: reading and compressing overlap, and memory stays bounded.
 const BLOCKS_AHEAD: usize = 4;
@@ -35,6 +35,14 @@ const UPLOAD_BYTES: usize = 4 * PART_BYTES;
 /// How long a write may still take when the run is cancelled. Dropped at once, an upload the store is just making would
 /// have no name by which to give it up.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is to be read, as planned.
+pub(super) struct Reading {
+    pub(super) view: Box<dyn View>,
+    pub(super) types: Vec<TypeKey>,
+    /// Types the source has that are left out on request.
+    pub(super) left_out: Vec<String>,
+}
 
 /// What was read and stored.
 pub(super) struct Read {
@@ -57,7 +65,7 @@ struct Found {
 /// Streams the tarball. It becomes visible only if there is something, and what was there before is still there.
 pub(super) async fn write(
     store: &SharedStore,
-    view: Box<dyn View>,
+    reading: Reading,
     options: &BackupOptions,
     place: &Place,
     key: &BackupKey,
@@ -68,7 +76,7 @@ pub(super) async fn write(
     let mut writer =
         ObjectWriter::new(writing, key.object()?, put, UploadBudget::new(UPLOAD_BYTES)).with_parts_in_flight(3);
     let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
-    let encoder = encoding(view, options, sender, run);
+    let encoder = encoding(reading, options, sender, run);
     let uploaded = upload(blocks, &mut writer, run).await;
     let finished = match uploaded {
         Err(error) => Err(error),
@@ -82,7 +90,7 @@ pub(super) async fn write(
     };
     match finished {
         Ok((Found { encoded, left_out, .. }, size, fall)) => {
-            run.progress.step("app.finish", &key.to_string());
+            run.step("app.finish", &key.to_string());
             Ok(Read { encoded, left_out, stored: writer.finish().await?, size, fall })
         }
         Err(error) => {
@@ -96,13 +104,13 @@ pub(super) async fn write(
 /// Reads all that [`write()`] would store, stores nothing, and refuses what it would refuse. Returns the types that would be
 /// left out.
 pub(super) async fn rehearse(
-    view: Box<dyn View>,
+    reading: Reading,
     options: &BackupOptions,
     place: &Place,
     run: &Run,
 ) -> ObjectResult<Vec<FailedType>> {
     let (sender, mut blocks) = mpsc::channel(BLOCKS_AHEAD);
-    let encoder = encoding(view, options, sender, run);
+    let encoder = encoding(reading, options, sender, run);
     while let Some(block) = blocks.recv().await {
         drop(block);
         run.stop_if_cancelled()?;
@@ -113,26 +121,19 @@ pub(super) async fn rehearse(
 
 /// Reads the view on a thread of its own.
 fn encoding(
-    view: Box<dyn View>,
+    reading: Reading,
     options: &BackupOptions,
     blocks: mpsc::Sender<Vec<u8>>,
     run: &Run,
 ) -> JoinHandle<ObjectResult<Found>> {
     let (options, run) = (options.clone(), run.clone());
-    tokio::task::spawn_blocking(move || read(view, &options, blocks, &run))
+    tokio::task::spawn_blocking(move || read(reading, &options, blocks, &run))
 }
 
-fn read(
-    mut view: Box<dyn View>,
-    options: &BackupOptions,
-    blocks: mpsc::Sender<Vec<u8>>,
-    run: &Run,
-) -> ObjectResult<Found> {
-    let available = view.types()?;
-    let types = plan::select("the source", available.as_deref(), options.types.wanted())?;
-    let left_out = plan::left_out(available.as_deref(), &options.types, &types);
+fn read(reading: Reading, options: &BackupOptions, blocks: mpsc::Sender<Vec<u8>>, run: &Run) -> ObjectResult<Found> {
+    let Reading { mut view, types, left_out } = reading;
     if options.types.wanted().is_empty() {
-        view.left_out()?.into_iter().for_each(|what| run.progress.warn(what));
+        view.left_out()?.into_iter().for_each(|what| run.warn(what));
     }
     run.progress.event(Event::Total { bytes: 0, items: types.len() as u64 });
     let encoded = encode(&mut *view, &types, options.allow_partial, blocks, &*run.progress)?;
@@ -157,7 +158,7 @@ fn judged(
     };
     if let Some(fall) = &fall {
         let told = fall.describe("records");
-        run.progress.warn(format!("{told}; check that no records are missing before older backups are pruned"));
+        run.warn(format!("{told}; check that no records are missing before older backups are pruned"));
     }
     Ok((found, size, fall))
 }

@@ -1,38 +1,65 @@
-//! Finds the backup that a key or `latest` means.
+//! Finds the backup that is meant: by its key, the newest, or the newest of a time.
 
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Entry as Catalogued};
+use backup_core::failure::Setting;
 use backup_core::manifest::Kind;
-use backup_core::source::{self, Choice, Chosen, Identity, Known, Wish};
+use backup_core::remedy;
+use backup_core::source::{self, Choice, Chosen, Identity, Known, LATEST, Selector, Wish};
 use backup_core::store::StoreRead;
 use futures::TryStreamExt;
 
 use super::{Entry, State, published, size, unvouched};
-use crate::backup_key::{self, BackupKey, DEFAULT_NAME};
 use crate::error::{ObjectError, ObjectResult};
-
-/// What means the newest complete backup.
-pub const LATEST: &str = "latest";
+use crate::key::{self, BackupKey, DEFAULT_NAME};
 
 /// A backup as somebody asks for it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Sought<'a> {
-    /// A key, or [`LATEST`].
-    pub text: &'a str,
-    /// With [`LATEST`]: what it is called; [`DEFAULT_NAME`] if nothing else is said.
+    /// Which one.
+    pub which: Selector,
+    /// What it is called; [`DEFAULT_NAME`] if nothing else is said. A key says it itself.
     pub name: Option<&'a str>,
-    /// With [`LATEST`]: which source it is of: its id, its host or path, or [`source::UNKNOWN`].
+    /// Which source it is of: its id, its host or path, or [`source::UNKNOWN`]. A key says it itself.
     pub source: Option<&'a str>,
-    /// With [`LATEST`]: the source whose own backups come first, such as the database that is restored into.
+    /// The source whose own backups come first, such as the database that is restored into.
     pub here: Option<&'a Identity>,
 }
 
 impl<'a> Sought<'a> {
+    /// The one that `which` means.
+    #[must_use]
+    pub fn new(which: impl Into<Selector>) -> Self {
+        Self { which: which.into(), ..Self::default() }
+    }
+
     /// The newest complete one called `name`.
     #[must_use]
     pub fn latest(name: &'a str) -> Self {
-        Self { name: Some(name), ..Self::from(LATEST) }
+        Self::default().named(name)
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Option<&'a str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Which source it is of: its id, its host or path, or [`source::UNKNOWN`].
+    #[must_use]
+    pub fn of_source(mut self, source: impl Into<Option<&'a str>>) -> Self {
+        self.source = source.into();
+        self
+    }
+
+    /// The source whose own backups come first.
+    #[must_use]
+    pub fn preferring(mut self, here: impl Into<Option<&'a Identity>>) -> Self {
+        self.here = here.into();
+        self
     }
 
     /// Most restores are into a copy, which has no backups of its own: then it is as if nothing was known of it.
@@ -47,14 +74,21 @@ impl<'a> Sought<'a> {
     }
 }
 
-impl<'a> From<&'a str> for Sought<'a> {
-    fn from(text: &'a str) -> Self {
-        Self { text, name: None, source: None, here: None }
+impl From<&str> for Sought<'_> {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Selector> for Sought<'_> {
+    fn from(which: Selector) -> Self {
+        Self::new(which)
     }
 }
 
 /// The backup that was meant.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Found {
     /// It.
     pub entry: Entry,
@@ -70,14 +104,14 @@ pub struct Found {
 /// sources have backups of the name and none is chosen; [`ObjectError::Damaged`] if tarball or manifest is gone or changed.
 pub async fn find(store: &dyn StoreRead, sought: impl Into<Sought<'_>>) -> ObjectResult<Found> {
     let sought = sought.into();
-    let missing = || ObjectError::NoBackup { which: sought.text.to_owned(), location: store.describe() };
-    if sought.text == LATEST {
-        let name = sought.name.unwrap_or(DEFAULT_NAME);
-        let (key, passed_over) = OfName::read(store, name).await?.latest(store, name, &sought)?;
-        return Ok(Found { entry: by_key(store, key, missing).await?, passed_over });
+    let missing = || ObjectError::NoBackup { which: sought.which.to_string(), location: store.describe() };
+    if let Selector::Key(text) = &sought.which {
+        let key = BackupKey::parse(text).ok_or_else(missing)?;
+        return Ok(Found { entry: by_key(store, key, missing).await?, passed_over: Vec::new() });
     }
-    let key = BackupKey::parse(sought.text).ok_or_else(missing)?;
-    Ok(Found { entry: by_key(store, key, missing).await?, passed_over: Vec::new() })
+    let name = sought.name.unwrap_or(DEFAULT_NAME);
+    let (key, passed_over) = OfName::read(store, name).await?.newest(store, name, &sought)?;
+    Ok(Found { entry: by_key(store, key, missing).await?, passed_over })
 }
 
 /// Read by its name, so that a listing that lags cannot hide it.
@@ -113,7 +147,7 @@ struct OfName {
 
 impl OfName {
     async fn read(store: &dyn StoreRead, name: &str) -> ObjectResult<Self> {
-        let (folder, pointer) = (backup_key::folder(name)?, backup_key::pointer(name)?);
+        let (folder, pointer) = (key::folder(name)?, key::pointer(name)?);
         let mut all = Self { keys: Vec::new(), known: Vec::new(), unusable: Vec::new() };
         // By the pointer as well: a listing that lags must not hide the newest.
         let pointed = catalogue::pointed(store, &pointer).await?;
@@ -142,13 +176,13 @@ impl OfName {
     }
 
     /// The newest complete one of the source that is meant, and what is newer.
-    fn latest(
+    fn newest(
         &self,
         store: &dyn StoreRead,
         name: &str,
         sought: &Sought<'_>,
     ) -> ObjectResult<(BackupKey, Vec<BackupKey>)> {
-        let choice = Choice { wish: sought.wish(&self.known), config: None, back: 0 };
+        let choice = Choice { until: sought.which.until(), ..Choice::latest(sought.wish(&self.known)) };
         let (at, passed_over) = match source::choose(&self.known, &choice) {
             Chosen::One { at, passed_over } => (at, passed_over),
             Chosen::NotEnough { others, .. } => return Err(self.none_complete(store, name, others)),
@@ -177,7 +211,17 @@ impl OfName {
                 newest.iter().map(|&at| format!("{} (newest `{}`)", self.source(at), self.keys[at])).collect();
             return ObjectError::usage(
                 format!("backups named `{name}` come from {} sources: {}", each.len(), each.join(", ")),
-                "nothing was changed. Choose one with --source HOST|ID, or give the key of a backup",
+                remedy![
+                    "nothing was changed. Choose one with ",
+                    Setting::Source.with("HOST|ID"),
+                    ", or give the key of a backup"
+                ],
+            );
+        }
+        if let Chosen::TooYoung(oldest) = chosen {
+            return ObjectError::usage(
+                format!("no backup named `{name}` is that old"),
+                format!("nothing was changed. The oldest is `{}`", self.keys[*oldest]),
             );
         }
         let there: BTreeSet<String> = (0..self.known.len()).map(|at| self.source(at)).collect();

@@ -13,7 +13,7 @@ const USERS: &str =
     "{\"id\": \"1\", \"name\": \"Zoë\"}\n{\"id\": \"2\", \"name\": null, \"x\": [1180591620717411303424, NaN]}\n";
 
 fn rule(on_conflict: OnConflict) -> RestoreOptions {
-    RestoreOptions { on_conflict, ..RestoreOptions::default() }
+    RestoreOptions::default().on_conflict(on_conflict)
 }
 
 /// A database in gludb's form: two records, an index, and a table of another form.
@@ -136,7 +136,7 @@ async fn large_types_are_read_twice_and_restored_whole() {
     );
     std::fs::write(&script, line).unwrap();
     let source = CommandSource::new(&format!("sh {} {{type}}", script.display())).unwrap();
-    let options = BackupOptions { types: Types::Only(vec![Wanted::parse("many")]), ..BackupOptions::new() };
+    let options = BackupOptions::new().types(Types::Only(vec![Wanted::parse("many")]));
     let error = world.try_backup(source, &options).await.unwrap_err();
     assert!(matches!(error, ObjectError::Changed { .. }), "{error}");
     assert_eq!(std::fs::read_to_string(counter).unwrap(), "x\nx\n");
@@ -147,7 +147,7 @@ async fn o1_what_cannot_be_read_is_left_out_only_if_allowed() {
     let world = World::new().await;
     let source = || CommandSource::new("sh -c 'echo \"{\\\"id\\\": 1}\"; test $0 != bad' {type}").unwrap();
     let types = vec![Wanted::parse("good"), Wanted::parse("bad")];
-    let mut options = BackupOptions { types: Types::Only(types), ..BackupOptions::new() };
+    let mut options = BackupOptions::new().types(Types::Only(types));
     let error = world.try_backup(source(), &options).await.unwrap_err();
     assert!(matches!(error, ObjectError::Command { .. }), "{error}");
     assert!(object_backup::list::list(&*world.store, &Filter::default()).await.unwrap().is_empty());
@@ -183,7 +183,7 @@ async fn a_young_backup_is_enough() {
     let world = World::new().await;
     let records = world.records("records", &[("users.json", USERS)]);
     let first = world.backup(NdjsonSource::new(&records)).await;
-    let options = BackupOptions { min_age: Some(SignedDuration::from_hours(1)), ..BackupOptions::new() };
+    let options = BackupOptions::new().min_age(SignedDuration::from_hours(1));
     match world.try_backup(NdjsonSource::new(&records), &options).await.unwrap() {
         BackupReport::Skipped { newest, .. } => assert_eq!(newest, first.key),
         written => panic!("{written:?}"),

@@ -26,7 +26,7 @@ fn psql(database: &str, sql: &str) -> String {
 }
 
 fn rule(on_conflict: OnConflict) -> RestoreOptions {
-    RestoreOptions { on_conflict, ..RestoreOptions::default() }
+    RestoreOptions::default().on_conflict(on_conflict)
 }
 
 const TABLES: &str = r#"

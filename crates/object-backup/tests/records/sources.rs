@@ -5,8 +5,8 @@ use std::sync::Arc;
 use backup_core::source::{Identity, UNKNOWN};
 use object_backup::list::{self, Filter, Found, Sought, State};
 use object_backup::{
-    Backup, BackupOptions, BackupReport, CommandSource, NdjsonSource, NdjsonTarget, ObjectError, ObjectResult,
-    Registry, Restore, RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written, plan_backup,
+    Application, Backup, BackupOptions, BackupReport, CommandSource, NdjsonSource, NdjsonTarget, ObjectError,
+    ObjectResult, Registry, Restore, RestoreOptions, Run, SqliteSource, Storable, Types, Wanted, Written,
 };
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ const FILES: [(&str, &str); 2] = [("users.json", "{\"id\": 1}\n{\"id\": 2}\n"), 
 
 fn only(types: &[&str]) -> BackupOptions {
     let wanted = types.iter().map(|name| Wanted::parse(name)).collect();
-    BackupOptions { types: Types::Only(wanted), ..BackupOptions::new() }
+    BackupOptions::new().types(Types::Only(wanted))
 }
 
 fn written(report: ObjectResult<BackupReport>) -> Written {
@@ -62,7 +62,7 @@ async fn w1_a_selection_of_types_is_never_the_last_good_one() {
         .restore(
             &some.key.to_string(),
             NdjsonTarget::new(world.path("x")),
-            &RestoreOptions { types: vec![Wanted::parse("users")], ..RestoreOptions::default() },
+            &RestoreOptions::default().types(vec![Wanted::parse("users")]),
         )
         .await
         .unwrap_err();
@@ -91,8 +91,7 @@ async fn w1_what_an_application_registers_is_all_it_has_and_what_goes_is_told() 
     let mut types = Registry::new();
     types.add::<User>().unwrap();
     types.add::<Order>().unwrap();
-    let application =
-        |types: &Registry| BackupOptions { types: Types::Application(types.wanted()), ..BackupOptions::new() };
+    let application = |types: &Registry| BackupOptions::new().types(Types::Application(types.wanted()));
     let whole = written(world.try_backup(NdjsonSource::new(&records), &application(&types)).await);
     assert!(whole.complete && whole.left_out.is_empty(), "sessions are not the application's");
     assert_eq!(latest(&world).await.unwrap().entry.key, whole.key);
@@ -102,9 +101,9 @@ async fn w1_what_an_application_registers_is_all_it_has_and_what_goes_is_told() 
     assert!(error.to_string().contains("`orders--orders` had 1"), "{error}");
     // The builder says the same.
     let location = world.path("location").display().to_string();
-    let mut backup = Backup::builder("backup").location(location).build().unwrap();
-    backup.add::<User>().unwrap();
-    let error = backup.run(Arc::new(NdjsonSource::new(&records))).await.unwrap_err();
+    let mut application = Application::builder("backup").location(location).build().unwrap();
+    application.add::<User>().unwrap();
+    let error = application.run(Arc::new(NdjsonSource::new(&records))).await.unwrap_err();
     assert!(matches!(error, ObjectError::Emptied { .. }), "{error}");
 }
 
@@ -116,30 +115,33 @@ async fn w2_two_folders_of_one_name_are_two_sources() {
     // Less than the other has: nobody compares the two.
     world.records("two", &[("users.json", "{\"id\": 1}\n")]);
     std::fs::remove_file(world.path("two/orders.json")).unwrap();
-    let strict = BackupOptions { max_shrink: Some(0), ..BackupOptions::new() };
+    let strict = BackupOptions::new().max_shrink(0_u8);
     let second = written(world.try_backup(two.clone(), &strict).await);
     assert_eq!((second.sequence, second.fall), (2, None));
     let error = latest(&world).await.unwrap_err();
     let ObjectError::Usage { what, help } = &error else { panic!("{error}") };
-    assert!(what.contains("2 sources") && what.contains("/one (newest") && help.contains("--source"), "{what}; {help}");
+    assert!(
+        what.contains("2 sources") && what.contains("/one (newest") && help.to_string().contains("`source`"),
+        "{what}; {help}"
+    );
     for (source, key) in [(&one, &first.key), (&two, &second.key)] {
         let here = source.identity();
         let host = here.host.clone();
         for sought in [
-            Sought { here: Some(&here), ..Sought::from("latest") },
-            Sought { source: Some(&here.id), ..Sought::from("latest") },
-            Sought { source: Some(&host), ..Sought::from("latest") },
+            Sought::default().preferring(&here),
+            Sought::default().of_source(here.id.as_str()),
+            Sought::default().of_source(host.as_str()),
         ] {
             assert_eq!(list::find(&*world.store, sought).await.unwrap().entry.key, *key);
         }
-        let filter = Filter { source: Some(here.id), ..Filter::default() };
+        let filter = Filter::default().of_source(here.id);
         assert_eq!(list::list(&*world.store, &filter).await.unwrap().len(), 1);
     }
-    let unknown = Sought { source: Some(UNKNOWN), ..Sought::from("latest") };
+    let unknown = Sought::default().of_source(UNKNOWN);
     let error = list::find(&*world.store, unknown).await.unwrap_err();
     assert!(error.to_string().contains("comes from the source `unknown`"), "{error}");
     // A young backup of another source is nobody's.
-    let young = BackupOptions { min_age: Some(jiff::SignedDuration::from_hours(1)), ..BackupOptions::new() };
+    let young = BackupOptions::new().min_age(jiff::SignedDuration::from_hours(1));
     let third = NdjsonSource::new(world.records("three", &FILES));
     written(world.try_backup(third, &young).await);
     assert!(matches!(world.try_backup(one, &young).await.unwrap(), BackupReport::Skipped { .. }));
@@ -153,7 +155,7 @@ async fn w2_a_plan_says_whether_a_backup_goes_back_to_where_it_came_from() {
     let of = found.entry.source.clone().unwrap();
     let other = Identity { id: "ndjson:elsewhere:/x".to_owned(), host: "elsewhere:/x".to_owned() };
     for (here, same) in [(Some(of), Some(true)), (Some(other), Some(false)), (None, None)] {
-        let options = RestoreOptions { here, ..RestoreOptions::default() };
+        let options = RestoreOptions::default().here(here);
         let target = std::sync::Arc::new(NdjsonTarget::new(world.path("out")));
         let restore = Restore::prepare(&world.store, &found, target, options, &Run::silent()).await.unwrap();
         assert_eq!(restore.plan().same_source, same);
@@ -180,19 +182,19 @@ async fn w3_nothing_is_backed_up_only_if_somebody_says_so() {
         (Arc::new(NdjsonSource::new(world.records("no", &[("t.json", "\n\n")]))), "no type has any records"),
         (Arc::new(NdjsonSource::new(world.records("notes", &[("note.txt", "x")]))), "there is no file of records"),
     ];
-    let mut allowed = BackupOptions { allow_empty: true, ..BackupOptions::new() };
+    let mut allowed = BackupOptions::new().allow_empty(true);
     for (number, (source, why)) in sources.into_iter().enumerate() {
-        let now = jiff::Timestamp::now();
-        let planned = plan_backup(&*world.store, Arc::clone(&source), &BackupOptions::new(), now).await.unwrap_err();
         let (options, run) = (BackupOptions::new(), Run::silent());
-        let tried = object_backup::backup(world.store.clone(), Arc::clone(&source), &options, &run);
-        let error = tried.await.unwrap_err();
-        for error in [planned, error] {
+        let prepared = async || Backup::prepare(&world.store, Arc::clone(&source), &options, &run).await.unwrap();
+        let rehearsed = prepared().await.rehearse().await.unwrap_err();
+        let error = prepared().await.run().await.unwrap_err();
+        for error in [rehearsed, error] {
             assert!(matches!(&error, ObjectError::Nothing { what } if what.contains(why)), "{why}: {error}");
         }
         allowed.name = format!("allowed{number}");
-        plan_backup(&*world.store, Arc::clone(&source), &allowed, now).await.unwrap();
-        written(object_backup::backup(world.store.clone(), source, &allowed, &Run::silent()).await);
+        let prepared = async || Backup::prepare(&world.store, Arc::clone(&source), &allowed, &run).await.unwrap();
+        prepared().await.rehearse().await.unwrap();
+        written(prepared().await.run().await);
     }
     assert_eq!(list::list(&*world.store, &Filter::of("backup")).await.unwrap().len(), 0);
     // Whoever names these cannot mean them, whatever is allowed.
@@ -205,7 +207,7 @@ async fn w3_nothing_is_backed_up_only_if_somebody_says_so() {
         (Arc::new(NdjsonSource::new(world.path("text.db"))), "is not a folder"),
     ];
     for (source, why) in wrong {
-        let error = object_backup::backup(world.store.clone(), source, &allowed, &Run::silent()).await.unwrap_err();
+        let error = Backup::prepare(&world.store, source, &allowed, &Run::silent()).await.unwrap_err();
         assert!(matches!(&error, ObjectError::Usage { what, .. } if what.contains(why)), "{why}: {error}");
     }
     // A program that prints nothing is asked, and has nothing.
@@ -221,10 +223,10 @@ async fn w3_a_sudden_fall_is_told_or_refused() {
     let first = world.backup(records(1_000)).await;
     assert_eq!(world.backup(records(600)).await.fall, None, "less than half is gone");
     world.backup(records(1_000)).await;
-    let strict = BackupOptions { max_shrink: Some(50), ..BackupOptions::new() };
+    let strict = BackupOptions::new().max_shrink(50_u8);
     let error = world.try_backup(records(100), &strict).await.unwrap_err();
     let ObjectError::Shrunk { what } = &error else { panic!("{error}") };
-    assert!(what.contains("100 records instead of 1,000") && what.contains("--max-shrink 50"), "{what}");
+    assert!(what.contains("100 records instead of 1,000") && what.contains("at most 50 %"), "{what}");
     assert_eq!(list::list(&*world.store, &Filter::default()).await.unwrap().len(), 3, "something was published");
     let fall = world.backup(records(100)).await.fall.unwrap();
     assert_eq!((fall.before.rows, fall.now.rows, fall.percent), (1_000, 100, 90));

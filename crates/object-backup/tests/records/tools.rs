@@ -51,8 +51,7 @@ async fn tar_and_python_read_what_we_write() {
 async fn members_come_in_the_order_they_are_named() {
     let world = World::new().await;
     let records = world.records("records", &[("a.json", "{\"id\": 1}"), ("b.json", "{\"id\": 2}")]);
-    let options =
-        BackupOptions { types: Types::Only(vec![Wanted::parse("b"), Wanted::parse("a")]), ..BackupOptions::new() };
+    let options = BackupOptions::new().types(Types::Only(vec![Wanted::parse("b"), Wanted::parse("a")]));
     world.try_backup(NdjsonSource::new(&records), &options).await.unwrap();
     let entry = object_backup::list::find(&*world.store, "latest").await.unwrap().entry;
     let path = world.path("location").join(entry.key.object().unwrap().as_str());

@@ -8,8 +8,8 @@ use backup_core::key::Key;
 use backup_core::location::{Init, Location};
 use backup_core::store::{PutMode, PutOptions, SharedStore};
 use object_backup::{
-    BackupOptions, BackupReport, NdjsonTarget, ObjectResult, Restore, RestoreOptions, Restored, Run, Source, Target,
-    Written, list,
+    Backup, BackupOptions, BackupReport, NdjsonTarget, ObjectResult, Restore, RestoreOptions, Restored, Run, Source,
+    Target, Written, list,
 };
 
 /// A location, and a folder for everything else.
@@ -47,7 +47,7 @@ impl World {
     }
 
     pub(crate) async fn try_backup(&self, source: impl Source, options: &BackupOptions) -> ObjectResult<BackupReport> {
-        object_backup::backup(self.store.clone(), Arc::new(source), options, &Run::silent()).await
+        Backup::prepare(&self.store, Arc::new(source), options, &Run::silent()).await?.run().await
     }
 
     pub(crate) async fn backup(&self, source: impl Source) -> Written {

@@ -39,9 +39,12 @@ impl Document {
         let mut profiles = BTreeMap::new();
         for (name, profile) in &file.profile {
             let below = table.below("profile").below(name);
-            profiles.insert(name.clone(), section(&below, &profile.repo, &profile.pg)?);
+            profiles.insert(
+                name.clone(),
+                section(&below, &profile.repo, [&profile.limit_upload, &profile.limit_download], &profile.pg)?,
+            );
         }
-        Ok(Self { top: section(&table, &file.repo, &file.pg)?, profiles })
+        Ok(Self { top: section(&table, &file.repo, [&file.limit_upload, &file.limit_download], &file.pg)?, profiles })
     }
 
     /// The sections that count, strongest first.
@@ -93,7 +96,7 @@ fn missing<'n>(table: &'static str, name: &str, known: impl IntoIterator<Item = 
     SettingsError::NoSection { table, name: name.to_owned(), known: known.into_iter().cloned().collect() }
 }
 
-fn section(table: &Table<'_>, repo: &Given<String>, pg: &Pg) -> SettingsResult<Section> {
+fn section(table: &Table<'_>, repo: &Given<String>, limits: [&Given<String>; 2], pg: &Pg) -> SettingsResult<Section> {
     let below = table.below("pg");
     let mut section = Section::default();
     for (name, config) in &pg.configs {
@@ -103,6 +106,8 @@ fn section(table: &Table<'_>, repo: &Given<String>, pg: &Pg) -> SettingsResult<S
     }
     section.general = Layer {
         repo: table.repo(repo)?,
+        limit_upload: table.rate("limit-upload", limits[0])?,
+        limit_download: table.rate("limit-download", limits[1])?,
         url: below.string("url", &pg.url)?,
         allow_restore: below.plain(&pg.allow_restore),
         protected: below.strings("protected", &pg.protected)?,

@@ -84,6 +84,14 @@ pub enum SettingsError {
         /// Where the value stands.
         at: Origin,
     },
+    /// A value that is not a limit of bytes per second.
+    #[error("`{key}` is not a size per second (`{at}`)")]
+    Rate {
+        /// The key with its table.
+        key: String,
+        /// Where the value stands.
+        at: Origin,
+    },
     /// A password where none belongs.
     #[error("`{key}` holds a password (`{at}`)")]
     Password {

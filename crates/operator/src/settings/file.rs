@@ -18,6 +18,14 @@ pub(super) struct File {
     /// Where the backups are: `s3://bucket/prefix` or a path, which starts at this file's folder
     #[schemars(example = "s3://acme-backups/prod")]
     pub(super) repo: Given<String>,
+    /// Bytes per second to the location at most, such as `10MiB` [default: no limit]
+    #[serde(rename = "limit-upload")]
+    #[schemars(example = "10MiB")]
+    pub(super) limit_upload: Given<String>,
+    /// Bytes per second from the location at most, such as `10MiB` [default: no limit]
+    #[serde(rename = "limit-download")]
+    #[schemars(example = "10MiB")]
+    pub(super) limit_download: Given<String>,
     /// PostgreSQL
     pub(super) pg: Pg,
     /// Settings of `-P NAME`, which win over the rest of the file
@@ -30,6 +38,14 @@ pub(super) struct File {
 pub(super) struct Profile {
     /// Where the backups are: `s3://bucket/prefix` or a path, which starts at this file's folder
     pub(super) repo: Given<String>,
+    /// Bytes per second to the location at most, such as `10MiB` [default: no limit]
+    #[serde(rename = "limit-upload")]
+    #[schemars(example = "10MiB")]
+    pub(super) limit_upload: Given<String>,
+    /// Bytes per second from the location at most, such as `10MiB` [default: no limit]
+    #[serde(rename = "limit-download")]
+    #[schemars(example = "10MiB")]
+    pub(super) limit_download: Given<String>,
     /// PostgreSQL
     pub(super) pg: Pg,
 }

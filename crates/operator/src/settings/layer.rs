@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::settings::origin::Set;
+use crate::settings::rate::Rate;
 
 /// What is run at a point of a dump or a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub enum HookEntry {
 pub struct Layer {
     /// `repo`.
     pub repo: Option<Set<String>>,
+    /// `limit-upload`.
+    pub limit_upload: Option<Set<Rate>>,
+    /// `limit-download`.
+    pub limit_download: Option<Set<Rate>>,
     /// `pg.url`.
     pub url: Option<Set<String>>,
     /// `pg.bin-dir`.
@@ -69,6 +74,8 @@ impl Layer {
     pub fn over(self, weaker: Self) -> Self {
         Self {
             repo: self.repo.or(weaker.repo),
+            limit_upload: self.limit_upload.or(weaker.limit_upload),
+            limit_download: self.limit_download.or(weaker.limit_download),
             url: self.url.or(weaker.url),
             bin_dir: self.bin_dir.or(weaker.bin_dir),
             application_name: self.application_name.or(weaker.application_name),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::settings::layer::{HookEntry, Layer};
 use crate::settings::origin::{Origin, Set};
+use crate::settings::rate::Rate;
 
 /// One value; a list is several of the same key.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,6 +29,8 @@ pub(super) fn shown(layer: &Layer) -> Vec<Shown> {
     let default_repo = Value::from(backup_core::location::DEFAULT_FOLDER);
     let mut all = vec![
         one("repo", layer.repo.as_ref(), |repo| repo.as_str().into(), default_repo, None),
+        one("limit-upload", layer.limit_upload.as_ref(), rate, Value::Null, Some("no limit")),
+        one("limit-download", layer.limit_download.as_ref(), rate, Value::Null, Some("no limit")),
         one("pg.url", layer.url.as_ref(), |url| url.as_str().into(), Value::Null, Some("from PGHOST and its kin")),
         one(
             "pg.bin-dir",
@@ -85,6 +88,10 @@ fn one<T>(
         Some(set) => row(key, value(&set.value), &set.origin),
         None => Shown { meaning, ..row(key, default, &Origin::Default) },
     }
+}
+
+fn rate(rate: &Rate) -> Value {
+    rate.to_string().into()
 }
 
 /// In the form in which it is written.

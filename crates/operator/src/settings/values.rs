@@ -11,6 +11,7 @@ use crate::settings::error::{SettingsError, SettingsResult};
 use crate::settings::layer::HookEntry;
 use crate::settings::origin::Set;
 use crate::settings::placed::{Given, Placed};
+use crate::settings::rate::Rate;
 use crate::settings::source::Source;
 use crate::settings::time;
 
@@ -92,6 +93,15 @@ impl<'s> Table<'s> {
         match time::timeout(&value) {
             Ok(value) => Ok(Some(Set { value, origin })),
             Err(_) => Err(SettingsError::Duration { key: self.key(key), at: origin }),
+        }
+    }
+
+    /// A limit of bytes per second.
+    pub(super) fn rate(&self, key: &str, given: &Given<String>) -> SettingsResult<Option<Set<Rate>>> {
+        let Some(Set { value, origin }) = self.string(key, given)? else { return Ok(None) };
+        match value.parse() {
+            Ok(value) => Ok(Some(Set { value, origin })),
+            Err(_) => Err(SettingsError::Rate { key: self.key(key), at: origin }),
         }
     }
 

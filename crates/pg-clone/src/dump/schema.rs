@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use backup_core::failure::Setting;
 use backup_core::key::Key;
-use backup_core::manifest::{Codec, Part};
+use backup_core::manifest::Part;
 use backup_core::pipeline::{ObjectWriter, UploadBudget};
 use backup_core::remedy;
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
@@ -140,17 +140,7 @@ impl Running {
             return Err(error.into());
         }
         let stored = writer.finish().await?;
-        Ok(Part {
-            key,
-            role: ROLE_SCHEMA.to_owned(),
-            content_sha256: Some(stored.sha256),
-            content_bytes: stored.bytes,
-            stored_sha256: stored.sha256,
-            stored_bytes: stored.bytes,
-            codec: Codec::None,
-            offset: None,
-            length: None,
-        })
+        Ok(stored.whole(key, ROLE_SCHEMA))
     }
 }
 

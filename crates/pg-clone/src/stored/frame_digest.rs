@@ -4,9 +4,6 @@
 //! the location can change an object in between, so the second reading needs a hash that nobody can make other bytes fit.
 //! SHA-256 has that property too and would take a noticeable part of a dump's time; see `examples/frame_digests.rs`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// The digest of a frame; text form is 64 lower-case hexadecimal digits.
@@ -40,46 +37,19 @@ impl FrameDigester {
     }
 }
 
-impl fmt::Display for FrameDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.to_hex())
+impl From<[u8; 32]> for FrameDigest {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest.into())
     }
 }
 
-impl fmt::Debug for FrameDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<FrameDigest> for String {
+impl From<FrameDigest> for [u8; 32] {
     fn from(digest: FrameDigest) -> Self {
-        digest.to_string()
+        digest.0.into()
     }
 }
 
-/// Text that is not a frame's digest.
-#[derive(Debug, thiserror::Error)]
-#[error("not a digest of 64 lower-case hexadecimal digits")]
-pub struct InvalidFrameDigest;
-
-impl TryFrom<String> for FrameDigest {
-    type Error = InvalidFrameDigest;
-
-    fn try_from(text: String) -> Result<Self, InvalidFrameDigest> {
-        text.parse()
-    }
-}
-
-impl FromStr for FrameDigest {
-    type Err = InvalidFrameDigest;
-
-    fn from_str(text: &str) -> Result<Self, InvalidFrameDigest> {
-        let digest = blake3::Hash::from_hex(text).map_err(|_| InvalidFrameDigest)?;
-        // One text for one digest: `from_hex` reads capitals too.
-        if digest.to_hex().as_str() == text { Ok(Self(digest)) } else { Err(InvalidFrameDigest) }
-    }
-}
+backup_core::hex_text!(FrameDigest, 32);
 
 #[cfg(test)]
 mod tests {

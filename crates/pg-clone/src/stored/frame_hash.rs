@@ -3,9 +3,6 @@
 //! It finds damage and no forgery. It stays in manifests because earlier versions check frames by it and refuse one without
 //! it; this version does so only where a frame has no [`FrameDigest`](super::frame_digest::FrameDigest).
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -28,48 +25,19 @@ impl From<u128> for FrameHash {
     }
 }
 
-impl fmt::Display for FrameHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+impl From<[u8; 16]> for FrameHash {
+    fn from(hash: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(hash))
     }
 }
 
-impl fmt::Debug for FrameHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<FrameHash> for String {
+impl From<FrameHash> for [u8; 16] {
     fn from(hash: FrameHash) -> Self {
-        hash.to_string()
+        hash.0.to_be_bytes()
     }
 }
 
-/// Text that is not a frame's hash.
-#[derive(Debug, thiserror::Error)]
-#[error("not a hash of 32 lower-case hexadecimal digits")]
-pub struct InvalidFrameHash;
-
-impl TryFrom<String> for FrameHash {
-    type Error = InvalidFrameHash;
-
-    fn try_from(text: String) -> Result<Self, InvalidFrameHash> {
-        text.parse()
-    }
-}
-
-impl FromStr for FrameHash {
-    type Err = InvalidFrameHash;
-
-    fn from_str(text: &str) -> Result<Self, InvalidFrameHash> {
-        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if text.len() != 32 || !digits {
-            return Err(InvalidFrameHash);
-        }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| InvalidFrameHash)
-    }
-}
+backup_core::hex_text!(FrameHash, 16);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,6 @@
 //! mistakes, not forgery: what stands against forgery are the SHA-256 digests of the stored bytes.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -90,48 +89,19 @@ impl fmt::Debug for RowHasher {
     }
 }
 
-impl fmt::Display for RowHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+impl From<[u8; 16]> for RowHash {
+    fn from(hash: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(hash))
     }
 }
 
-impl fmt::Debug for RowHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<RowHash> for String {
+impl From<RowHash> for [u8; 16] {
     fn from(hash: RowHash) -> Self {
-        hash.to_string()
+        hash.0.to_be_bytes()
     }
 }
 
-impl TryFrom<String> for RowHash {
-    type Error = InvalidRowHash;
-
-    fn try_from(text: String) -> Result<Self, InvalidRowHash> {
-        text.parse()
-    }
-}
-
-/// Text that is not a row hash.
-#[derive(Debug, thiserror::Error)]
-#[error("not a row hash of 32 lower-case hexadecimal digits")]
-pub struct InvalidRowHash;
-
-impl FromStr for RowHash {
-    type Err = InvalidRowHash;
-
-    fn from_str(text: &str) -> Result<Self, InvalidRowHash> {
-        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if text.len() != 32 || !digits {
-            return Err(InvalidRowHash);
-        }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| InvalidRowHash)
-    }
-}
+backup_core::hex_text!(RowHash, 16);
 
 #[cfg(test)]
 mod tests {

@@ -20,7 +20,7 @@ fn known(sequence: u64, source: &str, config: &str, state: char) -> Known {
 }
 
 fn any(config: Option<&str>, back: usize) -> Choice<'_> {
-    Choice { wish: Wish::Any, config, back }
+    Choice { config, back, ..Choice::latest(Wish::Any) }
 }
 
 fn one(at: usize, passed_over: &[usize]) -> Chosen {
@@ -58,18 +58,18 @@ fn sources_of_one_name_are_never_mixed() {
     assert_eq!(choose(&dumps, &any(None, 0)), Chosen::Ambiguous(vec![1, 0]));
     for (source, at) in [("1", 0), ("2", 1)] {
         let here = identity(source);
-        let choice = Choice { wish: Wish::Here(&here), config: None, back: 0 };
+        let choice = Choice::latest(Wish::Here(&here));
         assert_eq!(choose(&dumps, &choice), one(at, &[]));
         for text in [here.id.as_str(), here.host.as_str()] {
-            let choice = Choice { wish: Wish::Named(text), config: None, back: 0 };
+            let choice = Choice::latest(Wish::Named(text));
             assert_eq!(choose(&dumps, &choice), one(at, &[]));
         }
     }
     let new = identity("3");
-    let elsewhere = Choice { wish: Wish::Here(&new), config: None, back: 0 };
+    let elsewhere = Choice::latest(Wish::Here(&new));
     assert_eq!(choose(&dumps, &elsewhere), Chosen::Ambiguous(vec![1, 0]), "a new server: somebody must say which");
     assert_eq!(choose(&dumps[..1], &elsewhere), one(0, &[]), "a new server after a disaster");
-    let named = Choice { wish: Wish::Named("db9"), config: None, back: 0 };
+    let named = Choice::latest(Wish::Named("db9"));
     assert_eq!(choose(&dumps, &named), Chosen::NoSuchSource);
 }
 
@@ -77,13 +77,28 @@ fn sources_of_one_name_are_never_mixed() {
 fn backups_that_do_not_say_are_a_source_of_their_own() {
     let dumps = [known(1, "", "default", 'c'), known(2, "1", "default", 'c')];
     let (new, here) = (identity("3"), identity("1"));
-    let choice = |wish| Choice { wish, config: None, back: 0 };
+    let choice = |wish| Choice::latest(wish);
     assert_eq!(choose(&dumps, &choice(Wish::Any)), one(1, &[]), "to look at: those that say");
     assert_eq!(choose(&dumps, &choice(Wish::Here(&here))), one(1, &[]));
     assert_eq!(choose(&dumps, &choice(Wish::Here(&new))), Chosen::Ambiguous(vec![1, 0]));
     assert_eq!(choose(&dumps, &choice(Wish::Named(UNKNOWN))), one(0, &[]));
     assert_eq!(choose(&dumps[..1], &choice(Wish::Here(&new))), one(0, &[]), "only older ones");
     assert_eq!(choose(&dumps[..1], &choice(Wish::Any)), one(0, &[]));
+}
+
+#[test]
+fn a_time_means_the_newest_complete_one_of_then() {
+    let second = |second| Timestamp::from_second(second).unwrap();
+    let at = |sequence: u64, state| Known {
+        order: (sequence, second(i64::try_from(sequence).unwrap())),
+        ..known(sequence, "1", "nightly", state)
+    };
+    let dumps = [at(10, 'c'), at(20, 'p'), at(30, 'c')];
+    let until = |time| choose(&dumps, &Choice { until: Some(second(time)), ..Choice::latest(Wish::Any) });
+    assert_eq!(until(30), one(2, &[]));
+    assert_eq!(until(29), one(0, &[1]));
+    assert_eq!(until(10), one(0, &[]));
+    assert_eq!(until(9), Chosen::TooYoung(0));
 }
 
 fn dumps() -> impl Strategy<Value = Vec<Known>> {
@@ -101,7 +116,7 @@ proptest! {
     fn what_is_chosen_is_the_newest_complete_of_its_source(dumps in dumps(), source in 0..4usize) {
         let identities = [identity("1"), identity("2"), identity("9")];
         let wish = identities.get(source).map_or(Wish::Any, Wish::Here);
-        if let Chosen::One { at, passed_over } = choose(&dumps, &Choice { wish, config: None, back: 0 }) {
+        if let Chosen::One { at, passed_over } = choose(&dumps, &Choice::latest(wish)) {
             prop_assert!(dumps[at].complete);
             let same = |other: &&Known| other.identity == dumps[at].identity;
             prop_assert!(dumps.iter().filter(same).all(|other| !other.complete || other.order <= dumps[at].order));

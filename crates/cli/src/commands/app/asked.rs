@@ -14,7 +14,7 @@ pub(super) fn wanted(types: &[String]) -> Vec<Wanted> {
 
 /// The backup as it is asked for.
 pub(super) fn sought<'a>(key: &'a str, name: Option<&'a str>, of: &'a OfSource) -> Sought<'a> {
-    Sought { name, source: of.source.as_deref(), ..Sought::from(key) }
+    Sought::new(key).named(name).of_source(of.source.as_deref())
 }
 
 pub(super) async fn found(store: &dyn StoreRead, sought: Sought<'_>, context: &Context) -> CliResult<Found> {

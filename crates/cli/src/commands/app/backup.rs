@@ -1,9 +1,9 @@
 //! `lastgood app backup`.
 
 use backup_core::manifest::Outcome;
-use object_backup::{BackupOptions, BackupPlan, BackupReport, Types, backup, plan_backup};
+use object_backup::{Backup, BackupOptions, BackupReport, Types};
 
-use crate::args::app::Backup;
+use crate::args::app;
 use crate::commands::app::asked::wanted;
 use crate::commands::app::ends::source;
 use crate::context::Context;
@@ -13,22 +13,20 @@ use crate::render::app::{backup_plan, written};
 use crate::render::published::Published;
 use crate::render::units::counted;
 
-pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
+pub(super) async fn run(arguments: &app::Backup, context: &Context) -> CliResult<Exit> {
     let from = source(&arguments.source, context)?;
     let options = options(arguments);
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
-        let now = context.run.clock.now();
-        let plan = context.or_cancelled(async { Ok(plan_backup(&*store, from.clone(), &options, now).await?) }).await?;
-        let words = |plan: &BackupPlan| format!("{}\nNothing was changed (dry run)", backup_plan(plan));
-        context.printer.result(&plan, words)?;
+        let backup = Backup::prepare(&store, from, &options, &context.run).await?;
+        context.printer.dry_run(backup.plan(), backup_plan)?;
         // The plan is shown whatever stands against it; the end is the run's, which reads all records.
-        let failed = Box::pin(object_backup::backup::rehearse(&*store, from, &options, &context.run)).await?;
+        let failed = backup.rehearse().await?;
         return exit_of(failed.len());
     }
     let store = context.open_to_write(arguments.init).await?;
     // Not dropped at a signal: it gives its upload up by itself.
-    let report = Box::pin(backup(store, from, &options, &context.run)).await?;
+    let report = Backup::prepare(&store, from, &options, &context.run).await?.run().await?;
     if let BackupReport::Written(done) = &report {
         if let Some(warning) = &done.warning {
             context.printer.warn(warning);
@@ -56,14 +54,14 @@ fn exit_of(failed: usize) -> CliResult<Exit> {
     })
 }
 
-fn options(arguments: &Backup) -> BackupOptions {
-    BackupOptions {
-        name: arguments.name.clone(),
-        types: if arguments.types.is_empty() { Types::All } else { Types::Only(wanted(&arguments.types)) },
-        allow_partial: arguments.allow_partial,
-        allow_empty: arguments.allow_empty,
-        max_shrink: arguments.max_shrink,
-        min_age: arguments.min_age,
-        tags: arguments.tag.clone(),
-    }
+fn options(arguments: &app::Backup) -> BackupOptions {
+    let types = if arguments.types.is_empty() { Types::All } else { Types::Only(wanted(&arguments.types)) };
+    BackupOptions::new()
+        .name(&arguments.name)
+        .types(types)
+        .allow_partial(arguments.allow_partial)
+        .allow_empty(arguments.allow_empty)
+        .max_shrink(arguments.max_shrink)
+        .min_age(arguments.min_age)
+        .tags(arguments.tag.iter().cloned())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use object_backup::{ObjectError, ObjectResult, Wanted, restore};
+use object_backup::{ObjectError, ObjectResult, Wanted, cat};
 
 use crate::args::app::Cat;
 use crate::commands::app::asked::{found, sought};
@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: &Cat, context: &Context) -> CliResult<Exit> {
             if gathered.len() >= PRINT_BYTES { print(&printer, &mut gathered) } else { Ok(()) }
         }
     };
-    Box::pin(restore::cat(&store, &entry, &Wanted::parse(&arguments.wanted), Box::new(take), &context.run)).await?;
+    Box::pin(cat::cat(&store, &entry, &Wanted::parse(&arguments.wanted), Box::new(take), &context.run)).await?;
     print(&context.printer, &mut gathered.lock().unwrap_or_else(PoisonError::into_inner))?;
     Ok(Exit::Ok)
 }

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::app::{LifecycleReport, lifecycle};
+use crate::render::remedy::words;
 
 pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<Exit> {
     let options = options(arguments);
@@ -24,7 +25,7 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
         ));
     };
     for warning in warnings(&options) {
-        context.printer.warn(&warning);
+        context.printer.warn(&words(&warning));
     }
     if arguments.what.print {
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
@@ -48,13 +49,11 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
 }
 
 fn options(arguments: &Lifecycle) -> LifecycleOptions {
-    LifecycleOptions {
-        name: arguments.name.clone(),
-        expire_after_days: arguments.expire_after,
-        freeze_after_days: arguments.glacier_after,
-        class: match arguments.class {
-            Class::Glacier => ColdClass::Glacier,
-            Class::DeepArchive => ColdClass::DeepArchive,
-        },
-    }
+    let class = match arguments.class {
+        Class::Glacier => ColdClass::Glacier,
+        Class::DeepArchive => ColdClass::DeepArchive,
+    };
+    LifecycleOptions::new(&arguments.name)
+        .expire_after_days(arguments.expire_after)
+        .freeze_after_days(arguments.glacier_after, class)
 }

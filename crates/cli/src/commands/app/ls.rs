@@ -10,7 +10,7 @@ use crate::render::app::listing;
 
 pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let filter = Filter { name: arguments.name.clone(), source: arguments.of.source.clone() };
+    let filter = Filter::default().named(arguments.name.clone()).of_source(arguments.of.source.clone());
     let entries = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
     if entries.is_empty() {
         context.printer.note(&format!("no backups of records in {}", store.describe()));

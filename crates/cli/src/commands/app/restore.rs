@@ -1,9 +1,8 @@
 //! `lastgood app restore`.
 
-use object_backup::list::Sought;
-use object_backup::restore::{self, RestoreOptions, RestorePlan};
+use object_backup::{Restore, RestoreOptions};
 
-use crate::args::app::Restore;
+use crate::args::app;
 use crate::commands::app::asked::{found, sought, wanted};
 use crate::commands::app::ends::{here, target};
 use crate::context::Context;
@@ -11,24 +10,23 @@ use crate::error::CliResult;
 use crate::exit::Exit;
 use crate::render::app::{restore_plan, restore_warnings, restored};
 
-pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
+pub(super) async fn run(arguments: &app::Restore, context: &Context) -> CliResult<Exit> {
     let into = target(&arguments.to, context)?;
     let here = here(&arguments.to, context).await?;
     let store = context.open().await?;
     let which = &arguments.which;
-    let sought = Sought { here: here.as_ref(), ..sought(&which.key, which.name.as_deref(), &which.of) };
+    let sought = sought(&which.key, which.name.as_deref(), &which.of).preferring(here.as_ref());
     let found = found(&*store, sought, context).await?;
-    let options = RestoreOptions { types: wanted(&arguments.types), on_conflict: arguments.on_conflict, here };
+    let options = RestoreOptions::new().types(wanted(&arguments.types)).on_conflict(arguments.on_conflict).here(here);
     // Not dropped at a signal: it gives up by itself, and a commit is not left in the middle.
-    let restore = Box::pin(restore::Restore::prepare(&store, &found, into, options, &context.run)).await?;
+    let restore = Restore::prepare(&store, &found, into, options, &context.run).await?;
     if arguments.dry_run.dry_run {
-        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
-        context.printer.result(restore.plan(), words)?;
+        context.printer.dry_run(restore.plan(), restore_plan)?;
         // The plan is shown whatever stands against it; the end is the run's.
-        Box::pin(restore.rehearse()).await?;
+        restore.rehearse().await?;
         return Ok(Exit::Ok);
     }
-    let done = Box::pin(restore.run()).await?;
+    let done = restore.run().await?;
     for note in restore_warnings(&done.plan) {
         context.printer.warn(&note);
     }

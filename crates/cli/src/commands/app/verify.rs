@@ -21,7 +21,7 @@ pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit
             }
             // What was never published is no backup that could be broken.
             None => {
-                let filter = Filter { name: arguments.name.clone(), source: arguments.of.source.clone() };
+                let filter = Filter::default().named(arguments.name.clone()).of_source(arguments.of.source.clone());
                 let mut entries = list::list(&*store, &filter).await?;
                 entries.retain(|entry| entry.state != State::Unpublished);
                 entries

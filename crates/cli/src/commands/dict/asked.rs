@@ -28,7 +28,7 @@ pub(super) fn options(point: &Point, of: &OfStore) -> RestoreOptions {
         (_, _, Some(sequence)) => RestoreTo::Sequence(sequence),
         _ => RestoreTo::Latest,
     };
-    RestoreOptions { to, semantics: semantics(point.dictdb_semantics), source: of.source.clone() }
+    RestoreOptions::new(to).semantics(semantics(point.dictdb_semantics)).source(of.source.clone())
 }
 
 pub(super) fn semantics(dictdb: bool) -> Semantics {

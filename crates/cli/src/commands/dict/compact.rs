@@ -1,30 +1,27 @@
 //! `lastgood dict compact`.
 
-use dictstore_backup::compact::{self, CompactOptions, plan_compact};
-use dictstore_backup::{RestoreOptions, RestorePlan, RestoreTo, restore_from};
+use dictstore_backup::{Compact, CompactOptions, RestoreOptions, RestoreTo};
 
-use crate::args::dict::Compact;
+use crate::args::dict;
 use crate::commands::dict::asked::{at, semantics, warn};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
 use crate::render::dict::{compacted, restore_plan};
 
-pub(super) async fn run(arguments: &Compact, context: &Context) -> CliResult<Exit> {
+pub(super) async fn run(arguments: &dict::Compact, context: &Context) -> CliResult<Exit> {
     let store = at(&arguments.place, context)?.open_to_change().await?;
-    let (semantics, source) = (semantics(arguments.dictdb_semantics), arguments.of.source.clone());
-    let restore = RestoreOptions { to: RestoreTo::Latest, semantics, source };
-    let options = CompactOptions { restore, format: arguments.format, allow_empty: arguments.allow_empty };
+    let restore = RestoreOptions::new(RestoreTo::Latest)
+        .semantics(semantics(arguments.dictdb_semantics))
+        .source(arguments.of.source.clone());
+    let options = CompactOptions::new(restore).format(arguments.format).allow_empty(arguments.allow_empty);
+    let compact = Compact::prepare(&store, &options, &context.run).await?;
     if arguments.dry_run.dry_run {
-        let plan = Box::pin(plan_compact(&*store, &options, &context.run)).await?;
-        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
-        context.printer.result(&plan, words)?;
-        // The plan is shown whatever stands against it; the end is the run's, which reads all of it first.
-        drop(Box::pin(restore_from(&*store, &options.restore, &context.run)).await?);
+        context.printer.dry_run(compact.plan(), restore_plan)?;
         return Ok(Exit::Ok);
     }
-    let done = Box::pin(compact::compact(&store, &options, &context.run)).await?;
+    let done = compact.run().await?;
     warn(&done.restored.notes, context);
-    context.printer.result(&done.written, |written| compacted(written.as_ref(), done.plan()))?;
+    context.printer.result(&done.written, |written| compacted(written.as_ref(), &done.restored.plan))?;
     Ok(Exit::Ok)
 }

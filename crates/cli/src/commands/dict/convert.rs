@@ -23,9 +23,9 @@ struct Report {
 
 pub(super) fn run(arguments: &Convert, context: &Context) -> CliResult<Exit> {
     let (from, to) = (format(&arguments.from)?, format(&arguments.to)?);
-    let (store, notes) = file::read(&arguments.from, from, Semantics::Exact, &context.run)?;
-    warn(&notes, context);
-    let snapshot = store.snapshot();
+    let loaded = file::read(&arguments.from, from, Semantics::Exact, &context.run)?;
+    warn(&loaded.notes, context);
+    let snapshot = loaded.store.snapshot();
     file::write(&arguments.to, &snapshot, to, &context.run)?;
     let tables = snapshot.tables();
     let report = Report {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use backup_core::store::SharedStore;
-use dictstore_backup::format::BackupName;
-use dictstore_backup::{DictStore, RestoreOptions, RestoreTo, Semantics, diff, file, restore_from};
+use dictstore_backup::key::BackupName;
+use dictstore_backup::{DictStore, Restore, RestoreOptions, RestoreTo, Semantics, diff, file};
 
 use crate::args::dict::Diff;
 use crate::commands::dict::asked::{open, warn};
@@ -25,8 +25,8 @@ pub(super) async fn run(arguments: &Diff, context: &Context) -> CliResult<Exit> 
 async fn state(named: &str, arguments: &Diff, context: &Context) -> CliResult<DictStore> {
     if BackupName::parse(named).is_some() {
         let store: SharedStore = open(&arguments.place, context).await?;
-        let options = RestoreOptions { to: RestoreTo::File(named.to_owned()), ..RestoreOptions::default() };
-        let restored = Box::pin(restore_from(&*store, &options, &context.run)).await?;
+        let options = RestoreOptions::new(RestoreTo::File(named.to_owned()));
+        let restored = Restore::prepare(&store, &options, &context.run).await?.run().await?;
         warn(&restored.notes, context);
         return Ok(restored.store);
     }
@@ -37,7 +37,7 @@ async fn state(named: &str, arguments: &Diff, context: &Context) -> CliResult<Di
             "run `lastgood dict ls` to list the backups",
         ));
     };
-    let (store, notes) = file::read(path, format, Semantics::Exact, &context.run)?;
-    warn(&notes, context);
-    Ok(store)
+    let loaded = file::read(path, format, Semantics::Exact, &context.run)?;
+    warn(&loaded.notes, context);
+    Ok(loaded.store)
 }

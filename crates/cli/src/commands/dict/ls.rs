@@ -1,6 +1,6 @@
 //! `lastgood dict ls`.
 
-use dictstore_backup::folder::{self, Entry};
+use dictstore_backup::list::{self, Entry};
 
 use crate::args::dict::Ls;
 use crate::commands::dict::asked::open;
@@ -11,7 +11,7 @@ use crate::render::dict::listing;
 
 pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let store = open(&arguments.place, context).await?;
-    let mut entries = context.or_cancelled(async { Ok(folder::list(&*store).await?) }).await?;
+    let mut entries = context.or_cancelled(async { Ok(list::list(&*store).await?) }).await?;
     if let Some(source) = &arguments.of.source {
         entries.retain(|entry| entry.is_of(source));
     }

@@ -1,24 +1,22 @@
 //! `lastgood dict restore`.
 
-use dictstore_backup::restore::plan_restore;
-use dictstore_backup::{DictResult, RestorePlan, file, restore_from};
+use dictstore_backup::{DictResult, Restore, file};
 
-use crate::args::dict::Restore;
+use crate::args::dict;
 use crate::commands::dict::asked::{open, options, warn};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::dict::{Report, restore_plan, restored};
 
-pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exit> {
+pub(super) async fn run(arguments: &dict::Restore, context: &Context) -> CliResult<Exit> {
     let options = options(&arguments.point, &arguments.of);
     let store = open(&arguments.place, context).await?;
     if arguments.dry_run.dry_run {
-        let plan = plan_restore(&*store, &options, &context.run).await?;
-        let words = |plan: &RestorePlan| format!("{}\nNothing was changed (dry run)", restore_plan(plan));
-        context.printer.result(&plan, words)?;
+        let restore = Restore::prepare(&store, &options, &context.run).await?;
+        context.printer.dry_run(restore.plan(), restore_plan)?;
         // The plan is shown whatever stands against it; the end is the run's: all is read, and the file could be written.
-        drop(Box::pin(restore_from(&*store, &options, &context.run)).await?);
+        drop(restore.run().await?);
         arguments.to.as_deref().map_or(Ok(()), file::check_writable)?;
         return Ok(Exit::Ok);
     }
@@ -26,7 +24,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         return Err(CliError::usage("no file to restore into", "give one with `--to FILE`"));
     };
     let format = arguments.format.or_else(|| file::format_of(&path)).unwrap_or_default();
-    let done = Box::pin(restore_from(&*store, &options, &context.run)).await?;
+    let done = Restore::prepare(&store, &options, &context.run).await?.run().await?;
     for left_out in &done.plan.left_out {
         context.printer.warn(&format!("`{}` was left out: {}", left_out.file, left_out.why));
     }

@@ -1,6 +1,6 @@
 //! `lastgood dict show`.
 
-use dictstore_backup::folder;
+use dictstore_backup::show::show;
 
 use crate::args::dict::Show;
 use crate::commands::dict::asked::open;
@@ -11,7 +11,7 @@ use crate::render::dict::shown;
 
 pub(super) async fn run(arguments: &Show, context: &Context) -> CliResult<Exit> {
     let store = open(&arguments.place, context).await?;
-    let found = context.or_cancelled(async { Ok(folder::show(&*store, &arguments.file).await?) }).await?;
+    let found = context.or_cancelled(async { Ok(show(&*store, &arguments.file).await?) }).await?;
     context.printer.result(&found, shown)?;
     Ok(Exit::Ok)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use backup_core::store::SharedStore;
-use dictstore_backup::folder::{self, State};
+use dictstore_backup::list::{self, State};
 use tokio::process::Command;
 
 use crate::args::dict::Watch;
@@ -55,7 +55,7 @@ impl Watched {
     /// The backups of that store, oldest first.
     async fn look(&mut self, store: &SharedStore, context: &Context) -> CliResult<Vec<String>> {
         let source = self.source.as_deref();
-        let looked = context.or_cancelled(async { Ok(folder::of_one_store(&**store, source).await?) }).await?;
+        let looked = context.or_cancelled(async { Ok(list::of_one_store(&**store, source).await?) }).await?;
         if let Some(identity) = looked.entries.iter().rev().find_map(|entry| entry.identity()) {
             self.source = Some(identity.id.clone());
         }
@@ -64,7 +64,7 @@ impl Watched {
                 .printer
                 .warn("there are also backups of another store here, which are ignored; choose a store with --source");
         }
-        let known = |entry: &&folder::Entry| matches!(entry.state, State::Good | State::Foreign);
+        let known = |entry: &&list::Entry| matches!(entry.state, State::Good | State::Foreign);
         Ok(looked.entries.iter().filter(known).map(|entry| entry.name.to_string()).collect())
     }
 }

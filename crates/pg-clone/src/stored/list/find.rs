@@ -192,7 +192,7 @@ async fn by_database(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str,
     // What cannot be a folder's name is no database; the key or its beginning may still mean something.
     let Ok(folder) = DumpKey::database_folder(database) else { return Ok(ByDatabase::Unknown) };
     let ours = OfDatabase::read(store, database, &folder.join(POINTER_NAME)?).await?;
-    let choice = Choice { wish: wanted.wish(), config: wanted.config, back };
+    let choice = Choice { config: wanted.config, back, ..Choice::latest(wanted.wish()) };
     let mut chosen = source::choose(&ours.known, &choice);
     if chosen == Chosen::NoSuchConfig && wanted.config_may_be_missing {
         chosen = source::choose(&ours.known, &Choice { config: None, ..choice });
@@ -294,6 +294,10 @@ impl OfDatabase {
             Chosen::NoSuchSource => (
                 format!("no dump of `{database}` comes from the cluster `{}`", wanted.cluster.unwrap_or_default()),
                 format!("there are dumps of {}", self.distinct(|at| self.cluster(at))).into(),
+            ),
+            Chosen::TooYoung(oldest) => (
+                format!("no dump of `{database}` is that old"),
+                format!("the oldest is `{}`", self.keys[*oldest]).into(),
             ),
             _ => (
                 format!(

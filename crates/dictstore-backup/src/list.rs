@@ -8,14 +8,14 @@ use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
 use backup_core::store::{StoreRead, list_all};
 use backup_core::units::exact_bytes;
-use serde::Serialize;
 
+use crate::detail::{BackupKind, DictDetail};
 use crate::entry::DictManifest;
 pub use crate::entry::{Entry, Listed, State};
-use crate::error::{DictError, DictResult};
-use crate::format::{BackupKind, BackupName, DdlDetail, DictDetail, MANIFEST_FOLDER, TableDetail};
+use crate::error::DictResult;
+use crate::key::{BackupName, MANIFEST_FOLDER};
 use crate::origin::{self, Unclear};
-use crate::plan::{self, RestoreTo};
+use crate::plan::RestoreTo;
 use crate::unclear::unclear_error;
 
 /// Everything in the location, oldest first: by sequence where there is one, else by name.
@@ -69,6 +69,7 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
 
 /// The backups of one store.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct OfOneStore {
     /// They, and what does not say whose it is, oldest first.
     pub entries: Vec<Entry>,
@@ -91,36 +92,6 @@ pub async fn of_one_store(store: &dyn StoreRead, source: Option<&str>) -> DictRe
         Err(unclear) => return Err(unclear_error(store, unclear, source)),
     };
     Ok(OfOneStore { others: all - told(&entries), entries })
-}
-
-/// One backup with all its manifest says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Shown {
-    /// The backup.
-    #[serde(flatten)]
-    pub backup: Listed,
-    /// The files a restore of it takes; absent if it cannot be restored.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub chain: Option<Vec<String>>,
-    /// Its tables: all of a full backup, those a delta changes.
-    pub tables: Vec<TableDetail>,
-    /// Tables a delta makes, drops or alters.
-    pub ddl: Vec<DdlDetail>,
-}
-
-/// Everything known of the backup in the file `file`, without reading it.
-///
-/// # Errors
-/// [`DictError::NoBackup`]; what the store says.
-pub async fn show(store: &dyn StoreRead, file: &str) -> DictResult<Shown> {
-    let entries = list(store).await?;
-    let Some(entry) = entries.iter().find(|entry| entry.name.to_string() == file) else {
-        return Err(DictError::NoBackup { which: format!("named `{file}`"), location: store.describe() });
-    };
-    let chain = plan::plan(&entries, &RestoreTo::File(file.to_owned())).ok().map(|plan| plan.files);
-    let detail = entry.manifest.as_ref().map(|manifest| manifest.detail.clone());
-    let (tables, ddl) = detail.map(|detail| (detail.tables, detail.ddl)).unwrap_or_default();
-    Ok(Shown { backup: entry.listed(), chain, tables, ddl })
 }
 
 fn typed(manifest: Manifest) -> Result<DictManifest, String> {

@@ -97,11 +97,21 @@ fn nothing_to_sync(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
 }
 
+/// What a file held.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The store.
+    pub store: DictStore,
+    /// What could not be brought back, or only differently.
+    pub notes: Vec<Note>,
+}
+
 /// Reads a full backup file, whatever lies beside it.
 ///
 /// # Errors
 /// [`DictError::Io`], [`DictError::Damaged`], [`DictError::Refused`], [`DictError::Interrupted`].
-pub fn read(path: &Path, format: Format, semantics: Semantics, run: &Run) -> DictResult<(DictStore, Vec<Note>)> {
+pub fn read(path: &Path, format: Format, semantics: Semantics, run: &Run) -> DictResult<Loaded> {
     let file = path.display().to_string();
     run.step("dict.read", &file);
     let bytes = std::fs::read(path).map_err(|source| DictError::Io { action: "read", path: file.clone(), source })?;
@@ -111,7 +121,8 @@ pub fn read(path: &Path, format: Format, semantics: Semantics, run: &Run) -> Dic
         Format::Pickle => pickle::decode(&file, &bytes, semantics == Semantics::DictDb)?,
     };
     run.stop_if_cancelled()?;
-    Ok(Loader::full(&file, tables, None, semantics)?.finish(None))
+    let (store, notes) = Loader::full(&file, tables, None, semantics)?.finish(None);
+    Ok(Loaded { store, notes })
 }
 
 /// The format a file's name speaks of.
@@ -139,7 +150,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         write(&path, &store.snapshot(), Format::Pickle, &run).unwrap();
-        let (back, notes) = read(&path, Format::Pickle, Semantics::DictDb, &run).unwrap();
-        assert_eq!((back.len("t").unwrap(), notes.len()), (1, 0));
+        let back = read(&path, Format::Pickle, Semantics::DictDb, &run).unwrap();
+        assert_eq!((back.store.len("t").unwrap(), back.notes.len()), (1, 0));
     }
 }

@@ -7,7 +7,8 @@ use backup_core::clock::Timestamp;
 use backup_core::key::Key;
 use backup_core::location::Layout;
 
-use super::{BackupKind, Format};
+use crate::detail::BackupKind;
+use crate::format::Format;
 
 /// Folder of the manifests, so that DictDB's own recipe (`glob("dictdb_backup_*.json")`) finds backups and nothing else.
 pub(crate) const MANIFEST_FOLDER: &str = "manifests/";

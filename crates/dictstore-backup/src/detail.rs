@@ -6,7 +6,7 @@ use backup_core::manifest::Uuid;
 use backup_core::store::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Format;
+use crate::format::Format;
 use crate::schema::{FieldType, Schema};
 use crate::source::{Ddl, TableHead};
 use crate::value::Text;

@@ -1,6 +1,8 @@
-//! A limit of bytes per second, as typed.
+//! A limit of bytes per second, as typed and as written.
 
+use std::fmt;
 use std::num::NonZeroU64;
+use std::str::FromStr;
 
 /// Suffixes of a size and what they stand for, the longest first.
 const UNITS: [(&str, u64); 10] = [
@@ -18,14 +20,38 @@ const UNITS: [(&str, u64); 10] = [
 
 /// Bytes per second; none is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate(pub(crate) Option<NonZeroU64>);
+pub struct Rate(pub Option<NonZeroU64>);
+
+/// Text that is not a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write a size per second, such as 10MiB or 512KiB; 0 is no limit")]
+pub struct InvalidRate;
+
+/// In the largest unit of which it is a whole number.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.map_or(0, NonZeroU64::get);
+        let binary = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+        match binary.into_iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit)) {
+            Some((suffix, unit)) => write!(f, "{}{suffix}", bytes / unit),
+            None => write!(f, "{bytes}"),
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = InvalidRate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRate> {
+        rate(text)
+    }
+}
 
 /// Reads `10MiB`, `512K`, `2GB` or a number of bytes, with or without `/s`; 0 and nothing are no limit.
 ///
 /// # Errors
-/// What to write instead, for clap to print.
-pub(crate) fn rate(text: &str) -> Result<Rate, String> {
-    let wrong = || "write a size per second, such as 10MiB or 512KiB; 0 is no limit".to_owned();
+/// [`InvalidRate`], which says what to write instead.
+pub fn rate(text: &str) -> Result<Rate, InvalidRate> {
     let size = text.trim();
     let size = size.strip_suffix("/s").unwrap_or(size);
     if size.is_empty() && text.is_empty() {
@@ -33,8 +59,8 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     }
     let unit = UNITS.iter().find_map(|(suffix, bytes)| Some((size.strip_suffix(suffix)?, *bytes)));
     let (number, bytes) = unit.unwrap_or((size, 1));
-    let number: u64 = number.trim().parse().map_err(|_| wrong())?;
-    let rate = number.checked_mul(bytes).ok_or_else(wrong)?;
+    let number: u64 = number.trim().parse().map_err(|_| InvalidRate)?;
+    let rate = number.checked_mul(bytes).ok_or(InvalidRate)?;
     Ok(Rate(NonZeroU64::new(rate)))
 }
 
@@ -57,6 +83,15 @@ mod tests {
             ("", 0),
         ] {
             assert_eq!(rate(text).unwrap(), Rate(NonZeroU64::new(bytes)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_read_back_as_it_is_shown() {
+        for (text, shown) in [("10MiB", "10MiB"), ("2048K/s", "2MiB"), ("1000", "1000"), ("0", "0"), ("3GiB", "3GiB")] {
+            let rate = rate(text).unwrap();
+            assert_eq!(rate.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(rate));
         }
     }
 

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use backup_core::clock::FixedClock;
 use backup_core::location::{Init, init_store};
-use backup_core::retention::{Period, Rule};
+use backup_core::retention::{Period, Policy, Rule};
 use backup_core::source::{Identity, UNKNOWN};
 use backup_core::store::memory::MemoryStore;
 use backup_core::store::{PutMode, PutOptions, SharedStore, StoreWrite as _};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::list::{self, Sought};
+use crate::list::{self, Filter, Sought};
 use crate::source::{Available, Source, Take, View};
-use crate::{BackupOptions, BackupReport, ObjectError, ObjectResult, Run, TypeKey, Types, Wanted, backup};
+use crate::{Backup, BackupOptions, BackupReport, ObjectError, ObjectResult, Run, TypeKey, Types, Wanted};
 
 const NAMES: [&str; 2] = ["backup", "nightly"];
 
@@ -135,9 +135,8 @@ impl World {
         };
         let run = Run { clock: Arc::new(FixedClock(self.now)), ..Run::silent() };
         let fake = Arc::new(Fake { identity: identity(source), holds });
-        let BackupReport::Written(written) = backup(self.store.clone(), fake, &options, &run).await.unwrap() else {
-            panic!("there is no least age")
-        };
+        let made = Backup::prepare(&self.store, fake, &options, &run).await.unwrap().run().await.unwrap();
+        let BackupReport::Written(written) = made else { panic!("there is no least age") };
         let complete = matches!(holds, Holds::Everything | Holds::Nothing);
         assert_eq!(written.complete, complete, "{holds:?}");
         self.made.push(Made { key: written.key.to_string(), name, source, complete, sequence: written.sequence });
@@ -160,11 +159,10 @@ impl World {
 
     async fn prune(&self, keep: u32, calendar: bool, filter: Filter) {
         let rule = if calendar { Rule::Calendar(Period::Daily, keep) } else { Rule::Last(keep) };
-        let options = RetainOptions { filter, ..RetainOptions::new(Some(Policy::new(vec![rule]))) };
-        let plan = plan(&*self.store, &options, self.now).await.unwrap();
+        let options = PruneOptions::new(Policy::new(vec![rule])).filter(filter);
         let run = Run { clock: Arc::new(FixedClock(self.now)), ..Run::silent() };
-        let outcome = apply(&*self.store, &plan, &run).await.unwrap();
-        assert!(outcome.failures.is_empty());
+        let report = Prune::prepare(&self.store, &options, &run).await.unwrap().run().await.unwrap();
+        assert_eq!(report.failures().count(), 0);
     }
 
     /// The last complete backup of each source is there, and is what `latest` means for it.
@@ -176,8 +174,8 @@ impl World {
             assert!(there.contains(&last.key), "the last complete backup is gone: {last:?}");
             let here = identity(source);
             let sought = match &here {
-                None => Sought { source: Some(UNKNOWN), ..Sought::latest(NAMES[name]) },
-                Some(here) => Sought { here: Some(here), ..Sought::latest(NAMES[name]) },
+                None => Sought::latest(NAMES[name]).of_source(UNKNOWN),
+                Some(here) => Sought::latest(NAMES[name]).preferring(here),
             };
             let found = list::find(&*self.store, sought).await.unwrap();
             assert_eq!(found.entry.key.to_string(), last.key, "the latest of {:?}", SOURCES[source]);
@@ -203,7 +201,7 @@ proptest! {
                     Event::Prune { keep, calendar, name, source } => {
                         let source = source.map(|source| if source == 0 { UNKNOWN } else { SOURCES[source] }.to_owned());
                         let name = name.map(|name| NAMES[name].to_owned());
-                        world.prune(keep, calendar, Filter { name, source }).await;
+                        world.prune(keep, calendar, Filter::default().named(name).of_source(source)).await;
                     }
                 }
                 world.check().await;

@@ -1,0 +1,3 @@
+//! What does I/O beside a location.
+
+pub mod file;
