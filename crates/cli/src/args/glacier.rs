@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 use glacier_archive::class::{Class, Tier};
 use glacier_archive::money::Usd;
 use jiff::SignedDuration;
+use lastgood_operator::settings::rate::{Rate, rate};
 use lastgood_operator::settings::time;
 
 use crate::args::common::{DryRun, Init};
-use crate::args::rate;
 
 /// Commands about immutable files in cold storage.
 #[derive(Debug, Subcommand)]
@@ -128,8 +128,8 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "SUM")]
     pub(crate) max_cost: Option<Usd>,
     /// Request no more than this many bytes within an hour, such as 100GiB; run `glacier retrieve` each hour for the rest
-    #[arg(long, value_name = "SIZE", value_parser = rate::rate)]
-    pub(crate) per_hour: Option<rate::Rate>,
+    #[arg(long, value_name = "SIZE", value_parser = rate)]
+    pub(crate) per_hour: Option<Rate>,
     /// Days that retrieved copies stay readable
     #[arg(long, value_name = "DAYS", default_value_t = glacier_archive::plan::DAYS, value_parser = clap::value_parser!(u32).range(1..=365))]
     pub(crate) days: u32,

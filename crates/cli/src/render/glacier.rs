@@ -81,12 +81,7 @@ pub(crate) fn written(published: &Published<Written>) -> String {
     let Published { location, report } = published;
     let partial = if report.outcome == Outcome::Partial { " (partial)" } else { "" };
     [
-        format!(
-            "Published `{}`{partial}: {}, {}",
-            report.key,
-            files(report.files),
-            units::bytes(report.bytes)
-        ),
+        format!("Published `{}`{partial}: {}, {}", report.key, files(report.files), units::bytes(report.bytes)),
         format!(
             "  {} archived before; wrote {} ({}) to `{location}`",
             units::count(report.unchanged),
@@ -111,7 +106,8 @@ pub(crate) fn retrieval_plan(plan: &RetrievalPlan) -> String {
     let row = |offer: &Offer| {
         let objections: Vec<&str> = offer.objections.iter().map(objection).collect();
         let remark = if plan.chosen == Some(offer.tier) { "← chosen".to_owned() } else { objections.join(", ") };
-        let price = |sum: glacier_archive::money::Usd| offer.minutes.map_or_else(|| "–".to_owned(), |_| sum.to_string());
+        let price =
+            |sum: glacier_archive::money::Usd| offer.minutes.map_or_else(|| "–".to_owned(), |_| sum.to_string());
         let minutes = offer.minutes.map_or_else(|| "–".to_owned(), minutes);
         vec![offer.tier.to_string(), minutes, price(offer.retrieval), price(offer.copies), remark]
     };
@@ -175,7 +171,11 @@ fn name(status: Status) -> &'static str {
 }
 
 fn counts(counts: &BTreeMap<Status, u64>) -> String {
-    counts.iter().map(|(status, count)| format!("{} {}", units::count(*count), name(*status))).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(status, count)| format!("{} {}", units::count(*count), name(*status)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 pub(crate) fn summary(found: &BackupStanding, now: Timestamp) -> String {
