@@ -17,6 +17,10 @@ use crate::faults::ListingFault;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IgnoreConditions;
 
+/// Marks an answer that says 202: s3s 0.14 drops the status that an operation sets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted;
+
 /// Marks a listing that lags behind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HideNewerThan(pub(super) std::time::Duration);
@@ -195,8 +199,11 @@ impl S3 for Api {
             let object = bucket.objects.get_mut(&input.key).ok_or_else(|| s3_error!(NoSuchKey))?;
             object.request(order.days, tier, now)
         })?;
-        let status = if is_new { http::StatusCode::ACCEPTED } else { http::StatusCode::OK };
-        Ok(S3Response::with_status(RestoreObjectOutput::default(), status))
+        let mut response = S3Response::new(RestoreObjectOutput::default());
+        if is_new {
+            response.extensions.insert(Accepted);
+        }
+        Ok(response)
     }
 
     async fn create_multipart_upload(
