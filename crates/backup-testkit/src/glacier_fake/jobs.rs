@@ -43,7 +43,8 @@ pub(super) fn initiate(state: &mut State, vault: &Name, received: &Received) -> 
         let message = "Insufficient capacity to process the expedited request";
         return Err(ApiError::new(503, "InsufficientCapacityException", message));
     }
-    let description = order.description.as_deref().map(super::state::description).transpose()?;
+    let description =
+        order.description.as_deref().map(|text| super::state::description(text.as_bytes())).transpose()?;
     let wanted = wanted(state.vault(vault)?, vault, &order, received.now)?;
     if let (Wanted::Archive { range, .. }, Some(most)) = (&wanted, settings.policy_bytes_max)
         && range.end - range.start > most

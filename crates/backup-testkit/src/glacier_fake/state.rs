@@ -154,9 +154,9 @@ pub(super) fn invalid(message: impl Into<String>) -> ApiError {
 }
 
 /// A description as AWS takes it: up to 1,024 characters of printable ASCII ("UploadArchive").
-pub(super) fn description(text: &str) -> Result<String, ApiError> {
-    if text.len() <= 1024 && text.bytes().all(|byte| (32..=126).contains(&byte)) {
-        return Ok(text.to_owned());
+pub(super) fn description(text: &[u8]) -> Result<String, ApiError> {
+    if text.len() <= 1024 && text.iter().all(|byte| (32..=126).contains(byte)) {
+        return Ok(String::from_utf8_lossy(text).into_owned());
     }
     Err(invalid("Invalid archive description: up to 1,024 printable ASCII characters"))
 }

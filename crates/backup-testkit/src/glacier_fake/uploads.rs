@@ -52,6 +52,11 @@ fn checked(received: &Received) -> Result<String, ApiError> {
     Ok(found)
 }
 
+/// The description as it came, whatever its characters.
+fn described(received: &Received) -> &[u8] {
+    received.headers.get("x-amz-archive-description").map(|value| value.as_bytes()).unwrap_or_default()
+}
+
 fn number(received: &Received, name: &str) -> Result<u64, ApiError> {
     let text = received.header(name).ok_or_else(|| invalid(format!("Required header missing: {name}")))?;
     text.parse().map_err(|_| invalid(format!("Invalid {name}: {text}")))
@@ -62,7 +67,7 @@ pub(super) fn upload_archive(state: &mut State, vault: &Name, received: &Receive
     if received.body.is_empty() {
         return Err(invalid("Invalid content length: an archive has at least one byte"));
     }
-    let description = description(received.header("x-amz-archive-description").unwrap_or_default())?;
+    let description = description(described(received))?;
     let id = state.id(138);
     let archive =
         Archive { body: received.body.clone(), tree_hash: tree_hash.clone(), description, created: received.now };
@@ -84,7 +89,7 @@ pub(super) fn initiate(state: &mut State, vault: &Name, received: &Received) -> 
     if !is_size {
         return Err(invalid("Invalid part size: must be a power of two of mebibytes, up to 4096"));
     }
-    let description = description(received.header("x-amz-archive-description").unwrap_or_default())?;
+    let description = description(described(received))?;
     let id = state.id(92);
     let upload = Upload { description, part_bytes, created: received.now, parts: Default::default(), archive: None };
     state.vault(vault)?.uploads.insert(id.clone(), upload);
