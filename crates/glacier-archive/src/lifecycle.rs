@@ -7,6 +7,7 @@
 //!   that comes twice or late.
 //! - An archive is local only after [`Event::Verified`], and that counts only during a download.
 
+mod phase;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -14,64 +15,13 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::phase::{Phase, Status};
+use self::table::{Signal, after};
 use crate::class::Tier;
-use table::{Signal, after};
 
 /// Within this time of a request, that the service does not know of a retrieval proves nothing: its answer may have been
 /// given before the request arrived.
 pub const SETTLING: SignedDuration = SignedDuration::from_secs(60);
-
-/// What users are told, in the order of GlacierOnRails: a backup has the lowest of its parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It is archived, and must be retrieved before it can be read.
-    Available,
-    /// A retrieval was asked for.
-    Pending,
-    /// It can be fetched.
-    Ready,
-    /// It was fetched and verified.
-    Local,
-    /// The file is in its folder: nothing needs to be done.
-    Exists,
-}
-
-/// Where an archive is in its lifecycle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Nothing was asked for.
-    #[default]
-    Available,
-    /// A retrieval is about to be requested, or was, and nobody knows whether the request arrived.
-    Requested,
-    /// The service works on it.
-    Pending,
-    /// It can be read.
-    Ready,
-    /// It is being read; or whoever read it died.
-    Downloading,
-    /// All that was wanted of it was read and had the right digest.
-    Local,
-}
-
-impl Phase {
-    /// Every phase.
-    pub const ALL: [Self; 6] =
-        [Self::Available, Self::Requested, Self::Pending, Self::Ready, Self::Downloading, Self::Local];
-
-    /// What users are told.
-    #[must_use]
-    pub fn status(self) -> Status {
-        match self {
-            Self::Available => Status::Available,
-            Self::Requested | Self::Pending => Status::Pending,
-            Self::Ready | Self::Downloading => Status::Ready,
-            Self::Local => Status::Local,
-        }
-    }
-}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -151,7 +151,7 @@ impl S3 for Api {
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let input = request.input;
         let object = self.found(&input.bucket, &input.key, input.if_match.as_ref())?;
-        object.readable(self.0.now())?;
+        object.copy(self.0.now()).readable()?;
         let bytes = object.body.bytes();
         let (range, content_range) = match input.range {
             None => (0..bytes, None),
@@ -182,7 +182,7 @@ impl S3 for Api {
             last_modified: Some(object.modified.into()),
             storage_class: storage_class(&object),
             metadata: wire_metadata(&object),
-            restore: object.restore_header(self.0.now()),
+            restore: object.copy(self.0.now()).header(),
             ..Default::default()
         })
     }
@@ -197,7 +197,7 @@ impl S3 for Api {
         let tier = tier.as_ref().map_or("Standard", Tier::as_str);
         let is_new = self.0.within(&input.bucket, |bucket| {
             let object = bucket.objects.get_mut(&input.key).ok_or_else(|| s3_error!(NoSuchKey))?;
-            object.request(order.days, tier, now)
+            object.request((order.days, tier), now)
         })?;
         let mut response = S3Response::new(RestoreObjectOutput::default());
         if is_new {

@@ -11,7 +11,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use sha2::{Digest, Sha256};
 
 use super::body::{Body, Segment};
-use super::cold::Restore;
+use super::cold::{self, Copy, Restore};
 
 /// Smallest size of all parts but the last (AWS, "Amazon S3 multipart upload limits").
 const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
@@ -227,6 +227,18 @@ impl Bucket {
 impl Object {
     fn is_locked(&self) -> bool {
         self.attributes.locked_until.is_some_and(|until| until > SystemTime::now())
+    }
+
+    /// What can be read of it at `now`, by the clock of retrievals.
+    pub(super) fn copy(&self, now: SystemTime) -> Copy {
+        cold::copy(self.attributes.storage_class.as_deref(), self.restore, now)
+    }
+
+    /// Asks for a copy of so many days by a tier; tells whether that is a retrieval.
+    pub(super) fn request(&mut self, order: (Option<i32>, &str), now: SystemTime) -> S3Result<bool> {
+        let (restore, is_new) = cold::request(self.attributes.storage_class.as_deref(), self.restore, order, now)?;
+        self.restore = Some(restore);
+        Ok(is_new)
     }
 
     /// Whether a listing that lags by `age` shows it.

@@ -9,8 +9,6 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use s3s::{S3Result, s3_error};
 
-use super::backend::Object;
-
 const HOUR: u64 = 3600;
 
 /// A retrieval that was asked for.
@@ -53,102 +51,100 @@ fn expiry(ready: SystemTime, days: i32) -> SystemTime {
     midnight.timestamp().into()
 }
 
-impl Object {
-    fn cold_class(&self) -> Option<&str> {
-        self.attributes.storage_class.as_deref().filter(|class| matches!(*class, "GLACIER" | "DEEP_ARCHIVE"))
-    }
+/// The class, if what is in it must be retrieved before it is read.
+fn cold_class(class: Option<&str>) -> Option<&str> {
+    class.filter(|class| matches!(*class, "GLACIER" | "DEEP_ARCHIVE"))
+}
 
-    /// What can be read of it at `now`.
-    pub(super) fn copy(&self, now: SystemTime) -> Copy {
-        match (self.cold_class(), self.restore) {
-            (None, _) => Copy::Hot,
-            (Some(_), None) => Copy::Cold,
-            (Some(_), Some(restore)) if now < restore.ready => Copy::Running,
-            (Some(_), Some(restore)) => {
-                let until = expiry(restore.ready, restore.days);
-                if now < until { Copy::Until(until) } else { Copy::Cold }
-            }
+/// What can be read at `now` of an object in this class.
+pub(super) fn copy(class: Option<&str>, restore: Option<Restore>, now: SystemTime) -> Copy {
+    match (cold_class(class), restore) {
+        (None, _) => Copy::Hot,
+        (Some(_), None) => Copy::Cold,
+        (Some(_), Some(restore)) if now < restore.ready => Copy::Running,
+        (Some(_), Some(restore)) => {
+            let until = expiry(restore.ready, restore.days);
+            if now < until { Copy::Until(until) } else { Copy::Cold }
         }
     }
+}
 
+impl Copy {
     /// Refuses to read what is cold.
-    pub(super) fn readable(&self, now: SystemTime) -> S3Result<()> {
-        match self.copy(now) {
-            Copy::Hot | Copy::Until(_) => Ok(()),
-            Copy::Cold | Copy::Running => {
+    pub(super) fn readable(self) -> S3Result<()> {
+        match self {
+            Self::Hot | Self::Until(_) => Ok(()),
+            Self::Cold | Self::Running => {
                 Err(s3_error!(InvalidObjectState, "the operation is not valid for the object's storage class"))
             }
         }
     }
 
     /// The header `x-amz-restore`.
-    pub(super) fn restore_header(&self, now: SystemTime) -> Option<String> {
-        match self.copy(now) {
-            Copy::Hot | Copy::Cold => None,
-            Copy::Running => Some(r#"ongoing-request="true""#.to_owned()),
-            Copy::Until(until) => {
+    pub(super) fn header(self) -> Option<String> {
+        match self {
+            Self::Hot | Self::Cold => None,
+            Self::Running => Some(r#"ongoing-request="true""#.to_owned()),
+            Self::Until(until) => {
                 let until = Timestamp::try_from(until).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC);
                 let date = until.strftime("%a, %d %b %Y %H:%M:%S GMT");
                 Some(format!(r#"ongoing-request="false", expiry-date="{date}""#))
             }
         }
     }
+}
 
-    /// Asks for a copy; tells whether that is a retrieval (202) or was there already and stays longer now (200).
-    pub(super) fn request(&mut self, days: Option<i32>, tier: &str, now: SystemTime) -> S3Result<bool> {
-        let copy = self.copy(now);
-        let Some(class) = self.cold_class() else {
-            return Err(s3_error!(InvalidObjectState, "restore is not allowed for the object's storage class"));
-        };
-        let days = days.filter(|days| *days > 0).ok_or_else(|| s3_error!(MalformedXML, "a restore needs `Days`"))?;
-        let takes = duration(class, tier).ok_or_else(|| s3_error!(InvalidArgument, "{class} has no tier {tier}"))?;
-        let ready = now + takes;
-        match (copy, self.restore) {
-            (Copy::Until(_), _) => {
-                self.restore = Some(Restore { ready: now, days });
-                Ok(false)
-            }
-            // A faster tier speeds a running one up; any other is refused.
-            (Copy::Running, Some(running)) if ready >= running.ready => Err(s3_error!(RestoreAlreadyInProgress)),
-            _ => {
-                self.restore = Some(Restore { ready, days });
-                Ok(true)
-            }
-        }
+/// Asks for a copy; tells whether that is a retrieval (202) or was there already and stays longer now (200).
+pub(super) fn request(
+    class: Option<&str>,
+    restore: Option<Restore>,
+    (days, tier): (Option<i32>, &str),
+    now: SystemTime,
+) -> S3Result<(Restore, bool)> {
+    let Some(cold) = cold_class(class) else {
+        return Err(s3_error!(InvalidObjectState, "restore is not allowed for the object's storage class"));
+    };
+    let days = days.filter(|days| *days > 0).ok_or_else(|| s3_error!(MalformedXML, "a restore needs `Days`"))?;
+    let takes = duration(cold, tier).ok_or_else(|| s3_error!(InvalidArgument, "{cold} has no tier {tier}"))?;
+    let ready = now + takes;
+    match (copy(class, restore, now), restore) {
+        (Copy::Until(_), _) => Ok((Restore { ready: now, days }, false)),
+        // A faster tier speeds a running one up; any other is refused.
+        (Copy::Running, Some(running)) if ready >= running.ready => Err(s3_error!(RestoreAlreadyInProgress)),
+        _ => Ok((Restore { ready, days }, true)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::backend::Attributes;
-    use super::super::body::Segment;
     use super::*;
-
-    fn object(class: &str) -> Object {
-        let attributes = Attributes { storage_class: Some(class.to_owned()), ..Attributes::default() };
-        Object::of(Segment::new(bytes::Bytes::from_static(b"x"), None).unwrap(), attributes)
-    }
 
     fn at(text: &str) -> SystemTime {
         text.parse::<Timestamp>().unwrap().into()
     }
 
+    fn of(restore: Option<Restore>, now: SystemTime) -> Copy {
+        copy(Some("GLACIER"), restore, now)
+    }
+
     #[test]
     fn a_copy_comes_after_hours_and_goes_at_a_midnight() {
-        let mut object = object("GLACIER");
         let asked = at("2026-11-21T20:00:00Z");
-        assert_eq!((object.copy(asked), object.restore_header(asked)), (Copy::Cold, None));
-        assert!(object.readable(asked).is_err());
-        assert!(object.request(Some(1), "Standard", asked).unwrap());
-        assert_eq!(object.restore_header(asked).unwrap(), r#"ongoing-request="true""#);
-        assert_eq!(object.request(Some(1), "Bulk", asked).unwrap_err().code().as_str(), "RestoreAlreadyInProgress");
+        assert_eq!((of(None, asked), of(None, asked).header()), (Copy::Cold, None));
+        assert!(of(None, asked).readable().is_err());
+        let (running, is_new) = request(Some("GLACIER"), None, (Some(1), "Standard"), asked).unwrap();
+        assert!(is_new);
+        assert_eq!(of(Some(running), asked).header().unwrap(), r#"ongoing-request="true""#);
+        let again = request(Some("GLACIER"), Some(running), (Some(1), "Bulk"), asked).unwrap_err();
+        assert_eq!(again.code().as_str(), "RestoreAlreadyInProgress");
         let ready = at("2026-11-22T01:00:00Z");
-        assert!(object.readable(ready).is_ok());
+        assert!(of(Some(running), ready).readable().is_ok());
         let header = r#"ongoing-request="false", expiry-date="Tue, 24 Nov 2026 00:00:00 GMT""#;
-        assert_eq!(object.restore_header(ready).unwrap(), header);
-        assert_eq!(object.copy(at("2026-11-24T00:00:00Z")), Copy::Cold);
-        assert!(!object.request(Some(9), "Bulk", ready).unwrap(), "it stays longer");
-        assert_eq!(object.copy(at("2026-11-30T00:00:00Z")), Copy::Until(at("2026-12-02T00:00:00Z")));
+        assert_eq!(of(Some(running), ready).header().unwrap(), header);
+        assert_eq!(of(Some(running), at("2026-11-24T00:00:00Z")), Copy::Cold);
+        let (longer, is_new) = request(Some("GLACIER"), Some(running), (Some(9), "Bulk"), ready).unwrap();
+        assert!(!is_new, "it stays longer");
+        assert_eq!(of(Some(longer), at("2026-11-30T00:00:00Z")), Copy::Until(at("2026-12-02T00:00:00Z")));
     }
 
     #[test]
@@ -161,12 +157,12 @@ mod tests {
             ("GLACIER", Some(1), "Fast", "InvalidArgument"),
             ("GLACIER_IR", Some(1), "Bulk", "InvalidObjectState"),
         ] {
-            let refused = object(class).request(days, tier, now).unwrap_err();
+            let refused = request(Some(class), None, (days, tier), now).unwrap_err();
             assert_eq!(refused.code().as_str(), code, "{class} {tier}");
         }
-        let mut running = object("GLACIER");
-        running.request(Some(1), "Bulk", now).unwrap();
-        assert!(running.request(Some(1), "Expedited", now).unwrap(), "a faster tier speeds it up");
-        assert_eq!(object("GLACIER_IR").copy(now), Copy::Hot);
+        let (running, _) = request(Some("GLACIER"), None, (Some(1), "Bulk"), now).unwrap();
+        let (_, is_new) = request(Some("GLACIER"), Some(running), (Some(1), "Expedited"), now).unwrap();
+        assert!(is_new, "a faster tier speeds it up");
+        assert_eq!(copy(Some("GLACIER_IR"), None, now), Copy::Hot);
     }
 }

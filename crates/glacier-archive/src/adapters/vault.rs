@@ -11,6 +11,8 @@ mod upload;
 
 use aws_sdk_glacier::Client;
 use aws_sdk_glacier::config::Builder;
+use aws_sdk_glacier::config::http::HttpResponse;
+use aws_sdk_glacier::error::{ProvideErrorMetadata, SdkError};
 use backup_core::aws::{Settings, timeouts};
 use backup_core::digest::Sha256Digest;
 use backup_core::retry::{self, RetryPolicy};
@@ -21,6 +23,9 @@ use crate::error::GlacierResult;
 
 pub use jobs::{JobState, VaultJob};
 pub use upload::PARTS_IN_FLIGHT;
+
+/// The largest part that is sent: eight of them, twice as the SDK hashes them, are a gigabyte.
+const PART_BYTES_SENT_MAX: usize = 64 * 1024 * 1024;
 
 /// A vault.
 #[derive(Clone, Debug)]
@@ -47,7 +52,7 @@ impl Vault {
     #[must_use]
     pub fn new(settings: &Settings, name: &str, run: &Run) -> Self {
         // A part is sent in one request, and the largest that this client sends decides how long that may take.
-        let config = Builder::from(settings.sdk()).timeout_config(timeouts(upload::PART_BYTES_SENT_MAX)).build();
+        let config = Builder::from(settings.sdk()).timeout_config(timeouts(PART_BYTES_SENT_MAX)).build();
         Self { client: Client::from_conf(config), name: name.to_owned(), run: run.clone() }
     }
 
@@ -61,6 +66,13 @@ impl Vault {
             sent.map(drop).map_err(|error| self.failed("glacier:CreateVault", &error))
         });
         made.await.map_err(Failed::into_error)
+    }
+
+    fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Failed
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        Failed::of(&self.name, action, error)
     }
 
     /// Tries again what may succeed later and does no harm twice.

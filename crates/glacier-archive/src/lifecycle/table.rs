@@ -1,6 +1,6 @@
 //! The table: which signal leads from which phase to which. Whatever is not in it changes nothing.
 
-use super::Phase::{self, Available, Downloading, Local, Pending, Ready, Requested};
+use super::phase::Phase::{self, Available, Downloading, Local, Pending, Ready, Requested};
 
 /// An event without what it carries, and the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

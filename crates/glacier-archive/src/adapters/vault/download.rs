@@ -52,17 +52,28 @@ impl Vault {
         let sent = request.range(format!("bytes={start}-{}", end - 1)).send().await;
         let reply = sent.map_err(|error| self.failed(ACTION, &error))?;
         let told = reply.checksum().map(str::to_owned);
-        let body = reply.body.collect().await.map_err(|error| self.broken(ACTION, error.to_string()))?.into_bytes();
+        let body = reply
+            .body
+            .collect()
+            .await
+            .map_err(|error| Failed::broken(&self.name, ACTION, error.to_string()))?
+            .into_bytes();
         if body.len() as u64 != end - start {
-            return Err(self.broken(ACTION, format!("{} bytes came instead of {}", body.len(), end - start)));
+            return Err(Failed::broken(
+                &self.name,
+                ACTION,
+                format!("{} bytes came instead of {}", body.len(), end - start),
+            ));
         }
         let mut hash = TreeHash::default();
         hash.update(&body);
         let found = hash.clone().finish().to_string();
         match told {
-            Some(told) if told != found => {
-                Err(self.broken(ACTION, format!("bytes {start} to {end} have the tree hash {found} instead of {told}")))
-            }
+            Some(told) if told != found => Err(Failed::broken(
+                &self.name,
+                ACTION,
+                format!("bytes {start} to {end} have the tree hash {found} instead of {told}"),
+            )),
             _ => Ok((body, hash)),
         }
     }

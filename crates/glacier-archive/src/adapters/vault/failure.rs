@@ -5,7 +5,6 @@ use aws_sdk_glacier::error::{ProvideErrorMetadata, SdkError};
 use backup_core::StoreError;
 use backup_core::aws::{Answer, Meaning, RequestError};
 
-use super::Vault;
 use crate::error::GlacierError;
 
 /// No capacity for an expedited retrieval, and a policy of the account that forbids one ("InitiateJob"): trying again at
@@ -23,21 +22,20 @@ pub(super) struct Failed {
     vault: String,
 }
 
-impl Vault {
-    pub(super) fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Failed
+impl Failed {
+    /// A request about `vault` that failed.
+    pub(super) fn of<E>(vault: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
-        Failed { error: RequestError::of(error), action, vault: self.name.clone() }
+        Self { error: RequestError::of(error), action, vault: vault.to_owned() }
     }
 
     /// What arrived is not what was asked for: the line may have changed it, and the next attempt may be good.
-    pub(super) fn broken(&self, action: &'static str, what: String) -> Failed {
-        Failed { error: RequestError::NoAnswer(what), action, vault: self.name.clone() }
+    pub(super) fn broken(vault: &str, action: &'static str, what: String) -> Self {
+        Self { error: RequestError::NoAnswer(what), action, vault: vault.to_owned() }
     }
-}
 
-impl Failed {
     /// The service's code; empty if there is none.
     pub(super) fn code(&self) -> &str {
         match &self.error {

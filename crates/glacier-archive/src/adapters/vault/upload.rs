@@ -10,16 +10,13 @@ use backup_core::digest::Sha256Digest;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::failure::Failed;
-use super::{Vault, VaultArchive};
+use super::{PART_BYTES_SENT_MAX, Vault, VaultArchive};
 use crate::error::{GlacierError, GlacierResult};
 use crate::part_size::{PARTS_MAX, part_bytes_for};
 use crate::tree_hash::TreeHash;
 
 /// Parts on their way at once; each is in memory meanwhile.
 pub const PARTS_IN_FLIGHT: usize = 8;
-
-/// The largest part that is sent: eight of them, twice as the SDK hashes them, are a gigabyte.
-pub(super) const PART_BYTES_SENT_MAX: usize = 64 * 1024 * 1024;
 
 /// What `ListParts` tells of a part: where it begins, and its hash.
 type Sent = BTreeMap<u64, String>;
