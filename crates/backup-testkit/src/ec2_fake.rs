@@ -15,6 +15,7 @@ mod filter;
 mod form;
 pub mod model;
 mod page;
+mod rules;
 pub mod seed;
 mod service;
 mod settings;
@@ -35,18 +36,10 @@ use self::service::Services;
 pub use self::settings::{Ending, Settings};
 use self::state::State;
 pub use self::tags::Tags;
-use crate::aws_fake::{ApiError, FakeOptions, FakeServer, environment};
+use crate::aws_fake::{FakeOptions, FakeServer, environment};
 
 /// The services that the fake answers for, as in the variables that name their endpoints.
 pub const SERVICES: [&str; 3] = ["EC2", "EBS", "SSM"];
-
-/// "Up to 255 characters" (EC2 API Reference, "CreateSnapshot"; EBS direct APIs reference, "StartSnapshot").
-const DESCRIPTION_CHARACTERS_MAX: usize = 255;
-
-/// An error of EC2, which has the status 400 unless it is said otherwise (EC2 API Reference, "Error codes").
-fn refused(code: &str, message: impl Into<String>) -> ApiError {
-    ApiError::new(400, code, message)
-}
 
 /// A running fake; dropping it stops it. Clock, faults, latency and the log are those of [`FakeServer`].
 #[derive(Debug)]

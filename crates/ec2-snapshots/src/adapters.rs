@@ -1,5 +1,6 @@
 //! What talks to AWS. Each service has a folder of its own, the only one that names its SDK.
 
-use aws_sdk_ebs as _;
+pub mod ebs;
+
 use aws_sdk_ec2 as _;
 use aws_sdk_ssm as _;

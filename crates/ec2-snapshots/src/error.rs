@@ -131,6 +131,26 @@ pub enum Ec2Error {
         /// Which.
         what: String,
     },
+    /// A block or an answer of EBS that is not what it should be.
+    #[error("{what}")]
+    Damaged {
+        /// What is wrong.
+        what: String,
+    },
+    /// A replica that is not what it is a replica of.
+    #[error("{what}")]
+    Differs {
+        /// In which blocks.
+        what: String,
+    },
+    /// A snapshot that was not exported to a location.
+    #[error("there is no export `{what}` in `{location}`")]
+    NoExport {
+        /// The region and the snapshot.
+        what: String,
+        /// Where.
+        location: String,
+    },
     /// The location or a policy failed.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -177,6 +197,12 @@ impl Failure for Ec2Error {
         Io: "ec2::io", Failed, permanent, "a file on this machine cannot be read or written";
         Stale: "ec2::stale", Stale, permanent, "the newest snapshot of a volume is older than it may be",
             "`lastgood ec2 snapshot` makes new ones; `lastgood ec2 ls` shows what became of the last";
+        Damaged: "ec2::damaged", Integrity, permanent, "a block of a snapshot is not what EBS says it is",
+            "run it again; if it stays so, the snapshot is damaged and another one is to be used";
+        Differs: "ec2::differs", Integrity, permanent, "a replica differs from the snapshot it is a replica of",
+            "make another replica, and delete this one when that one is verified";
+        NoExport: "ec2::no_export", Failed, permanent, "a snapshot was not exported to the location",
+            "export it first, or name one that is";
         Usage: "ec2::usage", Usage, permanent, "an option cannot be used";
         Interrupted: "ec2::interrupted", Interrupted, permanent, "the run was interrupted";
     }

@@ -4,6 +4,7 @@
 //! - [`model`]: what EC2 has, as far as backups need it; [`lineage`] and [`description`]: what we write on snapshots.
 //! - [`ports`]: the traits through which verbs reach EC2. Plans and their tests know no SDK.
 //! - One module per verb: a plan, which is pure, and a run, which does exactly that.
+//! - [`blocks`]: snapshots read and written block by block: verified, exported, imported.
 //! - `adapters`: EC2 itself, by the AWS SDK (feature `ec2`).
 //!
 //! # Guarantees
@@ -11,8 +12,10 @@
 //! - A plan changes nothing, and its run does no more than it says.
 //! - The last good snapshot of a volume is never trimmed, nor is the last pair that two regions have in common.
 //! - Snapshots of other tools are left alone unless asked for.
+//! - A block that is read has the digest that EBS says it has, or is not used.
 
 pub mod ask;
+pub mod blocks;
 pub mod clean;
 pub mod delete;
 pub mod description;
@@ -37,7 +40,7 @@ mod run_regions;
 mod test_world;
 
 #[cfg(feature = "ec2")]
-mod adapters;
+pub mod adapters;
 
 pub use error::{Ec2Error, Ec2Result};
 pub use run_regions::Failed;

@@ -4,6 +4,7 @@
 //! something anew each time is looked for before it is sent again.
 
 mod call_error;
+pub mod direct;
 mod quiesce;
 mod request;
 

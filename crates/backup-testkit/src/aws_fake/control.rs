@@ -5,6 +5,7 @@
 //! | `POST /_ctl/faults` | a list of [`Rule`]s, added; an empty list forgets all | `{}` |
 //! | `POST /_ctl/latency` | `{"ms": 20}`, added to every request | `{}` |
 //! | `POST /_ctl/clock` | any of `{"set": "2026-11-21T03:00:00Z", "advance_s": 60, "rate": 0, "step_ms": 500}` | `{"now": …}` |
+//! | `POST /_ctl/policy` | a policy of IAM, or `null`: only actions that it allows are carried out | `{}` |
 //! | `GET /_ctl/log` | | a list of [`super::Call`]s |
 //! | `POST /_ctl/log/clear` | | `{}`; the calls so far are forgotten |
 //! | `GET /_ctl/state` | | `{"now": …, "peak_in_flight": …}` |
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use super::room::Room;
 use super::service::{Reply, reply};
 use crate::faults::Rule;
+use crate::iam::Policy;
 
 /// Where the control plane is.
 pub const PATH: &str = "/_ctl/";
@@ -66,6 +68,10 @@ fn obey(room: &Room, order: &str, body: &[u8]) -> Option<Result<Value, String>> 
         "POST /_ctl/clock" => read(body).map(|order: ClockOrder| {
             set_clock(room, &order);
             json!({ "now": room.clock.now() })
+        }),
+        "POST /_ctl/policy" => read(body).and_then(|policy: Option<Policy>| {
+            room.set_policy(policy);
+            done()
         }),
         "GET /_ctl/log" => serde_json::to_value(room.log.calls()).map_err(|error| error.to_string()),
         "POST /_ctl/log/clear" => {

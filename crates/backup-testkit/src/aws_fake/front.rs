@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use super::caller::Caller;
 use super::control;
 use super::room::Room;
-use super::service::{ApiError, Received, Reply};
+use super::service::{ApiError, Received, Reply, Route};
 use crate::faults::Action;
 use crate::wire::{BodyHarm, Harmed, WireBody, broken, full};
 
@@ -58,13 +58,16 @@ async fn answer(room: &Room, request: Request<Incoming>) -> io::Result<Response<
         _ if caller.is_none() => {
             Err(ApiError::new(403, "MissingAuthenticationToken", "The request is not signed by Signature Version 4"))
         }
-        other => {
-            if let Some(Action::Delay { ms }) = other {
-                tokio::time::sleep(Duration::from_millis(*ms)).await;
+        other => match forbidden(room, &received, &route) {
+            Some(action) => Err(ApiError::denied(&received, &action)),
+            None => {
+                if let Some(Action::Delay { ms }) = other {
+                    tokio::time::sleep(Duration::from_millis(*ms)).await;
+                }
+                received.fault = other.clone();
+                room.service.handle(&received, &route).await
             }
-            received.fault = other.clone();
-            room.service.handle(&received, &route).await
-        }
+        },
     };
     let reply = result.unwrap_or_else(|error| {
         entry.call.code = Some(error.code.clone());
@@ -76,6 +79,13 @@ async fn answer(room: &Room, request: Request<Incoming>) -> io::Result<Response<
     entry.call.status = reply.status().as_u16();
     entry.call.bytes_out = reply.body().len() as u64;
     Ok(sent(reply, action.as_ref()))
+}
+
+/// The first action that the call takes and the policy in force does not allow.
+fn forbidden(room: &Room, received: &Received, route: &Route) -> Option<String> {
+    let own = format!("{}:{}", received.caller.service, route.op);
+    let also = room.service.also_needs(received, route).map(str::to_owned);
+    [Some(own), also].into_iter().flatten().find(|action| !room.allows(action))
 }
 
 /// The answer as it goes over the wire.

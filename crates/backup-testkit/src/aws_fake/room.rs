@@ -1,7 +1,7 @@
 //! What the HTTP layer and the control plane of one fake share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backup_core::clock::Clock as _;
@@ -10,6 +10,7 @@ use super::clock::VirtualClock;
 use super::log::Log;
 use super::service::Service;
 use crate::faults::{Action, Rule, Script};
+use crate::iam::Policy;
 
 /// A fake without its listener.
 pub(super) struct Room {
@@ -17,6 +18,7 @@ pub(super) struct Room {
     pub(super) clock: Arc<VirtualClock>,
     pub(super) script: Script,
     pub(super) log: Log,
+    policy: Mutex<Option<Policy>>,
     latency_us: AtomicU64,
 }
 
@@ -28,7 +30,14 @@ impl std::fmt::Debug for Room {
 
 impl Room {
     pub(super) fn new(service: Arc<dyn Service>, clock: Arc<VirtualClock>, latency: Duration) -> Self {
-        let room = Self { service, clock, script: Script::default(), log: Log::new(), latency_us: AtomicU64::new(0) };
+        let room = Self {
+            service,
+            clock,
+            script: Script::default(),
+            log: Log::new(),
+            policy: Mutex::default(),
+            latency_us: AtomicU64::new(0),
+        };
         room.set_latency(latency);
         room
     }
@@ -51,7 +60,19 @@ impl Room {
         Ok(())
     }
 
+    /// From now on only what `policy` allows is allowed; everything without one.
+    pub(super) fn set_policy(&self, policy: Option<Policy>) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    /// Whether the policy in force allows `action`.
+    pub(super) fn allows(&self, action: &str) -> bool {
+        let policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        policy.as_ref().is_none_or(|policy| policy.allows(action))
+    }
+
     pub(super) fn reset(&self) {
+        self.set_policy(None);
         self.service.reset(self.clock.now());
         self.script.clear();
         self.set_latency(Duration::ZERO);

@@ -15,6 +15,7 @@ use super::log::Call;
 use super::room::Room;
 use super::service::Service;
 use crate::faults::Rule;
+use crate::iam::Policy;
 
 /// How a fake is started.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +87,11 @@ impl FakeServer {
         if let Err(error) = self.room.add_faults(rules.into_iter().collect()) {
             panic!("{error}");
         }
+    }
+
+    /// From now on only actions that `policy` allows are carried out; all of them without one.
+    pub fn policy(&self, policy: Option<Policy>) {
+        self.room.set_policy(policy);
     }
 
     /// Forgets all rules.

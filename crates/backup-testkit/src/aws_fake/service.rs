@@ -99,16 +99,28 @@ impl ApiError {
         self
     }
 
+    /// The error of a caller who has no right to `action`, which says so as IAM does: `UnauthorizedOperation` of EC2,
+    /// `AccessDeniedException` of others.
+    pub(super) fn denied(received: &Received, action: &str) -> Self {
+        let code = if received.caller.service == "ec2" { "UnauthorizedOperation" } else { "AccessDeniedException" };
+        Self::new(403, code, Self::denial(received, action))
+    }
+
+    fn denial(received: &Received, action: &str) -> String {
+        format!(
+            "You are not authorized to perform this operation. User: arn:aws:iam::{}:user/testkit is not authorized to \
+             perform: {action} because no identity-based policy allows the {action} action. Encoded authorization \
+             failure message: c2NyaXB0ZWQ",
+            received.caller.account,
+        )
+    }
+
     /// The error that a fault scripted by status and code is; one that refuses an action says which, as IAM does.
     pub(super) fn scripted(status: u16, code: &str, received: &Received, route: &Route) -> Self {
-        let Caller { account, service, .. } = &received.caller;
         let message = match code {
-            "UnauthorizedOperation" | "AccessDeniedException" | "AccessDenied" => format!(
-                "You are not authorized to perform this operation. User: arn:aws:iam::{account}:user/testkit is not \
-                 authorized to perform: {service}:{op} because no identity-based policy allows the {service}:{op} \
-                 action. Encoded authorization failure message: c2NyaXB0ZWQ",
-                op = route.op,
-            ),
+            "UnauthorizedOperation" | "AccessDeniedException" | "AccessDenied" => {
+                Self::denial(received, &format!("{}:{}", received.caller.service, route.op))
+            }
             "RequestLimitExceeded" => "Request limit exceeded.".to_owned(),
             _ => "as scripted".to_owned(),
         };
@@ -127,6 +139,11 @@ impl fmt::Display for ApiError {
 pub trait Service: Send + Sync + 'static {
     /// Which action the request is; one that is none of the fake's has an `op` that says so.
     fn route(&self, received: &Received) -> Route;
+
+    /// The right that it takes beside the one to call the action, such as `ec2:CreateTags`.
+    fn also_needs(&self, _received: &Received, _route: &Route) -> Option<&'static str> {
+        None
+    }
 
     /// Does it.
     ///

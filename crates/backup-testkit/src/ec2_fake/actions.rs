@@ -1,6 +1,7 @@
 //! The EC2 query API: which actions there are, what they take, and what every one of them checks.
 
 mod attributes;
+mod call;
 mod copy;
 mod create;
 mod delete;
@@ -14,31 +15,12 @@ mod regions;
 mod tagging;
 mod volumes;
 
-use backup_core::clock::Timestamp;
-
+use self::call::Call;
 use super::form::Form;
-use super::refused;
+use super::rules::refused;
 use super::state::State;
 use super::xml::Xml;
 use crate::aws_fake::{ApiError, Received, Reply, Route};
-
-/// One call of an action.
-pub(super) struct Call<'a> {
-    pub(super) state: &'a mut State,
-    pub(super) form: &'a Form,
-    pub(super) received: &'a Received,
-    pub(super) now: Timestamp,
-}
-
-impl Call<'_> {
-    pub(super) fn region(&self) -> &str {
-        &self.received.caller.region
-    }
-
-    pub(super) fn account(&self) -> &str {
-        &self.received.caller.account
-    }
-}
 
 type Run = fn(&mut Call<'_>) -> Result<Xml, ApiError>;
 
@@ -136,6 +118,12 @@ pub(super) fn route(received: &Received) -> Route {
         key: ids.join(" "),
         op,
     }
+}
+
+/// Whether the request tags what it makes.
+pub(super) fn has_tags(received: &Received) -> bool {
+    let form = Form::read(&received.body);
+    form.roots().any(|root| root == "TagSpecification") || form.get("CopyTagsFromSource").is_some()
 }
 
 /// Does it. What a request may contain is checked before anything is changed.

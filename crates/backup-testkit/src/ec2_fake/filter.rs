@@ -1,7 +1,7 @@
 //! Filters of describe calls (EC2 User Guide, "List and filter your resources").
 
 use super::form::Form;
-use super::refused;
+use super::rules::refused;
 use super::tags::Tags;
 use crate::aws_fake::ApiError;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::refused;
+use super::rules::refused;
 use crate::aws_fake::ApiError;
 
 /// The fields below one point of a request.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use backup_core::clock::Timestamp;
 
 use super::form::Form;
-use super::refused;
+use super::rules::refused;
 use super::settings::Settings;
 use super::state::later;
 use super::token::{fingerprint, open, seal};

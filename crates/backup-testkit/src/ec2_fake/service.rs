@@ -42,9 +42,20 @@ impl Service for Services {
         }
     }
 
+    /// "To tag a resource on creation, users must have permissions to use the action that creates the resource … and …
+    /// ec2:CreateTags" (EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation").
+    fn also_needs(&self, received: &Received, route: &Route) -> Option<&'static str> {
+        let tags = match received.caller.service.as_str() {
+            "ebs" => route.op == "StartSnapshot" && ebs::has_tags(received),
+            "ec2" => actions::has_tags(received),
+            _ => false,
+        };
+        tags.then_some("ec2:CreateTags")
+    }
+
     async fn handle(&self, received: &Received, route: &Route) -> Result<Reply, ApiError> {
         match received.caller.service.as_str() {
-            "ebs" => self.with(|state| ebs::handle(state, received, route)),
+            "ebs" => self.with(|state| ebs::handle(state, received, route)).map(ebs::finish),
             "ssm" => {
                 let (reply, job) = self.with(|state| ssm::handle(state, received, route))?;
                 if let Some(job) = job {

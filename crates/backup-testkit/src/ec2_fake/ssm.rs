@@ -1,14 +1,16 @@
 //! Systems Manager: SendCommand really runs the script, in a folder, and GetCommandInvocation tells what came of it.
 
+pub(super) mod invocation;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use backup_core::clock::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use self::invocation::Invocation;
 use super::state::State;
 use crate::aws_fake::{ApiError, Received, Reply, Route, reply};
 
@@ -21,19 +23,6 @@ const DOCUMENT: &str = "AWS-RunShellScript";
 
 /// "executionTimeout … Default is 3600" seconds (the document `AWS-RunShellScript`).
 const TIMEOUT_DEFAULT_S: u64 = 3600;
-
-/// A command on one instance.
-#[derive(Clone, Debug)]
-pub(super) struct Invocation {
-    instance: String,
-    region: String,
-    account: String,
-    begun: Timestamp,
-    status: &'static str,
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use backup_core::clock::{SignedDuration, Timestamp};
 
 use super::model::{Fate, Region, Snapshot};
-use super::refused;
+use super::rules::refused;
 use super::settings::{Ending, Settings};
-use super::ssm::Invocation;
+use super::ssm::invocation::Invocation;
 use super::token::fingerprint;
 use crate::aws_fake::ApiError;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::form::Form;
-use super::refused;
+use super::rules::refused;
 use super::xml::Xml;
 use crate::aws_fake::ApiError;
 

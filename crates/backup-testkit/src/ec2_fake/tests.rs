@@ -115,7 +115,7 @@ impl World {
         received.headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let route = ebs::route(&received);
-        self.services.with(|state| ebs::handle(state, &received, &route))
+        self.services.with(|state| ebs::handle(state, &received, &route)).map(ebs::finish)
     }
 
     fn get(&self, path: &str) -> Result<serde_json::Value, ApiError> {

@@ -1,9 +1,9 @@
 //! Who may use a snapshot (EC2 API Reference, "ModifySnapshotAttribute").
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::model::Snapshot;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::xml::Xml;
 
 const PERMISSION: &str = "createVolumePermission";

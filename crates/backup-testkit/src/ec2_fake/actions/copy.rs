@@ -1,9 +1,10 @@
 //! CopySnapshot (EC2 API Reference, "CopySnapshot"; EBS User Guide, "Copy an Amazon EBS snapshot").
 
-use super::{Call, create};
+use super::call::Call;
+use super::create;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::model::{Fate, Snapshot};
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::state::ARBITRARY_VOLUME;
 use crate::ec2_fake::tags;
 use crate::ec2_fake::xml::Xml;

@@ -2,13 +2,14 @@
 
 use backup_core::clock::Timestamp;
 
-use super::{Call, describe};
+use super::call::Call;
+use super::describe;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::model::{Snapshot, Volume};
+use crate::ec2_fake::rules::{DESCRIPTION_CHARACTERS_MAX, refused};
 use crate::ec2_fake::state::{State, later};
 use crate::ec2_fake::tags::{self, Tags};
 use crate::ec2_fake::xml::Xml;
-use crate::ec2_fake::{DESCRIPTION_CHARACTERS_MAX, refused};
 
 /// "up to 127 data volumes" with the root (EBS User Guide, "Create Amazon EBS snapshots").
 const SET_MAX: usize = 128;

@@ -1,9 +1,9 @@
 //! DeleteSnapshot and the recycle bin.
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::page::Page;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::state::{later, missing_snapshot};
 use crate::ec2_fake::xml::Xml;
 

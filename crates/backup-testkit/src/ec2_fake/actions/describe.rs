@@ -2,7 +2,7 @@
 
 use backup_core::clock::Timestamp;
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::Filters;
 use crate::ec2_fake::model::{SNAPSHOT_FILTERS, Snapshot, SnapshotAt};

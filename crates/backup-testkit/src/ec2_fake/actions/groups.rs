@@ -1,11 +1,11 @@
 //! Security groups.
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::{Filterable, Filters};
 use crate::ec2_fake::model::Group;
 use crate::ec2_fake::page::Page;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::tags::{self, Tags};
 use crate::ec2_fake::xml::Xml;
 

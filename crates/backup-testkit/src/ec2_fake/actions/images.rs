@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Call, create};
+use super::call::Call;
+use super::create;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::{Filterable, Filters};
 use crate::ec2_fake::model::Image;
 use crate::ec2_fake::page::Page;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::tags::{self, Tags};
 use crate::ec2_fake::xml::Xml;
 

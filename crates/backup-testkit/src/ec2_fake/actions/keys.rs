@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::model::KeyPair;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::tags;
 use crate::ec2_fake::token::fingerprint;
 use crate::ec2_fake::xml::Xml;

@@ -2,12 +2,12 @@
 
 use backup_core::clock::Timestamp;
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::{Filterable, Filters};
 use crate::ec2_fake::model::{Lock, Snapshot};
 use crate::ec2_fake::page::Page;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::state::later;
 use crate::ec2_fake::tags::Tags;
 use crate::ec2_fake::xml::Xml;

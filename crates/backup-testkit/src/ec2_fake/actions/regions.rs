@@ -1,9 +1,9 @@
 //! Regions.
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::{Filterable, Filters};
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::tags::Tags;
 use crate::ec2_fake::xml::Xml;
 

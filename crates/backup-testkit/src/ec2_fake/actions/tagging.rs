@@ -1,9 +1,9 @@
 //! CreateTags and DeleteTags.
 
-use super::Call;
+use super::call::Call;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::model::Region;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::tags::{self, Tags};
 use crate::ec2_fake::xml::Xml;
 

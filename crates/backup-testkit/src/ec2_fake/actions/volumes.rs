@@ -4,12 +4,13 @@ use std::ops::Bound;
 
 use backup_core::clock::Timestamp;
 
-use super::{Call, create};
+use super::call::Call;
+use super::create;
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::{Filterable, Filters};
 use crate::ec2_fake::model::{Attachment, Volume};
 use crate::ec2_fake::page::Page;
-use crate::ec2_fake::refused;
+use crate::ec2_fake::rules::refused;
 use crate::ec2_fake::state::later;
 use crate::ec2_fake::tags::{self, Tags};
 use crate::ec2_fake::xml::Xml;

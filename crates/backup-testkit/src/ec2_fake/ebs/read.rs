@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Call, DATA_LENGTH, index, invalid, json, seconds};
+use super::call::{Answer, Call, DATA_LENGTH, index, invalid, json, seconds};
 use crate::aws_fake::{ApiError, Reply, reply};
-use crate::ec2_fake::content::BLOCK_BYTES;
+use crate::ec2_fake::content::{BLOCK_BYTES, Block};
 use crate::ec2_fake::state::later;
 use crate::ec2_fake::token::{Refusal, fingerprint, open, seal};
 
@@ -141,7 +141,7 @@ pub(super) fn changed(call: &mut Call<'_>, second_id: &str) -> Result<Reply, Api
     Ok(page.answer("ChangedBlocks", indexes.into_iter().map(block).collect(), second.size, next))
 }
 
-pub(super) fn get(call: &mut Call<'_>, id: &str, text: &str) -> Result<Reply, ApiError> {
+pub(super) fn get(call: &mut Call<'_>, id: &str, text: &str) -> Result<Answer, ApiError> {
     let now = call.now;
     let token = call.received.query("blockToken").unwrap_or_default().to_owned();
     let snapshot = call.readable(id)?;
@@ -150,11 +150,16 @@ pub(super) fn get(call: &mut Call<'_>, id: &str, text: &str) -> Result<Reply, Ap
         let what = if refusal == Refusal::Expired { "has expired" } else { "is not valid" };
         invalid("INVALID_BLOCK_TOKEN", format!("The block token {what}"))
     })?;
-    let block = snapshot.content.get(index);
+    let block = snapshot.content.get(index).cloned();
     let block = block.ok_or_else(|| invalid("INVALID_BLOCK", format!("Block {index} was never written")))?;
+    Ok(Answer::Block { block, is_damaged: snapshot.damaged.contains(&index) })
+}
+
+/// A block on the wire, with its checksum.
+pub(super) fn sent(block: &Block, is_damaged: bool) -> Reply {
     let mut bytes = block.bytes();
     let checksum = STANDARD.encode(Sha256::digest(&bytes));
-    if snapshot.damaged.contains(&index) {
+    if is_damaged {
         bytes = flipped(&bytes);
     }
     let mut reply = reply(200, "application/octet-stream", bytes);
@@ -168,7 +173,7 @@ pub(super) fn get(call: &mut Call<'_>, id: &str, text: &str) -> Result<Reply, Ap
             reply.headers_mut().insert(name, value);
         }
     }
-    Ok(reply)
+    reply
 }
 
 fn flipped(bytes: &Bytes) -> Bytes {

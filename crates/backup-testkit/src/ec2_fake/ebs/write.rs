@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Call, DATA_LENGTH, index, invalid, json, missing, seconds};
+use super::call::{Call, DATA_LENGTH, index, invalid, json, missing, seconds};
 use crate::aws_fake::{ApiError, Reply};
-use crate::ec2_fake::DESCRIPTION_CHARACTERS_MAX;
 use crate::ec2_fake::content::{BLOCK_BYTES, Block};
 use crate::ec2_fake::model::{Direct, Fate, Snapshot};
+use crate::ec2_fake::rules::DESCRIPTION_CHARACTERS_MAX;
 use crate::ec2_fake::state::{ARBITRARY_VOLUME, later};
 use crate::ec2_fake::tags::{self, Tags};
 use crate::ec2_fake::token::fingerprint;

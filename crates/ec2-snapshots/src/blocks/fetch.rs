@@ -1,0 +1,83 @@
+//! Reads one block until it has the checksum that comes with it.
+
+use backup_core::digest::Sha256Digest;
+use backup_core::run::Run;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use super::BLOCK_BYTES;
+use super::listing::{Listed, Listing, refused_as};
+use crate::ask;
+use crate::error::{Ec2Error, Ec2Result};
+use crate::ports::direct::{BLOCK_TOKEN, BlockQuery, Direct};
+
+/// How often a block is read that does not have its checksum: what a wire does to one answer it does not do to four.
+const READS_MAX: u32 = 4;
+
+/// How often the token of one block is asked for anew: it lives seven days.
+const TOKENS_MAX: u32 = 3;
+
+/// Block `index` of what was `listed`, whose listing gave it `token`, and its digest.
+pub(super) async fn block(
+    direct: &dyn Direct,
+    listed: &Listed,
+    index: u32,
+    token: &str,
+    run: &Run,
+) -> Ec2Result<(Bytes, Sha256Digest)> {
+    let snapshot = listed.snapshot();
+    let about = format!("block {index} of {snapshot}");
+    let (mut token, mut reads, mut tokens) = (token.to_owned(), 0, 0);
+    loop {
+        run.stop_if_cancelled()?;
+        let received = match ask::again(run, &about, || direct.block(snapshot, index, &token)).await {
+            Err(error) if refused_as(&error, BLOCK_TOKEN) && tokens < TOKENS_MAX => {
+                tokens += 1;
+                token = token_again(direct, listed, index, run).await?;
+                continue;
+            }
+            other => other?,
+        };
+        let (bytes, checksum) = (received.bytes, received.checksum);
+        let hashed = bytes.clone();
+        let sha256 = tokio::task::spawn_blocking(move || Sha256Digest::of(&hashed)).await.map_err(panicked)?;
+        if bytes.len() == BLOCK_BYTES && checksum == STANDARD.encode(sha256.as_bytes()) {
+            return Ok((bytes, sha256));
+        }
+        reads += 1;
+        if reads >= READS_MAX {
+            let what = format!("{about} came {READS_MAX} times with another SHA-256 than EBS says it has");
+            return Err(Ec2Error::Damaged { what });
+        }
+        run.warn(format!("{about} came with another SHA-256 than EBS says it has; it is read again"));
+    }
+}
+
+/// The token that a new listing gives the block.
+async fn token_again(direct: &dyn Direct, listed: &Listed, index: u32, run: &Run) -> Ec2Result<String> {
+    let missing =
+        || Ec2Error::Damaged { what: format!("block {index} of `{}` is no longer listed", listed.snapshot()) };
+    let mut query = BlockQuery { start: index, token: None };
+    // Empty pages may come first.
+    for _ in 0..READS_MAX {
+        let page = match listed.page(direct, &query, run).await {
+            Ok(page) => page,
+            Err(Listing::Failed(error)) => return Err(error),
+            Err(Listing::Expired) => return Err(missing()),
+        };
+        if let Some(block) = page.blocks.into_iter().find(|block| block.index == index) {
+            return block.token.ok_or_else(missing);
+        }
+        match page.next {
+            Some(token) => query = BlockQuery { start: 0, token: Some(token) },
+            None => break,
+        }
+    }
+    Err(missing())
+}
+
+/// A task that ended by a panic, which is a bug.
+pub(super) fn panicked(error: tokio::task::JoinError) -> Ec2Error {
+    Ec2Error::Damaged { what: format!("a task of this program ended unexpectedly: {error}") }
+}

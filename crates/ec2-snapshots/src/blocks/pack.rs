@@ -1,0 +1,201 @@
+//! Packs: zstd frames, one block each, and a last frame that says which they are, so that a run that goes on finds them.
+//!
+//! The last one is a skippable frame (RFC 8878, section 3.1.2), which every zstd program passes over.
+
+use std::sync::Arc;
+
+use backup_core::digest::Sha256Digest;
+use backup_core::key::Key;
+use backup_core::manifest::{Codec, Part};
+use backup_core::pipeline::read_all;
+use backup_core::store::{ObjectMeta, PutMode, PutOptions, StoreRead, StoreWrite};
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt as _;
+
+use super::BLOCK_BYTES;
+use super::index::{Place, Segment};
+use super::key::ExportKey;
+use crate::error::{Ec2Error, Ec2Result};
+
+/// Blocks of a pack: at most 32 MiB and a little.
+pub(super) const PACK_BLOCKS: usize = 64;
+
+/// The role of packs in a manifest.
+pub(super) const ROLE: &str = "blocks";
+
+/// The first of the magic numbers of skippable frames.
+const SKIPPABLE: u32 = 0x184D_2A50;
+
+/// Bytes of a skippable frame's header: magic number and length.
+const HEADER_BYTES: usize = 8;
+
+/// Bytes of the length that a last frame ends with.
+const FOOTER_BYTES: usize = 4;
+
+/// More than the last frame of any pack has: an entry is at most 110 bytes long.
+const TAIL_BYTES: u64 = 16 * 1024;
+
+/// A zstd frame of a block that does not compress, at most (zstd's `ZSTD_COMPRESSBOUND`), and the last frame.
+pub(super) const PACK_BYTES_MAX: u64 = (PACK_BLOCKS * (BLOCK_BYTES + 4096)) as u64 + TAIL_BYTES;
+
+/// Index, digest, offset, length.
+type Entry = (u32, Sha256Digest, u64, u32);
+
+/// A pack in the making.
+#[derive(Debug, Default)]
+pub(super) struct Pack {
+    bytes: BytesMut,
+    entries: Vec<Entry>,
+}
+
+/// A pack that is stored.
+#[derive(Debug)]
+pub(super) struct StoredPack {
+    pub(super) part: Part,
+    pub(super) places: Segment,
+}
+
+impl Pack {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= PACK_BLOCKS
+    }
+
+    /// Adds the frame of a block.
+    pub(super) fn add(&mut self, index: u32, sha256: Sha256Digest, frame: &[u8]) {
+        let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        self.entries.push((index, sha256, self.bytes.len() as u64, length));
+        self.bytes.extend_from_slice(frame);
+    }
+
+    /// Stores it. That somebody else has stored it already is as good: its name is its content's.
+    pub(super) async fn store(
+        self,
+        store: Arc<dyn StoreWrite>,
+        export: ExportKey,
+        first: u32,
+    ) -> Ec2Result<StoredPack> {
+        let Self { mut bytes, entries } = self;
+        let list = serde_json::to_vec(&entries).map_err(|error| {
+            let path = format!("list of a pack of {}", export.snapshot);
+            Ec2Error::Io { action: "write", path, source: error.into() }
+        })?;
+        let payload = u32::try_from(list.len() + FOOTER_BYTES).unwrap_or(u32::MAX);
+        bytes.extend_from_slice(&SKIPPABLE.to_le_bytes());
+        bytes.extend_from_slice(&payload.to_le_bytes());
+        bytes.extend_from_slice(&list);
+        bytes.extend_from_slice(&payload.to_le_bytes());
+        let bytes = bytes.freeze();
+        let hashed = bytes.clone();
+        let sha256 =
+            tokio::task::spawn_blocking(move || Sha256Digest::of(&hashed)).await.map_err(super::fetch::panicked)?;
+        let key = export.pack(first, &sha256)?;
+        let stored_bytes = bytes.len() as u64;
+        match store.put(&key, bytes, &PutOptions::new(PutMode::Create)).await {
+            Err(backup_core::StoreError::AlreadyExists { .. }) => {}
+            other => other?,
+        }
+        Ok(stored(key, sha256, stored_bytes, &entries))
+    }
+}
+
+fn stored(key: Key, sha256: Sha256Digest, stored_bytes: u64, entries: &[Entry]) -> StoredPack {
+    let places = entries
+        .iter()
+        .map(|(index, sha256, offset, length)| {
+            (*index, Place { sha256: *sha256, pack: key.clone(), offset: *offset, length: *length })
+        })
+        .collect();
+    let part = Part {
+        key,
+        role: ROLE.to_owned(),
+        content_sha256: None,
+        content_bytes: (entries.len() * BLOCK_BYTES) as u64,
+        stored_sha256: sha256,
+        stored_bytes,
+        codec: Codec::Zstd,
+        offset: None,
+        length: None,
+    };
+    StoredPack { part, places }
+}
+
+/// The packs of a segment that an earlier run of the same export has stored. What is not a whole pack is left out: it is
+/// made again under its own name.
+pub(super) async fn found(store: &dyn StoreRead, export: &ExportKey, first: u32) -> Ec2Result<Vec<StoredPack>> {
+    let objects: Vec<ObjectMeta> = store.list(&export.packs(first), None).try_collect().await?;
+    let mut packs = Vec::new();
+    for object in objects {
+        let name = object.key.name().strip_suffix(".pack").and_then(|name| name.parse::<Sha256Digest>().ok());
+        let Some(sha256) = name else { continue };
+        let from = object.bytes.saturating_sub(TAIL_BYTES);
+        let tail: Vec<Bytes> = store.get(&object.key, Some(from..object.bytes)).await?.try_collect().await?;
+        if let Some(entries) = entries(&tail.concat()) {
+            packs.push(stored(object.key, sha256, object.bytes, &entries));
+        }
+    }
+    Ok(packs)
+}
+
+/// What the last frame says that `tail` ends with.
+fn entries(tail: &[u8]) -> Option<Vec<Entry>> {
+    let number = |bytes: &[u8]| bytes.try_into().ok().map(u32::from_le_bytes);
+    let payload = number(tail.get(tail.len().checked_sub(FOOTER_BYTES)?..)?)? as usize;
+    let frame = tail.get(tail.len().checked_sub(payload.checked_add(HEADER_BYTES)?)?..)?;
+    let (magic, length) = (number(frame.get(..4)?)?, number(frame.get(4..8)?)?);
+    if magic != SKIPPABLE || length as usize != payload {
+        return None;
+    }
+    serde_json::from_slice(frame.get(HEADER_BYTES..frame.len().checked_sub(FOOTER_BYTES)?)?).ok()
+}
+
+/// A whole pack, which has the digest of its name.
+pub(super) async fn read(store: &dyn StoreRead, key: &Key) -> Ec2Result<Bytes> {
+    let bytes = read_all(store, key, PACK_BYTES_MAX).await?;
+    let hashed = bytes.clone();
+    let found = tokio::task::spawn_blocking(move || Sha256Digest::of(&hashed)).await.map_err(super::fetch::panicked)?;
+    if key.name().strip_suffix(".pack") == Some(found.to_string().as_str()) {
+        return Ok(bytes);
+    }
+    let what = format!("its SHA-256 is {found}, and not what it is named");
+    Err(backup_core::StoreError::Damaged { key: key.to_string(), what }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use backup_core::store::memory::MemoryStore;
+
+    use super::*;
+    use crate::blocks::index::unpack;
+
+    #[tokio::test]
+    async fn a_pack_is_found_again_and_every_zstd_reads_it() {
+        let store = Arc::new(MemoryStore::new());
+        let export = ExportKey { region: "eu-west-1".parse().unwrap(), snapshot: "snap-1".into() };
+        let blocks = [vec![1; BLOCK_BYTES], vec![2; BLOCK_BYTES]];
+        let mut pack = Pack::default();
+        for (index, block) in (5..).zip(&blocks) {
+            pack.add(index, Sha256Digest::of(block), &zstd::bulk::compress(block, 1).unwrap());
+        }
+        let stored = pack.store(store.clone(), export.clone(), 0).await.unwrap();
+        let found = found(&*store, &export, 0).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((&found[0].part, &found[0].places), (&stored.part, &stored.places));
+        let bytes = read(&*store, &stored.part.key).await.unwrap();
+        assert_eq!(zstd::stream::decode_all(&bytes[..]).unwrap(), blocks.concat());
+        for (place, block) in stored.places.values().zip(&blocks) {
+            let frame = &bytes[usize::try_from(place.offset).unwrap()..][..place.length as usize];
+            assert_eq!(&unpack(place, frame).unwrap(), block);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_no_pack() {
+        assert_eq!(entries(b""), None);
+        assert_eq!(entries(&[0xff; 12]), None);
+        assert_eq!(entries(&[0; 64]), None);
+    }
+}
