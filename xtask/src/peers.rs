@@ -46,6 +46,18 @@ pub(crate) const GLUDB: Peer = Peer {
 pub(crate) const MINISTACK: Peer =
     Peer { name: "ministack", folder: "ministack", module: "ministack", pip: &["ministack==1.5.33"] };
 
+/// Two programs that download snapshots of EBS, whose images ours must equal. The former needs its command line by name.
+pub(crate) const SNAPSHOT_READERS: Peer = Peer {
+    name: "dsnap and bsnap",
+    folder: "snapshots",
+    module: "dsnap, bsnap, typer",
+    pip: &["dsnap[cli]==1.0.1", "bsnap==0.1.0"],
+};
+
+/// A server that speaks EC2's language and that others wrote: a second opinion on the testkit's own.
+pub(crate) const MOTO: Peer =
+    Peer { name: "moto", folder: "moto", module: "moto.server", pip: &["moto[server]==5.2.5"] };
+
 /// A Python that has `peer`.
 pub(crate) fn python(workspace: &Workspace, peer: &Peer) -> Outcome<String> {
     let shell = &workspace.shell;

@@ -1,5 +1,6 @@
 //! Everything CI runs, in order, each step timed.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -62,7 +63,16 @@ fn clippy(workspace: &Workspace) -> Outcome {
 fn tests(workspace: &Workspace) -> Outcome {
     // The stores in memory speak to the original program itself, or the formats would only be our own word.
     let dictdb = peers::python(workspace, &peers::DICTDB)?;
-    Ok(cmd!(workspace.shell, "cargo test --workspace --locked").env("LASTGOOD_DICTDB_PYTHON", dictdb).run()?)
+    // Snapshots are read by programs that others published, and the fake of EC2 is compared with another one.
+    let readers = peers::python(workspace, &peers::SNAPSHOT_READERS)?;
+    let moto = peers::python(workspace, &peers::MOTO)?;
+    let beside = |python: &str, program: &str| Path::new(python).with_file_name(program);
+    let tests = cmd!(workspace.shell, "cargo test --workspace --locked")
+        .env("LASTGOOD_DICTDB_PYTHON", dictdb)
+        .env("LASTGOOD_DSNAP", beside(&readers, "dsnap"))
+        .env("LASTGOOD_BSNAP", beside(&readers, "bsnap"))
+        .env("LASTGOOD_MOTO", beside(&moto, "moto_server"));
+    Ok(tests.run()?)
 }
 
 fn rustdoc(workspace: &Workspace) -> Outcome {

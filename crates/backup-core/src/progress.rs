@@ -71,6 +71,7 @@ pub trait Progress: fmt::Debug + Send + Sync {
 
     /// A step begins; an implementation may stop the process here (fault tests do).
     fn step(&self, name: &'static str, detail: &str) {
+        tracing::info!(target: "lastgood::step", %detail, "{name}");
         self.event(Event::Step { name, detail: detail.to_owned() });
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 pub use redactor::Redactor;
-pub use url::redact_url;
+pub use url::{holds_password, redact_url, url_passwords};
 
 /// What is shown in place of a secret, whatever its length.
 pub const MASK: &str = "****";

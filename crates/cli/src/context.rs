@@ -11,11 +11,11 @@ use backup_core::store::SharedStore;
 use backup_core::store::limit::Rates;
 use lastgood_operator::settings::rate::Rate;
 use lastgood_operator::settings::{Config, Layer, Set, Settings};
-use pg_clone::{Environment, Origin, Server};
+use pg_clone::{Environment, Origin, Resolved, Server};
 
 use crate::args::server::ServerArgs;
 use crate::args::{self, Global};
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::layouts::layouts;
 use crate::render::printer::Printer;
 
@@ -40,7 +40,7 @@ impl Context {
     /// The same surroundings under the settings of the configuration `config` and of a command's own options.
     ///
     /// # Errors
-    /// [`CliError::Usage`](crate::error::CliError::Usage) for a configuration the file does not have.
+    /// [`CliError::Settings`] for a configuration the file does not have.
     pub(crate) fn with(&self, config: &str, flags: Layer) -> CliResult<Self> {
         let settings = self.config.settings(Some(config), flags)?;
         Ok(Self { settings, ..self.clone() })
@@ -174,12 +174,25 @@ impl Context {
         self.resolve(target, &environment)
     }
 
+    /// [`Context::server_of`] for a command that cannot do without a database.
+    pub(crate) fn database_of(&self, args: &ServerArgs, argument: Option<&str>) -> CliResult<(Server, String)> {
+        let (server, database) = self.server_of(args, argument)?;
+        Ok((server, required(database)?))
+    }
+
     fn resolve(&self, target: Option<&str>, environment: &Environment) -> CliResult<(Server, Option<String>)> {
-        let (server, database) = Server::resolve(target, Origin::CommandLine, environment)?;
+        let Resolved { server, database, .. } = Server::resolve(target, Origin::CommandLine, environment)?;
         let server = self.settings.limit(server)?;
         if let Some(secret) = server.known_secret() {
             self.printer.redactor().register(secret);
         }
         Ok((server, database))
     }
+}
+
+/// The database of a command that cannot do without one.
+fn required(database: Option<String>) -> CliResult<String> {
+    database.ok_or_else(|| {
+        CliError::usage("no database given", "give one as an argument, or set PGDATABASE or LASTGOOD_PG_URL")
+    })
 }

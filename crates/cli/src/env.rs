@@ -1,4 +1,4 @@
-//! Every environment variable that lastgood reads, for code and documentation; `pg_clone::adapters::libpq` has those of libpq.
+//! Every environment variable that lastgood reads, for code and documentation; `pg_clone::libpq` has those of libpq.
 
 /// A variable and what it does.
 pub(crate) struct Variable {
@@ -152,8 +152,7 @@ mod tests {
         for listed in VARIABLES {
             assert_eq!(VARIABLES.iter().filter(|other| other.name == listed.name).count(), 1, "{}", listed.name);
         }
-        let libpqs =
-            |name: &str| pg_clone::adapters::libpq::SETTINGS.iter().any(|setting| setting.variable == Some(name));
+        let libpqs = |name: &str| pg_clone::libpq::SETTINGS.iter().any(|setting| setting.variable == Some(name));
         for name in SECRETS.iter().chain(PG_URLS) {
             assert!(VARIABLES.iter().any(|listed| listed.name == *name) != libpqs(name), "{name}");
         }

@@ -5,8 +5,11 @@ use backup_core::run::Cancelled;
 use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
 use glacier_archive::GlacierError;
+use lastgood_operator::settings::SettingsError;
 use object_backup::ObjectError;
 use pg_clone::error::PgError;
+
+use crate::render::settings::help as settings_help;
 
 /// Result of a command.
 pub(crate) type CliResult<T> = Result<T, CliError>;
@@ -29,6 +32,9 @@ pub(crate) enum CliError {
     /// The location failed.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// The configuration file, or a setting in it, cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// An argument or setting that cannot be used.
     #[error("{what}")]
     Usage { what: String, help: String },
@@ -58,7 +64,7 @@ pub(crate) enum CliError {
 
 impl Failure for CliError {
     backup_core::failure_kinds! {
-        [Pg(PgError), Dict(DictError), Object(ObjectError), Glacier(GlacierError), Core(CoreError)]
+        [Pg(PgError), Dict(DictError), Object(ObjectError), Glacier(GlacierError), Core(CoreError), Settings(SettingsError)]
         Usage: "cli::usage", Usage, permanent, "an option, argument or setting cannot be used";
         Confirm: "cli::confirm", Confirmation, permanent, "something would be replaced or deleted, and nobody confirmed it",
             "confirm as the error says; nothing was changed";
@@ -75,6 +81,7 @@ impl Failure for CliError {
             Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Glacier(_) | Self::Core(_) => {
                 self.inner().and_then(Failure::remedy)
             }
+            Self::Settings(error) => Some(settings_help(error).into()),
             Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => {
                 Some(help.clone().into())
             }
@@ -118,6 +125,7 @@ impl CliError {
             Self::Object(error) => Some(error),
             Self::Glacier(error) => Some(error),
             Self::Core(error) => Some(error),
+            Self::Settings(error) => Some(error),
             Self::Usage { .. }
             | Self::Confirm { .. }
             | Self::Unhealthy { .. }

@@ -5,10 +5,7 @@
 //! arguments: settings, findings and errors are values, and the command line puts them into words.
 
 pub mod findings;
-mod passwords;
 pub mod settings;
-
-pub use passwords::{holds_password, url_passwords};
 
 /// The example of the README, checked as a documentation test.
 #[cfg(doctest)]

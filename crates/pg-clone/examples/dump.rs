@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(database), Some(location)) = (arguments.next(), arguments.next()) else {
         return Err("usage: dump DATABASE LOCATION".into());
     };
-    let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
+    let server = Server::resolve(None, Origin::Environment, &Environment::current())?.server;
     let store = location.parse::<Location>()?.init(&Init::new(&LAYOUTS)).await?.store;
 
     let report = Dump::prepare(&server, &store, DumpOptions::new(database), &Run::silent())?.run().await?;

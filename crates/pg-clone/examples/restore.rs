@@ -15,12 +15,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(wanted), Some(location), Some(into)) = (arguments.next(), arguments.next(), arguments.next()) else {
         return Err("usage: restore KEY LOCATION NEW_DATABASE".into());
     };
-    let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
+    let server = Server::resolve(None, Origin::Environment, &Environment::current())?.server;
     let store = location.parse::<Location>()?.open().await?;
     let run = Run::silent();
 
-    let mut options = RestoreOptions::new(wanted);
-    options.into = Some(into);
+    let options = RestoreOptions::new(wanted).into_database(into);
     let report = Restore::prepare(&server, &store, options, &run).await?.run().await?;
     #[allow(clippy::print_stdout)] // the counts are this program's result
     {

@@ -24,6 +24,7 @@ use backup_core::probe;
 use backup_core::source::Identity;
 use backup_core::store::{SharedStore, StoreWrite};
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use self::place::Place;
 pub use self::prepared::Dump;
@@ -34,10 +35,10 @@ use self::source::Source;
 use self::write::{Written, write};
 use crate::adapters::connection::Server;
 use crate::adapters::sql::catalog;
-pub use crate::config::DumpOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{self, HookReport, Point, Scene};
 use crate::live::recover;
+pub use crate::options::DumpOptions;
 use crate::stored::key::DumpKey;
 
 /// Times a dump is begun when somebody asks for an exclusive lock in the moment in which it takes its own.
@@ -45,17 +46,25 @@ const ATTEMPTS_MAX: usize = 8;
 
 /// Looks at everything that a dump would read, without locks and without a snapshot, and returns the number of its tables.
 pub(crate) async fn count_readable(server: &Server, options: &DumpOptions) -> PgResult<u64> {
-    let (session, selection) = leader::look(server, options).await?;
-    source::refuse_nothing(server, options, &selection, &catalog::large_objects(&*session).await?)?;
+    let leader::Looked { session, selection } = leader::look(server, options).await?;
+    source::refuse_nothing(server, options, &selection, &catalog::large_objects(&session).await?)?;
     Ok(selection.with_rows.len() as u64)
 }
 
 impl Dump {
+    fn span(&self) -> tracing::Span {
+        tracing::info_span!("dump", database = %self.options.database)
+    }
+
     /// Says what the dump would do; takes and releases the locks, writes nothing.
     ///
     /// # Errors
     /// As [`Dump::run`], but for the store.
     pub async fn plan(&self) -> PgResult<DumpPlan> {
+        Box::pin(self.look().instrument(self.span())).await
+    }
+
+    async fn look(&self) -> PgResult<DumpPlan> {
         let Self { server, options, run, .. } = self;
         let identity = run.or_cancelled(server.identity(&options.database)).await?;
         let source = run.or_cancelled(Source::<NoSchema>::open(server, options, run)).await?;
@@ -67,6 +76,11 @@ impl Dump {
     /// # Errors
     /// [`PgError`]; on every one of them nothing is published, and what was written is removed as far as the store allows.
     pub async fn run(self) -> PgResult<DumpReport> {
+        let span = self.span();
+        Box::pin(self.carry_out().instrument(span)).await
+    }
+
+    async fn carry_out(self) -> PgResult<DumpReport> {
         let Self { server, store, options, run } = &self;
         let started_at = run.clock.now();
         let begun = std::time::Instant::now();

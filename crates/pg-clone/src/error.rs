@@ -10,6 +10,7 @@ use backup_core::remedy;
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
+use jiff::Timestamp;
 use tokio::task::JoinError;
 
 pub use self::obstacle::{Obstacle, Problem};
@@ -244,6 +245,18 @@ pub enum PgError {
         database: String,
         /// Complete dumps that there are.
         found: usize,
+        /// Where it was looked for.
+        location: String,
+    },
+    /// All dumps of the database are younger than the moment that was asked for.
+    #[error("`{database}` has no dump from {time} or before in {location}; the oldest is `{oldest}`")]
+    NoDumpSoEarly {
+        /// The database.
+        database: String,
+        /// The moment.
+        time: Timestamp,
+        /// The key of the oldest dump.
+        oldest: String,
         /// Where it was looked for.
         location: String,
     },

@@ -26,6 +26,7 @@ struct Protected {
 
 /// Why a database may not be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// What is forbidden, and by whom.
     pub what: String,

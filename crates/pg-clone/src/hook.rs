@@ -26,6 +26,7 @@ pub use crate::hook::run::{HookFailure, HookReport};
 pub(crate) use crate::hook::scene::Scene;
 pub(crate) use crate::hook::trial::scratch_target;
 pub use crate::hook::trial::{Trial, try_on_empty};
+use crate::setters::setters;
 
 /// Kills every hook that runs in this process, with all it started. For a process that is about to end without waiting
 /// for its runs: hooks are in process groups of their own, and would go on.
@@ -63,6 +64,7 @@ impl fmt::Display for Hook {
 
 /// The hooks of a dump or a restore, at each point in the order in which they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hooks {
     /// Of a dump; see [`Point::PreDump`].
     pub pre_dump: Vec<Hook>,
@@ -74,6 +76,16 @@ pub struct Hooks {
     pub post_swap: Vec<Hook>,
     /// How long each of them may take.
     pub timeout: Duration,
+}
+
+setters! {
+    Hooks {
+        plain pre_dump: Vec<Hook>,
+        plain post_create: Vec<Hook>,
+        plain pre_swap: Vec<Hook>,
+        plain post_swap: Vec<Hook>,
+        plain timeout: Duration,
+    }
 }
 
 impl Default for Hooks {
@@ -96,6 +108,7 @@ pub const RESTORE_POINTS: [Point; 3] = [Point::PostCreate, Point::PreSwap, Point
 
 /// A hook that will run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlannedHook {
     /// When.
     pub point: Point,

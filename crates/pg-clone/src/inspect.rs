@@ -13,6 +13,7 @@ use crate::standing::Undertaking;
 
 /// A server as it answers.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ServerFacts {
     /// Host and port.
     pub server: String,
@@ -28,6 +29,7 @@ pub struct ServerFacts {
 
 /// A program of PostgreSQL's.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Program {
     /// Its path.
     pub path: String,
@@ -40,6 +42,10 @@ pub struct Program {
 /// # Errors
 /// Connection errors.
 pub async fn server(server: &Server, database: Option<&str>) -> PgResult<ServerFacts> {
+    Box::pin(facts(server, database)).await
+}
+
+async fn facts(server: &Server, database: Option<&str>) -> PgResult<ServerFacts> {
     let session = match database {
         Some(database) => server.connect(database).await?,
         None => server.connect_admin().await?,
@@ -62,6 +68,10 @@ pub async fn dumpable(server: &Server, database: &str) -> PgResult<u64> {
 /// # Errors
 /// Connection errors.
 pub async fn restorable(server: &Server, database: &str) -> PgResult<Vec<Problem>> {
+    Box::pin(obstacles(server, database)).await
+}
+
+async fn obstacles(server: &Server, database: &str) -> PgResult<Vec<Problem>> {
     let admin = server.connect_admin_for(database).await?;
     let standing = sql::standing::read(&admin, &[database]).await?;
     let over = Undertaking { target: database, replaces: true, source: None, force: false };

@@ -16,14 +16,13 @@
 //! use pg_clone::{Environment, Origin, Run, Server};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let (server, _) = Server::resolve(None, Origin::Environment, &Environment::current())?;
+//! let server = Server::resolve(None, Origin::Environment, &Environment::current())?.server;
 //! let store = "./backups".parse::<Location>()?.init(&Init::new(&LAYOUTS)).await?.store;
 //! let run = Run::silent();
 //!
 //! let report = Dump::prepare(&server, &store, DumpOptions::new("shop"), &run)?.run().await?;
 //!
-//! let mut options = RestoreOptions::new(report.key);
-//! options.into = Some("shop_copy".to_owned());
+//! let options = RestoreOptions::new(report.key).into_database("shop_copy");
 //! let restore = Restore::prepare(&server, &store, options, &run).await?;
 //! println!("{} rows", restore.plan().rows);
 //! restore.run().await?;
@@ -33,8 +32,7 @@
 //!
 //! `examples/dump.rs` and `examples/restore.rs` are complete programs.
 
-pub mod adapters;
-pub mod config;
+mod adapters;
 pub mod dump;
 pub mod error;
 pub mod guard;
@@ -42,8 +40,10 @@ pub mod hook;
 pub mod ident;
 pub mod inspect;
 pub mod live;
+pub mod options;
 pub mod pattern;
 pub mod restore;
+mod setters;
 mod standing;
 pub mod stored;
 #[cfg(test)]
@@ -51,8 +51,9 @@ mod test_dump;
 
 pub use backup_core::run::{self, Run};
 
-pub use adapters::connection::{Environment, Origin, Server, Session, SslMode};
-pub use adapters::conninfo::is_plain_name;
+pub use adapters::connection::{
+    ChildEnvironment, Environment, Origin, Resolved, Server, Session, SslMode, is_plain_name, libpq, passfile_passwords,
+};
 pub use error::{Obstacle, PgError, PgResult, Problem};
 
 /// The example of the README, checked as a documentation test.

@@ -6,3 +6,5 @@ pub mod state;
 pub mod swap;
 pub mod target_lock;
 pub mod temporary;
+
+pub use crate::adapters::sql::database_settings;

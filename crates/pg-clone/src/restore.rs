@@ -29,16 +29,17 @@ pub mod selection;
 mod statistics;
 mod tools;
 mod units;
+use tracing::Instrument;
 
 use crate::adapters::sql::database_settings;
-pub use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::Point;
 use crate::live::local::{self, CopyRole, copy_name, duplicate};
 use crate::live::recover;
-use crate::live::swap::{self, SwapRequest};
+use crate::live::swap::{Swap, SwapReport, SwapRequest};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
+pub use crate::options::RestoreOptions;
 use crate::restore::build::build;
 use crate::restore::checked::{Checked, Reading};
 pub use crate::restore::data_only::{DataPlan, DataTable};
@@ -55,6 +56,11 @@ impl Restore {
     /// [`PgError`]; on every one of them the live database is as it was, and the copy is dropped unless
     /// [`RestoreOptions::keep_failed`] is set.
     pub async fn run(self) -> PgResult<RestoreReport> {
+        let span = self.span();
+        Box::pin(self.carry_out().instrument(span)).await
+    }
+
+    async fn carry_out(self) -> PgResult<RestoreReport> {
         if self.plan.is_data_only() {
             return Box::pin(data_only::restore(&self)).await;
         }
@@ -124,7 +130,7 @@ async fn switch(
     temporary: &Temporary,
     pristine: Option<&Temporary>,
     source: &Checked,
-) -> PgResult<(swap::SwapReport, Vec<String>)> {
+) -> PgResult<(SwapReport, Vec<String>)> {
     let Restore { server, options, run, plan, .. } = restore;
     run.step("restore.settings", &plan.target);
     let admin = server.connect_admin_for(&plan.target).await?;
@@ -140,11 +146,11 @@ async fn switch(
     }
     run.stop_if_cancelled()?;
     let void = local::void_copies(lock, options.reversible, live.is_some()).await?;
-    let mut request = SwapRequest::new(lock, temporary, wanted, options.force).discarding(void);
+    let mut request = SwapRequest::new(lock, temporary, wanted.cloned()).force(options.force).discarding(void);
     if let Some(pristine) = pristine {
         let [previous, current] = [CopyRole::Previous, CopyRole::Current].map(|role| copy_name(&plan.target, role));
         request = request.reversible(previous, pristine, current, &plan.key);
     }
-    let report = swap::swap(server, &request, run).await?;
+    let report = Swap::prepare(server, request, run).await?.run().await?;
     Ok((report, warnings))
 }

@@ -31,10 +31,16 @@ pub(crate) struct Known {
     /// Whether we have its owner's rights.
     pub(crate) is_ours: bool,
     pub(crate) is_template: bool,
-    /// Logical replication slots and subscriptions.
-    pub(crate) replication: (u64, u64),
+    pub(crate) replication: Replication,
     /// Prepared transactions, which keep it from being renamed.
     pub(crate) prepared: u64,
+}
+
+/// Logical replication that is bound to a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Replication {
+    pub(crate) slots: u64,
+    pub(crate) subscriptions: u64,
 }
 
 /// What is to be done with databases.
@@ -100,8 +106,8 @@ impl Standing {
                 help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)".into(),
             });
         }
-        if target.replication != (0, 0) && !what.force {
-            let (slots, subscriptions) = target.replication;
+        if target.replication != Replication::default() && !what.force {
+            let Replication { slots, subscriptions } = target.replication;
             problems.push(Problem {
                 obstacle: Obstacle::Replication,
                 what: format!(
@@ -225,7 +231,7 @@ mod tests {
         one(&standing(), Undertaking { target: "theirs", ..UNDERTAKING }, "is owned by `app`");
         one(&standing(), Undertaking { source: Some("theirs"), ..UNDERTAKING }, "`theirs` is owned by");
         let mut bound = standing();
-        bound.databases[0].replication = (1, 0);
+        bound.databases[0].replication = Replication { slots: 1, subscriptions: 0 };
         one(&bound, UNDERTAKING, "1 slots");
         assert_eq!(said(&bound, Undertaking { force: true, ..UNDERTAKING }), [""; 0]);
         let mut doubtful = standing();

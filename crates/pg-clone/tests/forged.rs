@@ -58,7 +58,7 @@ impl Forgery {
         let store = place.init(&Init::new(&LAYOUTS)).await.unwrap().store;
         let env = cluster.env();
         let pairs = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().0;
+        let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server;
         let dump = Dump::prepare(&server, &store, DumpOptions::new(database), &Run::silent()).unwrap();
         let key = dump.run().await.unwrap().key;
 

@@ -55,7 +55,7 @@ fn server(cluster: &Cluster, host: &str, sslmode: &str, roots: &str) -> Server {
         ("PGSSLMODE", sslmode),
         ("PGSSLROOTCERT", roots),
     ];
-    Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().0
+    Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server
 }
 
 const IS_ENCRYPTED: &str = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
@@ -148,7 +148,7 @@ async fn channel_binding_is_required_where_it_is_asked_for() {
             ("PGPASSWORD", cluster.password()),
             ("PGCHANNELBINDING", binding),
         ];
-        let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs))?;
+        let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs))?.server;
         server.connect("postgres").await
     };
     connect("prefer").await.unwrap();
@@ -170,7 +170,7 @@ async fn a_password_is_given_only_by_an_authentication_that_is_allowed() {
             ("PGSSLMODE", sslmode),
             ("PGREQUIREAUTH", rule),
         ];
-        let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs))?;
+        let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs))?.server;
         let session = server.connect("postgres").await?;
         Ok::<String, PgError>(session.query_one(IS_ENCRYPTED, &[]).await.unwrap().get(0))
     };
@@ -203,7 +203,7 @@ async fn a_server_that_is_not_as_it_was_asked_for_is_passed_over() {
     let connect = async |pairs: &[(&str, &str)]| {
         let fixed = [("PGHOST", socket.as_str()), ("PGPORT", &port), ("PGUSER", cluster.superuser())];
         let environment = Environment::from_pairs(fixed.into_iter().chain(pairs.iter().copied()));
-        let (server, _) = Server::resolve(None, Origin::Environment, &environment)?;
+        let server = Server::resolve(None, Origin::Environment, &environment)?.server;
         server.connect("postgres").await.map(drop)
     };
     connect(&[("PGREQUIREPEER", owner)]).await.unwrap();
@@ -235,7 +235,7 @@ async fn without_a_password_it_says_where_to_put_one_and_does_not_ask() {
     let cluster = Cluster::shared();
     let port = cluster.port().to_string();
     let pairs = [("PGHOST", cluster.host()), ("PGPORT", port.as_str()), ("PGUSER", cluster.superuser())];
-    let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap();
+    let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server;
     let error = server.connect("postgres").await.unwrap_err();
     assert!(matches!(&error, PgError::Unreachable { help, .. } if help.to_string().contains("~/.pgpass")), "{error:?}");
 }

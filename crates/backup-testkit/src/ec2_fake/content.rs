@@ -44,16 +44,10 @@ impl Block {
     }
 }
 
-/// Numbers by xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled").
+/// Output of BLAKE3, which is as good as random and fast even where this crate is not optimised.
 fn random(seed: u64) -> Bytes {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut bytes = Vec::with_capacity(BLOCK_BYTES);
-    while bytes.len() < BLOCK_BYTES {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        bytes.extend_from_slice(&state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
-    }
+    let mut bytes = vec![0; BLOCK_BYTES];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
     bytes.into()
 }
 

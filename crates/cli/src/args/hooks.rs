@@ -133,7 +133,7 @@ mod tests {
     fn hooks(line: &str) -> Result<Hooks, clap::Error> {
         let command = AllHooks::augment_args(Command::new("test"));
         let matches = command.try_get_matches_from(line.split_whitespace())?;
-        let mut hooks = Hooks { pre_swap: vec![Hook::Command("of-the-file".into())], ..Hooks::default() };
+        let mut hooks = Hooks::default().pre_swap(vec![Hook::Command("of-the-file".into())]);
         AllHooks::from_arg_matches(&matches)?.add_to(&mut hooks);
         Ok(hooks)
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use lastgood_operator::settings::time;
 use pg_clone::restore::selection::Excluded;
 use pg_clone::stored::verify::ReadAmount;
@@ -64,7 +65,7 @@ pub(crate) struct Dump {
     /// the environment]
     pub(crate) database: Option<String>,
     /// Configuration to use, `[pg.configs.NAME]` in the configuration file; its name becomes part of the dump's key
-    #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
+    #[arg(long, value_name = "NAME", default_value = pg_clone::options::CONFIG_DEFAULT)]
     pub(crate) config: String,
     /// Number of parallel connections [default: one more than there are cores, at most 4]
     #[arg(short, long, value_name = "N")]
@@ -134,7 +135,8 @@ pub(crate) struct Ls {
 /// Arguments of `pg show`.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Key of a dump, a database name for its latest complete dump, or DATABASE~1 for the one before
+    /// Key of a dump, a database name for its latest complete dump, DATABASE~1 for the one before, or DATABASE@TIME for the
+    /// newest from that time or before, such as shop@2026-11-21T03:00:00Z
     pub(crate) key: String,
     #[command(flatten)]
     pub(crate) of: OfCluster,
@@ -143,7 +145,8 @@ pub(crate) struct Show {
 /// Arguments of `pg verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Key of a dump, a database name for its latest complete dump, or DATABASE~1 for the one before
+    /// Key of a dump, a database name for its latest complete dump, DATABASE~1 for the one before, or DATABASE@TIME for the
+    /// newest from that time or before, such as shop@2026-11-21T03:00:00Z
     pub(crate) key: String,
     #[command(flatten)]
     pub(crate) of: OfCluster,
@@ -156,8 +159,9 @@ pub(crate) struct Verify {
 /// Arguments of `pg restore`.
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// Key of a dump; a database name (or URL without a password) for its latest complete dump, or DATABASE~1 for the one
-    /// before; or a database on the server: :previous, :current (also :pre, :post) or :NAME
+    /// Key of a dump; a database name (or URL without a password) for its latest complete dump, DATABASE~1 for the one before,
+    /// or DATABASE@TIME for the newest from that time or before, such as shop@2026-11-21T03:00:00Z; or a database on the
+    /// server: :previous, :current (also :pre, :post) or :NAME
     #[arg(value_name = "KEY|DATABASE|:LOCAL", required_unless_present = "dbname")]
     pub(crate) wanted: Option<String>,
     /// Database to restore into [default: the database that was dumped]
@@ -227,7 +231,7 @@ pub(crate) struct HooksTest {
     #[arg(long, value_name = "KEY|DATABASE")]
     pub(crate) from: Option<String>,
     /// Also run the hooks of this configuration, `[pg.configs.NAME]` in the configuration file
-    #[arg(long, value_name = "NAME", default_value = pg_clone::config::CONFIG_DEFAULT)]
+    #[arg(long, value_name = "NAME", default_value = pg_clone::options::CONFIG_DEFAULT)]
     pub(crate) config: String,
     #[command(flatten)]
     pub(crate) hooks: AllHooks,
@@ -298,26 +302,17 @@ pub(crate) struct Part {
     #[arg(long, requires = "data_only")]
     pub(crate) no_hooks: bool,
     /// What to do with tables that are not selected [default: keep-empty]
-    #[arg(long, value_name = "WHAT")]
-    pub(crate) excluded: Option<ExcludedTables>,
+    #[arg(long, value_name = "WHAT", value_parser = excluded())]
+    pub(crate) excluded: Option<Excluded>,
 }
 
-/// What becomes of tables that are not selected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExcludedTables {
-    /// Create them without rows
-    KeepEmpty,
-    /// Leave them out, with everything that needs them
-    Drop,
-}
-
-impl From<ExcludedTables> for Excluded {
-    fn from(excluded: ExcludedTables) -> Self {
-        match excluded {
-            ExcludedTables::KeepEmpty => Self::KeepEmpty,
-            ExcludedTables::Drop => Self::Drop,
-        }
-    }
+/// `keep-empty` or `drop`, with what each means.
+fn excluded() -> impl TypedValueParser<Value = Excluded> {
+    let values = [
+        PossibleValue::new("keep-empty").help("Create them without rows"),
+        PossibleValue::new("drop").help("Leave them out, with everything that needs them"),
+    ];
+    PossibleValuesParser::new(values).try_map(|text| text.parse::<Excluded>())
 }
 
 fn read_amount(text: &str) -> Result<ReadAmount, &'static str> {

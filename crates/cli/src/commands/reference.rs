@@ -6,7 +6,7 @@ use std::path::Path;
 
 use backup_core::failure::{self, FailureKind};
 use clap::Command;
-use pg_clone::adapters::libpq::{SETTINGS, Treatment};
+use pg_clone::libpq::{SETTINGS, Treatment};
 
 use crate::args;
 use crate::context::Context;
@@ -154,6 +154,7 @@ fn group_title(group: &str) -> &str {
         "format" => "`format`: manifests and other stored documents",
         "pg" => "`pg`: PostgreSQL",
         "retention" => "`retention`: retention rules",
+        "settings" => "`settings`: the configuration file",
         "store" => "`store`: the location",
         other => other,
     }
@@ -194,6 +195,7 @@ mod tests {
             "format::newer",
             "pg::lock_table_full",
             "pg::standby",
+            "settings::unknown",
         ] {
             assert!(seen.contains(code), "{code}");
         }

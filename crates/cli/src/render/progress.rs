@@ -126,14 +126,10 @@ fn rate(bytes: u64, elapsed: Duration) -> u64 {
     u64::try_from(u128::from(bytes) * 1000 / ms).unwrap_or(u64::MAX)
 }
 
-/// Steps and retries as log lines: every crate reports all of them as events, whether they are shown or not.
+/// Retries as log lines, whether they are shown or not.
 fn log(event: &Event) {
-    match event {
-        Event::Step { name, detail } => tracing::info!(target: "lastgood::step", %detail, "{name}"),
-        Event::Retry { request, key, why, attempt, attempts_max } => {
-            tracing::debug!(target: "lastgood::retry", %key, %why, attempt, attempts_max, "{request}");
-        }
-        _ => {}
+    if let Event::Retry { request, key, why, attempt, attempts_max } = event {
+        tracing::debug!(target: "lastgood::retry", %key, %why, attempt, attempts_max, "{request}");
     }
 }
 

@@ -1,13 +1,11 @@
 //! Settings, a judged configuration file, and what to do about one that cannot be used, in words.
 
-use std::error::Error as _;
 use std::path::Path;
 
 use backup_core::failure::Failure;
 use lastgood_operator::settings::{Checked, Distrust, SettingsError, Shown, Wanted};
 
 use crate::env;
-use crate::error::CliError;
 use crate::render::remedy::words;
 use crate::render::table::{Align, Column, table};
 use crate::render::units::counted;
@@ -50,15 +48,8 @@ pub(crate) fn checked(path: &Path, checked: &Checked) -> String {
     )
 }
 
-impl From<SettingsError> for CliError {
-    fn from(error: SettingsError) -> Self {
-        let why = error.source().map_or_else(String::new, |source| format!(": {source}"));
-        Self::usage(format!("{error}{why}"), help(&error))
-    }
-}
-
 /// What to do about settings that cannot be used.
-fn help(error: &SettingsError) -> String {
+pub(crate) fn help(error: &SettingsError) -> String {
     let near = error.nearest().map(|near| format!("did you mean `{near}`?"));
     match error {
         SettingsError::Missing { .. } => format!(

@@ -177,7 +177,7 @@ fn check_judges_all_of_the_file_and_does_nothing() {
     assert_eq!(run(folder.path(), "config show").code, Some(0));
     let wrong = run(folder.path(), "config check");
     assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(2), ""), "{wrong:?}");
-    assert!(wrong.stderr.contains("`pg.protected` cannot be used (`./lastgood.toml:4`): "), "{wrong:?}");
+    assert!(wrong.stderr.contains("`pg.protected` cannot be used (`./lastgood.toml:4`)\n  cause: "), "{wrong:?}");
     assert!(wrong.stderr.contains("`prod-*/shop`"), "{wrong:?}");
     fs::remove_file(folder.path().join("lastgood.toml")).expect("it is there");
     let none = run(folder.path(), "config check");

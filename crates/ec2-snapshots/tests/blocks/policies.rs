@@ -82,5 +82,5 @@ fn every_policy_can_be_read_and_allows_nothing_by_a_wildcard() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         assert!(readme.contains(&name), "{name} is not in the README");
     }
-    assert!(count >= 6);
+    assert!(count >= 3);
 }

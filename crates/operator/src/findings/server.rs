@@ -12,7 +12,7 @@ use crate::findings::{Finding, Found, Subject};
 
 /// Looks at `server`, its `database` if one is named, and the programs for it in `bin_dir` or wherever they are installed.
 pub async fn server(server: &Server, database: Option<&str>, bin_dir: Option<&Path>) -> Vec<Finding> {
-    let facts = match Box::pin(inspect::server(server, database)).await {
+    let facts = match inspect::server(server, database).await {
         Ok(facts) => facts,
         Err(error) => return vec![Finding::of(Subject::Server, Err(error))],
     };
@@ -32,14 +32,14 @@ pub async fn server(server: &Server, database: Option<&str>, bin_dir: Option<&Pa
     }
     // Its warnings speak of what was done, and nothing is.
     let silent: SharedProgress = Arc::new(Silent);
-    let left = Box::pin(recover::plan(server, &silent)).await;
+    let left = recover::plan(server, &silent).await;
     findings.push(Finding::of(Subject::Server, left.map(|left| Found::Left(left.actions))));
     findings
 }
 
 /// Whether the role may read what a dump reads, and do what a restore does.
 async fn rights(server: &Server, facts: &ServerFacts, database: &str) -> Vec<Finding> {
-    let readable = Box::pin(inspect::dumpable(server, database)).await.map(|tables| Found::Readable {
+    let readable = inspect::dumpable(server, database).await.map(|tables| Found::Readable {
         role: facts.role.clone(),
         database: database.to_owned(),
         tables,
@@ -47,7 +47,7 @@ async fn rights(server: &Server, facts: &ServerFacts, database: &str) -> Vec<Fin
     let mut findings = vec![Finding::of(Subject::Database, readable)];
     let unrestorable =
         |problem| Finding::new(Subject::Database, Found::Unrestorable { database: database.to_owned(), problem });
-    match Box::pin(inspect::restorable(server, database)).await {
+    match inspect::restorable(server, database).await {
         Ok(problems) => findings.extend(problems.into_iter().map(unrestorable)),
         Err(error) => findings.push(Finding::of(Subject::Database, Err(error))),
     }

@@ -67,7 +67,7 @@ impl Document {
         let sections = self.sections(profile)?;
         let names: Vec<&String> = sections.iter().flat_map(|section| section.configs.keys()).collect();
         if let Some(config) = config
-            && config != pg_clone::config::CONFIG_DEFAULT
+            && config != pg_clone::options::CONFIG_DEFAULT
             && !names.is_empty()
             && !names.iter().any(|name| *name == config)
         {

@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use backup_core::failure::Failure;
+use backup_core::failure_kinds;
+
 use crate::settings::near::nearest;
 use crate::settings::origin::Origin;
 
@@ -130,6 +133,36 @@ pub enum SettingsError {
         /// The names there are.
         known: Vec<String>,
     },
+}
+
+impl Failure for SettingsError {
+    failure_kinds! {
+        []
+        Missing: "settings::missing", Usage, permanent, "the configuration file that was named is not there",
+            "name a file that is there, or none";
+        Unreadable: "settings::unreadable", Usage, permanent, "the configuration file cannot be read",
+            "check its owner and mode";
+        Untrusted: "settings::untrusted", Usage, permanent, "others can change the configuration file, which names programs to run",
+            "make it yours, and let nobody else write it";
+        TooLarge: "settings::too_large", Usage, permanent, "the file is larger than any configuration file", "name another file";
+        Syntax: "settings::syntax", Usage, permanent, "the configuration file is not TOML",
+            "write strings in double quotes and lists in brackets; see https://toml.io";
+        Unknown: "settings::unknown", Usage, permanent, "a key in the configuration file is not a setting",
+            "correct or remove it";
+        Type: "settings::type", Usage, permanent, "a value in the configuration file has another type than its setting",
+            "write a value of that type";
+        Duration: "settings::duration", Usage, permanent, "a value in the configuration file is not a duration",
+            "write a duration with its unit, such as \"30s\" or \"5m\"";
+        Rate: "settings::rate", Usage, permanent, "a value in the configuration file is not a limit of bytes per second",
+            "write a size per second with its unit, such as \"10MiB\"";
+        Password: "settings::password", Usage, permanent, "a value in the configuration file holds a password",
+            "put it into ~/.pgpass (mode 0600) or PGPASSFILE, or the whole URL into LASTGOOD_PG_URL";
+        Hook: "settings::hook", Usage, permanent, "a hook in the configuration file is not exactly one thing to run",
+            "give it a command or SQL";
+        Refused: "settings::refused", Usage, permanent, "a value in the configuration file cannot be used; the cause says why";
+        NoSection: "settings::no_section", Usage, permanent, "the configuration file does not have that profile or configuration",
+            "name one that it has";
+    }
 }
 
 impl SettingsError {

@@ -9,13 +9,11 @@ use crate::settings::origin::Set;
 
 /// All hooks of `layer`; those of the command line come behind them.
 pub(super) fn of(layer: &Layer) -> Hooks {
-    let mut hooks = Hooks {
-        pre_dump: list(&layer.pre_dump),
-        post_create: list(&layer.post_create),
-        pre_swap: list(&layer.pre_swap),
-        post_swap: list(&layer.post_swap),
-        ..Hooks::default()
-    };
+    let mut hooks = Hooks::default()
+        .pre_dump(list(&layer.pre_dump))
+        .post_create(list(&layer.post_create))
+        .pre_swap(list(&layer.pre_swap))
+        .post_swap(list(&layer.post_swap));
     if let Some(timeout) = &layer.hook_timeout {
         hooks.timeout = timeout.value;
     }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use backup_core::secret::holds_password;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::passwords::holds_password;
 use crate::settings::error::{SettingsError, SettingsResult};
 use crate::settings::layer::HookEntry;
 use crate::settings::origin::Set;

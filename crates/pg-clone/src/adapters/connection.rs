@@ -2,14 +2,20 @@
 
 mod address;
 mod child;
+mod conninfo;
 mod demands;
 mod environment;
 mod failure;
+pub mod libpq;
 mod parameter;
+mod passfile;
 mod resolve;
 mod server_options;
+mod service;
 mod session;
 mod settings;
+mod statement;
+mod tls;
 mod watch;
 
 use std::net::IpAddr;
@@ -27,15 +33,18 @@ use tokio_postgres::error::DbError;
 use crate::adapters::connection::address::Address;
 pub use crate::adapters::connection::child::ChildEnvironment;
 pub(crate) use crate::adapters::connection::child::without_secrets;
+pub use crate::adapters::connection::conninfo::is_plain_name;
 use crate::adapters::connection::demands::{ChannelBinding, RequireAuth, SessionAttributes};
 pub use crate::adapters::connection::environment::Environment;
 use crate::adapters::connection::parameter::invalid;
+use crate::adapters::connection::passfile::Login;
+pub use crate::adapters::connection::passfile::passwords as passfile_passwords;
+pub use crate::adapters::connection::resolve::Resolved;
 pub(crate) use crate::adapters::connection::session::DrivenSession;
 use crate::adapters::connection::session::Opening;
 pub use crate::adapters::connection::session::Session;
-use crate::adapters::passfile::{self, Login};
-pub use crate::adapters::tls::SslMode;
-use crate::adapters::tls::{Roots, connector};
+pub use crate::adapters::connection::tls::SslMode;
+use crate::adapters::connection::tls::{Roots, connector};
 use crate::error::{PgError, PgResult};
 use crate::guard::Guard;
 
@@ -210,7 +219,9 @@ impl Server {
             require_auth: self.require_auth.clone(),
             require_peer: self.require_peer.clone(),
         };
-        self.in_time(open(opening)).await.map_err(|error| failure::not_opened(&self.user, address, database, error))
+        let opened = self.in_time(open(opening)).await;
+        tracing::debug!(target: "pg_clone::connection", %address, database, answered = opened.is_ok(), "connected");
+        opened.map_err(|error| failure::not_opened(&self.user, address, database, error))
     }
 
     /// Around all of it: a server that takes the connection and then says nothing must not be waited for.
@@ -279,8 +290,8 @@ mod tests {
     use super::*;
 
     fn mode(pairs: &[(&str, &str)]) -> SslMode {
-        let (server, _) =
-            Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs.iter().copied())).unwrap();
+        let server =
+            Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs.iter().copied())).unwrap().server;
         server.mode_for(&server.addresses[0])
     }
 
@@ -311,7 +322,7 @@ mod tests {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = silent.local_addr().unwrap().port().to_string();
         let pairs = [("PGHOST", "127.0.0.1"), ("PGPORT", port.as_str()), ("PGCONNECT_TIMEOUT", "1")];
-        let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap();
+        let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server;
         let begun = std::time::Instant::now();
         for error in [server.connect("d").await.unwrap_err(), server.connect_driven("d").await.unwrap_err()] {
             assert!(matches!(error, PgError::Unreachable { .. }), "{error:?}");

@@ -78,6 +78,7 @@ impl Tool {
 
     /// Starts `command`.
     pub(crate) fn spawn(&self, command: &mut Command) -> PgResult<Child> {
+        tracing::debug!(target: "pg_clone::program", program = %self.path.display(), version = self.major, "started");
         command.spawn().map_err(|error| PgError::ToolMissing {
             what: format!("`{}` cannot be started: {error}", self.path.display()),
             help: remedy!["check ", Setting::PgBin],

@@ -7,11 +7,11 @@ use backup_core::manifest::Part;
 use crate::adapters::pg_tools::Tool;
 use crate::adapters::sql::catalog;
 use crate::adapters::sql::database_settings;
-use crate::config::DumpOptions;
 use crate::dump::leader::Leader;
 use crate::dump::matviews::{Arranged, arrange};
 use crate::dump::worker::{Work, Written};
 use crate::error::PgResult;
+use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{DumpDetail, Extension, LargeObjects, MatviewState, RowData, SequenceState, TableDump};
@@ -35,7 +35,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     pub(crate) async fn read(leader: &Leader, options: &DumpOptions) -> PgResult<Self> {
-        let session = &**leader.session;
+        let session = &*leader.session;
         let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
         let views = catalog::matviews(session).await?;
         let Arranged { ordered, stale } = arrange(views, &catalog::matview_uses(session).await?);
@@ -70,14 +70,14 @@ pub(crate) fn describe(
     copied: Copied,
 ) -> (DumpDetail, Vec<Part>) {
     let Copied { mut written, metadata } = copied;
-    written.packs.sort_by_key(|(number, _)| *number);
+    written.packs.sort_by_key(|pack| pack.number);
     let mut parts = vec![schema];
-    parts.extend(written.packs.into_iter().map(|(_, part)| part));
+    parts.extend(written.packs.into_iter().map(|pack| pack.part));
 
     let mut rows: BTreeMap<usize, RowData> = BTreeMap::new();
-    written.tables.sort_by_key(|(table, index, _)| (*table, *index));
-    for (table, _, data) in written.tables {
-        append(rows.entry(table).or_default(), data);
+    written.tables.sort_by_key(|unit| (unit.table, unit.index));
+    for unit in written.tables {
+        append(rows.entry(unit.table).or_default(), unit.rows);
     }
     let tables = work.sources.iter().enumerate().map(|(at, source)| TableDump {
         schema: source.schema.clone(),
@@ -87,10 +87,10 @@ pub(crate) fn describe(
         data: rows.remove(&at).unwrap_or_default(),
     });
     let tables = tables.collect();
-    written.slices.sort_by_key(|(batch, _)| *batch);
+    written.slices.sort_by_key(|slices| slices.batch);
     let mut slices = RowData::default();
-    for (_, data) in written.slices {
-        append(&mut slices, data);
+    for batch in written.slices {
+        append(&mut slices, batch.rows);
     }
     let detail = DumpDetail {
         server: leader.server.clone(),

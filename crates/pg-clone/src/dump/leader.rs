@@ -8,13 +8,13 @@ use std::sync::Arc;
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::catalog::{self, Relation, ViewOn};
 use crate::adapters::sql::{session_settings, snapshot, table_locks, transaction};
-use crate::config::DumpOptions;
 use crate::dump::readable;
 use crate::dump::selection::Selection;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
 use crate::dump::units::TableSource;
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
+use crate::options::DumpOptions;
 use crate::pattern::TablePattern;
 use crate::run::Run;
 use crate::stored::detail::{ForeignKey, ServerInfo};
@@ -54,12 +54,12 @@ impl Locked {
         for _ in 0..LOCK_ATTEMPTS_MAX {
             // Visibility decides what an unqualified pattern means: asked before the search path is emptied.
             session_settings::reset_search_path(&session).await?;
-            let info = catalog::server_info(&*session).await?;
-            let listed = catalog::relations(&*session).await?;
+            let info = catalog::server_info(&session).await?;
+            let listed = catalog::relations(&session).await?;
             let selection = select(&listed, options, info.in_recovery);
             session_settings::for_reading(&session).await?;
             // Not in the transaction, whose first query would take its snapshot: before the locks.
-            readable::check(&*session, &selection).await?;
+            readable::check(&session, &selection).await?;
             snapshot::begin(&session, options.lock_timeout.as_millis()).await?;
             run.step("dump.lock", &options.database);
             if !lock(&session, &selection.kept, server).await? {
@@ -102,15 +102,21 @@ impl Locked {
     }
 }
 
+/// What a dump would read, and the session that found out.
+pub(crate) struct Looked {
+    pub(crate) session: Session,
+    pub(crate) selection: Selection,
+}
+
 /// What a dump would read and may, without locking it.
-pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<(Session, Selection)> {
+pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<Looked> {
     let session = server.connect(&options.database).await?;
-    let info = catalog::server_info(&*session).await?;
-    let listed = catalog::relations(&*session).await?;
+    let info = catalog::server_info(&session).await?;
+    let listed = catalog::relations(&session).await?;
     session_settings::for_reading(&session).await?;
     let selection = select(&listed, options, info.in_recovery);
-    readable::check(&*session, &selection).await?;
-    Ok((session, selection))
+    readable::check(&session, &selection).await?;
+    Ok(Looked { session, selection })
 }
 
 /// The tables change all the time.
@@ -122,13 +128,13 @@ pub(crate) fn changing(options: &DumpOptions) -> PgError {
 
 impl Leader {
     async fn describe(session: Session, snapshot: Snapshot, selection: Selection) -> PgResult<Self> {
-        let server = catalog::server_info(&*session).await?;
+        let server = catalog::server_info(&session).await?;
         let with_rows: Vec<&Relation> =
             selection.kept.iter().filter(|relation| selection.with_rows.contains(&relation.oid)).collect();
-        let sources = catalog::table_sources(&*session, &with_rows).await?;
+        let sources = catalog::table_sources(&session, &with_rows).await?;
         let excluded: Vec<u32> = selection.excluded.iter().map(|relation| relation.oid).collect();
-        let excluded_foreign_keys = catalog::foreign_keys_to(&*session, &excluded).await?;
-        if let Some(ViewOn { view, table }) = catalog::views_on(&*session, &excluded).await?.into_iter().next() {
+        let excluded_foreign_keys = catalog::foreign_keys_to(&session, &excluded).await?;
+        if let Some(ViewOn { view, table }) = catalog::views_on(&session, &excluded).await?.into_iter().next() {
             return Err(PgError::Usage {
                 what: format!(
                     "the view `{view}` needs the excluded table `{table}`, and could not be restored \
@@ -248,7 +254,7 @@ async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
 
 /// Whether the snapshot shows the very tables that were listed and locked.
 async fn unchanged(session: &Session, listed: &[Relation]) -> PgResult<bool> {
-    let now = catalog::relations(&**session).await?;
+    let now = catalog::relations(session).await?;
     let essence = |relations: &[Relation]| -> Vec<_> {
         relations.iter().map(|r| (r.oid, r.schema.clone(), r.name.clone(), r.filenode)).collect()
     };

@@ -8,8 +8,8 @@ use backup_core::remedy;
 use backup_core::source::{Fall, Identity, Size, fall};
 use backup_core::store::{SharedStore, StoreRead};
 
-use crate::config::DumpOptions;
 use crate::error::{PgError, PgResult};
+use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::completeness::settle;
 use crate::stored::key::DumpKey;

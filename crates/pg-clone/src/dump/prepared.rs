@@ -5,8 +5,8 @@ use std::sync::Arc;
 use backup_core::store::SharedStore;
 
 use crate::adapters::connection::Server;
-use crate::config::DumpOptions;
 use crate::error::PgResult;
+use crate::options::DumpOptions;
 use crate::run::Run;
 
 /// A dump that is not yet run. It owns what it was prepared with. Which tables are in it is decided under its locks, so

@@ -1,7 +1,6 @@
 //! What the dumping role cannot read, reported before the first row is copied.
 
-use tokio_postgres::GenericClient;
-
+use crate::adapters::connection::Session;
 use crate::adapters::sql::readable;
 use crate::dump::selection::Selection;
 use crate::error::{PgError, PgResult};
@@ -10,11 +9,11 @@ use crate::error::{PgError, PgResult};
 const NAMES_SHOWN: usize = 20;
 
 /// Asks the server about everything that would be read.
-pub(crate) async fn check(client: &impl GenericClient, selection: &Selection) -> PgResult<()> {
+pub(crate) async fn check(session: &Session, selection: &Selection) -> PgResult<()> {
     let kept: Vec<u32> = selection.kept.iter().map(|relation| relation.oid).collect();
     let excluded: Vec<u32> = selection.excluded.iter().map(|relation| relation.oid).collect();
     let with_rows: Vec<u32> = selection.with_rows.iter().copied().collect();
-    let unreadable = readable::unreadable(client, &kept, &excluded, &with_rows).await?;
+    let unreadable = readable::unreadable(session, &kept, &excluded, &with_rows).await?;
     verdict(&unreadable.forbidden, &unreadable.hidden)
 }
 

@@ -10,6 +10,7 @@ use crate::stored::key::DumpKey;
 
 /// What a dump did.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DumpReport {
     /// Its key: `{database}/{timestamp}.{config}.dump`.
     pub key: String,
@@ -45,6 +46,27 @@ pub struct DumpReport {
 }
 
 impl DumpReport {
+    /// The report of a complete dump that holds nothing: every other field can be set.
+    #[must_use]
+    pub fn new(key: impl Into<String>, id: Uuid, cluster: Identity) -> Self {
+        Self {
+            key: key.into(),
+            id,
+            cluster,
+            complete: true,
+            missing: Vec::new(),
+            fall: None,
+            tables: 0,
+            rows: 0,
+            large_objects: 0,
+            content_bytes: 0,
+            stored_bytes: 0,
+            seconds: 0.0,
+            one_session: None,
+            hooks: Vec::new(),
+        }
+    }
+
     pub(super) fn of(
         key: &DumpKey,
         cluster: &Identity,
@@ -55,9 +77,6 @@ impl DumpReport {
         let Written { manifest, manifest_bytes, detail, fall, one_session } = written;
         let count = |name: &str| manifest.counts.get(name).copied().unwrap_or_default();
         Self {
-            key: key.to_string(),
-            id: manifest.id,
-            cluster: cluster.clone(),
             complete: manifest.is_complete(),
             missing: detail.filters.missing(),
             fall,
@@ -69,6 +88,7 @@ impl DumpReport {
             seconds,
             one_session: one_session.map(|reason| reason.to_string()),
             hooks,
+            ..Self::new(key.to_string(), manifest.id, cluster.clone())
         }
     }
 }

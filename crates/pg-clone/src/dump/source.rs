@@ -13,15 +13,16 @@ use super::sharing::Snapshot;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::adapters::sql::catalog::{self, Relation};
-use crate::config::DumpOptions;
 use crate::dump::units::dump_units;
 use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, PlannedHook};
+use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::key::DumpKey;
 
 /// What a dump would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DumpPlan {
     /// The key it would get, but for the moment it is taken at.
     pub key: String,
@@ -94,7 +95,7 @@ impl<S: SchemaDump> Source<S> {
             // Before we know what the tables are like: with thousands of them both take seconds.
             let schema = S::start(request, moment, run);
             if let Some(leader) = locked.describe(snapshot, run).await? {
-                let large_objects = catalog::large_objects(&**leader.session).await?;
+                let large_objects = catalog::large_objects(&leader.session).await?;
                 refuse_nothing(server, options, &leader.selection, &large_objects)?;
                 return Ok(Self { leader, tool, large_objects, schema });
             }

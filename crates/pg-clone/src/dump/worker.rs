@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use tokio::sync::Barrier;
 
@@ -21,7 +20,7 @@ use crate::ident::QualifiedName;
 use crate::run::Run;
 use crate::stored::detail::RowData;
 use crate::stored::frame::{CompressedFrame, FrameEncoder};
-use crate::stored::pack::{PackRole, PackSpace, PackWriter};
+use crate::stored::pack::{PackRole, PackSpace, PackWriter, WrittenPack};
 
 /// What the workers of a dump share.
 #[derive(Debug)]
@@ -64,12 +63,33 @@ enum Piece<'a> {
 /// What one worker wrote.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    /// Rows by table and position among its units.
-    pub(crate) tables: Vec<(usize, usize, RowData)>,
-    /// Slices of large objects by batch.
-    pub(crate) slices: Vec<(usize, RowData)>,
-    /// Packs by number.
-    pub(crate) packs: Vec<(u32, Part)>,
+    pub(crate) tables: Vec<UnitRows>,
+    pub(crate) slices: Vec<BatchSlices>,
+    pub(crate) packs: Vec<WrittenPack>,
+}
+
+/// The rows of one unit.
+#[derive(Debug)]
+pub(crate) struct UnitRows {
+    /// The table's place among the sources.
+    pub(crate) table: usize,
+    /// The unit's place among those of its table.
+    pub(crate) index: usize,
+    pub(crate) rows: RowData,
+}
+
+/// Slices of one batch of large objects.
+#[derive(Debug)]
+pub(crate) struct BatchSlices {
+    pub(crate) batch: usize,
+    pub(crate) rows: RowData,
+}
+
+/// Owners, privileges and comments of the large objects.
+#[derive(Debug)]
+pub(crate) struct CopiedMetadata {
+    pub(crate) rows: RowData,
+    pub(crate) packs: Vec<WrittenPack>,
 }
 
 impl Work {
@@ -105,12 +125,14 @@ async fn copy_pieces(work: &Work, data: &mut PackWriter, objects: &mut PackWrite
         match piece {
             Piece::Tables(units) => {
                 let rows = copier.copy_tables(&work.sources, units, data).await?;
-                written.tables.extend(units.iter().zip(rows).map(|(unit, rows)| (unit.table, unit.index, rows)));
+                let of_unit =
+                    |(unit, rows): (&DumpUnit, RowData)| UnitRows { table: unit.table, index: unit.index, rows };
+                written.tables.extend(units.iter().zip(rows).map(of_unit));
                 work.run.progress.event(Event::Advance { bytes: 0, items: units.len() as u64 });
             }
             Piece::LargeObjects(batch, oids) => {
                 let rows = copier.copy(large_objects::slices(oids), objects, "large objects").await?;
-                written.slices.push((batch, rows));
+                written.slices.push(BatchSlices { batch, rows });
                 work.run.progress.event(Event::Advance { bytes: 0, items: 1 });
             }
         }
@@ -121,12 +143,12 @@ async fn copy_pieces(work: &Work, data: &mut PackWriter, objects: &mut PackWrite
 }
 
 /// Copies owners, privileges and comments of the large objects; as careful as [`work`].
-pub(crate) async fn copy_metadata(work: &Work) -> PgResult<(RowData, Vec<(u32, Part)>)> {
+pub(crate) async fn copy_metadata(work: &Work) -> PgResult<CopiedMetadata> {
     let mut packs = work.packs.writer(PackRole::LargeObjects);
     let copied = work.run.or_cancelled(async {
         let mut copier = Copier::connect(work).await?;
         let rows = copier.copy(large_objects::metadata(), &mut packs, "large objects").await?;
-        Ok((rows, packs.finish().await?))
+        Ok(CopiedMetadata { rows, packs: packs.finish().await? })
     });
     let copied = copied.await;
     if copied.is_err() {

@@ -12,6 +12,7 @@ use backup_core::{FormatError, catalogue};
 use jiff::Timestamp;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::describe::{Copied, Facts, counts, describe};
@@ -24,9 +25,9 @@ use super::source::Source;
 use super::worker::{self, Work};
 use crate::adapters::connection::Server;
 use crate::adapters::sql::{database_settings, large_objects};
-use crate::config::DumpOptions;
 use crate::dump::units::{dump_batches, dump_units};
 use crate::error::{PgError, PgResult};
+use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::detail::DumpDetail;
 use crate::stored::pack::PackSpace;
@@ -216,16 +217,16 @@ async fn copy_rows(work: Arc<Work>, run: &Run) -> PgResult<Copied> {
     run.step("dump.data", &format!("{} units", work.tables.len()));
     let mut workers = JoinSet::new();
     for _ in 0..work.workers {
-        workers.spawn(worker::work(Arc::clone(&work)));
+        workers.spawn(worker::work(Arc::clone(&work)).in_current_span());
     }
     let mut all = gather(&mut workers, run).await?;
     let metadata = if work.large_objects.is_empty() {
         None
     } else {
         run.step("dump.large_objects", &format!("{} objects", work.large_objects.len()));
-        let (rows, packs) = worker::copy_metadata(&work).await?;
-        all.packs.extend(packs);
-        Some(rows)
+        let copied = worker::copy_metadata(&work).await?;
+        all.packs.extend(copied.packs);
+        Some(copied.rows)
     };
     Ok(Copied { written: all, metadata })
 }

@@ -68,6 +68,9 @@ impl Failure for PgError {
              " with its configuration"];
         TooFewDumps: "pg::too_few_dumps", Failed, permanent, "the database has fewer complete dumps than were to be gone back",
             [Operation::ListDumps.on("DATABASE"), " lists them"];
+        NoDumpSoEarly: "pg::no_dump_so_early", Failed, permanent,
+            "all dumps of the database are younger than the moment that was asked for",
+            [Operation::ListDumps.on("DATABASE"), " lists them"];
         Replaced: "pg::replaced", Failed, passing, "the database was replaced by somebody else at the same time",
             ["nothing was changed. Check ", Operation::ListDatabases, " and run it again"];
         InUse: "pg::in_use", Failed, passing, "sessions use the database and cannot be ended",
@@ -114,7 +117,7 @@ impl Failure for PgError {
                 Setting::Config,
                 " with its configuration"
             ]),
-            Self::TooFewDumps { database, .. } => {
+            Self::TooFewDumps { database, .. } | Self::NoDumpSoEarly { database, .. } => {
                 Some(remedy![Operation::ListDumps.on(database.clone()), " lists them"])
             }
             Self::Machine { safe, .. } => Some((*safe).into()),

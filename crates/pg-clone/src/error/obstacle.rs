@@ -90,6 +90,7 @@ impl Serialize for Obstacle {
 /// Something that stands against a restore, copy or drop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{what}")]
+#[non_exhaustive]
 pub struct Problem {
     /// Which of them; in JSON its code.
     #[serde(rename = "code")]

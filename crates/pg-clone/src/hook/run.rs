@@ -19,6 +19,7 @@ const INHERITED_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKE
 
 /// What a hook did.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct HookReport {
     /// When it ran.
     pub point: Point,
@@ -34,8 +35,17 @@ pub struct HookReport {
     pub said: Vec<String>,
 }
 
+impl HookReport {
+    /// A hook that ran at `point` in no time and said nothing: every other field can be set.
+    #[must_use]
+    pub fn new(point: Point, hook: impl Into<String>) -> Self {
+        Self { point, hook: hook.into(), seconds: 0.0, output_lines: 0, output_bytes: 0, said: Vec::new() }
+    }
+}
+
 /// A hook that failed when nothing could be stopped by it any more.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct HookFailure {
     /// When it ran.
     pub point: Point,

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::adapters::connection::Server;
@@ -15,7 +16,8 @@ use crate::live::temporary::Temporary;
 use crate::run::Run;
 
 /// What came of trying hooks. Nothing was switched, and the scratch database is gone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct Trial {
     /// The dump the scratch database was made of; without one it was empty.
     pub key: Option<String>,
@@ -55,6 +57,10 @@ pub(crate) fn scratch_target() -> String {
 /// # Errors
 /// What the server says, such as a missing CREATEDB privilege. A hook's failure is part of the result.
 pub async fn try_on_empty(server: &Server, target: &str, hooks: &Hooks, run: &Run) -> PgResult<Trial> {
+    Box::pin(on_empty(server, target, hooks, run).instrument(tracing::info_span!("hooks", target))).await
+}
+
+async fn on_empty(server: &Server, target: &str, hooks: &Hooks, run: &Run) -> PgResult<Trial> {
     hooks.check(&DUMP_POINTS)?;
     hooks.check(&RESTORE_POINTS)?;
     let begun = Instant::now();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use backup_core::progress::SharedProgress;
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::{advisory_lock, databases, standing, switch};
@@ -22,6 +23,7 @@ const LINGER_POLL: Duration = Duration::from_millis(100);
 
 /// What was found and done.
 #[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct RecoverReport {
     /// What was done, in order.
     pub actions: Vec<Action>,
@@ -34,7 +36,7 @@ pub struct RecoverReport {
 /// # Errors
 /// Connection errors, and statements the server refuses.
 pub async fn recover(server: &Server, progress: &SharedProgress) -> PgResult<RecoverReport> {
-    run(server, progress, true).await
+    Box::pin(run(server, progress, true).instrument(tracing::info_span!("recover"))).await
 }
 
 /// Says what [`recover`] would do.
@@ -42,7 +44,7 @@ pub async fn recover(server: &Server, progress: &SharedProgress) -> PgResult<Rec
 /// # Errors
 /// As [`recover`].
 pub async fn plan(server: &Server, progress: &SharedProgress) -> PgResult<RecoverReport> {
-    run(server, progress, false).await
+    Box::pin(run(server, progress, false)).await
 }
 
 async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<RecoverReport> {
@@ -114,12 +116,16 @@ async fn pending(admin: &Session) -> PgResult<BTreeMap<u32, String>> {
 /// # Errors
 /// [`PgError::Obstacle`], connection errors.
 pub async fn check(server: &Server, report: &RecoverReport) -> PgResult<()> {
+    Box::pin(refuse(server, report)).await
+}
+
+async fn refuse(server: &Server, report: &RecoverReport) -> PgResult<()> {
     let changes = |action: &&Action| !matches!(action, Action::Mention { .. });
     let databases: Vec<&str> = report.actions.iter().filter(changes).map(database_of).collect();
     if databases.is_empty() {
         return Ok(());
     }
-    let standing = standing::read(&*server.connect_admin().await?, &databases).await?;
+    let standing = standing::read(&server.connect_admin().await?, &databases).await?;
     databases.iter().try_for_each(|name| standing.refuse_change(&server.describe(), name))
 }
 

@@ -117,6 +117,7 @@ pub enum State {
 
 /// A live database before its swap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Live {
     /// Its oid.
     pub oid: u32,
@@ -211,6 +212,7 @@ pub fn number_in_name(name: &str) -> Option<u32> {
 
 /// A database as the server shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// Its oid.
     pub oid: u32,

@@ -19,6 +19,7 @@ use backup_core::remedy;
 use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::databases;
@@ -29,7 +30,8 @@ use crate::live::state::{Live, State};
 use crate::live::swap::moves::{Move, Switch};
 use crate::live::swap::request::Returning;
 pub use crate::live::swap::request::SwapRequest;
-use crate::live::swap::swapping::{Swap, Switched};
+use crate::live::swap::swapping::Switched;
+pub use crate::live::swap::swapping::{Renamed, Swap, SwapPlan};
 use crate::live::temporary::drop_database;
 use crate::run::Run;
 
@@ -47,6 +49,7 @@ const RENAME_TIMEOUTS_MS: [u32; 9] = [10, 10, 10, 20, 20, 40, 80, 160, 0];
 
 /// What a swap did.
 #[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct SwapReport {
     /// Whether a live database was replaced.
     pub replaced: bool,
@@ -58,108 +61,69 @@ pub struct SwapReport {
     pub attempts: u64,
 }
 
-/// Swaps. It runs to its end on a task of its own: whoever stops waiting for it leaves no door closed.
-///
-/// # Errors
-/// [`PgError`]; on every one of them the live database is as it was, so are the copies, and it accepts connections. Should the server be lost
-/// for good in between, a warning says so, and [`crate::live::recover`] opens the door when it is back.
-pub async fn swap(server: &Server, request: &SwapRequest<'_>, run: &Run) -> PgResult<SwapReport> {
-    server.refuse_if_guarded(request.lock.target())?;
-    let (copy_oid, copy) = request.incoming.clone();
-    let swap = Swap {
-        server: server.clone(),
-        admin: request.lock.share(),
-        target: request.lock.target().to_owned(),
-        copy,
-        copy_oid,
-        settings: request.settings.cloned(),
-        force: request.force,
-        returning: request.returning.clone(),
-        replaced: request.replaced.clone(),
-        pristine: request.pristine.clone(),
-        void: request.void.clone(),
-        mark: request.mark.clone(),
-        run: run.clone(),
-    };
-    tokio::spawn(swap.run()).await.unwrap_or_else(|_| Err(died()))
-}
-
 fn died() -> PgError {
     let remedy = remedy!["run ", Operation::Recover, " to finish or undo it"];
     PgError::internal("the swap ended unexpectedly", remedy)
 }
 
 impl Swap {
-    async fn run(self) -> PgResult<SwapReport> {
-        let live = self.live().await?;
+    /// Looks at the live database, and plans the swap; changes nothing.
+    ///
+    /// # Errors
+    /// [`PgError::Forbidden`], [`PgError::Obstacle`] and [`PgError::InUse`] for what keeps it from being swapped; connection
+    /// errors.
+    pub async fn prepare(server: &Server, request: SwapRequest, run: &Run) -> PgResult<Self> {
+        server.refuse_if_guarded(&request.target)?;
+        let live = live(&request).await?;
         if let Some(live) = &live {
-            self.check_bound(live).await?;
-            others::refuse(&self.admin, &self.target).await?;
+            check_bound(&request, live).await?;
+            others::refuse(&request.admin, &request.target).await?;
         }
-        let backend = sessions::own_backend(&self.admin).await?;
-        self.run.step("swap.mark", &self.target);
-        databases::comment(&self.admin, &self.copy, Some(&self.intention(live.as_ref()).to_comment())).await?;
-        let moves = self.moves(live.as_ref());
+        let moves = moves(&request, live.as_ref());
+        let plan = SwapPlan::of(&request.target, live.is_some(), &moves);
+        Ok(Self { server: server.clone(), request, live, moves, plan, run: run.clone() })
+    }
+
+    /// Swaps. It runs to its end on a task of its own: whoever stops waiting for it leaves no door closed.
+    ///
+    /// # Errors
+    /// [`PgError`]; on every one of them the live database is as it was, so are the copies, and it accepts connections.
+    /// Should the server be lost for good in between, a warning says so, and [`crate::live::recover`] opens the door when it
+    /// is back.
+    pub async fn run(self) -> PgResult<SwapReport> {
+        let work = self.work().in_current_span();
+        tokio::spawn(work).await.unwrap_or_else(|_| Err(died()))
+    }
+
+    async fn work(self) -> PgResult<SwapReport> {
+        let SwapRequest { admin, target, incoming, .. } = &self.request;
+        let backend = sessions::own_backend(admin).await?;
+        self.run.step("swap.mark", target);
+        databases::comment(admin, &incoming.name, Some(&self.intention().to_comment())).await?;
 
         let closed = Instant::now();
         // A receiver of events that panics must not leave the door closed either.
-        let switched = AssertUnwindSafe(self.switch(live.as_ref(), &moves)).catch_unwind().await;
+        let switched = AssertUnwindSafe(self.switch()).catch_unwind().await;
         let (switched, outage) = match switched.unwrap_or_else(|_| Err(died())) {
             Ok(switched) => (switched, closed.elapsed()),
-            Err(error) => (self.settle(live.as_ref(), &backend, error).await?, closed.elapsed()),
+            Err(error) => (self.settle(&backend, error).await?, closed.elapsed()),
         };
-        self.run.step("swap.committed", &self.target);
-        self.finish(live.as_ref(), &moves).await;
+        self.run.step("swap.committed", target);
+        self.finish().await;
         Ok(SwapReport {
-            replaced: live.is_some(),
+            replaced: self.live.is_some(),
             outage_ms: u64::try_from(outage.as_millis()).unwrap_or(u64::MAX),
             terminated: switched.terminated,
             attempts: switched.attempts,
         })
     }
 
-    async fn live(&self) -> PgResult<Option<Live>> {
-        let Some(live) = databases::named(&self.admin, &self.target).await? else { return Ok(None) };
-        if live.is_template {
-            return Err(Problem::new(
-                Obstacle::SystemDatabase,
-                format!("`{}` is a template database", self.target),
-                remedy!["restore into another database with ", Setting::Into],
-            )
-            .refusal());
-        }
-        Ok(Some(Live { oid: live.oid, allow_connections: live.allow_connections }))
-    }
-
-    /// What is tied to the live database and would break or block.
-    async fn check_bound(&self, live: &Live) -> PgResult<()> {
-        let Bound { prepared, slots, subscriptions } = switch::bound(&self.admin, &self.target, live.oid).await?;
-        let target = &self.target;
-        if prepared > 0 {
-            return Err(Problem::new(
-                Obstacle::PreparedTransactions,
-                format!("`{target}` has {prepared} prepared transactions, which would keep it from being renamed"),
-                "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)",
-            )
-            .refusal());
-        }
-        if slots + subscriptions > 0 && !self.force {
-            return Err(Problem::new(
-                Obstacle::Replication,
-                format!("logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"),
-                remedy!["drop the slots and subscriptions, or use ", Setting::Force],
-            )
-            .refusal());
-        }
-        Ok(())
-    }
-
     /// What is written on the incoming database before any door is closed.
-    fn intention(&self, live: Option<&Live>) -> State {
-        let (target, live, since) = (self.target.clone(), live.cloned(), Timestamp::now());
-        match &self.returning {
+    fn intention(&self) -> State {
+        let (target, live, since) = (self.request.target.clone(), self.live.clone(), Timestamp::now());
+        match &self.request.returning {
             None => {
-                let also = self.void.iter();
+                let also = self.request.void.iter();
                 let also = also.map(|found| Live { oid: found.oid, allow_connections: found.allow_connections });
                 State::Swapping { target, live, also: also.collect(), since }
             }
@@ -174,52 +138,38 @@ impl Swap {
         }
     }
 
-    fn moves(&self, live: Option<&Live>) -> Vec<Move> {
-        let own_comment = self.settings.as_ref().and_then(|settings| settings.comment.as_deref());
-        let mark = self.mark.as_ref().map(State::to_comment);
-        let switch = Switch {
-            target: &self.target,
-            incoming: (self.copy_oid, &self.copy),
-            live,
-            replaced: &self.replaced,
-            pristine: self.pristine.as_ref(),
-            void: &self.void,
-            own_comment,
-            comment: mark.as_deref().or(own_comment),
-            connection_limit: self.settings.as_ref().map_or(-1, |settings| settings.connection_limit),
-        };
-        switch.moves(Timestamp::now())
-    }
-
     /// Closes the doors, empties the rooms, exchanges the names.
-    async fn switch(&self, live: Option<&Live>, moves: &[Move]) -> PgResult<Switched> {
-        self.run.step("swap.forbid", &self.target);
-        let names: Vec<String> = live
-            .map(|_| &self.target)
+    async fn switch(&self) -> PgResult<Switched> {
+        let SwapRequest { admin, target, incoming, void, .. } = &self.request;
+        self.run.step("swap.forbid", target);
+        let names: Vec<String> = self
+            .live
+            .as_ref()
+            .map(|_| target)
             .into_iter()
-            .chain([&self.copy])
-            .chain(self.void.iter().map(|found| &found.name))
+            .chain([&incoming.name])
+            .chain(void.iter().map(|found| &found.name))
             .cloned()
             .collect();
-        databases::forbid_connections(&self.admin, &names).await?;
-        self.run.step("swap.terminate", &self.target);
-        let terminated = terminate(&self.admin, &self.target, &names).await?;
-        self.run.step("swap.rename", &self.target);
-        let attempts = self.exchange(moves).await?;
+        databases::forbid_connections(admin, &names).await?;
+        self.run.step("swap.terminate", target);
+        let terminated = terminate(admin, target, &names).await?;
+        self.run.step("swap.rename", target);
+        let attempts = self.exchange().await?;
         Ok(Switched { terminated, attempts })
     }
 
     /// Exchanges the names; returns how many attempts it took.
-    async fn exchange(&self, moves: &[Move]) -> PgResult<u64> {
+    async fn exchange(&self) -> PgResult<u64> {
         let mut attempts = 0;
         let mut timeouts = RENAME_TIMEOUTS_MS.into_iter().peekable();
         while let Some(timeout_ms) = timeouts.next() {
             attempts += 1;
-            let Err(error) = switch::exchange(&self.admin, moves, timeout_ms).await else { break };
+            let Err(error) = switch::exchange(&self.request.admin, &self.moves, timeout_ms).await else { break };
             match error.sqlstate() {
                 Some(TOOK_TOO_LONG) if timeouts.peek().is_some() => {}
                 Some(NAMES_CHANGED) => {
-                    return Err(PgError::Replaced { database: self.target.clone() });
+                    return Err(PgError::Replaced { database: self.request.target.clone() });
                 }
                 _ => return Err(error),
             }
@@ -228,14 +178,15 @@ impl Swap {
     }
 
     /// Tries the new database and drops what it replaced. The switch has happened: what fails here is told, and no failure.
-    async fn finish(&self, live: Option<&Live>, moves: &[Move]) {
-        self.run.step("swap.verify", &self.target);
-        if live.is_none_or(|live| live.allow_connections)
-            && let Err(error) = self.server.connect(&self.target).await
+    async fn finish(&self) {
+        let target = &self.request.target;
+        self.run.step("swap.verify", target);
+        if self.live.as_ref().is_none_or(|live| live.allow_connections)
+            && let Err(error) = self.server.connect(target).await
         {
-            self.run.progress.warn(format!("`{}` was swapped in, but cannot be connected to: {error}", self.target));
+            self.run.progress.warn(format!("`{target}` was swapped in, but cannot be connected to: {error}"));
         }
-        for doomed in moves.iter().filter(|one| one.doomed) {
+        for doomed in self.moves.iter().filter(|one| one.doomed) {
             self.run.step("swap.drop", &doomed.to);
             if let Err(error) = self.drop(&doomed.to).await {
                 self.run.progress.advise(
@@ -247,12 +198,69 @@ impl Swap {
     }
 
     async fn drop(&self, database: &str) -> PgResult<()> {
-        if !self.admin.is_closed() {
-            return drop_database(&self.server, &self.admin, database).await;
+        let SwapRequest { admin, target, .. } = &self.request;
+        if !admin.is_closed() {
+            return drop_database(&self.server, admin, database).await;
         }
-        let admin = self.server.connect_admin_for(&self.target).await?;
+        let admin = self.server.connect_admin_for(target).await?;
         drop_database(&self.server, &admin, database).await
     }
+}
+
+/// The database that has the target's name now.
+async fn live(request: &SwapRequest) -> PgResult<Option<Live>> {
+    let SwapRequest { admin, target, .. } = request;
+    let Some(live) = databases::named(admin, target).await? else { return Ok(None) };
+    if live.is_template {
+        return Err(Problem::new(
+            Obstacle::SystemDatabase,
+            format!("`{target}` is a template database"),
+            remedy!["restore into another database with ", Setting::Into],
+        )
+        .refusal());
+    }
+    Ok(Some(Live { oid: live.oid, allow_connections: live.allow_connections }))
+}
+
+/// What is tied to the live database and would break or block.
+async fn check_bound(request: &SwapRequest, live: &Live) -> PgResult<()> {
+    let SwapRequest { admin, target, force, .. } = request;
+    let Bound { prepared, slots, subscriptions } = switch::bound(admin, target, live.oid).await?;
+    if prepared > 0 {
+        return Err(Problem::new(
+            Obstacle::PreparedTransactions,
+            format!("`{target}` has {prepared} prepared transactions, which would keep it from being renamed"),
+            "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)",
+        )
+        .refusal());
+    }
+    if slots + subscriptions > 0 && !force {
+        return Err(Problem::new(
+            Obstacle::Replication,
+            format!("logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"),
+            remedy!["drop the slots and subscriptions, or use ", Setting::Force],
+        )
+        .refusal());
+    }
+    Ok(())
+}
+
+/// What is renamed, in which order.
+fn moves(request: &SwapRequest, live: Option<&Live>) -> Vec<Move> {
+    let own_comment = request.settings.as_ref().and_then(|settings| settings.comment.as_deref());
+    let mark = request.mark.as_ref().map(State::to_comment);
+    let switch = Switch {
+        target: &request.target,
+        incoming: (request.incoming.oid, &request.incoming.name),
+        live,
+        replaced: &request.replaced,
+        pristine: request.pristine.as_ref(),
+        void: &request.void,
+        own_comment,
+        comment: mark.as_deref().or(own_comment),
+        connection_limit: request.settings.as_ref().map_or(-1, |settings| settings.connection_limit),
+    };
+    switch.moves(Timestamp::now())
 }
 
 /// Ends every session of these databases; returns how many the target had.

@@ -1,5 +1,7 @@
 //! What a restore refuses before it creates anything, so that a dry run ends as the run would.
 
+use tracing::Instrument;
+
 use crate::error::PgResult;
 use crate::live::target_lock;
 use crate::restore::checked::{Checked, Reading};
@@ -14,6 +16,10 @@ impl Restore {
     /// # Errors
     /// As [`Restore::run`].
     pub async fn check(&self) -> PgResult<()> {
+        Box::pin(self.look().instrument(self.span())).await
+    }
+
+    async fn look(&self) -> PgResult<()> {
         let Self { server, store, options, run, plan } = self;
         server.refuse_if_guarded(&plan.target)?;
         plan.refuse_problems()?;

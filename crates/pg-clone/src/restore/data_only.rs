@@ -15,10 +15,10 @@ use backup_core::store::StoreRead;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::{live_tables, sequences, server, standing, target, transaction};
-use crate::config::RestoreOptions;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::recover;
 use crate::live::target_lock::TargetLock;
+use crate::options::RestoreOptions;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
 use crate::restore::large_objects::{self, Destination};
 use crate::restore::load::{connect, load_within};
@@ -35,6 +35,14 @@ const LOCK_TIMEOUT_MS: u32 = 30_000;
 /// How long to wait for the server to say that it undid everything. It does so in any case once the connection is closed.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What a look at the live database found.
+pub(crate) struct Looked {
+    /// What would be done.
+    pub(crate) plan: DataPlan,
+    /// What stands against it.
+    pub(crate) problems: Vec<Problem>,
+}
+
 /// Looks at the live database: what would be done, and what stands against it.
 pub(crate) async fn look(
     server: &Server,
@@ -42,16 +50,16 @@ pub(crate) async fn look(
     detail: &DumpDetail,
     options: &RestoreOptions,
     unselected: &[String],
-) -> PgResult<(DataPlan, Vec<Problem>)> {
+) -> PgResult<Looked> {
     let session = connect(server, database, false).await?;
     refuse_unchecked(&session).await?;
-    let target = target::read(&*session, detail).await?;
+    let target = target::read(&session, detail).await?;
     let (plan, mut problems) = decide::decide(detail, &target, options, unselected);
     let tables: Vec<u32> = target.tables.iter().flatten().map(|table| table.oid).collect();
     let altered = changes::altered(&target);
     let beyond = standing::out_of_reach(&session, &tables, &altered, &detail.sequences, options.replace_rows).await?;
     problems.extend(decide::no_right(&beyond));
-    Ok((plan, problems))
+    Ok(Looked { plan, problems })
 }
 
 /// What stands against it where there is no database to put rows into.
@@ -145,7 +153,7 @@ async fn fill(
     live_tables::begin(session, LOCK_TIMEOUT_MS).await?;
     live_tables::make(session, "locking the tables", &changes::lock(&detail.tables)).await?;
     // What the plan was made of may be another by now.
-    let target = target::read(&**session, detail).await?;
+    let target = target::read(session, detail).await?;
     let unselected = plan.part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
     let (done, problems) = decide::decide(detail, &target, options, unselected);
     if let Some(problem) = problems.first() {
@@ -154,7 +162,7 @@ async fn fill(
     refuse_unchecked(session).await?;
     load.detours = target.detours();
     let held = target.family();
-    let before = target::behaviour(&**session, &held).await?;
+    let before = target::behaviour(&session, &held).await?;
     live_tables::make(session, "preparing the tables", &changes::loosen(&target)).await?;
     if options.replace_rows {
         run.step("data_only.empty", &plan.target);
@@ -164,7 +172,7 @@ async fn fill(
     run.step("data_only.keys", &format!("{} foreign keys", done.foreign_keys.len()));
     live_tables::check_constraints(session).await?;
     live_tables::make(session, "putting triggers and foreign keys back", &changes::tighten(&target)).await?;
-    if target::behaviour(&**session, &held).await? != before {
+    if target::behaviour(&session, &held).await? != before {
         return Err(PgError::internal(
             format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
             "everything was rolled back, nothing was changed",

@@ -2,9 +2,9 @@
 
 use crate::adapters::connection::Server;
 use crate::adapters::sql::database_settings;
-use crate::config::RestoreOptions;
 use crate::error::PgResult;
 use crate::hook::{self, HookFailure, HookReport, Point, Scene};
+use crate::options::RestoreOptions;
 use crate::run::Run;
 use crate::stored::database_settings::DatabaseSettings;
 

@@ -2,8 +2,8 @@
 
 use crate::adapters::connection::Session;
 use crate::adapters::sql::{large_objects, transaction};
-use crate::config::RestoreOptions;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
+use crate::options::RestoreOptions;
 use crate::restore::load::copy_in;
 use crate::restore::loading::Load;
 use crate::restore::read_back::check_large_objects;

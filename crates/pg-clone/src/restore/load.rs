@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::copy_in::CopyIn;
@@ -17,7 +18,7 @@ use crate::adapters::sql::{session_settings, transaction};
 use crate::error::{PgError, PgResult};
 use crate::restore::frames::unpack;
 use crate::restore::load_small::{load_together, load_together_within};
-use crate::restore::loading::Load;
+use crate::restore::loading::{Load, TakenRows};
 use crate::restore::units::{LoadBatch, LoadUnit, load_batches, load_units};
 use crate::stored::detail::{Frame, TableKind};
 
@@ -39,14 +40,14 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
     let units = Arc::new(Mutex::new(units));
     let mut workers = JoinSet::new();
     for _ in 0..workers_max {
-        workers.spawn(work(Arc::clone(&load), Arc::clone(&units)));
+        workers.spawn(work(Arc::clone(&load), Arc::clone(&units)).in_current_span());
     }
     let mut loaded = BTreeMap::new();
     let gathered = async {
         while let Some(result) = workers.join_next().await {
             let rows =
                 result.map_err(|error| PgError::died("a worker", &error, "the live database was not touched"))??;
-            for (table, rows) in rows {
+            for TakenRows { table, rows } in rows {
                 *loaded.entry(table).or_default() += rows;
             }
         }
@@ -115,25 +116,28 @@ pub(crate) async fn load_within(load: &Load, session: &Session) -> PgResult<BTre
             [unit] => {
                 // Rows loaded frozen would be seen by those whose snapshot is older than they are.
                 unit.whole_table = false;
-                vec![(unit.table, load_unit(load, session, unit).await?)]
+                vec![TakenRows { table: unit.table, rows: load_unit(load, session, unit).await? }]
             }
             _ => load_together_within(load, session, &batch).await?,
         };
-        for (table, rows) in rows {
+        for TakenRows { table, rows } in rows {
             *loaded.entry(table).or_default() += rows;
         }
     }
     Ok(loaded)
 }
 
-async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<(usize, u64)>> {
+async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<TakenRows>> {
     let session = connect(&load.server, &load.database, load.raw_encoding).await?;
     let mut loaded = Vec::new();
     loop {
         let batch = batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
         let Some(batch) = batch else { return Ok(loaded) };
         match batch.units.as_slice() {
-            [unit] => loaded.push((unit.table, load_unit(&load, &session, unit).await?)),
+            [unit] => {
+                let rows = load_unit(&load, &session, unit).await?;
+                loaded.push(TakenRows { table: unit.table, rows });
+            }
             _ => loaded.extend(load_together(&load, &session, &batch).await?),
         }
     }

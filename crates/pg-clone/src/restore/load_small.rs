@@ -9,7 +9,7 @@ use crate::adapters::sql::copy_in::{CopyIn, Prepared};
 use crate::adapters::sql::transaction;
 use crate::error::{PgError, PgResult};
 use crate::restore::frames::unpack_now;
-use crate::restore::loading::Load;
+use crate::restore::loading::{Load, TakenRows};
 use crate::restore::units::{LoadBatch, LoadUnit};
 use crate::stored::detail::Frame;
 
@@ -17,7 +17,7 @@ use crate::stored::detail::Frame;
 const COPIES_AHEAD: usize = 8;
 
 /// Loads a batch in one transaction; returns the rows the server took, by table.
-pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBatch) -> PgResult<Vec<(usize, u64)>> {
+pub(crate) async fn load_together(load: &Load, session: &Session, batch: &LoadBatch) -> PgResult<Vec<TakenRows>> {
     let contents = read(load, batch).await?;
     let doing = "loading small tables";
     transaction::begin(session, doing).await?;
@@ -31,17 +31,12 @@ pub(crate) async fn load_together_within(
     load: &Load,
     session: &Session,
     batch: &LoadBatch,
-) -> PgResult<Vec<(usize, u64)>> {
+) -> PgResult<Vec<TakenRows>> {
     let contents = read(load, batch).await?;
     copy_all(load, session, batch, contents).await
 }
 
-async fn copy_all(
-    load: &Load,
-    session: &Session,
-    batch: &LoadBatch,
-    contents: Vec<Bytes>,
-) -> PgResult<Vec<(usize, u64)>> {
+async fn copy_all(load: &Load, session: &Session, batch: &LoadBatch, contents: Vec<Bytes>) -> PgResult<Vec<TakenRows>> {
     let copies: Vec<CopyIn> = batch.units.iter().map(|unit| load.copy_of(unit.table, false)).collect();
     // The first error counts.
     let prepared: Vec<Prepared> = CopyIn::prepare_all(session, &copies)
@@ -69,14 +64,14 @@ async fn copy(
     prepared: &Prepared,
     unit: &LoadUnit,
     rows: Bytes,
-) -> PgResult<(usize, u64)> {
+) -> PgResult<TakenRows> {
     let bytes = rows.len() as u64;
     let mut begun = prepared.begin(session, doing(load, unit)).await?;
     begun.send(rows).await?;
     let taken = begun.finish().await?;
     load.check_count(unit, taken)?;
     load.run.progress.event(Event::Advance { bytes, items: 0 });
-    Ok((unit.table, taken))
+    Ok(TakenRows { table: unit.table, rows: taken })
 }
 
 /// The rows of each unit, read by one ranged request; each frame is hashed before it is unpacked.

@@ -14,6 +14,14 @@ use crate::restore::units::LoadUnit;
 use crate::run::Run;
 use crate::stored::detail::TableDump;
 
+/// Rows that the server took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TakenRows {
+    /// The table's place among those that are loaded.
+    pub(crate) table: usize,
+    pub(crate) rows: u64,
+}
+
 /// What the loading workers share.
 #[derive(Debug)]
 pub(crate) struct Load {

@@ -23,6 +23,7 @@ pub const MESSAGES_KEPT_MAX: usize = 1_000;
 
 /// A message that a rule allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Harmless {
     /// The rule.
     pub reason: Reason,
@@ -32,6 +33,7 @@ pub struct Harmless {
 
 /// What a program printed, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Classified {
     /// Messages that a rule allows, the first [`MESSAGES_KEPT_MAX`].
     pub harmless: Vec<Harmless>,

@@ -9,10 +9,10 @@ use backup_core::units;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult, Problem};
 use crate::hook::PlannedHook;
 use crate::live::local::CopyChange;
+use crate::options::RestoreOptions;
 use crate::restore::data_only::DataPlan;
 use crate::restore::problem::{Replaced, refuse_unconfirmed};
 use crate::restore::selection::Chosen;
@@ -20,6 +20,7 @@ use crate::stored::detail::DumpDetail;
 
 /// What a restore would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct RestorePlan {
     /// The dump's key.
     pub key: String,

@@ -7,14 +7,15 @@ use backup_core::key::Key;
 use backup_core::remedy;
 use backup_core::store::SharedStore;
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql;
-use crate::config::RestoreOptions;
 use crate::error::{Obstacle, PgResult, Problem};
 use crate::hook::RESTORE_POINTS;
 use crate::live::local;
 use crate::live::recover;
+use crate::options::RestoreOptions;
 use crate::restore::data_only;
 use crate::restore::extensions;
 use crate::restore::messages::MANAGED_ROLES;
@@ -34,7 +35,9 @@ impl Restore {
     /// [`PgError::NoDump`](crate::PgError::NoDump), store, format and connection errors.
     pub async fn prepare(server: &Server, store: &SharedStore, options: RestoreOptions, run: &Run) -> PgResult<Self> {
         options.check()?;
-        let plan = run.or_cancelled(Box::pin(look(server, store, &options, run))).await?;
+        let span = tracing::info_span!("plan", wanted = %options.wanted);
+        let looking = Box::pin(look(server, store, &options, run).instrument(span));
+        let plan = run.or_cancelled(looking).await?;
         Ok(Self { server: server.clone(), store: Arc::clone(store), options, run: run.clone(), plan })
     }
 }
@@ -42,13 +45,10 @@ impl Restore {
 async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, run: &Run) -> PgResult<RestorePlan> {
     let mut admin = server.connect_admin().await?;
     let here = server.identity_by(&admin).await?;
-    let wanted = Wanted {
-        text: &options.wanted,
-        cluster: options.cluster.as_deref(),
-        here: Some(&here),
-        config: options.config.as_deref(),
-        config_may_be_missing: options.config_for_restores,
-    };
+    let wanted = Wanted::new(options.wanted.clone())
+        .cluster(options.cluster.clone())
+        .here(here.clone())
+        .config(options.config.clone(), options.config_for_restores);
     let found = list::find(&**store, wanted).await?;
     let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
     server.refuse_if_guarded(&target)?;
@@ -118,8 +118,8 @@ async fn ours(
             // It is not replaced: its rows are.
             replaces = None;
             let unselected = part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
-            let (plan, problems) = data_only::look(server, &target, &manifest.detail, options, unselected).await?;
-            (Some(plan), problems)
+            let looked = data_only::look(server, &target, &manifest.detail, options, unselected).await?;
+            (Some(looked.plan), looked.problems)
         }
     };
     let rows = manifest.detail.tables.iter().map(|table| table.data.rows).sum();

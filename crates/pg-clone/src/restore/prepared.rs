@@ -3,7 +3,7 @@
 use backup_core::store::SharedStore;
 
 use crate::adapters::connection::Server;
-use crate::config::RestoreOptions;
+use crate::options::RestoreOptions;
 use crate::restore::hooks::Site;
 use crate::restore::plan::RestorePlan;
 use crate::run::Run;
@@ -30,6 +30,10 @@ impl Restore {
     /// asked after the plan was shown.
     pub fn confirm(&mut self, database: impl Into<String>) {
         self.options.confirm = Some(database.into());
+    }
+
+    pub(super) fn span(&self) -> tracing::Span {
+        tracing::info_span!("restore", key = %self.plan.key, into = %self.plan.target)
     }
 
     /// Where its hooks run: `copy` is the database that will have the target's name.

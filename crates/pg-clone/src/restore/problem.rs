@@ -5,12 +5,13 @@ use backup_core::remedy;
 use backup_core::units;
 use serde::Serialize;
 
-use crate::config::RestoreOptions;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::local::NAME_BYTES_MAX;
+use crate::options::RestoreOptions;
 
 /// A live database that would be replaced.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Replaced {
     /// Its size on the server.
     pub bytes: u64,

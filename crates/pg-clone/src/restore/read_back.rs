@@ -9,7 +9,7 @@ use crate::adapters::sql::copy_out::CopyOut;
 use crate::adapters::sql::large_objects::{self, BATCH};
 use crate::error::{PgError, PgResult};
 use crate::stored::detail::RowData;
-use crate::stored::row_hash::{RowHash, RowHasher};
+use crate::stored::row_hash::{HashedRows, RowHash, RowHasher};
 
 /// How many rows, and their hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) async fn read_back(session: &Session, copy: &CopyOut, doing: &str) ->
     while let Some(text) = rows.try_next().await? {
         hasher.update(&text);
     }
-    let (hash, rows) = hasher.finish();
+    let HashedRows { hash, rows } = hasher.finish();
     Ok(Tally { rows, hash })
 }
 

@@ -1,6 +1,7 @@
 //! A restore without the swap, to test hooks on a scratch database filled from a dump.
 
 use std::time::Instant;
+use tracing::Instrument;
 
 use crate::error::PgResult;
 use crate::hook::{DUMP_POINTS, Point, Trial, scratch_target};
@@ -17,6 +18,11 @@ impl Restore {
     /// # Errors
     /// As [`Restore::run`]. A hook's failure is part of the result.
     pub async fn rehearse(self) -> PgResult<Trial> {
+        let span = self.span();
+        Box::pin(self.rehearse_here().instrument(span)).await
+    }
+
+    async fn rehearse_here(self) -> PgResult<Trial> {
         let Self { server, options, run, plan, .. } = &self;
         options.hooks.check(&DUMP_POINTS)?;
         let begun = Instant::now();

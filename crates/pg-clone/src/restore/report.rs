@@ -8,6 +8,7 @@ use crate::restore::data_only::DataPlan;
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct RestoreReport {
     /// The dump that was restored.
     pub key: String,

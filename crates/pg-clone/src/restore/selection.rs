@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::pattern::TablePattern;
 use crate::restore::archive_toc::Entry;
+use crate::setters::setters;
 use crate::stored::detail::{DumpDetail, TableDump};
 
 /// Schema whose tables a pattern without a schema means: the one that is on everybody's search path.
@@ -21,6 +22,7 @@ const RELATIONS: [&str; 5] = ["TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VI
 
 /// A part of a dump, as somebody asks for it.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Selection {
     /// Only these tables, views and sequences; with schemas, those of either.
     pub tables: Vec<TablePattern>,
@@ -72,6 +74,17 @@ impl fmt::Display for Excluded {
     }
 }
 
+setters! {
+    Selection {
+        plain tables: Vec<TablePattern>,
+        plain schemas: Vec<TablePattern>,
+        plain exclude_tables: Vec<TablePattern>,
+        flag schema_only: bool,
+        flag data_only: bool,
+        plain excluded: Excluded,
+    }
+}
+
 impl Selection {
     /// Whether anything less than the whole dump is asked for.
     #[must_use]
@@ -104,6 +117,7 @@ pub enum Fate {
 
 /// Something that needs a table which is not selected, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Consequence {
     /// `view public.v`.
     pub object: String,
@@ -115,6 +129,7 @@ pub struct Consequence {
 
 /// The part of a dump that is restored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Chosen {
     /// What becomes of tables that are not selected.
     pub excluded: Excluded,

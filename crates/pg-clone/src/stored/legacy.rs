@@ -24,6 +24,7 @@ const FOLDERS_IN_FLIGHT: usize = 32;
 
 /// A single-file dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LegacyDump {
     /// Its key, taken apart.
     pub key: DumpKey,
@@ -36,6 +37,7 @@ pub struct LegacyDump {
 }
 
 /// An archive opened for reading.
+#[non_exhaustive]
 pub struct OpenArchive {
     /// What its beginning says.
     pub header: ArchiveHeader,

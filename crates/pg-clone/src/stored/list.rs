@@ -2,6 +2,7 @@
 
 mod filter;
 mod find;
+mod selector;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use filter::Filter;
-pub use find::{Found, Wanted, find};
+pub use find::{Found, find};
+pub use selector::{Selector, Wanted};
 
 use crate::error::PgResult;
 use crate::stored::completeness::settle;
@@ -49,6 +51,7 @@ pub enum State {
 
 /// One dump of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Listed {
     /// Its key, as `restore` takes it.
     pub key: String,

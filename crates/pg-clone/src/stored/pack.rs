@@ -70,7 +70,16 @@ pub(crate) struct PackWriter {
     role: PackRole,
     open: Option<OpenPack>,
     closing: Option<ClosingPack>,
-    done: Vec<(u32, Part)>,
+    done: Vec<WrittenPack>,
+}
+
+/// A pack that is stored, whole.
+#[derive(Debug)]
+pub(crate) struct WrittenPack {
+    /// Its place among the packs of the dump.
+    pub(crate) number: u32,
+    /// What the manifest says of it.
+    pub(crate) part: Part,
 }
 
 #[derive(Debug)]
@@ -121,7 +130,7 @@ impl PackWriter {
     }
 
     /// Closes the last pack and returns all that were written, by number.
-    pub(crate) async fn finish(&mut self) -> PgResult<Vec<(u32, Part)>> {
+    pub(crate) async fn finish(&mut self) -> PgResult<Vec<WrittenPack>> {
         self.close().await?;
         Ok(std::mem::take(&mut self.done))
     }
@@ -147,20 +156,18 @@ impl PackWriter {
         let Some(ClosingPack { number, key, content_bytes, .. }) = self.closing.take() else { return Ok(()) };
         let stored =
             stored.map_err(|error| PgError::died(format!("closing `{key}`"), &error, "nothing was published"))??;
-        self.done.push((
-            number,
-            Part {
-                key,
-                role: self.role.name().to_owned(),
-                content_sha256: None,
-                content_bytes,
-                stored_sha256: stored.sha256,
-                stored_bytes: stored.bytes,
-                codec: Codec::Zstd,
-                offset: None,
-                length: None,
-            },
-        ));
+        let part = Part {
+            key,
+            role: self.role.name().to_owned(),
+            content_sha256: None,
+            content_bytes,
+            stored_sha256: stored.sha256,
+            stored_bytes: stored.bytes,
+            codec: Codec::Zstd,
+            offset: None,
+            length: None,
+        };
+        self.done.push(WrittenPack { number, part });
         Ok(())
     }
 }

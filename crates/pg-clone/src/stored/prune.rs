@@ -5,6 +5,7 @@
 //! count as the last good dump nor push one of ours out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use backup_core::catalogue::{self, Entry};
 use backup_core::error::{FormatError, StoreError};
@@ -12,13 +13,15 @@ use backup_core::key::Key;
 use backup_core::prune::{self as core, GRACE, IncompletePlan, PruneOutcome};
 use backup_core::retention::{self, Action, Candidate, Decision, Policy};
 use backup_core::source::Identity;
-use backup_core::store::{Store, StoreRead};
+use backup_core::store::{SharedStore, Store, StoreRead};
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::error::PgResult;
 use crate::run::Run;
+use crate::setters::setters;
 use crate::stored::completeness::settle;
 use crate::stored::key::{DumpKey, KeyForm, ROOT};
 use crate::stored::legacy::{self, LegacyDump};
@@ -29,6 +32,7 @@ const FOLDER_DEPTH: usize = 3;
 
 /// What is to be pruned.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PruneOptions {
     /// Which dumps are decided about; all, unless something narrows them.
     pub filter: Filter,
@@ -38,6 +42,14 @@ pub struct PruneOptions {
     pub include_legacy: bool,
     /// How long something without a manifest must have been left alone before it counts as abandoned.
     pub grace: SignedDuration,
+}
+
+setters! {
+    PruneOptions {
+        plain filter: Filter,
+        flag include_legacy: bool,
+        plain grace: SignedDuration,
+    }
 }
 
 impl PruneOptions {
@@ -58,8 +70,9 @@ impl PruneOptions {
     }
 }
 
-/// What a prune would do: what `--dry-run` prints, and what [`apply`] does.
+/// What a prune would do: what `--dry-run` prints, and what [`Prune::run`] does.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct PrunePlan {
     /// What is decided about each dump, the newest last; empty without a policy.
     pub dumps: Vec<Pruned>,
@@ -83,6 +96,7 @@ pub struct PrunePlan {
 
 /// What is decided about a dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Pruned {
     /// Its key.
     pub key: String,
@@ -111,6 +125,7 @@ pub struct Pruned {
 
 /// A dump nothing is decided about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Untouched {
     /// Its key.
     pub key: String,
@@ -120,6 +135,7 @@ pub struct Untouched {
 
 /// What is left of a dump that was never published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Incomplete {
     /// The key it would have had.
     pub key: String,
@@ -147,6 +163,7 @@ impl PrunePlan {
 
 /// What a prune did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PruneReport {
     /// Dumps that are gone, and what earlier, interrupted prunes began.
     pub removed: Vec<String>,
@@ -170,12 +187,46 @@ impl PruneReport {
     }
 }
 
-/// Decides what goes at `now`. Changes nothing.
-///
-/// # Errors
-/// [`crate::PgError::Retention`] for a policy that keeps nothing or makes no sense; [`crate::PgError::Format`] if a newer
-/// version wrote dumps here, since what they need cannot be known; what the store says.
-pub async fn plan(store: &dyn Store, options: &PruneOptions, now: Timestamp) -> PgResult<PrunePlan> {
+/// A prune that is planned and not yet run. It owns what it was planned with, so that what goes is what [`Prune::plan`]
+/// shows.
+#[derive(Debug)]
+pub struct Prune {
+    store: SharedStore,
+    run: Run,
+    plan: PrunePlan,
+}
+
+impl Prune {
+    /// Decides what goes, by the run's clock; changes nothing.
+    ///
+    /// # Errors
+    /// [`crate::PgError::Retention`] for a policy that keeps nothing or makes no sense; [`crate::PgError::Format`] if a
+    /// newer version wrote dumps here, since what they need cannot be known; what the store says.
+    pub async fn prepare(store: &SharedStore, options: &PruneOptions, run: &Run) -> PgResult<Self> {
+        let plan = run.or_cancelled(Box::pin(plan(&**store, options, run.clock.now()))).await?;
+        Ok(Self { store: Arc::clone(store), run: run.clone(), plan })
+    }
+
+    /// What would go, and what stays and why.
+    #[must_use]
+    pub fn plan(&self) -> &PrunePlan {
+        &self.plan
+    }
+
+    /// Deletes what the plan says. It is not dropped half-way when the run is cancelled: each step is quick, and what is begun
+    /// is better finished than found later.
+    ///
+    /// Objects that cannot be deleted are in the report, not an error; running the same again goes on with them.
+    ///
+    /// # Errors
+    /// What the store says when it cannot be looked at; [`crate::PgError::Format`] if a newer version wrote a dump meanwhile.
+    pub async fn run(self) -> PgResult<PruneReport> {
+        let span = tracing::info_span!("prune", dumps = self.plan.deleted().count());
+        Box::pin(apply(&*self.store, &self.plan, &self.run).instrument(span)).await
+    }
+}
+
+async fn plan(store: &dyn Store, options: &PruneOptions, now: Timestamp) -> PgResult<PrunePlan> {
     let mut plan = PrunePlan {
         dumps: Vec::new(),
         untouched: Vec::new(),
@@ -244,13 +295,7 @@ async fn plan_dumps(
     Ok(())
 }
 
-/// Does what `plan` says.
-///
-/// Objects that cannot be deleted are in the report, not an error; running the same again goes on with them.
-///
-/// # Errors
-/// What the store says when it cannot be looked at; [`crate::PgError::Format`] if a newer version wrote a dump meanwhile.
-pub async fn apply(store: &dyn Store, plan: &PrunePlan, run: &Run) -> PgResult<PruneReport> {
+async fn apply(store: &dyn Store, plan: &PrunePlan, run: &Run) -> PgResult<PruneReport> {
     let mut report = PruneReport::default();
     // Also without removals of its own: it completes those an earlier run began.
     report.take(core::apply(store, &plan.removals, &scope(), &[], run).await?);

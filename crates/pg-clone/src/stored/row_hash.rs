@@ -43,6 +43,15 @@ impl RowHash {
     }
 }
 
+/// Rows that were counted and hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashedRows {
+    /// The hash of all of them, in any order.
+    pub hash: RowHash,
+    /// How many there were.
+    pub rows: u64,
+}
+
 /// Hashes rows that arrive cut anywhere, in constant memory however long a row is.
 #[derive(Default)]
 pub struct RowHasher {
@@ -72,14 +81,14 @@ impl RowHasher {
         }
     }
 
-    /// The hash, and how many rows there were.
+    /// The hash of all rows, and how many there were.
     #[must_use]
-    pub fn finish(mut self) -> (RowHash, u64) {
+    pub fn finish(mut self) -> HashedRows {
         if let Some(open) = self.open.take() {
             self.hash.0 = self.hash.0.wrapping_add(open.digest128());
             self.rows += 1;
         }
-        (self.hash, self.rows)
+        HashedRows { hash: self.hash, rows: self.rows }
     }
 }
 
@@ -147,7 +156,7 @@ mod tests {
             for piece in text(&rows).chunks(size) {
                 hasher.update(piece);
             }
-            prop_assert_eq!(hasher.finish(), (hash(&rows), rows.len() as u64));
+            prop_assert_eq!(hasher.finish(), HashedRows { hash: hash(&rows), rows: rows.len() as u64 });
         }
 
         #[test]
@@ -199,7 +208,7 @@ mod tests {
         assert_eq!(closed.add_lines(b"1\n2\n"), 2);
         let mut cut = RowHasher::default();
         cut.update(b"1\n2");
-        assert_eq!(cut.finish(), (open, 2));
+        assert_eq!(cut.finish(), HashedRows { hash: open, rows: 2 });
         assert_eq!(open, closed);
     }
 

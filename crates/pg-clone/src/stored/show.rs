@@ -30,6 +30,7 @@ pub enum Shown {
 
 /// One of our dumps.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ShownDump {
     /// Its key.
     pub key: String,
@@ -91,6 +92,7 @@ pub struct ShownDump {
 
 /// A table of a dump.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ShownTable {
     /// Its schema.
     pub schema: String,
@@ -107,6 +109,7 @@ pub struct ShownTable {
 
 /// Rows of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ShownRows {
     /// How many.
     pub rows: u64,
@@ -122,6 +125,7 @@ pub struct ShownRows {
 
 /// Large objects of a dump.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ShownLargeObjects {
     /// How many.
     pub count: u64,
@@ -132,6 +136,7 @@ pub struct ShownLargeObjects {
 
 /// A single-file dump.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ShownFile {
     /// Its key.
     pub key: String,
@@ -155,7 +160,7 @@ pub struct ShownFile {
 ///
 /// # Errors
 /// As [`list::find`].
-pub async fn show(store: &dyn StoreRead, wanted: impl Into<list::Wanted<'_>>) -> PgResult<Shown> {
+pub async fn show(store: &dyn StoreRead, wanted: impl Into<list::Wanted>) -> PgResult<Shown> {
     match list::find(store, wanted).await? {
         Found::Ours { key, manifest, .. } => Ok(Shown::Dump(Box::new(shown(key, *manifest)))),
         Found::Legacy { key, database, object, created_at, bytes } => {

@@ -15,6 +15,7 @@ use backup_core::manifest::Manifest;
 use backup_core::progress::{Event, SharedProgress, Silent};
 use backup_core::store::StoreRead;
 use futures::{StreamExt, TryStreamExt, stream};
+use tracing::Instrument;
 
 pub use damage::{DAMAGE_KEPT_MAX, Damage};
 
@@ -36,13 +37,14 @@ use scan::Scan;
 /// error: see [`VerifyReport::into_result`].
 pub async fn verify(
     store: &dyn StoreRead,
-    wanted: impl Into<list::Wanted<'_>>,
+    wanted: impl Into<list::Wanted>,
     read: ReadAmount,
     jobs: usize,
     run: &Run,
 ) -> PgResult<VerifyReport> {
     let wanted = wanted.into();
-    run.or_cancelled(async {
+    let span = tracing::info_span!("verify", wanted = %wanted.selector);
+    let work = async {
         match list::find(store, wanted).await? {
             Found::Ours { key, manifest, .. } => {
                 run.step("verify.read", &key);
@@ -55,8 +57,8 @@ pub async fn verify(
                 scan::legacy(store, key, &object, read, &run.progress).await
             }
         }
-    })
-    .await
+    };
+    Box::pin(run.or_cancelled(work).instrument(span)).await
 }
 
 /// Reads and hashes every stored byte of a dump, `jobs` objects at a time, without decompressing any.

@@ -65,7 +65,7 @@ fn server_through(cluster: &Cluster, port: u16) -> Server {
         ("PGUSER", cluster.superuser()),
         ("PGPASSWORD", cluster.password()),
     ];
-    Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().0
+    Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use backup_testkit::postgres::Cluster;
 use pg_clone::Run;
-use pg_clone::adapters::sql::database_settings;
+use pg_clone::live::database_settings;
 
 use crate::shop::{create, leftovers, replace, server};
 

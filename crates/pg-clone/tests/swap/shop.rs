@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use backup_core::progress::{Event, Progress, SharedProgress, Silent};
 use backup_testkit::postgres::Cluster;
-use pg_clone::adapters::sql::database_settings;
+use pg_clone::live::database_settings;
 use pg_clone::live::recover::{RecoverReport, recover};
-use pg_clone::live::swap::{SwapReport, SwapRequest, swap};
+use pg_clone::live::swap::{Swap, SwapReport, SwapRequest};
 use pg_clone::live::target_lock::TargetLock;
 use pg_clone::live::temporary::Temporary;
 use pg_clone::{Environment, Origin, PgResult, Run, Server};
@@ -24,7 +24,7 @@ pub(crate) const COMMITTED: usize = 4;
 pub(crate) fn server(cluster: &Cluster) -> Server {
     let env = cluster.env();
     let pairs = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().0
+    Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server
 }
 
 /// A database of that name whose table `mark` says `word`.
@@ -62,11 +62,20 @@ pub(crate) async fn replace(server: &Server, cluster: &Cluster, target: &str, ru
         assert_eq!(database_settings::apply(&admin, copy.name(), live, false, false).await?, Vec::<String>::new());
     }
     drop(admin);
-    let swapped = swap(server, &SwapRequest::new(&lock, &copy, live.as_ref(), false), run).await;
+    let swapped = swap(server, SwapRequest::new(&lock, &copy, live), run).await;
     if swapped.is_err() {
         copy.give_up(server, false, &run.progress).await;
     }
     swapped
+}
+
+async fn swap(server: &Server, request: SwapRequest, run: &Run) -> PgResult<SwapReport> {
+    let swap = Swap::prepare(server, request, run).await?;
+    let shown = swap.plan().clone();
+    let report = swap.run().await?;
+    assert_eq!(shown.replaces, report.replaced, "{shown:?}");
+    assert!(shown.renames.iter().any(|one| one.to == shown.target && !one.dropped), "{shown:?}");
+    Ok(report)
 }
 
 /// Recovery mends whatever it finds on the server: tests that look at what it did take turns.

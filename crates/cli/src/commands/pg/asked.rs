@@ -1,12 +1,12 @@
 //! What several commands read from their arguments.
 
 use lastgood_operator::settings::{Layer, Set};
-use pg_clone::stored::list::Wanted;
+use pg_clone::stored::list::{Filter, Wanted};
 
 use crate::args::pg::{Limits, OfCluster, Tools};
 use crate::context::Context;
 use crate::env;
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 
 /// What both a dump's and a restore's command line say of settings that can stand in the file, too.
 pub(super) fn shared_flags(tools: &Tools, limits: &Limits) -> Layer {
@@ -18,13 +18,6 @@ pub(super) fn shared_flags(tools: &Tools, limits: &Limits) -> Layer {
         statement_timeout: limits.statement_timeout.map(|timeout| Set::flag("--statement-timeout", timeout)),
         ..Layer::default()
     }
-}
-
-/// The database of a command that cannot do without one.
-pub(super) fn required(database: Option<String>) -> CliResult<String> {
-    database.ok_or_else(|| {
-        CliError::usage("no database given", "give one as an argument, or set PGDATABASE or LASTGOOD_PG_URL")
-    })
 }
 
 /// The database a read-only command is limited to. A name alone needs no server; a connection string or URL is taken
@@ -39,7 +32,14 @@ pub(super) fn named(database: Option<&str>, context: &Context) -> CliResult<Opti
     }
 }
 
+/// Which dumps a command is limited to.
+pub(super) fn filter(database: Option<String>, config: Option<&String>, of: &OfCluster) -> Filter {
+    let mut filter = Filter::default();
+    (filter.database, filter.config, filter.cluster) = (database, config.cloned(), of.cluster.clone());
+    filter
+}
+
 /// The dump that somebody who is connected to no server means.
-pub(super) fn wanted<'a>(text: &'a str, of: &'a OfCluster) -> Wanted<'a> {
-    Wanted { cluster: of.cluster.as_deref(), ..Wanted::from(text) }
+pub(super) fn wanted(text: &str, of: &OfCluster) -> Wanted {
+    Wanted::new(text).cluster(of.cluster.clone())
 }

@@ -14,7 +14,7 @@ pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<E
     let (server, _) = context.server_of(&arguments.server, None)?;
     let name = LocalSource::name(&arguments.name)?;
     let confirmed = arguments.confirm_database.clone();
-    let local_drop = Box::pin(LocalDrop::prepare(&server, &name, confirmed, &context.run)).await?;
+    let local_drop = LocalDrop::prepare(&server, &name, confirmed, &context.run).await?;
     let plan = local_drop.plan();
     let now = context.run.clock.now();
     let confirmed = arguments.confirm_database.as_deref();
@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<E
         let needed = needs_confirmation(plan.database.role == Role::Live, &name, confirmed);
         let words = |plan: &DropPlan| format!("{}{needed}\nNothing was changed (dry run)", drop_plan(plan, now));
         context.printer.result(plan, words)?;
-        Box::pin(local_drop.check()).await?;
+        local_drop.check().await?;
         return Ok(Exit::Ok);
     }
     // Somebody may have put a copy to use.
@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<E
         let sessions = counted(plan.database.sessions, "session uses", "sessions use");
         confirm::require_yes(&format!("{sessions} `{name}`, which will be dropped"), &context.run.cancel).await?;
     }
-    let report = Box::pin(local_drop.run()).await?;
+    let report = local_drop.run().await?;
     context.printer.result(&report, drop_report)?;
     Ok(Exit::Ok)
 }

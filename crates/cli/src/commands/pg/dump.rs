@@ -6,7 +6,7 @@ use pg_clone::dump::{self, DumpOptions};
 use pg_clone::pattern::TablePattern;
 
 use crate::args::pg::Dump;
-use crate::commands::pg::asked::{required, shared_flags};
+use crate::commands::pg::asked::shared_flags;
 use crate::commands::pg::hooks;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -16,20 +16,20 @@ use crate::render::published::Published;
 
 pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> {
     let context = &context.with(&arguments.config, flags(arguments))?;
-    let (server, database) = context.server_of(&arguments.server, arguments.database.as_deref())?;
-    let mut options = options(arguments, &context.settings, required(database)?)?;
+    let (server, database) = context.database_of(&arguments.server, arguments.database.as_deref())?;
+    let mut options = options(arguments, &context.settings, database)?;
     arguments.hooks.add_to(&mut options.hooks);
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
         let dump = dump::Dump::prepare(&server, &store, options, &context.run)?;
-        let mut plan = Box::pin(dump.plan()).await?;
+        let mut plan = dump.plan().await?;
         hooks::redact(&mut plan.hooks, context);
         context.printer.result(&plan, dump_plan)?;
         return Ok(Exit::Ok);
     }
     let store = context.open_to_write(arguments.init).await?;
     let dump = dump::Dump::prepare(&server, &store, options, &context.run)?;
-    let report = Box::pin(dump.run()).await?;
+    let report = dump.run().await?;
     context.printer.result(&Published { location: context.location()?.to_string(), report }, dump_report)?;
     Ok(Exit::Ok)
 }

@@ -27,11 +27,11 @@ pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<
     let trial: Trial = if arguments.from.is_some() {
         options.into = database;
         let store = context.open().await?;
-        let restore = Box::pin(Restore::prepare(&server, &store, options, &context.run)).await?;
-        Box::pin(restore.rehearse()).await?
+        let restore = Restore::prepare(&server, &store, options, &context.run).await?;
+        restore.rehearse().await?
     } else {
         let target = database.as_deref().unwrap_or(TARGET_DEFAULT);
-        Box::pin(hook::try_on_empty(&server, target, &options.hooks, &context.run)).await?
+        hook::try_on_empty(&server, target, &options.hooks, &context.run).await?
     };
     context.printer.result(&trial, |trial| hook_trial(trial, context.printer.redactor()))?;
     match trial.failure {

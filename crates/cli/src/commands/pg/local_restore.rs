@@ -5,7 +5,6 @@ use pg_clone::restore::RestoreOptions;
 use pg_clone::{PgError, Server};
 
 use crate::args::pg::Restore;
-use crate::commands::pg::asked::required;
 use crate::commands::pg::hooks;
 use crate::confirm;
 use crate::context::Context;
@@ -23,8 +22,9 @@ pub(super) async fn run(
     let (server, database) = context.server_of(&arguments.server.without_dbname(), None)?;
     let target = match &arguments.into {
         Some(target) => target.clone(),
-        None => required(database)
-            .map_err(|_| CliError::usage("no database to restore into", "give one with `--into`, or set PGDATABASE"))?,
+        None => database.ok_or_else(|| {
+            CliError::usage("no database to restore into", "give one with `--into`, or set PGDATABASE")
+        })?,
     };
     if arguments.reversible {
         context
@@ -45,7 +45,7 @@ pub(super) async fn execute(
     context: &Context,
 ) -> CliResult<Exit> {
     let confirmed = options.confirm.clone();
-    let mut restore = Box::pin(LocalRestore::prepare(server, source, target, purpose, options, &context.run)).await?;
+    let mut restore = LocalRestore::prepare(server, source, target, purpose, options, &context.run).await?;
     let mut plan = restore.plan().clone();
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
@@ -56,13 +56,13 @@ pub(super) async fn execute(
         };
         context.printer.result(&Worded(&plan, &plan.problems), words)?;
         // The plan is shown whatever stands against it; the end is the run's.
-        Box::pin(restore.check()).await?;
+        restore.check().await?;
         return Ok(Exit::Ok);
     }
     if let Some(typed) = confirm(&plan, confirmed.as_deref(), context).await? {
         restore.confirm(typed);
     }
-    let report = Box::pin(restore.run()).await?;
+    let report = restore.run().await?;
     for warning in &report.warnings {
         context.printer.warn(warning);
     }

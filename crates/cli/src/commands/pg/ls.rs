@@ -1,9 +1,9 @@
 //! `lastgood pg ls`.
 
-use pg_clone::stored::list::{self, Filter};
+use pg_clone::stored::list;
 
 use crate::args::pg::Ls;
-use crate::commands::pg::asked::named;
+use crate::commands::pg::asked::{filter, named};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -29,8 +29,7 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
         context.printer.result(&names, |names| names.join("\n"))?;
         return Ok(Exit::Ok);
     }
-    let filter =
-        Filter { database: database.clone(), config: arguments.config.clone(), cluster: arguments.of.cluster.clone() };
+    let filter = filter(database.clone(), arguments.config.as_ref(), &arguments.of);
     let dumps = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
     if dumps.is_empty() {
         let of = database.map_or(String::new(), |database| format!(" of `{database}`"));

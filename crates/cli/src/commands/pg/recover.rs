@@ -17,13 +17,13 @@ pub(super) async fn run(arguments: &Recover, context: &Context) -> CliResult<Exi
     let report = if dry_run {
         // Its warnings speak of what was done, and nothing is.
         let silent: SharedProgress = Arc::new(Silent);
-        Box::pin(recover::plan(&server, &silent)).await?
+        recover::plan(&server, &silent).await?
     } else {
-        Box::pin(recover::recover(&server, &context.run.progress)).await?
+        recover::recover(&server, &context.run.progress).await?
     };
     context.printer.result(&report, |report| recover_report(report, dry_run))?;
     if dry_run {
-        Box::pin(recover::check(&server, &report)).await?;
+        recover::check(&server, &report).await?;
     }
     Ok(Exit::Ok)
 }

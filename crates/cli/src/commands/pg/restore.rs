@@ -1,16 +1,16 @@
 //! `lastgood pg restore`.
 
 use lastgood_operator::settings::{Layer, Set, Settings};
-use pg_clone::PgError;
-use pg_clone::config::CONFIG_DEFAULT;
 use pg_clone::live::local::LocalSource;
+use pg_clone::options::CONFIG_DEFAULT;
 use pg_clone::pattern::TablePattern;
 use pg_clone::restore::selection::Selection;
 use pg_clone::restore::{self, RestoreOptions, RestorePlan};
 use pg_clone::stored::key::DumpKey;
+use pg_clone::{PgError, PgResult};
 
 use crate::args::pg::{Part, Restore};
-use crate::commands::pg::asked::{required, shared_flags};
+use crate::commands::pg::asked::shared_flags;
 use crate::commands::pg::{hooks, local_restore};
 use crate::confirm;
 use crate::context::Context;
@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     if let Some(source) = LocalSource::parse(named) {
         let mut options = options(arguments, &context.settings, named.to_owned())?;
         if options.selection.is_partial() {
-            return Err(whole_copies_only(&options.wanted).into());
+            return Err(whole_copies_only(named).into());
         }
         arguments.hooks.add_to(&mut options.hooks);
         return local_restore::run(&source, arguments, options, context).await;
@@ -38,17 +38,14 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     // A key is no connection string, although a database of a name such as `host=x` makes it look like one.
     let (server, wanted) = match DumpKey::parse(named) {
         Some(_) => (context.server_of(&arguments.server.without_dbname(), None)?.0, named.to_owned()),
-        None => {
-            let (server, database) = context.server_of(&arguments.server.without_dbname(), Some(named))?;
-            (server, required(database)?)
-        }
+        None => context.database_of(&arguments.server.without_dbname(), Some(named))?,
     };
     let mut options = options(arguments, &context.settings, wanted)?;
     options.config_for_restores = arguments.config.as_deref().is_some_and(|config| context.config.defines(config));
     arguments.hooks.add_to(&mut options.hooks);
     let store = context.open().await?;
     let confirmed = options.confirm.clone();
-    let mut restore = Box::pin(restore::Restore::prepare(&server, &store, options, &context.run)).await?;
+    let mut restore = restore::Restore::prepare(&server, &store, options, &context.run).await?;
     let mut plan = restore.plan().clone();
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
@@ -59,7 +56,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         };
         context.printer.result(&Worded(&plan, &plan.problems), words)?;
         // The plan is shown whatever stands against it; the end is the run's.
-        Box::pin(restore.check()).await?;
+        restore.check().await?;
         return Ok(Exit::Ok);
     }
     for note in restore_notes(&plan) {
@@ -70,7 +67,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     {
         restore.confirm(typed);
     }
-    let report = Box::pin(restore.run()).await?;
+    let report = restore.run().await?;
     for warning in &report.warnings {
         context.printer.warn(warning);
     }
@@ -107,15 +104,14 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResul
 }
 
 fn selection(part: &Part) -> CliResult<Selection> {
-    let patterns = |texts: &[String]| texts.iter().map(|text| TablePattern::parse(text)).collect::<Result<_, _>>();
-    Ok(Selection {
-        tables: patterns(&part.tables)?,
-        schemas: patterns(&part.schemas)?,
-        exclude_tables: patterns(&part.exclude_tables)?,
-        schema_only: part.schema_only,
-        data_only: part.data_only,
-        excluded: part.excluded.map(Into::into).unwrap_or_default(),
-    })
+    let patterns = |texts: &[String]| texts.iter().map(|text| TablePattern::parse(text)).collect::<PgResult<Vec<_>>>();
+    let mut selection = Selection::default()
+        .tables(patterns(&part.tables)?)
+        .schemas(patterns(&part.schemas)?)
+        .exclude_tables(patterns(&part.exclude_tables)?)
+        .excluded(part.excluded.unwrap_or_default());
+    (selection.schema_only, selection.data_only) = (part.schema_only, part.data_only);
+    Ok(selection)
 }
 
 fn whole_copies_only(copy: &str) -> PgError {

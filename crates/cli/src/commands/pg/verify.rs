@@ -15,8 +15,7 @@ const JOBS: usize = 4;
 pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit> {
     let read = arguments.read.unwrap_or(ReadAmount::Structure);
     let store = context.open().await?;
-    let report =
-        Box::pin(verify::verify(&*store, wanted(&arguments.key, &arguments.of), read, JOBS, &context.run)).await?;
+    let report = verify::verify(&*store, wanted(&arguments.key, &arguments.of), read, JOBS, &context.run).await?;
     context.printer.result(&report, verify_report)?;
     report.into_result()?;
     Ok(Exit::Ok)

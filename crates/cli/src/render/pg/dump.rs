@@ -60,22 +60,11 @@ mod tests {
 
     #[test]
     fn a_report_names_dump_server_and_location() {
-        let report: DumpReport = DumpReport {
-            key: "shop/2026-11-21-03-00-04-123456.nightly.dump".into(),
-            id: "01936f2e-0000-7000-8000-000000000000".parse().unwrap(),
-            cluster: Identity { id: "postgresql:7305118472310922021".into(), host: "db1:5432".into() },
-            complete: true,
-            missing: Vec::new(),
-            fall: None,
-            tables: 214,
-            rows: 1_234_567,
-            large_objects: 1,
-            content_bytes: 412 << 20,
-            stored_bytes: 96 << 20,
-            seconds: 11.0,
-            one_session: None,
-            hooks: Vec::new(),
-        };
+        let cluster = Identity { id: "postgresql:7305118472310922021".into(), host: "db1:5432".into() };
+        let id = "01936f2e-0000-7000-8000-000000000000".parse().unwrap();
+        let mut report = DumpReport::new("shop/2026-11-21-03-00-04-123456.nightly.dump", id, cluster);
+        (report.tables, report.rows, report.large_objects) = (214, 1_234_567, 1);
+        (report.content_bytes, report.stored_bytes, report.seconds) = (412 << 20, 96 << 20, 11.0);
         let text = "Published `shop/2026-11-21-03-00-04-123456.nightly.dump`  412 MiB → 96 MiB in 11 s, 214 tables, \
              1,234,567 rows, 1 large object\n  from db1:5432 to `s3://backups/shop`";
         let mut published = Published { location: "s3://backups/shop".to_owned(), report };

@@ -48,15 +48,11 @@ mod tests {
 
     #[test]
     fn each_hook_is_told_with_its_last_words_and_no_secret() {
-        let report = HookReport {
-            point: Point::PreSwap,
-            hook: "./migrate.sh hunter2".into(),
-            seconds: 1.4,
-            output_lines: 5,
-            output_bytes: 10,
-            said: ["1", "2", "3", "4", "5"].map(ToOwned::to_owned).to_vec(),
-        };
-        let trial = Trial { key: None, hooks: vec![report], failure: None, seconds: 2.0 };
+        let mut report = HookReport::new(Point::PreSwap, "./migrate.sh hunter2");
+        (report.seconds, report.output_lines, report.output_bytes) = (1.4, 5, 10);
+        report.said = ["1", "2", "3", "4", "5"].map(ToOwned::to_owned).to_vec();
+        let mut trial = Trial::default();
+        (trial.hooks, trial.seconds) = (vec![report], 2.0);
         let redactor = Redactor::new();
         redactor.register(&Secret::new("hunter2"));
         assert_eq!(

@@ -162,12 +162,7 @@ mod tests {
 
     #[test]
     fn a_plan_names_every_copy_that_vanishes() {
-        let change = CopyChange {
-            role: CopyRole::Previous,
-            database: "shop__previous".into(),
-            effect: Effect::Vanishes,
-            since: None,
-        };
+        let change = CopyChange::new(CopyRole::Previous, "shop__previous", Effect::Vanishes);
         let lines = copy_changes(&[change], Timestamp::UNIX_EPOCH);
         assert_eq!(lines, ["`:previous` (`shop__previous`) will be dropped; --reversible keeps one"]);
     }

@@ -147,7 +147,7 @@ fn part_lines(plan: &RestorePlan, part: &Chosen) -> String {
         .consequences
         .iter()
         .map(|consequence| {
-            let Consequence { object, because_of, fate } = consequence;
+            let Consequence { object, because_of, fate, .. } = consequence;
             match fate {
                 Fate::Kept => format!("{object} is kept, but {because_of} will have no rows"),
                 Fate::Recomputed => format!("{object} is recomputed, but {because_of} will have no rows"),

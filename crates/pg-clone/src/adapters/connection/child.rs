@@ -9,9 +9,10 @@ use tokio::process::Command;
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
 use crate::adapters::connection::address::Address;
+use crate::adapters::connection::libpq;
 use crate::adapters::connection::parameter::invalid;
-use crate::adapters::libpq;
-use crate::adapters::tls::SslMode;
+use crate::adapters::connection::passfile;
+use crate::adapters::connection::tls::SslMode;
 use crate::error::{PgError, PgResult};
 
 /// Where Debian and its kin keep the certificates a libpq before 16 cannot find by itself.
@@ -137,10 +138,7 @@ impl Server {
 
 /// One wildcard line: the file is for one child and one server. On no disk, where a crash would leave it.
 fn private_passfile(password: Option<&Secret>) -> PgResult<ArchiveFile> {
-    let line = password.map_or_else(String::new, |password| {
-        let escaped = password.expose().replace('\\', "\\\\").replace(':', "\\:");
-        format!("*:*:*:*:{escaped}\n")
-    });
+    let line = password.map(passfile::for_any_login).unwrap_or_default();
     ArchiveFile::new(line.as_bytes()).map_err(|source| PgError::Machine {
         what: "cannot create a private password file for the PostgreSQL programs",
         safe: "nothing was changed",
@@ -166,7 +164,7 @@ mod tests {
             ("PGREQUIREAUTH", "scram-sha-256"),
             ("AWS_SECRET_ACCESS_KEY", "hush"),
         ];
-        let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap();
+        let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server;
         let environment = server.child_environment("a=b").unwrap();
         let mut command = Command::new("pg_dump");
         command.env("AWS_SECRET_ACCESS_KEY", "hush").env("PGPASSWORD", "hush");
@@ -186,7 +184,7 @@ mod tests {
     #[test]
     fn a_hook_is_led_to_one_database_only_and_finds_the_password_from_anywhere_below() {
         let pairs = [("PGHOST", "/run/x"), ("PGPORT", "6543"), ("PGUSER", "a@b"), ("PGPASSWORD", "hu:sh")];
-        let (server, _) = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap();
+        let server = Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server;
         let environment = server.child_environment("we\"ird/é").unwrap();
         let mut command = Command::new("/bin/sh");
         // Two shells below, and without any inherited descriptor.
@@ -205,7 +203,7 @@ mod tests {
     fn programs_go_to_the_address_that_was_reached_and_hooks_where_the_name_may_lead_elsewhere() {
         let given = |hook: bool, pairs: &[(&str, &str)], is_one_of_many: bool| {
             let environment = Environment::from_pairs(pairs.iter().copied());
-            let (server, _) = Server::resolve(None, Origin::Environment, &environment).unwrap();
+            let server = Server::resolve(None, Origin::Environment, &environment).unwrap().server;
             let ip = "10.0.0.7".parse().ok();
             server.chosen.set(Reached { at: 0, ip, is_one_of_many }).unwrap();
             let mut command = Command::new("pg_dump");

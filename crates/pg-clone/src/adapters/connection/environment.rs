@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::adapters::conninfo::parse_server;
-use crate::adapters::libpq::{self, Parameters};
-use crate::adapters::service::Places;
+use crate::adapters::connection::conninfo::parse_server;
+use crate::adapters::connection::libpq::{self, Parameters};
+use crate::adapters::connection::service::Places;
 use crate::error::{PgError, PgResult};
 
 /// Environment variables as a value, so that what reads them can be tested.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use backup_core::secret::Secret;
 
 use crate::adapters::connection::address::Address;
+use crate::adapters::connection::conninfo::{parse_application, parse_server, parse_target};
 use crate::adapters::connection::demands::{ChannelBinding, RequireAuth, SessionAttributes};
+use crate::adapters::connection::libpq::{self, Parameters};
 use crate::adapters::connection::parameter::invalid;
 use crate::adapters::connection::server_options;
+use crate::adapters::connection::service;
+use crate::adapters::connection::tls::{Roots, SslMode};
 use crate::adapters::connection::{Environment, Origin, Server};
-use crate::adapters::conninfo::{parse_application, parse_server, parse_target};
-use crate::adapters::libpq::{self, Parameters};
-use crate::adapters::service;
-use crate::adapters::tls::{Roots, SslMode};
 use crate::error::{PgError, PgResult};
 use crate::guard::{ALLOW_RESTORE, Guard};
 
@@ -25,20 +25,25 @@ const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
 /// Who we are in `pg_stat_activity`.
 const APPLICATION_NAME_DEFAULT: &str = "lastgood";
 
+/// The server that is meant, and the database.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The server, with how to log in.
+    pub server: Server,
+    /// The database, if one is named anywhere.
+    pub database: Option<String>,
+}
+
 impl Server {
     /// Finds out which server and database are meant. `target` is a database name, a connection string
     /// (`host=… dbname=…`) or a URL. What it and options leave open comes from LASTGOOD_PG_URL, or else DATABASE_URL, then
     /// from the service that any of them or PGSERVICE names, then from libpq's variables, each as for `psql`; but a target
-    /// that names a host of its own gets nothing from a URL, whose password is meant for another. Returns the database
-    /// too, if one is named anywhere.
+    /// that names a host of its own gets nothing from a URL, whose password is meant for another.
     ///
     /// # Errors
     /// [`PgError::Usage`] for what cannot be understood or done, and for a password on the command line.
-    pub fn resolve(
-        target: Option<&str>,
-        origin: Origin,
-        environment: &Environment,
-    ) -> PgResult<(Self, Option<String>)> {
+    pub fn resolve(target: Option<&str>, origin: Origin, environment: &Environment) -> PgResult<Resolved> {
         let mut parameters = target.map_or(Ok(Parameters::new()), parse_target)?;
         if parameters.contains_key("password") && origin == Origin::CommandLine {
             return Err(PgError::Usage {
@@ -62,7 +67,7 @@ impl Server {
         fill(&mut parameters, fallback);
         libpq::refuse(&parameters)?;
         let database = parameters.get("dbname").filter(|name| !name.is_empty()).cloned();
-        Ok((Self::from_parameters(&parameters, environment)?, database))
+        Ok(Resolved { server: Self::from_parameters(&parameters, environment)?, database })
     }
 
     fn from_parameters(parameters: &Parameters, environment: &Environment) -> PgResult<Self> {
@@ -160,7 +165,11 @@ mod tests {
     use super::*;
 
     fn resolve(target: Option<&str>, origin: Origin, pairs: &[(&str, &str)]) -> PgResult<(Server, Option<String>)> {
-        Server::resolve(target, origin, &Environment::from_pairs(pairs.iter().copied()))
+        both(Server::resolve(target, origin, &Environment::from_pairs(pairs.iter().copied())))
+    }
+
+    fn both(resolved: PgResult<Resolved>) -> PgResult<(Server, Option<String>)> {
+        resolved.map(|resolved| (resolved.server, resolved.database))
     }
 
     fn password(server: &Server) -> Option<&str> {
@@ -223,7 +232,7 @@ mod tests {
             for (name, value) in options {
                 environment.set_option(name, *value);
             }
-            let (server, database) = Server::resolve(target, Origin::CommandLine, &environment)?;
+            let (server, database) = both(Server::resolve(target, Origin::CommandLine, &environment))?;
             let login = format!("{}@{}", server.user, server.describe());
             Ok::<_, PgError>((login, password(&server).is_some(), database))
         };
@@ -249,7 +258,7 @@ mod tests {
             let mut environment =
                 Environment::from_pairs(pairs.iter().copied().chain([("PGSERVICEFILE", file), ("PGUSER", "u1")]));
             environment.set_fallback_url("postgres://u9@h9:9/d9").unwrap();
-            let (server, database) = Server::resolve(target, Origin::CommandLine, &environment)?;
+            let (server, database) = both(Server::resolve(target, Origin::CommandLine, &environment))?;
             let login = format!("{}@{}/{}", server.user, server.describe(), database.unwrap_or_default());
             Ok::<_, PgError>((login, password(&server).map(ToOwned::to_owned)))
         };
@@ -265,7 +274,7 @@ mod tests {
         assert!(with(None, &[("PGSERVICE", "prdo")]).unwrap_err().to_string().contains("no service `prdo`"));
         let mut environment = Environment::from_pairs([("PGSERVICEFILE", file)]);
         environment.set_fallback_url("service=prod").unwrap();
-        let (server, _) = Server::resolve(None, Origin::CommandLine, &environment).unwrap();
+        let server = Server::resolve(None, Origin::CommandLine, &environment).unwrap().server;
         assert_eq!(server.describe(), "h5:5");
     }
 
@@ -312,7 +321,7 @@ mod tests {
             let mut environment = Environment::from_pairs(pairs.iter().copied());
             environment.set_fallback_url("postgres://u9@h9:9/d9").unwrap();
             environment.set_fallback("application_name", "nightly");
-            Server::resolve(target, Origin::CommandLine, &environment).unwrap()
+            both(Server::resolve(target, Origin::CommandLine, &environment)).unwrap()
         };
         let (server, database) = resolve(None, &[("PGUSER", "u1")]);
         assert_eq!((server.describe().as_str(), server.user.as_str(), database.as_deref()), ("h9:9", "u1", Some("d9")));

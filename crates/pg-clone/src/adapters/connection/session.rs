@@ -1,5 +1,7 @@
 //! One connection and the task that drives it.
 
+mod statements;
+
 use std::future::Future;
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -23,6 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::adapters::connection::address::{Address, RawSocket};
 use crate::adapters::connection::demands::{RequireAuth, SessionAttributes};
+use crate::adapters::connection::statement::told;
 use crate::adapters::connection::watch::{Watched, WatchedTls};
 
 /// How long a dropped connection may take to end by itself.
@@ -195,7 +198,7 @@ impl DrivenSession {
 
     pub(crate) async fn batch_execute(&mut self, statements: &str) -> Result<(), tokio_postgres::Error> {
         let Self { client, connection, ended } = self;
-        drive(connection, ended, client.batch_execute(statements)).await
+        drive(connection, ended, told(statements, Client::batch_execute(client, statements))).await
     }
 
     /// Prepares several statements in one round trip. An error names the first one the server refuses.
@@ -234,7 +237,7 @@ impl CopyOuts<'_> {
     /// Goes on to the next COPY; false when there is none left.
     pub(crate) async fn next_copy(&mut self) -> Result<bool, Error> {
         self.rows = match drive(self.connection, self.ended, self.copies.next()).await {
-            Some(rows) => Some(Box::pin(rows?)),
+            Some(rows) => Some(Box::pin(told("COPY", std::future::ready(rows)).await?)),
             None => None,
         };
         Ok(self.rows.is_some())

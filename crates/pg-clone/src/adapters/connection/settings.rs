@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn servers_answer_to_all_their_names() {
         let server = |pairs: &[(&str, &str)]| {
-            Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs.iter().copied())).unwrap().0
+            Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs.iter().copied())).unwrap().server
         };
         let local = guard("localhost/shop");
         for host in ["/tmp", "127.0.0.1", "::1", "localhost"] {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::GenericClient;
-
+use crate::adapters::connection::Session;
 use crate::dump::matviews::{Matview, Use};
 use crate::dump::units::TableSource;
 use crate::error::{PgError, PgResult};
@@ -46,8 +45,8 @@ impl Relation {
 }
 
 /// Facts about the server and the session.
-pub(crate) async fn server_info(client: &impl GenericClient) -> PgResult<ServerInfo> {
-    let row = client
+pub(crate) async fn server_info(session: &Session) -> PgResult<ServerInfo> {
+    let row = session
         .query_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
              pg_is_in_recovery(), \
@@ -65,8 +64,8 @@ pub(crate) async fn server_info(client: &impl GenericClient) -> PgResult<ServerI
 }
 
 /// All tables of the user's and of extensions that may hold rows to dump.
-pub(crate) async fn relations(client: &impl GenericClient) -> PgResult<Vec<Relation>> {
-    let rows = client
+pub(crate) async fn relations(session: &Session) -> PgResult<Vec<Relation>> {
+    let rows = session
         .query(
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind = 'p', c.relpersistence = 'u', \
                pg_catalog.pg_relation_filenode(c.oid), pg_catalog.pg_table_is_visible(c.oid), \
@@ -104,9 +103,9 @@ pub(crate) async fn relations(client: &impl GenericClient) -> PgResult<Vec<Relat
 
 /// Columns and sizes of `relations`, as the snapshot has them. Sizes are those of heap and TOAST alone: `pg_table_size`
 /// looks at their maps and indexes too, and takes twice as long for ten thousand tables.
-pub(crate) async fn table_sources(client: &impl GenericClient, relations: &[&Relation]) -> PgResult<Vec<TableSource>> {
+pub(crate) async fn table_sources(session: &Session, relations: &[&Relation]) -> PgResult<Vec<TableSource>> {
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
-    let rows = client
+    let rows = session
         .query(
             "SELECT c.oid, pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int, \
                pg_catalog.pg_relation_size(c.oid) + CASE WHEN c.reltoastrelid = 0 THEN 0 \
@@ -146,9 +145,9 @@ pub(crate) async fn table_sources(client: &impl GenericClient, relations: &[&Rel
 
 /// States of all sequences, but for those that extensions make and that are none of their configuration, and identity
 /// sequences of `excluded` tables. Not part of the snapshot: a sequence may be ahead of it, never behind.
-pub(crate) async fn sequences(client: &impl GenericClient, excluded: &[u32]) -> PgResult<Vec<SequenceState>> {
+pub(crate) async fn sequences(session: &Session, excluded: &[u32]) -> PgResult<Vec<SequenceState>> {
     let doing = "reading the sequences";
-    let names = client
+    let names = session
         .query(
             "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -174,7 +173,7 @@ pub(crate) async fn sequences(client: &impl GenericClient, excluded: &[u32]) -> 
                 format!("SELECT {at} AS at, last_value, is_called FROM {}", qualified(schema, name))
             })
             .collect();
-        let rows = client
+        let rows = session
             .query(&format!("{} ORDER BY at", selects.join(" UNION ALL ")), &[])
             .await
             .map_err(|error| PgError::sql(doing, error))?;
@@ -191,8 +190,8 @@ pub(crate) async fn sequences(client: &impl GenericClient, excluded: &[u32]) -> 
 }
 
 /// Materialized views, by name.
-pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<Vec<Matview>> {
-    let rows = client
+pub(crate) async fn matviews(session: &Session) -> PgResult<Vec<Matview>> {
+    let rows = session
         .query(
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relispopulated FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' \
@@ -211,8 +210,8 @@ pub(crate) async fn matviews(client: &impl GenericClient) -> PgResult<Vec<Matvie
 }
 
 /// Which of them read which, directly or through others.
-pub(crate) async fn matview_uses(client: &impl GenericClient) -> PgResult<Vec<Use>> {
-    let rows = client
+pub(crate) async fn matview_uses(session: &Session) -> PgResult<Vec<Use>> {
+    let rows = session
         .query(
             "WITH RECURSIVE uses AS ( \
                SELECT DISTINCT rule.ev_class AS user_oid, d.refobjid AS used_oid \
@@ -234,8 +233,8 @@ pub(crate) async fn matview_uses(client: &impl GenericClient) -> PgResult<Vec<Us
 }
 
 /// Installed extensions.
-pub(crate) async fn extensions(client: &impl GenericClient) -> PgResult<Vec<Extension>> {
-    let rows = client
+pub(crate) async fn extensions(session: &Session) -> PgResult<Vec<Extension>> {
+    let rows = session
         .query(
             "SELECT e.extname::text, e.extversion, n.nspname::text FROM pg_catalog.pg_extension e \
              JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1",
@@ -247,8 +246,8 @@ pub(crate) async fn extensions(client: &impl GenericClient) -> PgResult<Vec<Exte
 }
 
 /// Roles that own something here or have a privilege on it.
-pub(crate) async fn roles(client: &impl GenericClient) -> PgResult<Vec<String>> {
-    let rows = client
+pub(crate) async fn roles(session: &Session) -> PgResult<Vec<String>> {
+    let rows = session
         .query(
             "SELECT DISTINCT r.rolname::text FROM pg_catalog.pg_shdepend s \
              JOIN pg_catalog.pg_database d ON d.datname = current_database() AND s.dbid IN (d.oid, 0) \
@@ -264,8 +263,8 @@ pub(crate) async fn roles(client: &impl GenericClient) -> PgResult<Vec<String>> 
 }
 
 /// Foreign keys of tables that stay, to tables that are left out.
-pub(crate) async fn foreign_keys_to(client: &impl GenericClient, excluded: &[u32]) -> PgResult<Vec<ForeignKey>> {
-    let rows = client
+pub(crate) async fn foreign_keys_to(session: &Session, excluded: &[u32]) -> PgResult<Vec<ForeignKey>> {
+    let rows = session
         .query(
             "SELECT n.nspname::text, c.relname::text, k.conname::text FROM pg_catalog.pg_constraint k \
              JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
@@ -286,8 +285,8 @@ pub(crate) struct ViewOn {
 }
 
 /// Views and other relations that need an excluded table and would not restore without it.
-pub(crate) async fn views_on(client: &impl GenericClient, excluded: &[u32]) -> PgResult<Vec<ViewOn>> {
-    let rows = client
+pub(crate) async fn views_on(session: &Session, excluded: &[u32]) -> PgResult<Vec<ViewOn>> {
+    let rows = session
         .query(
             "SELECT DISTINCT vn.nspname || '.' || v.relname, tn.nspname || '.' || t.relname \
              FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid \
@@ -305,8 +304,8 @@ pub(crate) async fn views_on(client: &impl GenericClient, excluded: &[u32]) -> P
 }
 
 /// Oids of all large objects, in order.
-pub(crate) async fn large_objects(client: &impl GenericClient) -> PgResult<Vec<u32>> {
-    let rows = client
+pub(crate) async fn large_objects(session: &Session) -> PgResult<Vec<u32>> {
+    let rows = session
         .query("SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid", &[])
         .await
         .map_err(|error| PgError::sql("listing the large objects", error))?;

@@ -61,7 +61,7 @@ impl CopyIn {
 impl Prepared {
     /// As [`CopyIn::begin`].
     pub(crate) async fn begin(&self, session: &Session, doing: impl Into<String>) -> PgResult<Rows> {
-        Rows::of(session.copy_in(&self.statement).await, doing.into())
+        Rows::of(session.copy_in_prepared(&self.statement).await, doing.into())
     }
 }
 

@@ -2,8 +2,7 @@
 
 mod statements;
 
-use tokio_postgres::Client;
-
+use crate::adapters::connection::Session;
 pub(super) use crate::adapters::sql::database_settings::statements::create_database;
 use crate::adapters::sql::database_settings::statements::{Statement, clearing, statements};
 use crate::error::{PgError, PgResult};
@@ -14,8 +13,8 @@ use crate::stored::database_settings::{DatabaseSettings, Grant, Parameter};
 ///
 /// # Errors
 /// [`PgError::NoDatabase`] if there is none, otherwise what the server says.
-pub async fn read(client: &Client, database: &str) -> PgResult<DatabaseSettings> {
-    read_if_exists(client, database)
+pub async fn read(session: &Session, database: &str) -> PgResult<DatabaseSettings> {
+    read_if_exists(session, database)
         .await?
         .ok_or_else(|| PgError::NoDatabase { database: database.to_owned(), server: "the server".to_owned() })
 }
@@ -24,10 +23,10 @@ pub async fn read(client: &Client, database: &str) -> PgResult<DatabaseSettings>
 ///
 /// # Errors
 /// What the server says.
-pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<DatabaseSettings>> {
+pub async fn read_if_exists(session: &Session, database: &str) -> PgResult<Option<DatabaseSettings>> {
     let sql = |error| PgError::sql(format!("reading the settings of `{database}`"), error);
     // to_jsonb: columns that only some versions have are simply absent.
-    let row = client
+    let row = session
         .query_opt(
             "SELECT d.oid, pg_catalog.pg_get_userbyid(d.datdba)::text, d.datacl IS NOT NULL, d.datconnlimit, \
                pg_catalog.shobj_description(d.oid, 'pg_database'), pg_catalog.pg_encoding_to_char(d.encoding)::text, \
@@ -42,12 +41,12 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
         .map_err(sql)?;
     let Some(row) = row else { return Ok(None) };
     let oid: u32 = row.get(0);
-    let grants = if row.get(2) { Some(grants(client, oid).await.map_err(sql)?) } else { None };
+    let grants = if row.get(2) { Some(grants(session, oid).await.map_err(sql)?) } else { None };
     Ok(Some(DatabaseSettings {
         owner: row.get(1),
         grants,
         connection_limit: row.get(3),
-        parameters: parameters(client, oid).await.map_err(sql)?,
+        parameters: parameters(session, oid).await.map_err(sql)?,
         comment: own_comment(row.get(4)),
         encoding: row.get(5),
         collate: row.get(6),
@@ -61,8 +60,8 @@ pub async fn read_if_exists(client: &Client, database: &str) -> PgResult<Option<
 }
 
 /// In the order in which they were granted: who may pass a privilege on has it before he does.
-async fn grants(client: &Client, oid: u32) -> Result<Vec<Grant>, tokio_postgres::Error> {
-    let rows = client
+async fn grants(session: &Session, oid: u32) -> Result<Vec<Grant>, tokio_postgres::Error> {
+    let rows = session
         .query(
             "SELECT CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee)::text END, \
                a.privilege_type, a.is_grantable, \
@@ -82,8 +81,8 @@ async fn grants(client: &Client, oid: u32) -> Result<Vec<Grant>, tokio_postgres:
     Ok(rows.iter().map(grant).collect())
 }
 
-async fn parameters(client: &Client, oid: u32) -> Result<Vec<Parameter>, tokio_postgres::Error> {
-    let rows = client
+async fn parameters(session: &Session, oid: u32) -> Result<Vec<Parameter>, tokio_postgres::Error> {
+    let rows = session
         .query(
             "SELECT r.rolname::text, split_part(c.entry, '=', 1), substr(c.entry, strpos(c.entry, '=') + 1) \
              FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, \
@@ -100,18 +99,18 @@ async fn parameters(client: &Client, oid: u32) -> Result<Vec<Parameter>, tokio_p
 /// # Errors
 /// As [`apply`].
 pub async fn replace(
-    client: &Client,
+    session: &Session,
     name: &str,
     settings: &DatabaseSettings,
     no_owner: bool,
     no_acl: bool,
 ) -> PgResult<Vec<String>> {
-    let present = read(client, name).await?;
+    let present = read(session, name).await?;
     if present.has_all_of(settings, no_owner, no_acl) {
         return Ok(Vec::new());
     }
-    let mut refused = run(client, clearing(&present, settings, name, no_acl)).await?;
-    refused.extend(apply(client, name, settings, no_owner, no_acl).await?);
+    let mut refused = run(session, clearing(&present, settings, name, no_acl)).await?;
+    refused.extend(apply(session, name, settings, no_owner, no_acl).await?);
     Ok(refused)
 }
 
@@ -121,20 +120,20 @@ pub async fn replace(
 /// # Errors
 /// Anything the server refuses for another reason than privilege.
 pub async fn apply(
-    client: &Client,
+    session: &Session,
     name: &str,
     settings: &DatabaseSettings,
     no_owner: bool,
     no_acl: bool,
 ) -> PgResult<Vec<String>> {
-    run(client, statements(settings, name, no_owner, no_acl)).await
+    run(session, statements(settings, name, no_owner, no_acl)).await
 }
 
 /// Runs them one by one; what the role may not do is returned in words.
-async fn run(client: &Client, statements: Vec<Statement>) -> PgResult<Vec<String>> {
+async fn run(session: &Session, statements: Vec<Statement>) -> PgResult<Vec<String>> {
     let mut refused = Vec::new();
     for statement in statements {
-        match client.batch_execute(&statement.sql).await {
+        match session.batch_execute(&statement.sql).await {
             Ok(()) => {}
             // insufficient_privilege, and roles or extensions' parameters that are not there.
             Err(error) if error.code().is_some_and(|code| ["42501", "42704"].contains(&code.code())) => {

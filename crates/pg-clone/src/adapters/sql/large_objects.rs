@@ -3,8 +3,8 @@
 use crate::adapters::connection::Session;
 use crate::adapters::sql::copy_in::CopyIn;
 use crate::adapters::sql::copy_out::CopyOut;
-use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
+use crate::options::RestoreOptions;
 
 /// Objects copied by one statement.
 pub(crate) const BATCH: usize = 1_000;

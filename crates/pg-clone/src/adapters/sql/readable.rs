@@ -1,7 +1,6 @@
 //! What our role cannot read of a database.
 
-use tokio_postgres::GenericClient;
-
+use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
 
 /// By name, in order: tables, sequences and large objects that may not be read, and tables whose policies would hide rows.
@@ -39,12 +38,12 @@ const UNREADABLE: &str = "\
 /// What stands in the way of reading `tables`, and the rows of those `with_rows`, and all sequences but those that belong to
 /// `excluded` tables, and all large objects. All are oids.
 pub(crate) async fn unreadable(
-    client: &impl GenericClient,
+    session: &Session,
     tables: &[u32],
     excluded: &[u32],
     with_rows: &[u32],
 ) -> PgResult<Unreadable> {
-    let rows = client
+    let rows = session
         .query(UNREADABLE, &[&tables, &excluded, &with_rows])
         .await
         .map_err(|error| PgError::sql("asking what may be read", error))?;

@@ -1,9 +1,8 @@
 //! Asks a server what the role is allowed to do and which databases exist.
 
-use tokio_postgres::Client;
-
+use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
-use crate::standing::{Known, Locales, Standing};
+use crate::standing::{Known, Locales, Replication, Standing};
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::SequenceState;
 
@@ -11,9 +10,9 @@ use crate::stored::detail::SequenceState;
 const NO_SUCH_LOCALE: &str = "22023";
 
 /// What the server says of us, and of those of `databases` that are there.
-pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standing> {
+pub(crate) async fn read(session: &Session, databases: &[&str]) -> PgResult<Standing> {
     let sql = |error| PgError::sql("asking what the role may do", error);
-    let me = client
+    let me = session
         .query_one(
             "SELECT current_user::text, me.rolsuper, me.rolcreatedb, pg_catalog.pg_is_in_recovery() \
              FROM pg_catalog.pg_roles me WHERE me.rolname = current_user",
@@ -21,7 +20,7 @@ pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standi
         )
         .await
         .map_err(sql)?;
-    let rows = client
+    let rows = session
         .query(
             "SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, pg_has_role(d.datdba, 'USAGE'), \
                d.datistemplate, (SELECT count(*) FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname), \
@@ -37,7 +36,10 @@ pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standi
         owner: row.get(1),
         is_ours: row.get(2),
         is_template: row.get(3),
-        replication: (row.get::<_, i64>(4).unsigned_abs(), row.get::<_, i64>(5).unsigned_abs()),
+        replication: Replication {
+            slots: row.get::<_, i64>(4).unsigned_abs(),
+            subscriptions: row.get::<_, i64>(5).unsigned_abs(),
+        },
         prepared: row.get::<_, i64>(6).unsigned_abs(),
     };
     Ok(Standing {
@@ -52,7 +54,7 @@ pub(crate) async fn read(client: &Client, databases: &[&str]) -> PgResult<Standi
 /// Tables and sequences that the role may not lock, fill and, if they are to be `emptied`, empty; or that it does not own
 /// although it must, for sequences and the tables `owned` are altered. By name.
 pub(crate) async fn out_of_reach(
-    client: &Client,
+    session: &Session,
     tables: &[u32],
     owned: &[u32],
     sequences: &[SequenceState],
@@ -60,7 +62,7 @@ pub(crate) async fn out_of_reach(
 ) -> PgResult<Vec<String>> {
     let (schemas, names): (Vec<&str>, Vec<&str>) =
         sequences.iter().map(|state| (state.schema.as_str(), state.name.as_str())).unzip();
-    let rows = client
+    let rows = session
         .query(
             "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -80,9 +82,9 @@ pub(crate) async fn out_of_reach(
 
 /// What the server has of the encoding and locales of `settings`. Of its system's locales it tells by trying one: a
 /// category that has nothing to do with sorting takes the same names.
-pub(crate) async fn locales(client: &Client, settings: &DatabaseSettings) -> PgResult<Locales> {
+pub(crate) async fn locales(session: &Session, settings: &DatabaseSettings) -> PgResult<Locales> {
     let sql = |error| PgError::sql("asking for encodings and locales", error);
-    let row = client
+    let row = session
         .query_one(
             "SELECT pg_catalog.pg_char_to_encoding($1::text::name) >= 0, \
                EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i')",
@@ -95,7 +97,7 @@ pub(crate) async fn locales(client: &Client, settings: &DatabaseSettings) -> PgR
         if locales.missing.contains(name) {
             continue;
         }
-        match client.query_one("SELECT pg_catalog.set_config('lc_monetary', $1, true)", &[name]).await {
+        match session.query_one("SELECT pg_catalog.set_config('lc_monetary', $1, true)", &[name]).await {
             Ok(_) => {}
             Err(error) if error.code().is_some_and(|code| code.code() == NO_SUCH_LOCALE) => {
                 locales.missing.push(name.clone());
@@ -117,7 +119,7 @@ mod tests {
     fn server(cluster: &Cluster, user: &str, password: &str) -> Server {
         let port = cluster.port().to_string();
         let pairs = [("PGHOST", cluster.host()), ("PGPORT", &port), ("PGUSER", user), ("PGPASSWORD", password)];
-        Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().0
+        Server::resolve(None, Origin::Environment, &Environment::from_pairs(pairs)).unwrap().server
     }
 
     #[tokio::test(flavor = "multi_thread")]

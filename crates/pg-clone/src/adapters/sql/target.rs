@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::GenericClient;
-
+use crate::adapters::connection::Session;
 use crate::adapters::sql::live_tables::Firing;
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
@@ -130,24 +129,24 @@ impl Target {
 }
 
 /// Reads what stands where the rows of `detail` would go.
-pub(crate) async fn read(client: &impl GenericClient, detail: &DumpDetail) -> PgResult<Target> {
-    let mut tables = tables(client, &detail.tables).await?;
-    look_for_rows(client, &detail.tables, &mut tables).await?;
+pub(crate) async fn read(session: &Session, detail: &DumpDetail) -> PgResult<Target> {
+    let mut tables = tables(session, &detail.tables).await?;
+    look_for_rows(session, &detail.tables, &mut tables).await?;
     let oids: Vec<u32> = tables.iter().flatten().map(|table| table.oid).collect();
-    let partitioned = partitioned(client, &oids).await?;
+    let partitioned = partitioned(session, &oids).await?;
     let mut target = Target { tables, partitioned, ..Target::default() };
     let family = target.family();
-    target.sequences = sequences(client, &detail.sequences).await?;
-    target.keys = keys(client, &family).await?;
-    target.triggers = triggers(client, &family).await?;
-    target.matviews = matviews(client, &oids).await?;
+    target.sequences = sequences(session, &detail.sequences).await?;
+    target.keys = keys(session, &family).await?;
+    target.triggers = triggers(session, &family).await?;
+    target.matviews = matviews(session, &oids).await?;
     Ok(target)
 }
 
-async fn tables(client: &impl GenericClient, wanted: &[TableDump]) -> PgResult<Vec<Option<TargetTable>>> {
+async fn tables(session: &Session, wanted: &[TableDump]) -> PgResult<Vec<Option<TargetTable>>> {
     let (schemas, names): (Vec<&str>, Vec<&str>) =
         wanted.iter().map(|table| (table.schema.as_str(), table.name.as_str())).unzip();
-    let rows = client
+    let rows = session
         .query(
             "SELECT w.at, c.oid, c.relkind::text, coalesce(e.condition, ''), \
                ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 \
@@ -185,11 +184,7 @@ async fn tables(client: &impl GenericClient, wanted: &[TableDump]) -> PgResult<V
     Ok(found)
 }
 
-async fn look_for_rows(
-    client: &impl GenericClient,
-    wanted: &[TableDump],
-    tables: &mut [Option<TargetTable>],
-) -> PgResult<()> {
+async fn look_for_rows(session: &Session, wanted: &[TableDump], tables: &mut [Option<TargetTable>]) -> PgResult<()> {
     // Only ordinary tables: no others take rows, and a foreign one would be asked on its own server.
     let ordinary = |table: &Option<TargetTable>| table.as_ref().is_some_and(|table| table.kind == "r");
     let places: Vec<usize> = (0..tables.len()).filter(|at| ordinary(&tables[*at])).collect();
@@ -203,7 +198,7 @@ async fn look_for_rows(
                 format!("SELECT {at}::int8 WHERE EXISTS (SELECT FROM ONLY {name} {condition})")
             })
             .collect();
-        let rows = client
+        let rows = session
             .query(&looks.join(" UNION ALL "), &[])
             .await
             .map_err(|error| PgError::sql("looking for rows in the tables", error))?;
@@ -217,10 +212,10 @@ async fn look_for_rows(
     Ok(())
 }
 
-async fn sequences(client: &impl GenericClient, wanted: &[SequenceState]) -> PgResult<Vec<bool>> {
+async fn sequences(session: &Session, wanted: &[SequenceState]) -> PgResult<Vec<bool>> {
     let (schemas, names): (Vec<&str>, Vec<&str>) =
         wanted.iter().map(|sequence| (sequence.schema.as_str(), sequence.name.as_str())).unzip();
-    let rows = client
+    let rows = session
         .query(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                WHERE c.relkind = 'S' AND c.relname = w.name::name AND n.nspname = w.schema::name) \
@@ -232,8 +227,8 @@ async fn sequences(client: &impl GenericClient, wanted: &[SequenceState]) -> PgR
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-async fn partitioned(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<Partitioned>> {
-    let rows = client
+async fn partitioned(session: &Session, tables: &[u32]) -> PgResult<Vec<Partitioned>> {
+    let rows = session
         .query(
             &format!(
                 "SELECT c.oid, n.nspname::text, c.relname::text, \
@@ -263,8 +258,8 @@ async fn partitioned(client: &impl GenericClient, tables: &[u32]) -> PgResult<Ve
     Ok(rows.iter().map(table).collect())
 }
 
-async fn keys(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<TargetKey>> {
-    let rows = client
+async fn keys(session: &Session, tables: &[u32]) -> PgResult<Vec<TargetKey>> {
+    let rows = session
         .query(
             "SELECT k.conname::text, k.conrelid, n.nspname::text, c.relname::text, k.confrelid, \
                rn.nspname || '.' || r.relname, k.condeferrable \
@@ -291,8 +286,8 @@ async fn keys(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<Targe
     Ok(rows.iter().map(key).collect())
 }
 
-async fn triggers(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<TargetTrigger>> {
-    let rows = client
+async fn triggers(session: &Session, tables: &[u32]) -> PgResult<Vec<TargetTrigger>> {
+    let rows = session
         .query(
             "SELECT t.tgrelid, n.nspname::text, c.relname::text, t.tgname::text, t.tgenabled::text \
              FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid \
@@ -313,8 +308,8 @@ async fn triggers(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<T
 }
 
 /// Through views, and through the tables that these inherit from or are partitions of.
-async fn matviews(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<String>> {
-    let rows = client
+async fn matviews(session: &Session, tables: &[u32]) -> PgResult<Vec<String>> {
+    let rows = session
         .query(
             "WITH RECURSIVE family(oid) AS ( \
                SELECT unnest($1::oid[]) \
@@ -339,8 +334,8 @@ async fn matviews(client: &impl GenericClient, tables: &[u32]) -> PgResult<Vec<S
 
 /// How triggers and foreign keys behave that a load changes for its time: equal before and after, or something was not put
 /// back.
-pub(crate) async fn behaviour(client: &impl GenericClient, tables: &[u32]) -> PgResult<BTreeSet<String>> {
-    let rows = client
+pub(crate) async fn behaviour(session: &Session, tables: &[u32]) -> PgResult<BTreeSet<String>> {
+    let rows = session
         .query(
             "SELECT concat_ws(' ', 'trigger', t.oid, t.tgenabled, t.tgdeferrable, t.tginitdeferred) FROM \
              pg_catalog.pg_trigger t \

@@ -77,6 +77,7 @@ pub enum Effect {
 
 /// A copy that will appear, change or vanish.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct CopyChange {
     /// `previous` or `current`.
     pub role: CopyRole,
@@ -87,6 +88,14 @@ pub struct CopyChange {
     /// Since when there has been the one that goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+}
+
+impl CopyChange {
+    /// What happens to the copy of this role and name.
+    #[must_use]
+    pub fn new(role: CopyRole, database: impl Into<String>, effect: Effect) -> Self {
+        Self { role, database: database.into(), effect, since: None }
+    }
 }
 
 /// What restoring a dump into `target` does to its copies. With `reversible` both are made anew; without, both go. Where

@@ -15,6 +15,7 @@ use crate::run::Run;
 
 /// What would be dropped.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DropPlan {
     /// The server, without secrets.
     pub server: String,
@@ -24,6 +25,7 @@ pub struct DropPlan {
 
 /// What was dropped.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct DropReport {
     /// The database.
     pub database: String,
@@ -56,7 +58,7 @@ impl LocalDrop {
             plan.refuse(server)?;
             Ok(plan)
         };
-        let plan: PgResult<DropPlan> = run.or_cancelled(look).await;
+        let plan: PgResult<DropPlan> = run.or_cancelled(Box::pin(look)).await;
         Ok(Self { server: server.clone(), confirm, run: run.clone(), plan: plan? })
     }
 
@@ -71,6 +73,10 @@ impl LocalDrop {
     /// # Errors
     /// As [`LocalDrop::run`].
     pub async fn check(&self) -> PgResult<()> {
+        Box::pin(self.look()).await
+    }
+
+    async fn look(&self) -> PgResult<()> {
         let Self { server, confirm, run, plan } = self;
         plan.refuse(server)?;
         if confirm.is_some() {
@@ -84,6 +90,10 @@ impl LocalDrop {
     /// # Errors
     /// [`PgError::Confirm`] for a live database whose name was not confirmed, [`PgError::Locked`], what the server says.
     pub async fn run(self) -> PgResult<DropReport> {
+        Box::pin(self.carry_out()).await
+    }
+
+    async fn carry_out(self) -> PgResult<DropReport> {
         let Self { server, confirm, run, plan } = &self;
         plan.refuse(server)?;
         let name = &plan.database.name;

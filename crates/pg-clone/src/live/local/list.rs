@@ -30,6 +30,7 @@ pub enum Role {
 
 /// A database of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct LocalDatabase {
     /// Its name.
     pub name: String,

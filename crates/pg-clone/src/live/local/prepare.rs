@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::adapters;
 use crate::adapters::connection::Server;
-use crate::config::RestoreOptions;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::hook::{PlannedHook, Point};
 use crate::live::local::copies::Copies;
@@ -14,6 +13,7 @@ use crate::live::local::list::{self, LocalDatabase, Role};
 use crate::live::local::name::{CopyRole, LocalSource};
 use crate::live::state::Found;
 use crate::live::target_lock;
+use crate::options::RestoreOptions;
 use crate::restore::{Replaced, name_problem, refuse_unconfirmed};
 use crate::run::Run;
 use crate::standing::Undertaking;
@@ -40,6 +40,7 @@ pub enum Way {
 
 /// What restoring or copying a local database would do: what `--dry-run` prints.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct LocalPlan {
     /// What it is for.
     pub purpose: Purpose,
@@ -143,6 +144,10 @@ impl LocalRestore {
     /// # Errors
     /// As [`LocalRestore::run`].
     pub async fn check(&self) -> PgResult<()> {
+        Box::pin(self.look()).await
+    }
+
+    async fn look(&self) -> PgResult<()> {
         let Self { server, options, run, plan } = self;
         plan.refuse_problems()?;
         if options.confirm.is_some() {

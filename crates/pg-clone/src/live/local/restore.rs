@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::adapters::sql::database_settings;
-use crate::config::RestoreOptions;
 use crate::error::{PgError, PgResult};
 use crate::hook::{HookFailure, HookReport, Point, RESTORE_POINTS};
 use crate::live::local::copies::Copies;
@@ -13,13 +13,15 @@ use crate::live::local::name::CopyRole;
 use crate::live::local::prepare::{LocalPlan, LocalRestore, Purpose, Way, the_copy};
 use crate::live::recover;
 use crate::live::state::{Found, State};
-use crate::live::swap::{self, SwapReport, SwapRequest};
+use crate::live::swap::{Swap, SwapReport, SwapRequest};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
+use crate::options::RestoreOptions;
 use crate::restore::hooks::Site;
 
 /// What a local restore or copy did.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct LocalReport {
     /// What it was for.
     pub purpose: Purpose,
@@ -55,6 +57,11 @@ impl LocalRestore {
     /// # Errors
     /// [`PgError`]; on every one of them the live database, its copies and the source are as they were.
     pub async fn run(self) -> PgResult<LocalReport> {
+        let span = tracing::info_span!("local", source = %self.plan.source.name, into = %self.plan.target);
+        Box::pin(self.carry_out().instrument(span)).await
+    }
+
+    async fn carry_out(self) -> PgResult<LocalReport> {
         let Self { server, options, run, plan } = &self;
         let begun = std::time::Instant::now();
         server.refuse_if_guarded(&plan.target)?;
@@ -143,8 +150,8 @@ async fn toggle(restore: &LocalRestore, lock: &TargetLock) -> PgResult<(SwapRepo
         None => database_settings::read(admin, &previous.name).await?,
     };
     run.stop_if_cancelled()?;
-    let request = SwapRequest::toggle(lock, &previous, Some(&wanted), options.force);
-    Ok((swap::swap(server, &request, run).await?, warnings))
+    let request = SwapRequest::toggle(lock, &previous, Some(wanted)).force(options.force);
+    Ok((Swap::prepare(server, request, run).await?.run().await?, warnings))
 }
 
 /// A copy of the source takes the target's name.
@@ -192,7 +199,7 @@ async fn switch(
     }
     let warnings = database_settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
     run.stop_if_cancelled()?;
-    let mut request = SwapRequest::new(lock, temporary, Some(&wanted), options.force);
+    let mut request = SwapRequest::new(lock, temporary, Some(wanted.clone())).force(options.force);
     if plan.purpose == Purpose::Copy {
         request = request.marked(State::Copy {
             source: source.name.clone(),
@@ -201,7 +208,7 @@ async fn switch(
             since: Timestamp::now(),
         });
     }
-    Ok((swap::swap(server, &request, run).await?, warnings))
+    Ok((Swap::prepare(server, request, run).await?.run().await?, warnings))
 }
 
 /// Refuses to act on another database than the one the plan was made of and somebody agreed to.

@@ -1,7 +1,10 @@
 //! Which copy is to replace which database.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
+use crate::adapters::connection::Session;
 use crate::live::state::{Found, State};
 use crate::live::swap::moves::{Pristine, Replaced};
 use crate::live::target_lock::TargetLock;
@@ -9,11 +12,13 @@ use crate::live::temporary::Temporary;
 use crate::stored::database_settings::DatabaseSettings;
 
 /// Which copy is to replace which database, and what becomes of others.
-#[derive(Debug)]
-pub struct SwapRequest<'a> {
-    pub(super) lock: &'a TargetLock,
-    pub(super) incoming: (u32, String),
-    pub(super) settings: Option<&'a DatabaseSettings>,
+#[derive(Clone, Debug)]
+pub struct SwapRequest {
+    /// Holds the target's lock.
+    pub(super) admin: Arc<Session>,
+    pub(super) target: String,
+    pub(super) incoming: Incoming,
+    pub(super) settings: Option<DatabaseSettings>,
     pub(super) force: bool,
     pub(super) returning: Option<Returning>,
     pub(super) replaced: Replaced,
@@ -22,39 +27,51 @@ pub struct SwapRequest<'a> {
     pub(super) mark: Option<State>,
 }
 
-impl<'a> SwapRequest<'a> {
+/// The database that takes the target's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Incoming {
+    pub(super) oid: u32,
+    /// Its name until then.
+    pub(super) name: String,
+}
+
+impl SwapRequest {
     /// `temporary` is to become the lock's target, with the comment and connection limit of `settings`, and what it
-    /// replaces is dropped. `force` swaps although replication slots or subscriptions are bound to the live database.
+    /// replaces is dropped.
     #[must_use]
-    pub fn new(
-        lock: &'a TargetLock,
-        temporary: &'a Temporary,
-        settings: Option<&'a DatabaseSettings>,
-        force: bool,
-    ) -> Self {
-        Self::of(lock, (temporary.oid(), temporary.name().to_owned()), settings, force)
+    pub fn new(lock: &TargetLock, temporary: &Temporary, settings: Option<DatabaseSettings>) -> Self {
+        let incoming = Incoming { oid: temporary.oid(), name: temporary.name().to_owned() };
+        Self::of(lock, incoming, settings)
     }
 
     /// `previous`, which a swap of before replaced, is to get its name back, and the one that has it now becomes the
     /// `:previous` in its place.
-    pub(crate) fn toggle(
-        lock: &'a TargetLock,
-        previous: &Found,
-        settings: Option<&'a DatabaseSettings>,
-        force: bool,
-    ) -> Self {
+    pub(crate) fn toggle(lock: &TargetLock, previous: &Found, settings: Option<DatabaseSettings>) -> Self {
         let returning = previous.state.as_ref().and_then(|state| Returning::of(state, previous.allow_connections));
+        let incoming = Incoming { oid: previous.oid, name: previous.name.clone() };
+        Self { replaced: Replaced::Kept(previous.name.clone()), returning, ..Self::of(lock, incoming, settings) }
+    }
+
+    fn of(lock: &TargetLock, incoming: Incoming, settings: Option<DatabaseSettings>) -> Self {
         Self {
-            replaced: Replaced::Kept(previous.name.clone()),
-            returning,
-            ..Self::of(lock, (previous.oid, previous.name.clone()), settings, force)
+            admin: lock.share(),
+            target: lock.target().to_owned(),
+            incoming,
+            settings,
+            force: false,
+            returning: None,
+            replaced: Replaced::Dropped,
+            pristine: None,
+            void: Vec::new(),
+            mark: None,
         }
     }
 
-    fn of(lock: &'a TargetLock, incoming: (u32, String), settings: Option<&'a DatabaseSettings>, force: bool) -> Self {
-        let (returning, pristine, void, mark) = (None, None, Vec::new(), None);
-        let replaced = Replaced::Dropped;
-        Self { lock, incoming, settings, force, returning, replaced, pristine, void, mark }
+    /// Whether it swaps although replication slots or subscriptions are bound to the live database.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
     }
 
     /// Keeps what is replaced under the name `previous`, and `pristine`, which holds `dump`, under the name `current`.

@@ -9,7 +9,7 @@ use crate::adapters::connection::Session;
 use crate::adapters::sql::sessions::{self, Backend};
 use crate::adapters::sql::{databases, switch};
 use crate::error::{PgError, PgResult};
-use crate::live::state::{Live, State, target_number};
+use crate::live::state::{State, target_number};
 use crate::live::swap::swapping::{Swap, Switched};
 use crate::live::target_lock::TargetLock;
 
@@ -21,10 +21,10 @@ const SETTLE_POLL: Duration = Duration::from_millis(250);
 
 impl Swap {
     /// What became of a switch that failed with `error`; that error again if it did not happen.
-    pub(super) async fn settle(&self, live: Option<&Live>, backend: &Backend, error: PgError) -> PgResult<Switched> {
+    pub(super) async fn settle(&self, backend: &Backend, error: PgError) -> PgResult<Switched> {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         loop {
-            match self.try_settle(live, backend).await {
+            match self.try_settle(backend).await {
                 Ok(Some(switched)) => return Ok(switched),
                 Ok(None) => return Err(error),
                 Err(later) if !later.is_permanent() && Instant::now() < deadline => {
@@ -33,7 +33,10 @@ impl Swap {
                 Err(later) => {
                     self.run.progress.advise(
                         format!("the outcome of the swap is unknown ({later})"),
-                        remedy![format!("`{}` may refuse connections until you run ", self.target), Operation::Recover],
+                        remedy![
+                            format!("`{}` may refuse connections until you run ", self.request.target),
+                            Operation::Recover
+                        ],
                     );
                     return Err(error);
                 }
@@ -41,45 +44,46 @@ impl Swap {
         }
     }
 
-    async fn try_settle(&self, live: Option<&Live>, backend: &Backend) -> PgResult<Option<Switched>> {
+    async fn try_settle(&self, backend: &Backend) -> PgResult<Option<Switched>> {
         // Leaves the transaction that failed; the session still holds the lock.
-        if switch::leave(&self.admin).await.is_ok() {
-            return self.look_and_open(&self.admin, live).await;
+        if switch::leave(&self.request.admin).await.is_ok() {
+            return self.look_and_open(&self.request.admin).await;
         }
-        let admin = self.server.connect_admin_for(&self.target).await?;
+        let admin = self.server.connect_admin_for(&self.request.target).await?;
         if !sessions::end_backend(&admin, backend).await? {
             return Err(self.not_yet());
         }
         drop(admin);
-        let number = target_number(&self.target);
-        let lock = TargetLock::try_acquire(&self.server, &self.target, number).await?.ok_or_else(|| self.not_yet())?;
-        self.look_and_open(lock.session(), live).await
+        let number = target_number(&self.request.target);
+        let lock =
+            TargetLock::try_acquire(&self.server, &self.request.target, number).await?.ok_or_else(|| self.not_yet())?;
+        self.look_and_open(lock.session()).await
     }
 
     /// Somebody else has the lock, and mends it; or our lost session does not end.
     fn not_yet(&self) -> PgError {
-        PgError::Locked { database: self.target.clone(), holder: String::new() }
+        PgError::Locked { database: self.request.target.clone(), holder: String::new() }
     }
 
-    async fn look_and_open(&self, admin: &Session, live: Option<&Live>) -> PgResult<Option<Switched>> {
-        let copy = databases::with_oid(admin, self.copy_oid).await?;
-        if copy.as_ref().is_some_and(|copy| copy.name == self.target) {
+    async fn look_and_open(&self, admin: &Session) -> PgResult<Option<Switched>> {
+        let copy = databases::with_oid(admin, self.request.incoming.oid).await?;
+        if copy.as_ref().is_some_and(|copy| copy.name == self.request.target) {
             return Ok(Some(Switched { terminated: 0, attempts: 1 }));
         }
-        let void = self.void.iter().filter(|found| found.allow_connections).map(|found| found.oid);
-        let live = live.filter(|live| live.allow_connections).map(|live| live.oid);
+        let void = self.request.void.iter().filter(|found| found.allow_connections).map(|found| found.oid);
+        let live = self.live.as_ref().filter(|live| live.allow_connections).map(|live| live.oid);
         let mut closed = Vec::new();
         for oid in live.into_iter().chain(void) {
             closed.extend(databases::with_oid(admin, oid).await?);
         }
         // The copy too: whoever asked to keep it wants to look into it.
-        closed.extend(copy.clone().filter(|_| self.returning.as_ref().is_none_or(|it| it.allow_connections)));
+        closed.extend(copy.clone().filter(|_| self.request.returning.as_ref().is_none_or(|it| it.allow_connections)));
         for closed in closed.into_iter().filter(|database| !database.allow_connections) {
             databases::allow_connections(admin, &closed.name).await?;
         }
-        if let (Some(returning), Some(copy)) = (&self.returning, copy) {
+        if let (Some(returning), Some(copy)) = (&self.request.returning, copy) {
             let (comment, since) = (returning.comment.clone(), returning.replaced);
-            let state = State::Previous { target: self.target.clone(), comment, since };
+            let state = State::Previous { target: self.request.target.clone(), comment, since };
             databases::comment(admin, &copy.name, Some(&state.to_comment())).await?;
         }
         Ok(None)

@@ -1,31 +1,62 @@
-//! A swap with everything it needs, and how its switch went.
+//! A swap that was prepared: what it renames, in which order, and how its switch went.
 
-use std::sync::Arc;
+use serde::Serialize;
 
-use crate::adapters::connection::{Server, Session};
-use crate::live::state::{Found, State};
-use crate::live::swap::moves::{Pristine, Replaced};
-use crate::live::swap::request::Returning;
+use crate::adapters::connection::Server;
+use crate::live::state::Live;
+use crate::live::swap::moves::Move;
+use crate::live::swap::request::SwapRequest;
 use crate::run::Run;
-use crate::stored::database_settings::DatabaseSettings;
 
-/// A swap with everything it needs.
+/// A swap that is planned and not yet run. It owns what it was planned with, the target's lock too, so that what runs is
+/// what [`Swap::plan`] shows.
 #[derive(Debug)]
-pub(super) struct Swap {
+pub struct Swap {
     pub(super) server: Server,
-    /// Holds the target's lock.
-    pub(super) admin: Arc<Session>,
-    pub(super) target: String,
-    pub(super) copy: String,
-    pub(super) copy_oid: u32,
-    pub(super) settings: Option<DatabaseSettings>,
-    pub(super) force: bool,
-    pub(super) returning: Option<Returning>,
-    pub(super) replaced: Replaced,
-    pub(super) pristine: Option<Pristine>,
-    pub(super) void: Vec<Found>,
-    pub(super) mark: Option<State>,
+    pub(super) request: SwapRequest,
+    pub(super) live: Option<Live>,
+    pub(super) moves: Vec<Move>,
+    pub(super) plan: SwapPlan,
     pub(super) run: Run,
+}
+
+/// What a swap would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SwapPlan {
+    /// The database that is replaced or made.
+    pub target: String,
+    /// Whether there is a live database of that name.
+    pub replaces: bool,
+    /// Databases that get other names, in this order and in one transaction.
+    pub renames: Vec<Renamed>,
+}
+
+/// A database that gets another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Renamed {
+    /// Its name before.
+    pub from: String,
+    /// Its name after.
+    pub to: String,
+    /// Whether it is dropped after the swap.
+    pub dropped: bool,
+}
+
+impl Swap {
+    /// What it would do.
+    #[must_use]
+    pub fn plan(&self) -> &SwapPlan {
+        &self.plan
+    }
+}
+
+impl SwapPlan {
+    pub(super) fn of(target: &str, replaces: bool, moves: &[Move]) -> Self {
+        let renamed = |one: &Move| Renamed { from: one.from.clone(), to: one.to.clone(), dropped: one.doomed };
+        Self { target: target.to_owned(), replaces, renames: moves.iter().map(renamed).collect() }
+    }
 }
 
 /// How a switch went.

@@ -7,8 +7,8 @@ use backup_core::remedy;
 use serde::Serialize;
 
 use crate::adapters::sql::target::{Partitioned, Target, TargetKey, TargetTable};
-use crate::config::RestoreOptions;
 use crate::error::{Obstacle, Problem};
+use crate::options::RestoreOptions;
 use crate::pattern;
 use crate::stored::detail::{DumpDetail, TableDump};
 
@@ -17,6 +17,7 @@ const MISFITS_SHOWN: usize = 100;
 
 /// What putting a dump's rows into a live database would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct DataPlan {
     /// Whether rows that are there are removed.
     pub replace_rows: bool,
@@ -38,6 +39,7 @@ pub struct DataPlan {
 
 /// A table that gets a dump's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct DataTable {
     /// `schema.table`.
     pub table: String,
@@ -137,7 +139,7 @@ fn together(root: &Partitioned, missing: &[&String], options: &RestoreOptions, u
 
 /// The run that selects all partitions of `root`.
 fn command(root: &Partitioned, options: &RestoreOptions) -> Call {
-    let mut call = Operation::RestoreDump.on(options.wanted.clone());
+    let mut call = Operation::RestoreDump.on(options.wanted.to_string());
     if let Some(into) = &options.into {
         call = call.with(Setting::Into.with(into.clone()));
     }

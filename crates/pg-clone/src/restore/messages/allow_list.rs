@@ -56,6 +56,7 @@ impl Reason {
 
 /// A rule of the allow-list.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Rule {
     /// Its name.
     pub reason: Reason,

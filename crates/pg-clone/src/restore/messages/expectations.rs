@@ -4,6 +4,7 @@ use crate::stored::detail::ForeignKey;
 
 /// What is known beforehand to fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Expectations {
     /// Foreign keys that refer to tables left out of the dump.
     pub excluded_foreign_keys: Vec<ForeignKey>,

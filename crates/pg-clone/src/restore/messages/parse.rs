@@ -22,6 +22,7 @@ pub enum Severity {
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Message {
     /// How bad the program says it is.
     pub severity: Severity,

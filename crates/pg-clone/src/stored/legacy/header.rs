@@ -23,6 +23,7 @@ const STRING_BYTES_MAX: usize = 4 * 1024;
 
 /// The header of an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ArchiveHeader {
     /// Version of the archive's format, such as `1.14.0`.
     pub archive_version: String,

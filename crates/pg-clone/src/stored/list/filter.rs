@@ -2,8 +2,11 @@
 
 use backup_core::source::{Identity, UNKNOWN};
 
+use crate::setters::setters;
+
 /// Which dumps of a location are meant: all, unless something narrows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Filter {
     /// Only dumps of this database.
     pub database: Option<String>,
@@ -11,6 +14,14 @@ pub struct Filter {
     pub config: Option<String>,
     /// Only dumps of this cluster: its id, its host, or [`UNKNOWN`] for dumps that do not say.
     pub cluster: Option<String>,
+}
+
+setters! {
+    Filter {
+        optional database: String,
+        optional config: String,
+        optional cluster: String,
+    }
 }
 
 impl Filter {

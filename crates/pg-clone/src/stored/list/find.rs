@@ -1,4 +1,4 @@
-//! Finds the dump for a key, the name of a database or the beginning of a key.
+//! Finds the dump that a selector means.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,12 @@ use backup_core::failure::{Remedy, Setting};
 use backup_core::key::Key;
 use backup_core::manifest::Manifest;
 use backup_core::remedy;
-use backup_core::source::{self, Choice, Chosen, Identity, Known, Wish};
+use backup_core::source::{self, Choice, Chosen, Known};
 use backup_core::store::StoreRead;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 
+use super::selector::{Selector, Wanted, Which, of_database};
 use super::{Filter, entries, folder_of, read_manifest, usable};
 use crate::error::{PgError, PgResult};
 use crate::stored::completeness::settle;
@@ -21,37 +22,6 @@ use crate::stored::legacy::{self, LegacyDump};
 
 /// Candidates named when a key's beginning means several dumps.
 const CANDIDATES_SHOWN: usize = 8;
-
-/// A dump as somebody asks for it.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    /// A key, the beginning of one, a database, or `DATABASE~2`.
-    pub text: &'a str,
-    /// Only of this cluster: its id, its host, or [`source::UNKNOWN`].
-    pub cluster: Option<&'a str>,
-    /// The cluster somebody is connected to: its own dumps come first.
-    pub here: Option<&'a Identity>,
-    /// Only of this configuration.
-    pub config: Option<&'a str>,
-    /// Of any configuration if none was made with that one.
-    pub config_may_be_missing: bool,
-}
-
-impl<'a> Wanted<'a> {
-    fn wish(&self) -> Wish<'a> {
-        match (self.cluster, self.here) {
-            (Some(text), _) => Wish::Named(text),
-            (None, Some(here)) => Wish::Here(here),
-            (None, None) => Wish::Any,
-        }
-    }
-}
-
-impl<'a> From<&'a str> for Wanted<'a> {
-    fn from(text: &'a str) -> Self {
-        Self { text, cluster: None, here: None, config: None, config_may_be_missing: false }
-    }
-}
 
 /// The dump that was meant.
 #[derive(Clone, Debug)]
@@ -111,28 +81,47 @@ impl From<LegacyDump> for Found {
     }
 }
 
-/// Finds what `wanted` means, tried in this order:
+/// Finds the dump that is meant. Words are tried in this order:
 ///
 /// 1. a dump's whole key, whatever its state;
 /// 2. a database: its newest complete dump of the cluster and configuration that are meant (see
 ///    [`backup_core::source`]), or where it has none of ours, its newest single-file dump;
 /// 3. `DATABASE~2`: as many complete dumps before that one, single-file dumps counting after all of ours;
-/// 4. the beginning of a key, if it means one dump only.
+/// 4. `DATABASE@2026-11-21T03:00:00Z`, with a time as in RFC 3339: the newest complete dump from then or before;
+/// 5. the beginning of a key, if it means one dump only.
 ///
 /// # Errors
 /// [`PgError::NoDump`], or [`PgError::Store`] with `Invalid` for what cannot be a key at all; [`PgError::NoCompleteDump`]
-/// if the database has dumps and none is complete, [`PgError::TooFewDumps`] if it has not so many; [`PgError::Usage`] naming
-/// the candidates if a beginning means several, or if several clusters have dumps of the database and none is named;
-/// [`PgError::Format`] if the dump's manifest cannot be used.
-pub async fn find(store: &dyn StoreRead, wanted: impl Into<Wanted<'_>>) -> PgResult<Found> {
+/// if the database has dumps and none is complete, [`PgError::TooFewDumps`] if it has not so many, [`PgError::NoDumpSoEarly`]
+/// if all are younger; [`PgError::Usage`] naming the candidates if a beginning means several, or if several
+/// clusters have dumps of the database and none is named; [`PgError::Format`] if the dump's manifest cannot be used.
+pub async fn find(store: &dyn StoreRead, wanted: impl Into<Wanted>) -> PgResult<Found> {
     let asked = wanted.into();
-    let wanted = asked.text;
-    if let Some(found) = by_key(store, wanted).await? {
+    let which = match &asked.selector {
+        Selector::Words(words) => return by_words(store, &asked, words).await,
+        Selector::Key(key) => {
+            return by_key(store, key).await?.ok_or_else(|| no_dump(store, key));
+        }
+        Selector::Latest { back, .. } => Which::Back(*back),
+        Selector::At { time, .. } => Which::At(*time),
+    };
+    let (Selector::Latest { database, .. } | Selector::At { database, .. }) = &asked.selector else {
+        return Err(no_dump(store, &asked.selector.to_string()));
+    };
+    match by_database(store, &asked, database, which).await? {
+        ByDatabase::Found(found) => Ok(*found),
+        ByDatabase::NoneGood(error) => Err(error),
+        ByDatabase::Unknown => Err(no_dump(store, database)),
+    }
+}
+
+async fn by_words(store: &dyn StoreRead, asked: &Wanted, words: &str) -> PgResult<Found> {
+    if let Some(found) = by_key(store, words).await? {
         return Ok(found);
     }
     let mut refusal = None;
-    for (database, back) in database_and_back(wanted) {
-        match by_database(store, &asked, database, back).await? {
+    for (database, which) in of_database(words) {
+        match by_database(store, asked, database, which).await? {
             ByDatabase::Found(found) => return Ok(*found),
             ByDatabase::NoneGood(error) => refusal = refusal.or(Some(error)),
             ByDatabase::Unknown => {}
@@ -141,14 +130,18 @@ pub async fn find(store: &dyn StoreRead, wanted: impl Into<Wanted<'_>>) -> PgRes
     if let Some(error) = refusal {
         return Err(error);
     }
-    match by_beginning(store, wanted).await {
+    match by_beginning(store, words).await {
         // Said only now: a database's name may hold what a key may not.
-        Err(PgError::NoDump { .. }) if !wanted.is_empty() => {
-            Key::new(wanted)?;
-            Err(PgError::NoDump { wanted: wanted.to_owned(), location: store.describe() })
+        Err(PgError::NoDump { .. }) if !words.is_empty() => {
+            Key::new(words)?;
+            Err(no_dump(store, words))
         }
         found => found,
     }
+}
+
+fn no_dump(store: &dyn StoreRead, wanted: &str) -> PgError {
+    PgError::NoDump { wanted: wanted.to_owned(), location: store.describe() }
 }
 
 /// The whole key, ours first. Read by its name, so that a listing that lags cannot hide it.
@@ -176,39 +169,46 @@ async fn by_key(store: &dyn StoreRead, wanted: &str) -> PgResult<Option<Found>> 
     Ok(None)
 }
 
-/// `shop~2` is two before the newest of `shop`, unless there is a database of that very name.
-fn database_and_back(wanted: &str) -> impl Iterator<Item = (&str, usize)> {
-    let counted = wanted.rsplit_once('~').and_then(|(database, back)| Some((database, back.parse().ok()?)));
-    [Some((wanted, 0)), counted].into_iter().flatten().filter(|(database, _)| !database.is_empty())
-}
-
 enum ByDatabase {
     Found(Box<Found>),
     NoneGood(PgError),
     Unknown,
 }
 
-async fn by_database(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str, back: usize) -> PgResult<ByDatabase> {
+async fn by_database(store: &dyn StoreRead, wanted: &Wanted, database: &str, which: Which) -> PgResult<ByDatabase> {
     // What cannot be a folder's name is no database; the key or its beginning may still mean something.
     let Ok(folder) = DumpKey::database_folder(database) else { return Ok(ByDatabase::Unknown) };
     let ours = OfDatabase::read(store, database, &folder.join(POINTER_NAME)?).await?;
-    let choice = Choice { config: wanted.config, back, ..Choice::latest(wanted.wish()) };
+    let back = which.back();
+    let config = wanted.config.as_deref();
+    let choice = Choice { config, back, until: which.until(), ..Choice::latest(wanted.wish()) };
     let mut chosen = source::choose(&ours.known, &choice);
     if chosen == Chosen::NoSuchConfig && wanted.config_may_be_missing {
         chosen = source::choose(&ours.known, &Choice { config: None, ..choice });
     }
+    let mut oldest = None;
     let eligible = match chosen {
-        Chosen::One { at, passed_over } => return ours.found(store, at, &passed_over).await,
+        Chosen::One { at, passed_over } => return ours.found(store, at, &passed_over, which).await,
         Chosen::Nothing => 0,
+        Chosen::TooYoung(at) => {
+            oldest = Some(ours.keys[at].to_string());
+            0
+        }
         Chosen::NotEnough { eligible, .. } => eligible,
         refused => return Ok(ByDatabase::NoneGood(ours.refusal(database, wanted, &refused))),
     };
-    let legacy = legacy_of(store, wanted, database).await?;
+    let mut legacy = legacy_of(store, wanted, database).await?;
+    let oldest = oldest.or_else(|| legacy.first().map(|dump| dump.key.to_string()));
+    legacy.retain(|dump| which.sees(dump.key.timestamp));
     let found = eligible + legacy.len();
     if let Some(dump) = legacy.into_iter().rev().nth(back.saturating_sub(eligible)) {
         return Ok(ByDatabase::Found(Box::new(dump.into())));
     }
     let others = ours.known.len() - eligible + ours.unusable.len();
+    if let (Which::At(time), Some(oldest), 0) = (which, oldest, found) {
+        let (database, location) = (database.to_owned(), store.describe());
+        return Ok(ByDatabase::NoneGood(PgError::NoDumpSoEarly { database, time, oldest, location }));
+    }
     if found + others == 0 {
         return Ok(ByDatabase::Unknown);
     }
@@ -216,13 +216,10 @@ async fn by_database(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str,
 }
 
 /// Single-file dumps of the database; they do not say which cluster they are of.
-async fn legacy_of(store: &dyn StoreRead, wanted: &Wanted<'_>, database: &str) -> PgResult<Vec<LegacyDump>> {
+async fn legacy_of(store: &dyn StoreRead, wanted: &Wanted, database: &str) -> PgResult<Vec<LegacyDump>> {
     let mut legacy = legacy::list(store).await?;
-    let filter = Filter {
-        database: Some(database.to_owned()),
-        config: wanted.config.map(str::to_owned),
-        cluster: wanted.cluster.map(str::to_owned),
-    };
+    let filter =
+        Filter { database: Some(database.to_owned()), config: wanted.config.clone(), cluster: wanted.cluster.clone() };
     legacy.retain(|dump| dump.bytes > 0 && filter.takes(&dump.key.database, &dump.key.config, None));
     Ok(legacy)
 }
@@ -270,18 +267,24 @@ impl OfDatabase {
         Ok(Self { keys, known, unusable })
     }
 
-    async fn found(&self, store: &dyn StoreRead, at: usize, passed_over: &[usize]) -> PgResult<ByDatabase> {
+    async fn found(
+        &self,
+        store: &dyn StoreRead,
+        at: usize,
+        passed_over: &[usize],
+        which: Which,
+    ) -> PgResult<ByDatabase> {
         let key = &self.keys[at];
         let manifest = Box::new(read_manifest(store, key).await?);
         // A damaged one has no sequence to go by.
-        let newer = self.unusable.iter().filter(|other| other.timestamp > key.timestamp);
+        let newer = self.unusable.iter().filter(|other| other.timestamp > key.timestamp && which.sees(other.timestamp));
         let mut passed_over: Vec<&DumpKey> = passed_over.iter().map(|&at| &self.keys[at]).chain(newer).collect();
         passed_over.sort();
         let passed_over = passed_over.into_iter().rev().map(ToString::to_string).collect();
         Ok(ByDatabase::Found(Box::new(Found::Ours { key: key.to_string(), manifest, passed_over })))
     }
 
-    fn refusal(&self, database: &str, wanted: &Wanted<'_>, chosen: &Chosen) -> PgError {
+    fn refusal(&self, database: &str, wanted: &Wanted, chosen: &Chosen) -> PgError {
         let (what, help) = match chosen {
             Chosen::Ambiguous(newest) => {
                 let each = newest.iter().map(|&at| format!("{} (newest `{}`)", self.cluster(at), self.keys[at]));
@@ -292,17 +295,16 @@ impl OfDatabase {
                 )
             }
             Chosen::NoSuchSource => (
-                format!("no dump of `{database}` comes from the cluster `{}`", wanted.cluster.unwrap_or_default()),
+                format!(
+                    "no dump of `{database}` comes from the cluster `{}`",
+                    wanted.cluster.as_deref().unwrap_or_default()
+                ),
                 format!("there are dumps of {}", self.distinct(|at| self.cluster(at))).into(),
-            ),
-            Chosen::TooYoung(oldest) => (
-                format!("no dump of `{database}` is that old"),
-                format!("the oldest is `{}`", self.keys[*oldest]).into(),
             ),
             _ => (
                 format!(
                     "no dump of `{database}` was made with the configuration `{}`",
-                    wanted.config.unwrap_or_default()
+                    wanted.config.as_deref().unwrap_or_default()
                 ),
                 format!("there are dumps of {}", self.distinct(|at| format!("`{}`", self.known[at].config))).into(),
             ),
@@ -334,7 +336,7 @@ async fn by_beginning(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
     keys.extend(legacy.into_iter().filter(|dump| begins(&dump.key)).map(|dump| (dump.key.clone(), Some(dump))));
     keys.sort_by(|left, right| left.0.cmp(&right.0));
     match keys.len() {
-        0 => Err(PgError::NoDump { wanted: wanted.to_owned(), location: store.describe() }),
+        0 => Err(no_dump(store, wanted)),
         1 => match keys.swap_remove(0) {
             (_, Some(dump)) => Ok(dump.into()),
             (key, None) => {

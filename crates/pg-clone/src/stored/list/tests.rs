@@ -110,6 +110,40 @@ async fn dumps_are_found_by_database_count_key_and_beginning() {
 }
 
 #[tokio::test]
+async fn how_a_database_was_at_a_moment_is_its_newest_complete_dump_from_then_or_before() {
+    let (store, keys) = store().await;
+    put(&store, "old/2026-11-01-00-00-00-000000.default.dump", b"PGDMP").await;
+    for (moment, expected) in [
+        ("2026-11-02T03:00:00Z", &keys[1]),
+        ("2026-11-03T02:59:59Z", &keys[1]),
+        ("2026-11-02T04:00:00+01:00", &keys[1]),
+        ("2026-11-30T00:00:00Z", &keys[2]),
+    ] {
+        assert_eq!(found(&store, &format!("shop@{moment}")).await, *expected, "{moment}");
+        let typed = Selector::at("shop", moment.parse().unwrap());
+        assert_eq!(find(&store, typed).await.unwrap().key(), expected, "{moment}");
+    }
+    assert_eq!(found(&store, "old@2026-11-01T00:00:00Z").await, "old/2026-11-01-00-00-00-000000.default.dump");
+    for database in ["shop", "old"] {
+        let error = refused(&store, &format!("{database}@2026-10-31T23:59:59Z")).await;
+        assert!(matches!(&error, PgError::NoDumpSoEarly { oldest, .. } if oldest.starts_with(database)), "{error}");
+    }
+    assert!(matches!(refused(&store, "blog@2026-11-02T03:00:00Z").await, PgError::NoDump { .. }));
+}
+
+#[tokio::test]
+async fn a_typed_selector_means_one_thing_only() {
+    let (store, keys) = store().await;
+    let found = async |selector: Selector| find(&store, selector).await.map(|found| found.key().to_owned());
+    assert_eq!(found(Selector::latest("shop")).await.unwrap(), keys[2]);
+    assert_eq!(found(Selector::Latest { database: "shop".into(), back: 2 }).await.unwrap(), keys[0]);
+    assert_eq!(found(Selector::key(&*keys[3])).await.unwrap(), keys[3]);
+    for none in [Selector::key("shop"), Selector::key("shop/2026-11-02"), Selector::latest("shop~1")] {
+        assert!(matches!(found(none).await.unwrap_err(), PgError::NoDump { .. }));
+    }
+}
+
+#[tokio::test]
 async fn a_database_named_like_a_count_is_a_database() {
     let (store, keys) = store().await;
     let odd = TestDump::new("shop~2", "2026-11-01T03:00:00Z", SHOP).publish(&store).await;

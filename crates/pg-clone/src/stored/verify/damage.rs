@@ -18,6 +18,7 @@ pub const DAMAGE_KEPT_MAX: usize = 1_000;
 
 /// Something stored that is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Damage {
     /// The object.
     pub object: Key,

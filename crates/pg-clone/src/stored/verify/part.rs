@@ -199,11 +199,12 @@ impl OpenFrame {
                 exact_bytes(content_bytes)
             ));
         }
-        let (row_hash, found_rows) = found.hasher.finish();
+        let hashed = found.hasher.finish();
+        let found_rows = hashed.rows;
         if found_rows != rows {
             return fault(format!("it has {} instead of {}", counted(found_rows, "row", "rows"), count(rows)));
         }
-        Ok(RowTotals { frames: 1, rows, row_hash })
+        Ok(RowTotals { frames: 1, rows, row_hash: hashed.hash })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::stored::detail::{DumpDetail, RowData};
 
 /// What was checked and what was found.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// The dump.
     pub key: String,

@@ -89,7 +89,8 @@ pub(super) async fn told(world: &World) -> RowResult {
     std::fs::write(&services, "[nowhere]\n")?;
     let run = run.env("PGSERVICE", "nowhere").env("PGSERVICEFILE", services.display().to_string());
     let run = run.env("PGOPTIONS", "-c search_path=nowhere").env("APP_SETTING", "kept");
-    run.env("LASTGOOD_LOG", "trace").ok().await?.never_says(password)?;
+    let logged = run.env("LASTGOOD_LOG", "trace").ok().await?.never_says(password)?;
+    logged.says("lastgood::step: swap.rename")?.says("pg_clone::sql: done statement=\"ALTER DATABASE\"")?;
     let told = notes(world, "env");
     let get = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let there = notes(world, "there");

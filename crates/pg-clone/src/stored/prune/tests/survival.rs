@@ -134,8 +134,8 @@ impl World {
             assert!(there.contains(&last.key), "the last complete dump of `{id}` is gone: {last:?}");
             let here = Identity { id: (*id).to_owned(), host: String::new() };
             let wanted = match server {
-                0 => Wanted { cluster: Some(UNKNOWN), ..Wanted::from(DATABASE) },
-                _ => Wanted { here: Some(&here), ..Wanted::from(DATABASE) },
+                0 => Wanted::new(DATABASE).cluster(Some(UNKNOWN.to_owned())),
+                _ => Wanted::new(DATABASE).here(here.clone()),
             };
             assert_eq!(list::find(&self.store, wanted).await.unwrap().key(), last.key, "the latest of `{id}`");
         }

@@ -1,6 +1,6 @@
 //! The table: one row a setting, in the order of the PostgreSQL manual's pages.
 
-use crate::adapters::libpq::setting::{Setting, Treatment};
+use crate::adapters::connection::libpq::setting::{Setting, Treatment};
 
 const HONOURED: Treatment = Treatment::Honoured;
 const IGNORED: Treatment = Treatment::Ignored;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-pub use crate::adapters::libpq::setting::{Setting, Treatment};
+pub use crate::adapters::connection::libpq::setting::{Setting, Treatment};
 use crate::error::{PgError, PgResult};
 
 mod setting;

@@ -4,7 +4,7 @@ use backup_core::failure::Setting;
 use backup_core::remedy;
 use percent_encoding::percent_decode_str;
 
-use crate::adapters::libpq::{self, Parameters};
+use crate::adapters::connection::libpq::{self, Parameters};
 use crate::error::{PgError, PgResult};
 
 /// Schemes of URLs that mean PostgreSQL, alone or with a driver behind a `+`, as in `postgresql+psycopg://`.

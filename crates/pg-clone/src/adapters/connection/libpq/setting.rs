@@ -2,6 +2,7 @@
 
 /// A setting of libpq's (PostgreSQL 18 manual, "Parameter Key Words" and "Environment Variables").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Setting {
     /// Its name in a connection string or URL, if it has one.
     pub keyword: Option<&'static str>,

@@ -7,6 +7,8 @@ use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::pattern::TablePattern;
 use crate::restore::selection::Selection;
+use crate::setters::setters;
+use crate::stored::list::Selector;
 use backup_core::failure::{Operation, Remedy, Setting};
 use backup_core::remedy;
 
@@ -18,6 +20,7 @@ pub const CONFIG_DEFAULT: &str = "default";
 
 /// How a database is to be dumped.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DumpOptions {
     /// The database.
     pub database: String,
@@ -82,9 +85,10 @@ impl DumpOptions {
 
 /// How a dump is to be restored.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RestoreOptions {
-    /// What to restore: a dump's key, or a database for its latest complete dump.
-    pub wanted: String,
+    /// Which dump to restore.
+    pub wanted: Selector,
     /// The cluster the dump must be of, by its id or its host; otherwise the one that is restored on, or the only one there
     /// are dumps of.
     pub cluster: Option<String>,
@@ -125,7 +129,7 @@ pub struct RestoreOptions {
 impl RestoreOptions {
     /// Defaults for restoring `wanted`.
     #[must_use]
-    pub fn new(wanted: impl Into<String>) -> Self {
+    pub fn new(wanted: impl Into<Selector>) -> Self {
         Self {
             wanted: wanted.into(),
             cluster: None,
@@ -203,6 +207,51 @@ impl RestoreOptions {
                 " if the rows may be restored as they are in the dump"
             ],
         )
+    }
+}
+
+setters! {
+    DumpOptions {
+        plain config: String,
+        plain jobs: usize,
+        plain exclude_table: Vec<TablePattern>,
+        plain exclude_table_data: Vec<TablePattern>,
+        plain unlogged: bool,
+        plain compression_level: i32,
+        plain lock_timeout: Duration,
+        optional pg_bin: PathBuf,
+        plain tags: Vec<String>,
+        flag allow_empty: bool,
+        optional max_shrink: u8,
+        plain hooks: Hooks,
+    }
+}
+
+setters! {
+    RestoreOptions {
+        optional cluster: String,
+        optional config: String,
+        plain jobs: usize,
+        optional confirm: String,
+        flag reversible: bool,
+        flag no_owner: bool,
+        flag no_acl: bool,
+        plain selection: Selection,
+        flag replace_rows: bool,
+        flag keep_failed: bool,
+        flag force: bool,
+        flag managed: bool,
+        optional pg_bin: PathBuf,
+        plain hooks: Hooks,
+    }
+}
+
+impl RestoreOptions {
+    /// Sets `into`.
+    #[must_use]
+    pub fn into_database(mut self, database: impl Into<String>) -> Self {
+        self.into = Some(database.into());
+        self
     }
 }
 

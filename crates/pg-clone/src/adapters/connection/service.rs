@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::adapters::libpq::{self, Parameters};
+use crate::adapters::connection::libpq::{self, Parameters};
 use crate::error::{PgError, PgResult};
 
 /// Longest service file read, in bytes: thousands of services.

@@ -19,6 +19,26 @@ pub(crate) struct Login<'a> {
     pub(crate) user: &'a str,
 }
 
+/// Longest file whose passwords are read, in bytes: thousands of lines.
+const BYTES_MAX: u64 = 1024 * 1024;
+
+/// All passwords of the file, to be kept out of every text. A file that is missing or cannot be read has none to hide;
+/// whether it is fit for use is decided where it is used.
+#[must_use]
+pub fn passwords(path: &Path) -> Vec<Secret> {
+    let is_readable = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= BYTES_MAX);
+    if !is_readable {
+        return Vec::new();
+    }
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    lines(&text).map(|[.., password]| password).filter(|password| !password.is_empty()).map(Secret::from).collect()
+}
+
+/// A file with this password for every login.
+pub(super) fn for_any_login(password: &Secret) -> String {
+    format!("*:*:*:*:{}\n", password.expose().replace('\\', "\\\\").replace(':', "\\:"))
+}
+
 /// Looks the password up. A file that others may read is refused, where libpq would warn and go on without: a password
 /// that silently is not used sends people looking in the wrong place.
 pub(crate) fn lookup(path: &Path, login: Login<'_>) -> PgResult<Option<Secret>> {
@@ -45,8 +65,7 @@ pub(crate) fn lookup(path: &Path, login: Login<'_>) -> PgResult<Option<Secret>> 
 fn find(text: &str, login: Login<'_>) -> Option<String> {
     let local = login.host.is_empty() || login.host.starts_with(['/', '@']);
     let host = if local { "localhost" } else { login.host };
-    text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let [of_host, of_port, of_database, of_user, password] = fields(line)?;
+    lines(text).find_map(|[of_host, of_port, of_database, of_user, password]| {
         let matches = |pattern: &str, value: &str| pattern == "*" || pattern == value;
         let hit = (matches(&of_host, host) || matches(&of_host, login.host))
             && matches(&of_port, &login.port.to_string())
@@ -54,6 +73,11 @@ fn find(text: &str, login: Login<'_>) -> Option<String> {
             && matches(&of_user, login.user);
         hit.then_some(password)
     })
+}
+
+/// The fields of each line that is none of comment.
+fn lines(text: &str) -> impl Iterator<Item = [String; 5]> {
+    text.lines().filter(|line| !line.starts_with('#')).filter_map(fields)
 }
 
 /// `host:port:database:user:password`, where `\:` and `\\` stand for `:` and `\`.
@@ -81,6 +105,17 @@ mod tests {
         let text = "# db1:5432:shop:app:comment\nother:*:*:*:no\ndb1:*:shop:app:a\\:b\\\\c:d\n*:*:*:*:last\n";
         assert_eq!(find(text, LOGIN).as_deref(), Some("a:b\\c:d"));
         assert_eq!(find(text, Login { user: "x", ..LOGIN }).as_deref(), Some("last"));
+    }
+
+    #[test]
+    fn every_password_of_the_file_is_known_and_what_is_written_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pgpass");
+        let own = for_any_login(&Secret::new("a:b\\c"));
+        std::fs::write(&path, format!("# h:1:d:u:no\nh:5432:d\\:1:u:p:q\nh:1:d:u\nh:1:d:u:\n{own}")).unwrap();
+        let known: Vec<String> = passwords(&path).iter().map(|known| known.expose().to_owned()).collect();
+        assert_eq!(known, ["p:q", "a:b\\c"]);
+        assert!(passwords(folder.path()).is_empty() && passwords(&folder.path().join("none")).is_empty());
     }
 
     #[test]
