@@ -6,6 +6,7 @@ mod context;
 mod data;
 mod dict;
 mod dump;
+mod ec2;
 mod listing;
 mod machine;
 mod measure;
@@ -54,8 +55,13 @@ enum What {
     Dict(dict::Args),
     /// Records of an application: backup, restore, memory
     Object(ObjectArgs),
+    /// EBS snapshots: a plan of many from a file, and a list of many
+    Ec2(ec2::Args),
     /// Listings and pruning of many dumps: this build beside another
     Listing(listing::Args),
+    /// A file of snapshots, read and dropped
+    #[command(hide = true)]
+    ReadSnapshots { file: PathBuf },
     /// The peer's upload: standard input to one object
     #[command(hide = true)]
     Upload { url: String },
@@ -160,7 +166,9 @@ pub fn main() -> ExitCode {
         What::Pgclone(args) => pgclone::run(&args.python, args.scale, args.write.as_ref()),
         What::Dict(args) => dict::run(&args),
         What::Object(args) => object::run(&args),
+        What::Ec2(args) => ec2::run(&args),
         What::Listing(args) => listing::run(&args),
+        What::ReadSnapshots { file } => ec2::read(&file),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
         What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),
     };

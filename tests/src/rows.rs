@@ -4,6 +4,7 @@ pub mod app;
 pub mod core;
 pub mod dict;
 pub mod differential;
+pub mod ec2;
 pub mod glacier;
 pub mod kill;
 pub mod pg;
@@ -23,6 +24,7 @@ pub fn all() -> RowResult<Vec<Row>> {
     rows.extend(truth::rows());
     rows.extend(dict::rows());
     rows.extend(app::rows());
+    rows.extend(ec2::rows());
     rows.extend(glacier::rows());
     rows.extend(differential::rows()?);
     rows.extend(kill::rows());

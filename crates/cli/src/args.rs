@@ -4,6 +4,7 @@ pub(crate) mod app;
 mod common;
 pub(crate) mod config;
 pub(crate) mod dict;
+pub(crate) mod ec2;
 mod examples;
 mod footer;
 pub(crate) mod glacier;
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     /// Back up and restore an application's records, one tarball per backup
     #[command(subcommand)]
     App(app::App),
+    /// Snapshot, copy, trim and check EBS volumes of EC2 instances
+    #[command(subcommand)]
+    Ec2(ec2::Ec2),
     /// Archive immutable files in cold storage, each once, and retrieve them with a plan and a price
     #[command(subcommand)]
     Glacier(glacier::Glacier),

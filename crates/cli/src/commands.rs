@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod dict;
 mod doctor;
+mod ec2;
 mod glacier;
 mod init;
 mod man;
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> CliResult<Exit> 
         Command::Pg(command) => Box::pin(pg::run(command, context)).await,
         Command::Dict(command) => Box::pin(dict::run(command, context)).await,
         Command::App(command) => Box::pin(app::run(command, context)).await,
+        Command::Ec2(command) => Box::pin(ec2::run(command, context)).await,
         Command::Glacier(command) => Box::pin(glacier::run(command, context)).await,
         Command::Init(arguments) => Box::pin(init::run(arguments, context)).await,
         Command::Config(command) => config::run(&command, context),

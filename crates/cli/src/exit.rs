@@ -40,7 +40,7 @@ pub(crate) const TABLE: &[(Exit, &str)] = &[
     (Exit::RetentionRefused, "no retention rule was given, or the last good backup would be deleted"),
     (Exit::Confirmation, "confirmation required, or restoring is forbidden here"),
     (Exit::NewerFormat, "written by a newer version of lastgood"),
-    (Exit::Stale, "the newest backup is too old or missing (reserved)"),
+    (Exit::Stale, "the newest backup is too old or missing"),
     (Exit::Unreachable, "the server or the location cannot be reached, or the connection was lost"),
     (Exit::Tool, "an external program such as `pg_dump`, or a hook, failed or is missing"),
     (Exit::RestoreTest, "a restore test failed (reserved)"),

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod dict;
 pub(crate) mod doctor;
+pub(crate) mod ec2;
 pub(crate) mod error;
 pub(crate) mod glacier;
 pub(crate) mod listing;

@@ -5,8 +5,11 @@ use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
+use crate::freeze::FreezeError;
+use crate::host::HostError;
 use crate::model::Region;
 use crate::ports::{CallError, Fault};
+use crate::sync::SyncError;
 
 /// Result of everything here.
 pub type Ec2Result<T> = Result<T, Ec2Error>;
@@ -154,6 +157,15 @@ pub enum Ec2Error {
     /// The location or a policy failed.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// A freeze or thaw failed.
+    #[error(transparent)]
+    Freeze(#[from] FreezeError),
+    /// A host does not do what is asked of it.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A copy between hosts failed.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
     /// An option that makes no sense.
     #[error("{what}")]
     Usage {
@@ -169,11 +181,11 @@ pub enum Ec2Error {
 
 impl Failure for Ec2Error {
     backup_core::failure_kinds! {
-        [Core(CoreError)]
+        [Core(CoreError), Freeze(FreezeError), Host(HostError), Sync(SyncError)]
         Region: "ec2::region", Usage, permanent, "no region, or several, are meant by a name",
             "write more of its name; `aws ec2 describe-regions` lists the regions of the account";
         Denied: "ec2::denied", Failed, permanent, "the credentials are not allowed to do something",
-            "allow the action to whoever runs lastgood; `examples/iam` has a policy for each command";
+            "allow the action to whoever runs lastgood; the folder `examples/iam` of the crate has a policy for each command";
         Credentials: "ec2::credentials", Key, permanent, "EC2 does not accept the credentials, or there are none",
             "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again";
         Unreachable: "ec2::unreachable", Unreachable, passing, "EC2 cannot be reached, fails or is too busy",
@@ -210,12 +222,15 @@ impl Failure for Ec2Error {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
+            Self::Freeze(error) => error.remedy(),
+            Self::Host(error) => error.remedy(),
+            Self::Sync(error) => error.remedy(),
             Self::Usage { help, .. } | Self::Unknown { help, .. } | Self::Consistency { help, .. } => {
                 Some(help.clone().into())
             }
             Self::Denied { source } => Some(
                 format!(
-                    "allow `{}` to whoever runs lastgood; `examples/iam` has a policy for each command",
+                    "allow `{}` to whoever runs lastgood; the folder `examples/iam` of the crate has a policy for each command",
                     source.action
                 )
                 .into(),

@@ -20,18 +20,24 @@ pub mod clean;
 pub mod delete;
 pub mod description;
 pub mod error;
+pub mod freeze;
+pub mod host;
 pub mod image;
 pub mod lineage;
+pub mod list;
 pub mod listing;
 pub mod model;
 pub mod offline;
 pub mod origin;
+pub mod plan_file;
 pub mod ports;
 pub mod regions;
+pub mod replicate;
 pub mod report;
 pub mod select;
 pub mod simulate;
 pub mod snapshot;
+pub mod sync;
 pub mod tags;
 pub mod trim;
 
@@ -44,3 +50,9 @@ pub mod adapters;
 
 pub use error::{Ec2Error, Ec2Result};
 pub use run_regions::Failed;
+
+/// The example of the README, checked as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -142,7 +142,7 @@ pub fn report(prepared: Prepared, request: &Request, now: Timestamp) -> Report {
         }
     }
     // The newest complete one of each volume in each region.
-    let mut newest: BTreeMap<(String, Region), (Timestamp, &Snapshot)> = BTreeMap::new();
+    let mut newest: BTreeMap<String, BTreeMap<Region, (Timestamp, &Snapshot)>> = BTreeMap::new();
     for snapshot in &prepared.snapshots {
         let origin = Origin::of(snapshot);
         if request.tag.is_none() && !origin.is_ours(snapshot) {
@@ -155,29 +155,22 @@ pub fn report(prepared: Prepared, request: &Request, now: Timestamp) -> Report {
             volumes.entry((home, volume.clone())).or_insert(None);
         }
         if snapshot.state == SnapshotState::Completed {
-            let held = newest.entry((volume, snapshot.region.clone())).or_insert((origin.time, snapshot));
+            let places = newest.entry(volume).or_default();
+            let held = places.entry(snapshot.region.clone()).or_insert((origin.time, snapshot));
             if held.0 < origin.time {
                 *held = (origin.time, snapshot);
             }
         }
     }
     let lines = volumes.into_iter().map(|((region, volume), instance)| {
-        let of = |place: &Region| described(place, newest.get(&(volume.clone(), place.clone())), request.rpo, now);
-        let mut elsewhere: Vec<Region> = newest
-            .keys()
-            .filter(|(name, place)| *name == volume && *place != region)
-            .map(|(_, place)| place.clone())
-            .collect();
+        let places = newest.get(&volume);
+        let of = |place: &Region| described(place, places.and_then(|places| places.get(place)), request.rpo, now);
+        let mut elsewhere: Vec<Region> =
+            places.into_iter().flat_map(BTreeMap::keys).filter(|place| **place != region).cloned().collect();
         elsewhere.extend(request.copies_in.iter().filter(|place| **place != region).cloned());
         elsewhere.sort();
         elsewhere.dedup();
-        Line {
-            native: of(&region),
-            copies: elsewhere.iter().map(of).collect(),
-            region,
-            instance,
-            volume: volume.clone(),
-        }
+        Line { native: of(&region), copies: elsewhere.iter().map(of).collect(), region, instance, volume }
     });
     Report { now, rpo_s: request.rpo.map(|rpo| rpo.as_secs()), volumes: lines.collect(), failures: prepared.failures }
 }

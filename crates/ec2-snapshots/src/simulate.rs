@@ -67,13 +67,14 @@ impl Simulation {
 pub fn simulate(policy: &Policy, schedule: Schedule) -> Ec2Result<Simulation> {
     let cadence_s = schedule.cadence.as_secs();
     let steps = if cadence_s > 0 { schedule.lasts.as_secs() / cadence_s } else { i64::MAX };
-    if !(1..=SNAPSHOTS_MAX).contains(&steps) {
+    let back = schedule.cadence.checked_mul(i32::try_from(steps).unwrap_or(i32::MAX));
+    let start = back.and_then(|back| schedule.end.checked_sub(back).ok());
+    let Some(start) = start.filter(|_| (1..=SNAPSHOTS_MAX).contains(&steps)) else {
         return Err(Ec2Error::usage(
             format!("a simulation takes between 1 and {SNAPSHOTS_MAX} snapshots"),
             "give a shorter time or a longer cadence, such as `--cadence 1h --for 2y`",
         ));
-    }
-    let start = schedule.end - schedule.cadence * i32::try_from(steps).unwrap_or(i32::MAX);
+    };
     let trim_every = steps.div_euclid(TRIMS_MAX) + 1;
     let (mut left, mut samples): (Vec<Candidate>, Vec<Sample>) = (Vec::new(), Vec::new());
     for step in 1..=steps {

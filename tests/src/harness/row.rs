@@ -24,6 +24,8 @@ pub enum Area {
     Dict,
     /// Records of applications.
     App,
+    /// EBS snapshots.
+    Ec2,
     /// Files in cold storage.
     Glacier,
     /// Arguments, output, exit codes.
@@ -44,6 +46,7 @@ impl Area {
             Self::Differential => "differential",
             Self::Dict => "dict",
             Self::App => "app",
+            Self::Ec2 => "ec2",
             Self::Glacier => "glacier",
             Self::Cli => "cli",
             Self::Truth => "truth",

@@ -87,7 +87,12 @@ const ACTIONS: &[Action] = &[
     Action("DeleteTags", WRITE, &["ResourceId", "Tag"], tagging::delete),
     Action("RegisterImage", WRITE, &["Name", "Description", "Architecture", "RootDeviceName", "VirtualizationType", "EnaSupport",
         "BlockDeviceMapping", "TagSpecification", "BootMode"], images::register),
-    Action("DescribeImages", READ, &["ImageId", "Owner", "Filter", "MaxResults", "NextToken"], images::describe),
+    Action(
+        "DescribeImages",
+        READ,
+        &["ImageId", "Owner", "Filter", "MaxResults", "NextToken", "IncludeDeprecated", "IncludeDisabled"],
+        images::describe,
+    ),
     Action("DeregisterImage", WRITE, &["ImageId"], images::deregister),
     Action("CreateKeyPair", WRITE, &["KeyName", "KeyType", "KeyFormat", "TagSpecification"], keys::create),
     Action("ImportKeyPair", WRITE, &["KeyName", "PublicKeyMaterial", "TagSpecification"], keys::import),

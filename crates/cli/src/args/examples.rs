@@ -1,5 +1,7 @@
 //! Examples and exit codes of every command, as its `--help` page shows them.
 
+pub(crate) mod ec2;
+
 use crate::args::footer::{Footer, Reach};
 use crate::exit::Exit;
 
@@ -9,7 +11,7 @@ const PRUNE: &[Exit] = &[Exit::Partial, Exit::RetentionRefused, Exit::Confirmati
 /// Changing databases of a server is confirmed, and done by one run at a time.
 const CHANGE: &[Exit] = &[Exit::Held, Exit::Confirmation];
 
-const fn footer(
+pub(super) const fn footer(
     path: &'static str,
     reach: Reach,
     more: &'static [Exit],

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::Command;
 use clap::builder::Styles;
 
-use crate::args::examples::FOOTERS;
+use crate::args::examples;
 use crate::exit::{Exit, TABLE};
 
 /// Examples and exit codes of one command.
@@ -75,14 +75,19 @@ fn below(command: Command, path: &str) -> Command {
     })
 }
 
+/// Every footer.
+fn footers() -> impl Iterator<Item = &'static Footer> {
+    examples::FOOTERS.iter().chain(examples::ec2::FOOTERS)
+}
+
 fn footer(path: &str) -> Option<&'static Footer> {
-    FOOTERS.iter().find(|footer| footer.path == path)
+    footers().find(|footer| footer.path == path)
 }
 
 /// The codes of a command, or of all commands of a group.
-fn exits(of: &Footer) -> BTreeSet<u8> {
+fn exits(of: &'static Footer) -> BTreeSet<u8> {
     let is_below = |footer: &&Footer| of.path.is_empty() || footer.path.starts_with(&format!("{} ", of.path));
-    let group = FOOTERS.iter().filter(|footer| of.reach == Reach::Group && is_below(footer));
+    let group: Vec<&Footer> = footers().filter(|footer| of.reach == Reach::Group && is_below(footer)).collect();
     std::iter::once(of)
         .chain(group)
         .flat_map(|footer| footer.reach.exits().iter().chain(footer.more))
@@ -90,7 +95,7 @@ fn exits(of: &Footer) -> BTreeSet<u8> {
         .collect()
 }
 
-fn text(footer: &Footer) -> String {
+fn text(footer: &'static Footer) -> String {
     let styles = Styles::styled();
     let (header, literal) = (styles.get_header(), styles.get_literal());
     let mut text = format!("{header}Examples:{header:#}\n");
@@ -138,7 +143,7 @@ mod tests {
     #[test]
     fn every_command_has_a_footer_and_every_footer_a_command() {
         let mut commands = paths(&command(), "");
-        let mut footers: Vec<&str> = FOOTERS.iter().map(|footer| footer.path).collect();
+        let mut footers: Vec<&str> = super::footers().map(|footer| footer.path).collect();
         commands.sort();
         footers.sort_unstable();
         assert_eq!(commands, footers);
@@ -146,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_example_can_be_typed_and_is_of_its_command() {
-        for footer in FOOTERS {
+        for footer in footers() {
             assert!((1..=3).contains(&footer.examples.len()), "{}", footer.path);
             for (line, _) in footer.examples {
                 assert!(line.starts_with(format!("lastgood {}", footer.path).trim_end()), "{line}");
@@ -163,7 +168,7 @@ mod tests {
         assert_eq!(codes("version"), [0, 1, 2]);
         assert_eq!(codes("pg ls"), [0, 1, 2, 10, 12, 13, 16, 21, 130, 143]);
         assert!(codes("pg").contains(&14) && !codes("pg ls").contains(&14));
-        let reserved = [Exit::Stale, Exit::RestoreTest].map(Exit::code);
+        let reserved = [Exit::RestoreTest].map(Exit::code);
         let all: Vec<u8> = TABLE.iter().map(|(exit, _)| exit.code()).filter(|code| !reserved.contains(code)).collect();
         assert_eq!(codes(""), all);
     }

@@ -17,6 +17,12 @@ const NAME_LEN_MAX: usize = 32;
 pub struct Region(Arc<str>);
 
 impl Region {
+    /// A region that a constant names.
+    #[cfg(feature = "ec2")]
+    pub(crate) fn constant(name: &'static str) -> Self {
+        Self(name.into())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -12,7 +12,7 @@ use crate::ask::{self, Ended};
 use crate::error::{Ec2Error, Ec2Result};
 use crate::lineage;
 use crate::listing;
-use crate::model::{InstanceId, Region, SetId, SnapshotId, SnapshotState, VolumeId};
+use crate::model::{InstanceId, InstanceState, Region, SetId, SnapshotId, SnapshotState, VolumeId};
 use crate::ports::{CallError, CallResult, Cloud, Consistency, CreateSnapshots, Created, Ec2, Fault, Filter, Quiesce};
 use crate::run_regions::{Failed, each};
 
@@ -285,7 +285,7 @@ async fn look(ec2: &dyn Ec2, set: &PlannedSet, lost: &CallError, run: &Run) -> E
 async fn mark(ec2: &dyn Ec2, set: &PlannedSet, created: &[Created], reached: Consistency, run: &Run) -> Ec2Result<()> {
     for created in created {
         let mut tags = planned(set, created).map(|volume| volume.tags.clone()).unwrap_or_default();
-        if reached > Consistency::Crash {
+        if reached > Consistency::Crash && !is_running_root(set, created) {
             tags.set(lineage::CONSISTENCY, reached.name());
         }
         if !tags.is_empty() {
@@ -294,6 +294,12 @@ async fn mark(ec2: &dyn Ec2, set: &PlannedSet, created: &[Created], reached: Con
         }
     }
     Ok(())
+}
+
+/// Whether it is of the root volume of an instance that runs, which is never frozen: its snapshot stays `crash`.
+fn is_running_root(set: &PlannedSet, created: &Created) -> bool {
+    set.of.state != InstanceState::Stopped
+        && planned(set, created).is_some_and(|volume| Some(&volume.device) == set.of.root_device.as_ref())
 }
 
 /// Repeats what a new snapshot is asked for while EC2 does not know it yet.

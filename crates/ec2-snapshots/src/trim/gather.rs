@@ -1,6 +1,6 @@
 //! Takes snapshots in one by one and keeps of each what trimming needs: a million of them must fit into memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use backup_core::retention::PRESERVE_TAG;
@@ -55,7 +55,7 @@ pub struct Gathered {
     set_index: HashMap<(Region, Box<str>), u32>,
     /// Snapshots that are out of scope.
     pub(super) left_alone: u64,
-    /// Snapshots whose description says nothing, and the first of them.
+    /// Snapshots whose description says nothing, and the first of them by id.
     pub(super) undescribed: u64,
     pub(super) undescribed_first: Option<SnapshotId>,
 }
@@ -99,7 +99,11 @@ impl Gathered {
         let says_source = origin.is_described || snapshot.tags.filled(lineage::SRC_VOLUME).is_some();
         if !says_source {
             self.undescribed += 1;
-            self.undescribed_first.get_or_insert_with(|| snapshot.id.clone());
+            // The least, so that a plan does not depend on the order of a listing.
+            let first = self.undescribed_first.get_or_insert_with(|| snapshot.id.clone());
+            if snapshot.id < *first {
+                *first = snapshot.id.clone();
+            }
         }
         let is_completed = snapshot.state == SnapshotState::Completed;
         let volume = self.volume(&snapshot.region, origin.volume.as_str());
@@ -125,12 +129,12 @@ impl Gathered {
         });
     }
 
-    /// Says of snapshots already taken in that they are protected.
-    pub(super) fn protect(&mut self, reasons: &HashMap<&str, Arc<str>>) {
-        for row in &mut self.rows {
-            if let Some(reason) = reasons.get(&*row.id) {
-                row.protected.get_or_insert_with(|| Arc::clone(reason));
-            }
+    /// Says of snapshots already taken in why they are protected.
+    pub(super) fn protect(&mut self, ids: &BTreeSet<SnapshotId>, reason: &str) {
+        let reason: Arc<str> = reason.into();
+        let ids: HashSet<&str> = ids.iter().map(SnapshotId::as_str).collect();
+        for row in self.rows.iter_mut().filter(|row| ids.contains(&*row.id)) {
+            row.protected.get_or_insert_with(|| Arc::clone(&reason));
         }
     }
 

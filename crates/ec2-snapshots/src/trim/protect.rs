@@ -7,6 +7,9 @@ use backup_core::retention::PRESERVE_TAG;
 
 use crate::model::{ImageId, Snapshot, SnapshotId, SnapshotState, StorageTier};
 
+/// Why a snapshot stays that others use.
+pub(super) const SHARED: &str = "shared with other accounts";
+
 /// What only other listings say of snapshots of one region.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
@@ -52,7 +55,7 @@ pub(super) fn reason(snapshot: &Snapshot, standing: &Standing) -> Option<Arc<str
         return fixed("locked");
     }
     if standing.shared.contains(&snapshot.id) {
-        return fixed("shared with other accounts");
+        return fixed(SHARED);
     }
     if snapshot.tier == StorageTier::Archive {
         return fixed("archived");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::settings::error::{SettingsError, SettingsResult};
-use crate::settings::file::Pg;
+use crate::settings::file::{Ec2, Pg};
 use crate::settings::layer::Layer;
 use crate::settings::placed::Given;
 use crate::settings::reader;
@@ -39,12 +39,11 @@ impl Document {
         let mut profiles = BTreeMap::new();
         for (name, profile) in &file.profile {
             let below = table.below("profile").below(name);
-            profiles.insert(
-                name.clone(),
-                section(&below, &profile.repo, [&profile.limit_upload, &profile.limit_download], &profile.pg)?,
-            );
+            let limits = [&profile.limit_upload, &profile.limit_download];
+            profiles.insert(name.clone(), section(&below, &profile.repo, limits, &profile.pg, &profile.ec2)?);
         }
-        Ok(Self { top: section(&table, &file.repo, [&file.limit_upload, &file.limit_download], &file.pg)?, profiles })
+        let limits = [&file.limit_upload, &file.limit_download];
+        Ok(Self { top: section(&table, &file.repo, limits, &file.pg, &file.ec2)?, profiles })
     }
 
     /// The sections that count, strongest first.
@@ -96,7 +95,13 @@ fn missing<'n>(table: &'static str, name: &str, known: impl IntoIterator<Item = 
     SettingsError::NoSection { table, name: name.to_owned(), known: known.into_iter().cloned().collect() }
 }
 
-fn section(table: &Table<'_>, repo: &Given<String>, limits: [&Given<String>; 2], pg: &Pg) -> SettingsResult<Section> {
+fn section(
+    table: &Table<'_>,
+    repo: &Given<String>,
+    limits: [&Given<String>; 2],
+    pg: &Pg,
+    ec2: &Ec2,
+) -> SettingsResult<Section> {
     let below = table.below("pg");
     let mut section = Section::default();
     for (name, config) in &pg.configs {
@@ -113,6 +118,7 @@ fn section(table: &Table<'_>, repo: &Given<String>, limits: [&Given<String>; 2],
         protected: below.strings("protected", &pg.protected)?,
         ..pg.shared(&below)?
     };
+    section.general = section.general.over(ec2.layer(&table.below("ec2"))?);
     Ok(section)
 }
 

@@ -28,6 +28,8 @@ pub(super) struct File {
     pub(super) limit_download: Given<String>,
     /// PostgreSQL
     pub(super) pg: Pg,
+    /// EBS snapshots
+    pub(super) ec2: Ec2,
     /// Settings of `-P NAME`, which win over the rest of the file
     pub(super) profile: BTreeMap<String, Profile>,
 }
@@ -48,6 +50,39 @@ pub(super) struct Profile {
     pub(super) limit_download: Given<String>,
     /// PostgreSQL
     pub(super) pg: Pg,
+    /// EBS snapshots
+    pub(super) ec2: Ec2,
+}
+
+/// `[ec2]`: for every command about EBS snapshots.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Ec2 {
+    /// The tag of instances to snapshot and of snapshots to replicate, trim and report on, as NAME=VALUE
+    #[schemars(example = "Earmarking=production")]
+    pub(super) tag: Given<String>,
+    /// Regions, or beginnings of their names [default: all regions]
+    #[schemars(example = ["eu-west-1", "us-east-1"])]
+    pub(super) regions: Vec<Placed<String>>,
+    /// Region that keeps copies of the snapshots of all other regions
+    #[schemars(example = "eu-west-1")]
+    pub(super) primary: Given<String>,
+    /// Region that keeps copies of the snapshots of the primary region
+    #[schemars(example = "us-west-2")]
+    pub(super) secondary: Given<String>,
+}
+
+impl Ec2 {
+    /// What the table says.
+    pub(super) fn layer(&self, table: &Table<'_>) -> SettingsResult<Layer> {
+        Ok(Layer {
+            ec2_tag: table.string("tag", &self.tag)?,
+            ec2_regions: table.strings("regions", &self.regions)?,
+            ec2_primary: table.string("primary", &self.primary)?,
+            ec2_secondary: table.string("secondary", &self.secondary)?,
+            ..Layer::default()
+        })
+    }
 }
 
 // serde's `flatten` would lose both the places of values and the refusal of unknown keys.

@@ -65,11 +65,19 @@ pub struct Layer {
     pub hook_timeout: Option<Set<Duration>>,
     /// `pg.managed`.
     pub managed: Option<Set<bool>>,
+    /// `ec2.tag`, as `NAME=VALUE`.
+    pub ec2_tag: Option<Set<String>>,
+    /// `ec2.regions`.
+    pub ec2_regions: Vec<Set<String>>,
+    /// `ec2.primary`.
+    pub ec2_primary: Option<Set<String>>,
+    /// `ec2.secondary`.
+    pub ec2_secondary: Option<Set<String>>,
 }
 
 impl Layer {
-    /// Both together. Of a single value the one of `self` counts; lists add up, those of `weaker` first; and a
-    /// restore that either forbids is forbidden.
+    /// Both together. Of a single value the one of `self` counts, and of the regions; other lists add up, those of
+    /// `weaker` first; and a restore that either forbids is forbidden.
     #[must_use]
     pub fn over(self, weaker: Self) -> Self {
         Self {
@@ -86,6 +94,11 @@ impl Layer {
             reversible: self.reversible.or(weaker.reversible),
             hook_timeout: self.hook_timeout.or(weaker.hook_timeout),
             managed: self.managed.or(weaker.managed),
+            ec2_tag: self.ec2_tag.or(weaker.ec2_tag),
+            // Where somebody names regions, no others are meant.
+            ec2_regions: if self.ec2_regions.is_empty() { weaker.ec2_regions } else { self.ec2_regions },
+            ec2_primary: self.ec2_primary.or(weaker.ec2_primary),
+            ec2_secondary: self.ec2_secondary.or(weaker.ec2_secondary),
             allow_restore: strictest(self.allow_restore, weaker.allow_restore),
             protected: joined(weaker.protected, self.protected),
             exclude_table: joined(weaker.exclude_table, self.exclude_table),

@@ -55,10 +55,17 @@ pub(super) fn shown(layer: &Layer) -> Vec<Shown> {
         one("pg.managed", layer.managed.as_ref(), |flag| (*flag).into(), false.into(), None),
         one("pg.allow-restore", layer.allow_restore.as_ref(), |flag| (*flag).into(), true.into(), None),
     ];
+    let name = |name: &String| name.as_str().into();
+    for (key, set) in
+        [("ec2.tag", &layer.ec2_tag), ("ec2.primary", &layer.ec2_primary), ("ec2.secondary", &layer.ec2_secondary)]
+    {
+        all.extend(set.as_ref().map(|set| row(key, name(&set.value), &set.origin)));
+    }
     for (key, list) in [
         ("pg.protected", &layer.protected),
         ("pg.exclude-table", &layer.exclude_table),
         ("pg.exclude-table-data", &layer.exclude_table_data),
+        ("ec2.regions", &layer.ec2_regions),
     ] {
         all.extend(list.iter().map(|item| row(key, item.value.as_str().into(), &item.origin)));
     }

@@ -1,0 +1,65 @@
+//! Options that several commands about snapshots have.
+
+use std::fmt;
+
+use clap::Args;
+
+/// Where.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct InRegions {
+    /// Region, or a unique beginning of its name, or `all`; repeatable [default: `ec2.regions` of the configuration file,
+    /// otherwise all]
+    #[arg(long = "region", value_name = "REGION")]
+    pub(crate) region: Vec<String>,
+}
+
+/// What carries a tag.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Tagged {
+    /// Only instances and snapshots with this tag [default: `ec2.tag` of the configuration file]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = tag)]
+    pub(crate) tag: Option<Tag>,
+}
+
+/// Whose snapshots.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Any {
+    /// Include snapshots that other tools created
+    #[arg(long)]
+    pub(crate) any: bool,
+}
+
+/// A tag as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tag {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
+    }
+}
+
+/// Reads `NAME=VALUE`. A name may have an equals sign nowhere, a value anywhere.
+pub(crate) fn tag(text: &str) -> Result<Tag, &'static str> {
+    let (name, value) = text.split_once('=').ok_or("use NAME=VALUE, such as `Earmarking=production`")?;
+    if name.is_empty() {
+        return Err("the name of a tag cannot be empty");
+    }
+    Ok(Tag { name: name.to_owned(), value: value.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_a_name_and_a_value() {
+        let read = tag("Earmarking=a=b").unwrap();
+        assert_eq!((read.name.as_str(), read.value.as_str()), ("Earmarking", "a=b"));
+        assert!(tag("Earmarking").is_err() && tag("=x").is_err());
+        assert_eq!(tag("a=").unwrap().value, "");
+    }
+}

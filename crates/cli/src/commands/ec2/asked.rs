@@ -1,0 +1,82 @@
+//! What several commands read from their arguments and settings, and how they end.
+
+use std::sync::Arc;
+
+use ec2_snapshots::model::Region;
+use ec2_snapshots::ports::Cloud;
+use ec2_snapshots::{Failed, listing, regions};
+
+use crate::args::ec2::common::{self, InRegions, Tag, Tagged};
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::exit::Exit;
+use crate::render::ec2::failure;
+use crate::render::units::counted;
+
+/// EC2 as the AWS environment says.
+#[cfg(feature = "ec2")]
+pub(super) async fn cloud(context: &Context) -> CliResult<Arc<dyn Cloud>> {
+    let loaded = async { Ok(ec2_snapshots::adapters::ec2::AwsCloud::load().await) };
+    Ok(Arc::new(context.or_cancelled(loaded).await?))
+}
+
+/// EC2 is not in this binary.
+#[cfg(not(feature = "ec2"))]
+pub(super) async fn cloud(_context: &Context) -> CliResult<Arc<dyn Cloud>> {
+    let help = "plans for files (`--from-json`) and simulations work all the same; build it with the feature `ec2` for the rest";
+    Err(CliError::usage("this lastgood was built without EC2", help))
+}
+
+/// Every region, and those that are asked for by options or else by the configuration file.
+pub(super) async fn places(
+    cloud: &dyn Cloud,
+    asked: &InRegions,
+    context: &Context,
+) -> CliResult<(Vec<Region>, Vec<Region>)> {
+    let known = listing::regions(cloud, &context.run).await?;
+    let configured = || context.settings.layer().ec2_regions.iter().map(|set| set.value.clone()).collect();
+    let names = if asked.region.is_empty() { configured() } else { asked.region.clone() };
+    let chosen = regions::resolve_all(&names, &known)?;
+    Ok((known, chosen))
+}
+
+/// The tag that is asked for, or else the one of the configuration file.
+pub(super) fn tag(asked: &Tagged, context: &Context) -> CliResult<Option<(String, String)>> {
+    let configured = || {
+        let set = context.settings.layer().ec2_tag.as_ref()?;
+        Some(
+            common::tag(&set.value)
+                .map_err(|how| CliError::usage(format!("`ec2.tag` of {} is no tag", set.origin), how)),
+        )
+    };
+    let tag = match &asked.tag {
+        Some(tag) => Some(tag.clone()),
+        None => configured().transpose()?,
+    };
+    Ok(tag.map(|Tag { name, value }| (name, value)))
+}
+
+/// Whether there is something to show: a run that did nothing because everything failed has only its error.
+pub(super) fn shows(failures: &[Failed], done: usize) -> bool {
+    failures.is_empty() || done > 0
+}
+
+/// How a run ends: what failed is told; if all of it did, it failed, and otherwise it was done in part.
+pub(super) fn end(failures: Vec<Failed>, done: usize, context: &Context) -> CliResult<Exit> {
+    let count = failures.len();
+    let mut failures = failures.into_iter();
+    match (failures.next(), done) {
+        (None, _) => Ok(Exit::Ok),
+        (Some(only), 0) if count == 1 => Err(only.error.into()),
+        (Some(first), _) => {
+            for failed in std::iter::once(&first).chain(failures.as_slice()) {
+                context.printer.warn(&failure(failed));
+            }
+            Err(CliError::Partial {
+                what: format!("{} could not be done", counted(count as u64, "part", "parts")),
+                help: "the rest was done, and the warnings say why. Run the same command again when that is settled"
+                    .to_owned(),
+            })
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! `lastgood ec2 show`.
+
+use ec2_snapshots::list;
+
+use crate::args::ec2::Show;
+use crate::commands::ec2::asked::{cloud, places};
+use crate::context::Context;
+use crate::error::CliResult;
+use crate::exit::Exit;
+use crate::render::ec2::list::shown;
+
+pub(super) async fn run(arguments: &Show, context: &Context) -> CliResult<Exit> {
+    let cloud = cloud(context).await?;
+    let (_, regions) = places(&*cloud, &arguments.regions, context).await?;
+    let found = list::show(&*cloud, &regions, &arguments.name, &context.run).await?;
+    context.printer.result(&found, |found| shown(found))?;
+    Ok(Exit::Ok)
+}

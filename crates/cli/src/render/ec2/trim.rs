@@ -1,0 +1,82 @@
+//! Texts about what is or would be deleted.
+
+use backup_core::retention::Action;
+use ec2_snapshots::clean::CleanPlan;
+use ec2_snapshots::delete::Deleted;
+use ec2_snapshots::plan_file::PlanFile;
+use ec2_snapshots::trim::{Decided, TrimPlan};
+use serde::Serialize;
+
+use super::lines;
+use crate::render::units::{counted, time};
+
+/// A plan with the policy it follows from.
+#[derive(Debug, Serialize)]
+pub(crate) struct Planned<'p> {
+    pub(crate) policy: &'p str,
+    pub(crate) kept: usize,
+    pub(crate) deleted: usize,
+    #[serde(flatten)]
+    pub(crate) plan: &'p TrimPlan,
+}
+
+impl<'p> Planned<'p> {
+    pub(crate) fn of(plan: &'p TrimPlan, policy: &'p str) -> Self {
+        let deleted = plan.deleted().count();
+        Self { policy, kept: plan.decisions.len() - deleted, deleted, plan }
+    }
+}
+
+pub(crate) fn planned(planned: &Planned<'_>) -> String {
+    let mut all: Vec<String> = planned.plan.decisions.iter().map(decision).collect();
+    let others = match planned.plan.left_alone {
+        0 => String::new(),
+        others => format!("; {} out of scope", counted(others, "snapshot is", "snapshots are")),
+    };
+    all.push(format!(
+        "Policy {}: {} to delete, {} to keep{others}",
+        planned.policy,
+        counted(planned.deleted as u64, "snapshot", "snapshots"),
+        planned.kept
+    ));
+    lines(all)
+}
+
+fn decision(decided: &Decided) -> String {
+    let action = match decided.action {
+        Action::Keep => "keep  ",
+        Action::Delete => "delete",
+    };
+    let Decided { id, region, volume, reasons, .. } = decided;
+    format!("{action}  {id}  {region}  {volume}  {}  ({})", time(decided.time), reasons.join("; "))
+}
+
+pub(crate) fn deleted(report: &Deleted) -> String {
+    let count = counted(report.deleted.len() as u64, "snapshot", "snapshots");
+    match report.in_recycle_bin {
+        None | Some(0) => format!("Deleted {count}"),
+        Some(binned) => format!("Deleted {count}; {} in the recycle bin", counted(binned, "is", "are")),
+    }
+}
+
+pub(crate) fn listed(plan: &PlanFile) -> String {
+    let mut all: Vec<String> =
+        plan.delete.iter().map(|one| format!("delete  {}  {}  {}", one.id, one.region, one.volume)).collect();
+    all.push("The plan still fits".to_owned());
+    lines(all)
+}
+
+pub(crate) fn broken(plan: &CleanPlan) -> String {
+    let mut all: Vec<String> = plan
+        .broken
+        .iter()
+        .map(|one| {
+            let why = one.why.as_ref().map_or_else(String::new, |why| format!("  ({why})"));
+            format!("delete  {}  {}  {}{why}", one.doomed.id, one.doomed.region, one.doomed.volume)
+        })
+        .collect();
+    if all.is_empty() {
+        all.push("No failed snapshots".to_owned());
+    }
+    lines(all)
+}

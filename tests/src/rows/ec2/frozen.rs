@@ -1,0 +1,263 @@
+//! Consistent snapshots of this machine, with file systems on loop devices. A writer on a frozen one survives SIGKILL: the
+//! guard of a disk thaws it from outside.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use backup_testkit::aws_fake::FakeOptions;
+use backup_testkit::ec2_fake::Ec2Fake;
+use backup_testkit::ec2_fake::seed::{InstanceSeed, RegionSeed, Seed, VolumeSeed};
+use futures::future::BoxFuture;
+
+use super::{calls, ec2};
+use crate::harness::{Area, Failure, Locations, Row, RowResult, World};
+use crate::{ensure, ensure_eq};
+
+/// The rows.
+pub(super) fn rows() -> Vec<Row> {
+    let row = |id: &str, title: &str, run: fn(&World) -> BoxFuture<'_, RowResult>| {
+        Row::new(id, title, Area::Ec2, Locations::Folder, run)
+    };
+    vec![
+        row("E-freeze", "a writer on ext4 and XFS waits for the call and no longer", |world| Box::pin(window(world))),
+        row("E1", "CreateSnapshots fails inside the freeze: thawed within a second", |world| {
+            Box::pin(failing_call(world))
+        }),
+        row("E2", "kill -9 while frozen: thawed at once", |world| Box::pin(killed(world))),
+        row("E3", "what must not be frozen is refused, and what others froze stays", |world| Box::pin(refused(world))),
+        row("E4", "the call hangs past the deadline: thawed, and only crash-consistent", |world| {
+            Box::pin(hanging_call(world))
+        }),
+        row("E-thaw", "program and watchdog killed, and unmounted: found by the record", |world| {
+            Box::pin(thawed(world))
+        }),
+    ]
+}
+
+const INSTANCE: &str = "i-0ccccccccccccccc1";
+const SNAPSHOT: [&str; 6] = ["snapshot", INSTANCE, "--consistent", "fs", "--via", "local"];
+
+/// What a thawed writer needs at most.
+const SOON: Duration = Duration::from_secs(5);
+
+/// XFS refuses less than 300 MB. The file is sparse.
+const BYTES: u64 = 320 << 20;
+
+/// A mounted file system of its own.
+struct LoopDisk {
+    at: PathBuf,
+    device: String,
+}
+
+impl LoopDisk {
+    fn new(folder: &Path, kind: &str) -> RowResult<Self> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Failure::Skipped("loop devices need root".to_owned()));
+        }
+        let (image, at) = (folder.join(format!("{kind}.img")), folder.join(kind));
+        std::fs::File::create(&image)?.set_len(BYTES)?;
+        std::fs::create_dir_all(&at)?;
+        if !run(&format!("/sbin/mkfs.{kind}"), &["-q", &image.display().to_string()]) {
+            return Err(Failure::Skipped(format!("mkfs.{kind} is missing")));
+        }
+        let output = Command::new("losetup").args(["-f", "--show"]).arg(&image).output()?;
+        if !output.status.success() {
+            return Err(Failure::Skipped("there are no loop devices".to_owned()));
+        }
+        let disk = Self { at, device: String::from_utf8_lossy(&output.stdout).trim().to_owned() };
+        disk.mount()?;
+        Ok(disk)
+    }
+
+    fn path(&self) -> String {
+        self.at.display().to_string()
+    }
+
+    fn mount(&self) -> RowResult {
+        ensure!(run("timeout", &["20", "mount", &self.device, &self.path()]), "`{}` cannot be mounted", self.device);
+        Ok(())
+    }
+
+    fn writer(&self) -> RowResult<Child> {
+        let file = format!("of={}", self.at.join("written").display());
+        let mut writer = Command::new("dd");
+        writer.args(["if=/dev/zero", "bs=4k", "count=1", "conv=fsync", &file]).stderr(Stdio::null());
+        Ok(writer.spawn()?)
+    }
+
+    fn writes(&self) -> RowResult<bool> {
+        ends_within(&mut self.writer()?, SOON)
+    }
+}
+
+impl Drop for LoopDisk {
+    fn drop(&mut self) {
+        run("fsfreeze", &["-u", &self.path()]);
+        if !run("umount", &[&self.path()]) {
+            run("umount", &["-l", &self.path()]);
+        }
+        run("losetup", &["-d", &self.device]);
+    }
+}
+
+fn run(program: &str, words: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn ends_within(child: &mut Child, limit: Duration) -> RowResult<bool> {
+    let begin = Instant::now();
+    while begin.elapsed() < limit {
+        if child.try_wait()?.is_some() {
+            return Ok(true);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(false)
+}
+
+/// An instance whose data volumes are these disks.
+fn fake(disks: &[&LoopDisk]) -> RowResult<Ec2Fake> {
+    let volume = |at: usize, device: &str| VolumeSeed {
+        id: format!("vol-0cccccccccccccc{at:02}"),
+        device: device.to_owned(),
+        size_gib: Some(1),
+        ..VolumeSeed::default()
+    };
+    let data = disks.iter().enumerate().map(|(at, disk)| volume(at + 2, &disk.device));
+    let volumes = std::iter::once(volume(1, "/dev/sda1")).chain(data).collect();
+    let instance = InstanceSeed { id: INSTANCE.to_owned(), volumes, ..InstanceSeed::default() };
+    let mut seed = Seed::default();
+    seed.regions.insert("us-east-1".to_owned(), RegionSeed { instances: vec![instance], ..RegionSeed::default() });
+    Ok(Ec2Fake::start(&FakeOptions::default(), seed)?)
+}
+
+/// E-freeze.
+pub(super) async fn window(world: &World) -> RowResult {
+    for kind in ["ext4", "xfs"] {
+        let disk = LoopDisk::new(world.folder(), kind)?;
+        let fake = fake(&[&disk])?;
+        fake.latency(Duration::from_millis(400));
+        ec2(world, &fake, SNAPSHOT).arg("-n").ok().await?;
+        let mut snapshot = ec2(world, &fake, SNAPSHOT).env("LASTGOOD_PROGRESS", "json").start()?;
+        snapshot.wait_for("ec2.frozen").await?;
+        let begin = Instant::now();
+        let ended = ends_within(&mut disk.writer()?, SOON)?;
+        let waited = begin.elapsed();
+        ensure!(ended && waited > Duration::from_millis(200), "a writer on {kind} waited {waited:?}");
+        snapshot.finish().await?.expect_code(0)?;
+        let listed = ec2(world, &fake, ["ls", "--json"]).ok().await?.json()?;
+        for snapshot in listed["snapshots"].as_array().into_iter().flatten() {
+            let root = snapshot["tags"]["lastgood:device"] == "/dev/sda1";
+            let level = if root { "crash" } else { "fs" };
+            ensure_eq!(snapshot["tags"]["lastgood:consistency"], level, "the level of a snapshot");
+        }
+        ensure_eq!(listed["snapshots"].as_array().map(Vec::len), Some(2), "snapshots");
+    }
+    Ok(())
+}
+
+/// E3.
+pub(super) async fn refused(world: &World) -> RowResult {
+    let disk = LoopDisk::new(world.folder(), "ext4")?;
+    let fake = fake(&[&disk])?;
+    let inside = format!("{}/x", disk.path());
+    std::fs::create_dir(&inside)?;
+    let said =
+        format!("`{inside}` is not a mount point: freezing it would freeze `{}`; nothing was frozen", disk.path());
+    for flags in [vec!["-n"], vec![]] {
+        ec2(world, &fake, SNAPSHOT).args(["--freeze", &inside]).args(flags).fails(1).await?.says(&said)?;
+    }
+    ec2(world, &fake, SNAPSHOT).args(["--freeze", "/"]).fails(1).await?.says("`/` cannot be frozen")?;
+    let own = [&SNAPSHOT[..3], &["app", "--via", "local"]].concat();
+    ec2(world, &fake, own).fails(2).await?.says("`app` needs a hook")?;
+    ensure_eq!(calls(&fake, "CreateSnapshots"), 0, "snapshots begun");
+    ensure!(disk.writes()?, "it was frozen");
+    ensure!(run("fsfreeze", &["-f", &disk.path()]), "fsfreeze failed");
+    ec2(world, &fake, SNAPSHOT).fails(11).await?.says("is frozen by another program")?;
+    ensure!(!ends_within(&mut disk.writer()?, Duration::from_secs(2))?, "what another program froze was thawed");
+    Ok(())
+}
+
+/// E1.
+pub(super) async fn failing_call(world: &World) -> RowResult {
+    let disk = LoopDisk::new(world.folder(), "ext4")?;
+    let fake = fake(&[&disk])?;
+    let refuse = backup_testkit::faults::Action::Status { status: 400, code: "SnapshotLimitExceeded".to_owned() };
+    let op = Some("CreateSnapshots".to_owned());
+    fake.faults([backup_testkit::faults::Rule { op, ..backup_testkit::faults::Rule::new(refuse) }]);
+    ec2(world, &fake, SNAPSHOT).fails(1).await?.says("SnapshotLimitExceeded")?;
+    ensure!(ends_within(&mut disk.writer()?, Duration::from_secs(1))?, "it was not thawed within a second");
+    Ok(())
+}
+
+/// E2.
+pub(super) async fn killed(world: &World) -> RowResult {
+    let disk = LoopDisk::new(world.folder(), "xfs")?;
+    let fake = fake(&[&disk])?;
+    ec2(world, &fake, SNAPSHOT).env("LASTGOOD_CRASH_AT", "ec2.frozen").run().await?.expect_killed()?;
+    ensure!(disk.writes()?, "it stayed frozen");
+    // Its connection ended, and with it the freeze: there is nothing left to thaw.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    ec2(world, &fake, ["thaw", "local"]).ok().await?.says("Nothing was left frozen on local")?;
+    Ok(())
+}
+
+/// E4.
+pub(super) async fn hanging_call(world: &World) -> RowResult {
+    let disk = LoopDisk::new(world.folder(), "ext4")?;
+    let fake = fake(&[&disk])?;
+    let op = Some("CreateSnapshots".to_owned());
+    let hang = backup_testkit::faults::Action::Delay { ms: 6000 };
+    fake.faults([backup_testkit::faults::Rule { op, times: 1, ..backup_testkit::faults::Rule::new(hang) }]);
+    let mut snapshot = ec2(world, &fake, SNAPSHOT).args(["--freeze-deadline", "3s"]).start()?;
+    let begin = Instant::now();
+    while !is_frozen(&disk) {
+        ensure!(begin.elapsed() < SOON, "it was never frozen");
+        ensure!(!snapshot.has_ended()?, "it ended before it froze");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ensure!(ends_within(&mut disk.writer()?, Duration::from_secs(4))?, "it stayed frozen past its deadline");
+    snapshot.finish().await?.expect_code(3)?.says("only `crash`-consistent")?;
+    Ok(())
+}
+
+/// Whether a record on this machine says so.
+fn is_frozen(disk: &LoopDisk) -> bool {
+    let folders = std::fs::read_dir("/run/lastgood").into_iter().flatten().flatten();
+    let names = |folder: &Path| {
+        std::fs::read_to_string(folder.join("record")).is_ok_and(|text| text.contains(&disk.path()))
+            && folder.join("frozen.0").exists()
+    };
+    folders.map(|entry| entry.path()).any(|folder| names(&folder))
+}
+
+/// E-thaw.
+pub(super) async fn thawed(world: &World) -> RowResult {
+    let disk = LoopDisk::new(world.folder(), "ext4")?;
+    let fake = fake(&[&disk])?;
+    fake.latency(Duration::from_millis(800));
+    let mut snapshot = ec2(world, &fake, SNAPSHOT).env("LASTGOOD_PROGRESS", "json").start()?;
+    snapshot.wait_for("ec2.frozen").await?;
+    let record = std::fs::read_dir("/run/lastgood")?.flatten().map(|entry| entry.path());
+    let record = record
+        .filter(|folder| folder.join("frozen.0").exists())
+        .find(|folder| std::fs::read_to_string(folder.join("record")).is_ok_and(|text| text.contains(&disk.path())));
+    let record = record.ok_or_else(|| Failure::new("there is no record"))?;
+    let text = std::fs::read_to_string(record.join("record"))?;
+    let pid = text.lines().find_map(|line| line.strip_prefix("pid ")?.split(' ').next()).unwrap_or_default().to_owned();
+    let watchdog = std::fs::read_to_string(record.join("armed"))?;
+    for group in [watchdog.trim(), &pid] {
+        ensure!(run("kill", &["-9", "--", &format!("-{group}")]), "the group {group} cannot be killed");
+    }
+    snapshot.signal(rustix::process::Signal::KILL)?;
+    snapshot.finish().await?.expect_killed()?;
+    ensure!(run("umount", &[&disk.path()]), "it cannot be unmounted");
+    let said = ec2(world, &fake, ["thaw", "local"]).ok().await?;
+    said.says(&disk.device)?.says("which was unmounted while frozen: mount it again")?;
+    disk.mount()?;
+    ensure!(disk.writes()?, "it stayed frozen");
+    Ok(())
+}
