@@ -5,6 +5,7 @@ pub mod core;
 pub mod dict;
 pub mod differential;
 pub mod ec2;
+pub mod glacier;
 pub mod kill;
 pub mod pg;
 pub mod retention;
@@ -24,6 +25,7 @@ pub fn all() -> RowResult<Vec<Row>> {
     rows.extend(dict::rows());
     rows.extend(app::rows());
     rows.extend(ec2::rows());
+    rows.extend(glacier::rows());
     rows.extend(differential::rows()?);
     rows.extend(kill::rows());
     Ok(rows)

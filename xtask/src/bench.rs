@@ -21,6 +21,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     let peer = match args.first().map(String::as_str) {
         Some("pgclone") => Some(&peers::PGCLONE),
         Some("object") => Some(&peers::GLUDB),
+        Some("ec2") => Some(&peers::SNAPSHOT_READERS),
         _ => None,
     };
     if let Some(peer) = peer.filter(|_| !names_python && !asks_for_help) {

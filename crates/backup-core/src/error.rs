@@ -124,6 +124,12 @@ pub enum StoreError {
         #[source]
         source: Cause,
     },
+    /// The object is in cold storage, and nothing of it can be read before it is retrieved.
+    #[error("`{key}` is in cold storage and was not retrieved")]
+    Archived {
+        /// The object.
+        key: String,
+    },
     /// The bytes that arrived are not the bytes that were asked for, or not those that were written.
     #[error("`{key}` is damaged: {what}")]
     Damaged {
@@ -184,6 +190,9 @@ impl Failure for StoreError {
             "the store did not answer; whether the request took effect is unknown";
         NoSpace: "store::no_space", Failed, permanent, "the disk or quota is full",
             ["nothing was published. Free up space, or choose another location with ", Setting::Location];
+        Archived: "store::archived", Failed, permanent,
+            "the object is in cold storage, and nothing of it can be read before it is retrieved",
+            "retrieve it first, such as by `aws s3api restore-object`, and read it again once it is readable";
         Damaged: "store::damaged", Integrity, permanent,
             "the bytes that arrived are not those that were asked for, or not those that were written";
         Unsuitable: "store::unsuitable", Failed, permanent, "the store cannot do something that every store must",

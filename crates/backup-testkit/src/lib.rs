@@ -7,6 +7,7 @@
 pub mod aws_fake;
 pub mod ec2_fake;
 pub mod faults;
+pub mod glacier_fake;
 pub mod iam;
 pub mod postgres;
 pub mod s3_server;

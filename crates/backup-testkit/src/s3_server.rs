@@ -6,6 +6,7 @@
 mod api;
 mod backend;
 mod body;
+mod cold;
 pub mod control;
 mod front;
 mod log;
@@ -165,6 +166,16 @@ impl S3Peer {
     /// Locks an object as an object lock does, so that deleting it is denied, or unlocks it. False if there is none.
     pub fn lock(&self, key: &str, locked: bool) -> bool {
         self.front.backend.lock_object(key, locked)
+    }
+
+    /// Moves the virtual clock on, by which retrievals from cold storage end and their copies expire.
+    pub fn advance(&self, by: Duration) {
+        self.front.backend.advance(by);
+    }
+
+    /// Has listings say nothing of retrievals, as those of some other servers, or tell of them again.
+    pub fn hide_restore_status(&self, hidden: bool) {
+        self.front.backend.hides_restores.store(hidden, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Forgets objects, uploads, rules, latency and calls.

@@ -7,6 +7,7 @@ pub(crate) mod dict;
 pub(crate) mod ec2;
 mod examples;
 mod footer;
+pub(crate) mod glacier;
 pub(crate) mod help;
 pub(crate) mod hooks;
 pub(crate) mod pg;
@@ -96,6 +97,9 @@ pub(crate) enum Command {
     /// Snapshot, copy, trim and check EBS volumes of EC2 instances
     #[command(subcommand)]
     Ec2(ec2::Ec2),
+    /// Archive immutable files in cold storage, each once, and retrieve them with a plan and a price
+    #[command(subcommand)]
+    Glacier(glacier::Glacier),
     /// Create a location and check that its store supports conditional writes
     Init(DryRun),
     /// Show effective settings

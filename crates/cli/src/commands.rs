@@ -6,6 +6,7 @@ mod config;
 mod dict;
 mod doctor;
 mod ec2;
+mod glacier;
 mod init;
 mod man;
 mod pg;
@@ -25,6 +26,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> CliResult<Exit> 
         Command::Dict(command) => Box::pin(dict::run(command, context)).await,
         Command::App(command) => Box::pin(app::run(command, context)).await,
         Command::Ec2(command) => Box::pin(ec2::run(command, context)).await,
+        Command::Glacier(command) => Box::pin(glacier::run(command, context)).await,
         Command::Init(arguments) => Box::pin(init::run(arguments, context)).await,
         Command::Config(command) => config::run(&command, context),
         Command::Doctor(arguments) => Box::pin(doctor::run(&arguments, context)).await,

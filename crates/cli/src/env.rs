@@ -84,6 +84,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
     ),
     variable(Group::Lastgood, LIMIT_UPLOAD, "Bytes sent per second at most, as for `--limit-upload`."),
     variable(Group::Lastgood, LIMIT_DOWNLOAD, "Bytes received per second at most, as for `--limit-download`."),
+    variable(
+        Group::Lastgood,
+        "XDG_STATE_HOME",
+        "Folder that contains `lastgood/glacier`, what this machine knows of archived files. Default: `~/.local/state`.",
+    ),
     variable(Group::Lastgood, "XDG_CONFIG_HOME", "Folder that contains `lastgood/config.toml`. Default: `~/.config`."),
     variable(
         Group::Lastgood,

@@ -5,6 +5,7 @@ use backup_core::run::Cancelled;
 use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
 use dictstore_backup::DictError;
 use ec2_snapshots::Ec2Error;
+use glacier_archive::GlacierError;
 use lastgood_operator::settings::SettingsError;
 use object_backup::ObjectError;
 use pg_clone::error::PgError;
@@ -29,6 +30,9 @@ pub(crate) enum CliError {
     /// Something about snapshots failed.
     #[error(transparent)]
     Ec2(#[from] Ec2Error),
+    /// A backup, retrieval or restore of archived files failed.
+    #[error(transparent)]
+    Glacier(#[from] GlacierError),
     /// The location failed.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -64,7 +68,7 @@ pub(crate) enum CliError {
 
 impl Failure for CliError {
     backup_core::failure_kinds! {
-        [Pg(PgError), Dict(DictError), Object(ObjectError), Ec2(Ec2Error), Core(CoreError), Settings(SettingsError)]
+        [Pg(PgError), Dict(DictError), Object(ObjectError), Ec2(Ec2Error), Glacier(GlacierError), Core(CoreError), Settings(SettingsError)]
         Usage: "cli::usage", Usage, permanent, "an option, argument or setting cannot be used";
         Confirm: "cli::confirm", Confirmation, permanent, "something would be replaced or deleted, and nobody confirmed it",
             "confirm as the error says; nothing was changed";
@@ -78,7 +82,7 @@ impl Failure for CliError {
 
     fn remedy(&self) -> Option<Remedy> {
         match self {
-            Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Ec2(_) | Self::Core(_) => {
+            Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Ec2(_) | Self::Glacier(_) | Self::Core(_) => {
                 self.inner().and_then(Failure::remedy)
             }
             Self::Settings(error) => Some(settings_help(error).into()),
@@ -124,6 +128,7 @@ impl CliError {
             Self::Dict(error) => Some(error),
             Self::Object(error) => Some(error),
             Self::Ec2(error) => Some(error),
+            Self::Glacier(error) => Some(error),
             Self::Core(error) => Some(error),
             Self::Settings(error) => Some(error),
             Self::Usage { .. }

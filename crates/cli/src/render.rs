@@ -5,6 +5,7 @@ pub(crate) mod dict;
 pub(crate) mod doctor;
 pub(crate) mod ec2;
 pub(crate) mod error;
+pub(crate) mod glacier;
 pub(crate) mod listing;
 pub(crate) mod pg;
 pub(crate) mod printer;

@@ -22,6 +22,7 @@ pub mod key;
 mod listing;
 mod pack;
 mod sample;
+mod size;
 mod stored;
 mod verify;
 
@@ -31,16 +32,6 @@ pub use import::{
     IMPORTED_TAG, ImportOptions, ImportPlan, ImportReport, TIMEOUT_MINUTES, import, imported_export, plan_import,
 };
 pub use sample::{Sample, confidence};
+pub use size::{BLOCK_BYTES, BLOCKS_PER_GIB, IN_FLIGHT};
 pub use stored::{ExportDetail, Stored};
 pub use verify::{Differences, VerifyOptions, VerifyReport, verify};
-
-/// Bytes of a block ("A block index is a logical index in units of 512 KiB blocks", EBS User Guide, "Concepts for EBS direct
-/// APIs").
-pub const BLOCK_BYTES: usize = 512 * 1024;
-
-/// Blocks of one GiB.
-pub const BLOCKS_PER_GIB: u64 = 2048;
-
-/// Blocks on their way at once: at 20 ms a request they are 1.6 GiB/s, more than a machine hashes; with their compressed
-/// copies they occupy at most 64 MiB.
-pub const IN_FLIGHT: usize = 64;

@@ -1,6 +1,8 @@
-//! What talks to AWS.
+//! What talks to AWS and to SQLite.
 
-#[cfg(feature = "vault")]
-use aws_sdk_glacier as _;
 #[cfg(feature = "s3")]
-use aws_sdk_s3 as _;
+pub mod s3;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(feature = "vault")]
+pub mod vault;

@@ -1,4 +1,46 @@
-//! A database and its immutable files in Glacier: archived once, retrieved with a plan and a price.
+//! A folder of immutable files in cold storage: archived once, retrieved with a plan and a price.
+//!
+//! # Promises
+//! - A backup exists only when its manifest exists, which is written last.
+//! - A file is archived once: what is known is neither read nor stored again, and equal contents are stored once.
+//! - No retrieval is requested twice, and none is forgotten: see [`lifecycle`].
+//! - Nothing is restored whose digest was not checked, and no file of the folder is overwritten.
+//! - A plan requests nothing.
 
-#[cfg(any(feature = "s3", feature = "vault"))]
-mod adapters;
+pub mod adapters;
+pub mod backup;
+pub mod backup_key;
+pub mod bundle;
+pub mod catalogue;
+pub mod class;
+pub mod cold;
+pub mod copy_state;
+pub mod detail;
+pub mod entry;
+pub mod error;
+pub mod fetch;
+pub mod find;
+pub mod lifecycle;
+pub mod listing;
+pub mod money;
+pub mod part_size;
+pub mod pattern;
+pub mod plan;
+pub mod poll;
+pub mod price;
+pub mod rebuild;
+pub mod restore;
+pub mod retrieve;
+pub mod scan;
+pub mod standing;
+pub mod state;
+pub mod tree_hash;
+pub mod watch;
+
+pub use error::{GlacierError, GlacierResult};
+
+/// The example of the README, checked as a documentation test.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

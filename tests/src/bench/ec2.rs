@@ -1,5 +1,7 @@
 //! `bench ec2`: a trim plan of many snapshots from a file, beside reading that file alone; and a list of many snapshots.
 
+mod export;
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -47,12 +49,22 @@ pub(super) struct Args {
     /// Runs of each; medians are compared
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
+    /// GiB of the volume whose snapshot is exported
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    gib: u32,
+    /// A Python that has dsnap and bsnap; without it nothing is exported
+    #[arg(long)]
+    python: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     let work = tempfile::Builder::new().prefix("lastgood-bench-").tempdir()?;
     let mut rows = trim(args, work.path())?;
     rows.push(list(args, work.path())?);
+    if let Some(programs) = args.python.as_ref().and_then(|python| python.parent()) {
+        let rounds = usize::from(args.rounds);
+        rows.extend(export::rows(&export::Setting { gib: args.gib, rounds, programs, work: work.path() })?);
+    }
     say(&format!("\n{}", table(&rows)));
     Ok(())
 }

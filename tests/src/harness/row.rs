@@ -26,6 +26,8 @@ pub enum Area {
     App,
     /// EBS snapshots.
     Ec2,
+    /// Files in cold storage.
+    Glacier,
     /// Arguments, output, exit codes.
     Cli,
     /// Wrong data that was once said to be right.
@@ -45,6 +47,7 @@ impl Area {
             Self::Dict => "dict",
             Self::App => "app",
             Self::Ec2 => "ec2",
+            Self::Glacier => "glacier",
             Self::Cli => "cli",
             Self::Truth => "truth",
         }

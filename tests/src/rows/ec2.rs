@@ -1,5 +1,6 @@
 //! EBS snapshots: the built binary on a strict fake of EC2.
 
+mod blocks;
 mod copies;
 mod create;
 mod delete;
@@ -76,6 +77,7 @@ pub fn rows() -> Vec<Row> {
             |world| Box::pin(offline::simulated(world)),
         ),
     ];
+    rows.extend(blocks::rows());
     rows.extend(copies::rows());
     rows.extend(frozen::rows());
     rows

@@ -1,7 +1,8 @@
 //! Tests that a page names: each is one that exists, so that the page's word can fail.
 
 /// Pages with tables whose last column names tests, each with where its tests are.
-const PAGES: [(&str, [&str; 2]); 4] = [
+const PAGES: [(&str, [&str; 2]); 5] = [
+    ("docs/guides/glacier.md", ["crates/glacier-archive/", "tests/src/rows/"]),
     ("docs/guides/dictstore.md", ["crates/dictstore-backup/", "tests/src/rows/"]),
     ("docs/guides/ec2.md", ["crates/ec2-snapshots/", "tests/src/rows/"]),
     ("docs/guides/objects.md", ["crates/object-backup/", "tests/src/rows/"]),

@@ -4,7 +4,7 @@ use super::lexer::{code_only, strings};
 use super::production::{is_production, shipped};
 
 /// The crates that speak SQL.
-const CRATES: [&str; 2] = ["crates/pg-clone/src/", "crates/object-backup/src/"];
+const CRATES: [&str; 3] = ["crates/pg-clone/src/", "crates/object-backup/src/", "crates/glacier-archive/src/"];
 
 /// Files that recognize statements which PostgreSQL's programs print: they name them and send none.
 const READERS: [&str; 5] = [

@@ -17,6 +17,10 @@ use crate::faults::ListingFault;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IgnoreConditions;
 
+/// Marks an answer that says 202: s3s 0.14 drops the status that an operation sets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted;
+
 /// Marks a listing that lags behind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HideNewerThan(pub(super) std::time::Duration);
@@ -147,6 +151,7 @@ impl S3 for Api {
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let input = request.input;
         let object = self.found(&input.bucket, &input.key, input.if_match.as_ref())?;
+        object.copy(self.0.now()).readable()?;
         let bytes = object.body.bytes();
         let (range, content_range) = match input.range {
             None => (0..bytes, None),
@@ -177,8 +182,28 @@ impl S3 for Api {
             last_modified: Some(object.modified.into()),
             storage_class: storage_class(&object),
             metadata: wire_metadata(&object),
+            restore: object.copy(self.0.now()).header(),
             ..Default::default()
         })
+    }
+
+    async fn restore_object(
+        &self,
+        request: S3Request<RestoreObjectInput>,
+    ) -> S3Result<S3Response<RestoreObjectOutput>> {
+        let (input, now) = (request.input, self.0.now());
+        let order = input.restore_request.ok_or_else(|| s3_error!(MalformedXML, "a restore has a request"))?;
+        let tier = order.glacier_job_parameters.map(|parameters| parameters.tier).or(order.tier);
+        let tier = tier.as_ref().map_or("Standard", Tier::as_str);
+        let is_new = self.0.within(&input.bucket, |bucket| {
+            let object = bucket.objects.get_mut(&input.key).ok_or_else(|| s3_error!(NoSuchKey))?;
+            object.request((order.days, tier), now)
+        })?;
+        let mut response = S3Response::new(RestoreObjectOutput::default());
+        if is_new {
+            response.extensions.insert(Accepted);
+        }
+        Ok(response)
     }
 
     async fn create_multipart_upload(

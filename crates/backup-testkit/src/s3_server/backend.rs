@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +11,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use sha2::{Digest, Sha256};
 
 use super::body::{Body, Segment};
+use super::cold::{self, Copy, Restore};
 
 /// Smallest size of all parts but the last (AWS, "Amazon S3 multipart upload limits").
 const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
@@ -22,6 +24,10 @@ pub(super) struct Backend {
     pub(super) folder: Option<PathBuf>,
     first_bucket: String,
     buckets: Mutex<BTreeMap<String, Bucket>>,
+    /// How far the virtual clock is ahead.
+    ahead: Mutex<Duration>,
+    /// Whether listings say nothing of retrievals, as those of other servers.
+    pub(super) hides_restores: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +44,8 @@ pub(super) struct Object {
     pub(super) etag: String,
     pub(super) modified: SystemTime,
     pub(super) attributes: Attributes,
+    /// The newest retrieval from cold storage.
+    pub(super) restore: Option<Restore>,
 }
 
 /// What a writer says about an object and a reader is told.
@@ -75,7 +83,13 @@ impl Backend {
     pub(super) fn new(buckets: Vec<String>, folder: Option<PathBuf>) -> Self {
         let first_bucket = buckets.first().cloned().unwrap_or_default();
         let buckets = buckets.into_iter().map(|name| (name, Bucket::default())).collect();
-        Self { folder, first_bucket, buckets: Mutex::new(buckets) }
+        Self {
+            folder,
+            first_bucket,
+            buckets: Mutex::new(buckets),
+            ahead: Mutex::default(),
+            hides_restores: AtomicBool::new(false),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
@@ -99,6 +113,17 @@ impl Backend {
 
     pub(super) fn clear(&self) {
         self.lock().values_mut().for_each(|bucket| *bucket = Bucket::default());
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Duration::ZERO;
+    }
+
+    /// Moves the virtual clock on.
+    pub(super) fn advance(&self, by: Duration) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    /// What time it is for retrievals.
+    pub(super) fn now(&self) -> SystemTime {
+        SystemTime::now() + *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn keys(&self) -> Vec<String> {
@@ -140,7 +165,8 @@ impl Backend {
 impl Object {
     pub(super) fn of(segment: Segment, attributes: Attributes) -> Self {
         let etag = hex::encode(&segment.sha256[..16]);
-        Self { body: Body { segments: vec![segment] }, etag, modified: SystemTime::now(), attributes }
+        let body = Body { segments: vec![segment] };
+        Self { body, etag, modified: SystemTime::now(), attributes, restore: None }
     }
 }
 
@@ -182,7 +208,8 @@ impl Bucket {
         segments.iter().for_each(|segment| etags.update(segment.sha256));
         let etag = format!("{}-{}", hex::encode(&etags.finalize()[..16]), segments.len());
         let attributes = upload.attributes.clone();
-        let object = Object { body: Body { segments }, etag: etag.clone(), modified: SystemTime::now(), attributes };
+        let (body, modified) = (Body { segments }, SystemTime::now());
+        let object = Object { body, etag: etag.clone(), modified, attributes, restore: None };
         self.publish(key, object, condition)?;
         self.uploads.remove(id);
         Ok(etag)
@@ -200,6 +227,18 @@ impl Bucket {
 impl Object {
     fn is_locked(&self) -> bool {
         self.attributes.locked_until.is_some_and(|until| until > SystemTime::now())
+    }
+
+    /// What can be read of it at `now`, by the clock of retrievals.
+    pub(super) fn copy(&self, now: SystemTime) -> Copy {
+        cold::copy(self.attributes.storage_class.as_deref(), self.restore, now)
+    }
+
+    /// Asks for a copy of so many days by a tier; tells whether that is a retrieval.
+    pub(super) fn request(&mut self, order: (Option<i32>, &str), now: SystemTime) -> S3Result<bool> {
+        let (restore, is_new) = cold::request(self.attributes.storage_class.as_deref(), self.restore, order, now)?;
+        self.restore = Some(restore);
+        Ok(is_new)
     }
 
     /// Whether a listing that lags by `age` shows it.

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `POST /_ctl/faults` | a list of [`Rule`]s, added; an empty list forgets all | `{}` |
 //! | `POST /_ctl/latency` | `{"ms": 20}`, added to every request | `{}` |
+//! | `POST /_ctl/clock` | `{"advance_s": 18000}`: moves the clock of retrievals from cold storage on | `{}` |
 //! | `GET /_ctl/log` | | a list of [`super::Call`]s |
 //! | `GET /_ctl/state` | | [`PeerState`] |
 //! | `GET /_ctl/keys` | | the keys of the first bucket's objects |
@@ -68,6 +69,11 @@ struct DamageOrder {
     key: String,
     #[serde(flatten)]
     damage: Damage,
+}
+
+#[derive(Deserialize)]
+struct ClockOrder {
+    advance_s: u64,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +161,11 @@ fn obey(front: &Front, order: &str, body: &[u8]) -> serde_json::Result<Option<St
         "POST /_ctl/latency" => {
             let LatencyOrder { ms } = serde_json::from_slice(body)?;
             front.set_latency(Duration::from_millis(ms));
+            done()
+        }
+        "POST /_ctl/clock" => {
+            let ClockOrder { advance_s } = serde_json::from_slice(body)?;
+            front.backend.advance(Duration::from_secs(advance_s));
             done()
         }
         "GET /_ctl/log" => serde_json::to_string(&front.log.calls()).map(Some),

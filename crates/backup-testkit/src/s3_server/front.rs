@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-use super::api::{Api, HideNewerThan, IgnoreConditions, Paging};
+use super::api::{Accepted, Api, HideNewerThan, IgnoreConditions, Paging};
 use super::backend::Backend;
 use super::log::{Entry, Log};
 use super::route::{Route, route};
@@ -102,11 +102,14 @@ impl Front {
             Some(Action::RivalPut { body }) => self.backend.store(key, body.clone().into()),
             _ => {}
         }
-        let response = self
+        let mut response = self
             .service
             .call(request.map(s3s::Body::from))
             .await
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
+        if response.extensions().get::<Accepted>().is_some() {
+            *response.status_mut() = StatusCode::ACCEPTED;
+        }
         let bytes = content_length(response.headers());
         let harm = match action {
             Some(Action::LoseResponse) => return Err(broken()),

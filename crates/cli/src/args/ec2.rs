@@ -1,5 +1,6 @@
 //! Arguments of `lastgood ec2`.
 
+pub(crate) mod blocks;
 pub(crate) mod common;
 pub(crate) mod freeze;
 pub(crate) mod reach;
@@ -36,6 +37,12 @@ pub(crate) enum Ec2 {
     Image(Image),
     /// Show how old the newest complete snapshot of each volume is
     Report(Report),
+    /// Compare a snapshot with a replica of it, all blocks or a sample
+    Verify(blocks::Verify),
+    /// Export a snapshot to a location, block by block
+    Export(blocks::Export),
+    /// Import an exported snapshot as a new one
+    Import(blocks::Import),
     /// Copy snapshots to other regions
     Replicate(Box<replicate::Replicate>),
     /// Copy a mounted file system or a volume from one instance to another

@@ -20,6 +20,9 @@ pub(super) const fn footer(
     Footer { path, examples, reach, more }
 }
 
+/// What is not ready yet is named, and one run at a time uses a catalogue.
+const COLD: &[Exit] = &[Exit::Partial, Exit::Held];
+
 /// All of them.
 pub(crate) const FOOTERS: &[Footer] = &[
     footer(
@@ -414,5 +417,101 @@ pub(crate) const FOOTERS: &[Footer] = &[
             ("lastgood app lifecycle daily --expire-after 30d --apply", "Have the bucket delete daily backups"),
             ("lastgood app lifecycle monthly --glacier-after 60d --print", "Print rules to apply with the AWS CLI"),
         ],
+    ),
+    footer(
+        "glacier",
+        Reach::Group,
+        &[],
+        &[
+            ("lastgood glacier backup --files ./uploads", "Archive the files of a folder, each once"),
+            ("lastgood glacier plan uploads --deadline 12h", "Show what bringing them back takes and costs"),
+            ("lastgood glacier retrieve uploads", "Request them from cold storage"),
+        ],
+    ),
+    footer(
+        "glacier backup",
+        Reach::Location,
+        &[Exit::Partial, Exit::Held, Exit::Confirmation],
+        &[
+            ("lastgood glacier backup --files ./uploads -n", "Show what would be archived, and what it costs"),
+            ("lastgood glacier backup --files ./uploads --class DEEP_ARCHIVE", "Archive into the cheapest class"),
+            ("lastgood glacier backup --files /srv/store --name uploads --no-bundles", "Make each file an archive"),
+        ],
+    ),
+    footer(
+        "glacier ls",
+        Reach::Location,
+        &[],
+        &[
+            ("lastgood glacier ls", "List all backups"),
+            ("lastgood glacier ls uploads --json", "List those with one name, for programs"),
+        ],
+    ),
+    footer(
+        "glacier status",
+        Reach::Location,
+        &[],
+        &[
+            ("lastgood glacier status uploads --files ./uploads", "Show where each file of the newest backup is"),
+            ("lastgood glacier status uploads --only '*.pdf'", "Show some of its files"),
+        ],
+    ),
+    footer(
+        "glacier plan",
+        Reach::Location,
+        &[],
+        &[
+            ("lastgood glacier plan uploads", "Show every tier with its hours and price"),
+            ("lastgood glacier plan uploads --deadline 12h --max-cost 5usd", "Show which tier keeps both limits"),
+        ],
+    ),
+    footer(
+        "glacier retrieve",
+        Reach::Location,
+        COLD,
+        &[
+            ("lastgood glacier retrieve uploads --files ./uploads", "Request what the folder does not have"),
+            ("lastgood glacier retrieve uploads --tier standard --only 'a*.pdf'", "Request some files within hours"),
+            ("lastgood glacier retrieve uploads --per-hour 100GiB", "Request no more than that an hour"),
+        ],
+    ),
+    footer(
+        "glacier watch",
+        Reach::Location,
+        COLD,
+        &[
+            ("lastgood glacier watch --once uploads", "Ask once, as from cron"),
+            ("lastgood glacier watch --until-ready uploads", "Wait until everything is ready"),
+        ],
+    ),
+    footer(
+        "glacier fetch",
+        Reach::Location,
+        COLD,
+        &[
+            ("lastgood glacier fetch uploads --files ./uploads", "Download what is ready and not in the folder"),
+            ("lastgood glacier fetch uploads --only 1.pdf", "Download one file"),
+        ],
+    ),
+    footer(
+        "glacier restore",
+        Reach::Location,
+        COLD,
+        &[
+            ("lastgood glacier restore uploads --files ./uploads", "Put fetched files into their folder"),
+            ("lastgood glacier restore uploads --files ./uploads --repair", "Also replace files that have changed"),
+        ],
+    ),
+    footer(
+        "glacier catalogue",
+        Reach::Group,
+        &[],
+        &[("lastgood glacier catalogue rebuild uploads", "Build the catalogue of a new machine")],
+    ),
+    footer(
+        "glacier catalogue rebuild",
+        Reach::Location,
+        COLD,
+        &[("lastgood glacier catalogue rebuild uploads", "Read all backups with this name")],
     ),
 ];

@@ -3,8 +3,11 @@
 mod apply;
 mod asked;
 mod clean_broken;
+mod direct;
+mod export;
 mod hosts;
 mod image;
+mod import;
 mod ls;
 mod replicate;
 mod report;
@@ -13,6 +16,7 @@ mod snapshot;
 mod sync_mount;
 mod thaw;
 mod trim;
+mod verify;
 
 use crate::args::ec2::Ec2;
 use crate::context::Context;
@@ -30,6 +34,9 @@ pub(super) async fn run(command: Ec2, context: &Context) -> CliResult<Exit> {
         Ec2::CleanBroken(arguments) => Box::pin(clean_broken::run(&arguments, context)).await,
         Ec2::Image(arguments) => Box::pin(image::run(&arguments, context)).await,
         Ec2::Report(arguments) => Box::pin(report::run(&arguments, context)).await,
+        Ec2::Verify(arguments) => Box::pin(verify::run(&arguments, context)).await,
+        Ec2::Export(arguments) => Box::pin(export::run(&arguments, context)).await,
+        Ec2::Import(arguments) => Box::pin(import::run(&arguments, context)).await,
         Ec2::Replicate(arguments) => Box::pin(replicate::run(&arguments, context)).await,
         Ec2::SyncMount(arguments) => Box::pin(sync_mount::run(&arguments, context)).await,
         Ec2::Thaw(arguments) => Box::pin(thaw::run(&arguments, context)).await,

@@ -1,5 +1,6 @@
 //! Texts about EBS snapshots.
 
+pub(crate) mod blocks;
 pub(crate) mod chart;
 pub(crate) mod hosts;
 pub(crate) mod image;

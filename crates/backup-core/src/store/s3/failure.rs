@@ -103,10 +103,8 @@ impl Place {
             (_, "EntityTooSmall" | "EntityTooLarge" | "InvalidStorageClass" | "InvalidPart" | "InvalidPartOrder") => {
                 StoreError::Invalid { what: format!("`{key}` cannot be written: {answer}") }
             }
-            // It is in an archive and must be asked for first: the credentials may read it, whatever the status says.
-            (_, "InvalidObjectState") => {
-                StoreError::Other { key, action: operation.action.to_owned(), source: answer.into() }
-            }
+            // S3 says 403 of it, whatever the credentials may read.
+            (_, "InvalidObjectState") => StoreError::Archived { key },
             _ => self.answered_as_any_service(operation, answer),
         }
     }

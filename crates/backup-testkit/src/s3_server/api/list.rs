@@ -1,11 +1,14 @@
 //! Operations on many keys: pages of objects and uploads, deletion one by one.
 
 use std::ops::Bound;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::backend::{Backend, Bucket, Object as Stored};
+use super::super::cold::Copy;
 use super::paging::{Said, asked, said};
 use super::{HideNewerThan, Paging, length, ok};
 use crate::faults::ListingFault;
@@ -66,6 +69,10 @@ pub(super) fn list_objects(
     let lag = request.extensions.get::<HideNewerThan>().copied();
     let paging = request.extensions.get::<Paging>().copied();
     let input = request.input;
+    let asks = |asked: &OptionalObjectAttributes| asked.as_str() == OptionalObjectAttributes::RESTORE_STATUS;
+    let restores =
+        input.optional_object_attributes.iter().flatten().any(asks) && !backend.hides_restores.load(Ordering::Relaxed);
+    let restores = restores.then(|| backend.now());
     let prefix = match paging {
         Some(Paging { fault: ListingFault::Unasked, .. }) => String::new(),
         _ => input.prefix.clone().unwrap_or_default(),
@@ -93,7 +100,7 @@ pub(super) fn list_objects(
                 page = Page::default();
             }
         }
-        let contents = page.objects.iter().map(|key| entry(bucket, key)).collect::<Vec<_>>();
+        let contents = page.objects.iter().map(|key| entry(bucket, key, restores)).collect::<Vec<_>>();
         let folders = page.folders.iter().map(|folder| CommonPrefix { prefix: Some(folder.clone()) });
         ok(ListObjectsV2Output {
             key_count: i32::try_from(page.objects.len() + page.folders.len()).ok(),
@@ -110,15 +117,30 @@ pub(super) fn list_objects(
     })
 }
 
-fn entry(bucket: &Bucket, key: &str) -> Object {
+/// `restores` is the present moment if what became of retrievals was asked for.
+fn entry(bucket: &Bucket, key: &str, restores: Option<SystemTime>) -> Object {
     let object = bucket.objects.get(key);
+    let class = object.and_then(|object| object.attributes.storage_class.clone());
+    let copy = restores.zip(object).map(|(now, object)| object.copy(now));
     Object {
         key: Some(key.to_owned()),
         size: object.and_then(|object| length(object.body.bytes())),
         e_tag: object.map(|object| ETag::Strong(object.etag.clone())),
         last_modified: object.map(|object| object.modified.into()),
+        storage_class: class.map(ObjectStorageClass::from),
+        restore_status: copy.and_then(restore_status),
         ..Default::default()
     }
+}
+
+/// As a listing tells it: nothing of what nobody asked for.
+fn restore_status(copy: Copy) -> Option<RestoreStatus> {
+    let (running, until) = match copy {
+        Copy::Hot | Copy::Cold => return None,
+        Copy::Running => (true, None),
+        Copy::Until(until) => (false, Some(until.into())),
+    };
+    Some(RestoreStatus { is_restore_in_progress: Some(running), restore_expiry_date: until })
 }
 
 pub(super) fn list_uploads(

@@ -106,6 +106,45 @@ pub(crate) const FOOTERS: &[Footer] = &[
         ],
     ),
     footer(
+        "ec2 verify",
+        Reach::Server,
+        &[Exit::Key, Exit::Integrity],
+        &[
+            (
+                "lastgood ec2 verify snap-0123456789abcdef0 --region us-east-1 --against snap-0fedcba9876543210 --replica-region eu-west-1",
+                "Compare the lists of blocks, and the contents of one block in a hundred",
+            ),
+            (
+                "lastgood ec2 verify snap-0123456789abcdef0 --region us-east-1 --against snap-0fedcba9876543210 --sample all",
+                "Compare every block",
+            ),
+        ],
+    ),
+    footer(
+        "ec2 export",
+        Reach::Location,
+        &[],
+        &[
+            (
+                "lastgood ec2 export snap-0123456789abcdef0 --region eu-west-1 --to s3://acme-backups/prod",
+                "Export a snapshot, or what changed since the last export of its volume",
+            ),
+            (
+                "lastgood ec2 export snap-0123456789abcdef0 --region eu-west-1 --to /srv/backups --image shop.img",
+                "Also write the volume as a raw image",
+            ),
+        ],
+    ),
+    footer(
+        "ec2 import",
+        Reach::Location,
+        &[],
+        &[(
+            "lastgood ec2 import snap-0123456789abcdef0 --from s3://acme-backups/prod --region us-east-1",
+            "Create a snapshot with the blocks of an export",
+        )],
+    ),
+    footer(
         "ec2 replicate",
         Reach::Server,
         PARTLY,

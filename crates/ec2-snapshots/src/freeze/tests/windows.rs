@@ -1,5 +1,7 @@
 //! Freezes that go as they should, and those that are refused.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says why")]
+
 use std::time::{Duration, Instant};
 
 use super::disk::{LoopDisk, ends_within, record_of, run};

@@ -1,5 +1,7 @@
 //! Two hosts on one machine: network namespaces with a cable between them, each with its own home, `sshd` and disk.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says why")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

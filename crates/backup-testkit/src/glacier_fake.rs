@@ -1,0 +1,82 @@
+//! A strict fake of the vaults of Amazon Glacier: uploads in parts, jobs that take hours, tree hashes on everything.
+//!
+//! It refuses what AWS refuses, as far as that is known: a part, an archive and a completed upload whose tree hash is not that
+//! of its bytes, part sizes that are no power of two of mebibytes, a gap between parts, descriptions of other characters, a
+//! vault that is deleted with archives in it. Jobs end by the clock of [`crate::aws_fake`], their output stays for a day, and
+//! the inventory lags behind by a day. It sends no notifications.
+//!
+//! As a program it is `glacier-fake`. Clients find it by `AWS_ENDPOINT_URL_GLACIER` ([`GlacierFake::environment`]).
+
+mod hash;
+mod jobs;
+mod service;
+mod state;
+#[cfg(test)]
+mod tests;
+mod uploads;
+
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use self::service::Vaults;
+pub use self::state::Settings;
+use crate::aws_fake::{FakeOptions, FakeServer, environment};
+
+/// The service that the fake answers for, as in the variable that names its endpoint.
+pub const SERVICES: [&str; 1] = ["GLACIER"];
+
+/// A running fake; dropping it stops it. Clock, faults, latency and the log are those of [`FakeServer`].
+#[derive(Debug)]
+pub struct GlacierFake {
+    server: FakeServer,
+    vaults: Arc<Vaults>,
+}
+
+impl GlacierFake {
+    /// Starts a fake without vaults.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub fn start(options: &FakeOptions) -> io::Result<Self> {
+        let vaults = Arc::new(Vaults::default());
+        let server = FakeServer::start(options, |_| vaults.clone())?;
+        Ok(Self { server, vaults })
+    }
+
+    /// The environment in which an AWS client of this account finds the fake, and nothing of the machine's own.
+    #[must_use]
+    pub fn environment(&self, account: &str, region: &str) -> Vec<(String, String)> {
+        environment(self.endpoint(), &SERVICES, account, region)
+    }
+
+    /// Changes how the service behaves.
+    pub fn settings(&self, change: impl FnOnce(&mut Settings)) {
+        self.vaults.with(|state| change(&mut state.settings));
+    }
+
+    /// Archives in all vaults.
+    #[must_use]
+    pub fn archives(&self) -> usize {
+        self.vaults.with(|state| state.vaults.values().map(|vault| vault.archives.len()).sum())
+    }
+
+    /// Retrievals that were started, and so are paid for.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        self.vaults.with(|state| state.vaults.values().map(|vault| vault.jobs.len()).sum())
+    }
+
+    /// Changes the first byte of every archive behind everybody's back.
+    pub fn damage_archives(&self) {
+        self.vaults.with(|state| state.vaults.values_mut().for_each(state::Vault::damage));
+    }
+}
+
+impl Deref for GlacierFake {
+    type Target = FakeServer;
+
+    fn deref(&self) -> &FakeServer {
+        &self.server
+    }
+}

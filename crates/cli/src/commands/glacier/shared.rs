@@ -1,0 +1,121 @@
+//! What the commands open: the state of this machine, the backup that is meant, and the cold side of the location.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use backup_core::aws::Settings;
+use backup_core::location::Location;
+use backup_core::store::SharedStore;
+use glacier_archive::adapters::s3::S3Cold;
+use glacier_archive::backup_key::Which;
+use glacier_archive::cold::{ColdStore, NeverCold};
+use glacier_archive::find::{Backup, find};
+use glacier_archive::pattern::Only;
+use glacier_archive::plan::Limits;
+use glacier_archive::price::PriceBook;
+use glacier_archive::state::State;
+use glacier_archive::watch::BackupStanding;
+
+use crate::args::glacier::{self, Kept, Prices, Seen};
+use crate::context::Context;
+use crate::env;
+use crate::error::{CliError, CliResult};
+use crate::render::glacier::missing;
+
+/// What a command about one backup works with.
+pub(super) struct Opened {
+    pub(super) store: SharedStore,
+    pub(super) cold: Arc<dyn ColdStore>,
+    pub(super) state: State,
+    pub(super) backup: Backup,
+    pub(super) only: Only,
+    pub(super) folder: Option<PathBuf>,
+}
+
+impl Opened {
+    pub(super) async fn of(seen: &Seen, context: &Context) -> CliResult<Self> {
+        let which: Which = seen.backup.parse()?;
+        let store = context.open().await?;
+        let backup = context.or_cancelled(async { Ok(find(&store, &which).await?) }).await?;
+        let state = open_state(&seen.kept, &which.name, &store)?;
+        let cold = Box::pin(open_cold(&store, context)).await?;
+        let folder = seen.files.clone();
+        Ok(Self { store, cold, state, backup, only: Only(seen.only.clone()), folder })
+    }
+
+    /// The same for a command that changes something.
+    pub(super) async fn locked(seen: &Seen, context: &Context) -> CliResult<Self> {
+        let opened = Self::of(seen, context).await?;
+        Ok(Self { state: opened.state.locked()?, ..opened })
+    }
+
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+}
+
+/// The state of this machine about the backups called `name`.
+pub(super) fn open_state(kept: &Kept, name: &str, store: &SharedStore) -> CliResult<State> {
+    glacier_archive::backup_key::check_name(name)?;
+    let folder = match &kept.state {
+        Some(folder) => folder.clone(),
+        None => default_folder()?,
+    };
+    Ok(State::open(&folder.join(name), name, &store.describe())?)
+}
+
+fn default_folder() -> CliResult<PathBuf> {
+    let absolute = |name: &str| env::value(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folder = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    let folder = folder.ok_or_else(|| {
+        CliError::usage("there is no folder for the catalogue: HOME is not set", "name one with `--state`")
+    })?;
+    Ok(folder.join("lastgood/glacier"))
+}
+
+/// The cold side of the location; a folder has none.
+pub(super) async fn open_cold(store: &SharedStore, context: &Context) -> CliResult<Arc<dyn ColdStore>> {
+    match context.location()? {
+        Location::S3 { bucket, prefix } => {
+            let settings = Settings::load(None).await;
+            Ok(Arc::new(S3Cold::new(&settings, &bucket, &prefix, &context.run)))
+        }
+        Location::File(_) | Location::Memory => Ok(Arc::new(NeverCold(store.clone()))),
+    }
+}
+
+/// The prices that count.
+pub(super) fn price_book(prices: &Prices) -> CliResult<PriceBook> {
+    let book = match &prices.prices {
+        None => PriceBook::builtin(),
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            let text = read.map_err(|error| {
+                let what = format!("cannot read the prices in `{}`: {error}", path.display());
+                CliError::usage(what, "name a file with prices, or leave `--prices` out")
+            })?;
+            PriceBook::parse(&text)
+        }
+    };
+    book.map_err(|error| glacier_archive::GlacierError::Prices { what: error.to_string() }.into())
+}
+
+/// What the user allows.
+pub(super) fn limits(limits: &glacier::Limits) -> Limits {
+    Limits {
+        tier: limits.tier,
+        deadline: limits.deadline.map(|deadline| deadline.unsigned_abs()),
+        cost_max: limits.max_cost,
+        bytes_per_hour: limits.per_hour.and_then(|rate| rate.0).map(std::num::NonZeroU64::get),
+        days: Some(limits.days),
+    }
+}
+
+/// How a command ends that needs everything to be ready.
+pub(super) fn unless_ready(standing: &BackupStanding, context: &Context) -> CliResult<()> {
+    if standing.is_ready() {
+        return Ok(());
+    }
+    let (what, help) = missing(&standing.counts, standing.expected, &standing.key.to_string(), context.run.clock.now());
+    Err(glacier_archive::GlacierError::NotReady { what, help }.into())
+}

@@ -1,0 +1,89 @@
+//! A vault of the Glacier service, for accounts that have one: archives in parts, jobs, and their output.
+//!
+//! An archive is always uploaded in parts, even if it is one: the completion of an upload is idempotent, while a lost answer
+//! to `UploadArchive` makes a second archive that is paid for. Nothing that is downloaded is believed before its tree hash
+//! was checked; the SDK does not check it.
+
+mod download;
+mod failure;
+mod jobs;
+mod upload;
+
+use aws_sdk_glacier::Client;
+use aws_sdk_glacier::config::Builder;
+use aws_sdk_glacier::config::http::HttpResponse;
+use aws_sdk_glacier::error::{ProvideErrorMetadata, SdkError};
+use backup_core::aws::{Settings, timeouts};
+use backup_core::digest::Sha256Digest;
+use backup_core::retry::{self, RetryPolicy};
+use backup_core::run::Run;
+
+use self::failure::Failed;
+use crate::error::GlacierResult;
+
+pub use jobs::{JobState, VaultJob};
+pub use upload::PARTS_IN_FLIGHT;
+
+/// The largest part that is sent: eight of them, twice as the SDK hashes them, are a gigabyte.
+const PART_BYTES_SENT_MAX: usize = 64 * 1024 * 1024;
+
+/// A vault.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    client: Client,
+    name: String,
+    run: Run,
+}
+
+/// An archive in a vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultArchive {
+    /// What the service calls it. It may begin with `-`.
+    pub id: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The root of its tree.
+    pub tree_hash: Sha256Digest,
+}
+
+impl Vault {
+    /// The vault `name` of the account that the settings are of. No request is made. Requests that failed for now are tried
+    /// again until `run` is cancelled.
+    #[must_use]
+    pub fn new(settings: &Settings, name: &str, run: &Run) -> Self {
+        // A part is sent in one request, and the largest that this client sends decides how long that may take.
+        let config = Builder::from(settings.sdk()).timeout_config(timeouts(PART_BYTES_SENT_MAX)).build();
+        Self { client: Client::from_conf(config), name: name.to_owned(), run: run.clone() }
+    }
+
+    /// Makes the vault; one that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`GlacierError::NoVaults`](crate::GlacierError::NoVaults) if AWS makes none for this account; what the service says.
+    pub async fn create(&self) -> GlacierResult<()> {
+        let made = self.retried(|| async {
+            let sent = self.client.create_vault().vault_name(&self.name).send().await;
+            sent.map(drop).map_err(|error| self.failed("glacier:CreateVault", &error))
+        });
+        made.await.map_err(Failed::into_error)
+    }
+
+    fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Failed
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        Failed::of(&self.name, action, error)
+    }
+
+    /// Tries again what may succeed later and does no harm twice.
+    async fn retried<T, F>(&self, request: impl FnMut() -> F) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, Failed>>,
+    {
+        let cancelled = self.run.cancel.cancelled();
+        let told = |failed: &retry::FailedAttempt<'_, Failed>| {
+            tracing::debug!(error = %failed.error.error, attempt = failed.failed, "trying again");
+        };
+        retry::run(RetryPolicy::default(), request, Failed::is_permanent, cancelled, told).await
+    }
+}

@@ -1,0 +1,152 @@
+//! Backs up a folder of immutable files: what is new becomes archives, and a manifest says what the folder had.
+
+mod plan;
+mod publish;
+mod upload;
+
+use std::collections::BTreeMap;
+
+use backup_core::manifest::Outcome;
+use backup_core::probe;
+use backup_core::run::Run;
+use backup_core::store::SharedStore;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
+
+pub use self::plan::{BUNDLE_BYTES, BUNDLED_BYTES_MAX, BackupPlan, BackupSettings, Work, plan, sort};
+use self::upload::{Archived, Uploader, exists};
+use crate::backup_key::{self, BackupKey};
+use crate::catalogue::KnownFile;
+use crate::detail::FailedFile;
+use crate::error::{GlacierError, GlacierResult};
+use crate::price::PriceBook;
+use crate::rebuild;
+use crate::scan;
+use crate::state::State;
+
+/// Files that become archives of their own at once.
+const FILES_IN_FLIGHT: usize = 4;
+
+/// A backup that was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// Its key.
+    pub key: BackupKey,
+    /// Whether all files are in it.
+    pub outcome: Outcome,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes of their contents.
+    pub bytes: u64,
+    /// Files that were archived before.
+    pub unchanged: u64,
+    /// Objects that this run wrote.
+    pub objects: u64,
+    /// Their bytes.
+    pub stored_bytes: u64,
+    /// Files that are not in it, and why.
+    pub failed: Vec<FailedFile>,
+    /// Why the pointer to the newest backup could not be moved.
+    pub warning: Option<String>,
+}
+
+/// What [`backup`] would do. Reads no file, and writes nothing.
+///
+/// # Errors
+/// [`GlacierError::Folder`], [`GlacierError::Nothing`]; as of the catalogue; what the store says.
+pub async fn plan_backup(
+    store: SharedStore,
+    state: &State,
+    settings: &BackupSettings,
+    prices: &PriceBook,
+    run: &Run,
+) -> GlacierResult<BackupPlan> {
+    backup_key::check_name(&settings.name)?;
+    let mut known = by_name(state.catalogue().files()?);
+    if known.is_empty() {
+        known = by_name(Box::pin(rebuild::read(&store, &settings.name, run)).await?.files);
+    }
+    let work = look(settings, &known).await?;
+    Ok(plan(settings, &work, prices))
+}
+
+/// Backs the folder up. Files that are archived already are neither read nor stored again; the manifest comes last.
+///
+/// # Errors
+/// [`GlacierError::Folder`], [`GlacierError::Nothing`]; as of the catalogue; what the store says. Then nothing was
+/// published, and what was archived is not archived again by the next run.
+pub async fn backup(store: SharedStore, state: &State, settings: &BackupSettings, run: &Run) -> GlacierResult<Written> {
+    backup_key::check_name(&settings.name)?;
+    let started = run.clock.now();
+    probe::require(&*store).await?;
+    settle(&store, state, run).await?;
+    if state.catalogue().files()?.is_empty() {
+        // Another machine's, or one that lost its catalogue: nothing that is archived is archived again.
+        Box::pin(rebuild::rebuild(&store, state, &settings.name, run)).await?;
+    }
+    let known = by_name(state.catalogue().files()?);
+    run.step("glacier.scan", &settings.files.display().to_string());
+    let work = look(settings, &known).await?;
+    let uploader = Uploader::new(store.clone(), state, settings, run, known.into_values());
+    let unchanged = work.unchanged.len() + work.suspects.len();
+    let archived = Box::pin(archive(&uploader, work)).await?;
+    let published = Box::pin(publish::publish(&store, state, settings, &archived, started, run)).await?;
+    Ok(Written {
+        key: published.key,
+        outcome: published.outcome,
+        files: archived.files.len() as u64,
+        bytes: archived.files.iter().map(|file| file.entry.bytes).sum(),
+        unchanged: unchanged as u64,
+        objects: archived.objects,
+        stored_bytes: archived.bytes,
+        failed: archived.failed,
+        warning: published.warning,
+    })
+}
+
+fn by_name(files: Vec<KnownFile>) -> BTreeMap<String, KnownFile> {
+    files.into_iter().map(|file| (file.entry.name.clone(), file)).collect()
+}
+
+/// What lies in the folder, and what is to be done with it.
+async fn look(settings: &BackupSettings, known: &BTreeMap<String, KnownFile>) -> GlacierResult<Work> {
+    let folder = settings.files.clone();
+    let scanned = tokio::task::spawn_blocking(move || scan::scan(&folder)).await.map_err(GlacierError::internal)??;
+    if scanned.files.is_empty() && !settings.allow_empty {
+        return Err(GlacierError::Nothing { folder: settings.files.display().to_string() });
+    }
+    Ok(sort(scanned, known, settings.bundles))
+}
+
+/// Asks for each archive that an earlier run was about to store whether it did.
+async fn settle(store: &SharedStore, state: &State, run: &Run) -> GlacierResult<()> {
+    for archive in state.catalogue().archives()?.into_iter().filter(|archive| archive.stored.is_none()) {
+        run.stop_if_cancelled()?;
+        if exists(store, &archive.key, archive.bytes).await? {
+            state.catalogue().stored(&archive.key, run.clock.now())?;
+        } else {
+            state.catalogue().forget(&archive.key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads and stores what has to be. What fails for one file fails for no other.
+async fn archive(uploader: &Uploader<'_>, work: Work) -> GlacierResult<Archived> {
+    let mut archived = Archived { files: work.unchanged, failed: work.failed, ..Archived::default() };
+    for (found, known) in work.suspects {
+        archived.merge(uploader.compare(found, known).await?);
+    }
+    archived.merge(uploader.empty(work.empty)?);
+    for group in work.bundles {
+        archived.merge(uploader.bundle(group).await?);
+    }
+    let files = stream::iter(work.archives).map(|found| uploader.file(found)).buffer_unordered(FILES_IN_FLIGHT);
+    let mut files = std::pin::pin!(files);
+    while let Some(one) = files.try_next().await? {
+        archived.merge(one);
+    }
+    archived.files.sort_by(|one, other| one.entry.name.cmp(&other.entry.name));
+    archived.failed.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(archived)
+}

@@ -1,0 +1,164 @@
+//! Writes the list of files and the manifest, which makes the backup exist.
+
+use std::collections::BTreeMap;
+
+use backup_core::catalogue;
+use backup_core::digest::Sha256Digest;
+use backup_core::key::Key;
+use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool, Uuid};
+use backup_core::pipeline::{ObjectWriter, UploadBudget};
+use backup_core::run::Run;
+use backup_core::source::Identity;
+use backup_core::store::{PutMode, PutOptions, SharedStore};
+use jiff::Timestamp;
+
+use super::BackupSettings;
+use super::upload::Archived;
+use crate::backup_key::{self, BackupKey};
+use crate::catalogue::Archive;
+use crate::class::Class;
+use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
+use crate::error::{GlacierError, GlacierResult};
+use crate::listing::{self, Listed};
+use crate::state::State;
+
+/// What was published.
+pub(super) struct Published {
+    pub(super) key: BackupKey,
+    pub(super) outcome: Outcome,
+    pub(super) warning: Option<String>,
+}
+
+pub(super) async fn publish(
+    store: &SharedStore,
+    state: &State,
+    settings: &BackupSettings,
+    archived: &Archived,
+    started: Timestamp,
+    run: &Run,
+) -> GlacierResult<Published> {
+    let name = &settings.name;
+    let (folder, pointer) = (backup_key::backups(name), backup_key::pointer(name)?);
+    let sequence = catalogue::next_sequence(&**store, &folder, &pointer).await?;
+    let key = BackupKey::new(name, run.clock.now())?;
+    let archives = state.catalogue().archives()?.into_iter().map(|archive| (archive.key.clone(), archive)).collect();
+    let (listed, parts, classes) = content(archived, &archives)?;
+    let bytes = listing::written(&listed)?;
+    run.stop_if_cancelled()?;
+    let list = write_list(store, &key.files()?, bytes).await?;
+    let mut all = vec![list];
+    all.extend(parts);
+    let outcome = if archived.failed.is_empty() { Outcome::Good } else { Outcome::Partial };
+    let detail = GlacierDetail { classes, failed: archived.failed.clone() };
+    let manifest = manifest(settings, started, sequence, outcome, all, archived, detail);
+    let detail = serde_json::to_value(&manifest.detail).map_err(GlacierError::internal)?;
+    let manifest_key = key.manifest()?;
+    run.step("glacier.manifest", manifest_key.as_str());
+    run.stop_if_cancelled()?;
+    let published = catalogue::publish(&**store, &manifest_key, &manifest.with_detail(detail), &pointer).await?;
+    run.step("glacier.published", manifest_key.as_str());
+    Ok(Published { key, outcome, warning: published.pointer_fault.map(|error| error.to_string()) })
+}
+
+/// The files as they are listed, the archives they are in as parts behind the list, and the class of every part.
+type Content = (Vec<Listed>, Vec<Part>, Vec<Option<Class>>);
+
+fn content(archived: &Archived, archives: &BTreeMap<Key, Archive>) -> GlacierResult<Content> {
+    let mut numbers: BTreeMap<&Key, usize> = BTreeMap::new();
+    let (mut listed, mut parts, mut classes) = (Vec::with_capacity(archived.files.len()), Vec::new(), vec![None]);
+    for file in &archived.files {
+        let Some(place) = &file.place else {
+            listed.push(Listed { entry: file.entry.clone(), part: None, offset: 0 });
+            continue;
+        };
+        let number = match numbers.get(&place.archive) {
+            Some(number) => *number,
+            None => {
+                let unknown = || GlacierError::internal(format!("`{}` is in no archive", file.entry.name));
+                let archive = archives.get(&place.archive).ok_or_else(unknown)?;
+                parts.push(part(archive));
+                classes.push(archive.class);
+                numbers.insert(&place.archive, parts.len());
+                parts.len()
+            }
+        };
+        listed.push(Listed { entry: file.entry.clone(), part: Some(number), offset: place.offset });
+    }
+    Ok((listed, parts, classes))
+}
+
+fn part(archive: &Archive) -> Part {
+    Part {
+        key: archive.key.clone(),
+        role: archive.role.clone(),
+        content_sha256: None,
+        content_bytes: archive.bytes,
+        stored_sha256: archive.sha256,
+        stored_bytes: archive.bytes,
+        codec: Codec::None,
+        offset: None,
+        length: None,
+    }
+}
+
+/// The list is readable at once, whatever class the archives are in.
+async fn write_list(store: &SharedStore, key: &Key, bytes: Vec<u8>) -> GlacierResult<Part> {
+    let length = bytes.len() as u64;
+    let sha256 = Sha256Digest::of(&bytes);
+    let options = PutOptions::new(PutMode::Create);
+    let writer = ObjectWriter::new(store.clone(), key.clone(), options, UploadBudget::default());
+    let mut writer = writer.with_expected_bytes(length);
+    writer.write(bytes.into()).await?;
+    writer.finish().await?;
+    Ok(Part {
+        key: key.clone(),
+        role: ROLE_FILES.to_owned(),
+        content_sha256: Some(sha256),
+        content_bytes: length,
+        stored_sha256: sha256,
+        stored_bytes: length,
+        codec: Codec::None,
+        offset: None,
+        length: None,
+    })
+}
+
+fn manifest(
+    settings: &BackupSettings,
+    started_at: Timestamp,
+    sequence: u64,
+    outcome: Outcome,
+    parts: Vec<Part>,
+    archived: &Archived,
+    detail: GlacierDetail,
+) -> GlacierManifest {
+    // Where the folder is: what is backed up stays the same source if it is given relative to another folder.
+    let path = settings.files.canonicalize().unwrap_or_else(|_| settings.files.clone());
+    let counts = [
+        ("files".to_owned(), archived.files.len() as u64),
+        ("bytes".to_owned(), archived.files.iter().map(|file| file.entry.bytes).sum()),
+    ];
+    Manifest {
+        format: FORMAT,
+        id: Uuid::now_v7(),
+        kind: Kind::Glacier,
+        source: settings.name.clone(),
+        identity: Some(Identity::of_path("files", &path.display().to_string())),
+        config: "default".to_owned(),
+        created_at: started_at,
+        started_at,
+        tool: Tool::current(),
+        parent: None,
+        sequence,
+        outcome,
+        complete: Some(true),
+        parts,
+        counts: counts.into(),
+        tags: settings.tags.clone(),
+        encryption: None,
+        requires: Vec::new(),
+        external: Vec::new(),
+        detail,
+        unknown: serde_json::Map::new(),
+    }
+}

@@ -1,0 +1,227 @@
+//! Errors; callers decide by the variant.
+
+use std::path::Path;
+
+use backup_core::error::Cause;
+use backup_core::failure::{Failure, Remedy};
+use backup_core::run::Cancelled;
+use backup_core::{CoreError, FormatError, StoreError};
+
+/// Result of everything here.
+pub type GlacierResult<T> = Result<T, GlacierError>;
+
+/// A failed backup, retrieval or restore of archived files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GlacierError {
+    /// A file or folder of this machine cannot be read or written.
+    #[error("cannot {action} `{path}`")]
+    Folder {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
+    /// The catalogue cannot be used.
+    #[error("cannot {action} the catalogue `{path}`")]
+    Catalogue {
+        /// What was tried.
+        action: &'static str,
+        /// The database.
+        path: String,
+        /// What SQLite said.
+        #[source]
+        source: Cause,
+    },
+    /// A catalogue that a newer version wrote.
+    #[error("the catalogue `{path}` has format {found}, but this version supports formats up to {supported}")]
+    NewerCatalogue {
+        /// The database.
+        path: String,
+        /// Its format.
+        found: i64,
+        /// The newest format this version reads.
+        supported: i64,
+    },
+    /// Another process works with the same catalogue.
+    #[error("another process is using `{folder}`; nothing was changed")]
+    Held {
+        /// The folder of the catalogue.
+        folder: String,
+    },
+    /// There is no such backup.
+    #[error("there is no backup `{which}` in `{location}`")]
+    NoBackup {
+        /// Which was wanted.
+        which: String,
+        /// Where.
+        location: String,
+    },
+    /// The folder has nothing to back up.
+    #[error("`{folder}` has no files; nothing was published")]
+    Nothing {
+        /// The folder.
+        folder: String,
+    },
+    /// What was read is not what was archived.
+    #[error("`{what}` is damaged: {why}")]
+    Damaged {
+        /// The archive or the file in it.
+        what: String,
+        /// What differs.
+        why: String,
+    },
+    /// A tier that one of the archives does not have.
+    #[error("{what}; nothing was requested")]
+    NoSuchTier {
+        /// Which tier and class.
+        what: String,
+    },
+    /// No tier keeps what the user allows.
+    #[error("{what}; nothing was requested")]
+    OverLimit {
+        /// What would be needed, and what is allowed.
+        what: String,
+    },
+    /// The service has no capacity for the tier now, or a policy of the account forbids the retrieval.
+    #[error("`{key}` was not retrieved: {why}")]
+    NoCapacity {
+        /// The archive.
+        key: String,
+        /// What the service says.
+        why: String,
+    },
+    /// AWS makes no vaults for this account.
+    #[error("this account has no vault `{vault}`, and AWS makes no new ones")]
+    NoVaults {
+        /// The vault.
+        vault: String,
+    },
+    /// A retrieved copy expired before it was read.
+    #[error("the retrieved copy of `{key}` has expired")]
+    Expired {
+        /// The archive.
+        key: String,
+    },
+    /// Not everything that is needed is there yet.
+    #[error("{what}")]
+    NotReady {
+        /// What is missing, and when it is expected.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// The location failed.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// The price book cannot be used.
+    #[error("the price book cannot be used: {what}")]
+    Prices {
+        /// What is wrong, with the line.
+        what: String,
+    },
+    /// An option or name that cannot be used.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to give instead.
+        help: String,
+    },
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A bug of ours: the work panicked, or something that cannot be happened.
+    #[error("the work failed unexpectedly: {what}")]
+    Internal {
+        /// What it was.
+        what: String,
+    },
+}
+
+impl Failure for GlacierError {
+    backup_core::failure_kinds! {
+        [Core(CoreError)]
+        Folder: "glacier::folder", Failed, permanent, "a file or folder of this machine cannot be read or written";
+        Catalogue: "glacier::catalogue", Failed, permanent, "the catalogue cannot be read or written",
+            "nothing that was paid for is lost: `lastgood glacier watch --once` asks the service what it has";
+        NewerCatalogue: "glacier::newer_catalogue", NewerFormat, permanent, "a newer version wrote the catalogue",
+            "upgrade lastgood, or use another folder with `--state`; nothing was changed";
+        Held: "glacier::held", Held, permanent, "another process is using the same catalogue",
+            "wait for it to end, then run the same command again";
+        NoBackup: "glacier::no_backup", Failed, permanent, "there is no such backup",
+            "run `lastgood glacier ls` to list backups";
+        Nothing: "glacier::nothing", Confirmation, permanent, "the files folder has nothing to back up",
+            "check that this is the right folder; if it is meant to be empty, use `--allow-empty`";
+        Damaged: "glacier::damaged", Integrity, permanent, "what was read is not what was archived",
+            "no file was changed. Run `lastgood glacier fetch` again; if it fails again, restore the file from another backup";
+        NoSuchTier: "glacier::no_such_tier", Usage, permanent, "an archive's class does not have the tier that was asked for",
+            "use `--tier standard` or `--tier bulk`";
+        OverLimit: "glacier::over_limit", Failed, permanent, "no tier keeps the deadline and the price that were given",
+            "run `lastgood glacier plan` to see every tier with its hours and price";
+        NoCapacity: "glacier::no_capacity", Unreachable, permanent,
+            "the service has no capacity for the tier now, or a policy of the account forbids the retrieval",
+            "nothing was paid. Use a slower tier with `--tier standard`, or try again later";
+        NoVaults: "glacier::no_vaults", Failed, permanent, "AWS makes no vaults for this account",
+            "archive to a bucket, in the class GLACIER or DEEP_ARCHIVE";
+        Expired: "glacier::expired", Failed, permanent, "a retrieved copy expired before it was read",
+            "`lastgood glacier plan` shows what another retrieval costs";
+        NotReady: "glacier::not_ready", Partial, passing, "not everything that is needed is there yet";
+        Prices: "glacier::prices", Usage, permanent, "the price book cannot be used",
+            "give one with all classes and tiers, as FORMAT.md describes";
+        Usage: "glacier::usage", Usage, permanent, "an option or name cannot be used";
+        Interrupted: "glacier::interrupted", Interrupted, permanent, "the run was interrupted",
+            "run the same command again: what is done is not done twice";
+        Internal: "glacier::internal", Failed, permanent, "a bug of lastgood", "please report this";
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Core(error) => error.remedy(),
+            Self::Usage { help, .. } | Self::NotReady { help, .. } => Some(help.clone().into()),
+            _ => self.kind().remedy(),
+        }
+    }
+}
+
+#[cfg(feature = "diagnostics")]
+backup_core::diagnostic!(GlacierError);
+
+impl From<StoreError> for GlacierError {
+    fn from(error: StoreError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<FormatError> for GlacierError {
+    fn from(error: FormatError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<Cancelled> for GlacierError {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl GlacierError {
+    pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), help: help.into() }
+    }
+
+    pub(crate) fn folder(action: &'static str, path: &Path, source: impl Into<Cause>) -> Self {
+        Self::Folder { action, path: path.display().to_string(), source: source.into() }
+    }
+
+    pub(crate) fn damaged(what: impl ToString, why: impl Into<String>) -> Self {
+        Self::Damaged { what: what.to_string(), why: why.into() }
+    }
+
+    pub(crate) fn internal(error: impl ToString) -> Self {
+        Self::Internal { what: error.to_string() }
+    }
+}

@@ -1,0 +1,131 @@
+//! Lists backups, and reads one: its manifest and the list of its files.
+
+use backup_core::catalogue;
+use backup_core::manifest::{Manifest, Outcome};
+use backup_core::pipeline::read_part;
+use backup_core::store::{SharedStore, StoreRead};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::backup_key::{self, BackupKey, FOLDER, Which};
+use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
+use crate::error::{GlacierError, GlacierResult};
+use crate::listing::{self, LISTING_BYTES_MAX, Listed};
+
+/// A backup of a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedBackup {
+    /// Its key.
+    pub key: BackupKey,
+    /// When it was made.
+    pub time: Option<Timestamp>,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes of their contents.
+    pub bytes: u64,
+    /// Archives it consists of.
+    pub archives: u64,
+    /// Whether all files of its folder are in it; absent if it is damaged.
+    pub outcome: Option<Outcome>,
+    /// Why it cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
+}
+
+/// A backup, whole but for the contents.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// Its key.
+    pub key: BackupKey,
+    /// Its manifest.
+    pub manifest: GlacierManifest,
+    /// Its files, by name.
+    pub files: Vec<Listed>,
+}
+
+/// The backups called `name`, or all, by name and time.
+///
+/// # Errors
+/// What the store says. A backup that cannot be used is an entry, not an error.
+pub async fn list(store: &dyn StoreRead, name: Option<&str>) -> GlacierResult<Vec<ListedBackup>> {
+    let names = match name {
+        Some(name) => {
+            backup_key::check_name(name)?;
+            vec![name.to_owned()]
+        }
+        None => {
+            let children = store.list_children(FOLDER).await?;
+            let folders = children.iter().filter_map(|child| child.strip_suffix('/'));
+            folders.filter(|name| backup_key::check_name(name).is_ok()).map(str::to_owned).collect()
+        }
+    };
+    let mut backups = Vec::new();
+    for name in names {
+        for entry in catalogue::list(store, &backup_key::backups(&name)).await? {
+            let Some(key) = BackupKey::of_manifest(&entry.key) else { continue };
+            backups.push(match entry.manifest {
+                Ok(manifest) => of_manifest(key, &manifest),
+                Err(error) => damaged(key, error.to_string()),
+            });
+        }
+    }
+    Ok(backups)
+}
+
+fn of_manifest(key: BackupKey, manifest: &Manifest) -> ListedBackup {
+    let count = |name: &str| manifest.counts.get(name).copied().unwrap_or_default();
+    ListedBackup {
+        key,
+        time: Some(manifest.created_at),
+        files: count("files"),
+        bytes: count("bytes"),
+        archives: manifest.parts.iter().filter(|part| part.role != ROLE_FILES).count() as u64,
+        outcome: Some(manifest.outcome),
+        damage: None,
+    }
+}
+
+fn damaged(key: BackupKey, why: String) -> ListedBackup {
+    ListedBackup { key, time: None, files: 0, bytes: 0, archives: 0, outcome: None, damage: Some(why) }
+}
+
+/// Reads the backup that is meant: the newest of its name, unless a time is given. One that lacks files counts, too: what
+/// it has is as good as in any other.
+///
+/// # Errors
+/// [`GlacierError::NoBackup`]; why it cannot be used; what the store says.
+pub async fn find(store: &SharedStore, which: &Which) -> GlacierResult<Backup> {
+    let no_backup = || GlacierError::NoBackup { which: which.to_string(), location: store.describe() };
+    let (folder, pointer) = (backup_key::backups(&which.name), backup_key::pointer(&which.name)?);
+    let (key, manifest) = match &which.time {
+        None => catalogue::newest(&**store, &folder, &pointer, |_| true).await?.ok_or_else(no_backup)?,
+        Some(time) => {
+            let key = BackupKey { name: which.name.clone(), time: time.clone() }.manifest()?;
+            match catalogue::read(&**store, &key).await {
+                Ok(manifest) => (key, manifest),
+                Err(backup_core::CoreError::Store(error)) if error.is_not_found() => return Err(no_backup()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let key = BackupKey::of_manifest(&key).ok_or_else(no_backup)?;
+    read(store, key, manifest).await
+}
+
+/// Reads the list of a backup's files.
+///
+/// # Errors
+/// [`GlacierError::Damaged`]; what the store says.
+pub async fn read(store: &SharedStore, key: BackupKey, manifest: Manifest) -> GlacierResult<Backup> {
+    let wrong = |why: &str| GlacierError::damaged(&key, why);
+    let detail: GlacierDetail =
+        serde_json::from_value(manifest.detail.clone()).map_err(|error| wrong(&error.to_string()))?;
+    let list = manifest.parts.first().filter(|part| part.role == ROLE_FILES);
+    let list = list.ok_or_else(|| wrong("it has no list of files"))?;
+    if detail.classes.len() != manifest.parts.len() {
+        return Err(wrong("it does not tell the class of each part"));
+    }
+    let bytes = read_part(&**store, list, LISTING_BYTES_MAX).await?;
+    let files = listing::read(list.key.as_str(), &bytes, &manifest.parts)?;
+    Ok(Backup { key, files, manifest: manifest.with_detail(detail) })
+}

@@ -1,0 +1,89 @@
+//! Asks what became of retrievals, and keeps what it hears.
+
+use std::collections::BTreeMap;
+
+use backup_core::key::Key;
+use backup_core::run::Run;
+use jiff::Timestamp;
+
+use crate::backup_key;
+use crate::cold::ColdStore;
+use crate::copy_state::CopyState;
+use crate::error::GlacierResult;
+use crate::lifecycle::{Event, Phase, Retrieval};
+use crate::state::State;
+
+/// What is known of the retrieval of each archive called `name` after asking the store: a listing a thousand archives, and
+/// a request for each that was not expected to be cold. Keeps nothing.
+///
+/// # Errors
+/// What the store says; as of the catalogue.
+pub async fn ask(cold: &dyn ColdStore, state: &State, name: &str, run: &Run) -> GlacierResult<Polled> {
+    let before = state.catalogue().retrievals()?;
+    let mut listed = BTreeMap::new();
+    for folder in backup_key::payloads(name) {
+        listed.extend(run.or_cancelled(cold.list(&folder)).await?);
+    }
+    let mut after = BTreeMap::new();
+    for (key, mut copy) in listed {
+        let known = before.get(&key).cloned().unwrap_or_default();
+        let now = run.clock.now();
+        let is_surprise = !matches!(known.at(now).phase, Phase::Available | Phase::Local);
+        if copy == CopyState::Cold && is_surprise {
+            // Not every server tells it in listings.
+            copy = run.or_cancelled(cold.look(&key)).await?;
+        }
+        let next = known.after(&event(copy), now).unwrap_or_else(|| known.at(now));
+        after.insert(key, next);
+    }
+    Ok(Polled { before, after })
+}
+
+/// What was known, and what is known now.
+#[derive(Debug)]
+pub struct Polled {
+    before: BTreeMap<Key, Retrieval>,
+    /// Each archive of the location.
+    pub after: BTreeMap<Key, Retrieval>,
+}
+
+impl Polled {
+    /// Keeps what has changed. Needs the lock.
+    ///
+    /// # Errors
+    /// As of the catalogue.
+    pub fn keep(&self, state: &State) -> GlacierResult<()> {
+        let unseen = Retrieval::default();
+        for (key, next) in &self.after {
+            if next != self.before.get(key).unwrap_or(&unseen) {
+                state.catalogue().keep(key, next)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes an event about one archive and keeps what it changes. This is where everything that happens to a retrieval goes
+/// through, whoever tells it: whether it is told once or twice makes no difference.
+///
+/// # Errors
+/// As of the catalogue.
+pub fn observe(state: &State, key: &Key, known: &Retrieval, event: &Event, now: Timestamp) -> GlacierResult<Retrieval> {
+    match known.after(event, now) {
+        None => Ok(known.clone()),
+        Some(next) => {
+            state.catalogue().keep(key, &next)?;
+            Ok(next)
+        }
+    }
+}
+
+/// What a state of the copy means.
+#[must_use]
+pub fn event(copy: CopyState) -> Event {
+    match copy {
+        CopyState::Cold => Event::Absent,
+        CopyState::Running => Event::Running { job: None },
+        CopyState::Readable { until } => Event::Finished { job: None, until },
+    }
+}

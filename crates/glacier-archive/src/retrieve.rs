@@ -1,0 +1,235 @@
+//! Requests what a backup needs from cold storage, after saying what it costs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use backup_core::failure::Failure as _;
+use backup_core::key::Key;
+use backup_core::run::Run;
+use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::backup_key::BackupKey;
+use crate::catalogue::KnownFile;
+use crate::class::Tier;
+use crate::cold::{ColdStore, Requested};
+use crate::error::{GlacierError, GlacierResult};
+use crate::find::Backup;
+use crate::lifecycle::{Event, Phase, Retrieval, Status};
+use crate::pattern::Only;
+use crate::plan::{self, Limits, RetrievalPlan, Wanted};
+use crate::poll::{self, Polled};
+use crate::price::PriceBook;
+use crate::standing::{self, FileStanding, Known};
+use crate::state::State;
+
+/// Requests on their way at once.
+const IN_FLIGHT: usize = 16;
+
+/// What is to be retrieved.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// From which backup.
+    pub backup: &'a Backup,
+    /// Which of its files.
+    pub only: &'a Only,
+    /// The folder whose files need not be retrieved.
+    pub folder: Option<&'a Path>,
+    /// What is allowed.
+    pub limits: Limits,
+    /// What it costs.
+    pub prices: &'a PriceBook,
+}
+
+/// What was requested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retrieved {
+    /// Of which backup.
+    pub key: BackupKey,
+    /// The plan.
+    pub plan: RetrievalPlan,
+    /// Archives that were requested now.
+    pub requested: u64,
+    /// Archives that wait for the next hour's budget.
+    pub waiting: u64,
+    /// When all that was requested is expected to be ready.
+    pub expected: Option<Timestamp>,
+    /// Archives that could not be requested, and why.
+    pub failed: Vec<FailedArchive>,
+}
+
+/// An archive that could not be requested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedArchive {
+    /// Which.
+    pub key: Key,
+    /// Why.
+    pub what: String,
+}
+
+/// What [`retrieve`] would request. Asks what is readable already, and requests and keeps nothing.
+///
+/// # Errors
+/// What the store says; as of the catalogue.
+pub async fn plan_retrieval(
+    cold: &dyn ColdStore,
+    state: &State,
+    request: &Request<'_>,
+    run: &Run,
+) -> GlacierResult<RetrievalPlan> {
+    let polled = poll::ask(cold, state, &request.backup.key.name, run).await?;
+    let wanted = wanted(state, request, &polled, run)?;
+    Ok(plan::plan(&wanted, &request.limits, request.prices))
+}
+
+/// Requests every archive that is needed and not asked for yet, by the tier that the plan chooses. The intent is kept
+/// before each request. Needs the lock.
+///
+/// # Errors
+/// [`GlacierError::NoSuchTier`], [`GlacierError::OverLimit`]: then nothing was requested. What the store says to the first
+/// request, if no other succeeded.
+pub async fn retrieve(
+    cold: &dyn ColdStore,
+    state: &State,
+    request: &Request<'_>,
+    run: &Run,
+) -> GlacierResult<Retrieved> {
+    run.step("glacier.ask", &request.backup.key.to_string());
+    let polled = poll::ask(cold, state, &request.backup.key.name, run).await?;
+    polled.keep(state)?;
+    let wanted = wanted(state, request, &polled, run)?;
+    let plan = plan::plan(&wanted, &request.limits, request.prices);
+    let mut retrieved = Retrieved {
+        key: request.backup.key.clone(),
+        requested: 0,
+        waiting: 0,
+        expected: None,
+        failed: Vec::new(),
+        plan,
+    };
+    if wanted.is_empty() {
+        return Ok(retrieved);
+    }
+    let tier = retrieved.plan.chosen.ok_or_else(|| refusal(&retrieved.plan, &request.limits, &wanted))?;
+    let now = run.clock.now();
+    let started = started_within_the_hour(&polled.after, &wanted_bytes(state)?, now);
+    let count = plan::within_budget(&wanted, request.limits.bytes_per_hour, started);
+    retrieved.waiting = (wanted.len() - count) as u64;
+    let days = retrieved.plan.days;
+    let requests = wanted.into_iter().take(count).map(|wanted| {
+        let known = polled.after.get(&wanted.key).cloned().unwrap_or_default();
+        let minutes = request.prices.tier(wanted.class, tier).map_or(0, |row| row.minutes);
+        let expected = now + SignedDuration::from_mins(i64::from(minutes));
+        async move { (wanted.key.clone(), one(cold, state, &wanted.key, known, (tier, days, expected), run).await) }
+    });
+    let mut outcomes = stream::iter(requests).buffer_unordered(IN_FLIGHT);
+    let mut first = None;
+    while let Some((key, outcome)) = outcomes.next().await {
+        match outcome {
+            Ok(expected) => {
+                retrieved.requested += 1;
+                retrieved.expected = retrieved.expected.max(expected);
+            }
+            Err(error) => {
+                retrieved.failed.push(FailedArchive { key, what: error.to_string() });
+                first.get_or_insert(error);
+            }
+        }
+    }
+    retrieved.failed.sort_by(|one, other| one.key.cmp(&other.key));
+    match first {
+        Some(error) if retrieved.requested == 0 => Err(error),
+        _ => Ok(retrieved),
+    }
+}
+
+/// Requests one archive: the intent first, then the request, then what became of it.
+async fn one(
+    cold: &dyn ColdStore,
+    state: &State,
+    key: &Key,
+    known: Retrieval,
+    (tier, days, expected): (Tier, u32, Timestamp),
+    run: &Run,
+) -> GlacierResult<Option<Timestamp>> {
+    run.stop_if_cancelled()?;
+    let now = || run.clock.now();
+    let intended = poll::observe(state, key, &known, &Event::Intended { tier, expected }, now())?;
+    run.step("glacier.intended", key.as_str());
+    // One of an earlier run whose request may or may not have arrived is repeated: twice the same is one retrieval.
+    let event = match cold.request(key, tier, days).await {
+        Ok(Requested::Taken) => Event::Accepted { job: None },
+        Ok(Requested::Running) => Event::Running { job: None },
+        Ok(Requested::Readable) => poll::event(cold.look(key).await?),
+        Err(error) => {
+            // After anything that may pass the request may have arrived: the next poll tells.
+            if error.is_permanent() && !is_uncertain(&error) {
+                let reason = error.to_string();
+                poll::observe(state, key, &intended, &Event::Refused { reason }, now())?;
+            }
+            return Err(error);
+        }
+    };
+    run.step("glacier.requested", key.as_str());
+    let after = poll::observe(state, key, &intended, &event, now())?;
+    Ok(after.expected)
+}
+
+/// Whether the request may have been taken all the same.
+fn is_uncertain(error: &GlacierError) -> bool {
+    matches!(error, GlacierError::Core(backup_core::CoreError::Store(error)) if error.is_ambiguous())
+}
+
+/// The archives that must be requested for what is meant, by key.
+fn wanted(state: &State, request: &Request<'_>, polled: &Polled, run: &Run) -> GlacierResult<Vec<Wanted>> {
+    let files: BTreeMap<String, KnownFile> =
+        state.catalogue().files()?.into_iter().map(|file| (file.entry.name.clone(), file)).collect();
+    let now = run.clock.now();
+    let known = Known { state, files: &files, retrievals: &polled.after, folder: request.folder, now };
+    let standings = standing::files(request.backup, request.only, &known);
+    Ok(needed(request.backup, &standings, &polled.after))
+}
+
+/// The archives of files that are available, or asked for by a request that may not have arrived.
+fn needed(backup: &Backup, files: &[FileStanding], retrievals: &BTreeMap<Key, Retrieval>) -> Vec<Wanted> {
+    let is_needed = |file: &&FileStanding| {
+        let phase = file.archive.as_ref().and_then(|key| retrievals.get(key)).map(|known| known.phase);
+        file.status == Status::Available || (file.status == Status::Pending && phase == Some(Phase::Requested))
+    };
+    let sizes: BTreeMap<&Key, u64> = backup.manifest.parts.iter().map(|part| (&part.key, part.stored_bytes)).collect();
+    let mut archives: BTreeMap<Key, Wanted> = BTreeMap::new();
+    for file in files.iter().filter(is_needed) {
+        // What has no class is never cold, and a class that is read at once needs no retrieval.
+        let cold = file.class.filter(|class| !class.tiers().is_empty());
+        let (Some(key), Some(class)) = (&file.archive, cold) else { continue };
+        let bytes = sizes.get(key).copied().unwrap_or_default();
+        archives.entry(key.clone()).or_insert_with(|| Wanted { key: key.clone(), bytes, class });
+    }
+    archives.into_values().collect()
+}
+
+fn wanted_bytes(state: &State) -> GlacierResult<BTreeMap<Key, u64>> {
+    Ok(state.catalogue().archives()?.into_iter().map(|archive| (archive.key, archive.bytes)).collect())
+}
+
+/// Bytes of archives that were requested less than an hour ago.
+fn started_within_the_hour(retrievals: &BTreeMap<Key, Retrieval>, sizes: &BTreeMap<Key, u64>, now: Timestamp) -> u64 {
+    let is_recent = |requested: Timestamp| now.duration_since(requested) < SignedDuration::from_hours(1);
+    let recent = retrievals.iter().filter(|(_, known)| known.requested.is_some_and(is_recent));
+    recent.filter_map(|(key, _)| sizes.get(key)).sum()
+}
+
+/// Why no tier will do.
+fn refusal(plan: &RetrievalPlan, limits: &Limits, wanted: &[Wanted]) -> GlacierError {
+    let lacks = |tier: &Tier| wanted.iter().find(|wanted| !wanted.class.tiers().contains(tier));
+    if let Some((tier, Wanted { class, .. })) = limits.tier.and_then(|tier| Some((tier, lacks(&tier)?))) {
+        return GlacierError::NoSuchTier { what: format!("archives in {class} cannot be retrieved by {tier}") };
+    }
+    let told = plan.offers.iter().filter_map(|offer| {
+        let hours = offer.minutes?.div_ceil(60);
+        Some(format!("{} takes up to {hours} h and costs {}", offer.tier, offer.total()))
+    });
+    let what = format!("no tier keeps the limits: {}", told.collect::<Vec<_>>().join(", "));
+    GlacierError::OverLimit { what }
+}

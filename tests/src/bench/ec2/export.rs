@@ -1,0 +1,188 @@
+//! A snapshot exported block by block: ours beside dsnap and bsnap, at the latency of a region next door.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use backup_testkit::aws_fake::FakeOptions;
+use backup_testkit::ec2_fake::Ec2Fake;
+use backup_testkit::ec2_fake::content::{Block, Fill, RandomFill};
+use backup_testkit::ec2_fake::seed::{ACCOUNT, RegionSeed, Seed, SnapshotSeed};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Outcome;
+use crate::bench::measure::{self, Measurement};
+use crate::bench::report::{Row, median, show};
+
+const REGION: &str = "us-east-1";
+const VOLUME: &str = "vol-0aaaaaaaaaaaaaa12";
+const FIRST: &str = "snap-0000000a";
+const SECOND: &str = "snap-0000000b";
+
+/// Added to each request.
+const LATENCY: Duration = Duration::from_millis(20);
+
+/// How much faster than a peer, at least.
+const RATIO_MIN: f64 = 2.0;
+
+/// What a second export may read of what the first has read.
+const SECOND_MAX: f64 = 0.012;
+
+/// How much memory an export may take.
+const PEAK_BYTES_MAX: u64 = 256 << 20;
+
+/// Blocks of a GiB.
+const BLOCKS_PER_GIB: u32 = 2048;
+
+/// One block in so many changes between the two snapshots.
+const CHANGED_EVERY: usize = 100;
+
+/// What is measured, and against whom.
+pub(super) struct Setting<'a> {
+    /// GiB of the volume, of which every other block is written.
+    pub(super) gib: u32,
+    /// Runs of each contender.
+    pub(super) rounds: usize,
+    /// The folder of the programs `dsnap` and `bsnap`.
+    pub(super) programs: &'a Path,
+    pub(super) work: &'a Path,
+}
+
+/// Runs every contender in turn.
+pub(super) fn rows(setting: &Setting<'_>) -> Outcome<Vec<Row>> {
+    let fake = Ec2Fake::start(&FakeOptions::default(), seed(setting.gib))?;
+    change(&fake);
+    fake.latency(LATENCY);
+    let (mut ours, mut dsnap, mut bsnap) = (Vec::new(), Vec::new(), Vec::new());
+    let mut second_blocks = 0;
+    for round in 0..setting.rounds {
+        let turn = Turn { fake: &fake, setting, folder: fresh(setting.work)?, round };
+        let mut turns: Vec<(&str, Command, &mut Vec<Measurement>)> = vec![
+            ("export", turn.export(FIRST)?, &mut ours),
+            ("dsnap", turn.peer("dsnap", &["get", FIRST]), &mut dsnap),
+            ("bsnap", turn.peer("bsnap", &["--snapshot-id", FIRST, "--output-file", "bsnap.img"]), &mut bsnap),
+        ];
+        // Whoever goes first changes from round to round.
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for (name, command, taken) in turns {
+            taken.push(turn.measured(name, command)?);
+        }
+        fake.clear_log();
+        turn.measured("export again", turn.export(SECOND)?)?;
+        second_blocks = fake.log().iter().filter(|call| call.op == "GetSnapshotBlock").count();
+    }
+    let wall = |runs: &[Measurement]| median(runs.iter().map(|run| run.wall_s));
+    let job = format!("export of {} GiB, half full", setting.gib);
+    let peak = ours.iter().map(|run| run.peak_bytes).max().unwrap_or(0);
+    let blocks = setting.gib * BLOCKS_PER_GIB / 2;
+    let share = second_blocks as f64 / f64::from(blocks);
+    Ok(vec![
+        against(&job, "dsnap 1.0.1", wall(&ours), wall(&dsnap)),
+        against(&job, "bsnap 0.1.0", wall(&ours), wall(&bsnap)),
+        Row {
+            job: "again with 1 % changed".to_owned(),
+            against: "blocks of the first".to_owned(),
+            ours: second_blocks.to_string(),
+            peer: blocks.to_string(),
+            outcome: format!("{:.2} %", share * 100.0),
+            target: format!("≤ {} %", SECOND_MAX * 100.0),
+            met: share <= SECOND_MAX,
+        },
+        Row {
+            job,
+            against: "memory".to_owned(),
+            ours: format!("{} MiB", peak >> 20),
+            peer: String::new(),
+            outcome: String::new(),
+            target: format!("≤ {} MiB", PEAK_BYTES_MAX >> 20),
+            met: peak <= PEAK_BYTES_MAX,
+        },
+    ])
+}
+
+fn against(job: &str, peer: &str, ours_s: f64, peer_s: f64) -> Row {
+    let ratio = peer_s / ours_s;
+    Row {
+        job: job.to_owned(),
+        against: peer.to_owned(),
+        ours: format!("{ours_s:.1} s"),
+        peer: format!("{peer_s:.1} s"),
+        outcome: format!("{ratio:.2}×"),
+        target: format!("≥ {RATIO_MIN}×"),
+        met: ratio >= RATIO_MIN,
+    }
+}
+
+/// Two snapshots of one volume, a day apart; they are equal at first.
+fn seed(gib: u32) -> Seed {
+    let random = Some(RandomFill { seed: 7, from: 0, to: gib * BLOCKS_PER_GIB, every: 2 });
+    let snapshot = |id: &str, age_h: i64| SnapshotSeed {
+        id: id.to_owned(),
+        volume: VOLUME.to_owned(),
+        size_gib: Some(u64::from(gib)),
+        start: Some(Timestamp::now() - SignedDuration::from_hours(age_h)),
+        content: Fill { random, ..Fill::default() },
+        ..SnapshotSeed::default()
+    };
+    let snapshots = vec![snapshot(FIRST, 48), snapshot(SECOND, 24)];
+    let mut seed = Seed::default();
+    seed.regions.insert(REGION.to_owned(), RegionSeed { snapshots, ..RegionSeed::default() });
+    seed
+}
+
+/// One block in a hundred of the second snapshot is another.
+fn change(fake: &Ec2Fake) {
+    fake.world(|state| {
+        let region = state.regions.get_mut(REGION);
+        if let Some(second) = region.and_then(|region| region.snapshots.get_mut(SECOND)) {
+            let indexes: Vec<u32> = second.content.indexes(0).step_by(CHANGED_EVERY).collect();
+            for index in indexes {
+                second.content.put(index, Block::Random(u64::from(index) + (1 << 40)));
+            }
+        }
+    });
+}
+
+fn fresh(work: &Path) -> Outcome<PathBuf> {
+    let folder = work.join("round");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir(&folder)?;
+    Ok(folder)
+}
+
+struct Turn<'a> {
+    fake: &'a Ec2Fake,
+    setting: &'a Setting<'a>,
+    folder: PathBuf,
+    round: usize,
+}
+
+impl Turn<'_> {
+    fn export(&self, id: &str) -> Outcome<Command> {
+        let mut command = Command::new(crate::lastgood_binary()?);
+        command.args(["ec2", "export", id, "--region", REGION, "--init", "--quiet", "--to"]);
+        command.arg(self.folder.join("location"));
+        Ok(self.on_fake(command))
+    }
+
+    fn peer(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(self.setting.programs.join(program));
+        command.args(args);
+        self.on_fake(command)
+    }
+
+    fn on_fake(&self, mut command: Command) -> Command {
+        command.current_dir(&self.folder).envs(self.fake.environment(ACCOUNT, REGION));
+        command
+    }
+
+    fn measured(&self, name: &str, command: Command) -> Outcome<Measurement> {
+        let run = measure::run(vec![command], None, None).map_err(|error| format!("{name}: {error}"))?;
+        show(self.round, name, &run);
+        Ok(run)
+    }
+}
