@@ -24,7 +24,7 @@ const TITLE_CHARS: usize = 72;
 #[derive(Debug, Parser)]
 #[command(name = "e2e")]
 struct Args {
-    /// Only these areas (core, retention, truth, dict, app, pg, kill, differential) or rows (P8).
+    /// Only these areas (core, retention, truth, dict, app, ec2, pg, kill, differential) or rows (P8).
     #[arg(long, value_name = "AREA|ROW", value_delimiter = ',', num_args = 1..)]
     only: Vec<String>,
     /// Only the differential check, of this SQL file.

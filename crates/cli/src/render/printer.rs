@@ -1,6 +1,6 @@
 //! The only access to standard output and standard error.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +14,26 @@ use crate::error::{CliError, CliResult};
 /// Fields of reports that repeat what a server or a program said. The others are names and numbers: masking those would
 /// turn the key of a database called like its password into one that does not exist.
 const FREE_TEXTS: [&str; 7] = ["warnings", "what", "help", "message", "cause", "hook", "said"];
+
+/// Written at a time of a result that is printed piece by piece.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Standard output by way of a printer.
+struct Pieces<'p>(&'p Printer);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.bytes(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(CliError::Output { source, .. }) => Err(source),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Data goes to standard output, everything else past the redactor to standard error.
 #[derive(Debug)]
@@ -58,6 +78,18 @@ impl Printer {
         self.data(&document.map_err(unwritable)?)
     }
 
+    /// Prints a result as [`Printer::result`] does, but piece by piece: one that may be too large for a tree in memory. Its
+    /// texts are ours, and hold nothing that a server or a program said.
+    pub(crate) fn large<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> CliResult<()> {
+        if !self.json {
+            return self.result(value, text);
+        }
+        let mut pieces = BufWriter::with_capacity(PIECE_BYTES, Pieces(self));
+        let written = serde_json::to_writer_pretty(&mut pieces, value).map_err(io::Error::from);
+        let written = written.and_then(|()| pieces.write_all(b"\n")).and_then(|()| pieces.flush());
+        written.map_err(|source| CliError::Output { action: "write the result".to_owned(), source })
+    }
+
     /// Prints the plan of a dry run.
     pub(crate) fn dry_run<T: Serialize>(&self, plan: &T, text: impl FnOnce(&T) -> String) -> CliResult<()> {
         self.result(plan, |plan| format!("{}\nNothing was changed (dry run)", text(plan)))
@@ -82,8 +114,9 @@ impl Printer {
         if text.is_empty() {
             return Ok(());
         }
-        let newline = if text.ends_with('\n') { "" } else { "\n" };
-        self.bytes(format!("{text}{newline}").as_bytes())
+        // Not joined first: a plan of a million lines would be there twice.
+        self.bytes(text.as_bytes())?;
+        if text.ends_with('\n') { Ok(()) } else { self.bytes(b"\n") }
     }
 
     /// Writes bytes to standard output. A reader that went away has seen what it wanted: that is no failure.

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::ec2::chart::{chart, svg};
-use crate::render::ec2::trim::{Planned, deleted, planned};
+use crate::render::ec2::trim::{Planned, deleted, only_planned, planned};
 use crate::render::units::counted;
 
 /// What a file of descriptions is said to be the region of, if nothing names one: the documents do not.
@@ -49,12 +49,12 @@ pub(super) async fn run(arguments: &Trim, context: &Context) -> CliResult<Exit> 
         });
         let file = PlanFile::of(&*cloud, &request.regions, listed.collect(), now, &context.run).await?;
         write(out, &file.text()?)?;
-        context.printer.result(&Planned::of(&plan, &name), planned)?;
+        context.printer.large(&Planned::of(&plan, &name), planned)?;
         context.printer.note(&format!("wrote the plan to `{}`; nothing was changed", out.display()));
         return end(failures, plan.decisions.len(), context);
     }
     if arguments.dry_run.dry_run {
-        context.printer.dry_run(&Planned::of(&plan, &name), planned)?;
+        context.printer.large(&Planned::of(&plan, &name), only_planned)?;
         return end(failures, plan.decisions.len(), context);
     }
     if doomed > 0 && !context.global.yes {
@@ -81,8 +81,9 @@ fn of_file(file: &Path, arguments: &Trim, context: &Context) -> CliResult<Exit> 
     offline::read(opened, &shown, &region, &mut |snapshot| gathered.add(&snapshot, &scope, &standing))?;
     let now = arguments.now.unwrap_or_else(|| context.run.clock.now());
     let plan = trim::plan(&mut gathered, &policy, now)?;
+    drop(gathered);
     warn(&plan, context);
-    context.printer.dry_run(&Planned::of(&plan, &name), planned)?;
+    context.printer.large(&Planned::of(&plan, &name), only_planned)?;
     Ok(Exit::Ok)
 }
 

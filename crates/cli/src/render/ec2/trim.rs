@@ -28,27 +28,38 @@ impl<'p> Planned<'p> {
 }
 
 pub(crate) fn planned(planned: &Planned<'_>) -> String {
-    let mut all: Vec<String> = planned.plan.decisions.iter().map(decision).collect();
+    // One text and no list of lines: a plan may have a million.
+    let mut text = String::new();
+    for decided in &planned.plan.decisions {
+        decision(decided, &mut text);
+    }
     let others = match planned.plan.left_alone {
         0 => String::new(),
         others => format!("; {} out of scope", counted(others, "snapshot is", "snapshots are")),
     };
-    all.push(format!(
+    text.push_str(&format!(
         "Policy {}: {} to delete, {} to keep{others}",
         planned.policy,
         counted(planned.deleted as u64, "snapshot", "snapshots"),
         planned.kept
     ));
-    lines(all)
+    text
 }
 
-fn decision(decided: &Decided) -> String {
+/// [`planned`], of a dry run.
+pub(crate) fn only_planned(plan: &Planned<'_>) -> String {
+    let mut text = planned(plan);
+    text.push_str("\nNothing was changed (dry run)");
+    text
+}
+
+fn decision(decided: &Decided, text: &mut String) {
     let action = match decided.action {
         Action::Keep => "keep  ",
         Action::Delete => "delete",
     };
     let Decided { id, region, volume, reasons, .. } = decided;
-    format!("{action}  {id}  {region}  {volume}  {}  ({})", time(decided.time), reasons.join("; "))
+    text.push_str(&format!("{action}  {id}  {region}  {volume}  {}  ({})\n", time(decided.time), reasons.join("; ")));
 }
 
 pub(crate) fn deleted(report: &Deleted) -> String {
