@@ -59,7 +59,7 @@ pub enum Ec2Error {
         help: String,
         /// What EC2 said, or what became of the connection.
         #[source]
-        source: CallError,
+        source: Box<CallError>,
     },
     /// There is no snapshot, set, instance or volume of that name.
     #[error("there is no {what} in {region}")]

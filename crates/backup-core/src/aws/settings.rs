@@ -51,6 +51,11 @@ impl Settings {
     /// Endpoint and region from the usual AWS environment and profile, credentials too unless they are `given`. Only a
     /// machine's metadata service may be asked for something.
     pub async fn load(given: Option<&Credentials>) -> Self {
+        // Everything that credentials can come from makes a future of 35 KB, which every command would carry in its own.
+        Box::pin(Self::read(given)).await
+    }
+
+    async fn read(given: Option<&Credentials>) -> Self {
         let configured = RegionProviderChain::default_provider().region().await;
         let region_configured = configured.is_some();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())

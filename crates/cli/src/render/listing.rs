@@ -39,7 +39,7 @@ pub(crate) fn listing<'a>(
         return String::new();
     }
     let number = |value: Option<u64>| value.map_or_else(|| NONE.to_owned(), units::count);
-    let columns: Vec<Column> = names.iter().map(|name| Column(*name, Align::Left)).chain(COLUMNS).collect();
+    let columns: Vec<Column> = names.iter().map(|name| Column(name, Align::Left)).chain(COLUMNS).collect();
     table(
         &columns,
         backups.map(|backup| {

@@ -269,7 +269,7 @@ async fn look(ec2: &dyn Ec2, set: &PlannedSet, lost: &CallError, run: &Run) -> E
             _ => Ec2Error::Unknown {
                 what: format!("the answer for {} was lost, and EC2 cannot be asked", set.instance),
                 help: format!("look for the tag `{}={}` before you try again", lineage::SET, set.set),
-                source: lost.clone(),
+                source: Box::new(lost.clone()),
             },
         };
         let listed = listing::snapshots(ec2, vec![Filter::tag(lineage::SET, set.set.as_str())], run).await;

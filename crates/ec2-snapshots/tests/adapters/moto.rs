@@ -4,6 +4,8 @@
 //! moto is a second opinion on shapes only. Where it is known to be looser than AWS, no fact is asked for: snapshots are
 //! complete at once there, `MaxResults` is ignored, and wrong checksums pass.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says why")]
+
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -162,7 +162,7 @@ async fn fill(
     refuse_unchecked(session).await?;
     load.detours = target.detours();
     let held = target.family();
-    let before = target::behaviour(&session, &held).await?;
+    let before = target::behaviour(session, &held).await?;
     live_tables::make(session, "preparing the tables", &changes::loosen(&target)).await?;
     if options.replace_rows {
         run.step("data_only.empty", &plan.target);
@@ -172,7 +172,7 @@ async fn fill(
     run.step("data_only.keys", &format!("{} foreign keys", done.foreign_keys.len()));
     live_tables::check_constraints(session).await?;
     live_tables::make(session, "putting triggers and foreign keys back", &changes::tighten(&target)).await?;
-    if target::behaviour(&session, &held).await? != before {
+    if target::behaviour(session, &held).await? != before {
         return Err(PgError::internal(
             format!("triggers or foreign keys of `{}` could not be put back as they were", plan.target),
             "everything was rolled back, nothing was changed",
