@@ -11,6 +11,7 @@ pub(crate) mod glacier;
 pub(crate) mod help;
 pub(crate) mod hooks;
 pub(crate) mod pg;
+mod reach;
 pub(crate) mod retention;
 pub(crate) mod server;
 

@@ -2,5 +2,3 @@
 
 pub mod ebs;
 pub mod ec2;
-
-use aws_sdk_ssm as _;

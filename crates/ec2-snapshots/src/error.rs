@@ -7,7 +7,7 @@ use backup_core::{CoreError, FormatError, StoreError};
 
 use crate::freeze::FreezeError;
 use crate::host::HostError;
-use crate::model::Region;
+use crate::model::{InvalidRegion, Region};
 use crate::ports::{CallError, Fault};
 use crate::sync::SyncError;
 
@@ -248,6 +248,12 @@ impl From<CallError> for Ec2Error {
             Fault::Throttled | Fault::Failing | Fault::NoAnswer => Self::Unreachable { source },
             Fault::Missing | Fault::Refused => Self::Refused { source },
         }
+    }
+}
+
+impl From<InvalidRegion> for Ec2Error {
+    fn from(InvalidRegion { given }: InvalidRegion) -> Self {
+        Self::Region { given, candidates: Vec::new() }
     }
 }
 

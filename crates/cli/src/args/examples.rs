@@ -2,7 +2,7 @@
 
 pub(crate) mod ec2;
 
-use crate::args::footer::{Footer, Reach};
+use crate::args::reach::{Footer, Reach, footer};
 use crate::exit::Exit;
 
 /// Deleting backups is confirmed, and may be refused or done in part.
@@ -10,15 +10,6 @@ const PRUNE: &[Exit] = &[Exit::Partial, Exit::RetentionRefused, Exit::Confirmati
 
 /// Changing databases of a server is confirmed, and done by one run at a time.
 const CHANGE: &[Exit] = &[Exit::Held, Exit::Confirmation];
-
-pub(super) const fn footer(
-    path: &'static str,
-    reach: Reach,
-    more: &'static [Exit],
-    examples: &'static [(&'static str, &'static str)],
-) -> Footer {
-    Footer { path, examples, reach, more }
-}
 
 /// What is not ready yet is named, and one run at a time uses a catalogue.
 const COLD: &[Exit] = &[Exit::Partial, Exit::Held];

@@ -7,57 +7,8 @@ use clap::Command;
 use clap::builder::Styles;
 
 use crate::args::examples;
-use crate::exit::{Exit, TABLE};
-
-/// Examples and exit codes of one command.
-#[derive(Debug)]
-pub(crate) struct Footer {
-    /// The command as it is typed, without `lastgood`; empty for the program itself.
-    pub(crate) path: &'static str,
-    /// Command lines and what each does.
-    pub(crate) examples: &'static [(&'static str, &'static str)],
-    /// What the command reaches, and so what can go wrong with it.
-    pub(crate) reach: Reach,
-    /// Codes it ends with beyond those.
-    pub(crate) more: &'static [Exit],
-}
-
-/// What a command talks to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// A group: it ends as its commands do.
-    Group,
-    /// Files of this machine at most.
-    Nothing,
-    /// A location, and perhaps a server.
-    Location,
-    /// A server without a location.
-    Server,
-}
-
-impl Reach {
-    fn exits(self) -> &'static [Exit] {
-        match self {
-            Self::Group => &[],
-            Self::Nothing => &[Exit::Ok, Exit::Failed, Exit::Usage],
-            Self::Location => &[
-                Exit::Ok,
-                Exit::Failed,
-                Exit::Usage,
-                Exit::NoLocation,
-                Exit::Key,
-                Exit::Integrity,
-                Exit::NewerFormat,
-                Exit::Unreachable,
-                Exit::Interrupted,
-                Exit::Terminated,
-            ],
-            Self::Server => {
-                &[Exit::Ok, Exit::Failed, Exit::Usage, Exit::Unreachable, Exit::Interrupted, Exit::Terminated]
-            }
-        }
-    }
-}
+use crate::args::reach::{Footer, Reach};
+use crate::exit::TABLE;
 
 /// The command with a footer on its page and on those of all commands below it.
 pub(crate) fn attach(command: Command) -> Command {
@@ -115,6 +66,7 @@ fn text(footer: &'static Footer) -> String {
 mod tests {
     use super::*;
     use crate::args::{Cli, command};
+    use crate::exit::Exit;
     use clap::Parser as _;
 
     /// Paths of all commands somebody can see the help of.

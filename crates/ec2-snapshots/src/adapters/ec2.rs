@@ -1,5 +1,6 @@
 //! EC2 by the AWS SDK: one request for each call of a port, never repeated here.
 
+mod failure;
 mod read;
 mod region;
 
@@ -9,14 +10,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::error::ProvideErrorMetadata;
-use aws_sdk_ec2::error::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
-use backup_core::aws::{Answer, CONNECT_TIMEOUT, Meaning, REPLY_TIMEOUT, RequestError, Settings};
+use backup_core::aws::{CONNECT_TIMEOUT, REPLY_TIMEOUT, Settings};
 
+use self::failure::failed;
 use self::region::AwsRegion;
 use crate::model::Region;
-use crate::ports::{CallError, CallResult, Cloud, Ec2, Fault};
+use crate::ports::{CallResult, Cloud, Ec2};
 
 /// A whole attempt, body included: a page of a thousand snapshots is a megabyte. Without it a connection that trickles
 /// would never end.
@@ -92,42 +92,6 @@ impl Cloud for AwsCloud {
     }
 }
 
-/// Why a request failed, in terms of what to do next.
-fn failed<E>(
-    action: &'static str,
-    region: &Region,
-    error: &SdkError<E, aws_sdk_ec2::config::http::HttpResponse>,
-) -> CallError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    let error = RequestError::of(error);
-    let fault = match &error {
-        RequestError::Answer(answer) => meaning(answer),
-        RequestError::NoAnswer(_) => Fault::NoAnswer,
-        RequestError::NoCredentials(_) => Fault::NoCredentials,
-        RequestError::Unmade(_) => Fault::Refused,
-    };
-    let (code, message) = match error {
-        RequestError::Answer(answer) => (answer.code, answer.message),
-        RequestError::NoAnswer(text) | RequestError::NoCredentials(text) | RequestError::Unmade(text) => {
-            (String::new(), text)
-        }
-    };
-    CallError { action, region: region.clone(), fault, code, message }
-}
-
-fn meaning(answer: &Answer) -> Fault {
-    match answer.meaning() {
-        Meaning::Unauthenticated => Fault::Unauthenticated,
-        Meaning::Denied => Fault::Denied,
-        Meaning::Missing => Fault::Missing,
-        Meaning::Throttled => Fault::Throttled,
-        Meaning::Failing => Fault::Failing,
-        _ => Fault::Refused,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,14 +99,5 @@ mod tests {
     #[test]
     fn the_fallback_is_a_region() {
         assert_eq!(REGION_FALLBACK.parse::<Region>().unwrap(), Region::constant(REGION_FALLBACK));
-    }
-
-    #[test]
-    fn a_limit_that_others_share_is_no_throttling() {
-        let answer = |status, code: &str| Answer { status, code: code.to_owned(), message: String::new() };
-        assert_eq!(meaning(&answer(400, "ResourceLimitExceeded")), Fault::Refused);
-        assert_eq!(meaning(&answer(503, "RequestLimitExceeded")), Fault::Throttled);
-        assert_eq!(meaning(&answer(400, "InvalidSnapshot.NotFound")), Fault::Missing);
-        assert_eq!(meaning(&answer(400, "InvalidSnapshot.InUse")), Fault::Refused);
     }
 }

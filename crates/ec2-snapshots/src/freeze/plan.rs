@@ -185,7 +185,7 @@ lastgood mount 43 27 259:5 / /srv/all rw - xfs /dev/nvme1n1
 lastgood mount 44 27 259:7 / /swap rw - ext4 /dev/nvme3n1
 lastgood mount 45 27 259:8 / /opt rw - ext4 /dev/nvme4n1
 lastgood mount 46 27 0:50 / /merged rw - overlay overlay
-lastgood mount 47 27 0:51 / /home rw - nfs4 filer:/home
+lastgood mount 47 27 0:51 / /net rw - nfs4 filer:/home
 lastgood mount 48 27 259:9 /part /bound rw - ext4 /dev/nvme5n1
 lastgood mount 49 27 7:0 / /image rw - ext4 /dev/loop0
 lastgood backing 7:0 66309 /data/image.ext4
@@ -229,8 +229,8 @@ lastgood kept 66305 /
         assert_eq!(refused("/opt", 259, 8), "`/opt` holds `/opt/lastgood`, which is needed while it is frozen");
         assert_eq!(refused("/run", 0, 20), "`/run` is tmpfs, which cannot be frozen");
         assert_eq!(refused("/merged", 0, 50), "`/merged` is overlay, which cannot be frozen");
-        assert_eq!(refused("/home", 0, 51), "`/home` is nfs4, which cannot be frozen");
-        assert_eq!(refused("/home/me", 0, 51), "`/home/me` is on nfs4, which cannot be frozen");
+        assert_eq!(refused("/net", 0, 51), "`/net` is nfs4, which cannot be frozen");
+        assert_eq!(refused("/net/me", 0, 51), "`/net/me` is on nfs4, which cannot be frozen");
         assert_eq!(refused("/a\tb", 259, 5), "`/a\\tb` has a character that no record can hold");
     }
 

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Ec2Error;
-
 /// Longest name accepted: AWS's are up to 16 letters, and nothing else becomes part of a host name.
 const NAME_LEN_MAX: usize = 32;
 
@@ -30,25 +28,33 @@ impl Region {
     }
 }
 
+/// A name that no region can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no region is called `{given}`")]
+pub struct InvalidRegion {
+    /// What was given.
+    pub given: String,
+}
+
 impl FromStr for Region {
-    type Err = Ec2Error;
+    type Err = InvalidRegion;
 
     /// # Errors
-    /// [`Ec2Error::Region`] for what no region is called: the name becomes a part of host names.
-    fn from_str(name: &str) -> Result<Self, Ec2Error> {
+    /// [`InvalidRegion`] for what no region is called: the name becomes a part of host names.
+    fn from_str(name: &str) -> Result<Self, InvalidRegion> {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if (1..=NAME_LEN_MAX).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('-') {
             Ok(Self(name.into()))
         } else {
-            Err(Ec2Error::Region { given: name.to_owned(), candidates: Vec::new() })
+            Err(InvalidRegion { given: name.to_owned() })
         }
     }
 }
 
 impl TryFrom<String> for Region {
-    type Error = Ec2Error;
+    type Error = InvalidRegion;
 
-    fn try_from(name: String) -> Result<Self, Ec2Error> {
+    fn try_from(name: String) -> Result<Self, InvalidRegion> {
         name.parse()
     }
 }

@@ -1,7 +1,6 @@
 //! Examples and exit codes of `lastgood ec2`.
 
-use super::footer;
-use crate::args::footer::{Footer, Reach};
+use crate::args::reach::{Footer, Reach, footer};
 use crate::exit::Exit;
 
 /// What one region or instance cannot do does not stop the others.

@@ -7,7 +7,8 @@ use aws_sdk_ec2::types::{
     SnapshotAttributeName, Tag, TagSpecification,
 };
 
-use super::{failed, read};
+use super::failure::failed;
+use super::read;
 use crate::model::{Image, ImageId, Instance, Region, Snapshot, SnapshotId, Tags, Volume, VolumeId};
 use crate::ports::{
     CallError, CallResult, CopySnapshot, CreateSnapshot, CreateSnapshots, Created, Ec2, Fault, Filter, Page, Query,
