@@ -73,7 +73,8 @@ pub(super) async fn run(arguments: &Trim, context: &Context) -> CliResult<Exit> 
 /// A plan for what a file says, without asking EC2.
 fn of_file(file: &Path, arguments: &Trim, context: &Context) -> CliResult<Exit> {
     let (policy, name) = arguments.policy();
-    let region: Region = arguments.regions.region.first().map_or(NO_REGION, String::as_str).parse().map_err(Ec2Error::from)?;
+    let region: Region =
+        arguments.regions.region.first().map_or(NO_REGION, String::as_str).parse().map_err(Ec2Error::from)?;
     let scope = Scope { tag: tag(&arguments.tagged, context)?, any: arguments.any.any };
     let shown = file.display().to_string();
     let opened = File::open(file).map_err(|source| Ec2Error::Io { action: "read", path: shown.clone(), source })?;
