@@ -61,11 +61,13 @@ async fn answer(room: &Room, request: Request<Incoming>) -> io::Result<Response<
         other => match forbidden(room, &received, &route) {
             Some(action) => Err(ApiError::denied(&received, &action)),
             None => {
+                received.fault = other.clone();
+                let done = room.service.handle(&received, &route).await;
+                // Done first, as AWS goes on with what was sent when nobody waits for the answer any more.
                 if let Some(Action::Delay { ms }) = other {
                     tokio::time::sleep(Duration::from_millis(*ms)).await;
                 }
-                received.fault = other.clone();
-                room.service.handle(&received, &route).await
+                done
             }
         },
     };
