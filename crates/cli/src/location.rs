@@ -146,6 +146,6 @@ mod tests {
     fn what_two_forms_hold_is_ours() {
         let layouts = layouts();
         assert!(layouts.is_sorted_by_key(|layout| !layout.ours));
-        assert_eq!(layouts.len(), 6);
+        assert_eq!(layouts.len(), 8);
     }
 }
