@@ -22,8 +22,8 @@ struct Light {
 const LIGHT: [Light; 7] = [
     Light { name: "python-json", packages_max: 1, lines_max: 1, needs: &[] },
     Light { name: "backup-core", packages_max: 60, lines_max: 60, needs: &[] },
-    // Seven lines are tokio-util, whose token stops a run, and tracing, to which every step is told.
-    Light { name: "dictstore-backup", packages_max: 60, lines_max: 67, needs: &[] },
+    // Eight lines are tokio-util, whose token stops a run, and tracing, to which every step and verb is told.
+    Light { name: "dictstore-backup", packages_max: 60, lines_max: 68, needs: &[] },
     Light { name: "object-backup", packages_max: 120, lines_max: 120, needs: &[] },
     // Plans, prices and the tree hash, for a catalogue and a store of the application's own; TOML is what prices are in.
     Light { name: "glacier-archive", packages_max: 60, lines_max: 84, needs: &[] },
