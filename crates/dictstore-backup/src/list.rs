@@ -81,7 +81,7 @@ pub struct OfOneStore {
 /// some. One that is named need not have any yet.
 ///
 /// # Errors
-/// [`DictError::Source`] if several have and none is named; what the store says.
+/// [`DictError::Source`](crate::DictError::Source) if several have and none is named; what the store says.
 pub async fn of_one_store(store: &dyn StoreRead, source: Option<&str>) -> DictResult<OfOneStore> {
     let entries = list(store).await?;
     let told = |entries: &[Entry]| entries.iter().filter(|entry| entry.identity().is_some()).count();

@@ -2,7 +2,7 @@
 //!
 //! The work is done on the host by one program for POSIX's `sh`, which holds a descriptor of each file system and thaws as
 //! soon as nobody talks to it any more. Before it freezes anything it arms a watchdog beside it, and writes a record for
-//! [`thaw`]. What may be frozen is decided here, from a survey of the host: [`plan`](plan::plan) is pure.
+//! [`thaw()`]. What may be frozen is decided here, from a survey of the host: [`plan`](plan::plan) is pure.
 //!
 //! Seen on Linux 6.18 with util-linux 2.38: `fsfreeze -f` on a folder or a bind mount freezes the whole file system and
 //! ends with 0; a file system that is swapped to is frozen all the same; `umount` of a frozen one ends with 0, it stays

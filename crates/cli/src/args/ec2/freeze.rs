@@ -18,7 +18,7 @@ pub(crate) struct Consistent {
     /// hooks around the freeze. Fails if the level is not reached. Root volumes are always `crash`
     #[arg(long = "consistent", value_name = "LEVEL", default_value_t = Consistency::Crash)]
     pub(crate) level: Consistency,
-    /// How to reach the instance: local, ssh, ssh:[USER@][HOST], or ssm (Systems Manager)
+    /// How to reach the instance: local, ssh, `ssh:[USER@][HOST]`, or ssm (Systems Manager)
     #[arg(long, value_name = "WAY", default_value = "ssh")]
     pub(crate) via: Via,
     /// Mount point to freeze; repeatable [default: all mount points on the instance's data volumes]

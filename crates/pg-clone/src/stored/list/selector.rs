@@ -25,7 +25,7 @@ pub enum Selector {
     },
     /// The dump of this very key, whatever its state.
     Key(String),
-    /// What somebody typed, which may be any of them: see [`find`](super::find) for the order in which they are tried.
+    /// What somebody typed, which may be any of them: see [`find`](super::find()) for the order in which they are tried.
     Words(String),
 }
 
