@@ -226,7 +226,7 @@ async fn frozen(
     // No pause and no second attempt: a file system that is frozen for longer stops whoever writes to it.
     let created: CallResult<Vec<Created>> = match tokio::time::timeout(at_most, ec2.create_snapshots(request)).await {
         Ok(created) => created,
-        Err(_) => Err(no_answer(ec2, &format!("no answer within {} s, while frozen", at_most.as_secs()))),
+        Err(_) => Err(no_answer(ec2, &format!("no answer within {:.1} s, while frozen", at_most.as_secs_f64()))),
     };
     let reached = held.thaw().await?;
     run.step("ec2.thawed", set.instance.as_str());
