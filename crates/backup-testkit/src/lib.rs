@@ -11,5 +11,6 @@ pub mod glacier_fake;
 pub mod iam;
 pub mod postgres;
 pub mod s3_server;
+pub mod sqs_fake;
 pub mod stopping;
 mod wire;

@@ -80,14 +80,18 @@ pub async fn backup(store: SharedStore, state: &State, settings: &BackupSettings
     let started = run.clock.now();
     probe::require(&*store).await?;
     settle(&store, state, run).await?;
-    if state.catalogue().files()?.is_empty() {
+    let mut known = by_name(state.catalogue().files()?);
+    if known.is_empty() {
         // Another machine's, or one that lost its catalogue: nothing that is archived is archived again.
         Box::pin(rebuild::rebuild(&store, state, &settings.name, run)).await?;
+        known = by_name(state.catalogue().files()?);
     }
-    let known = by_name(state.catalogue().files()?);
     run.step("glacier.scan", &settings.files.display().to_string());
     let work = look(settings, &known).await?;
-    let uploader = Uploader::new(store.clone(), state, settings, run, known.into_values());
+    // Where nothing is new, nobody asks which contents are there.
+    let has_news = !(work.bundles.is_empty() && work.archives.is_empty() && work.suspects.is_empty());
+    let contents = if has_news { known } else { BTreeMap::new() };
+    let uploader = Uploader::new(store.clone(), state, settings, run, contents.into_values());
     let unchanged = work.unchanged.len() + work.suspects.len();
     let archived = Box::pin(archive(&uploader, work)).await?;
     let published = Box::pin(publish::publish(&store, state, settings, &archived, started, run)).await?;

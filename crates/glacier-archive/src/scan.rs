@@ -61,7 +61,8 @@ pub fn scan(folder: &Path) -> GlacierResult<Scan> {
             let entry = entry.map_err(|error| GlacierError::folder("read", &path, error))?;
             let below = entry.file_name();
             let name = format!("{prefix}{}", below.to_string_lossy());
-            match (below.to_str(), std::fs::symlink_metadata(entry.path())) {
+            // Of the entry itself, by its folder: links are not followed, and the path is not walked again.
+            match (below.to_str(), entry.metadata()) {
                 (None, _) => scan.fail(name, "its name is not UTF-8"),
                 (_, Err(error)) => scan.fail(name, &error.to_string()),
                 (_, Ok(metadata)) if metadata.is_dir() => folders.push((entry.path(), format!("{name}/"))),

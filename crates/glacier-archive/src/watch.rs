@@ -1,9 +1,12 @@
 //! Asks what became of retrievals, once or until all that a backup needs is ready.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use backup_core::run::Run;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -85,6 +88,37 @@ pub async fn watch_once(
     })
 }
 
+/// What happens between two polls.
+#[async_trait]
+pub trait Pause: fmt::Debug + Send + Sync {
+    /// Waits for `longest`, or until there may be news.
+    ///
+    /// # Errors
+    /// [`GlacierError::Interrupted`](crate::GlacierError::Interrupted); what is asked meanwhile.
+    async fn pause(&self, state: &State, longest: Duration, run: &Run) -> GlacierResult<()>;
+}
+
+/// Nothing happens between two polls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sleep;
+
+#[async_trait]
+impl Pause for Sleep {
+    async fn pause(&self, _state: &State, longest: Duration, run: &Run) -> GlacierResult<()> {
+        run.or_cancelled(async {
+            tokio::time::sleep(longest).await;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The pause, up to a quarter shorter by chance: what was requested together need not be asked for together.
+fn jittered(pause: Duration) -> Duration {
+    let chance = u32::try_from(RandomState::new().build_hasher().finish() % 1000).unwrap_or_default();
+    pause - pause / 4 * chance / 1000
+}
+
 /// Polls until nothing that was requested is outstanding, with pauses that grow from [`PAUSE_FIRST`] to [`PAUSE_MAX`].
 /// Something that is only available ends it, too: nobody asked for it, and waiting would not bring it.
 ///
@@ -96,6 +130,7 @@ pub async fn watch_until_ready(
     backup: &Backup,
     only: &Only,
     folder: Option<&Path>,
+    between: &dyn Pause,
     run: &Run,
 ) -> GlacierResult<BackupStanding> {
     let mut pause = PAUSE_FIRST;
@@ -105,11 +140,19 @@ pub async fn watch_until_ready(
             return Ok(standing);
         }
         run.step("glacier.wait", &standing.key.to_string());
-        run.or_cancelled(async {
-            tokio::time::sleep(pause).await;
-            Ok::<_, crate::GlacierError>(())
-        })
-        .await?;
+        between.pause(state, jittered(pause), run).await?;
         pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_differ_and_are_never_longer() {
+        let pauses: Vec<Duration> = (0..50).map(|_| jittered(PAUSE_MAX)).collect();
+        assert!(pauses.iter().all(|pause| (PAUSE_MAX * 3 / 4..=PAUSE_MAX).contains(pause)));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
     }
 }

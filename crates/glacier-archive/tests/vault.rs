@@ -155,3 +155,30 @@ async fn jobs_are_found_on_any_page() {
     }
     assert_eq!(world.calls("ListJobs"), 6, "two pages each");
 }
+
+/// A page as AWS sent it to mt-aws-glacier.
+#[tokio::test]
+async fn a_real_page_of_jobs_is_read() {
+    use std::io::{Read as _, Write as _};
+    let page = include_str!("fixtures/mt-aws-glacier/jobs.json");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 8192]).unwrap();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", page.len());
+        stream.write_all(format!("{head}{page}").as_bytes()).unwrap();
+    });
+    let credentials = Credentials::new("112345678901", "testkit");
+    let settings = Settings::of_endpoint(&Endpoint { url, region: "eu-west-1".to_owned(), credentials });
+    let jobs = Vault::new(&settings, "xyz", &Run::silent()).jobs().await.unwrap();
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(
+        jobs[0].id,
+        "nx-OpZomma5IAaZTlW4L6pYufG6gLhqRrSC1WN-VJFJyr3qKasY8gduswiIOzGQjfrvYiI8o7NvWmghBaMi-Mh3n_xzq"
+    );
+    assert_eq!(jobs[0].description, None);
+    let until = Some("2013-11-02T22:57:23.968Z".parse().unwrap());
+    assert_eq!(jobs[0].state, JobState::Succeeded { until });
+}

@@ -1,6 +1,7 @@
 //! Retrievals from the cold classes of S3: `RestoreObject`, and what listings and heads tell of it.
 
 mod failure;
+mod rules;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,8 +15,10 @@ use super::{LEAF_BYTES, TreeHash};
 /// Bytes that one core takes at a time: a whole subtree, small enough that all cores end at about the same time.
 pub const BLOCK_BYTES: usize = 8 * LEAF_BYTES;
 
-/// The tree hash of the first `bytes` bytes of `file`, on up to `cores` cores. Each core holds one block of
-/// [`BLOCK_BYTES`] in memory.
+/// Bytes read at a time: they are still in the core's cache when they are hashed, which a whole block would not be.
+const READ_BYTES: usize = LEAF_BYTES / 8;
+
+/// The tree hash of the first `bytes` bytes of `file`, on up to `cores` cores.
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::UnexpectedEof`] if the file is shorter.
@@ -24,23 +27,20 @@ pub fn tree_hash_of_file(file: &File, bytes: u64, cores: NonZeroUsize) -> io::Re
     let next = AtomicU64::new(0);
     let done: Mutex<Vec<(u64, TreeHash)>> = Mutex::default();
     let work = || -> io::Result<()> {
-        let mut buffer = Vec::new();
+        let mut buffer = vec![0; READ_BYTES];
         loop {
             let block = next.fetch_add(1, Ordering::Relaxed);
             if block >= blocks {
                 return Ok(());
             }
             let start = block * BLOCK_BYTES as u64;
-            // No more than a block, which fits `usize`.
-            buffer.resize(usize::try_from((bytes - start).min(BLOCK_BYTES as u64)).unwrap_or(BLOCK_BYTES), 0);
-            let read = file.read_exact_at(&mut buffer, start);
-            if let Err(error) = read {
+            let end = bytes.min(start + BLOCK_BYTES as u64);
+            let hash = hash_of_range(file, start..end, &mut buffer);
+            if hash.is_err() {
                 // Nobody begins another block of a file that cannot be read.
                 next.store(blocks, Ordering::Relaxed);
-                return Err(error);
             }
-            let mut hash = TreeHash::default();
-            hash.update(&buffer);
+            let hash = hash?;
             done.lock().unwrap_or_else(PoisonError::into_inner).push((block, hash));
         }
     };
@@ -62,4 +62,18 @@ pub fn tree_hash_of_file(file: &File, bytes: u64, cores: NonZeroUsize) -> io::Re
         whole.append(block).map_err(io::Error::other)?;
     }
     Ok(whole.finish())
+}
+
+/// The tree hash of a part of the file, read by way of `buffer`.
+fn hash_of_range(file: &File, range: Range<u64>, buffer: &mut [u8]) -> io::Result<TreeHash> {
+    let (mut at, mut hash) = (range.start, TreeHash::default());
+    while at < range.end {
+        // No more than the buffer, which fits `usize`.
+        let now = usize::try_from(range.end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let read = &mut buffer[..now];
+        file.read_exact_at(read, at)?;
+        hash.update(read);
+        at += now as u64;
+    }
+    Ok(hash)
 }

@@ -1,6 +1,6 @@
 //! `lastgood glacier watch`.
 
-use glacier_archive::watch::{watch_once, watch_until_ready};
+use glacier_archive::watch::{Sleep, watch_once, watch_until_ready};
 
 use crate::args::glacier::Watch;
 use crate::commands::glacier::shared::{Opened, unless_ready};
@@ -14,7 +14,7 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit>
     let Opened { cold, state, backup, only, .. } = &opened;
     let folder = opened.folder();
     let found = match arguments.until_ready {
-        true => Box::pin(watch_until_ready(&**cold, state, backup, only, folder, &context.run)).await?,
+        true => Box::pin(watch_until_ready(&**cold, state, backup, only, folder, &Sleep, &context.run)).await?,
         false => watch_once(&**cold, state, backup, only, folder, true, &context.run).await?,
     };
     let now = context.run.clock.now();
