@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use backup_core::catalogue;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
-use backup_core::manifest::{Codec, Kind, Manifest, Part};
+use backup_core::manifest::{Codec, Kind, Manifest, Outcome, Part};
 use backup_core::store::memory::MemoryStore;
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
 use bytes::Bytes;
