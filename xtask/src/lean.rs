@@ -27,7 +27,7 @@ const LIGHT: [Light; 7] = [
     Light { name: "object-backup", packages_max: 120, lines_max: 120, needs: &[] },
     // Plans, prices and the tree hash, for a catalogue and a store of the application's own; TOML is what prices are in.
     Light { name: "glacier-archive", packages_max: 60, lines_max: 84, needs: &[] },
-    // Plans, policies and files; the SDK of EC2 is behind its feature.
+    // Plans, policies and files; the SDK of EC2 and the blocks of snapshots are behind features.
     Light { name: "ec2-snapshots", packages_max: 80, lines_max: 90, needs: &[] },
     // Compression, digests and TLS are what it is for; zstd, BLAKE3 and AWS-LC are C.
     Light { name: "pg-clone", packages_max: 140, lines_max: 220, needs: &["zstd-sys", "aws-lc-", "blake3 "] },
@@ -36,8 +36,8 @@ const LIGHT: [Light; 7] = [
 /// What makes a crate heavy: an SDK, and C that needs a compiler of its own.
 const HEAVY: [&str; 5] = ["aws-", "blake3 ", "zstd-sys", "openssl-sys", "ring "];
 
-/// Counts what each of them brings, and compiles it as it is.
-pub(crate) fn run(workspace: &Workspace) -> Outcome {
+/// Counts what each of them brings. It takes seconds, and runs before anything is compiled.
+pub(crate) fn count(workspace: &Workspace) -> Outcome {
     let (shell, package) = (&workspace.shell, "{p}");
     for Light { name, packages_max, lines_max, needs } in LIGHT {
         let tree = cmd!(
@@ -65,8 +65,15 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
             )
             .into());
         }
-        say(&format!("{name} without default features: {count} packages beside it"));
-        cmd!(shell, "cargo clippy -p {name} --no-default-features --locked -- -D warnings").run()?;
+        say(&format!("{name} without default features: {count} packages beside it, {lines} lines"));
+    }
+    Ok(())
+}
+
+/// Compiles each of them as it is without default features.
+pub(crate) fn compile(workspace: &Workspace) -> Outcome {
+    for Light { name, .. } in LIGHT {
+        cmd!(workspace.shell, "cargo clippy -p {name} --no-default-features --locked -- -D warnings").run()?;
     }
     Ok(())
 }

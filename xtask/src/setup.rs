@@ -63,6 +63,7 @@ fn needs() -> Vec<Need> {
         Need { what: "sqlite3, a peer of the benchmark", package: "sqlite3", found: on_path("sqlite3") },
         Need { what: "Python with its venv, for peers from PyPI", package: "python3-venv", found: python() },
         Need { what: "mkfs.xfs, for rows about freezing", package: "xfsprogs", found: on_path("mkfs.xfs") },
+        Need { what: "systemd, whose unit a watchdog is", package: "systemd", found: on_path("systemd-run") },
         Need { what: "sshd, for copies between hosts", package: "openssh-server", found: on_path("sshd") },
         Need { what: "rsync, for copies between hosts", package: "rsync", found: on_path("rsync") },
         Need { what: "ip, for two hosts on one machine", package: "iproute2", found: on_path("ip") },

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
-pub use entry::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest, order};
+pub use entry::{Backup, CONCURRENCY, Entry, MANIFEST_BYTES_MAX, Order, is_manifest};
 pub use publish::{Published, publish};
 pub(crate) use walk::{Found, walk};
 
@@ -40,8 +40,8 @@ struct Pointer {
 }
 
 impl Pointer {
-    fn order(&self) -> (u64, jiff::Timestamp) {
-        (self.sequence, self.created_at)
+    fn order(&self) -> Order {
+        Order { sequence: self.sequence, created_at: self.created_at }
     }
 }
 
@@ -88,17 +88,18 @@ pub async fn newest(
     prefix: &str,
     pointer: &Key,
     wanted: impl Fn(&Manifest) -> bool + Sync,
-) -> StoreResult<Option<(Key, Manifest)>> {
-    let pointed = pointed(store, pointer).await?.filter(|(_, manifest)| wanted(manifest));
+) -> StoreResult<Option<Backup>> {
+    let pointed = pointed(store, pointer).await?.filter(|backup| wanted(&backup.manifest));
     let listed = stream(store, prefix).try_filter_map(async |entry| {
         Ok(match entry.manifest {
-            Ok(manifest) if wanted(&manifest) => Some((entry.key, manifest)),
+            Ok(manifest) if wanted(&manifest) => Some(Backup { key: entry.key, manifest }),
             _ => None,
         })
     });
     listed
         .try_fold(pointed, async |best, found| {
-            let newer = best.as_ref().is_none_or(|(_, manifest)| order(&found.1) > order(manifest));
+            let order = |backup: &Backup| Order::of(&backup.manifest);
+            let newer = best.as_ref().is_none_or(|best| order(&found) > order(best));
             Ok(if newer { Some(found) } else { best })
         })
         .await
@@ -138,12 +139,12 @@ pub async fn next_sequence_seeing(
 ///
 /// # Errors
 /// What the store says.
-pub async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option<(Key, Manifest)>> {
+pub async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option<Backup>> {
     let Some(pointer) = read_pointer(store, pointer).await? else {
         return Ok(None);
     };
     match read(store, &pointer.manifest).await {
-        Ok(manifest) => Ok(Some((pointer.manifest, manifest))),
+        Ok(manifest) => Ok(Some(Backup { key: pointer.manifest, manifest })),
         Err(CoreError::Store(error)) if !error.is_not_found() && !error.is_not_an_object() => Err(error),
         // Pruned since, damaged, or a link: the listing shows the latter two.
         _ => Ok(None),

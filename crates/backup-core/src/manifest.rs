@@ -138,6 +138,7 @@ pub struct Encryption {
 
 /// What a backup is, with `D` typed by its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Manifest<D = Value> {
     /// Major format, [`FORMAT`].
     pub format: u64,
@@ -192,6 +193,35 @@ pub struct Manifest<D = Value> {
 }
 
 impl<D> Manifest<D> {
+    /// Of a backup of `source` that this program made and that nothing is said of yet: of now, good, the first of its
+    /// source, of the configuration `default`, without parts. Its maker sets the rest.
+    #[must_use]
+    pub fn new(kind: Kind, source: impl Into<String>, started_at: Timestamp, detail: D) -> Self {
+        Self {
+            format: FORMAT,
+            requires: Vec::new(),
+            id: Uuid::now_v7(),
+            kind,
+            source: source.into(),
+            identity: None,
+            config: "default".to_owned(),
+            created_at: started_at,
+            started_at,
+            tool: Tool::current(),
+            parent: None,
+            sequence: 1,
+            outcome: Outcome::Good,
+            complete: None,
+            parts: Vec::new(),
+            external: Vec::new(),
+            counts: BTreeMap::new(),
+            tags: Vec::new(),
+            encryption: None,
+            detail,
+            unknown: Map::new(),
+        }
+    }
+
     /// Whether it holds everything of its source: all could be read, and nothing was left out on request. Only such a
     /// backup is ever the last good one.
     #[must_use]

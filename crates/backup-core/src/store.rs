@@ -111,6 +111,7 @@ pub enum PutMode {
 
 /// How an object is to be written.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct PutOptions {
     /// When the write may take effect.
     pub mode: PutMode,
@@ -132,6 +133,41 @@ impl PutOptions {
     #[must_use]
     pub fn new(mode: PutMode) -> Self {
         Self { mode, part_bytes: 8 * 1024 * 1024, ..Self::default() }
+    }
+
+    /// The storage class of S3, such as `STANDARD_IA`.
+    #[must_use]
+    pub fn storage_class(mut self, class: impl Into<Option<String>>) -> Self {
+        self.storage_class = class.into();
+        self
+    }
+
+    /// Not to be deleted before this time.
+    #[must_use]
+    pub fn lock_until(mut self, time: impl Into<Option<jiff::Timestamp>>) -> Self {
+        self.lock_until = time.into();
+        self
+    }
+
+    /// Adds an entry of user metadata.
+    #[must_use]
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// Whether the object need not outlive a power failure.
+    #[must_use]
+    pub fn volatile(mut self, volatile: bool) -> Self {
+        self.volatile = volatile;
+        self
+    }
+
+    /// Bytes of every part but the last.
+    #[must_use]
+    pub fn part_bytes(mut self, bytes: usize) -> Self {
+        self.part_bytes = bytes;
+        self
     }
 }
 

@@ -161,7 +161,7 @@ async fn c3_a_lost_answer_to_a_completed_upload_is_a_success() {
 }
 
 fn writer(store: impl StoreWrite, name: &str) -> ObjectWriter {
-    let options = PutOptions { part_bytes: PART_BYTES_MIN, ..PutOptions::new(PutMode::Create) };
+    let options = PutOptions::new(PutMode::Create).part_bytes(PART_BYTES_MIN);
     ObjectWriter::new(Arc::new(store), key(name), options, UploadBudget::default())
 }
 
@@ -349,7 +349,7 @@ async fn r8_a_locked_object_is_the_only_one_of_many_that_stays() {
     let peer = peer();
     let store = plain(&peer);
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
-    let options = PutOptions { lock_until: Some(until), ..PutOptions::new(PutMode::Create) };
+    let options = PutOptions::new(PutMode::Create).lock_until(until);
     store.put(&key("x0500"), Bytes::from_static(b"kept"), &options).await.unwrap();
     for index in [0, 999, 1_001] {
         store.put(&key(&format!("x{index:04}")), Bytes::new(), &PutOptions::new(PutMode::Create)).await.unwrap();

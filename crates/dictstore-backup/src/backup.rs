@@ -13,7 +13,7 @@ use backup_core::clock::Timestamp;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use backup_core::manifest::Uuid;
-use backup_core::manifest::{FORMAT, Kind, Manifest, Outcome, Tool};
+use backup_core::manifest::{Kind, Manifest};
 use backup_core::pipeline::Stored;
 use backup_core::probe;
 use backup_core::prune;
@@ -193,7 +193,7 @@ impl BackupWriter {
         let stored = Stored { sha256: Sha256Digest::of(&body), bytes: body.len() as u64 };
         let content = content_of(&body);
         // Where the manifest has the content, the file beside it is for DictDB, and its durability is the manifest's.
-        let options = PutOptions { volatile: content.is_some(), ..PutOptions::new(PutMode::Create) };
+        let options = PutOptions::new(PutMode::Create).volatile(content.is_some());
         if let Err(error) = self.store.put(&name.key()?, body, &options).await {
             self.release(name).await;
             return Err(error.into());
@@ -301,29 +301,16 @@ impl BackupWriter {
 
     fn manifest(&self, fresh: Fresh) -> DictResult<DictManifest> {
         let Fresh { name, id, parent, started_at, stored, detail, records } = fresh;
-        Ok(Manifest {
-            format: FORMAT,
-            id,
-            kind: Kind::Dict,
-            source: self.name.clone(),
-            identity: self.identity.clone(),
-            config: "default".to_owned(),
-            created_at: started_at,
-            started_at,
-            tool: Tool::current(),
-            parent,
-            sequence: self.sequence + 1,
-            outcome: Outcome::Good,
-            complete: Some(true),
-            parts: vec![stored.whole(name.key()?, ROLE_DATA)],
-            counts: [("tables".to_owned(), detail.tables.len() as u64), ("records".to_owned(), records)].into(),
-            tags: Vec::new(),
-            encryption: None,
-            requires: Vec::new(),
-            external: Vec::new(),
-            detail,
-            unknown: serde_json::Map::new(),
-        })
+        let counts = [("tables".to_owned(), detail.tables.len() as u64), ("records".to_owned(), records)];
+        let mut manifest = Manifest::new(Kind::Dict, &self.name, started_at, detail);
+        manifest.id = id;
+        manifest.identity.clone_from(&self.identity);
+        manifest.parent = parent;
+        manifest.sequence = self.sequence + 1;
+        manifest.complete = Some(true);
+        manifest.parts = vec![stored.whole(name.key()?, ROLE_DATA)];
+        manifest.counts = counts.into();
+        Ok(manifest)
     }
 
     /// Looks whether others wrote here since we looked last. Once in our name is a hand-over: a new process was started before

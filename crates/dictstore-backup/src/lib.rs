@@ -79,7 +79,7 @@ pub use plan::{RestorePlan, RestoreTo};
 pub use prune::Prune;
 pub use restore::{Restore, Restored, restore};
 pub use schema::{FieldType, Schema};
-pub use store::{DictStore, OnConflict, Row, Snapshot, TableOptions, Upserted};
+pub use store::{DictStore, OnConflict, Row, Snapshot, TableOptions, Upsert, Upserted};
 pub use value::{Key, Record, Text, Value};
 
 /// The example of the README, checked as a documentation test.

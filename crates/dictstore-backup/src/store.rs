@@ -70,7 +70,16 @@ pub enum OnConflict {
     Error,
 }
 
-/// What [`DictStore::upsert`] did.
+/// What [`DictStore::upsert`] did, and to which record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upsert {
+    /// The record's key, which the store counts if the record has none.
+    pub key: Key,
+    /// What became of the record.
+    pub outcome: Upserted,
+}
+
+/// What became of the record of [`DictStore::upsert`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upserted {
     /// There was none.
@@ -257,18 +266,18 @@ impl DictStore {
     ///
     /// # Errors
     /// As [`DictStore::insert`]; [`DictError::DuplicateKey`] only with [`OnConflict::Error`].
-    pub fn upsert(&self, table: &str, record: Record, on_conflict: OnConflict) -> DictResult<(Key, Upserted)> {
+    pub fn upsert(&self, table: &str, record: Record, on_conflict: OnConflict) -> DictResult<Upsert> {
         let name = table.into();
         let mut state = self.write();
         let generation = state.generation;
         let table = state.table(&name)?;
         let key = table.key_of(&name, &record)?;
         let Some((key, slot)) = key.and_then(|key| table.slot(&key).map(|slot| (key, slot))) else {
-            return Ok((insert(table, &name, record, generation)?, Upserted::Inserted));
+            return Ok(Upsert { key: insert(table, &name, record, generation)?, outcome: Upserted::Inserted });
         };
         let record = match on_conflict {
             OnConflict::Error => return Err(duplicate(&name, &key)),
-            OnConflict::Ignore => return Ok((key, Upserted::Ignored)),
+            OnConflict::Ignore => return Ok(Upsert { key, outcome: Upserted::Ignored }),
             OnConflict::Replace => record,
             OnConflict::Update => {
                 let mut merged = table.rows.get(slot).map(|row| row.record.clone()).unwrap_or_default();
@@ -278,7 +287,7 @@ impl DictStore {
         };
         table.check(&name, &record)?;
         table.put(slot, record, generation);
-        Ok((key, Upserted::Updated))
+        Ok(Upsert { key, outcome: Upserted::Updated })
     }
 
     /// Sets fields of one record. Setting the primary key moves the record to its new key.

@@ -4,7 +4,7 @@
 //! - [`model`]: what EC2 has, as far as backups need it; [`lineage`] and [`description`]: what we write on snapshots.
 //! - [`ports`]: the traits through which verbs reach EC2. Plans and their tests know no SDK.
 //! - One module per verb: a plan, which is pure, and a run, which does exactly that.
-//! - [`blocks`]: snapshots read and written block by block: verified, exported, imported.
+//! - [`blocks`]: snapshots read and written block by block: verified, exported, imported (feature `blocks`).
 //! - `adapters`: EC2 itself, by the AWS SDK (feature `ec2`).
 //!
 //! # Guarantees
@@ -15,6 +15,7 @@
 //! - A block that is read has the digest that EBS says it has, or is not used.
 
 pub mod ask;
+#[cfg(feature = "blocks")]
 pub mod blocks;
 pub mod clean;
 pub mod delete;

@@ -97,12 +97,12 @@ fn damaged(key: BackupKey, why: String) -> ListedBackup {
 pub async fn find(store: &SharedStore, which: &Which) -> GlacierResult<Backup> {
     let no_backup = || GlacierError::NoBackup { which: which.to_string(), location: store.describe() };
     let (folder, pointer) = (backup_key::backups(&which.name), backup_key::pointer(&which.name)?);
-    let (key, manifest) = match &which.time {
+    let catalogue::Backup { key, manifest } = match &which.time {
         None => catalogue::newest(&**store, &folder, &pointer, |_| true).await?.ok_or_else(no_backup)?,
         Some(time) => {
             let key = BackupKey { name: which.name.clone(), time: time.clone() }.manifest()?;
             match catalogue::read(&**store, &key).await {
-                Ok(manifest) => (key, manifest),
+                Ok(manifest) => catalogue::Backup { key, manifest },
                 Err(backup_core::CoreError::Store(error)) if error.is_not_found() => return Err(no_backup()),
                 Err(error) => return Err(error.into()),
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use backup_core::catalogue;
 use backup_core::digest::Sha256Digest;
-use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Tool};
+use backup_core::manifest::{Codec, Kind, Manifest, Outcome};
 use backup_core::probe;
 use backup_core::source::{Fall, Identity};
 use backup_core::store::{SharedStore, StoreRead};
@@ -323,36 +323,21 @@ fn manifest(
         ("records".to_owned(), size.rows),
         ("bytes".to_owned(), size.bytes),
     ];
-    Ok(Manifest {
-        format: FORMAT,
-        id: Uuid::now_v7(),
-        kind: Kind::App,
-        source: options.name.clone(),
-        identity: place.identity.clone(),
-        config: "default".to_owned(),
-        created_at: key.time().unwrap_or(started_at),
-        started_at,
-        tool: Tool::current(),
-        parent: None,
-        sequence: place.sequence,
-        outcome: if encoded.failed.is_empty() { Outcome::Good } else { Outcome::Partial },
-        complete: Some(left_out.is_empty()),
-        parts: vec![stored.whole(key.object()?, ROLE_ARCHIVE).encoded_from(
-            encoded.content_sha256,
-            encoded.content_bytes,
-            Codec::Gzip,
-        )],
-        counts: counts.into(),
-        tags: options.tags.clone(),
-        encryption: None,
-        requires: Vec::new(),
-        external: Vec::new(),
-        detail: AppDetail {
-            source_kind,
-            types: encoded.types.clone(),
-            failed: encoded.failed.clone(),
-            left_out: left_out.clone(),
-        },
-        unknown: serde_json::Map::new(),
-    })
+    let detail = AppDetail {
+        source_kind,
+        types: encoded.types.clone(),
+        failed: encoded.failed.clone(),
+        left_out: left_out.clone(),
+    };
+    let whole = stored.whole(key.object()?, ROLE_ARCHIVE);
+    let mut manifest = Manifest::new(Kind::App, &options.name, started_at, detail);
+    manifest.identity.clone_from(&place.identity);
+    manifest.created_at = key.time().unwrap_or(started_at);
+    manifest.sequence = place.sequence;
+    manifest.outcome = if encoded.failed.is_empty() { Outcome::Good } else { Outcome::Partial };
+    manifest.complete = Some(left_out.is_empty());
+    manifest.parts = vec![whole.encoded_from(encoded.content_sha256, encoded.content_bytes, Codec::Gzip)];
+    manifest.counts = counts.into();
+    manifest.tags.clone_from(&options.tags);
+    Ok(manifest)
 }

@@ -4,7 +4,7 @@ mod find;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backup_core::catalogue;
+use backup_core::catalogue::{self, Backup};
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::source::{Identity, UNKNOWN};
@@ -156,7 +156,7 @@ async fn with_pointed(
     let names = listed.iter().filter_map(|found| BackupKey::of_manifest(&found.key)?.name);
     let names: BTreeSet<String> = names.chain(name.map(str::to_owned)).collect();
     for name in names {
-        let Some((key, manifest)) = catalogue::pointed(store, &key::pointer(&name)?).await? else { continue };
+        let Some(Backup { key, manifest }) = catalogue::pointed(store, &key::pointer(&name)?).await? else { continue };
         if !listed.iter().any(|found| found.key == key) {
             listed.push(catalogue::Entry { key, manifest: Ok(manifest) });
         }

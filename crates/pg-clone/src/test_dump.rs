@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use backup_core::catalogue;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
-use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool};
+use backup_core::manifest::{Codec, Kind, Manifest, Outcome, Part};
 use backup_core::store::memory::MemoryStore;
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
 use bytes::Bytes;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{
@@ -136,29 +135,9 @@ fn pack(frames: &[&[&str]], part: u32) -> (Vec<u8>, RowData, u64) {
 }
 
 fn manifest(database: &str, time: Timestamp) -> Manifest<DumpDetail> {
-    Manifest {
-        format: FORMAT,
-        id: Uuid::now_v7(),
-        kind: Kind::Pg,
-        source: database.to_owned(),
-        identity: None,
-        config: "nightly".to_owned(),
-        created_at: time,
-        started_at: time,
-        tool: Tool::current(),
-        parent: None,
-        sequence: 1,
-        outcome: Outcome::Good,
-        complete: None,
-        parts: Vec::new(),
-        counts: BTreeMap::new(),
-        tags: Vec::new(),
-        encryption: None,
-        requires: Vec::new(),
-        external: Vec::new(),
-        detail: detail(),
-        unknown: serde_json::Map::new(),
-    }
+    let mut manifest = Manifest::new(Kind::Pg, database, time, detail());
+    "nightly".clone_into(&mut manifest.config);
+    manifest
 }
 
 fn detail() -> DumpDetail {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backup_core::manifest::{FORMAT, Kind, Manifest, Outcome as Whole, Tool, Uuid};
+use backup_core::manifest::{Kind, Manifest, Tool};
 use backup_core::source::Identity;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -111,27 +111,13 @@ fn manifest(number: u32, config: &str, time: Timestamp) -> Outcome<Manifest> {
                 "blake3": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"}]})
         })
         .collect();
-    Ok(Manifest {
-        format: FORMAT,
-        id: Uuid::now_v7(),
-        kind: Kind::Pg,
-        source: "shop".to_owned(),
-        identity: Some(Identity { id: "postgresql:7305118472310922021".to_owned(), host: "db1:5432".to_owned() }),
-        config: config.to_owned(),
-        created_at: time,
-        started_at: time,
-        tool: Tool { name: "lastgood".to_owned(), version: "0.1.0".to_owned(), writer: "db1/1".to_owned() },
-        parent: None,
-        sequence: u64::from(number) + 1,
-        outcome: Whole::Good,
-        complete: Some(config == "nightly"),
-        parts: Vec::new(),
-        counts: [("tables".to_owned(), TABLES as u64), ("rows".to_owned(), 1_000 * TABLES as u64)].into(),
-        tags: Vec::new(),
-        encryption: None,
-        requires: Vec::new(),
-        external: Vec::new(),
-        detail: json!({"filters": {"excluded": [], "emptied": []}, "tables": tables}),
-        unknown: serde_json::Map::new(),
-    })
+    let detail = json!({"filters": {"excluded": [], "emptied": []}, "tables": tables});
+    let mut manifest = Manifest::new(Kind::Pg, "shop", time, detail);
+    manifest.identity = Some(Identity { id: "postgresql:7305118472310922021".to_owned(), host: "db1:5432".to_owned() });
+    config.clone_into(&mut manifest.config);
+    manifest.tool = Tool { name: "lastgood".to_owned(), version: "0.1.0".to_owned(), writer: "db1/1".to_owned() };
+    manifest.sequence = u64::from(number) + 1;
+    manifest.complete = Some(config == "nightly");
+    manifest.counts = [("tables".to_owned(), TABLES as u64), ("rows".to_owned(), 1_000 * TABLES as u64)].into();
+    Ok(manifest)
 }

@@ -39,8 +39,28 @@ pub fn is_manifest(key: &Key) -> bool {
     key.name() == MANIFEST_NAME || key.name().strip_suffix(MANIFEST_NAME).is_some_and(|stem| stem.ends_with('.'))
 }
 
+/// A backup whose manifest was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backup {
+    /// Where its manifest is.
+    pub key: Key,
+    /// What it says.
+    pub manifest: Manifest,
+}
+
 /// Order among the backups of one source: by sequence, then by time, since clocks step back and sequences may tie.
-#[must_use]
-pub fn order<D>(manifest: &Manifest<D>) -> (u64, jiff::Timestamp) {
-    (manifest.sequence, manifest.created_at)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// Position among the backups of the source, from 1.
+    pub sequence: u64,
+    /// When the source was as the backup has it.
+    pub created_at: jiff::Timestamp,
+}
+
+impl Order {
+    /// Where the backup of this manifest stands.
+    #[must_use]
+    pub fn of<D>(manifest: &Manifest<D>) -> Self {
+        Self { sequence: manifest.sequence, created_at: manifest.created_at }
+    }
 }

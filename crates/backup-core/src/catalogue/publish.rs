@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{MANIFEST_BYTES_MAX, Pointer, order, read_pointer};
+use super::{MANIFEST_BYTES_MAX, Order, Pointer, read_pointer};
 use crate::document;
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
@@ -75,7 +75,7 @@ async fn same_or_taken(store: &dyn StoreWrite, key: &Key, ours: &Bytes, manifest
 
 async fn move_pointer(store: &dyn StoreWrite, pointer: &Key, key: &Key, manifest: &Manifest) -> Result<(), StoreError> {
     // A slower, older run must not set it back. Two runs at the same instant may still: readers list as well.
-    if read_pointer(store, pointer).await?.is_some_and(|current| current.order() > order(manifest)) {
+    if read_pointer(store, pointer).await?.is_some_and(|current| current.order() > Order::of(manifest)) {
         return Ok(());
     }
     let fresh =

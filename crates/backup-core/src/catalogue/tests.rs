@@ -158,7 +158,8 @@ async fn c11_a_listing_that_omits_the_newest_does_no_harm() {
     }
     let lagging = LaggingListing { inner: store, hidden: "new" };
     assert_eq!(list(&lagging, "pg/shop/").await.unwrap().len(), 2, "the listing really omits it");
-    let (key, newest) = newest(&lagging, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap();
+    let Backup { key, manifest: newest } =
+        newest(&lagging, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap();
     assert_eq!((key, newest.sequence), (backup_key("new"), 3));
     assert_eq!(next_sequence(&lagging, "pg/shop/", &pointer()).await.unwrap(), 4);
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::{LeaseError, LeaseResult};
 use super::held::{Lease, conflict};
 use super::record::NUMBER_MAX;
-use super::versioned::{is_open, versioned};
+use super::versioned::{Versioned, is_open, versioned};
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::store::{PutMode, PutOptions, Tag};
@@ -55,7 +55,7 @@ impl Lease {
             let found = versioned(&*self.store, key, DOCUMENT_BYTES_MAX).await?;
             let (mode, revision, fields) = match found {
                 None => (PutMode::Create, 0, Map::new()),
-                Some((tag, bytes)) => {
+                Some(Versioned { tag, bytes }) => {
                     let (stamp, fields) = parse(key, &bytes)?;
                     self.not_overtaken(key, stamp)?;
                     if stamp.generation == self.generation {
@@ -101,7 +101,7 @@ impl Lease {
         };
         let found = versioned(&*self.store, key, DOCUMENT_BYTES_MAX).await?;
         self.check()?;
-        if let Some((tag, bytes)) = found {
+        if let Some(Versioned { tag, bytes }) = found {
             if bytes == body {
                 return Ok(tag);
             }

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::error::{LeaseError, LeaseResult};
 use super::record::{self, Claim, RECORD_BYTES_MAX, Record};
-use super::versioned::{is_open, versioned};
+use super::versioned::{Versioned, is_open, versioned};
 use crate::clock::{Stopwatch, SystemStopwatch};
 use crate::error::StoreError;
 use crate::key::Key;
@@ -278,7 +278,7 @@ impl Lease {
 async fn read(store: &dyn StoreWrite, key: &Key) -> LeaseResult<Option<Stored>> {
     match versioned(store, key, RECORD_BYTES_MAX).await? {
         None => Ok(None),
-        Some((tag, bytes)) => Ok(Some(Stored { tag, record: Record::parse(key, &bytes)? })),
+        Some(Versioned { tag, bytes }) => Ok(Some(Stored { tag, record: Record::parse(key, &bytes)? })),
     }
 }
 

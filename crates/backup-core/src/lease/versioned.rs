@@ -12,13 +12,16 @@ pub(super) fn is_open(error: &StoreError) -> bool {
     error.is_ambiguous() || matches!(error, StoreError::AlreadyExists { .. } | StoreError::Precondition { .. })
 }
 
+/// An object as it was at one version, or before.
+pub(super) struct Versioned {
+    /// The version; a replacement of it fails if the object is newer.
+    pub(super) tag: Tag,
+    pub(super) bytes: Bytes,
+}
+
 /// The object and its version. The version is asked for first: if the object is newer, a replacement of that version
 /// fails.
-pub(super) async fn versioned(
-    store: &dyn StoreWrite,
-    key: &Key,
-    bytes_max: usize,
-) -> StoreResult<Option<(Tag, Bytes)>> {
+pub(super) async fn versioned(store: &dyn StoreWrite, key: &Key, bytes_max: usize) -> StoreResult<Option<Versioned>> {
     let head = match store.head(key).await {
         Err(error) if error.is_not_found() => return Ok(None),
         head => head?,
@@ -29,6 +32,6 @@ pub(super) async fn versioned(
     })?;
     match document::read(store, key, bytes_max).await {
         Err(error) if error.is_not_found() => Ok(None),
-        bytes => Ok(Some((tag, bytes?))),
+        bytes => Ok(Some(Versioned { tag, bytes: bytes? })),
     }
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 
 use super::identity::{Identity, UNKNOWN};
-use crate::catalogue;
+use crate::catalogue::Order;
 use crate::manifest::{Manifest, Outcome};
 
 /// What a choice looks at of one backup of the wanted name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// By sequence, then by time: see [`catalogue::order`].
-    pub order: (u64, Timestamp),
+    /// By sequence, then by time: see [`Order`].
+    pub order: Order,
     /// Which server, file or folder it is of.
     pub identity: Option<Identity>,
     /// The configuration it was made with.
@@ -28,7 +28,7 @@ impl Known {
     #[must_use]
     pub fn of<D>(manifest: &Manifest<D>) -> Self {
         Self {
-            order: catalogue::order(manifest),
+            order: Order::of(manifest),
             identity: manifest.identity.clone(),
             config: manifest.config.clone(),
             good: manifest.outcome == Outcome::Good,
@@ -117,7 +117,7 @@ pub fn choose(known: &[Known], choice: &Choice<'_>) -> Chosen {
     }
     members.sort_by_key(|&at| std::cmp::Reverse(known[at].order));
     if let (Some(until), Some(&oldest)) = (choice.until, members.last()) {
-        members.retain(|&at| known[at].order.1 <= until);
+        members.retain(|&at| known[at].order.created_at <= until);
         if members.is_empty() {
             return Chosen::TooYoung(oldest);
         }

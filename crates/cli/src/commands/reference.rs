@@ -151,11 +151,16 @@ fn group_title(group: &str) -> &str {
         "cli" => "`cli`: the command line",
         "core" => "`core`: backups of any kind",
         "dict" => "`dict`: in-memory stores",
+        "ec2" => "`ec2`: EBS snapshots",
         "format" => "`format`: manifests and other stored documents",
+        "freeze" => "`freeze`: file systems held still for a snapshot",
+        "glacier" => "`glacier`: cold storage",
+        "host" => "`host`: hosts that commands are run on",
         "pg" => "`pg`: PostgreSQL",
         "retention" => "`retention`: retention rules",
         "settings" => "`settings`: the configuration file",
         "store" => "`store`: the location",
+        "sync" => "`sync`: file systems copied from host to host",
         other => other,
     }
 }
@@ -179,6 +184,8 @@ mod tests {
         let mut seen = BTreeSet::new();
         for kind in &kinds {
             assert!(seen.insert(kind.code), "`{}` is the code of two errors", kind.code);
+            let group = kind.code.split("::").next().unwrap();
+            assert_ne!(group_title(group), group, "what `{group}` is about is not said");
             let row = format!("| `{}` | `{:?}`, {}", kind.code, kind.class, Exit::from(kind.class).code());
             assert_eq!(page.matches(&row).count(), 1, "`{}` in docs/reference/errors.md", kind.code);
             let remedy = kind.remedy().map(|remedy| words(&remedy)).unwrap_or_default();
@@ -192,7 +199,9 @@ mod tests {
             "cli::usage",
             "core::taken",
             "dict::gap",
+            "ec2::broken",
             "format::newer",
+            "glacier::expired",
             "pg::lock_table_full",
             "pg::standby",
             "settings::unknown",
@@ -205,7 +214,7 @@ mod tests {
     fn every_error_that_a_page_shows_is_one_of_ours() {
         let known: BTreeSet<&str> = failure::kinds_of::<CliError>().iter().map(|kind| kind.code).collect();
         let mut shown = 0;
-        for page in ["json.md", "guides/postgres.md", "guides/objects.md"] {
+        for page in ["json.md", "guides/postgres.md", "guides/objects.md", "guides/ec2.md", "guides/glacier.md"] {
             let text = fs::read_to_string(docs().join(page)).unwrap();
             for (before, after) in [("error[", ']'), ("\"code\": \"", '"')] {
                 for code in text.split(before).skip(1).filter_map(|rest| rest.split(after).next()) {

@@ -39,7 +39,7 @@ pub(super) async fn write_full(
         encode(&*cut, format, &mut emit)
     });
     let store: Arc<dyn StoreWrite> = store;
-    let options = PutOptions { part_bytes: PART_BYTES, ..PutOptions::new(PutMode::Create) };
+    let options = PutOptions::new(PutMode::Create).part_bytes(PART_BYTES);
     let mut writer = ObjectWriter::new(store, key, options, UploadBudget::new(UPLOAD_BYTES));
     let taken = run.or_cancelled(async {
         while let Some(chunk) = chunks.recv().await {

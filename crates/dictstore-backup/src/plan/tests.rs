@@ -1,6 +1,6 @@
 //! Tests of planning: chains by manifests, gaps, and DictDB's files without any.
 
-use backup_core::manifest::{FORMAT, Kind, Manifest, Outcome, Tool};
+use backup_core::manifest::{Kind, Manifest};
 
 use super::*;
 use crate::detail::DictDetail;
@@ -25,29 +25,10 @@ pub(crate) fn ours(sequence: u64, parent: u64) -> Entry {
         store_records: None,
         content: None,
     };
-    let manifest: DictManifest = Manifest {
-        format: FORMAT,
-        id: id(sequence),
-        kind: Kind::Dict,
-        source: "s".to_owned(),
-        identity: None,
-        config: "default".to_owned(),
-        created_at: time,
-        started_at: time,
-        tool: Tool::current(),
-        parent: (parent > 0).then(|| id(parent)),
-        sequence,
-        outcome: Outcome::Good,
-        complete: None,
-        parts: Vec::new(),
-        counts: Default::default(),
-        tags: Vec::new(),
-        encryption: None,
-        requires: Vec::new(),
-        external: Vec::new(),
-        detail,
-        unknown: Default::default(),
-    };
+    let mut manifest: DictManifest = Manifest::new(Kind::Dict, "s", time, detail);
+    manifest.id = id(sequence);
+    manifest.parent = (parent > 0).then(|| id(parent));
+    manifest.sequence = sequence;
     let name = BackupName { kind, micros: time.as_microsecond(), format: Format::Json };
     Entry { name, state: State::Good, bytes: 0, manifest: Some(manifest) }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
-use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool, Uuid};
+use backup_core::manifest::{Codec, Kind, Manifest, Part};
 use backup_core::probe;
 use backup_core::progress::Event;
 use backup_core::prune::{release, reserve};
@@ -186,30 +186,16 @@ impl Exporting<'_> {
             builds_on: plan.parent.as_ref().map(|parent| parent.key.snapshot.clone()),
             segments: places,
         };
-        let manifest = Manifest {
-            format: FORMAT,
-            requires: Vec::new(),
-            id: Uuid::now_v7(),
-            kind: Kind::Ec2,
-            source: plan.volume.to_string(),
-            identity: Some(Identity { id: identity, host: plan.key.region.to_string() }),
-            config: CONFIG.to_owned(),
-            created_at: snapshot.start_time,
-            started_at,
-            tool: Tool::current(),
-            parent: None,
-            sequence,
-            outcome: Outcome::Good,
-            complete: Some(true),
-            parts: parts.into_values().collect(),
-            external: Vec::new(),
-            counts: [("blocks", report.blocks), ("bytes", blocks_bytes)].map(|(n, v)| (n.to_owned(), v)).into(),
-            tags: Vec::new(),
-            encryption: None,
-            detail: serde_json::to_value(detail)
-                .map_err(|error| FormatError::Invalid { key: manifest_key.to_string(), what: error.to_string() })?,
-            unknown: serde_json::Map::new(),
-        };
+        let detail = serde_json::to_value(detail)
+            .map_err(|error| FormatError::Invalid { key: manifest_key.to_string(), what: error.to_string() })?;
+        let mut manifest = Manifest::new(Kind::Ec2, plan.volume.to_string(), started_at, detail);
+        manifest.identity = Some(Identity { id: identity, host: plan.key.region.to_string() });
+        CONFIG.clone_into(&mut manifest.config);
+        manifest.created_at = snapshot.start_time;
+        manifest.sequence = sequence;
+        manifest.complete = Some(true);
+        manifest.parts = parts.into_values().collect();
+        manifest.counts = [("blocks", report.blocks), ("bytes", blocks_bytes)].map(|(n, v)| (n.to_owned(), v)).into();
         let published = catalogue::publish(&**store, &manifest_key, &manifest, &pointer).await?;
         // The manifest says from now on what it refers to.
         if plan.parent.is_some()

@@ -3,6 +3,7 @@
 
 mod dead_runs;
 mod disk;
+mod systemd;
 #[cfg(feature = "ec2")]
 mod through_ssm;
 mod windows;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use backup_core::catalogue;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
-use backup_core::manifest::{Codec, FORMAT, Kind, Manifest, Outcome, Part, Tool, Uuid};
+use backup_core::manifest::{Codec, Kind, Manifest, Outcome, Part};
 use backup_core::pipeline::{ObjectWriter, UploadBudget};
 use backup_core::run::Run;
 use backup_core::source::Identity;
@@ -138,27 +138,13 @@ fn manifest(
         ("files".to_owned(), archived.files.len() as u64),
         ("bytes".to_owned(), archived.files.iter().map(|file| file.entry.bytes).sum()),
     ];
-    Manifest {
-        format: FORMAT,
-        id: Uuid::now_v7(),
-        kind: Kind::Glacier,
-        source: settings.name.clone(),
-        identity: Some(Identity::of_path("files", &path.display().to_string())),
-        config: "default".to_owned(),
-        created_at: started_at,
-        started_at,
-        tool: Tool::current(),
-        parent: None,
-        sequence,
-        outcome,
-        complete: Some(true),
-        parts,
-        counts: counts.into(),
-        tags: settings.tags.clone(),
-        encryption: None,
-        requires: Vec::new(),
-        external: Vec::new(),
-        detail,
-        unknown: serde_json::Map::new(),
-    }
+    let mut manifest = Manifest::new(Kind::Glacier, &settings.name, started_at, detail);
+    manifest.identity = Some(Identity::of_path("files", &path.display().to_string()));
+    manifest.sequence = sequence;
+    manifest.outcome = outcome;
+    manifest.complete = Some(true);
+    manifest.parts = parts;
+    manifest.counts = counts.into();
+    manifest.tags.clone_from(&settings.tags);
+    manifest
 }

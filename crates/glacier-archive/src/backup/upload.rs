@@ -282,11 +282,9 @@ impl<'a> Uploader<'a> {
     }
 
     fn writer(&self, key: &Key, bytes: u64, what: &str) -> ObjectWriter {
-        let options = PutOptions {
-            storage_class: self.settings.class.map(|class| class.as_str().to_owned()),
-            metadata: [("lastgood-content".to_owned(), what.to_owned())].into(),
-            ..PutOptions::new(PutMode::Create)
-        };
+        let options = PutOptions::new(PutMode::Create)
+            .storage_class(self.settings.class.map(|class| class.as_str().to_owned()))
+            .metadata("lastgood-content", what);
         let store: Arc<dyn backup_core::store::StoreWrite> = self.store.clone();
         ObjectWriter::new(store, key.clone(), options, self.budget.clone()).with_expected_bytes(bytes)
     }

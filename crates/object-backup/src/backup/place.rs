@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use backup_core::catalogue::{self, Entry};
+use backup_core::catalogue::{self, Backup, Entry, Order};
 use backup_core::failure::{Remedy, Setting};
 use backup_core::manifest::Manifest;
 use backup_core::remedy;
@@ -38,7 +38,7 @@ pub(super) struct Newest {
     pub(super) key: BackupKey,
     pub(super) size: Size,
     pub(super) detail: AppDetail,
-    order: (u64, Timestamp),
+    order: Order,
 }
 
 impl Place {
@@ -47,7 +47,7 @@ impl Place {
         let (folder, pointer) = (key::folder(name)?, key::pointer(name)?);
         let (newest, last, others) = (None, None, BTreeSet::new());
         let mut place = Self { name: name.to_owned(), identity, sequence: 0, newest, last, others };
-        if let Some((key, manifest)) = catalogue::pointed(store, &pointer).await? {
+        if let Some(Backup { key, manifest }) = catalogue::pointed(store, &pointer).await? {
             place.see(Entry { key, manifest: Ok(manifest) });
         }
         let sequence = catalogue::next_sequence_seeing(store, &folder, &pointer, |entry| place.see(entry)).await?;
@@ -63,7 +63,7 @@ impl Place {
             return;
         }
         self.last = self.last.max(Some(manifest.created_at));
-        let order = catalogue::order(&manifest);
+        let order = Order::of(&manifest);
         if !manifest.is_complete() || self.newest.as_ref().is_some_and(|newest| newest.order >= order) {
             return;
         }
@@ -76,7 +76,7 @@ impl Place {
     /// The newest one and its age, if it is young enough for this time.
     pub(super) fn skipped(&self, options: &BackupOptions, now: Timestamp) -> Option<(BackupKey, SignedDuration)> {
         let newest = self.newest.as_ref()?;
-        Some((newest.key.clone(), plan::too_young(newest.order.1, now, options.min_age?)?))
+        Some((newest.key.clone(), plan::too_young(newest.order.created_at, now, options.min_age?)?))
     }
 
     /// What to know about the first backup of a source whose name others use already.

@@ -71,7 +71,7 @@ pub(super) async fn write(
     key: &BackupKey,
     run: &Run,
 ) -> ObjectResult<Read> {
-    let put = PutOptions { part_bytes: PART_BYTES, ..PutOptions::new(PutMode::Create) };
+    let put = PutOptions::new(PutMode::Create).part_bytes(PART_BYTES);
     let writing: Arc<dyn StoreWrite> = store.clone();
     let mut writer =
         ObjectWriter::new(writing, key.object()?, put, UploadBudget::new(UPLOAD_BYTES)).with_parts_in_flight(3);

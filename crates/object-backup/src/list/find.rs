@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use backup_core::catalogue::{self, Entry as Catalogued};
+use backup_core::catalogue::{self, Backup, Entry as Catalogued};
 use backup_core::failure::Setting;
 use backup_core::manifest::Kind;
 use backup_core::remedy;
@@ -151,8 +151,8 @@ impl OfName {
         let mut all = Self { keys: Vec::new(), known: Vec::new(), unusable: Vec::new() };
         // By the pointer as well: a listing that lags must not hide the newest.
         let pointed = catalogue::pointed(store, &pointer).await?;
-        let pointed_key = pointed.as_ref().map(|(key, _)| key.clone());
-        if let Some((key, manifest)) = pointed {
+        let pointed_key = pointed.as_ref().map(|backup| backup.key.clone());
+        if let Some(Backup { key, manifest }) = pointed {
             all.add(Catalogued { key, manifest: Ok(manifest) });
         }
         let mut listed = Box::pin(catalogue::stream(store, &folder));

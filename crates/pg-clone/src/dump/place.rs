@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backup_core::catalogue::{self, Entry};
+use backup_core::catalogue::{self, Entry, Order};
 use backup_core::failure::Setting;
 use backup_core::remedy;
 use backup_core::source::{Fall, Identity, Size, fall};
@@ -25,7 +25,7 @@ pub(super) struct Place {
 /// The newest complete dump of the same database in the same cluster.
 struct Previous {
     key: DumpKey,
-    order: (u64, jiff::Timestamp),
+    order: Order,
     size: Size,
     /// Where it was taken; absent if that was a standby, which is no other server than its primary.
     host: Option<String>,
@@ -95,7 +95,7 @@ impl Previous {
         let host = (!on_standby).then(|| same.host.clone());
         let rows = manifest.counts.get("rows").copied().unwrap_or_default();
         let size = Size { rows, bytes: manifest.content_bytes() };
-        Some(Self { key, order: catalogue::order(&manifest), size, host })
+        Some(Self { key, order: Order::of(&manifest), size, host })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use backup_core::manifest::{FORMAT, Kind, MANIFEST_NAME, Manifest, Outcome, Part, Tool as Writer};
+use backup_core::manifest::{Kind, MANIFEST_NAME, Manifest, Part};
 use backup_core::pipeline::UploadBudget;
 use backup_core::progress::Event;
 use backup_core::source::{Fall, Identity, Size};
@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use super::describe::{Copied, Facts, counts, describe};
 use super::leader::Leader;
@@ -93,11 +92,9 @@ pub(super) async fn write(
     run.step("dump.manifest", MANIFEST_NAME);
     run.stop_if_cancelled()?;
     let complete = !leader.selection.leaves_out;
-    let manifest = Manifest {
-        identity: Some(identity.clone()),
-        complete: Some(complete),
-        ..manifest(options, place, &detail, parts, [started_at, created_at])?
-    };
+    let mut manifest = manifest(options, place, &detail, parts, [started_at, created_at])?;
+    manifest.identity = Some(identity.clone());
+    manifest.complete = Some(complete);
     let rows = manifest.counts.get("rows").copied().unwrap_or_default();
     let size = Size { rows, bytes: manifest.content_bytes() };
     let fall = judge(place.fall(size).filter(|_| complete), options, run)?;
@@ -154,30 +151,17 @@ fn manifest(
     parts: Vec<Part>,
     [started_at, created_at]: [Timestamp; 2],
 ) -> PgResult<Manifest> {
-    Ok(Manifest {
-        format: FORMAT,
-        id: Uuid::now_v7(),
-        kind: Kind::Pg,
-        source: options.database.clone(),
-        identity: None,
-        config: options.config.clone(),
-        created_at,
-        started_at,
-        tool: Writer::current(),
-        parent: None,
-        sequence: place.sequence,
-        outcome: Outcome::Good,
-        complete: None,
-        counts: counts(detail, &parts),
-        parts,
-        tags: options.tags.clone(),
-        encryption: None,
-        requires: Vec::new(),
-        external: Vec::new(),
-        detail: serde_json::to_value(detail)
-            .map_err(|error| FormatError::Invalid { key: place.key.to_string(), what: error.to_string() })?,
-        unknown: serde_json::Map::new(),
-    })
+    let counts = counts(detail, &parts);
+    let detail = serde_json::to_value(detail)
+        .map_err(|error| FormatError::Invalid { key: place.key.to_string(), what: error.to_string() })?;
+    let mut manifest = Manifest::new(Kind::Pg, &options.database, started_at, detail);
+    manifest.config.clone_from(&options.config);
+    manifest.created_at = created_at;
+    manifest.sequence = place.sequence;
+    manifest.counts = counts;
+    manifest.parts = parts;
+    manifest.tags.clone_from(&options.tags);
+    Ok(manifest)
 }
 
 /// All three, or the failure that stopped the others: they say less than it does.

@@ -6,7 +6,7 @@ mod selector;
 
 use std::collections::BTreeSet;
 
-use backup_core::catalogue::{self, Entry};
+use backup_core::catalogue::{self, Backup, Entry};
 use backup_core::error::{CoreError, FormatError};
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
@@ -117,7 +117,7 @@ async fn add_pointed(store: &dyn StoreRead, database: Option<&str>, dumps: &mut 
         })
         .buffer_unordered(DATABASES_IN_FLIGHT);
     while let Some(pointed) = looks.try_next().await? {
-        let Some((manifest_key, manifest)) = pointed else { continue };
+        let Some(Backup { key: manifest_key, manifest }) = pointed else { continue };
         let Some(key) = DumpKey::of_manifest(&manifest_key) else { continue };
         let missing = !dumps.iter().any(|dump| dump.order == key);
         let entry = Entry { key: manifest_key, manifest: Ok(settle(manifest)) };

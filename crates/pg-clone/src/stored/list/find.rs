@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use backup_core::catalogue::{self, Entry};
+use backup_core::catalogue::{self, Backup, Entry};
 use backup_core::failure::{Remedy, Setting};
 use backup_core::key::Key;
 use backup_core::manifest::Manifest;
@@ -252,7 +252,8 @@ impl OfDatabase {
         };
         // By the pointer as well: a listing that lags must not hide the newest.
         let pointed = catalogue::pointed(store, pointer).await?;
-        let pointed = pointed.and_then(|(key, manifest)| Some((DumpKey::of_manifest(&key)?, key, settle(manifest))));
+        let pointed =
+            pointed.and_then(|Backup { key, manifest }| Some((DumpKey::of_manifest(&key)?, key, settle(manifest))));
         let pointed_key = pointed.as_ref().map(|(key, ..)| key.clone());
         if let Some((key, at, manifest)) = pointed {
             add(key, Entry { key: at, manifest: Ok(manifest) });
