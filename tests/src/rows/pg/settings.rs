@@ -53,3 +53,22 @@ pub(super) async fn kept(world: &World) -> RowResult {
     ensure_eq!(world.closed()?, vec![shop.clone()], "databases that let nobody in");
     Ok(())
 }
+
+/// P15-session: what the role or somebody's environment sets for sessions changes no value.
+pub(super) async fn of_sessions(world: &World) -> RowResult {
+    let shop = world.create("shop")?;
+    world.psql(
+        &shop,
+        "CREATE TABLE a (t text[], i interval, x xml); \
+                       INSERT INTO a VALUES (ARRAY[NULL, 'NULL', 'a\"b'], '1 mon -2 days 03:04:05.5', '<a/><b/>')",
+    )?;
+    let look = "SELECT t[1] IS NULL, t[2], t[3], i::text, x::text FROM a";
+    let before = world.psql(&shop, look)?;
+    let options = "-c array_nulls=off -c intervalstyle=sql_standard -c xmloption=document -c datestyle=German \
+                   -c standard_conforming_strings=off -c client_min_messages=debug1";
+    world.lastgood(["pg", "dump", &shop]).env("PGOPTIONS", options).ok().await?;
+    let copy = world.name("copy");
+    world.lastgood(["pg", "restore", &shop, "--into", &copy]).env("PGOPTIONS", options).ok().await?;
+    ensure_eq!(world.psql(&copy, look)?, before, "the restored values");
+    Ok(())
+}

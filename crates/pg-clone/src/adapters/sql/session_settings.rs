@@ -14,7 +14,7 @@ pub(super) const READING: &str = "SET datestyle = ISO; SET intervalstyle = postg
 const WRITING: &str = "SET synchronous_commit = off; SET lock_timeout = 0; \
     SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off; \
     SET search_path = ''; SET row_security = off; SET check_function_bodies = off; SET datestyle = ISO; \
-    SET xmloption = content; SET intervalstyle = postgres; SET client_min_messages = warning";
+    SET xmloption = content; SET intervalstyle = postgres; SET array_nulls = on; SET client_min_messages = warning";
 
 /// What a session sets to take or give bytes of no known encoding as they are.
 pub(super) const RAW_ENCODING: &str = "SET client_encoding = 'SQL_ASCII'";
