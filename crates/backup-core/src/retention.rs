@@ -26,6 +26,7 @@ mod policy;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::units::counted;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -96,9 +97,8 @@ fn warnings(candidates: &[Candidate], decisions: &[Decision]) -> Vec<String> {
     let future: Vec<&str> = decisions.iter().filter(|decision| decision.future).map(|d| d.id.as_str()).collect();
     if let Some(first) = future.first() {
         warnings.push(format!(
-            "{} of the backups are dated in the future (`{first}`): they are kept, and no rule counts them. Check the \
-             clocks",
-            future.len()
+            "{} dated in the future (`{first}`): kept, and not counted by any rule. Check the clocks",
+            counted(future.len() as u64, "backup is", "backups are")
         ));
     }
     let known: HashSet<&str> = candidates.iter().map(|candidate| candidate.id.as_str()).collect();

@@ -152,8 +152,23 @@ pub(crate) fn command() -> clap::Command {
 /// # Errors
 /// What clap says of it, and help that was asked for.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut matches = command().try_get_matches_from(arguments)?;
+    let mut matches = command().try_get_matches_from(arguments).map_err(|error| as_typed(error, arguments))?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+}
+
+/// The error without the options that only variables give: its line of usage would show them as if they had to be typed.
+fn as_typed(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    if !error.use_stderr() {
+        return error;
+    }
+    match without_variables(command()).try_get_matches_from(arguments) {
+        Err(plain) if plain.kind() == error.kind() => plain,
+        _ => error,
+    }
+}
+
+fn without_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset)).mut_subcommands(without_variables)
 }
 
 #[cfg(test)]

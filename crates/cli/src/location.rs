@@ -48,7 +48,8 @@ pub(crate) async fn explained(error: CliError, context: &Context) -> CliError {
         found = bounded => found.unwrap_or_default(),
     };
     let named = named(context, &location);
-    let free = missing.is_some() || contents.as_ref().is_some_and(|contents| contents.foreign.is_none());
+    let creatable = missing.is_some() && !is_below_a_file(&place);
+    let free = creatable || contents.as_ref().is_some_and(|contents| contents.foreign.is_none());
     let help = help(&named, &location, &near, free).into();
     match missing {
         Some(missing) => StoreError::NoLocation { location, missing, help }.into(),
@@ -57,6 +58,12 @@ pub(crate) async fn explained(error: CliError, context: &Context) -> CliError {
             StoreError::NotInitialized { location, what, help }.into()
         }
     }
+}
+
+/// Whether no folder can be made there, because it or what is above it is a file.
+fn is_below_a_file(place: &Location) -> bool {
+    let Location::File(path) = place else { return false };
+    path.ancestors().find(|above| above.exists()).is_some_and(|above| !above.is_dir())
 }
 
 /// What the store said, whoever passed it on.
@@ -128,6 +135,13 @@ mod tests {
         );
         let taken = help("it was given by `--repo`", "s3://acme/web", &[], false);
         assert_eq!(taken, "it was given by `--repo`. Nothing was written. Choose another location with `-r`");
+    }
+
+    #[test]
+    fn no_location_is_made_of_a_file_or_below_one() {
+        let place = |text: &str| text.parse::<Location>().unwrap();
+        assert!(is_below_a_file(&place("/dev/null")) && is_below_a_file(&place("/etc/passwd/backups")));
+        assert!(!is_below_a_file(&place("/nowhere/at/all")) && !is_below_a_file(&place("s3://acme/web")));
     }
 
     #[test]

@@ -82,27 +82,47 @@ async fn repeat<T, F>(
 where
     F: Future<Output = CallResult<T>>,
 {
-    let mut volume = Attempts::new(VOLUME_POLICY);
-    let mut busy = Attempts::new(BUSY);
-    let mut failing = Attempts::new(RetryPolicy::default());
+    let mut pauses = Pauses::new();
     loop {
         // An attempt under way is not dropped: what it makes would be lost sight of. Its time limits end it.
-        let error = match request().await {
+        match request().await {
             Ok(value) => return Ok(value),
             Err(error) if is_final(&error) => return Err(Ended::Failed(error)),
-            Err(error) => error,
-        };
+            Err(error) => pauses.wait(run, about, error).await?,
+        }
+    }
+}
+
+/// The pauses between the attempts of one request: for whoever has more to do for an attempt than to send it.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    volume: Attempts,
+    busy: Attempts,
+    failing: Attempts,
+}
+
+impl Pauses {
+    pub(crate) fn new() -> Self {
+        Self {
+            volume: Attempts::new(VOLUME_POLICY),
+            busy: Attempts::new(BUSY),
+            failing: Attempts::new(RetryPolicy::default()),
+        }
+    }
+
+    /// Waits after an attempt that failed with `error`, unless there were enough.
+    pub(crate) async fn wait(&mut self, run: &Run, about: &str, error: CallError) -> Result<(), Ended> {
         let is_volume = error.is(VOLUME_BUSY);
         let attempts = match error.fault {
-            Fault::Throttled if is_volume => &mut volume,
-            Fault::Throttled => &mut busy,
-            _ => &mut failing,
+            Fault::Throttled if is_volume => &mut self.volume,
+            Fault::Throttled => &mut self.busy,
+            _ => &mut self.failing,
         };
         let told = |attempt: &FailedAttempt<'_, CallError>| tell(run, about, attempt, is_volume);
         attempts.pause(error, run.cancel.cancelled(), told).await.map_err(|error| match run.stop_if_cancelled() {
             Ok(()) => Ended::Failed(error),
             Err(_) => Ended::Cancelled,
-        })?;
+        })
     }
 }
 

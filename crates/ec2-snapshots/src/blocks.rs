@@ -27,7 +27,7 @@ mod stored;
 mod verify;
 
 pub use export::{ExportPlan, ExportReport, Parent, export, plan_export, readable};
-pub use image::{ImageReport, write_image};
+pub use image::{ImageReport, refuse_existing, write_image};
 pub use import::{
     IMPORTED_TAG, ImportOptions, ImportPlan, ImportReport, TIMEOUT_MINUTES, import, imported_export, plan_import,
 };

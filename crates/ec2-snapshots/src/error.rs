@@ -69,6 +69,14 @@ pub enum Ec2Error {
         /// Where.
         region: Region,
     },
+    /// There is no snapshot, set, instance or volume of that name in several regions.
+    #[error("there is no {what} in any of {regions} regions")]
+    Nowhere {
+        /// What was looked for.
+        what: String,
+        /// How many regions were looked at.
+        regions: usize,
+    },
     /// A tag that EC2 would not take.
     #[error("the tag `{name}` cannot be set: {what}; nothing was created")]
     Tag {
@@ -195,6 +203,8 @@ impl Failure for Ec2Error {
             "run `lastgood ec2 ls` before you try again";
         NotFound: "ec2::not_found", Failed, permanent, "there is no snapshot, set, instance or volume of that name",
             "`lastgood ec2 ls --region all` lists the snapshots of all regions";
+        Nowhere: "ec2::nowhere", Failed, permanent, "there is no snapshot, set, instance or volume of that name in any of several regions",
+            "check its ID; `lastgood ec2 ls --region all` lists snapshots and sets, `aws ec2 describe-instances` instances";
         Tag: "ec2::tag", Usage, permanent, "EC2 would not take a tag: names have up to 128 characters, values up to 256, and a snapshot has up to 50 tags";
         Broken: "ec2::broken", Failed, permanent, "snapshots failed in EC2",
             "`lastgood ec2 show` says why; `lastgood ec2 clean-broken` deletes them";
@@ -204,8 +214,9 @@ impl Failure for Ec2Error {
         Image: "ec2::image", Failed, permanent, "no image can be made of these snapshots",
             "`lastgood ec2 show SET` lists the snapshots of a set and their devices";
         Changed: "ec2::changed", Failed, permanent, "what a plan was made for has changed since",
-            "make a new plan with `--plan-out` and look at it";
-        Input: "ec2::input", Failed, permanent, "a file of descriptions or a plan cannot be read";
+            "make a new plan with `lastgood ec2 trim --out FILE` and look at it";
+        Input: "ec2::input", Failed, permanent, "a file of descriptions or a plan cannot be read",
+            "descriptions are what `aws ec2 describe-snapshots --output json` prints; plans are written by `lastgood ec2 trim --out FILE`";
         Io: "ec2::io", Failed, permanent, "a file on this machine cannot be read or written";
         Stale: "ec2::stale", Stale, permanent, "the newest snapshot of a volume is older than it may be",
             "`lastgood ec2 snapshot` makes new ones; `lastgood ec2 ls` shows what became of the last";
@@ -235,7 +246,18 @@ impl Failure for Ec2Error {
                 )
                 .into(),
             ),
+            Self::Refused { source } => refused_help(&source.code).map(Into::into),
             _ => self.kind().remedy(),
+        }
+    }
+}
+
+impl Ec2Error {
+    /// There is no `what` in `regions`, all of which were looked at.
+    pub(crate) fn not_found(what: String, regions: &[Region]) -> Self {
+        match regions {
+            [region] => Self::NotFound { what, region: region.clone() },
+            several => Self::Nowhere { what, regions: several.len() },
         }
     }
 }
@@ -293,9 +315,23 @@ impl Ec2Error {
 
 fn region_fault(given: &str, candidates: &[String]) -> String {
     match candidates {
+        _ if given.is_empty() => "the name of a region is empty".to_owned(),
         [] => format!("no region is called `{given}` or begins so"),
         several => format!("several regions begin with `{given}`: {}", several.join(", ")),
     }
+}
+
+/// What to do about what EC2 refuses and only its code tells apart.
+fn refused_help(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "InvalidAMIName.Duplicate" => {
+            "nothing was created. Give the image another name, or use the image that is there"
+        }
+        "InvalidAMIName.Malformed" => "nothing was created. Give the image another name",
+        "SnapshotLimitExceeded" => "delete snapshots that are no longer needed, or ask AWS for a higher quota",
+        "InvalidRegion" => "set AWS_REGION to a region of the account; `aws ec2 describe-regions` lists them",
+        _ => return None,
+    })
 }
 
 fn credentials_fault(source: &CallError) -> String {

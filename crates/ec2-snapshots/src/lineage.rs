@@ -18,6 +18,10 @@ pub const SRC_VOLUME: &str = "lastgood:src-volume";
 /// The device its instance knew it by, such as `/dev/sda1`.
 pub const DEVICE: &str = "lastgood:device";
 
+/// Only on copies and imports: when the volume was as they have it, in RFC 3339. Their start time is that of the copy, and
+/// their description need not say it.
+pub const TIME: &str = "lastgood:time";
+
 /// Only on copies: the snapshot that was copied, which may itself be a copy.
 pub const SRC_SNAPSHOT: &str = "lastgood:src-snapshot";
 

@@ -102,7 +102,7 @@ pub async fn list(cloud: &dyn Cloud, regions: &[Region], request: &Request, run:
 /// [`Ec2Error::NotFound`]; [`Ec2Error`] of a region that could not be looked at if it is in none of the others.
 pub async fn show(cloud: &dyn Cloud, regions: &[Region], name: &str, run: &Run) -> Ec2Result<Vec<Listed>> {
     let filter = match name.starts_with("snap-") {
-        true => Filter::new("snapshot-id", [name]),
+        true => Filter::literal("snapshot-id", [name]),
         false => Filter::tag(lineage::SET, name),
     };
     let (mut found, mut failures) = everywhere(cloud, regions, &[filter], run).await?;
@@ -112,13 +112,12 @@ pub async fn show(cloud: &dyn Cloud, regions: &[Region], name: &str, run: &Run) 
         found.extend(copies);
         failures.extend(more);
     }
-    match (found.is_empty(), failures.into_iter().next(), regions.first()) {
-        (false, ..) => Ok(found),
-        (true, Some(failed), _) => Err(failed.error),
-        (true, None, first) => {
+    match (found.is_empty(), failures.into_iter().next()) {
+        (false, _) => Ok(found),
+        (true, Some(failed)) => Err(failed.error),
+        (true, None) => {
             let kind = if name.starts_with("snap-") { "snapshot" } else { "set" };
-            let region = first.cloned().map_or_else(|| "us-east-1".parse(), Ok)?;
-            Err(Ec2Error::NotFound { what: format!("{kind} `{name}`"), region })
+            Err(Ec2Error::not_found(format!("{kind} `{name}`"), regions))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Snapshots from a file, as `aws ec2 describe-snapshots` prints them: read one by one, whatever their number.
 
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// [`Ec2Error::Input`] with line and column.
 pub fn read(file: impl Read, name: &str, region: &Region, take: &mut dyn FnMut(Snapshot)) -> Ec2Result<u64> {
     let mut read = 0;
-    let reader = BufReader::with_capacity(BUFFER_BYTES, file);
+    let reader = text(BufReader::with_capacity(BUFFER_BYTES, file)).map_err(|what| Ec2Error::input(name, what))?;
     let mut documents = serde_json::Deserializer::from_reader(reader);
     let fault = |error: &serde_json::Error| Ec2Error::input(name, error.to_string());
     loop {
@@ -30,14 +30,28 @@ pub fn read(file: impl Read, name: &str, region: &Region, take: &mut dyn FnMut(S
         };
         match (Document { take: &mut count }).deserialize(&mut documents) {
             Ok(()) => {}
-            // White space behind the last document.
-            Err(error) if error.is_eof() && documents.end().is_ok() && read > 0 => return Ok(read),
             Err(error) => return Err(fault(&error)),
         }
+        // Nothing but white space follows; a document that is cut has ended with an error above.
         if documents.end().is_ok() {
             return Ok(read);
         }
     }
+}
+
+/// The file behind its byte order mark. Windows PowerShell's `>` writes one, and UTF-16.
+fn text<R: Read>(mut file: BufReader<R>) -> Result<BufReader<R>, String> {
+    let begin = file.fill_buf().map_err(|error| error.to_string())?;
+    if begin.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if begin.starts_with(b"\xff\xfe") || begin.starts_with(b"\xfe\xff") {
+        return Err("it is UTF-16, and must be UTF-8".to_owned());
+    }
+    if begin.starts_with(b"\xef\xbb\xbf") {
+        file.consume(3);
+    }
+    Ok(file)
 }
 
 /// A snapshot as it is described; what is missing in a hand-made file has a default.
@@ -46,22 +60,22 @@ pub fn read(file: impl Read, name: &str, region: &Region, take: &mut dyn FnMut(S
 struct Described {
     snapshot_id: String,
     start_time: Timestamp,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     volume_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     owner_id: String,
     state: Option<String>,
     state_message: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     progress: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     volume_size: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     encrypted: bool,
     storage_tier: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     description: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     tags: Vec<Tag>,
 }
 
@@ -69,8 +83,13 @@ struct Described {
 #[serde(rename_all = "PascalCase")]
 struct Tag {
     key: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     value: String,
+}
+
+/// `null` says nothing either: `--query` of the AWS CLI writes it for what is not there.
+fn or_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(value: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 impl Described {
@@ -209,6 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(all(&format!("\u{feff}{PUBLISHED}")).unwrap().len(), 1);
+        let utf16: Vec<u8> = "\u{feff}[]".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let region = "eu-west-1".parse().unwrap();
+        let refused = read(utf16.as_slice(), "a.json", &region, &mut |_| ()).unwrap_err().to_string();
+        assert!(refused.contains("UTF-16"), "{refused}");
+    }
+
+    #[test]
+    fn null_is_as_good_as_missing() {
+        let list = r#"[{"SnapshotId": "snap-1", "StartTime": "2026-11-21T03:00:24Z", "VolumeId": null, "Tags": null,
+            "Description": null, "State": null, "Encrypted": null, "VolumeSize": null}]"#;
+        let snapshots = all(list).unwrap();
+        assert_eq!((snapshots[0].tags.len(), snapshots[0].state), (0, SnapshotState::Completed));
+    }
+
+    #[test]
     fn pages_may_follow_each_other() {
         assert_eq!(all(&format!("{PUBLISHED}\n{PUBLISHED}\n\n")).unwrap().len(), 2);
         assert_eq!(all(r#"{"Snapshots": []}"#).unwrap(), []);
@@ -217,7 +253,12 @@ mod tests {
     #[test]
     fn what_is_no_listing_is_refused_with_its_place() {
         for (text, expected) in [
-            ("", "EOF"),
+            ("", "it is empty"),
+            ("\u{feff}", "EOF"),
+            (r#"[{"SnapshotId": "snap-1", "StartTime": "2026-11-21T03:00:24Z"}"#, "EOF"),
+            (r#"[{"SnapshotId": "snap-1", "StartTime": "2026-11-21T03:00:24Z"},"#, "EOF"),
+            (r#"{"Snapshots": [{"SnapshotId": "snap-1", "StartTime": "2026-11-21T03:00:24Z"}]"#, "EOF"),
+            (r#"{"Snapshots": []} {"Snapshots""#, "EOF"),
             ("{}", "missing field `Snapshots`"),
             (r#"{"Snapshots": [{"StartTime": "2026-11-21T03:00:24Z"}]}"#, "missing field `SnapshotId`"),
             (r#"{"Snapshots": [{"SnapshotId": "snap-1", "StartTime": "yesterday"}]}"#, "line 1"),

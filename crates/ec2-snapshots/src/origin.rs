@@ -23,6 +23,8 @@ pub struct Origin {
     pub copied_from: Option<SnapshotId>,
     /// Whether the description could be read.
     pub is_described: bool,
+    /// Whether the description says when.
+    pub is_dated: bool,
 }
 
 impl Origin {
@@ -40,12 +42,20 @@ impl Origin {
                 .or_else(|| tag(lineage::SRC_VOLUME))
                 .map_or_else(|| snapshot.volume.clone(), VolumeId::new),
             region: region.and_then(|region| region.parse().ok()),
-            time: described.time.unwrap_or(snapshot.start_time),
+            is_dated: described.time.is_some(),
+            time: described.time.or_else(|| tag(lineage::TIME)?.parse().ok()).unwrap_or(snapshot.start_time),
             device: described.device.or_else(|| tag(lineage::DEVICE)),
             instance: described.instance,
             copied_from: tag(lineage::SRC_SNAPSHOT).map(SnapshotId::new),
             is_described,
         }
+    }
+
+    /// [`Origin::time`] of `snapshot`, of which this is the origin, where a clock that was ahead must not count: no snapshot is
+    /// of a later moment than its beginning, and one of the year 2099 would be the newest of its volume until then.
+    #[must_use]
+    pub fn moment(&self, snapshot: &Snapshot) -> Timestamp {
+        self.time.min(snapshot.start_time)
     }
 
     /// Whether we or django-fabfile made `snapshot`, of which this is the origin: it has our tags, or a description that
@@ -89,6 +99,15 @@ mod tests {
         let origin = Origin::of(&copy);
         assert_eq!((origin.volume.as_str(), origin.time), ("vol-1", copy.start_time));
         assert!(!origin.is_native(&copy.region) && is_ours(&copy));
+    }
+
+    #[test]
+    fn a_copy_without_a_description_is_as_old_as_its_original() {
+        let mut copy = snapshot("snap-2", "vol-ffffffff", "2026-11-21T05:00:00Z");
+        copy.tags = [(lineage::SRC_VOLUME, "vol-1"), (lineage::TIME, "2026-11-21T03:00:00Z")].into_iter().collect();
+        assert_eq!(Origin::of(&copy).time.to_string(), "2026-11-21T03:00:00Z");
+        copy.tags.set(lineage::TIME, "yesterday");
+        assert_eq!(Origin::of(&copy).time, copy.start_time);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::delete::{self, Deleted, Doomed};
 use crate::error::{Ec2Error, Ec2Result};
 use crate::listing;
-use crate::model::{Region, SnapshotState};
+use crate::model::{Region, Snapshot, SnapshotState};
 use crate::ports::Cloud;
 
 /// The format of the file.
@@ -57,7 +57,7 @@ impl PlanFile {
         let io = |source| Ec2Error::Io { action: "read", path: name.clone(), source };
         let bytes = std::fs::metadata(path).map_err(io)?.len();
         if bytes > BYTES_MAX {
-            return Err(Ec2Error::input(name, format!("it has {bytes} bytes, more than {BYTES_MAX}")));
+            return Err(Ec2Error::input(name, format!("it is larger than {} MiB", BYTES_MAX >> 20)));
         }
         let text = std::fs::read(path).map_err(io)?;
         let plan: Self = serde_json::from_slice(&text).map_err(|error| Ec2Error::input(&name, error.to_string()))?;
@@ -112,23 +112,20 @@ impl PlanFile {
 async fn world(cloud: &dyn Cloud, regions: &[Region], run: &Run) -> Ec2Result<BTreeMap<Region, Sha256Digest>> {
     let mut digests = BTreeMap::new();
     for region in regions {
-        let mut lines: Vec<String> = listing::snapshots(&*cloud.region(region), Vec::new(), run)
-            .await?
-            .iter()
-            // What is still being made changes by itself; how far it is decides nothing.
-            .map(|one| {
-                format!(
-                    "{} {} {}\n",
-                    one.id,
-                    one.start_time,
-                    if one.state == SnapshotState::Pending { "" } else { one.state.name() }
-                )
-            })
-            .collect();
+        let mut lines: Vec<String> =
+            listing::snapshots(&*cloud.region(region), Vec::new(), run).await?.iter().map(line).collect();
         lines.sort_unstable();
         digests.insert(region.clone(), Sha256Digest::of(lines.concat().as_bytes()));
     }
     Ok(digests)
+}
+
+/// What decides about a snapshot. What is still being made changes by itself; how far it is decides nothing. Tags do: one
+/// of them may keep it (`preserve_snapshot`, those of `--keep-tag`), and others say what it belongs to.
+fn line(one: &Snapshot) -> String {
+    let state = if one.state == SnapshotState::Pending { "" } else { one.state.name() };
+    let tags: Vec<String> = one.tags.iter().map(|(name, value)| format!("{name:?}={value:?}")).collect();
+    format!("{} {} {state} {:?} {}\n", one.id, one.start_time, one.tier, tags.join(" "))
 }
 
 #[cfg(test)]
@@ -164,6 +161,8 @@ mod tests {
         for change in [
             |cloud: &MemoryCloud| drop(cloud.world().snapshots.pop()),
             |cloud: &MemoryCloud| cloud.world().snapshots[1].state = SnapshotState::Error,
+            // Somebody who looked at the plan wants to keep it.
+            |cloud: &MemoryCloud| cloud.world().snapshots[0].tags.set("preserve_snapshot", "1"),
             |cloud: &MemoryCloud| cloud.world().snapshots.push(snapshot("snap-3", "vol-1", "2026-11-21T03:00:00Z")),
         ] {
             let cloud = world();

@@ -22,6 +22,14 @@ pub struct Request {
     pub rpo: Option<SignedDuration>,
     /// Regions in which each volume must have one.
     pub copies_in: Vec<Region>,
+    /// Regions whose volumes it is about; those of all regions without any.
+    pub regions: Vec<Region>,
+}
+
+impl Request {
+    fn is_about(&self, region: &Region) -> bool {
+        self.regions.is_empty() || self.regions.contains(region)
+    }
 }
 
 /// The newest snapshot of a volume in one region.
@@ -99,19 +107,23 @@ pub struct Prepared {
     pub failures: Vec<Failed>,
 }
 
-/// Lists what the report is about in `regions`. Changes nothing.
+/// Lists what the report is about in `known`, all regions or those that it is about: those that must have copies are
+/// looked at too. Changes nothing.
 ///
 /// # Errors
 /// [`Ec2Error::Interrupted`]; what fails in one region is in [`Prepared::failures`].
-pub async fn prepare(cloud: &dyn Cloud, regions: &[Region], request: &Request, run: &Run) -> Ec2Result<Prepared> {
-    let listed = each(regions.to_vec(), |region| async move {
+pub async fn prepare(cloud: &dyn Cloud, known: &[Region], request: &Request, run: &Run) -> Ec2Result<Prepared> {
+    let is_asked = |region: &&Region| request.is_about(region) || request.copies_in.contains(region);
+    let regions: Vec<Region> = known.iter().filter(is_asked).cloned().collect();
+    let listed = each(regions, |region| async move {
         let ec2 = cloud.region(&region);
         let tag = request.tag.as_ref().map(|(name, value)| Filter::tag(name, value));
+        let is_about = request.is_about(&region);
         let listed = async {
             let snapshots = listing::snapshots(&*ec2, tag.clone().into_iter().collect(), run).await?;
             let instances = match tag {
-                Some(tag) => listing::instances(&*ec2, vec![tag], run).await?,
-                None => Vec::new(),
+                Some(tag) if is_about => listing::instances(&*ec2, vec![tag], run).await?,
+                _ => Vec::new(),
             };
             Ok((snapshots, instances))
         };
@@ -148,17 +160,18 @@ pub fn report(prepared: Prepared, request: &Request, now: Timestamp) -> Report {
         if request.tag.is_none() && !origin.is_ours(snapshot) {
             continue;
         }
+        let moment = origin.moment(snapshot);
         let home = origin.region.clone().unwrap_or_else(|| snapshot.region.clone());
         let volume = origin.volume.into_string();
         // A volume that is gone needs no new snapshots: only a report on everything asks for them.
-        if request.tag.is_none() {
+        if request.tag.is_none() && request.is_about(&home) {
             volumes.entry((home, volume.clone())).or_insert(None);
         }
         if snapshot.state == SnapshotState::Completed {
             let places = newest.entry(volume).or_default();
-            let held = places.entry(snapshot.region.clone()).or_insert((origin.time, snapshot));
-            if held.0 < origin.time {
-                *held = (origin.time, snapshot);
+            let held = places.entry(snapshot.region.clone()).or_insert((moment, snapshot));
+            if held.0 < moment {
+                *held = (moment, snapshot);
             }
         }
     }
@@ -202,7 +215,7 @@ mod tests {
         let request = Request {
             tag: (!instances.is_empty()).then(|| ("Earmarking".to_owned(), "production".to_owned())),
             rpo: Some(SignedDuration::from_hours(hours)),
-            copies_in: Vec::new(),
+            ..Request::default()
         };
         let prepared = Prepared { snapshots, instances, failures: Vec::new() };
         report(prepared, &request, "2026-11-21T03:00:00Z".parse().unwrap())
@@ -227,10 +240,36 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_clock_makes_nothing_look_new_for_years() {
+        let mut ahead = ours("snap-1", "vol-1", "2026-11-20T00:00:00Z");
+        ahead.description = r#"{"Volume": "vol-1", "Region": "eu-west-1", "Time": "2099-01-01T00:00:00"}"#.to_owned();
+        assert_eq!(report_of(vec![ahead], Vec::new(), 26).stale(), 1);
+    }
+
+    #[test]
     fn a_volume_without_any_snapshot_is_stale() {
         let report = report_of(Vec::new(), vec![instance("i-1", &["/dev/sda1"])], 26);
         assert_eq!((report.volumes.len(), report.stale()), (1, 1));
         assert_eq!(report.volumes[0].instance.as_deref(), Some("i-1"));
+    }
+
+    #[test]
+    fn copies_of_volumes_elsewhere_ask_for_nothing_there() {
+        let mut copy = ours("snap-2", "vol-ffffffff", "2026-11-21T02:30:00Z");
+        copy.description = r#"{"Volume": "vol-9", "Region": "us-east-1", "Time": "2026-11-21T02:00:00"}"#.to_owned();
+        let snapshots = vec![ours("snap-1", "vol-1", "2026-11-21T02:00:00Z"), copy];
+        let here = Request {
+            rpo: Some(SignedDuration::from_hours(26)),
+            regions: vec!["eu-west-1".parse().unwrap()],
+            ..Request::default()
+        };
+        let of = |request: &Request| {
+            let prepared = Prepared { snapshots: snapshots.clone(), ..Prepared::default() };
+            report(prepared, request, "2026-11-21T03:00:00Z".parse().unwrap())
+        };
+        assert_eq!((of(&here).volumes.len(), of(&here).stale()), (1, 0));
+        // A report on everything misses the original.
+        assert_eq!(of(&Request { regions: Vec::new(), ..here }).stale(), 1);
     }
 
     #[test]

@@ -44,13 +44,15 @@ pub fn relevant<'s>(snapshots: &'s [Snapshot], selection: &Selection) -> Vec<&'s
     taken
 }
 
-/// The newest of each volume, oldest first.
+/// The newest of each volume, oldest first; all of those whose volume nothing names.
 #[must_use]
 pub fn newest_of_each_volume<'s>(snapshots: &[&'s Snapshot]) -> Vec<&'s Snapshot> {
     let mut newest: BTreeMap<VolumeId, ((Timestamp, String), &Snapshot)> = BTreeMap::new();
     for snapshot in snapshots {
         let order = order(snapshot);
-        let held = newest.entry(Origin::of(snapshot).volume).or_insert_with(|| (order.clone(), snapshot));
+        let volume = Some(Origin::of(snapshot).volume).filter(VolumeId::is_known);
+        let volume = volume.unwrap_or_else(|| VolumeId::new(snapshot.id.as_str()));
+        let held = newest.entry(volume).or_insert_with(|| (order.clone(), snapshot));
         if held.0 < order {
             *held = (order, snapshot);
         }
@@ -105,13 +107,13 @@ pub fn not_replicated<'s>(
 pub fn has_newer_copy<'s>(original: &Snapshot, destination: &'s [Snapshot]) -> Option<&'s Snapshot> {
     let origin = Origin::of(original);
     destination.iter().filter(|copy| copy.state == SnapshotState::Completed).find(|copy| {
-        let copy = Origin::of(copy);
-        copy.volume == origin.volume && copy.time >= origin.time
+        let its = Origin::of(copy);
+        its.volume == origin.volume && its.moment(copy) >= origin.moment(original)
     })
 }
 
 fn order(snapshot: &Snapshot) -> (Timestamp, String) {
-    (Origin::of(snapshot).time, snapshot.id.to_string())
+    (Origin::of(snapshot).moment(snapshot), snapshot.id.to_string())
 }
 
 #[cfg(test)]
@@ -183,6 +185,15 @@ mod tests {
         assert!(is_copy_of(&replica, &originals[0]) && !is_copy_of(&replica, &originals[1]));
         let source: Vec<&Snapshot> = originals.iter().collect();
         assert_eq!(ids(not_replicated(&source, &[replica], &HashSet::new(), 9)), ["snap-2"]);
+    }
+
+    #[test]
+    fn one_that_a_wrong_clock_dated_in_the_future_is_not_the_newest_for_ever() {
+        let mut ahead = described("snap-1", "vol-1", 1);
+        ahead.description = r#"{"Volume": "vol-1", "Region": "eu-west-1", "Time": "2099-01-01T00:00:00"}"#.to_owned();
+        let all = [ahead, described("snap-2", "vol-1", 2)];
+        assert_eq!(ids(newest_of_each_volume(&all.iter().collect::<Vec<_>>())), ["snap-2"]);
+        assert!(has_newer_copy(&all[1], &[copy(&all[0], "snap-9")]).is_none());
     }
 
     #[test]

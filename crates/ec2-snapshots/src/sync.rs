@@ -76,6 +76,9 @@ pub struct Synced {
 pub async fn sync(from: &End, to: &End, options: &Options, run: &Run) -> Result<Synced, SyncError> {
     let here = survey(&*from.shell, std::slice::from_ref(&from.mount)).await?;
     let there = survey(&*to.shell, std::slice::from_ref(&to.mount)).await?;
+    if !options.encrypted && here.asked.first().is_none_or(|asked| asked.device.is_none()) {
+        return Err(missing(from, &from.mount));
+    }
     if options.encrypted {
         return blocks(from, &here, to, &there, run).await;
     }

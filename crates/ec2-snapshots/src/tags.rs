@@ -1,6 +1,7 @@
 //! Which tags a snapshot gets: ours, those asked for, and as many of its volume's and instance's as there is room for.
 
 use crate::error::{Ec2Error, Ec2Result};
+use crate::lineage;
 use crate::model::Tags;
 
 /// Tags a resource can have (EC2 User Guide, "Tag restrictions"), those of AWS not counted.
@@ -58,7 +59,9 @@ pub fn cloned(own: &Tags, sources: &[&Tags]) -> Ec2Result<Cloned> {
     }
     let mut wanted = Tags::new();
     for (name, value) in sources.iter().flat_map(|source| source.iter()) {
-        if !value.is_empty() && own.get(name).is_none() && check(name, value).is_ok() {
+        // Tags about lineage are of one snapshot: whoever tags a volume as the snapshot it was made of says nothing about ours.
+        let is_lineage = name.starts_with(lineage::PREFIX);
+        if !value.is_empty() && !is_lineage && own.get(name).is_none() && check(name, value).is_ok() {
             wanted.set(name, value);
         }
     }
@@ -81,7 +84,8 @@ mod tests {
     fn the_instances_tags_win_over_the_volumes_and_ours_over_both() {
         let own = Tags::new().with("lastgood:set", "s");
         let volume = Tags::new().with("Name", "data").with("a", "1").with("empty", "").with("aws:x", "y");
-        let instance = Tags::new().with("Name", "db1").with("lastgood:set", "old");
+        let instance =
+            Tags::new().with("Name", "db1").with("lastgood:set", "old").with("lastgood:src-snapshot", "snap-1");
         let cloned = cloned(&own, &[&volume, &instance]).unwrap();
         assert_eq!(cloned.tags.iter().collect::<Vec<_>>(), [("Name", "db1"), ("a", "1"), ("lastgood:set", "s")]);
         assert!(cloned.left_out.is_empty());

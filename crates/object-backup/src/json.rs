@@ -46,7 +46,7 @@ fn read(text: &[u8], place: &mut Option<Range<usize>>) -> Result<(), (usize, Cow
     let told = |fault: python_json::Fault| (fault.at, fault.problem.to_string().into());
     let mut reader = Reader::new(text, DEPTH_MAX);
     if reader.kind() != Ok(Kind::Object) {
-        return Err((reader.position(), "a record is a JSON object".into()));
+        return Err((reader.position(), "a JSON object was expected".into()));
     }
     let members = reader.members(
         |name| name == b"id",
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn o3_what_is_no_record_is_refused_with_its_id() {
         for (text, what) in [
-            (&b"[1]"[..], "a record is a JSON object"),
+            (&b"[1]"[..], "a JSON object was expected"),
             (b"{}", "it has no `id`"),
             (br#"{"id": ""}"#, "its `id` is empty"),
             (br#"{"id": 1.5}"#, "its `id` is neither a string nor an integer"),

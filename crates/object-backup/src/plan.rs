@@ -149,14 +149,22 @@ pub fn select(of: &str, available: Option<&[Available]>, wanted: &[Wanted]) -> O
     Ok(keys.iter().filter(|key| seen.insert(*key)).cloned().collect())
 }
 
+/// Types that an error lists.
+const TYPES_TOLD: usize = 10;
+
 fn one(of: &str, available: &[Available], wanted: &Wanted) -> ObjectResult<TypeKey> {
     let found: Vec<&Available> = available.iter().filter(|there| wanted.means(there)).collect();
     let name = wanted.key(None)?;
     match found[..] {
         [there] => wanted.key(Some(there)),
         [] => {
-            let there: Vec<&str> = available.iter().map(|there| there.table.as_str()).take(10).collect();
-            let help = format!("there are {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") });
+            let there: Vec<String> =
+                available.iter().map(|there| format!("`{}`", there.table)).take(TYPES_TOLD).collect();
+            let more = if available.len() > there.len() { ", …" } else { "" };
+            let help = match there.is_empty() {
+                true => "it has no types".to_owned(),
+                false => format!("it has {}{more}", there.join(", ")),
+            };
             Err(ObjectError::usage(format!("{of} has no type `{name}`"), help))
         }
         _ => Err(ObjectError::usage(

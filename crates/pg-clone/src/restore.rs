@@ -46,7 +46,7 @@ pub use crate::restore::data_only::{DataPlan, DataTable};
 pub use crate::restore::plan::RestorePlan;
 pub use crate::restore::prepared::Restore;
 pub use crate::restore::problem::Replaced;
-pub(crate) use crate::restore::problem::{name_problem, refuse_unconfirmed};
+pub(crate) use crate::restore::problem::{may_replace, name_problem, refuse_unconfirmed};
 pub use crate::restore::report::RestoreReport;
 
 impl Restore {
@@ -146,7 +146,10 @@ async fn switch(
     }
     run.stop_if_cancelled()?;
     let void = local::void_copies(lock, options.reversible, live.is_some()).await?;
-    let mut request = SwapRequest::new(lock, temporary, wanted.cloned()).force(options.force).discarding(void);
+    let mut request = SwapRequest::new(lock, temporary, wanted.cloned())
+        .force(options.force)
+        .may_replace(may_replace(&plan.target, plan.replaces.as_ref(), options))
+        .discarding(void);
     if let Some(pristine) = pristine {
         let [previous, current] = [CopyRole::Previous, CopyRole::Current].map(|role| copy_name(&plan.target, role));
         request = request.reversible(previous, pristine, current, &plan.key);

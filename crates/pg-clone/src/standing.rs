@@ -3,9 +3,11 @@
 //! I/O.
 
 use crate::error::{Obstacle, PgResult, Problem};
+use crate::ident::quote_ident;
 use crate::stored::database_settings::DatabaseSettings;
 use backup_core::failure::Setting;
 use backup_core::remedy;
+use backup_core::units::counted;
 
 /// Databases that every server has for its own upkeep, and that programs connect to first.
 const MAINTENANCE: [&str; 3] = ["postgres", "template0", "template1"];
@@ -74,7 +76,8 @@ impl Standing {
             problems.push(Problem {
                 obstacle: Obstacle::MissingPrivilege,
                 what: format!("the role `{}` cannot create databases", self.role),
-                help: format!("run `ALTER ROLE \"{}\" CREATEDB`, or connect as another role", self.role).into(),
+                help: format!("run `ALTER ROLE {} CREATEDB`, or connect as another role", quote_ident(&self.role))
+                    .into(),
             });
         }
         let involved = [Some(what.target), what.source].into_iter().flatten().filter_map(|name| self.known(name));
@@ -85,7 +88,12 @@ impl Standing {
                     "`{}` is owned by `{}`, and the role `{}` is not a member of it",
                     known.name, known.owner, self.role
                 ),
-                help: format!("run `GRANT \"{}\" TO \"{}\"`, or connect as its owner", known.owner, self.role).into(),
+                help: format!(
+                    "run `GRANT {} TO {}`, or connect as its owner",
+                    quote_ident(&known.owner),
+                    quote_ident(&self.role)
+                )
+                .into(),
             });
         }
         let Some(target) = self.known(what.target) else { return problems };
@@ -99,25 +107,29 @@ impl Standing {
         if target.prepared > 0 {
             problems.push(Problem {
                 obstacle: Obstacle::PreparedTransactions,
-                what: format!(
-                    "`{}` has {} prepared transactions, which would keep it from being renamed",
-                    target.name, target.prepared
-                ),
-                help: "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)".into(),
+                what: prepared(&target.name, target.prepared),
+                help: END_PREPARED.into(),
             });
         }
         if target.replication != Replication::default() && !what.force {
             let Replication { slots, subscriptions } = target.replication;
             problems.push(Problem {
                 obstacle: Obstacle::Replication,
-                what: format!(
-                    "logical replication is bound to `{}` ({slots} slots, {subscriptions} subscriptions)",
-                    target.name
-                ),
+                what: bound(&target.name, slots, subscriptions),
                 help: remedy!["drop the slots and subscriptions, or use ", Setting::Force],
             });
         }
         problems
+    }
+
+    /// What an undertaking breaks because somebody said so, a line each.
+    pub(crate) fn breaks(&self, what: Undertaking<'_>) -> Vec<String> {
+        let target = self.known(what.target).filter(|_| what.force && what.replaces);
+        let replication = target.map(|target| target.replication).filter(|bound| *bound != Replication::default());
+        let said = replication.map(|Replication { slots, subscriptions }| {
+            format!("{}, and ends with the replaced database", bound(what.target, slots, subscriptions))
+        });
+        said.into_iter().collect()
     }
 
     /// Why a database cannot be dropped, nothing if it can.
@@ -148,6 +160,23 @@ impl Standing {
         };
         Err(problem.refusal())
     }
+}
+
+/// How to end prepared transactions.
+pub(crate) const END_PREPARED: &str =
+    "end them with COMMIT PREPARED or ROLLBACK PREPARED; `SELECT gid, database FROM pg_prepared_xacts` lists them";
+
+/// That prepared transactions are in the way.
+pub(crate) fn prepared(target: &str, count: u64) -> String {
+    let transactions = counted(count, "prepared transaction", "prepared transactions");
+    format!("`{target}` has {transactions}, which would keep it from being renamed")
+}
+
+/// That logical replication is bound to a database.
+pub(crate) fn bound(target: &str, slots: u64, subscriptions: u64) -> String {
+    let parts = [(slots, "slot", "slots"), (subscriptions, "subscription", "subscriptions")];
+    let parts = parts.into_iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| counted(count, one, many));
+    format!("logical replication is bound to `{target}` ({})", parts.collect::<Vec<_>>().join(", "))
 }
 
 /// Restores and copies leave these alone, always: everybody's programs, ours among them, connect to them.
@@ -232,8 +261,11 @@ mod tests {
         one(&standing(), Undertaking { source: Some("theirs"), ..UNDERTAKING }, "`theirs` is owned by");
         let mut bound = standing();
         bound.databases[0].replication = Replication { slots: 1, subscriptions: 0 };
-        one(&bound, UNDERTAKING, "1 slots");
+        one(&bound, UNDERTAKING, "bound to `shop` (1 slot)");
         assert_eq!(said(&bound, Undertaking { force: true, ..UNDERTAKING }), [""; 0]);
+        let told = bound.breaks(Undertaking { force: true, ..UNDERTAKING });
+        assert_eq!(told, ["logical replication is bound to `shop` (1 slot), and ends with the replaced database"]);
+        assert_eq!(bound.breaks(UNDERTAKING), [""; 0]);
         let mut doubtful = standing();
         doubtful.databases[0].prepared = 2;
         one(&doubtful, Undertaking { force: true, ..UNDERTAKING }, "2 prepared transactions");
@@ -243,6 +275,15 @@ mod tests {
         // Rows alone take no right on databases.
         let weak = Standing { may_create: false, ..standing() };
         assert_eq!(said(&weak, Undertaking { target: "theirs", replaces: false, ..UNDERTAKING }), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_remedy_names_can_be_run() {
+        let odd = Standing { role: "o\"dd".into(), may_create: false, ..standing() };
+        let problems = odd.problems("h:1", Undertaking { target: "theirs", ..UNDERTAKING });
+        let help: Vec<String> = problems.iter().map(|problem| problem.help.to_string()).collect();
+        assert!(help[0].contains(r#"ALTER ROLE "o""dd" CREATEDB"#), "{help:?}");
+        assert!(help[1].contains(r#"GRANT "app" TO "o""dd""#), "{help:?}");
     }
 
     #[test]

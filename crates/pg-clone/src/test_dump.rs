@@ -172,5 +172,6 @@ fn detail() -> DumpDetail {
         matviews: Vec::new(),
         excluded_foreign_keys: Vec::new(),
         large_objects: None,
+        lc_monetary: None,
     }
 }

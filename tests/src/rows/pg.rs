@@ -88,6 +88,9 @@ fn swaps() -> Vec<Row> {
             Box::pin(swap::bound(world))
         })
         .own_server(),
+        Row::new("P8-appears", "a database that appears meanwhile is not replaced", Area::Pg, Folder, |world| {
+            Box::pin(swap::appears(world))
+        }),
         Row::new("P8-crowd", "hundreds of idle clients, and one amid a transaction", Area::Pg, Folder, |world| {
             Box::pin(pressure::crowd(world))
         })
@@ -109,6 +112,9 @@ fn swaps() -> Vec<Row> {
         ),
         Row::new("P14", "two restores of one database at once", Area::Pg, Both, |world| {
             Box::pin(swap::two_at_once(world))
+        }),
+        Row::new("P15-session", "what is set for sessions changes no value", Area::Pg, Folder, |world| {
+            Box::pin(settings::of_sessions(world))
         }),
         Row::new("P15", "settings, owner, privileges, encoding are equal afterwards", Area::Pg, Both, |world| {
             Box::pin(settings::kept(world))

@@ -206,6 +206,12 @@ impl std::error::Error for RequestError {}
 fn unsent(text: String, other: fn(String) -> RequestError) -> RequestError {
     let phrases =
         ["credential provider", "credentials provider", "load credentials", "providers in chain", "no identity"];
+    // The SDK shows the whole request there.
+    if let Some((_, rest)) = text.split_once("failed to apply endpoint `") {
+        let (endpoint, why) =
+            (rest.split('`').next().unwrap_or_default(), rest.rsplit(": ").next().unwrap_or_default());
+        return RequestError::Unmade(format!("the endpoint `{endpoint}` cannot be used: {why}"));
+    }
     let lower = text.to_lowercase();
     let credentials = phrases.iter().any(|phrase| lower.contains(phrase));
     if credentials { RequestError::NoCredentials(text) } else { other(text) }
@@ -249,6 +255,15 @@ mod tests {
         assert!(!lost.is_permanent() && lost.is_ambiguous());
         let unsent = unsent("no providers in chain provided credentials".to_owned(), RequestError::NoAnswer);
         assert!(unsent.is_permanent() && !unsent.is_ambiguous(), "{unsent}");
+    }
+
+    #[test]
+    fn an_endpoint_that_is_no_url_is_named_and_not_tried_again() {
+        let text = "dispatch failure: other: failed to apply endpoint `nonsense` to request `Request { body: SdkBody }`: \
+                    endpoint must contain scheme";
+        let unmade = unsent(text.to_owned(), RequestError::NoAnswer);
+        assert!(unmade.is_permanent());
+        assert_eq!(unmade.to_string(), "the endpoint `nonsense` cannot be used: endpoint must contain scheme");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::probe::MARKER_KEY;
+
 /// Permission bits of a file mode; the rest is its type.
 const PERMISSIONS: u32 = 0o7777;
 
@@ -20,7 +22,10 @@ pub struct Exposure {
 }
 
 impl Exposure {
+    /// That of a location. What is none, such as `/` or `/dev/null` by a slip, may be open for a reason, and must not be
+    /// closed by whoever follows a remedy.
     pub(super) fn of(path: &Path) -> Option<Self> {
+        path.join(MARKER_KEY).symlink_metadata().ok()?;
         let mode = std::fs::metadata(path).ok()?.permissions().mode() & PERMISSIONS;
         (mode & NOT_OWNER != 0).then(|| Self { path: path.to_owned(), mode })
     }
@@ -60,6 +65,8 @@ mod tests {
     fn c18_a_folder_others_can_read_is_reported_with_the_chmod_to_run() {
         let folder = tempfile::tempdir().unwrap();
         set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(Exposure::of(folder.path()), None, "no location");
+        std::fs::write(folder.path().join(MARKER_KEY), "{}").unwrap();
         let exposure = Exposure::of(folder.path()).unwrap();
         assert_eq!(exposure.mode, 0o755);
         assert!(exposure.to_string().contains(&format!("chmod 700 {}", folder.path().display())));

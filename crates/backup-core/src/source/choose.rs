@@ -116,6 +116,11 @@ pub fn choose(known: &[Known], choice: &Choice<'_>) -> Chosen {
         }
     }
     members.sort_by_key(|&at| std::cmp::Reverse(known[at].order));
+    if choice.until.is_some() {
+        // How the source was then: of two backups the later one by its time, although a clock that was wrong may have made it
+        // the earlier one.
+        members.sort_by_key(|&at| std::cmp::Reverse((known[at].order.1, known[at].order.0)));
+    }
     if let (Some(until), Some(&oldest)) = (choice.until, members.last()) {
         members.retain(|&at| known[at].order.created_at <= until);
         if members.is_empty() {

@@ -55,7 +55,7 @@ pub(crate) enum Ec2 {
 #[derive(Debug, Args)]
 pub(crate) struct Snapshot {
     /// IDs of instances [default: the instances with the tag]
-    #[arg(value_name = "INSTANCE")]
+    #[arg(value_name = "INSTANCE", value_parser = common::instance)]
     pub(crate) instances: Vec<String>,
     #[command(flatten)]
     pub(crate) tagged: Tagged,

@@ -56,7 +56,8 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
 }
 
 fn age(seconds: i64) -> String {
-    units::duration(SignedDuration::from_secs(seconds).unsigned_abs())
+    // Known to the second: one that was just made is younger than that.
+    units::duration(SignedDuration::from_secs(seconds.max(1)).unsigned_abs())
 }
 
 pub(crate) fn written(published: &Published<BackupReport>) -> String {

@@ -14,9 +14,14 @@ use ec2_snapshots::Failed;
 
 /// What could not be done, in a line.
 pub(crate) fn failure(failed: &Failed) -> String {
+    let (region, error) = (failed.region.as_str(), failed.error.to_string());
     match &failed.what {
-        Some(what) => format!("{what} in {}: {}", failed.region, failed.error),
-        None => format!("{}: {}", failed.region, failed.error),
+        // Most errors name the region, and many what they are about.
+        Some(what) if error.contains(what.as_str()) && error.contains(region) => error,
+        Some(what) if error.contains(region) => format!("{what}: {error}"),
+        Some(what) => format!("{what} in {region}: {error}"),
+        None if error.contains(region) => error,
+        None => format!("{region}: {error}"),
     }
 }
 

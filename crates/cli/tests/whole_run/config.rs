@@ -58,6 +58,14 @@ fn the_file_names_the_location_of_every_command() {
 }
 
 #[test]
+fn usage_shows_no_option_that_only_a_variable_gives() {
+    let folder = folder_with("unused.toml", "");
+    let run = with(&folder, "pg verify", &[("LASTGOOD_REPO", "/somewhere")]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("Usage: lastgood pg verify <KEY>") && !run.stderr.contains("--repo"), "{run:?}");
+}
+
+#[test]
 fn the_nearest_file_is_read_and_path_names_it() {
     let folder = folder_with(".config/lastgood/config.toml", "repo = \"of-the-user\"");
     let path = |line: &str, variables: &[(&str, &str)]| with(&folder, line, variables).stdout.trim_end().to_owned();

@@ -191,6 +191,12 @@ fn c18_a_folder_others_can_read_is_warned_about() {
     let warned = run(folder.path(), "pg ls");
     assert_eq!(warned.code, Some(0));
     assert!(warned.stderr.contains("chmod 700"), "{warned:?}");
+    // What is no location is not to be closed, and no location can be made of it.
+    for slip in ["/dev/null", "/"] {
+        let refused = run(folder.path(), &format!("init -r {slip}"));
+        assert!(!refused.stderr.contains("chmod") && !refused.stderr.contains("lastgood init"), "{refused:?}");
+        assert_eq!(refused.code, Some(10), "{refused:?}");
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use super::stored::{self, Stored};
@@ -36,22 +38,14 @@ pub struct ImageReport {
 /// # Errors
 /// [`Ec2Error::Io`] if the file exists or cannot be written; damage of the export.
 pub async fn write_image(store: &SharedStore, stored: &Stored, path: &Path, run: &Run) -> Ec2Result<ImageReport> {
-    let partial = path.with_extension("partial");
-    let io_error = |action, path: &Path| {
-        let path = path.display().to_string();
-        move |source| Ec2Error::Io { action, path, source }
-    };
-    if path.try_exists().map_err(io_error("look at", path))? {
-        let source = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of that name");
-        return Err(io_error("write", path)(source));
-    }
+    let partial = partial_of(path);
+    refuse_existing(path)?;
     run.step("ec2.image", &path.display().to_string());
     let bytes = stored.volume_bytes();
     let file = create(&partial, bytes).map_err(io_error("create", &partial))?;
     let written = fill(store, stored, &Arc::new(file), &partial, run).await;
     let finished = match written {
-        // `hard_link` fails if somebody made the file meanwhile; `rename` would replace it.
-        Ok(blocks) => std::fs::hard_link(&partial, path).map(|()| blocks).map_err(io_error("write", path)),
+        Ok(blocks) => appear(&partial, path).map(|()| blocks).map_err(io_error("write", path)),
         Err(error) => Err(error),
     };
     // Whatever happened, nothing half written stays; that it cannot be removed is not worth hiding the first error.
@@ -60,8 +54,40 @@ pub async fn write_image(store: &SharedStore, stored: &Stored, path: &Path, run:
     Ok(ImageReport { image: path.to_owned(), bytes, blocks })
 }
 
+/// Refuses what [`write_image`] refuses before it reads anything: better known before an export that takes hours.
+///
+/// # Errors
+/// [`Ec2Error::Io`] if there is something of that name, or no folder for it.
+pub fn refuse_existing(path: &Path) -> Ec2Result<()> {
+    if path.symlink_metadata().is_ok() {
+        let source = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of that name");
+        return Err(io_error("write", path)(source));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder.metadata().map(drop).map_err(io_error("look at", folder))
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Ec2Error {
+    let path = path.display().to_string();
+    move |source| Ec2Error::Io { action, path, source }
+}
+
+/// A name that is nobody else's, beside `path`: another image may be written there at the same time.
+fn partial_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!(".lastgood-tmp-{}", uuid::Uuid::now_v7().simple()))
+}
+
+/// Gives the file its name, unless somebody made one of that name meanwhile.
+fn appear(partial: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, partial, CWD, path, RenameFlags::NOREPLACE) {
+        // A file system that cannot refuse to replace: `hard_link` does, where it knows links.
+        Err(Errno::INVAL | Errno::NOSYS) => std::fs::hard_link(partial, path),
+        renamed => Ok(renamed?),
+    }
+}
+
 fn create(path: &Path, bytes: u64) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)?;
     file.set_len(bytes)?;
     Ok(file)
 }

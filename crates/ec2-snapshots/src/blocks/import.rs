@@ -17,7 +17,9 @@ use super::key::ExportKey;
 use super::stored::{self, Stored};
 use super::{BLOCK_BYTES, IN_FLIGHT};
 use crate::ask;
+use crate::description::Description;
 use crate::error::{Ec2Error, Ec2Result};
+use crate::lineage;
 use crate::model::{SnapshotId, Tags};
 use crate::ports::direct::{Direct, NO_SNAPSHOT, StartSnapshot};
 use crate::ports::{CallError, Ec2, Fault};
@@ -118,7 +120,7 @@ pub async fn plan_import(
         volume_gib: detail.volume_gib,
         parent: options.parent.clone(),
         description: options.description.clone().unwrap_or_else(|| detail.description.clone()),
-        tags: [(IMPORTED_TAG, stored.key.to_string().as_str())].into_iter().collect::<Tags>(),
+        tags: tags(&stored),
         encrypted: options.encrypted,
         kms_key: options.kms_key.clone(),
         timeout_minutes: options.timeout_minutes,
@@ -126,6 +128,25 @@ pub async fn plan_import(
     };
     let parent = options.parent.clone().zip(parent);
     Ok(ImportPlan { stored, parent, write, zeroed, request })
+}
+
+/// Which export it is, and the lineage of that: EC2 gives the new snapshot an arbitrary volume ID and the time of now.
+fn tags(stored: &Stored) -> Tags {
+    let detail = stored.detail();
+    let described = Description::read(&detail.description).unwrap_or_default();
+    let tag = |name: &str| detail.tags.get(name).filter(|value| !value.is_empty()).cloned();
+    let mut tags = Tags::new().with(IMPORTED_TAG, stored.key.to_string());
+    if detail.volume.is_known() {
+        tags.set(lineage::SRC_VOLUME, detail.volume.as_str());
+        let region = described.region.or_else(|| tag(lineage::SRC_REGION));
+        tags.set(lineage::SRC_REGION, region.unwrap_or_else(|| detail.region.to_string()));
+    }
+    let time = described.time.map(|time| time.to_string()).or_else(|| tag(lineage::TIME));
+    tags.set(lineage::TIME, time.unwrap_or_else(|| detail.start_time.to_string()));
+    if let Some(device) = tag(lineage::DEVICE) {
+        tags.set(lineage::DEVICE, device);
+    }
+    tags
 }
 
 fn check(options: &ImportOptions, stored: &Stored, parent: Option<&Stored>) -> Ec2Result<()> {

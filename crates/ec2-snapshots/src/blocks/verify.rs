@@ -17,7 +17,8 @@ use super::sample::{Draw, Sample, confidence};
 use super::{BLOCK_BYTES, IN_FLIGHT, fetch};
 use crate::error::{Ec2Error, Ec2Result};
 use crate::model::{Region, SnapshotId};
-use crate::ports::direct::Direct;
+use crate::ports::Fault;
+use crate::ports::direct::{Direct, NO_SNAPSHOT};
 
 /// Indexes listed in a report: enough to see where a difference is.
 const INDEXES_TOLD_MAX: usize = 16;
@@ -135,6 +136,16 @@ enum Seen {
     Both { index: u32, tokens: (String, String) },
 }
 
+/// The size of the volume; a replica is easily looked for in the wrong region.
+async fn size(direct: &dyn Direct, snapshot: &SnapshotId, run: &Run) -> Ec2Result<u64> {
+    match listing::volume_gib(direct, snapshot, run).await {
+        Err(Ec2Error::Refused { source }) if source.fault == Fault::Missing || source.is(NO_SNAPSHOT) => {
+            Err(Ec2Error::NotFound { what: format!("complete snapshot `{snapshot}`"), region: direct.name().clone() })
+        }
+        other => other,
+    }
+}
+
 /// Compares a snapshot with a replica. Changes nothing.
 ///
 /// # Errors
@@ -145,10 +156,7 @@ pub async fn verify(
     options: &VerifyOptions,
     run: &Run,
 ) -> Ec2Result<VerifyReport> {
-    let volume_gib = (
-        listing::volume_gib(source, &options.snapshot, run).await?,
-        listing::volume_gib(replica, &options.replica, run).await?,
-    );
+    let volume_gib = (size(source, &options.snapshot, run).await?, size(replica, &options.replica, run).await?);
     run.step("ec2.verify", options.snapshot.as_str());
     let mut report = VerifyReport {
         snapshot: options.snapshot.clone(),

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// The arbitrary one that EC2 gives.
+const ARBITRARY_VOLUME: &str = "vol-ffffffff";
+
 macro_rules! ids {
     ($($(#[$about:meta])* $name:ident;)+) => {$(
         $(#[$about])*
@@ -55,6 +58,15 @@ ids! {
     ImageId;
     /// What the snapshots of one call have in common: a UUID (version 7, RFC 9562) in the tag `lastgood:set`.
     SetId;
+}
+
+impl VolumeId {
+    /// Whether it names a volume. Snapshots that `CopySnapshot` or `StartSnapshot` made have an "arbitrary volume ID that
+    /// should not be used for any purpose" (EC2 API reference, data type `Snapshot`); a hand-made list may have none.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.0.is_empty() && self.0 != ARBITRARY_VOLUME
+    }
 }
 
 impl SetId {

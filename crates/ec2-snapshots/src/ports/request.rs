@@ -17,6 +17,11 @@ impl Filter {
         Self { name: name.into(), values: values.into_iter().map(Into::into).collect() }
     }
 
+    /// `name` is one of `values`, which nobody has checked: wildcards in them match only themselves.
+    pub fn literal<'v>(name: impl Into<String>, values: impl IntoIterator<Item = &'v str>) -> Self {
+        Self::new(name, values.into_iter().map(literal))
+    }
+
     /// The tag `name` is `value`.
     #[must_use]
     pub fn tag(name: &str, value: &str) -> Self {
@@ -178,6 +183,7 @@ mod tests {
     #[test]
     fn a_tag_with_a_wildcard_matches_only_itself() {
         assert_eq!(Filter::tag("a", r"b?\"), Filter::new("tag:a", [r"b\?\\"]));
+        assert_eq!(Filter::literal("instance-id", ["i-*"]), Filter::new("instance-id", [r"i-\*"]));
     }
 
     #[test]

@@ -383,6 +383,9 @@ fn tags_of_copy(source: &Snapshot) -> Ec2Result<Tags> {
             own.set(name, value);
         }
     }
+    if !origin.is_dated {
+        own.set(lineage::TIME, origin.time.to_string());
+    }
     let others: Tags = source.tags.iter().filter(|(name, _)| *name != lineage::SET_SIZE).collect();
     Ok(tags::cloned(&own, &[&others])?.tags)
 }

@@ -184,7 +184,12 @@ impl<'s> Known<'s> {
             return Err(Reason::Archived);
         }
         let is_good = |copy: &Snapshot| matches!(copy.state, SnapshotState::Completed | SnapshotState::Pending);
-        let newer = there.iter().find(|(other, copy)| is_good(copy) && other.time > origin.time);
+        // Copies of volumes that nothing names are not of one volume.
+        let of_volume = || there.iter().filter(|_| origin.volume.is_known());
+        let is_newer = |other: &Origin, copy: &Snapshot| {
+            is_good(copy) && !is_copy_of(copy, source) && other.moment(copy) > origin.moment(source)
+        };
+        let newer = of_volume().find(|(other, copy)| is_newer(other, copy));
         if let Some((_, copy)) = newer.filter(|_| !force) {
             return Err(Reason::Newer { copy: copy.id.clone() });
         }
@@ -194,8 +199,9 @@ impl<'s> Known<'s> {
         if let Some(copy) = last.filter(|_| failed.len() >= FAILURES_MAX && under_way.is_none() && !force) {
             return Err(Reason::GaveUp { copy: copy.id.clone(), message: said(copy) });
         }
-        let newest =
-            there.iter().filter(|(_, copy)| copy.state == SnapshotState::Completed).map(|(other, _)| other.time);
+        let newest = of_volume()
+            .filter(|(_, copy)| copy.state == SnapshotState::Completed)
+            .map(|(other, copy)| other.moment(copy));
         let newest = newest.max();
         Ok(Pending {
             source: source.clone(),
@@ -282,6 +288,27 @@ mod tests {
         assert_eq!(ids(&planned(&source, &there, &older)), ["snap-0"]);
         let under_way = [copy(&source[0], "snap-a", SnapshotState::Pending)];
         assert_eq!(planned(&source, &under_way, &Wish::default()).pending[0].under_way, Some("snap-a".into()));
+    }
+
+    #[test]
+    fn a_late_copy_of_an_old_snapshot_does_not_count_as_newer() {
+        let source =
+            [snapshot("snap-1", "vol-1", "2026-11-21T11:00:00Z"), snapshot("snap-0", "vol-1", "2026-11-21T09:00:00Z")];
+        // Made at noon, after snap-1 was taken, of a snapshot whose description says nothing.
+        let mut late = copy(&source[1], "snap-a", SnapshotState::Completed);
+        late.description.clear();
+        late.tags.set(lineage::TIME, source[1].start_time.to_string());
+        assert_eq!(ids(&planned(&source, &[late], &Wish::default())), ["snap-1"]);
+    }
+
+    #[test]
+    fn volumes_that_nothing_names_are_not_one_volume() {
+        let unknown = |id, time| snapshot(id, "vol-ffffffff", time);
+        let source = [unknown("snap-1", "2026-11-21T11:00:00Z"), unknown("snap-2", "2026-11-21T10:00:00Z")];
+        let mut there = unknown("snap-a", "2026-11-21T11:30:00Z");
+        there.tags.set(lineage::SRC_SNAPSHOT, "snap-1");
+        let plan = planned(&source, &[there], &Wish::default());
+        assert_eq!((ids(&plan), plan.passed.len()), (vec!["snap-2"], 1));
     }
 
     #[test]

@@ -78,9 +78,7 @@ pub async fn prepare(cloud: &dyn Cloud, from: &[Region], to: &Region, wish: &Wis
     }
     match &wish.snapshot {
         Some(id) if plan.pending.is_empty() && plan.passed.is_empty() && plan.unread.is_empty() => {
-            let regions: Vec<&str> = from.iter().map(Region::as_str).collect();
-            let region = from.first().unwrap_or(to).clone();
-            Err(Ec2Error::NotFound { what: format!("snapshot `{id}` ({})", regions.join(", ")), region })
+            Err(Ec2Error::not_found(format!("snapshot `{id}`"), from))
         }
         _ => Ok(plan),
     }

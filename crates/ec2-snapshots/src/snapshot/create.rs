@@ -180,7 +180,7 @@ async fn begin(
         let created = match quiesce {
             None => ask::unless_done(run, set.instance.as_str(), || ec2.create_snapshots(&request)).await,
             Some(quiesce) => {
-                let (created, held) = frozen(ec2, set, &request, quiesce, run).await?;
+                let (created, held) = frozen_again(ec2, set, &request, quiesce, run).await?;
                 reached = held;
                 created
             }
@@ -210,6 +210,25 @@ fn only_of(created: Vec<Created>, set: &PlannedSet, run: &Run) -> Vec<Created> {
         run.warn(format!("{} has {} snapshots for {} volumes", set.set, created.len(), set.volumes.len()));
     }
     created
+}
+
+/// [`frozen`], again while EC2 is busy and nothing was carried out: the pauses are outside of the freeze.
+async fn frozen_again(
+    ec2: &dyn Ec2,
+    set: &PlannedSet,
+    request: &CreateSnapshots,
+    quiesce: &dyn Quiesce,
+    run: &Run,
+) -> Ec2Result<(Result<Vec<Created>, Ended>, Consistency)> {
+    let mut pauses = ask::Pauses::new();
+    loop {
+        match frozen(ec2, set, request, quiesce, run).await? {
+            (Err(Ended::Failed(error)), _) if error.fault == Fault::Throttled => {
+                pauses.wait(run, set.instance.as_str(), error).await.map_err(Ended::error)?;
+            }
+            ended => return Ok(ended),
+        }
+    }
 }
 
 /// One call while the instance is held still, which it is not a moment longer than that.

@@ -65,7 +65,7 @@ pub async fn prepare(cloud: &dyn Cloud, regions: &[Region], request: &Request, r
 
 fn missing_instance(id: &InstanceId, regions: &[Region]) -> Option<Failed> {
     let region = regions.first()?;
-    let error = Ec2Error::NotFound { what: format!("instance `{id}`"), region: region.clone() };
+    let error = Ec2Error::not_found(format!("instance `{id}`"), regions);
     Some(Failed::of(region, id, error))
 }
 
@@ -77,7 +77,7 @@ async fn in_region(ec2: &dyn Ec2, request: &Request, run: &Run) -> Ec2Result<Vec
     }
     // Values of all filters count together.
     for ids in request.instances.chunks(FILTER_VALUES_MAX - STATES.len()) {
-        let filter = Filter::new("instance-id", ids.iter().map(InstanceId::as_str));
+        let filter = Filter::literal("instance-id", ids.iter().map(InstanceId::as_str));
         instances.extend(listing::instances(ec2, vec![filter, states()], run).await?);
     }
     instances.sort_by(|one, other| one.id.cmp(&other.id));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backup_core::run::{Cancelled, Run};
+use backup_core::units;
 
 use crate::error::{Ec2Error, Ec2Result};
 use crate::lineage;
@@ -80,7 +81,7 @@ fn unfinished(set: &SetId, snapshots: &[Snapshot], size: usize, waited: Duration
             format!("{} {}", snapshot.id, if snapshot.progress.is_empty() { "0%" } else { &snapshot.progress })
         })
         .collect();
-    let (minutes, seen) = (waited.as_secs() / 60, snapshots.len());
+    let (waited, seen) = (units::duration(waited), snapshots.len());
     let missing = if seen < size { format!(", and {} are not listed yet", size - seen) } else { String::new() };
-    format!("the set {set} is not complete after {minutes} min: {}{missing}", pending.join(", "))
+    format!("the set {set} is not complete after {waited}: {}{missing}", pending.join(", "))
 }

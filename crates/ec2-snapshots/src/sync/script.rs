@@ -233,6 +233,7 @@ pub(super) fn send(id: &str, address: &str, port: u16, task: &Task) -> Script {
 pub(super) fn read_label(device: &str) -> Script {
     let body = r#"
 kind=$(blkid -p -o value -s TYPE "$device") && say label "$kind" "$(blkid -p -o value -s LABEL "$device")"
+say 'done' 0
 "#;
     Script::new(&assignment("device", device), body)
 }

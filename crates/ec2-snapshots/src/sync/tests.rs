@@ -71,6 +71,9 @@ async fn a_label_that_is_too_long_and_a_place_that_is_no_mount_are_refused_befor
     };
     let text = refused(&folder).await;
     assert!(text.contains("is not a mount point") && text.ends_with("nothing was copied"), "{text}");
+    let (nowhere, target) = (end(&pair.source, "", Path::new("/no/such/folder")), end(&pair.target, "", to));
+    let missing = sync(&nowhere, &target, &Options::default(), &Run::silent()).await.unwrap_err();
+    assert!(matches!(&missing, SyncError::Missing { what, .. } if what == "/no/such/folder"), "{missing}");
     pair.source.label("thirteen-byte");
     let text = refused(to).await;
     assert!(text.contains("has 13 bytes, and xfs has room for 12"), "{text}");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use backup_core::retention::PRESERVE_TAG;
+use backup_core::retention::{PRESERVE_TAG, Policy, Rule};
 use jiff::Timestamp;
 
 use super::protect::{self, Standing};
@@ -18,6 +18,30 @@ pub struct Scope {
     pub tag: Option<(String, String)>,
     /// Those of other tools too.
     pub any: bool,
+    /// Tags by which rules keep snapshots: a name, or name and value as `NAME=VALUE`.
+    pub keep_tags: Vec<Arc<str>>,
+}
+
+impl Scope {
+    /// The same, with the tags by which `policy` keeps snapshots.
+    #[must_use]
+    pub fn keeping(mut self, policy: &Policy) -> Self {
+        let tags = policy.rules.iter().filter_map(|rule| match rule {
+            Rule::Tag(tag) => Some(Arc::from(tag.as_str())),
+            _ => None,
+        });
+        self.keep_tags = tags.collect();
+        self
+    }
+
+    /// Those of the tags that `snapshot` has.
+    fn kept_by(&self, snapshot: &Snapshot) -> Box<[Arc<str>]> {
+        let has = |tag: &str| {
+            let is_pair = tag.split_once('=').is_some_and(|(name, value)| snapshot.tags.has(name, value));
+            is_pair || snapshot.tags.get(tag).is_some()
+        };
+        self.keep_tags.iter().filter(|tag| has(tag)).cloned().collect()
+    }
 }
 
 /// What trimming keeps of a snapshot.
@@ -33,6 +57,8 @@ pub(super) struct Row {
     pub(super) size_gib: u32,
     pub(super) is_completed: bool,
     pub(super) is_preserved: bool,
+    /// Tags by which a rule keeps it.
+    pub(super) keep_tags: Box<[Arc<str>]>,
     pub(super) protected: Option<Arc<str>>,
     /// What it has in common with its copies.
     pub(super) link: Option<Box<str>>,
@@ -109,9 +135,7 @@ impl Gathered {
         let volume = self.volume(&snapshot.region, origin.volume.as_str());
         let set = snapshot.tags.filled(lineage::SET).map(|name| self.set(snapshot, name, is_completed));
         let link = match &origin.copied_from {
-            _ if origin.is_described && origin.time != snapshot.start_time => {
-                Some(format!("{}", origin.time.as_second()))
-            }
+            _ if origin.is_dated && origin.time != snapshot.start_time => Some(format!("{}", origin.time.as_second())),
             Some(source) => Some(source.to_string()),
             None => Some(snapshot.id.to_string()),
         };
@@ -124,7 +148,8 @@ impl Gathered {
             size_gib: u32::try_from(snapshot.size_gib).unwrap_or(u32::MAX),
             is_completed,
             is_preserved: snapshot.tags.filled(PRESERVE_TAG).is_some(),
-            protected: protect::reason(snapshot, standing),
+            keep_tags: scope.kept_by(snapshot),
+            protected: protect::reason(snapshot, &origin, standing),
             link: link.map(Into::into),
         });
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use backup_core::retention::{self, Action, Candidate, Decision, PRESERVE_TAG, Policy};
+use backup_core::units::counted;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -144,9 +145,10 @@ fn decide(
 
 fn candidate(gathered: &Gathered, row: &Row) -> Candidate {
     let volume = &gathered.volumes[row.volume as usize];
+    let preserved = row.is_preserved.then_some(PRESERVE_TAG);
     Candidate {
         good: row.is_completed && gathered.is_whole(row),
-        tags: if row.is_preserved { vec![PRESERVE_TAG.to_owned()] } else { Vec::new() },
+        tags: row.keep_tags.iter().map(|tag| &**tag).chain(preserved).map(str::to_owned).collect(),
         set: row.set.map(|set| format!("{}/{}", volume.region, gathered.sets[set as usize].name)),
         protected: row.protected.as_deref().map(str::to_owned),
         // Microseconds since 1970; nothing in EC2 is older.
@@ -191,17 +193,17 @@ fn warnings(gathered: &Gathered, decisions: &[Decided], now: Timestamp) -> Vec<S
     let mut warnings = Vec::new();
     let mut future = decisions.iter().filter(|decided| decided.time > now);
     if let Some(first) = future.next() {
+        let count = future.count() as u64 + 1;
         warnings.push(format!(
-            "{} of the snapshots are dated in the future (`{}`): they are kept, and no rule counts them. Check the clocks",
-            future.count() + 1,
+            "{} dated in the future (`{}`): kept, and not counted by any rule. Check the clocks",
+            counted(count, "snapshot is", "snapshots are"),
             first.id
         ));
     }
     if let Some(first) = &gathered.undescribed_first {
         warnings.push(format!(
-            "{} of the snapshots have no description that lastgood can read (`{first}`): their own volume ID and start \
-             time count",
-            gathered.undescribed
+            "{} no description that lastgood can read (`{first}`): the volume ID and start time that EC2 gives count",
+            counted(gathered.undescribed, "snapshot has", "snapshots have")
         ));
     }
     warnings

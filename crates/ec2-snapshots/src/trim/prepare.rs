@@ -71,9 +71,10 @@ pub async fn prepare(cloud: &dyn Cloud, known: &[Region], request: &Request, run
         }
     }
     mark_copying(&mut regions);
+    let scope = request.scope.clone().keeping(&request.policy);
     for looked in regions.values() {
         for snapshot in &looked.snapshots {
-            prepared.gathered.add(snapshot, &request.scope, &looked.standing);
+            prepared.gathered.add(snapshot, &scope, &looked.standing);
         }
     }
     Ok(prepared)

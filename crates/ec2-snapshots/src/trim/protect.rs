@@ -6,6 +6,7 @@ use std::sync::Arc;
 use backup_core::retention::PRESERVE_TAG;
 
 use crate::model::{ImageId, Snapshot, SnapshotId, SnapshotState, StorageTier};
+use crate::origin::Origin;
 
 /// Why a snapshot stays that others use.
 pub(super) const SHARED: &str = "shared with other accounts";
@@ -33,7 +34,7 @@ const BY_AWS_BACKUP: &str = "This snapshot is created by the AWS Backup service"
 const BY_CREATE_IMAGE: &str = "Created by CreateImage(";
 
 /// Why `snapshot` must not be deleted, if so.
-pub(super) fn reason(snapshot: &Snapshot, standing: &Standing) -> Option<Arc<str>> {
+pub(super) fn reason(snapshot: &Snapshot, origin: &Origin, standing: &Standing) -> Option<Arc<str>> {
     let fixed = |text: &str| Some(Arc::from(text));
     match snapshot.state {
         SnapshotState::Pending => return fixed("not complete yet"),
@@ -69,6 +70,10 @@ pub(super) fn reason(snapshot: &Snapshot, standing: &Standing) -> Option<Arc<str
     if OF_DLM.iter().any(|name| snapshot.tags.get(name).is_some()) {
         return fixed("managed by Data Lifecycle Manager");
     }
+    // Among snapshots of which nothing says that they are of one volume, none makes another one dispensable.
+    if snapshot.state == SnapshotState::Completed && !origin.volume.is_known() {
+        return fixed("nothing says which volume it is of");
+    }
     None
 }
 
@@ -86,7 +91,7 @@ mod tests {
     fn of(change: impl FnOnce(&mut Snapshot, &mut Standing)) -> Option<String> {
         let (mut snapshot, mut standing) = (snapshot("snap-1", "vol-1", "2026-11-21T03:00:00Z"), Standing::default());
         change(&mut snapshot, &mut standing);
-        reason(&snapshot, &standing).map(|reason| reason.to_string())
+        reason(&snapshot, &Origin::of(&snapshot), &standing).map(|reason| reason.to_string())
     }
 
     #[test]
@@ -104,6 +109,7 @@ mod tests {
             ("archived", of(|snapshot, _| snapshot.tier = StorageTier::Archive)),
             ("tag `preserve_snapshot`", of(|snapshot, _| snapshot.tags.set(PRESERVE_TAG, "1"))),
             ("managed by AWS Backup", of(|snapshot, _| snapshot.tags.set(OF_AWS_BACKUP, "arn"))),
+            ("nothing says which volume it is of", of(|snapshot, _| snapshot.volume = "vol-ffffffff".into())),
             ("managed by Data Lifecycle Manager", of(|snapshot, _| snapshot.tags.set("dlm:managed", "true"))),
             ("not complete yet", of(|snapshot, _| snapshot.state = SnapshotState::Pending)),
             (

@@ -19,10 +19,13 @@ async fn an_export_has_every_block_and_becomes_the_image_of_the_volume() {
     let detail = stored.detail();
     assert_eq!((detail.volume_gib, detail.blocks, detail.tags["Name"].as_str()), (1, 35, "shop"));
     let path = world.path("shop.img");
+    std::fs::write(world.path("shop.partial"), "somebody's own").unwrap();
     let written = write_image(&world.store, &stored, &path, &world.run).await.unwrap();
     assert_eq!((written.bytes, written.blocks), (1 << 30, 35));
     assert!(image(&path) == world.volume(HERE, "snap-0000000a"));
-    assert!(!world.path("shop.partial").exists());
+    assert_eq!(std::fs::read_to_string(world.path("shop.partial")).unwrap(), "somebody's own");
+    let hidden = std::fs::read_dir(path.parent().unwrap()).unwrap().filter_map(Result::ok);
+    assert!(hidden.into_iter().all(|entry| !entry.file_name().to_string_lossy().starts_with(".lastgood-tmp-")));
     {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = path.metadata().unwrap();

@@ -8,7 +8,7 @@ use ec2_snapshots::Ec2Error;
 use ec2_snapshots::blocks::{ImportOptions, ImportReport, Parent, Stored, import, plan_import};
 use ec2_snapshots::model::SnapshotId;
 
-use crate::world::{HERE, THERE, World};
+use crate::world::{HERE, THERE, VOLUME, World};
 
 fn options() -> ImportOptions {
     ImportOptions { parent: None, encrypted: false, kms_key: None, description: None, timeout_minutes: 60 }
@@ -32,6 +32,11 @@ async fn an_export_comes_back_in_another_region_and_then_what_changed() {
     assert_eq!(report.written, 134);
     let here = world.volume(HERE, "snap-0000000a");
     assert!(world.volume(THERE, report.snapshot.as_str()) == here);
+    // EC2 gives it an arbitrary volume ID and the time of now: only tags say what it is.
+    let tags = world.fake.world(|state| state.regions[THERE].snapshots[report.snapshot.as_str()].tags.clone());
+    let tag = |name: &str| tags.get(name).map(String::as_str);
+    assert_eq!((tag("lastgood:src-volume"), tag("lastgood:src-region")), (Some(VOLUME), Some(HERE)));
+    assert_eq!(tag("lastgood:time"), Some(&*first.start_time.to_string()));
 
     world.write(|content| {
         content.put(100, Block::text(b"changed"));

@@ -30,7 +30,8 @@ impl Failure for PgError {
             ["everything was rolled back, nothing was changed. To see the dump's rows, restore it into another database with ",
              Setting::Into.with("NAME"), ", without ", Setting::DataOnly];
         NoDump: "pg::no_dump", Failed, permanent, "there is no such dump", ["run ", Operation::ListDumps, " to list dumps"];
-        NoDatabase: "pg::no_database", Failed, permanent, "there is no such database on the server";
+        NoDatabase: "pg::no_database", Failed, permanent, "there is no such database on the server",
+            [Operation::ListDatabases, " lists the databases there. Nothing was changed"];
         Locked: "pg::locked", Held, passing, "another run is restoring this database",
             "nothing was changed. Wait for it to end";
         LockRace: "pg::lock_race", Failed, passing, "another session asked for an exclusive lock on a table that was being dumped",

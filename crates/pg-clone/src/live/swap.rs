@@ -34,6 +34,7 @@ use crate::live::swap::swapping::Switched;
 pub use crate::live::swap::swapping::{Renamed, Swap, SwapPlan};
 use crate::live::temporary::drop_database;
 use crate::run::Run;
+use crate::standing;
 
 /// How long sessions may take to end before we give up and let everybody in again: a backend notices at its next
 /// interrupt check, which is milliseconds away unless it is stuck in the kernel.
@@ -61,6 +62,14 @@ pub struct SwapReport {
     pub attempts: u64,
 }
 
+/// A database that somebody made while the copy was built, which takes hours.
+fn appeared(target: &str) -> PgError {
+    PgError::Confirm {
+        what: format!("`{target}` was created by somebody else in the meantime, and would be replaced"),
+        help: remedy!["nothing was changed. To replace it, confirm with ", Setting::Confirm.with(target.to_owned())],
+    }
+}
+
 fn died() -> PgError {
     let remedy = remedy!["run ", Operation::Recover, " to finish or undo it"];
     PgError::internal("the swap ended unexpectedly", remedy)
@@ -76,6 +85,9 @@ impl Swap {
         server.refuse_if_guarded(&request.target)?;
         let live = live(&request).await?;
         if let Some(live) = &live {
+            if !request.may_replace {
+                return Err(appeared(&request.target));
+            }
             check_bound(&request, live).await?;
             others::refuse(&request.admin, &request.target).await?;
         }
@@ -229,15 +241,15 @@ async fn check_bound(request: &SwapRequest, live: &Live) -> PgResult<()> {
     if prepared > 0 {
         return Err(Problem::new(
             Obstacle::PreparedTransactions,
-            format!("`{target}` has {prepared} prepared transactions, which would keep it from being renamed"),
-            "end them with COMMIT PREPARED or ROLLBACK PREPARED (see pg_prepared_xacts)",
+            standing::prepared(target, prepared),
+            standing::END_PREPARED,
         )
         .refusal());
     }
     if slots + subscriptions > 0 && !force {
         return Err(Problem::new(
             Obstacle::Replication,
-            format!("logical replication is bound to `{target}` ({slots} slots, {subscriptions} subscriptions)"),
+            standing::bound(target, slots, subscriptions),
             remedy!["drop the slots and subscriptions, or use ", Setting::Force],
         )
         .refusal());

@@ -66,6 +66,9 @@ pub struct RestorePlan {
     /// What is done to the live database, if only rows are put into it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_only: Option<DataPlan>,
+    /// What breaks because `force` was given, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<String>,
     /// What stands against it: empty when the restore can go on.
     pub problems: Vec<Problem>,
     /// How many of the problems, from the first, are about the target and not about the dump.

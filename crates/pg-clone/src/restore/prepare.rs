@@ -77,6 +77,7 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
     }
     let undertaking =
         Undertaking { target: &plan.target, replaces: !plan.is_data_only(), source: None, force: options.force };
+    plan.breaks = standing.breaks(undertaking);
     let first = name_problem(&plan.target).into_iter().chain(standing.problems(&plan.server, undertaking));
     let first: Vec<Problem> = first.collect();
     plan.of_target = first.len();
@@ -144,6 +145,7 @@ async fn ours(
         copies: Vec::new(),
         part,
         data_only,
+        breaks: Vec::new(),
         problems,
         of_target: 0,
         source: Source::Ours(manifest),
@@ -178,6 +180,7 @@ fn legacy(
         copies: Vec::new(),
         part: None,
         data_only: None,
+        breaks: Vec::new(),
         problems: if options.selection.is_partial() { vec![data_only::legacy()] } else { Vec::new() },
         of_target: 0,
         source: Source::Legacy(object),

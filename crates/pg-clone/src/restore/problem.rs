@@ -50,6 +50,12 @@ pub(crate) fn refuse_unconfirmed(
     })
 }
 
+/// Whether a live database may be replaced when it comes to that: one that was there when it was planned, and then confirmed,
+/// or one whose name was confirmed in any case.
+pub(crate) fn may_replace(target: &str, replaces: Option<&Replaced>, options: &RestoreOptions) -> bool {
+    replaces.is_some() || options.confirm.as_deref() == Some(target)
+}
+
 /// The server would silently cut a longer name and hit another database.
 pub(crate) fn name_problem(target: &str) -> Option<Problem> {
     (target.len() > NAME_BYTES_MAX || target.is_empty()).then(|| Problem {

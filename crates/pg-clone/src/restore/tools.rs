@@ -204,7 +204,7 @@ fn session_options(server: &Server, jobs: usize) -> String {
     let work_mem = (MAINTENANCE_WORK_MEM_KB / jobs.max(1)).max(MAINTENANCE_WORK_MEM_KB_MIN);
     format!(
         "-c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout={} \
-        -c lock_timeout=0 -c default_transaction_read_only=off",
+        -c lock_timeout=0 -c default_transaction_read_only=off -c array_nulls=on -c client_min_messages=warning",
         server.statement_timeout_ms()
     )
 }

@@ -136,6 +136,8 @@ async fn exported(world: &World) -> RowResult {
     ensure_eq!(done["report"]["resumed"].as_u64(), Some(20), "blocks that were kept");
     ensure_eq!(done["report"]["read"].as_u64(), Some(14), "blocks that were read");
     ensure!(same(&image, &volume(&fake, HERE, &first))?, "the image is not the volume");
+    let there = ec2(world, &fake, export(&first)).args(["--image", &shown, "-n"]).fails(1).await?;
+    there.says("there is a file of that name")?;
 
     write(&fake, |content| content.put(3, Block::text(b"new")));
     let second = snapshot(world, &fake).await?;

@@ -59,6 +59,13 @@ pub(super) async fn partly(world: &World) -> RowResult {
     let ended = ended.says("ec2:CreateSnapshots is not allowed in eu-west-1")?;
     let done = ended.json()?;
     ensure_eq!((list(&done, "sets").len(), list(&done, "failures").len()), (1, 1), "sets and failures");
+
+    // Where nothing was done at all, nobody is told that the rest was.
+    fake.clear_faults();
+    let refuse = Action::Status { status: 400, code: "AuthFailure".to_owned() };
+    fake.faults([Rule { op: Some("DescribeInstances".to_owned()), ..Rule::new(refuse) }]);
+    let ended = ec2(world, &fake, ["snapshot"]).args(TAG).fails(12).await?;
+    ended.says("does not accept the credentials")?.never_says("the rest was done")?;
     Ok(())
 }
 

@@ -21,6 +21,34 @@ pub(super) async fn trimmed(world: &World) -> RowResult {
     ec2(world, &fake, ["trim", "--yes"]).args(keep).ok().await?.says("Deleted 3 snapshots")?;
     ec2(world, &fake, ["trim", "--yes"]).args(keep).ok().await?.says("Deleted 0 snapshots")?;
     ec2(world, &fake, ["ls"]).ok().await?.says("snap-00000000000000000")?;
+    kept_by_tag(world).await?;
+    unknown_volumes(world).await
+}
+
+/// Rules about tags, as names or as pairs.
+async fn kept_by_tag(world: &World) -> RowResult {
+    let mut seed = aged(&[1, 2, 3, 4])?;
+    if let Some(region) = seed.regions.get_mut("us-east-1") {
+        region.snapshots[2].tags.insert("Role".to_owned(), "db".to_owned());
+        region.snapshots[3].tags.insert("monthly".to_owned(), String::new());
+    }
+    let fake = Ec2Fake::start(&FakeOptions::default(), seed)?;
+    let keep = ["trim", "--yes", "--keep-tag", "Role=db", "--keep-tag", "monthly"];
+    ec2(world, &fake, keep).ok().await?.says("Deleted 1 snapshot")?;
+    ec2(world, &fake, ["ls"]).ok().await?.says("snap-00000000000000002")?.says("snap-00000000000000003")?;
+    Ok(())
+}
+
+/// Copies that another tool made: EC2 gives all of them one volume ID, which means nothing.
+async fn unknown_volumes(world: &World) -> RowResult {
+    let mut seed = aged(&[1, 2, 3])?;
+    for snapshot in seed.regions.values_mut().flat_map(|region| &mut region.snapshots) {
+        "vol-ffffffff".clone_into(&mut snapshot.volume);
+        snapshot.tags.clear();
+    }
+    let fake = Ec2Fake::start(&FakeOptions::default(), seed)?;
+    let ended = ec2(world, &fake, ["trim", "--any", "--yes", "--keep-last", "1"]).ok().await?;
+    ended.says("Deleted 0 snapshots")?;
     Ok(())
 }
 
@@ -81,7 +109,25 @@ pub(super) async fn applied(world: &World) -> RowResult {
     for arguments in [["apply", "plan.json", "-n"], ["apply", "plan.json", "--yes"]] {
         ec2(world, &fake, arguments).fails(1).await?.says("the plan no longer fits")?;
     }
+    ec2(world, &fake, plan).ok().await?;
+    // Whoever looked at the plan may have tagged what is to stay.
+    fake.world(|state| {
+        if let Some(one) =
+            state.regions.get_mut("us-east-1").and_then(|it| it.snapshots.get_mut("snap-00000000000000001"))
+        {
+            one.tags.insert("preserve_snapshot".to_owned(), "yes".to_owned());
+        }
+    });
+    let refused = ec2(world, &fake, ["apply", "plan.json", "--yes"]).fails(1).await?;
+    refused.says("the plan no longer fits")?.says("`lastgood ec2 trim --out FILE`")?;
     ensure_eq!(calls(&fake, "DeleteSnapshot"), 0, "deletions in a world that has changed");
+    fake.world(|state| {
+        if let Some(one) =
+            state.regions.get_mut("us-east-1").and_then(|it| it.snapshots.get_mut("snap-00000000000000001"))
+        {
+            one.tags.remove("preserve_snapshot");
+        }
+    });
     ec2(world, &fake, plan).ok().await?;
     ec2(world, &fake, ["apply", "plan.json", "--yes"]).ok().await?.says("Deleted 1 snapshot")?;
     Ok(())

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_postgres::error::SqlState;
 
 use crate::harness::failure::Within as _;
+use crate::harness::paused::Paused;
 use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
 
@@ -130,7 +131,9 @@ pub(super) async fn bound(world: &World) -> RowResult {
     world.psql(&shop, "ROLLBACK PREPARED 'doubt'")?;
 
     world.psql(&shop, "SELECT pg_create_logical_replication_slot('bound', 'test_decoding')")?;
-    world.lastgood(restore).fails(1).await?.says("replication")?;
+    world.lastgood(restore).fails(1).await?.says("replication")?.says("(1 slot)")?;
+    let forced = world.lastgood(restore).args(["--force", "-n"]).ok().await?;
+    forced.says("(1 slot), and ends with the replaced database")?;
     unchanged(world, &shop, &before)?;
     world.psql(&shop, "SELECT pg_drop_replication_slot('bound')")?;
 
@@ -215,5 +218,34 @@ async fn race(world: &World, shop: &str, before: &str) -> RowResult {
         ensure_eq!(world.checksum(shop)?, before, "the restored database after a race");
         ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind after a race");
     }
+    Ok(())
+}
+
+/// P8-appears: what a plan called new is somebody's database by the time of the swap.
+pub(super) async fn appears(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    world.dump(&shop).await?;
+    let of_shop = format!(":{shop}");
+    let new = world.name("new");
+    let runs: [(&str, Vec<&str>); 3] = [
+        ("restore.data", vec!["pg", "restore", &shop, "--into", &new]),
+        ("copy.create", vec!["pg", "copy", &shop, &new]),
+        ("copy.create", vec!["pg", "restore", &of_shop, "--into", &new]),
+    ];
+    for (step, words) in runs {
+        let run = Paused::at(step, world.lastgood(words.clone()), world).await?;
+        world.psql("postgres", &format!("CREATE DATABASE {new}"))?;
+        world.psql(&new, "CREATE TABLE precious AS SELECT 1 AS one")?;
+        let refused = run.goes_on()?.finish().await?.expect_code(15).within(&format!("{words:?}"))?;
+        refused.says("was created by somebody else in the meantime")?.says("nothing was changed")?;
+        ensure_eq!(world.psql(&new, "SELECT one FROM precious")?.trim(), "1", "the database that appeared");
+        ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
+        world.psql("postgres", &format!("DROP DATABASE {new}"))?;
+    }
+    // Whoever typed the name has agreed to that.
+    let confirmed = ["pg", "restore", &shop, "--into", &new, "--confirm-database", &new];
+    let run = Paused::at("restore.data", world.lastgood(confirmed), world).await?;
+    world.psql("postgres", &format!("CREATE DATABASE {new}"))?;
+    run.goes_on()?.finish().await?.expect_code(0)?;
     Ok(())
 }

@@ -164,11 +164,7 @@ pub(super) async fn attacker(world: &World) -> RowResult {
         let (action, reasons, flagged) = &decided[key];
         ensure!(action == "keep" && *flagged && reasons == "dated in the future", "`{key}`: {:?}", decided[key]);
     }
-    world
-        .lastgood(["pg", "prune", "-n", rules[0], rules[1]])
-        .ok()
-        .await?
-        .says("15 of the backups are dated in the future")?;
+    world.lastgood(["pg", "prune", "-n", rules[0], rules[1]]).ok().await?.says("15 backups are dated in the future")?;
     let left = prune(world, &rules).await?;
     for key in originals.iter().chain(&future) {
         ensure!(left.contains(key), "`{key}` is gone");

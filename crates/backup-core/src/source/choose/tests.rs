@@ -99,6 +99,11 @@ fn a_time_means_the_newest_complete_one_of_then() {
     assert_eq!(until(29), one(0, &[1]));
     assert_eq!(until(10), one(0, &[]));
     assert_eq!(until(9), Chosen::TooYoung(0));
+    // Made last, by a clock that was years behind: it is not how the source was at any time after the others.
+    let behind = Known { order: (40, second(1)), ..known(40, "1", "nightly", 'c') };
+    let dumps = [dumps[0].clone(), dumps[2].clone(), behind];
+    let until = |time| choose(&dumps, &Choice { until: Some(second(time)), ..Choice::latest(Wish::Any) });
+    assert_eq!((until(35), until(15), until(5)), (one(1, &[]), one(0, &[]), one(2, &[])));
 }
 
 fn dumps() -> impl Strategy<Value = Vec<Known>> {

@@ -9,15 +9,16 @@ use lastgood_operator::settings::time;
 
 use crate::args::Init;
 use crate::args::common::DryRun;
+use crate::args::ec2::common;
 
 /// Arguments of `ec2 verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// ID of the snapshot
-    #[arg(value_name = "SNAPSHOT")]
+    #[arg(value_name = "SNAPSHOT", value_parser = common::snapshot)]
     pub(crate) snapshot: String,
     /// ID of the replica to compare it with
-    #[arg(long, value_name = "REPLICA")]
+    #[arg(long, value_name = "REPLICA", value_parser = common::snapshot)]
     pub(crate) against: String,
     /// Region of the snapshot; a unique beginning of its name is enough
     #[arg(long, value_name = "REGION")]
@@ -37,7 +38,7 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     /// ID of the snapshot
-    #[arg(value_name = "SNAPSHOT")]
+    #[arg(value_name = "SNAPSHOT", value_parser = common::snapshot)]
     pub(crate) snapshot: String,
     /// Region of the snapshot; a unique beginning of its name is enough
     #[arg(long, value_name = "REGION")]
@@ -49,7 +50,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,
     /// Build on the export of this snapshot [default: the newest export of an earlier snapshot of the volume]
-    #[arg(long, value_name = "SNAPSHOT")]
+    #[arg(long, value_name = "SNAPSHOT", value_parser = common::snapshot)]
     pub(crate) parent: Option<String>,
     /// Read every block, even if an earlier snapshot of the volume was exported
     #[arg(long, conflicts_with = "parent")]
@@ -73,7 +74,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "REGION")]
     pub(crate) region: String,
     /// Write only what differs from this snapshot of the region, which was exported to the location or imported from it
-    #[arg(long, value_name = "SNAPSHOT")]
+    #[arg(long, value_name = "SNAPSHOT", value_parser = common::snapshot)]
     pub(crate) parent: Option<String>,
     /// Encrypt the new snapshot; without it, it is encrypted if its parent is or if the account encrypts by default
     #[arg(long)]

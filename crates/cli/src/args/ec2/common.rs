@@ -51,9 +51,34 @@ pub(crate) fn tag(text: &str) -> Result<Tag, &'static str> {
     Ok(Tag { name: name.to_owned(), value: value.to_owned() })
 }
 
+/// Reads the ID of an instance: a filter of EC2 would take `*` for any.
+pub(crate) fn instance(text: &str) -> Result<String, &'static str> {
+    id(text, "i-").ok_or("an instance ID looks like `i-0123456789abcdef0`")
+}
+
+/// Reads the ID of a snapshot.
+pub(crate) fn snapshot(text: &str) -> Result<String, &'static str> {
+    id(text, "snap-").ok_or("a snapshot ID looks like `snap-0123456789abcdef0`")
+}
+
+fn id(text: &str, prefix: &str) -> Option<String> {
+    let rest = text.strip_prefix(prefix)?;
+    let fits = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    fits.then(|| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_has_no_wildcard_and_is_no_duration() {
+        assert_eq!(instance("i-0123456789abcdef0").as_deref(), Ok("i-0123456789abcdef0"));
+        for wrong in ["i-*", "5m", "i-", "I-01", "web", "snap-01"] {
+            assert!(instance(wrong).is_err(), "{wrong}");
+        }
+        assert!(snapshot("snap-01").is_ok() && snapshot("snap-?").is_err());
+    }
 
     #[test]
     fn a_tag_is_a_name_and_a_value() {

@@ -16,7 +16,7 @@ use crate::args::ec2::reach::Reaching;
 pub(crate) struct Consistent {
     /// crash: all volumes at one moment, as after a power cut; fs: with the file systems of data volumes frozen; app: with
     /// hooks around the freeze. Fails if the level is not reached. Root volumes are always `crash`
-    #[arg(long = "consistent", value_name = "LEVEL", default_value_t = Consistency::Crash)]
+    #[arg(long = "consistent", value_name = "LEVEL", default_value_t = Consistency::Crash, value_parser = level)]
     pub(crate) level: Consistency,
     /// How to reach the instance: local, ssh, `ssh:[USER@][HOST]`, or ssm (Systems Manager)
     #[arg(long, value_name = "WAY", default_value = "ssh")]
@@ -38,6 +38,10 @@ pub(crate) struct Consistent {
     pub(crate) hook_timeout: SignedDuration,
     #[command(flatten)]
     pub(crate) reaching: Reaching,
+}
+
+fn level(text: &str) -> Result<Consistency, &'static str> {
+    text.parse().map_err(|_| "use `crash`, `fs` or `app`")
 }
 
 /// How the instance is reached.

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use lastgood_operator::settings::time;
 
 use crate::args::common::DryRun;
-use crate::args::ec2::common::Tagged;
+use crate::args::ec2::common::{self, Tagged};
 
 /// Arguments of `ec2 replicate`.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub(crate) struct Replicate {
           action = ArgAction::Set, conflicts_with = "all_regions")]
     pub(crate) native_only: bool,
     /// Copy this snapshot instead of the newest of each volume
-    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "all_regions")]
+    #[arg(long, value_name = "SNAPSHOT", value_parser = common::snapshot, conflicts_with = "all_regions")]
     pub(crate) snapshot: Option<String>,
     /// Copy even if the region has a copy of a newer snapshot of the volume, or if two copies failed
     #[arg(long)]

@@ -24,14 +24,15 @@ pub(crate) struct Trim {
     pub(crate) any: Any,
     /// Policy: logarithmic (gaps that grow with age), calendar or fabfile (what django-fabfile kept); the last two take their
     /// numbers from --keep-hourly to --keep-yearly [default: logarithmic, unless rules are given]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = policy_name)]
     pub(crate) policy: Option<PolicyName>,
     /// Write the plan to this file, for `ec2 apply`, and delete nothing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from_json", "simulate"])]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
-    /// Plan for the snapshots in this file, the output of `aws ec2 describe-snapshots`, without asking EC2; with -n
+    /// Plan for the snapshots in this file (`-` for standard input), the output of `aws ec2 describe-snapshots`, without
+    /// asking EC2; with -n
     #[arg(long, value_name = "FILE", requires = "dry_run")]
     pub(crate) from_json: Option<PathBuf>,
     /// Plan as of this time instead of now; with -n
@@ -94,6 +95,10 @@ fn named(name: PolicyName, keep: &Keep, rules: Vec<Rule>, zone: &TimeZone) -> Po
     }
     let more = rules.into_iter().filter(|rule| !matches!(rule, Rule::Calendar(..)));
     policy(name, numbers, more.collect(), zone)
+}
+
+fn policy_name(text: &str) -> Result<PolicyName, &'static str> {
+    text.parse().map_err(|_| "use `logarithmic`, `calendar` or `fabfile`")
 }
 
 fn moment(text: &str) -> Result<Timestamp, &'static str> {

@@ -24,6 +24,7 @@ pub(super) async fn run(arguments: &dict::Restore, context: &Context) -> CliResu
         return Err(CliError::usage("no file to restore into", "give one with `--to FILE`"));
     };
     let format = arguments.format.or_else(|| file::format_of(&path)).unwrap_or_default();
+    file::check_writable(&path)?;
     let done = Restore::prepare(&store, &options, &context.run).await?.run().await?;
     for left_out in &done.plan.left_out {
         context.printer.warn(&format!("`{}` was left out: {}", left_out.file, left_out.why));

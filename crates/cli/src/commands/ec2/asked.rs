@@ -67,7 +67,13 @@ pub(super) fn end(failures: Vec<Failed>, done: usize, context: &Context) -> CliR
     let mut failures = failures.into_iter();
     match (failures.next(), done) {
         (None, _) => Ok(Exit::Ok),
-        (Some(only), 0) if count == 1 => Err(only.error.into()),
+        (Some(first), 0) => {
+            // Nothing was done: the first failure is the error, and not one among parts of which the rest was done.
+            for failed in failures.as_slice() {
+                context.printer.warn(&failure(failed));
+            }
+            Err(first.error.into())
+        }
         (Some(first), _) => {
             for failed in std::iter::once(&first).chain(failures.as_slice()) {
                 context.printer.warn(&failure(failed));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ec2_snapshots::blocks::{ImageReport, Parent, Stored, export, plan_export, readable, write_image};
+use ec2_snapshots::blocks::{ImageReport, Parent, Stored, export, plan_export, readable, refuse_existing, write_image};
 use ec2_snapshots::model::SnapshotId;
 
 use crate::args::ec2::blocks::Export;
@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::render::ec2::blocks::{Exported, export_plan, exported};
 
 pub(super) async fn run(arguments: &Export, context: &Context) -> CliResult<Exit> {
+    arguments.image.as_deref().map_or(Ok(()), refuse_existing)?;
     let context = &at("--to", arguments.to.as_ref(), context)?;
     let places = places(&[&arguments.region], context).await?;
     let [place] = places.as_slice() else { return Ok(Exit::Failed) };

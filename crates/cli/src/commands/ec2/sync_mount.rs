@@ -17,6 +17,9 @@ use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::ec2::hosts::synced;
 
+/// The name of this machine, as [`Host`] reads it.
+const LOCAL: &str = "local";
+
 /// One end as it was found.
 struct Found {
     shell: Arc<dyn Shell>,
@@ -28,7 +31,10 @@ struct Found {
 pub(super) async fn run(arguments: &SyncMount, context: &Context) -> CliResult<Exit> {
     let from = found(&arguments.from, arguments, context).await?;
     let to = found(&arguments.to, arguments, context).await?;
-    let address = arguments.address.clone().unwrap_or_else(|| address(&from, &to));
+    let address = match &arguments.address {
+        Some(address) => address.clone(),
+        None => address(&from, &to)?,
+    };
     let end = |found: Found, typed: &Typed| End {
         shell: found.shell,
         address: address.clone(),
@@ -78,17 +84,23 @@ async fn instance(id: &str, context: &Context) -> CliResult<Instance> {
 }
 
 async fn in_region(id: &str, region: &Region, cloud: &dyn Cloud, context: &Context) -> CliResult<Option<Instance>> {
-    let filter = Filter::new("instance-id", [id]);
+    let filter = Filter::literal("instance-id", [id]);
     let found = listing::instances(&*cloud.region(region), vec![filter], &context.run).await?;
     Ok(found.into_iter().next())
 }
 
 /// How the source reaches the destination.
-fn address(from: &Found, to: &Found) -> String {
+fn address(from: &Found, to: &Found) -> CliResult<String> {
     match (&from.instance, &to.instance) {
         (Some(here), Some(there)) if here.region == there.region => {
-            there.private_address.clone().unwrap_or_else(|| to.name.clone())
+            Ok(there.private_address.clone().unwrap_or_else(|| to.name.clone()))
         }
-        _ => to.name.clone(),
+        // `local` is a name for us alone.
+        _ if to.name == LOCAL && from.name == LOCAL => Ok("localhost".to_owned()),
+        _ if to.name == LOCAL => {
+            let help = "give an address of this machine with `--address`";
+            Err(CliError::usage("how the source reaches this machine is not known", help))
+        }
+        _ => Ok(to.name.clone()),
     }
 }

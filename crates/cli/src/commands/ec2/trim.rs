@@ -1,6 +1,7 @@
 //! `lastgood ec2 trim`: on EC2, on a file, or in a simulation.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use ec2_snapshots::delete::Doomed;
@@ -11,7 +12,7 @@ use ec2_snapshots::trim::{self, Gathered, Request, Scope, Standing, TrimPlan};
 use ec2_snapshots::{Ec2Error, offline};
 
 use crate::args::ec2::trim::Trim;
-use crate::commands::ec2::asked::{cloud, end, places, tag};
+use crate::commands::ec2::asked::{cloud, end, places, shows, tag};
 use crate::confirm;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -33,7 +34,7 @@ pub(super) async fn run(arguments: &Trim, context: &Context) -> CliResult<Exit> 
     let cloud = cloud(context).await?;
     let (known, regions) = places(&*cloud, &arguments.regions, context).await?;
     let (policy, name) = arguments.policy();
-    let scope = Scope { tag: tag(&arguments.tagged, context)?, any: arguments.any.any };
+    let scope = Scope { tag: tag(&arguments.tagged, context)?, any: arguments.any.any, ..Scope::default() };
     let request = Request { regions, scope, policy };
     let now = arguments.now.unwrap_or_else(|| context.run.clock.now());
     let mut prepared = trim::prepare(&*cloud, &known, &request, &context.run).await?;
@@ -54,7 +55,9 @@ pub(super) async fn run(arguments: &Trim, context: &Context) -> CliResult<Exit> 
         return end(failures, plan.decisions.len(), context);
     }
     if arguments.dry_run.dry_run {
-        context.printer.large(&Planned::of(&plan, &name), only_planned)?;
+        if shows(&failures, plan.decisions.len()) {
+            context.printer.large(&Planned::of(&plan, &name), only_planned)?;
+        }
         return end(failures, plan.decisions.len(), context);
     }
     if doomed > 0 && !context.global.yes {
@@ -75,9 +78,15 @@ fn of_file(file: &Path, arguments: &Trim, context: &Context) -> CliResult<Exit> 
     let (policy, name) = arguments.policy();
     let region: Region =
         arguments.regions.region.first().map_or(NO_REGION, String::as_str).parse().map_err(Ec2Error::from)?;
-    let scope = Scope { tag: tag(&arguments.tagged, context)?, any: arguments.any.any };
+    let scope =
+        Scope { tag: tag(&arguments.tagged, context)?, any: arguments.any.any, ..Scope::default() }.keeping(&policy);
     let shown = file.display().to_string();
-    let opened = File::open(file).map_err(|source| Ec2Error::Io { action: "read", path: shown.clone(), source })?;
+    let opened: Box<dyn Read> = match shown.as_str() {
+        "-" => Box::new(std::io::stdin()),
+        _ => {
+            Box::new(File::open(file).map_err(|source| Ec2Error::Io { action: "read", path: shown.clone(), source })?)
+        }
+    };
     let (mut gathered, standing) = (Gathered::new(), Standing::default());
     offline::read(opened, &shown, &region, &mut |snapshot| gathered.add(&snapshot, &scope, &standing))?;
     let now = arguments.now.unwrap_or_else(|| context.run.clock.now());

@@ -67,7 +67,7 @@ pub(crate) fn exported(done: &Exported) -> String {
     let mut lines = vec![match report.existed {
         true => format!("`{}` was exported to `{}` already", report.export, done.location),
         false => format!(
-            "Exported `{}` to `{}`: {}, of which {} were read and {} stored",
+            "Exported `{}` to `{}`: {}; {} read, {} stored",
             report.export,
             done.location,
             counted(report.blocks, "block", "blocks"),

@@ -110,6 +110,9 @@ pub(crate) fn local_plan(plan: &LocalPlan, now: Timestamp) -> String {
         plan.source.since.map_or(String::new(), |since| format!(", {}", age(since, now))),
         facts(&lines),
     );
+    for note in &plan.breaks {
+        text.push_str(&format!("\n  {note}"));
+    }
     for problem in &plan.problems {
         text.push_str(&format!("\n  problem: {}\n           {}", problem.what, words(&problem.help)));
     }

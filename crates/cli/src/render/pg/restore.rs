@@ -78,6 +78,7 @@ pub(crate) fn restore_notes(plan: &RestorePlan) -> Vec<String> {
             if count > 1 { " and older ones" } else { "" },
         ));
     }
+    notes.extend(plan.breaks.iter().cloned());
     notes
 }
 

@@ -197,7 +197,9 @@ impl Conversation for Talk {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.complaining).await;
         let kept = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&kept);
-        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        // rsync ends with a line about itself; why comes before that.
+        let lines = || text.lines().rev().filter(|line| !line.trim().is_empty());
+        let last = lines().find(|line| !line.starts_with("rsync error:")).or_else(|| lines().next());
         last.map_or_else(|| "it said nothing".to_owned(), |line| line.trim().to_owned())
     }
 }

@@ -175,6 +175,21 @@ async fn e1_a_call_that_fails_inside_a_freeze_leaves_nothing_frozen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_volume_that_is_busy_is_waited_for_outside_of_the_freeze() {
+    let cloud = world();
+    for _ in 0..3 {
+        let code = "SnapshotCreationPerVolumeRateExceeded";
+        cloud.world().faults.push_back(("ec2:CreateSnapshots", When::Before, Fault::Throttled, code));
+    }
+    let (freezer, frozen) = freezer(Consistency::Fs);
+    let begin = tokio::time::Instant::now();
+    let done = snapshot(&cloud, &tagged(Consistency::Fs), Some(&freezer), None).await.unwrap();
+    assert_eq!((done.sets.len(), done.failures.len(), frozen.load(Ordering::SeqCst)), (2, 0, 0), "{:?}", done.failures);
+    assert!(done.sets.iter().all(|set| set.consistency == Consistency::Fs));
+    assert!(begin.elapsed() >= Duration::from_secs(15), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_level_that_was_reached_is_tagged_and_a_lower_one_than_asked_for_fails() {
     for (reached, failures) in [(Consistency::Fs, 0), (Consistency::Crash, 2)] {
         let cloud = world();

@@ -176,8 +176,31 @@ fn snapshots_of_other_tools_are_left_alone_unless_asked_for() {
     let plan = plan(&mut scoped, &logarithmic(), now()).unwrap();
     assert_eq!((plan.decisions.len(), plan.left_alone), (1, 2));
     assert_eq!(planned(&snapshots, &logarithmic()).decisions.len(), 3);
-    let tagged = Scope { tag: Some(("Earmarking".to_owned(), "production".to_owned())), any: true };
+    let tagged = Scope { tag: Some(("Earmarking".to_owned(), "production".to_owned())), any: true, ..Scope::default() };
     assert_eq!(gathered(&snapshots, &tagged, &Standing::default()).len(), 0);
+}
+
+#[test]
+fn a_rule_about_a_tag_keeps_what_has_it() {
+    let mut snapshots: Vec<Snapshot> = (0..6).map(|id| ago(id, 1, 100 * u32::try_from(id).unwrap())).collect();
+    snapshots[2].tags.set("monthly", "");
+    snapshots[3].tags.set("Role", "db");
+    snapshots[4].tags.set("Role", "web");
+    let rules = Policy::new(vec![Rule::Tag("monthly".to_owned()), Rule::Tag("Role=db".to_owned())]);
+    let scope = Scope { any: true, ..Scope::default() }.keeping(&rules);
+    let plan = plan(&mut gathered(&snapshots, &scope, &Standing::default()), &rules, now()).unwrap();
+    let kept: BTreeSet<&str> = plan.kept().map(|decided| decided.id.as_str()).collect();
+    assert_eq!(kept, BTreeSet::from(["snap-0", "snap-2", "snap-3"]));
+}
+
+#[test]
+fn snapshots_of_unknown_volumes_do_not_replace_each_other() {
+    // As other tools' copies and imports are: one volume ID for all of them, which means nothing.
+    let unknown = |id, minutes| Snapshot { volume: "vol-ffffffff".into(), ..ago(id, 1, minutes) };
+    let plan = planned(&[unknown(1, 300), unknown(2, 200), unknown(3, 100)], &Policy::new(vec![Rule::Last(1)]));
+    assert_eq!(plan.deleted().count(), 0);
+    let nameless = |id, minutes| Snapshot { volume: "".into(), ..ago(id, 1, minutes) };
+    assert_eq!(planned(&[nameless(1, 300), nameless(2, 200)], &Policy::new(vec![Rule::Last(1)])).deleted().count(), 0);
 }
 
 #[test]

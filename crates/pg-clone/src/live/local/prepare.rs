@@ -1,6 +1,6 @@
 //! Finds the local database that is meant, and says what restoring or copying it would do; changes nothing.
 
-use backup_core::failure::Operation;
+use backup_core::failure::{Operation, Setting};
 use backup_core::remedy;
 use serde::Serialize;
 
@@ -58,6 +58,9 @@ pub struct LocalPlan {
     pub keeps_replaced: bool,
     /// What runs on the copy and after the switch, in order.
     pub hooks: Vec<PlannedHook>,
+    /// What breaks because `force` was given, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<String>,
     /// What stands against it: empty when it can go on.
     pub problems: Vec<Problem>,
 }
@@ -85,7 +88,19 @@ impl LocalPlan {
     }
 
     pub(crate) fn refuse_unconfirmed(&self, options: &RestoreOptions) -> PgResult<()> {
-        refuse_unconfirmed(&self.target, &self.server, self.replaces.as_ref(), options)
+        let refused = refuse_unconfirmed(&self.target, &self.server, self.replaces.as_ref(), options);
+        refused.map_err(|error| match error {
+            // The target of a copy is an argument and no option.
+            PgError::Confirm { what, .. } if self.purpose == Purpose::Copy => PgError::Confirm {
+                what,
+                help: remedy![
+                    "nothing was changed. Confirm with ",
+                    Setting::Confirm.with(self.target.clone()),
+                    ", or choose another target"
+                ],
+            },
+            other => other,
+        })
     }
 
     /// Sessions of a database in use that are ended because the server copies only what nobody uses. Nobody is asked about
@@ -190,6 +205,7 @@ async fn look(
         keeps_replaced: exchange && replaces.is_some(),
         replaces: replaces.map(|live| Replaced { bytes: live.bytes.unwrap_or_default(), sessions: live.sessions }),
         hooks: Vec::new(),
+        breaks: Vec::new(),
         problems: Vec::new(),
         source: database,
     };
@@ -198,6 +214,12 @@ async fn look(
     let standing = adapters::sql::standing::read(&admin, &[target, &plan.source.name]).await?;
     let undertaking = Undertaking { target, replaces: true, source: Some(&plan.source.name), force };
     plan.problems.extend(standing.problems(&plan.server, undertaking));
+    plan.breaks = standing.breaks(undertaking);
+    if purpose == Purpose::Copy {
+        let of_target =
+            |problem: &&mut Problem| matches!(problem.obstacle, Obstacle::SystemDatabase | Obstacle::InvalidName);
+        plan.problems.iter_mut().filter(of_target).for_each(|problem| problem.help = "choose another target".into());
+    }
     Ok(plan)
 }
 

@@ -18,6 +18,7 @@ use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 use crate::options::RestoreOptions;
 use crate::restore::hooks::Site;
+use crate::restore::may_replace;
 
 /// What a local restore or copy did.
 #[derive(Clone, Debug, Serialize)]
@@ -150,7 +151,11 @@ async fn toggle(restore: &LocalRestore, lock: &TargetLock) -> PgResult<(SwapRepo
         None => database_settings::read(admin, &previous.name).await?,
     };
     run.stop_if_cancelled()?;
-    let request = SwapRequest::toggle(lock, &previous, Some(wanted)).force(options.force);
+    let request = SwapRequest::toggle(lock, &previous, Some(wanted)).force(options.force).may_replace(may_replace(
+        &plan.target,
+        plan.replaces.as_ref(),
+        options,
+    ));
     Ok((Swap::prepare(server, request, run).await?.run().await?, warnings))
 }
 
@@ -199,7 +204,9 @@ async fn switch(
     }
     let warnings = database_settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
     run.stop_if_cancelled()?;
-    let mut request = SwapRequest::new(lock, temporary, Some(wanted.clone())).force(options.force);
+    let mut request = SwapRequest::new(lock, temporary, Some(wanted.clone()))
+        .force(options.force)
+        .may_replace(may_replace(&plan.target, plan.replaces.as_ref(), options));
     if plan.purpose == Purpose::Copy {
         request = request.marked(State::Copy {
             source: source.name.clone(),

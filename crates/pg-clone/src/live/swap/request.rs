@@ -20,6 +20,7 @@ pub struct SwapRequest {
     pub(super) incoming: Incoming,
     pub(super) settings: Option<DatabaseSettings>,
     pub(super) force: bool,
+    pub(super) may_replace: bool,
     pub(super) returning: Option<Returning>,
     pub(super) replaced: Replaced,
     pub(super) pristine: Option<Pristine>,
@@ -59,6 +60,7 @@ impl SwapRequest {
             incoming,
             settings,
             force: false,
+            may_replace: true,
             returning: None,
             replaced: Replaced::Dropped,
             pristine: None,
@@ -71,6 +73,13 @@ impl SwapRequest {
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
+        self
+    }
+
+    /// Whether it swaps although there is a live database of that name: not if nobody saw it when the swap was agreed to.
+    #[must_use]
+    pub fn may_replace(mut self, may_replace: bool) -> Self {
+        self.may_replace = may_replace;
         self
     }
 

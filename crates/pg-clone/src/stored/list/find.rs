@@ -134,10 +134,24 @@ async fn by_words(store: &dyn StoreRead, asked: &Wanted, words: &str) -> PgResul
         // Said only now: a database's name may hold what a key may not.
         Err(PgError::NoDump { .. }) if !words.is_empty() => {
             Key::new(words)?;
-            Err(no_dump(store, words))
+            Err(mistyped(store, asked, words).await?.unwrap_or_else(|| no_dump(store, words)))
         }
         found => found,
     }
+}
+
+/// What somebody meant who typed a database that has dumps, and behind it what is neither a time nor a number.
+async fn mistyped(store: &dyn StoreRead, asked: &Wanted, words: &str) -> PgResult<Option<PgError>> {
+    let Some((at, sign)) = words.char_indices().rfind(|(_, sign)| matches!(sign, '@' | '~')) else { return Ok(None) };
+    let (database, rest) = (&words[..at], &words[at + sign.len_utf8()..]);
+    if matches!(by_database(store, asked, database, Which::Back(0)).await?, ByDatabase::Unknown) {
+        return Ok(None);
+    }
+    let (what, example) = match sign {
+        '@' => (format!("`{rest}` is not a time with its offset or `Z`"), format!("{database}@2026-11-21T03:00:00Z")),
+        _ => (format!("`{rest}` is not a number of dumps to go back"), format!("{database}~1")),
+    };
+    Ok(Some(PgError::Usage { what, help: format!("write it as in `{example}`; nothing was changed").into() }))
 }
 
 fn no_dump(store: &dyn StoreRead, wanted: &str) -> PgError {

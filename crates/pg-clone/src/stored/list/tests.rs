@@ -103,6 +103,15 @@ async fn dumps_are_found_by_database_count_key_and_beginning() {
     for nothing in ["", "nothing", "shop/2026-12", "shop/2026-11-09-03-00-00-000000.nightly.dump", "~1"] {
         assert!(matches!(refused(&store, nothing).await, PgError::NoDump { .. }), "{nothing}");
     }
+    for (mistyped, expected) in [
+        ("shop@yesterday", "`yesterday` is not a time"),
+        ("shop@2026-11-02", "not a time"),
+        ("shop~-1", "not a number"),
+    ] {
+        let error = refused(&store, mistyped).await;
+        assert!(matches!(&error, PgError::Usage { what, .. } if what.contains(expected)), "{error}");
+    }
+    assert!(matches!(refused(&store, "nothing@yesterday").await, PgError::NoDump { .. }));
     for (no_key, position) in [("\u{7}", 0), ("shop/../x", 5), ("shop//x", 5)] {
         let error = refused(&store, no_key).await.to_string();
         assert!(error.contains(&format!("at byte {position}")), "{error}");
