@@ -86,6 +86,7 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResul
     options.confirm.clone_from(&arguments.confirm_database);
     // Of rows alone nothing is kept that a setting for every restore could mean.
     options.reversible = arguments.reversible || (settings.reversible() && !arguments.part.data_only);
+    options.carry_over.clone_from(&arguments.carry_over);
     options.no_owner = arguments.no_owner;
     options.no_acl = arguments.no_acl;
     options.keep_failed = arguments.keep_failed;

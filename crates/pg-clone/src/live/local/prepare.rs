@@ -1,6 +1,6 @@
 //! Finds the local database that is meant, and says what restoring or copying it would do; changes nothing.
 
-use backup_core::failure::Operation;
+use backup_core::failure::{Operation, Setting};
 use backup_core::remedy;
 use serde::Serialize;
 
@@ -121,6 +121,7 @@ impl LocalRestore {
         run: &Run,
     ) -> PgResult<Self> {
         options.check()?;
+        refuse_carrying(&options)?;
         let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
         plan.hooks = options.hooks.plan(plan.points());
         Ok(Self { server: server.clone(), options, run: run.clone(), plan })
@@ -199,6 +200,17 @@ async fn look(
     let undertaking = Undertaking { target, replaces: true, source: Some(&plan.source.name), force };
     plan.problems.extend(standing.problems(&plan.server, undertaking));
     Ok(plan)
+}
+
+/// A local database is restored as it is: one that is kept to go back to must not change on the way.
+fn refuse_carrying(options: &RestoreOptions) -> PgResult<()> {
+    if options.carry_over.is_empty() {
+        return Ok(());
+    }
+    Err(PgError::Usage {
+        what: "no tables are carried over into a database of the server".to_owned(),
+        help: remedy!["nothing was changed. Restore a dump, or omit ", Setting::CarryOver],
+    })
 }
 
 /// The copy of `target` in that role.
