@@ -34,6 +34,20 @@ pub struct CarriedTable {
     pub in_live: bool,
 }
 
+/// Which of these tables a database has, for whoever carries over what is there; none if there is no such database.
+///
+/// # Errors
+/// Connection errors.
+pub async fn present(server: &Server, database: &str, names: &[QualifiedName]) -> PgResult<Vec<QualifiedName>> {
+    let admin = server.connect_admin().await?;
+    if databases::named(&admin, database).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let session = server.connect(database).await?;
+    carried::prepare(&session).await?;
+    Ok(carried::read(&session, names).await?.into_iter().flatten().map(|found| found.name).collect())
+}
+
 /// Looks at the live database: what would be carried over, and what stands against it.
 pub(super) async fn look(
     server: &Server,
