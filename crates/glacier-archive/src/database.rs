@@ -5,6 +5,7 @@
 //! This crate knows no database: which program dumps and restores is for others to say.
 
 mod folder;
+pub(crate) mod objects;
 mod store;
 
 use std::collections::BTreeMap;
@@ -19,20 +20,16 @@ use backup_core::store::SharedStore;
 use futures_util::TryStreamExt as _;
 
 pub use self::folder::{assemble, clear, opened};
+use self::objects::archived;
 use self::store::Beneath;
 use crate::backup::BackupSettings;
 use crate::backup_key;
 use crate::catalogue::Archive;
 use crate::class::Class;
 use crate::detail::{DatabaseDetail, ROLE_DATABASE};
-use crate::entry::Entry;
 use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
-use crate::listing::Listed;
 use crate::state::State;
-
-/// How the names of objects begin that hold rows, however large: all others are small, and are read to plan a restore.
-const ARCHIVED: &str = ".pack";
 
 /// A database that was dumped into [`place`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +77,7 @@ pub async fn note(
     let mut parts: BTreeMap<Key, (Part, Option<Class>)> = BTreeMap::new();
     for part in &manifest.parts {
         let key = below(&part.key)?;
-        let class = settings.class.filter(|_| part.key.as_str().ends_with(ARCHIVED));
+        let class = settings.class.filter(|_| archived(&part.key));
         parts.entry(key.clone()).or_insert_with(|| (whole(key, part.stored_sha256, part.stored_bytes), class));
     }
     // Last, as it was published: a folder that has it is complete.
@@ -122,20 +119,6 @@ fn whole(key: Key, sha256: backup_core::digest::Sha256Digest, bytes: u64) -> Par
     }
 }
 
-/// The objects of a backup's database as if each were a file of its own.
-pub(crate) fn listed(name: &str, parts: &[Part], at: jiff::Timestamp) -> GlacierResult<Vec<Listed>> {
-    let folders = backup_key::database(name);
-    let objects = parts.iter().enumerate().filter(|(_, part)| part.role == ROLE_DATABASE);
-    let listed = objects.map(|(number, part)| {
-        let below = folders.iter().find_map(|folder| part.key.as_str().strip_prefix(folder.as_str()));
-        let below = below.ok_or_else(|| GlacierError::damaged(&part.key, "it belongs to another backup"))?;
-        crate::listing::check_path(below).map_err(|why| GlacierError::damaged(&part.key, why))?;
-        let (name, bytes, sha256) = (below.to_owned(), part.stored_bytes, part.stored_sha256);
-        Ok(Listed { entry: Entry { name, bytes, sha256, mode: 0o600, modified: at }, part: Some(number), offset: 0 })
-    });
-    listed.collect()
-}
-
 /// The dump that a backup has.
 ///
 /// # Errors
@@ -145,8 +128,4 @@ pub fn of(backup: &Backup) -> GlacierResult<&DatabaseDetail> {
         let what = format!("`{}` has no database", backup.key);
         GlacierError::usage(what, "nothing was changed. Restore its files only, or choose another backup")
     })
-}
-
-fn archived(key: &Key) -> bool {
-    key.as_str().ends_with(ARCHIVED)
 }

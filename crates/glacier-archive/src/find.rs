@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::backup_key::{self, BackupKey, FOLDER, Which};
-use crate::database;
+use crate::database::objects;
 use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
 use crate::error::{GlacierError, GlacierResult};
 use crate::listing::{self, LISTING_BYTES_MAX, Listed};
@@ -169,6 +169,6 @@ pub async fn read(store: &SharedStore, key: BackupKey, manifest: Manifest) -> Gl
     }
     let bytes = read_part(&**store, list, LISTING_BYTES_MAX).await?;
     let files = listing::read(list.key.as_str(), &bytes, &manifest.parts)?;
-    let database = database::listed(&key.name, &manifest.parts, manifest.created_at)?;
+    let database = objects::listed(&key.name, &manifest.parts, manifest.created_at)?;
     Ok(Backup { key, files, database, manifest: manifest.with_detail(detail) })
 }

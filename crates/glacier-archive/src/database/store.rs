@@ -14,7 +14,7 @@ use backup_core::store::{
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::archived;
+use super::objects::archived;
 use crate::backup_key;
 use crate::class::Class;
 

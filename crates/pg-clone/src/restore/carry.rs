@@ -3,12 +3,12 @@
 //! Rows follow once the live database takes no connections, so that none is written after them: see [`rows`].
 
 pub(crate) mod rows;
+pub(crate) mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use backup_core::failure::{Remedy, Setting};
 use backup_core::remedy;
-use serde::Serialize;
 
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
@@ -20,19 +20,10 @@ use crate::ident::QualifiedName;
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 use crate::restore::carry::rows::CarryOver;
+use crate::restore::carry::table::CarriedTable;
 use crate::restore::load;
 use crate::restore::prepared::Restore;
 use crate::restore::tools::{SchemaArchive, Section};
-
-/// A table that would be carried over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct CarriedTable {
-    /// Its name, as `schema.table`.
-    pub table: String,
-    /// Whether the live database has it. If not, it stays as the dump has it.
-    pub in_live: bool,
-}
 
 /// Which of these tables a database has, for whoever carries over what is there; none if there is no such database.
 ///
@@ -80,8 +71,8 @@ fn problem(table: &Found) -> Option<Problem> {
         return refused(Obstacle::DoesNotFit, format!("it {what}"), "only ordinary tables can be carried over".into());
     }
     if !table.readable {
-        let help = format!("GRANT SELECT ON {name} to the restoring role");
-        return refused(Obstacle::MissingPrivilege, "the role may not read it".to_owned(), help.into());
+        let help = "let the restoring role read it".into();
+        return refused(Obstacle::MissingPrivilege, "the role may not read it".to_owned(), help);
     }
     let referring = table.referring.first()?;
     let help = remedy!["carry over all of them, such as ", Setting::CarryOver.with(referring.clone())];

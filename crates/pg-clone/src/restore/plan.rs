@@ -13,7 +13,7 @@ use crate::error::{PgError, PgResult, Problem};
 use crate::hook::PlannedHook;
 use crate::live::local::CopyChange;
 use crate::options::RestoreOptions;
-use crate::restore::carry::CarriedTable;
+use crate::restore::carry::table::CarriedTable;
 use crate::restore::data_only::DataPlan;
 use crate::restore::problem::{Replaced, refuse_unconfirmed};
 use crate::restore::selection::Chosen;
