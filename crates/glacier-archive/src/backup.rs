@@ -17,7 +17,8 @@ pub use self::plan::{BUNDLE_BYTES, BUNDLED_BYTES_MAX, BackupPlan, BackupSettings
 use self::upload::{Archived, Uploader, exists};
 use crate::backup_key::{self, BackupKey};
 use crate::catalogue::KnownFile;
-use crate::detail::FailedFile;
+use crate::database::DatabasePart;
+use crate::detail::{DatabaseDetail, FailedFile};
 use crate::error::{GlacierError, GlacierResult};
 use crate::price::PriceBook;
 use crate::rebuild;
@@ -44,6 +45,9 @@ pub struct Written {
     pub objects: u64,
     /// Their bytes.
     pub stored_bytes: u64,
+    /// The database in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseDetail>,
     /// Files that are not in it, and why.
     pub failed: Vec<FailedFile>,
     /// Why the pointer to the newest backup could not be moved.
@@ -76,6 +80,20 @@ pub async fn plan_backup(
 /// [`GlacierError::Folder`], [`GlacierError::Nothing`]; as of the catalogue; what the store says. Then nothing was
 /// published, and what was archived is not archived again by the next run.
 pub async fn backup(store: SharedStore, state: &State, settings: &BackupSettings, run: &Run) -> GlacierResult<Written> {
+    backup_with(store, state, settings, None, run).await
+}
+
+/// As [`backup`], with a database that was dumped before, so that files which its rows name are in the folder by now.
+///
+/// # Errors
+/// As [`backup`].
+pub async fn backup_with(
+    store: SharedStore,
+    state: &State,
+    settings: &BackupSettings,
+    database: Option<DatabasePart>,
+    run: &Run,
+) -> GlacierResult<Written> {
     backup_key::check_name(&settings.name)?;
     let started = run.clock.now();
     probe::require(&*store).await?;
@@ -94,7 +112,8 @@ pub async fn backup(store: SharedStore, state: &State, settings: &BackupSettings
     let uploader = Uploader::new(store.clone(), state, settings, run, contents.into_values());
     let unchanged = work.unchanged.len() + work.suspects.len();
     let archived = Box::pin(archive(&uploader, work)).await?;
-    let published = Box::pin(publish::publish(&store, state, settings, &archived, started, run)).await?;
+    let published =
+        Box::pin(publish::publish(&store, state, settings, (&archived, database.as_ref()), started, run)).await?;
     Ok(Written {
         key: published.key,
         outcome: published.outcome,
@@ -103,6 +122,7 @@ pub async fn backup(store: SharedStore, state: &State, settings: &BackupSettings
         unchanged: unchanged as u64,
         objects: archived.objects,
         stored_bytes: archived.bytes,
+        database: database.map(|part| part.detail),
         failed: archived.failed,
         warning: published.warning,
     })

@@ -134,10 +134,16 @@ pub fn pointer(name: &str) -> GlacierResult<Key> {
     Ok(Key::new(format!("{FOLDER}{name}/latest.json"))?)
 }
 
-/// The folder of files that are archives of their own, and the folder of bundles.
+/// The folder of files that are archives of their own, the folder of bundles, and the folder of dumped rows.
 #[must_use]
-pub fn payloads(name: &str) -> [String; 2] {
-    ["archives", "bundles"].map(|folder| format!("{FOLDER}{name}/{folder}/"))
+pub fn payloads(name: &str) -> [String; 3] {
+    ["archives", "bundles", "database"].map(|folder| format!("{FOLDER}{name}/{folder}/"))
+}
+
+/// The folder of a dump's rows, and the folder of everything else of it, which is always readable.
+#[must_use]
+pub fn database(name: &str) -> [String; 2] {
+    ["database", "dumps"].map(|folder| format!("{FOLDER}{name}/{folder}/"))
 }
 
 /// The key of a file that is an archive of its own.

@@ -17,14 +17,29 @@ pub const ROLE_ARCHIVE: &str = "archive";
 /// Role of a bundle.
 pub const ROLE_BUNDLE: &str = "bundle";
 
+/// Role of an object of the dump of a database.
+pub const ROLE_DATABASE: &str = "database";
+
 /// What only this crate understands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GlacierDetail {
     /// The class that each part was written in, in their order; none for what is always readable.
     pub classes: Vec<Option<Class>>,
+    /// The database that is in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub database: Option<DatabaseDetail>,
     /// Files that could not be backed up: then the outcome is `partial`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failed: Vec<FailedFile>,
+}
+
+/// The database of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseDetail {
+    /// Its name.
+    pub database: String,
+    /// What the program that dumped it calls the dump.
+    pub dump: String,
 }
 
 /// A file that is not in the backup.

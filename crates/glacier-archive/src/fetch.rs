@@ -4,7 +4,7 @@ mod ranges;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backup_core::digest::Sha256Hasher;
 use backup_core::key::Key;
@@ -19,6 +19,7 @@ use tempfile::NamedTempFile;
 use self::ranges::{Content, Span, spans};
 use crate::backup_key::BackupKey;
 use crate::cold::ColdStore;
+use crate::database;
 use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
 use crate::lifecycle::{Event, Phase, Retrieval, Status};
@@ -44,6 +45,9 @@ pub struct Fetched {
     pub missing: BTreeMap<Status, u64>,
     /// When the last of what was requested is expected to be ready.
     pub expected: Option<Timestamp>,
+    /// Where the dump of the database lies, a location of its own, once all of it was fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<PathBuf>,
     /// Archives that could not be read, and why.
     pub failed: Vec<FailedFetch>,
 }
@@ -86,6 +90,7 @@ pub async fn fetch(
         bytes: 0,
         missing: standing.counts.into_iter().filter(|(status, _)| is_missing(status)).collect(),
         expected: standing.expected,
+        database: None,
         failed: Vec::new(),
     };
     let retrievals = state.catalogue().retrievals()?;
@@ -101,6 +106,9 @@ pub async fn fetch(
             Err(error @ (GlacierError::Folder { .. } | GlacierError::Catalogue { .. })) => return Err(error),
             Err(error) => fetched.failed.push(FailedFetch { key, what: error.to_string() }),
         }
+    }
+    if only.takes_database() {
+        fetched.database = database::assemble(state, backup, run).await?;
     }
     Ok(fetched)
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::backup_key::{self, BackupKey, FOLDER, Which};
+use crate::database::objects;
 use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
 use crate::error::{GlacierError, GlacierResult};
 use crate::listing::{self, LISTING_BYTES_MAX, Listed};
@@ -25,6 +26,9 @@ pub struct ListedBackup {
     pub bytes: u64,
     /// Archives it consists of.
     pub archives: u64,
+    /// The database in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// Whether all files of its folder are in it; absent if it is damaged.
     pub outcome: Option<Outcome>,
     /// Why it cannot be used.
@@ -41,6 +45,43 @@ pub struct Backup {
     pub manifest: GlacierManifest,
     /// Its files, by name.
     pub files: Vec<Listed>,
+    /// The objects of the dump of its database, by their names where they were dumped to; none if it has none.
+    pub database: Vec<Listed>,
+}
+
+#[cfg(test)]
+impl Backup {
+    /// A backup of files of these names.
+    pub(crate) fn example(name: &str, files: &[&str]) -> Self {
+        use backup_core::manifest::{FORMAT, Kind, Tool, Uuid};
+        let time = Timestamp::UNIX_EPOCH;
+        let listed = |name: &&str| Listed { entry: crate::entry::Entry::example(name, b""), part: None, offset: 0 };
+        let manifest = Manifest {
+            format: FORMAT,
+            id: Uuid::now_v7(),
+            kind: Kind::Glacier,
+            source: name.to_owned(),
+            identity: None,
+            config: "default".to_owned(),
+            created_at: time,
+            started_at: time,
+            tool: Tool::current(),
+            parent: None,
+            sequence: 1,
+            outcome: Outcome::Good,
+            complete: Some(true),
+            parts: Vec::new(),
+            counts: std::collections::BTreeMap::new(),
+            tags: Vec::new(),
+            encryption: None,
+            requires: Vec::new(),
+            external: Vec::new(),
+            detail: GlacierDetail { classes: Vec::new(), database: None, failed: Vec::new() },
+            unknown: serde_json::Map::new(),
+        };
+        let key = BackupKey { name: name.to_owned(), time: "then".to_owned() };
+        Self { key, manifest, files: files.iter().map(listed).collect(), database: Vec::new() }
+    }
 }
 
 /// The backups called `name`, or all, by name and time.
@@ -80,13 +121,14 @@ fn of_manifest(key: BackupKey, manifest: &Manifest) -> ListedBackup {
         files: count("files"),
         bytes: count("bytes"),
         archives: manifest.parts.iter().filter(|part| part.role != ROLE_FILES).count() as u64,
+        database: manifest.detail["database"]["database"].as_str().map(str::to_owned),
         outcome: Some(manifest.outcome),
         damage: None,
     }
 }
 
 fn damaged(key: BackupKey, why: String) -> ListedBackup {
-    ListedBackup { key, time: None, files: 0, bytes: 0, archives: 0, outcome: None, damage: Some(why) }
+    ListedBackup { key, time: None, files: 0, bytes: 0, archives: 0, database: None, outcome: None, damage: Some(why) }
 }
 
 /// Reads the backup that is meant: the newest of its name, unless a time is given. One that lacks files counts, too: what
@@ -127,5 +169,6 @@ pub async fn read(store: &SharedStore, key: BackupKey, manifest: Manifest) -> Gl
     }
     let bytes = read_part(&**store, list, LISTING_BYTES_MAX).await?;
     let files = listing::read(list.key.as_str(), &bytes, &manifest.parts)?;
-    Ok(Backup { key, files, manifest: manifest.with_detail(detail) })
+    let database = objects::listed(&key.name, &manifest.parts, manifest.created_at)?;
+    Ok(Backup { key, files, database, manifest: manifest.with_detail(detail) })
 }

@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod class;
 pub mod cold;
 pub mod copy_state;
+pub mod database;
 pub mod detail;
 #[cfg(feature = "endpoint")]
 pub mod endpoint;
@@ -30,6 +31,7 @@ pub mod listener;
 pub mod listing;
 pub mod money;
 pub mod notice;
+pub mod orphans;
 pub mod part_size;
 pub mod pattern;
 pub mod plan;

@@ -1,15 +1,55 @@
 //! Which files are meant: shell patterns over names.
 
-/// Files by patterns; all without one.
+/// What is meant of a backup: everything, unless something is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Only(pub Vec<String>);
+pub struct Only {
+    /// Files by patterns; all without one.
+    pub patterns: Vec<String>,
+    /// Which of its parts.
+    pub parts: Parts,
+}
+
+/// The parts of a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parts {
+    /// The files and the database; only files if there are patterns.
+    #[default]
+    All,
+    /// The files.
+    Files,
+    /// The database.
+    Database,
+}
 
 impl Only {
+    /// Files by patterns; everything without one.
+    #[must_use]
+    pub fn of(patterns: Vec<String>) -> Self {
+        Self { patterns, parts: Parts::All }
+    }
+
+    /// Of what is meant, only this part.
+    #[must_use]
+    pub fn but(&self, parts: Parts) -> Self {
+        Self { patterns: self.patterns.clone(), parts }
+    }
+
     /// Whether the file is meant: one of the patterns fits its whole name, or the last segment of it.
     #[must_use]
     pub fn takes(&self, name: &str) -> bool {
         let last = name.rsplit('/').next().unwrap_or(name);
-        self.0.is_empty() || self.0.iter().any(|pattern| fits(pattern, name) || fits(pattern, last))
+        let fits = |pattern: &String| fits(pattern, name) || fits(pattern, last);
+        self.parts != Parts::Database && (self.patterns.is_empty() || self.patterns.iter().any(fits))
+    }
+
+    /// Whether the database is meant.
+    #[must_use]
+    pub fn takes_database(&self) -> bool {
+        match self.parts {
+            Parts::All => self.patterns.is_empty(),
+            Parts::Database => true,
+            Parts::Files => false,
+        }
     }
 }
 
@@ -59,8 +99,10 @@ mod tests {
         ] {
             assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
         }
-        let only = Only(vec!["*.pdf".to_owned(), "2026/*".to_owned()]);
+        let only = Only::of(vec!["*.pdf".to_owned(), "2026/*".to_owned()]);
         assert!(only.takes("a/b.pdf") && only.takes("2026/x/y") && !only.takes("a/b.txt"));
-        assert!(Only::default().takes("anything"));
+        assert!(Only::default().takes("anything") && Only::default().takes_database());
+        assert!(!only.takes_database() && only.but(Parts::Database).takes_database());
+        assert!(!Only::default().but(Parts::Database).takes("anything"));
     }
 }

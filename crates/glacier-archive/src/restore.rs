@@ -1,6 +1,6 @@
 //! Puts fetched files into their folder. What is there already stays.
 
-mod beneath;
+pub(crate) mod beneath;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -20,7 +20,7 @@ use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
 use crate::lifecycle::Status;
 use crate::listing::Listed;
-use crate::pattern::Only;
+use crate::pattern::{Only, Parts};
 use crate::scan::{self, Found};
 use crate::standing::{self, Known};
 use crate::state::State;
@@ -95,7 +95,7 @@ pub async fn restore(
         missing: BTreeMap::new(),
         failed: Vec::new(),
     };
-    for standing in standing::files(backup, settings.only, &around) {
+    for standing in standing::files(backup, &settings.only.but(Parts::Files), &around) {
         run.stop_if_cancelled()?;
         run.step("glacier.place", &standing.name);
         let job = Job {

@@ -39,6 +39,9 @@ pub struct FileStanding {
     pub reason: Option<String>,
     /// Whether the folder has a file of its name and another size.
     pub differs: bool,
+    /// Whether it is no file, but an object of the database's dump.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub database: bool,
     /// The archive that has its content; absent if it is empty.
     #[serde(skip)]
     pub archive: Option<Key>,
@@ -65,11 +68,16 @@ pub struct Known<'a> {
     pub now: Timestamp,
 }
 
-/// Where each file that is meant is.
+/// Where each file is that is meant, and each object of the database if that is.
 #[must_use]
 pub fn files(backup: &Backup, only: &Only, known: &Known<'_>) -> Vec<FileStanding> {
+    let database = backup.database.iter().filter(|_| only.takes_database()).map(|object| {
+        // Nothing of it is in the folder of the files.
+        let found = of_file(backup, object, &Known { folder: None, ..*known });
+        FileStanding { database: true, ..found }
+    });
     let meant = backup.files.iter().filter(|file| only.takes(&file.entry.name));
-    meant.map(|file| of_file(backup, file, known)).collect()
+    database.chain(meant.map(|file| of_file(backup, file, known))).collect()
 }
 
 /// The lowest status of all: a backup is no further than the part that is furthest behind.
@@ -93,16 +101,19 @@ fn of_file(backup: &Backup, file: &Listed, known: &Known<'_>) -> FileStanding {
     let archive = part.map(|part| part.key.clone());
     let retrieval = archive.as_ref().and_then(|key| known.retrievals.get(key)).map(|found| found.at(known.now));
     let retrieval = retrieval.unwrap_or_default();
+    // What has no class is never cold, and not all of it is polled.
+    let is_hot = class.is_none() && archive.as_ref().is_some_and(|key| !known.retrievals.contains_key(key));
     let (exists, differs) = in_folder(file, known);
     let mut standing = FileStanding {
         name: file.entry.name.clone(),
         bytes: file.entry.bytes,
-        status: retrieval.phase.status(),
+        status: if is_hot { Status::Ready } else { retrieval.phase.status() },
         since: (retrieval.since != Timestamp::default()).then_some(retrieval.since),
         expected: retrieval.expected,
         until: retrieval.until,
         reason: retrieval.reason,
         differs,
+        database: false,
         archive,
         class,
         listed: file.clone(),

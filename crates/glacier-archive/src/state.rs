@@ -79,6 +79,12 @@ impl State {
         self.folder.join("local").join(sha256.to_string())
     }
 
+    /// Where the dump of the backup of this time is made a location again.
+    #[must_use]
+    pub fn database(&self, time: &str) -> PathBuf {
+        self.folder.join("database").join(time)
+    }
+
     /// Whether a content of this size was fetched.
     #[must_use]
     pub fn has_local(&self, sha256: &Sha256Digest, bytes: u64) -> bool {

@@ -105,7 +105,7 @@ async fn one_file_is_retrieved_without_the_others_and_moves_little() {
     let originals = world.fill();
     world.backup().await.unwrap();
     world.lose_everything();
-    world.only = Only(vec!["1.pdf".to_owned()]);
+    world.only = Only::of(vec!["1.pdf".to_owned()]);
     world.rebuild().await.unwrap();
     let retrieved = world.retrieve(Limits { tier: Some(Tier::Expedited), ..Limits::default() }).await.unwrap();
     assert_eq!(retrieved.requested, 1);
@@ -117,7 +117,7 @@ async fn one_file_is_retrieved_without_the_others_and_moves_little() {
     let found = std::fs::read(world.files().join("a/1.pdf")).unwrap();
     assert_eq!(found, originals["a/1.pdf"]);
     // The rest of its bundle is still readable, and paid for.
-    world.only = Only(vec!["2.pdf".to_owned()]);
+    world.only = Only::of(vec!["2.pdf".to_owned()]);
     assert_eq!(world.retrieve(Limits::default()).await.unwrap().requested, 0);
     assert!(world.fetch().await.unwrap().is_complete());
 }

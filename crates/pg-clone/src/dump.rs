@@ -8,7 +8,7 @@ mod place;
 mod prepared;
 mod readable;
 mod report;
-mod schema;
+pub(crate) mod schema;
 mod selection;
 mod sharing;
 mod source;

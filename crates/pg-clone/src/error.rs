@@ -220,6 +220,14 @@ pub enum PgError {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// Tables of the live database could not be carried over.
+    #[error("{what}")]
+    CarryOver {
+        /// Which, and why.
+        what: String,
+        /// The next thing to do, and what is still safe.
+        help: Remedy,
+    },
     /// The database has no local copy of that role.
     #[error("`{database}` has no {copy}")]
     NoCopy {

@@ -1,5 +1,10 @@
 //! Quoting of SQL identifiers and literals, the one place where names become SQL.
 
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::PgError;
+
 /// `name` as a quoted identifier (PostgreSQL manual, "Identifiers and Key Words"). Always quoted: no list of keywords
 /// to keep.
 #[must_use]
@@ -13,15 +18,17 @@ pub fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quote_ident(schema), quote_ident(name))
 }
 
-/// The name of a relation, with its schema.
+/// The name of a relation, with its schema. Read from text it is written as in SQL: `public.orders`, `app."Orders"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct QualifiedName {
+pub struct QualifiedName {
     pub(crate) schema: String,
     pub(crate) name: String,
 }
 
 impl QualifiedName {
-    pub(crate) fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+    /// The relation `name` in `schema`, both as they are, without quotes.
+    #[must_use]
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self { schema: schema.into(), name: name.into() }
     }
 
@@ -36,6 +43,45 @@ impl QualifiedName {
     }
 }
 
+impl fmt::Display for QualifiedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+impl FromStr for QualifiedName {
+    type Err = PgError;
+
+    fn from_str(text: &str) -> Result<Self, PgError> {
+        let parts: Result<[String; 2], _> = identifiers(text).unwrap_or_default().try_into();
+        parts.map(|[schema, name]| Self { schema, name }).map_err(|_| PgError::Usage {
+            what: format!("`{text}` is not the name of a table with its schema"),
+            help: "write it as in SQL, such as public.orders or app.\"Orders\"".into(),
+        })
+    }
+}
+
+/// The identifiers between dots: folded to lower case outside double quotes, as they are inside.
+fn identifiers(text: &str) -> Option<Vec<String>> {
+    let mut parts = vec![String::new()];
+    let mut signs = text.chars().peekable();
+    let mut quoted = false;
+    while let Some(sign) = signs.next() {
+        let part = parts.last_mut()?;
+        match sign {
+            '"' if quoted && signs.peek() == Some(&'"') => {
+                signs.next();
+                part.push('"');
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            _ if quoted => part.push(sign),
+            _ => part.extend(sign.to_lowercase()),
+        }
+    }
+    (!quoted && parts.iter().all(|part| !part.is_empty())).then_some(parts)
+}
+
 /// `value` as a literal. With a backslash in it the escape form is used, which means the same whatever
 /// `standard_conforming_strings` is.
 #[must_use]
@@ -47,6 +93,16 @@ pub fn quote_literal(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_its_schema_is_read_as_in_sql() {
+        let read = |text: &str| text.parse::<QualifiedName>().ok();
+        assert_eq!(read("public.Orders"), Some(QualifiedName::new("public", "orders")));
+        assert_eq!(read(r#""A ""b"".c".d"#), Some(QualifiedName::new(r#"A "b".c"#, "d")));
+        for wrong in ["orders", "a.b.c", ".b", "a.", "\"a.b", "", "a..b"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn quotes_and_backslashes_cannot_end_a_name_or_a_literal() {

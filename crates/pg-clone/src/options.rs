@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
+use crate::ident::QualifiedName;
 use crate::pattern::TablePattern;
 use crate::restore::selection::Selection;
 use crate::setters::setters;
@@ -105,6 +106,9 @@ pub struct RestoreOptions {
     /// Keep the replaced database as `:previous` and a copy of the restored one as `:current`. Restores of local databases
     /// ignore it.
     pub reversible: bool,
+    /// Tables of the live database that are carried over: the restored database gets them as they are there, with rows and
+    /// sequences, once nobody can write to them any more. What the live database does not have stays as the dump has it.
+    pub carry_over: Vec<QualifiedName>,
     /// Leave out who owns what.
     pub no_owner: bool,
     /// Leave out privileges.
@@ -139,6 +143,7 @@ impl RestoreOptions {
             jobs: jobs_default(),
             confirm: None,
             reversible: false,
+            carry_over: Vec::new(),
             no_owner: false,
             no_acl: false,
             selection: Selection::default(),
@@ -176,6 +181,12 @@ impl RestoreOptions {
             return refuse(
                 "neither rows nor definitions would be restored",
                 remedy!["omit ", Setting::SchemaOnly, " or ", Setting::DataOnly],
+            );
+        }
+        if !self.carry_over.is_empty() {
+            return refuse(
+                "a data-only restore replaces no database, so there is nothing to carry tables over from",
+                remedy!["omit ", Setting::CarryOver, " or ", Setting::DataOnly],
             );
         }
         if self.reversible {
@@ -234,6 +245,7 @@ setters! {
         plain jobs: usize,
         optional confirm: String,
         flag reversible: bool,
+        plain carry_over: Vec<QualifiedName>,
         flag no_owner: bool,
         flag no_acl: bool,
         plain selection: Selection,

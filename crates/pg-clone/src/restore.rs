@@ -2,6 +2,7 @@
 
 mod archive_toc;
 mod build;
+pub(crate) mod carry;
 mod check;
 mod checked;
 mod data_only;
@@ -41,6 +42,10 @@ use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 pub use crate::options::RestoreOptions;
 use crate::restore::build::build;
+pub use crate::restore::carry::present;
+pub use crate::restore::carry::rows::CarriedRows;
+use crate::restore::carry::rows::CarryOver;
+pub use crate::restore::carry::table::CarriedTable;
 use crate::restore::checked::{Checked, Reading};
 pub use crate::restore::data_only::{DataPlan, DataTable};
 pub use crate::restore::plan::RestorePlan;
@@ -87,7 +92,10 @@ impl Restore {
                 pristine = Some(duplicate::duplicate(server, &lock, temporary.name(), &plan.key, run).await?.0);
             }
             site.before_the_swap(source.settings(), &mut hooks).await?;
-            let swap = switch(&self, &lock, &temporary, pristine.as_ref(), &source).await?;
+            // After the hooks, which may change what there is, and while the copy can still be entered by us.
+            let carry =
+                Box::pin(carry::definitions(&self, &lock, &temporary)).await.map_err(PgError::before_the_swap)?;
+            let swap = switch(&self, &lock, &temporary, pristine.as_ref(), &source, carry).await?;
             Ok((built, swap))
         };
         let switched: PgResult<_> = Box::pin(work).await;
@@ -106,6 +114,7 @@ impl Restore {
                     disconnected: swap.terminated,
                     warnings: built.warnings,
                     copies: plan.copies.clone(),
+                    carried_over: swap.carried_over,
                     seconds: begun.elapsed().as_secs_f64(),
                     hooks,
                     hook_failure,
@@ -130,6 +139,7 @@ async fn switch(
     temporary: &Temporary,
     pristine: Option<&Temporary>,
     source: &Checked,
+    carry: Option<CarryOver>,
 ) -> PgResult<(SwapReport, Vec<String>)> {
     let Restore { server, options, run, plan, .. } = restore;
     run.step("restore.settings", &plan.target);
@@ -149,7 +159,8 @@ async fn switch(
     let mut request = SwapRequest::new(lock, temporary, wanted.cloned())
         .force(options.force)
         .may_replace(may_replace(&plan.target, plan.replaces.as_ref(), options))
-        .discarding(void);
+        .discarding(void)
+        .carrying(carry);
     if let Some(pristine) = pristine {
         let [previous, current] = [CopyRole::Previous, CopyRole::Current].map(|role| copy_name(&plan.target, role));
         request = request.reversible(previous, pristine, current, &plan.key);

@@ -1,5 +1,7 @@
 //! Files in cold storage: there and back, killed at every step.
 
+mod database;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use crate::harness::{Area, Locations, Row, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 /// The longest that a retrieval by the slowest tier takes from `GLACIER`.
-const BULK: Duration = Duration::from_secs(12 * 3600);
+pub(super) const BULK: Duration = Duration::from_secs(12 * 3600);
 
 /// Archives that [`fill`] makes: a bundle and a larger file.
 const ARCHIVES: usize = 2;
@@ -28,6 +30,23 @@ pub fn rows() -> Vec<Row> {
         ),
         Row::new("GL2", "kill -9 at every step: archived once, paid once, byte-equal", Area::Glacier, Both, |world| {
             Box::pin(killed(world))
+        }),
+        Row::new(
+            "GL-database",
+            "a database with its files: lost, rebuilt, retrieved, fetched, restored; orphans and back",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(database::there_and_back(world)),
+        ),
+        Row::new(
+            "GL-week",
+            "last week's backup, then yesterday's: the bookkeeping stays",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(database::last_week(world)),
+        ),
+        Row::new("GL-kill", "kill -9 at every step of it: the old state or the new", Area::Glacier, Both, |world| {
+            Box::pin(database::killed(world))
         }),
     ]
 }

@@ -1,5 +1,6 @@
 //! Killed at every step: the live database is never lost and never half-restored, and the next run mends what is left.
 
+mod carry;
 mod data_only;
 mod dump;
 mod local;
@@ -57,6 +58,9 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("K-data", "kill -9 at every step of putting rows into a live database", Area::Kill, Both, |world| {
             Box::pin(data_only::every_step(world))
+        }),
+        Row::new("K-carry", "kill -9 at every step of a restore that carries tables over", Area::Kill, Both, |world| {
+            Box::pin(carry::every_step(world))
         }),
         Row::new("P9", "kill -9 at random times of dump and restore (seeded)", Area::Kill, Both, |world| {
             Box::pin(random::kills(world))

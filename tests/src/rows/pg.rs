@@ -1,5 +1,6 @@
 //! Dump, restore and swap under bad input and bad luck.
 
+pub(super) mod carry;
 mod configuration;
 mod confirm;
 pub(super) mod damage;
@@ -259,6 +260,12 @@ fn contents() -> Vec<Row> {
             Both,
             |world| Box::pin(data_only::filled(world)),
         ),
+        Row::new("P-carry", "tables of the live database survive the swap, exactly", Area::Pg, Both, |world| {
+            Box::pin(carry::carried(world))
+        }),
+        Row::new("P-carry-writer", "a client writes to carried tables all the while", Area::Pg, Folder, |world| {
+            Box::pin(carry::written_meanwhile(world))
+        }),
         Row::new("P-role", "a role of the dump is missing on the server", Area::Pg, Folder, |world| {
             Box::pin(filters::missing_role(world))
         }),

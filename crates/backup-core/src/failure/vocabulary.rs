@@ -57,6 +57,8 @@ vocabulary! {
         DataOnly = "data_only",
         /// Restore definitions without rows.
         SchemaOnly = "schema_only",
+        /// Tables of the live database that survive its replacement.
+        CarryOver = "carry_over",
         /// Delete the rows that are in the way.
         ReplaceRows = "replace_rows",
         /// Keep the replaced database and a copy of the restored one.

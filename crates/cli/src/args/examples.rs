@@ -422,9 +422,10 @@ pub(crate) const FOOTERS: &[Footer] = &[
     footer(
         "glacier backup",
         Reach::Location,
-        &[Exit::Partial, Exit::Held, Exit::Confirmation],
+        &[Exit::Partial, Exit::Held, Exit::Confirmation, Exit::Tool],
         &[
             ("lastgood glacier backup --files ./uploads -n", "Show what would be archived, and what it costs"),
+            ("lastgood glacier backup --database shop --files ./uploads/store", "Archive a database and its files"),
             ("lastgood glacier backup --files ./uploads --class DEEP_ARCHIVE", "Archive into the cheapest class"),
             ("lastgood glacier backup --files /srv/store --name uploads --no-bundles", "Make each file an archive"),
         ],
@@ -487,11 +488,36 @@ pub(crate) const FOOTERS: &[Footer] = &[
     footer(
         "glacier restore",
         Reach::Location,
-        COLD,
+        &[Exit::Partial, Exit::Held, Exit::Confirmation, Exit::Tool],
         &[
             ("lastgood glacier restore uploads --files ./uploads", "Put fetched files into their folder"),
             ("lastgood glacier restore uploads --files ./uploads --repair", "Also replace files that have changed"),
+            (
+                "lastgood glacier restore shop --database-only --into shop_copy",
+                "Restore only the database, beside the live one",
+            ),
         ],
+    ),
+    footer(
+        "glacier orphans",
+        Reach::Group,
+        &[],
+        &[("lastgood glacier orphans ls --files ./uploads", "List files that restored backups did not know")],
+    ),
+    footer(
+        "glacier orphans ls",
+        Reach::Nothing,
+        &[],
+        &[("lastgood glacier orphans ls --files ./uploads", "List what each restore moved away")],
+    ),
+    footer(
+        "glacier orphans undo",
+        Reach::Nothing,
+        &[Exit::Partial],
+        &[(
+            "lastgood glacier orphans undo 2026-11-21-03-00-04-123456 --files ./uploads",
+            "Move the files of a restore back",
+        )],
     ),
     footer(
         "glacier catalogue",

@@ -1,5 +1,7 @@
 //! Arguments of `lastgood glacier`.
 
+pub(crate) mod database;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -10,12 +12,13 @@ use lastgood_operator::settings::rate::{Rate, rate};
 use lastgood_operator::settings::time;
 
 use crate::args::common::{DryRun, Init};
+use crate::args::glacier::database::{Database, Dumped, OfParts, Orphans, OrphansPlace};
 
 /// Commands about immutable files in cold storage.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Glacier {
-    /// Archive the files of a folder, each once
-    Backup(Backup),
+    /// Archive the files of a folder, each once, and a database
+    Backup(Box<Backup>),
     /// List backups, newest last
     #[command(visible_alias = "list")]
     Ls(Ls),
@@ -29,8 +32,11 @@ pub(crate) enum Glacier {
     Watch(Watch),
     /// Download what is ready, and check it
     Fetch(Seen),
-    /// Put fetched files into their folder; what is there already stays
-    Restore(Restore),
+    /// Restore the fetched database, and put fetched files into their folder; files that are there already stay
+    Restore(Box<Restore>),
+    /// List files that a restored backup did not know, or move them back
+    #[command(subcommand)]
+    Orphans(Orphans),
     /// Manage what this machine knows of archives
     #[command(subcommand)]
     Catalogue(Catalogue),
@@ -66,7 +72,9 @@ pub(crate) struct Backup {
     /// another name
     #[arg(long, value_name = "DIR")]
     pub(crate) files: PathBuf,
-    /// Name of the backup [default: the name of the folder]
+    #[command(flatten)]
+    pub(crate) dumped: Dumped,
+    /// Name of the backup [default: the name of the database, or else of the folder]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Storage class: GLACIER, DEEP_ARCHIVE or GLACIER_IR [default: GLACIER]
@@ -111,6 +119,8 @@ pub(crate) struct Seen {
     /// Only files whose path or name fits this pattern, such as 'a*.pdf'; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) parts: OfParts,
     #[command(flatten)]
     pub(crate) kept: Kept,
 }
@@ -176,9 +186,9 @@ pub(crate) struct Restore {
     /// Name of the backup, which means the newest of that name, or its key as printed by `glacier ls`
     #[arg(value_name = "BACKUP")]
     pub(crate) backup: String,
-    /// Folder to restore to, which must exist
-    #[arg(long, value_name = "DIR")]
-    pub(crate) files: PathBuf,
+    /// Folder to restore files to, which must exist
+    #[arg(long, value_name = "DIR", required_unless_present = "database_only")]
+    pub(crate) files: Option<PathBuf>,
     /// Only files whose path or name fits this pattern, such as 'a*.pdf'; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Vec<String>,
@@ -186,7 +196,15 @@ pub(crate) struct Restore {
     #[arg(long)]
     pub(crate) repair: bool,
     #[command(flatten)]
+    pub(crate) parts: OfParts,
+    #[command(flatten)]
+    pub(crate) place: OrphansPlace,
+    #[command(flatten)]
     pub(crate) kept: Kept,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
+    #[command(flatten)]
+    pub(crate) database: Database,
 }
 
 /// Arguments of `glacier catalogue rebuild`.

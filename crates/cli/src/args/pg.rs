@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use lastgood_operator::settings::time;
+use pg_clone::ident::QualifiedName;
 use pg_clone::restore::selection::Excluded;
 use pg_clone::stored::verify::ReadAmount;
 
@@ -179,6 +180,10 @@ pub(crate) struct Restore {
     /// Keep the replaced database as :previous and a copy of the restored one as :current [default: drop both]
     #[arg(long)]
     pub(crate) reversible: bool,
+    /// Carry this table of the live database over into the restored one, with its rows and sequences, instead of restoring it;
+    /// repeatable
+    #[arg(long, value_name = "SCHEMA.TABLE", conflicts_with = "data_only")]
+    pub(crate) carry_over: Vec<QualifiedName>,
     /// Number of parallel connections [default: as many as there are cores, at least 2 and at most 4]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<usize>,

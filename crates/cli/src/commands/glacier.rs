@@ -1,8 +1,10 @@
 //! `lastgood glacier`: which command it is, and what they share.
 
 mod backup;
+mod database;
 mod fetch;
 mod ls;
+mod orphans;
 mod plan;
 mod rebuild;
 mod restore;
@@ -27,6 +29,7 @@ pub(super) async fn run(command: Glacier, context: &Context) -> CliResult<Exit> 
         Glacier::Watch(arguments) => Box::pin(watch::run(&arguments, context)).await,
         Glacier::Fetch(arguments) => Box::pin(fetch::run(&arguments, context)).await,
         Glacier::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
+        Glacier::Orphans(command) => orphans::run(&command, context),
         Glacier::Catalogue(Catalogue::Rebuild(arguments)) => Box::pin(rebuild::run(&arguments, context)).await,
     }
 }

@@ -1,6 +1,6 @@
 //! `lastgood pg`: which command it is.
 
-mod asked;
+pub(super) mod asked;
 mod copy;
 mod drop_local;
 mod dump;
@@ -17,6 +17,9 @@ use crate::args::pg::{Hooks, Pg};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
+
+pub(super) use self::hooks::redact;
+pub(super) use self::restore::confirm as confirmed;
 
 /// Runs `command`. The futures hold whole pipelines, so that each is boxed.
 pub(super) async fn run(command: Pg, context: &Context) -> CliResult<Exit> {

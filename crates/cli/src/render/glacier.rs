@@ -1,5 +1,7 @@
 //! Texts about files in cold storage.
 
+pub(crate) mod database;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -29,12 +31,13 @@ fn archives(count: u64) -> String {
 }
 
 pub(crate) fn listing(backups: &[ListedBackup], now: Timestamp) -> String {
-    const COLUMNS: [Column; 6] = [
+    const COLUMNS: [Column; 7] = [
         Column("BACKUP", Align::Left),
         Column("AGE", Align::Left),
         Column("FILES", Align::Right),
         Column("SIZE", Align::Right),
         Column("ARCHIVES", Align::Right),
+        Column("DATABASE", Align::Left),
         Column("STATE", Align::Left),
     ];
     if backups.is_empty() {
@@ -52,6 +55,7 @@ pub(crate) fn listing(backups: &[ListedBackup], now: Timestamp) -> String {
             units::count(backup.files),
             units::bytes(backup.bytes),
             units::count(backup.archives),
+            backup.database.clone().unwrap_or_else(|| "–".to_owned()),
             state(backup),
         ]
     };
@@ -198,7 +202,8 @@ pub(crate) fn standing(found: &BackupStanding, now: Timestamp) -> String {
     ];
     let row = |file: &FileStanding| {
         let since = file.since.map_or_else(|| "–".to_owned(), |since| units::age(since, now));
-        vec![file.name.clone(), name(file.status).to_owned(), since, next(file, &found.key.to_string(), now)]
+        let shown = if file.database { format!("database: {}", file.name) } else { file.name.clone() };
+        vec![shown, name(file.status).to_owned(), since, next(file, &found.key.to_string(), now)]
     };
     format!("{}\n{}", table(&COLUMNS, found.files.iter().map(row)), summary(found, now))
 }
@@ -221,7 +226,12 @@ fn next(file: &FileStanding, key: &str, now: Timestamp) -> String {
 }
 
 pub(crate) fn fetched(done: &Fetched) -> String {
-    format!("Fetched {} ({})", units::counted(done.contents, "content", "contents"), units::bytes(done.bytes))
+    let fetched = units::counted(done.contents, "content", "contents");
+    let text = format!("Fetched {fetched} ({})", units::bytes(done.bytes));
+    match &done.database {
+        Some(folder) => format!("{text}\n  the dump is in `{}`, a location of its own", folder.display()),
+        None => text,
+    }
 }
 
 pub(crate) fn restored(done: &Restored, folder: &Path) -> String {

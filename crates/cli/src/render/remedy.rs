@@ -83,6 +83,7 @@ fn flag(setting: Setting) -> &'static str {
         Setting::Confirm => "--confirm-database",
         Setting::DataOnly => "--data-only",
         Setting::SchemaOnly => "--schema-only",
+        Setting::CarryOver => "--carry-over",
         Setting::ReplaceRows => "--replace-rows",
         Setting::Reversible => "--reversible",
         Setting::KeepFailed => "--keep-failed",

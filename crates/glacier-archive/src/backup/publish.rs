@@ -17,6 +17,7 @@ use super::upload::Archived;
 use crate::backup_key::{self, BackupKey};
 use crate::catalogue::Archive;
 use crate::class::Class;
+use crate::database::DatabasePart;
 use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
 use crate::error::{GlacierError, GlacierResult};
 use crate::listing::{self, Listed};
@@ -33,7 +34,7 @@ pub(super) async fn publish(
     store: &SharedStore,
     state: &State,
     settings: &BackupSettings,
-    archived: &Archived,
+    (archived, database): (&Archived, Option<&DatabasePart>),
     started: Timestamp,
     run: &Run,
 ) -> GlacierResult<Published> {
@@ -42,14 +43,19 @@ pub(super) async fn publish(
     let sequence = catalogue::next_sequence(&**store, &folder, &pointer).await?;
     let key = BackupKey::new(name, run.clock.now())?;
     let archives = state.catalogue().archives()?.into_iter().map(|archive| (archive.key.clone(), archive)).collect();
-    let (listed, parts, classes) = content(archived, &archives)?;
+    let (listed, mut parts, mut classes) = content(archived, &archives)?;
+    for (part, class) in database.iter().flat_map(|database| &database.parts) {
+        parts.push(part.clone());
+        classes.push(*class);
+    }
     let bytes = listing::written(&listed)?;
     run.stop_if_cancelled()?;
     let list = write_list(store, &key.files()?, bytes).await?;
     let mut all = vec![list];
     all.extend(parts);
     let outcome = if archived.failed.is_empty() { Outcome::Good } else { Outcome::Partial };
-    let detail = GlacierDetail { classes, failed: archived.failed.clone() };
+    let detail =
+        GlacierDetail { classes, database: database.map(|part| part.detail.clone()), failed: archived.failed.clone() };
     let manifest = manifest(settings, started, sequence, outcome, all, archived, detail);
     let detail = serde_json::to_value(&manifest.detail).map_err(GlacierError::internal)?;
     let manifest_key = key.manifest()?;

@@ -9,7 +9,7 @@ use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags, Timespec, Timest
 
 /// Where a file goes: the open folder it will be in, and its name there.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     folder: OwnedFd,
     name: String,
 }
@@ -18,7 +18,7 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 
 impl Target {
     /// The place of `name` below `root`. Folders on the way are made.
-    pub(super) fn open(root: &Path, name: &str) -> io::Result<Self> {
+    pub(crate) fn open(root: &Path, name: &str) -> io::Result<Self> {
         // The folder itself may be a link: the user named it.
         let mut folder = fs::openat(CWD, root, FOLDER.difference(OFlags::NOFOLLOW), Mode::empty())?;
         let (above, last) = name.rsplit_once('/').unwrap_or(("", name));
@@ -60,6 +60,20 @@ impl Target {
             }
             Err(error) => return Err(error.into()),
         }
+        Ok(fs::fsync(&self.folder)?)
+    }
+
+    /// Moves the file to another place, where nothing may have its name.
+    pub(crate) fn move_to(&self, other: &Self) -> io::Result<()> {
+        match fs::renameat_with(&self.folder, &*self.name, &other.folder, &*other.name, RenameFlags::NOREPLACE) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                fs::linkat(&self.folder, &*self.name, &other.folder, &*other.name, AtFlags::empty())?;
+                fs::unlinkat(&self.folder, &*self.name, AtFlags::empty())?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        fs::fsync(&other.folder)?;
         Ok(fs::fsync(&self.folder)?)
     }
 

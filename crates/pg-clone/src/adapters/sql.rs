@@ -1,6 +1,7 @@
 //! Every SQL text, by subject: what is asked and told in typed values, and no decision about either.
 
 pub(crate) mod advisory_lock;
+pub(crate) mod carried;
 pub(crate) mod catalog;
 pub(crate) mod cluster;
 pub(crate) mod copy_in;

@@ -45,6 +45,8 @@ pub(crate) struct Request {
     pub(crate) database: String,
     /// Quoted names of the tables left out.
     pub(crate) excluded: Vec<String>,
+    /// Quoted names of the only tables that are wanted; everything if there are none.
+    pub(crate) only: Vec<String>,
 }
 
 /// Which moment's schema is dumped.
@@ -155,6 +157,11 @@ impl Request {
         }
     }
 
+    /// The schema as it is now.
+    pub(crate) async fn dump_now(&self) -> PgResult<Vec<u8>> {
+        self.dump(None).await
+    }
+
     /// What an archive would do.
     async fn script(&self, archive: &[u8]) -> PgResult<Script> {
         let failed = |error| read_failed(&self.reader, &error);
@@ -197,6 +204,9 @@ impl Request {
         command.arg(format!("--lock-wait-timeout={}", LOCK_WAIT.as_millis()));
         for table in &self.excluded {
             command.arg(format!("--exclude-table={table}"));
+        }
+        for table in &self.only {
+            command.arg(format!("--table={table}"));
         }
         command
     }

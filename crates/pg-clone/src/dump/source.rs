@@ -82,6 +82,7 @@ impl<S: SchemaDump> Source<S> {
                 server: server.clone(),
                 database: options.database.clone(),
                 excluded: locked.selection.excluded.iter().map(Relation::qualified).collect(),
+                only: Vec::new(),
             };
             let before = match locked.may_share() {
                 Ok(()) => Script::default(),

@@ -61,6 +61,8 @@ impl Failure for PgError {
             "putting rows alone into a live database failed; everything was rolled back", "as the error says; nothing was changed";
         Uncertain: "pg::uncertain", Failed, permanent, "the connection was lost while rows alone were committed",
             "either all rows were restored or none: check one of the tables, and if none were, run it again";
+        CarryOver: "pg::carry_over", Failed, permanent,
+            "tables of the live database could not be carried over into the restored one", "as the error says; nothing was changed";
         NoCopy: "pg::no_copy", Failed, permanent, "the database has no `:previous` or no `:current`",
             ["a restore with ", Setting::Reversible, " keeps one, and a restore without it drops it; ", Operation::ListDatabases,
              " lists copies. Nothing was changed"];
@@ -101,6 +103,7 @@ impl Failure for PgError {
             | Self::Hook { help, .. }
             | Self::ToolMissing { help, .. }
             | Self::RolledBack { help, .. }
+            | Self::CarryOver { help, .. }
             | Self::InUse { help, .. }
             | Self::Confirm { help, .. }
             | Self::Usage { help, .. } => Some(help.clone()),

@@ -33,6 +33,7 @@ pub use crate::live::swap::request::SwapRequest;
 use crate::live::swap::swapping::Switched;
 pub use crate::live::swap::swapping::{Renamed, Swap, SwapPlan};
 use crate::live::temporary::drop_database;
+use crate::restore::carry::rows::{CarriedRows, Carrying};
 use crate::run::Run;
 use crate::standing;
 
@@ -60,6 +61,9 @@ pub struct SwapReport {
     pub terminated: u64,
     /// How often the exchange of the names was tried.
     pub attempts: u64,
+    /// Tables whose rows of the live database were carried over; not told if the connection was lost at the very end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carried_over: Vec<CarriedRows>,
 }
 
 /// A database that somebody made while the copy was built, which takes hours.
@@ -127,6 +131,7 @@ impl Swap {
             outage_ms: u64::try_from(outage.as_millis()).unwrap_or(u64::MAX),
             terminated: switched.terminated,
             attempts: switched.attempts,
+            carried_over: switched.carried_over,
         })
     }
 
@@ -153,6 +158,10 @@ impl Swap {
     /// Closes the doors, empties the rooms, exchanges the names.
     async fn switch(&self) -> PgResult<Switched> {
         let SwapRequest { admin, target, incoming, void, .. } = &self.request;
+        let carrying = match self.request.carry.as_ref().filter(|_| self.live.is_some()) {
+            Some(carry) => Some(Box::pin(carry.open(&self.server, target, &incoming.name)).await?),
+            None => None,
+        };
         self.run.step("swap.forbid", target);
         let names: Vec<String> = self
             .live
@@ -165,10 +174,17 @@ impl Swap {
             .collect();
         databases::forbid_connections(admin, &names).await?;
         self.run.step("swap.terminate", target);
-        let terminated = terminate(admin, target, &names).await?;
+        let spared = carrying.as_ref().map(Carrying::pids).unwrap_or_default();
+        let terminated = terminate(admin, target, &names, spared).await?;
+        let mut carried_over = Vec::new();
+        if let Some(carrying) = carrying {
+            carried_over = carrying.carry(&self.run).await?;
+            // Its own sessions are on their way out; a rename would wait for them.
+            terminate(admin, target, &names, &[]).await?;
+        }
         self.run.step("swap.rename", target);
         let attempts = self.exchange().await?;
-        Ok(Switched { terminated, attempts })
+        Ok(Switched { terminated, attempts, carried_over })
     }
 
     /// Exchanges the names; returns how many attempts it took.
@@ -275,12 +291,12 @@ fn moves(request: &SwapRequest, live: Option<&Live>) -> Vec<Move> {
     switch.moves(Timestamp::now())
 }
 
-/// Ends every session of these databases; returns how many the target had.
-async fn terminate(admin: &Session, target: &str, databases: &[String]) -> PgResult<u64> {
+/// Ends every session of these databases but the spared ones; returns how many the target had.
+async fn terminate(admin: &Session, target: &str, databases: &[String], spared: &[i32]) -> PgResult<u64> {
     let deadline = Instant::now() + TERMINATE_TIMEOUT;
     let mut ended = BTreeSet::new();
     loop {
-        let there = sessions::end_all(admin, databases).await?;
+        let there = sessions::end_all(admin, databases, spared).await?;
         if there.is_empty() {
             return Ok(ended.len() as u64);
         }

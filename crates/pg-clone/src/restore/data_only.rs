@@ -1,6 +1,6 @@
 //! Data-only restores into the existing schema of a live database, in one transaction.
 
-mod changes;
+pub(super) mod changes;
 mod compare;
 mod decide;
 
@@ -53,7 +53,7 @@ pub(crate) async fn look(
 ) -> PgResult<Looked> {
     let session = connect(server, database, RowText::default()).await?;
     refuse_unchecked(&session).await?;
-    let target = target::read(&session, detail).await?;
+    let target = target::read(&session, &detail.tables, &detail.sequences).await?;
     let (plan, mut problems) = decide::decide(detail, &target, options, unselected);
     let tables: Vec<u32> = target.tables.iter().flatten().map(|table| table.oid).collect();
     let altered = changes::altered(&target);
@@ -153,7 +153,7 @@ async fn fill(
     live_tables::begin(session, LOCK_TIMEOUT_MS).await?;
     live_tables::make(session, "locking the tables", &changes::lock(&detail.tables)).await?;
     // What the plan was made of may be another by now.
-    let target = target::read(session, detail).await?;
+    let target = target::read(session, &detail.tables, &detail.sequences).await?;
     let unselected = plan.part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
     let (done, problems) = decide::decide(detail, &target, options, unselected);
     if let Some(problem) = problems.first() {

@@ -13,6 +13,7 @@ use crate::error::{PgError, PgResult, Problem};
 use crate::hook::PlannedHook;
 use crate::live::local::CopyChange;
 use crate::options::RestoreOptions;
+use crate::restore::carry::table::CarriedTable;
 use crate::restore::data_only::DataPlan;
 use crate::restore::problem::{Replaced, refuse_unconfirmed};
 use crate::restore::selection::Chosen;
@@ -60,6 +61,9 @@ pub struct RestorePlan {
     pub hooks: Vec<PlannedHook>,
     /// Copies of the target that appear, change or vanish.
     pub copies: Vec<CopyChange>,
+    /// Tables of the live database that are carried over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carry_over: Vec<CarriedTable>,
     /// The part of the dump that is restored, if not all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<Chosen>,

@@ -16,6 +16,7 @@ use crate::hook::RESTORE_POINTS;
 use crate::live::local;
 use crate::live::recover;
 use crate::options::RestoreOptions;
+use crate::restore::carry;
 use crate::restore::data_only;
 use crate::restore::extensions;
 use crate::restore::messages::MANAGED_ROLES;
@@ -74,6 +75,11 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
     if !plan.is_data_only() {
         plan.copies = local::changes(&there, &plan.target, options.reversible);
         plan.problems.extend(local::collisions(&there, &plan.target, &plan.copies));
+    }
+    if plan.replaces.is_some() && !options.carry_over.is_empty() {
+        let (tables, problems) = carry::look(server, &plan.target, &options.carry_over).await?;
+        plan.carry_over = tables;
+        plan.problems.extend(problems);
     }
     let undertaking =
         Undertaking { target: &plan.target, replaces: !plan.is_data_only(), source: None, force: options.force };
@@ -143,6 +149,7 @@ async fn ours(
         content_bytes,
         hooks: options.hooks.plan(&RESTORE_POINTS),
         copies: Vec::new(),
+        carry_over: Vec::new(),
         part,
         data_only,
         breaks: Vec::new(),
@@ -178,6 +185,7 @@ fn legacy(
         content_bytes: bytes,
         hooks: options.hooks.plan(&RESTORE_POINTS),
         copies: Vec::new(),
+        carry_over: Vec::new(),
         part: None,
         data_only: None,
         breaks: Vec::new(),

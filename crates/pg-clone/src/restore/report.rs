@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::hook::{HookFailure, HookReport};
 use crate::live::local::CopyChange;
+use crate::restore::carry::rows::CarriedRows;
 use crate::restore::data_only::DataPlan;
 
 /// What a restore did.
@@ -28,6 +29,9 @@ pub struct RestoreReport {
     pub warnings: Vec<String>,
     /// Copies of the database that appeared, changed or vanished.
     pub copies: Vec<CopyChange>,
+    /// Tables whose rows of the live database were carried over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carried_over: Vec<CarriedRows>,
     /// Seconds it took.
     pub seconds: f64,
     /// What ran on the copy and after the switch, in order.

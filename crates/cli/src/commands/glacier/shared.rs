@@ -40,7 +40,7 @@ impl Opened {
         let state = open_state(&seen.kept, &which.name, &store)?;
         let cold = Box::pin(open_cold(&store, context)).await?;
         let folder = seen.files.clone();
-        Ok(Self { store, cold, state, backup, only: Only(seen.only.clone()), folder })
+        Ok(Self { store, cold, state, backup, only: Only::of(seen.only.clone()).but(seen.parts.parts()), folder })
     }
 
     /// The same for a command that changes something.

@@ -1,7 +1,11 @@
 //! What several commands read from their arguments.
 
-use lastgood_operator::settings::{Layer, Set};
-use pg_clone::stored::list::{Filter, Wanted};
+use lastgood_operator::settings::{Layer, Set, Settings};
+use pg_clone::PgResult;
+use pg_clone::dump::DumpOptions;
+use pg_clone::pattern::TablePattern;
+use pg_clone::restore::RestoreOptions;
+use pg_clone::stored::list::{Filter, Selector, Wanted};
 
 use crate::args::pg::{Limits, OfCluster, Tools};
 use crate::context::Context;
@@ -18,6 +22,38 @@ pub(super) fn shared_flags(tools: &Tools, limits: &Limits) -> Layer {
         statement_timeout: limits.statement_timeout.map(|timeout| Set::flag("--statement-timeout", timeout)),
         ..Layer::default()
     }
+}
+
+/// How the settings want a database dumped.
+pub(in crate::commands) fn dump_options(settings: &Settings, database: String) -> PgResult<DumpOptions> {
+    let patterns =
+        |texts: &[Set<String>]| texts.iter().map(|text| TablePattern::parse(&text.value)).collect::<PgResult<Vec<_>>>();
+    let layer = settings.layer();
+    let mut options = DumpOptions::new(database);
+    options.exclude_table = patterns(&layer.exclude_table)?;
+    options.exclude_table_data = patterns(&layer.exclude_table_data)?;
+    options.pg_bin = settings.bin_dir();
+    options.hooks = settings.hooks();
+    if let Some(jobs) = &layer.jobs {
+        options.jobs = jobs.value;
+    }
+    if let Some(timeout) = &layer.lock_timeout {
+        options.lock_timeout = timeout.value;
+    }
+    Ok(options)
+}
+
+/// How the settings want a dump restored.
+pub(in crate::commands) fn restore_options(settings: &Settings, wanted: impl Into<Selector>) -> RestoreOptions {
+    let mut options = RestoreOptions::new(wanted);
+    options.reversible = settings.reversible();
+    options.managed = settings.managed();
+    options.pg_bin = settings.bin_dir();
+    options.hooks = settings.hooks();
+    if let Some(jobs) = &settings.layer().jobs {
+        options.jobs = jobs.value;
+    }
+    options
 }
 
 /// The database a read-only command is limited to. A name alone needs no server; a connection string or URL is taken

@@ -3,10 +3,9 @@
 use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::PgResult;
 use pg_clone::dump::{self, DumpOptions};
-use pg_clone::pattern::TablePattern;
 
 use crate::args::pg::Dump;
-use crate::commands::pg::asked::shared_flags;
+use crate::commands::pg::asked::{dump_options, shared_flags};
 use crate::commands::pg::hooks;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -49,23 +48,10 @@ fn flags(arguments: &Dump) -> Layer {
 }
 
 fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<DumpOptions> {
-    let patterns =
-        |texts: &[Set<String>]| texts.iter().map(|text| TablePattern::parse(&text.value)).collect::<PgResult<Vec<_>>>();
-    let layer = settings.layer();
-    let mut options = DumpOptions::new(database);
+    let mut options = dump_options(settings, database)?;
     options.config.clone_from(&arguments.config);
-    options.exclude_table = patterns(&layer.exclude_table)?;
-    options.exclude_table_data = patterns(&layer.exclude_table_data)?;
     options.tags.clone_from(&arguments.tag);
     options.allow_empty = arguments.allow_empty;
     options.max_shrink = arguments.max_shrink;
-    options.pg_bin = settings.bin_dir();
-    options.hooks = settings.hooks();
-    if let Some(jobs) = &layer.jobs {
-        options.jobs = jobs.value;
-    }
-    if let Some(timeout) = &layer.lock_timeout {
-        options.lock_timeout = timeout.value;
-    }
     Ok(options)
 }

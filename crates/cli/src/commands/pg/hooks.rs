@@ -41,7 +41,7 @@ pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<
 }
 
 /// Hides in a plan what a command line says that nobody should read. Keys and names are left as they are.
-pub(super) fn redact(planned: &mut [PlannedHook], context: &Context) {
+pub(in crate::commands) fn redact(planned: &mut [PlannedHook], context: &Context) {
     for hook in planned {
         hook.hook = context.printer.redactor().redact(&hook.hook);
     }

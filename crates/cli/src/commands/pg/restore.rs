@@ -1,6 +1,7 @@
 //! `lastgood pg restore`.
 
 use lastgood_operator::settings::{Layer, Set, Settings};
+use pg_clone::hook::Hooks;
 use pg_clone::live::local::LocalSource;
 use pg_clone::options::CONFIG_DEFAULT;
 use pg_clone::pattern::TablePattern;
@@ -10,7 +11,7 @@ use pg_clone::stored::key::DumpKey;
 use pg_clone::{PgError, PgResult};
 
 use crate::args::pg::{Part, Restore};
-use crate::commands::pg::asked::shared_flags;
+use crate::commands::pg::asked::{restore_options, shared_flags};
 use crate::commands::pg::{hooks, local_restore};
 use crate::confirm;
 use crate::context::Context;
@@ -79,26 +80,23 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
 }
 
 fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResult<RestoreOptions> {
-    let mut options = RestoreOptions::new(wanted);
+    let mut options = restore_options(settings, wanted);
     options.into.clone_from(&arguments.into);
     options.config.clone_from(&arguments.config);
     options.cluster.clone_from(&arguments.of.cluster);
     options.confirm.clone_from(&arguments.confirm_database);
     // Of rows alone nothing is kept that a setting for every restore could mean.
     options.reversible = arguments.reversible || (settings.reversible() && !arguments.part.data_only);
+    options.carry_over.clone_from(&arguments.carry_over);
     options.no_owner = arguments.no_owner;
     options.no_acl = arguments.no_acl;
     options.keep_failed = arguments.keep_failed;
     options.force = arguments.force;
-    options.managed = arguments.managed || settings.managed();
-    options.pg_bin = settings.bin_dir();
-    if !arguments.part.no_hooks {
-        options.hooks = settings.hooks();
+    options.managed |= arguments.managed;
+    if arguments.part.no_hooks {
+        options.hooks = Hooks::default();
     }
     options.replace_rows = arguments.part.replace_rows;
-    if let Some(jobs) = &settings.layer().jobs {
-        options.jobs = jobs.value;
-    }
     options.selection = selection(&arguments.part)?;
     Ok(options)
 }
@@ -125,7 +123,7 @@ fn whole_copies_only(copy: &str) -> PgError {
 
 /// Lets somebody at a terminal type the name of the live database that would be replaced. Elsewhere `--confirm-database`
 /// must have been given, and the restore itself refuses without it.
-async fn confirm(plan: &RestorePlan, context: &Context) -> CliResult<Option<String>> {
+pub(in crate::commands) async fn confirm(plan: &RestorePlan, context: &Context) -> CliResult<Option<String>> {
     // What cannot be restored anyway needs no answer: the restore says why.
     let asks = plan.changes_a_database() && plan.problems.is_empty();
     if !asks || !confirm::is_interactive() {

@@ -51,6 +51,12 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
     for line in copy_changes(&plan.copies, now) {
         text.push_str(&format!("\n  {line}"));
     }
+    let carried = |in_live: bool| {
+        let tables = plan.carry_over.iter().filter(move |carried| carried.in_live == in_live);
+        tables.map(|carried| carried.table.clone()).collect::<Vec<_>>()
+    };
+    text.push_str(&listed("carried over from the live database", &carried(true)));
+    text.push_str(&listed("not in the live database, and restored from the dump", &carried(false)));
     for note in restore_notes(plan) {
         text.push_str(&format!("\n  {note}"));
     }
@@ -212,6 +218,10 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
         }
     }
     text.push_str(&hooks_ran(&report.hooks));
+    let carried = report.carried_over.iter();
+    let carried: Vec<String> =
+        carried.map(|carried| format!("{} ({})", carried.table, counted(carried.rows, "row", "rows"))).collect();
+    text.push_str(&listed("carried over from the database before", &carried));
     for change in &report.copies {
         let (name, reference) = (&change.database, change.role.reference());
         text.push_str(&match change.effect {

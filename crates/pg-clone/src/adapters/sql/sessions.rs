@@ -103,17 +103,18 @@ pub(crate) async fn not_ours_to_end(admin: &Session, database: &str) -> PgResult
     Ok(rows.iter().map(|row| Owned { pid: row.get(0), role: row.get(1) }).collect())
 }
 
-/// Asks every session of these databases that we may end to end, and tells which were still there. Autovacuum's end by
-/// themselves: a rename asks them to, and only a superuser could.
-pub(crate) async fn end_all(admin: &Session, databases: &[String]) -> PgResult<Vec<Connected>> {
+/// Asks every session of these databases but `spared` that we may end to end, and tells which were still there.
+/// Autovacuum's end by themselves: a rename asks them to, and only a superuser could.
+pub(crate) async fn end_all(admin: &Session, databases: &[String], spared: &[i32]) -> PgResult<Vec<Connected>> {
     // Whoever is no superuser is told nothing of others' sessions but their role, not even what kind they are.
     let statement = format!(
         "SELECT pid, CASE WHEN usesysid IS NULL OR {MAY_END} THEN pg_catalog.pg_terminate_backend(pid) END, datname::text \
          FROM pg_catalog.pg_stat_activity a WHERE datname = ANY ($1) AND pid <> pg_catalog.pg_backend_pid() \
+           AND pid <> ALL ($2) \
            AND (usesysid IS NOT NULL OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user))"
     );
     let rows = admin
-        .query(&statement, &[&databases])
+        .query(&statement, &[&databases, &spared])
         .await
         .map_err(|error| PgError::sql("ending the sessions of the live database", error))?;
     Ok(rows.iter().map(|row| Connected { pid: row.get(0), database: row.get(2) }).collect())

@@ -6,7 +6,7 @@ use crate::adapters::connection::Session;
 use crate::adapters::sql::live_tables::Firing;
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
-use crate::stored::detail::{DumpDetail, SequenceState, TableDump};
+use crate::stored::detail::{SequenceState, TableDump};
 
 /// Tables looked into by one statement: each costs a range-table entry.
 const LOOK_BATCH: usize = 200;
@@ -128,15 +128,15 @@ impl Target {
     }
 }
 
-/// Reads what stands where the rows of `detail` would go.
-pub(crate) async fn read(session: &Session, detail: &DumpDetail) -> PgResult<Target> {
-    let mut tables = tables(session, &detail.tables).await?;
-    look_for_rows(session, &detail.tables, &mut tables).await?;
+/// Reads what stands where the rows of these tables, and the values of these sequences, would go.
+pub(crate) async fn read(session: &Session, wanted: &[TableDump], states: &[SequenceState]) -> PgResult<Target> {
+    let mut tables = tables(session, wanted).await?;
+    look_for_rows(session, wanted, &mut tables).await?;
     let oids: Vec<u32> = tables.iter().flatten().map(|table| table.oid).collect();
     let partitioned = partitioned(session, &oids).await?;
     let mut target = Target { tables, partitioned, ..Target::default() };
     let family = target.family();
-    target.sequences = sequences(session, &detail.sequences).await?;
+    target.sequences = sequences(session, states).await?;
     target.keys = keys(session, &family).await?;
     target.triggers = triggers(session, &family).await?;
     target.matviews = matviews(session, &oids).await?;

@@ -136,6 +136,7 @@ impl LocalRestore {
         run: &Run,
     ) -> PgResult<Self> {
         options.check()?;
+        refuse_carrying(&options)?;
         let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
         plan.hooks = options.hooks.plan(plan.points());
         Ok(Self { server: server.clone(), options, run: run.clone(), plan })
@@ -221,6 +222,17 @@ async fn look(
         plan.problems.iter_mut().filter(of_target).for_each(|problem| problem.help = "choose another target".into());
     }
     Ok(plan)
+}
+
+/// A local database is restored as it is: one that is kept to go back to must not change on the way.
+fn refuse_carrying(options: &RestoreOptions) -> PgResult<()> {
+    if options.carry_over.is_empty() {
+        return Ok(());
+    }
+    Err(PgError::Usage {
+        what: "no tables are carried over into a database of the server".to_owned(),
+        help: remedy!["nothing was changed. Restore a dump, or omit ", Setting::CarryOver],
+    })
 }
 
 /// The copy of `target` in that role.

@@ -9,6 +9,7 @@ use crate::live::state::{Found, State};
 use crate::live::swap::moves::{Pristine, Replaced};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
+use crate::restore::carry::rows::CarryOver;
 use crate::stored::database_settings::DatabaseSettings;
 
 /// Which copy is to replace which database, and what becomes of others.
@@ -26,6 +27,7 @@ pub struct SwapRequest {
     pub(super) pristine: Option<Pristine>,
     pub(super) void: Vec<Found>,
     pub(super) mark: Option<State>,
+    pub(super) carry: Option<CarryOver>,
 }
 
 /// The database that takes the target's name.
@@ -66,6 +68,7 @@ impl SwapRequest {
             pristine: None,
             void: Vec::new(),
             mark: None,
+            carry: None,
         }
     }
 
@@ -94,6 +97,12 @@ impl SwapRequest {
     /// Makes copies of before void in the same switch; they are dropped after it.
     pub(crate) fn discarding(mut self, void: impl IntoIterator<Item = Found>) -> Self {
         self.void.extend(void);
+        self
+    }
+
+    /// Carries tables of the live database over once nobody uses it any more.
+    pub(crate) fn carrying(mut self, carry: Option<CarryOver>) -> Self {
+        self.carry = carry;
         self
     }
 

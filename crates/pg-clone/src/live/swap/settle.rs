@@ -68,7 +68,7 @@ impl Swap {
     async fn look_and_open(&self, admin: &Session) -> PgResult<Option<Switched>> {
         let copy = databases::with_oid(admin, self.request.incoming.oid).await?;
         if copy.as_ref().is_some_and(|copy| copy.name == self.request.target) {
-            return Ok(Some(Switched { terminated: 0, attempts: 1 }));
+            return Ok(Some(Switched { terminated: 0, attempts: 1, carried_over: Vec::new() }));
         }
         let void = self.request.void.iter().filter(|found| found.allow_connections).map(|found| found.oid);
         let live = self.live.as_ref().filter(|live| live.allow_connections).map(|live| live.oid);

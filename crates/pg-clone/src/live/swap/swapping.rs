@@ -6,6 +6,7 @@ use crate::adapters::connection::Server;
 use crate::live::state::Live;
 use crate::live::swap::moves::Move;
 use crate::live::swap::request::SwapRequest;
+use crate::restore::carry::rows::CarriedRows;
 use crate::run::Run;
 
 /// A swap that is planned and not yet run. It owns what it was planned with, the target's lock too, so that what runs is
@@ -64,4 +65,5 @@ impl SwapPlan {
 pub(super) struct Switched {
     pub(super) terminated: u64,
     pub(super) attempts: u64,
+    pub(super) carried_over: Vec<CarriedRows>,
 }

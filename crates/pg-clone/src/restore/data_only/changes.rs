@@ -15,7 +15,7 @@ pub(super) fn lock(tables: &[TableDump]) -> Vec<Change> {
 }
 
 /// Triggers off, foreign keys at the end.
-pub(super) fn loosen(target: &Target) -> Vec<Change> {
+pub(in crate::restore) fn loosen(target: &Target) -> Vec<Change> {
     let held = emptied(target);
     let tables: BTreeSet<QualifiedName> = triggers(target, &held).map(table_of).collect();
     let off = tables.into_iter().map(Change::DisableTriggers);
@@ -23,7 +23,7 @@ pub(super) fn loosen(target: &Target) -> Vec<Change> {
 }
 
 /// Removes the rows that are in the way: exactly of these tables, or the server refuses.
-pub(super) fn empty(tables: &[TableDump], target: &Target) -> Vec<Change> {
+pub(in crate::restore) fn empty(tables: &[TableDump], target: &Target) -> Vec<Change> {
     let mut alone: Vec<QualifiedName> = Vec::new();
     let mut changes: Vec<Change> = Vec::new();
     for (table, there) in tables.iter().zip(&target.tables) {
@@ -45,13 +45,13 @@ pub(super) fn empty(tables: &[TableDump], target: &Target) -> Vec<Change> {
 }
 
 /// Sequences in new files.
-pub(super) fn renew(sequences: &[SequenceState]) -> Vec<Change> {
+pub(in crate::restore) fn renew(sequences: &[SequenceState]) -> Vec<Change> {
     let name = |state: &SequenceState| QualifiedName::new(&state.schema, &state.name);
     sequences.iter().map(|state| Change::RestartSequence(name(state))).collect()
 }
 
 /// Foreign keys and triggers as they were.
-pub(super) fn tighten(target: &Target) -> Vec<Change> {
+pub(in crate::restore) fn tighten(target: &Target) -> Vec<Change> {
     let held = emptied(target);
     let mut triggers: Vec<&TargetTrigger> = triggers(target, &held).collect();
     // Older servers take the state of a partitioned table's trigger to its partitions, which may have one of their own.

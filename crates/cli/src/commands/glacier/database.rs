@@ -1,0 +1,139 @@
+//! The database of a backup: pg-clone dumps and restores it, and glacier-archive keeps it.
+
+use backup_core::store::SharedStore;
+use glacier_archive::backup::BackupSettings;
+use glacier_archive::database::{self, DatabasePart, Dumped};
+use glacier_archive::find::Backup;
+use glacier_archive::state::State;
+use lastgood_operator::settings::{Layer, Set};
+use pg_clone::dump::{Dump, DumpPlan, DumpReport};
+use pg_clone::ident::QualifiedName;
+use pg_clone::options::CONFIG_DEFAULT;
+use pg_clone::restore::{Restore, present};
+use pg_clone::stored::key::DumpKey;
+use pg_clone::{PgError, Server};
+
+use crate::args::glacier::database::{self as arguments, Dumped as Asked};
+use crate::args::pg::Tools;
+use crate::commands::pg::asked::{dump_options, restore_options};
+use crate::commands::pg::{confirmed, redact};
+use crate::context::Context;
+use crate::env;
+use crate::error::CliResult;
+use crate::render::pg::restore_notes;
+
+/// The tables in which GlacierOnRails keeps what it knows.
+const TABLES_OF_GLACIER_ON_RAILS: [&str; 3] =
+    ["application_data_backups", "glacier_archives", "application_data_backups_glacier_file_archives"];
+
+/// The server and the database to dump, if one is named.
+pub(super) fn named(asked: &Asked, context: &Context) -> CliResult<Option<(Server, String)>> {
+    if asked.database.is_none() && asked.server.dbname.is_none() {
+        return Ok(None);
+    }
+    context.database_of(&asked.server, asked.database.as_deref()).map(Some)
+}
+
+/// What the options say of settings that can stand in the configuration file, too.
+pub(super) fn under(tools: &Tools, context: &Context) -> CliResult<Context> {
+    // The variable that stands for the option is a place of its own.
+    let variable = env::value(env::PG_BIN).map(Into::into);
+    let bin_dir = tools.pg_bin.clone().filter(|path| Some(path) != variable.as_ref() && !path.as_os_str().is_empty());
+    let flags = Layer { bin_dir: bin_dir.map(|path| Set::flag("--pg-bin", path)), ..Layer::default() };
+    context.with(CONFIG_DEFAULT, flags)
+}
+
+fn dumper(
+    (server, database): (&Server, &str),
+    store: &SharedStore,
+    settings: &BackupSettings,
+    context: &Context,
+) -> CliResult<Dump> {
+    let mut options = dump_options(&context.settings, database.to_owned())?;
+    options.tags.clone_from(&settings.tags);
+    let place = database::place(store, settings)?;
+    Ok(Dump::prepare(server, &place, options, &context.run)?)
+}
+
+/// What dumping would do.
+pub(super) async fn plan(
+    (server, database): (&Server, &str),
+    store: &SharedStore,
+    settings: &BackupSettings,
+    context: &Context,
+) -> CliResult<DumpPlan> {
+    let mut plan = dumper((server, database), store, settings, context)?.plan().await?;
+    redact(&mut plan.hooks, context);
+    Ok(plan)
+}
+
+/// Dumps the database into the location of the backups.
+pub(super) async fn dump(
+    (server, database): (&Server, &str),
+    store: &SharedStore,
+    state: &State,
+    settings: &BackupSettings,
+    context: &Context,
+) -> CliResult<(DatabasePart, DumpReport)> {
+    let report = Box::pin(dumper((server, database), store, settings, context)?.run()).await?;
+    let key = DumpKey::parse(&report.key)
+        .ok_or_else(|| PgError::NoDump { wanted: report.key.clone(), location: store.describe() })?;
+    let dumped = Dumped { database: database.to_owned(), dump: report.key.clone(), manifest: key.manifest()? };
+    let part = database::note(store, state, settings, &dumped, &context.run).await?;
+    Ok((part, report))
+}
+
+/// Plans the restore of what was fetched.
+pub(super) async fn prepared(
+    asked: &arguments::Database,
+    state: &State,
+    backup: &Backup,
+    context: &Context,
+) -> CliResult<Restore> {
+    let detail = database::of(backup)?;
+    let store = database::opened(state, backup, &context.run).await?;
+    let server = context.server_of(&asked.server.without_dbname(), None)?.0;
+    let mut options = restore_options(&context.settings, detail.dump.clone());
+    options.into = asked.into.clone().or_else(|| asked.server.dbname.clone());
+    let target = options.into.as_deref().unwrap_or(&detail.database);
+    options.confirm.clone_from(&asked.confirm_database);
+    options.reversible |= asked.reversible;
+    options.carry_over = carried(asked, &server, target).await?;
+    options.managed |= asked.managed;
+    options.no_owner = asked.no_owner;
+    options.no_acl = asked.no_acl;
+    Ok(Restore::prepare(&server, &store, options, &context.run).await?)
+}
+
+/// What survives the restore: what was named, and tables that are about backups, so that a backup of last week does not
+/// forget those since.
+async fn carried(asked: &arguments::Database, server: &Server, target: &str) -> CliResult<Vec<QualifiedName>> {
+    let mut tables = asked.carry_over.clone();
+    if !asked.no_carry_over {
+        let about_backups = TABLES_OF_GLACIER_ON_RAILS.map(|table| QualifiedName::new("public", table));
+        let there = present(server, target, &about_backups).await?;
+        tables.extend(there.into_iter().filter(|table| !asked.carry_over.contains(table)));
+    }
+    Ok(tables)
+}
+
+/// Lets somebody confirm, and restores.
+pub(super) async fn restore(
+    mut restore: Restore,
+    asked: &arguments::Database,
+    context: &Context,
+) -> CliResult<pg_clone::restore::RestoreReport> {
+    for note in restore_notes(restore.plan()) {
+        context.printer.warn(&note);
+    }
+    if asked.confirm_database.is_none()
+        && let Some(typed) = confirmed(restore.plan(), context).await?
+    {
+        restore.confirm(typed);
+    }
+    let report = Box::pin(restore.run()).await?;
+    for warning in &report.warnings {
+        context.printer.warn(warning);
+    }
+    Ok(report)
+}

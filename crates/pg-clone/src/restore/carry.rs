@@ -1,0 +1,158 @@
+//! Tables of the live database that a restore carries over: which, and how the copy comes to have them.
+//!
+//! Rows follow once the live database takes no connections, so that none is written after them: see [`rows`].
+
+pub(crate) mod rows;
+pub(crate) mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backup_core::failure::{Remedy, Setting};
+use backup_core::remedy;
+
+use crate::adapters::connection::Server;
+use crate::adapters::pg_tools::{Need, Tool};
+use crate::adapters::sql::carried::{self, Found};
+use crate::adapters::sql::databases;
+use crate::dump::schema;
+use crate::error::{Obstacle, PgError, PgResult, Problem};
+use crate::ident::QualifiedName;
+use crate::live::target_lock::TargetLock;
+use crate::live::temporary::Temporary;
+use crate::restore::carry::rows::CarryOver;
+use crate::restore::carry::table::CarriedTable;
+use crate::restore::load;
+use crate::restore::prepared::Restore;
+use crate::restore::tools::{SchemaArchive, Section};
+
+/// Which of these tables a database has, for whoever carries over what is there; none if there is no such database.
+///
+/// # Errors
+/// Connection errors.
+pub async fn present(server: &Server, database: &str, names: &[QualifiedName]) -> PgResult<Vec<QualifiedName>> {
+    let admin = server.connect_admin().await?;
+    if databases::named(&admin, database).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let session = server.connect(database).await?;
+    carried::prepare(&session).await?;
+    Ok(carried::read(&session, names).await?.into_iter().flatten().map(|found| found.name).collect())
+}
+
+/// Looks at the live database: what would be carried over, and what stands against it.
+pub(super) async fn look(
+    server: &Server,
+    live: &str,
+    names: &[QualifiedName],
+) -> PgResult<(Vec<CarriedTable>, Vec<Problem>)> {
+    let session = server.connect(live).await?;
+    carried::prepare(&session).await?;
+    let found = carried::read(&session, names).await?;
+    let problems = found.iter().flatten().filter_map(problem).collect();
+    let tables = names.iter().zip(&found);
+    let tables = tables.map(|(name, found)| CarriedTable { table: name.label(), in_live: found.is_some() });
+    Ok((tables.collect(), problems))
+}
+
+/// Why a relation cannot be carried over.
+fn problem(table: &Found) -> Option<Problem> {
+    let name = table.name.label();
+    let refused = |obstacle, why: String, help: Remedy| {
+        Some(Problem::new(obstacle, format!("`{name}` cannot be carried over: {why}"), help))
+    };
+    let what = match table.kind.as_str() {
+        "r" if !table.has_relatives => None,
+        "r" => Some("is a partition, or inherits, or is inherited from"),
+        "p" => Some("is partitioned"),
+        "v" | "m" => Some("is a view"),
+        _ => Some("is no table"),
+    };
+    if let Some(what) = what {
+        return refused(Obstacle::DoesNotFit, format!("it {what}"), "only ordinary tables can be carried over".into());
+    }
+    if !table.readable {
+        let help = "let the restoring role read it".into();
+        return refused(Obstacle::MissingPrivilege, "the role may not read it".to_owned(), help);
+    }
+    let referring = table.referring.first()?;
+    let help = remedy!["carry over all of them, such as ", Setting::CarryOver.with(referring.clone())];
+    refused(Obstacle::Referenced, format!("`{}` refers to it", table.referring.join("`, `")), help)
+}
+
+/// Makes sure that the copy has the tables as the live database defines them. Returns what is to be copied once nobody
+/// writes to that any more; nothing if there is no live database, or none of the tables in it.
+pub(super) async fn definitions(
+    restore: &Restore,
+    lock: &TargetLock,
+    temporary: &Temporary,
+) -> PgResult<Option<CarryOver>> {
+    let Restore { server, options, run, plan, .. } = restore;
+    if options.carry_over.is_empty() || databases::named(lock.session(), &plan.target).await?.is_none() {
+        return Ok(None);
+    }
+    run.step("restore.carry", &plan.target);
+    let live = server.connect(&plan.target).await?;
+    carried::prepare(&live).await?;
+    let found = carried::read(&live, &options.carry_over).await?;
+    drop(live);
+    let found: Vec<Found> = found.into_iter().flatten().collect();
+    if let Some(problem) = found.iter().find_map(problem) {
+        return Err(problem.refusal());
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let copy = load::connect(server, temporary.name(), false).await?;
+    let names: Vec<QualifiedName> = found.iter().map(|table| table.name.clone()).collect();
+    let there = carried::read(&copy, &names).await?;
+    if !same(&found, &there) {
+        // All of them: their foreign keys may be among each other.
+        let old: Vec<QualifiedName> = there.into_iter().flatten().map(|table| table.name).collect();
+        carried::drop_tables(&copy, &old).await.map_err(rows::failed)?;
+        make(restore, temporary.name(), &found).await?;
+        if !same(&found, &carried::read(&copy, &names).await?) {
+            return Err(PgError::CarryOver {
+                what: "the tables to carry over are defined otherwise in the restored database".to_owned(),
+                help: rows::SAFE.into(),
+            });
+        }
+    }
+    Ok(Some(CarryOver::new(found)))
+}
+
+fn same(found: &[Found], there: &[Option<Found>]) -> bool {
+    let mut pairs = found.iter().zip(there);
+    pairs.all(|(found, there)| there.as_ref().is_some_and(|there| there.definition == found.definition))
+}
+
+/// Makes the tables in the copy, as PostgreSQL's own programs take them from the live database.
+async fn make(restore: &Restore, copy: &str, tables: &[Found]) -> PgResult<()> {
+    let Restore { server, options, run, plan, .. } = restore;
+    let pg_bin = options.pg_bin.as_deref();
+    let need = Need::server(plan.server_major);
+    let dumper = Tool::find("pg_dump", need, pg_bin).await?;
+    let reader = Tool::find("pg_restore", need.reading(&dumper.version), pg_bin).await?;
+    run.step("restore.carry_definitions", copy);
+    let request = schema::Request {
+        tool: dumper,
+        reader: reader.clone(),
+        server: server.clone(),
+        database: plan.target.clone(),
+        excluded: Vec::new(),
+        only: tables.iter().map(|table| table.name.quoted()).collect(),
+    };
+    let archive = request.dump_now().await?;
+    let session = load::connect(server, copy, false).await?;
+    let schemas: BTreeMap<&str, &str> =
+        tables.iter().map(|table| (table.name.schema.as_str(), table.schema_owner.as_str())).collect();
+    for (schema, owner) in schemas {
+        carried::create_schema(&session, schema, (!options.no_owner).then_some(owner)).await.map_err(rows::failed)?;
+    }
+    let archive = SchemaArchive::open(reader, &archive, &plan.target, &[]).await?;
+    let mut told = BTreeSet::new();
+    for section in [Section::PreData, Section::IndexesApart, Section::PostData] {
+        told.extend(archive.restore(section, server, copy, options).await?);
+    }
+    told.into_iter().for_each(|message| run.progress.warn(message));
+    Ok(())
+}
