@@ -15,6 +15,12 @@ impl Sha256Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest that these bytes are.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest itself.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {

@@ -19,6 +19,8 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use backup_core::clock::Clock as _;
+
 use self::service::Vaults;
 pub use self::state::Settings;
 use crate::aws_fake::{FakeOptions, FakeServer, environment};
@@ -65,6 +67,24 @@ impl GlacierFake {
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.vaults.with(|state| state.vaults.values().map(|vault| vault.jobs.len()).sum())
+    }
+
+    /// Makes a vault, as somebody did years ago.
+    pub fn make_vault(&self, account: &str, region: &str, name: &str) {
+        let name = (account.to_owned(), region.to_owned(), name.to_owned());
+        let now = self.clock().now();
+        self.vaults.with(|state| state.vaults.entry(name).or_insert_with(|| state::Vault::new(now)));
+    }
+
+    /// Loses an archive of a vault: the one whose description has this text. Whether there was one.
+    pub fn lose_archive(&self, text: &str) -> bool {
+        self.vaults.with(|state| {
+            state.vaults.values_mut().any(|vault| {
+                let lost = vault.archives.iter().find(|(_, archive)| archive.description.contains(text));
+                let lost = lost.map(|(id, _)| id.clone());
+                lost.is_some_and(|id| vault.archives.remove(&id).is_some())
+            })
+        })
     }
 
     /// Changes the first byte of every archive behind everybody's back.

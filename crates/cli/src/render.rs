@@ -1,6 +1,7 @@
 //! Texts for people and documents for programs; nothing else in this crate writes to a terminal.
 
 pub(crate) mod app;
+pub(crate) mod archives;
 pub(crate) mod dict;
 pub(crate) mod doctor;
 pub(crate) mod ec2;

@@ -1,6 +1,6 @@
 //! Errors; callers decide by the variant.
 
-use backup_core::failure::{Failure, Remedy};
+use backup_core::failure::{Call, Failure, Operation, Remedy, Setting};
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
@@ -180,7 +180,7 @@ pub enum Ec2Error {
         /// What is wrong.
         what: String,
         /// What to do instead.
-        help: String,
+        help: Remedy,
     },
     /// The caller asked to stop.
     #[error("interrupted; what was begun goes on in EC2, and the next run finds it")]
@@ -200,26 +200,26 @@ impl Failure for Ec2Error {
             "run the same command again later; nothing is made twice";
         Refused: "ec2::refused", Failed, permanent, "EC2 refused a request";
         Unknown: "ec2::unknown", Failed, permanent, "the answer to a request was lost, and whether it was carried out is not known",
-            "run `lastgood ec2 ls` before you try again";
+            ["run ", Operation::ListSnapshots, " before you try again"];
         NotFound: "ec2::not_found", Failed, permanent, "there is no snapshot, set, instance or volume of that name",
-            "`lastgood ec2 ls --region all` lists the snapshots of all regions";
+            [Call::from(Operation::ListSnapshots).with(Setting::Region.with("all".to_owned())), " lists the snapshots of all regions"];
         Nowhere: "ec2::nowhere", Failed, permanent, "there is no snapshot, set, instance or volume of that name in any of several regions",
-            "check its ID; `lastgood ec2 ls --region all` lists snapshots and sets, `aws ec2 describe-instances` instances";
+            ["check its ID; ", Call::from(Operation::ListSnapshots).with(Setting::Region.with("all".to_owned())), " lists snapshots and sets, `aws ec2 describe-instances` instances"];
         Tag: "ec2::tag", Usage, permanent, "EC2 would not take a tag: names have up to 128 characters, values up to 256, and a snapshot has up to 50 tags";
         Broken: "ec2::broken", Failed, permanent, "snapshots failed in EC2",
-            "`lastgood ec2 show` says why; `lastgood ec2 clean-broken` deletes them";
+            [Operation::ShowSnapshots, " says why; ", Operation::CleanBroken, " deletes them"];
         NotFinished: "ec2::not_finished", Failed, passing, "snapshots are not complete yet",
-            "they go on in EC2; `lastgood ec2 ls` shows how far they are";
+            ["they go on in EC2; ", Operation::ListSnapshots, " shows how far they are"];
         Consistency: "ec2::consistency", Failed, permanent, "the consistency that was asked for was not reached";
         Image: "ec2::image", Failed, permanent, "no image can be made of these snapshots",
-            "`lastgood ec2 show SET` lists the snapshots of a set and their devices";
+            [Operation::ShowSnapshots.on("SET"), " lists the snapshots of a set and their devices"];
         Changed: "ec2::changed", Failed, permanent, "what a plan was made for has changed since",
-            "make a new plan with `lastgood ec2 trim --out FILE` and look at it";
+            ["make a new plan with ", Setting::PlanOut, " and look at it"];
         Input: "ec2::input", Failed, permanent, "a file of descriptions or a plan cannot be read",
-            "descriptions are what `aws ec2 describe-snapshots --output json` prints; plans are written by `lastgood ec2 trim --out FILE`";
+            ["descriptions are what `aws ec2 describe-snapshots --output json` prints; plans are written with ", Setting::PlanOut];
         Io: "ec2::io", Failed, permanent, "a file on this machine cannot be read or written";
         Stale: "ec2::stale", Stale, permanent, "the newest snapshot of a volume is older than it may be",
-            "`lastgood ec2 snapshot` makes new ones; `lastgood ec2 ls` shows what became of the last";
+            [Operation::Snapshot, " makes new ones; ", Operation::ListSnapshots, " shows what became of the last"];
         Damaged: "ec2::damaged", Integrity, permanent, "a block of a snapshot is not what EBS says it is",
             "run it again; if it stays so, the snapshot is damaged and another one is to be used";
         Differs: "ec2::differs", Integrity, permanent, "a replica differs from the snapshot it is a replica of",
@@ -236,9 +236,8 @@ impl Failure for Ec2Error {
             Self::Freeze(error) => error.remedy(),
             Self::Host(error) => error.remedy(),
             Self::Sync(error) => error.remedy(),
-            Self::Usage { help, .. } | Self::Unknown { help, .. } | Self::Consistency { help, .. } => {
-                Some(help.clone().into())
-            }
+            Self::Usage { help, .. } => Some(help.clone()),
+            Self::Unknown { help, .. } | Self::Consistency { help, .. } => Some(help.clone().into()),
             Self::Denied { source } => Some(
                 format!(
                     "allow `{}` to whoever runs lastgood; the folder `examples/iam` of the crate has a policy for each command",
@@ -304,7 +303,7 @@ impl From<Cancelled> for Ec2Error {
 }
 
 impl Ec2Error {
-    pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>, help: impl Into<Remedy>) -> Self {
         Self::Usage { what: what.into(), help: help.into() }
     }
 

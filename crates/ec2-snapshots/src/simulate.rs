@@ -1,5 +1,7 @@
 //! What a policy keeps in the long run: a schedule of snapshots and trims, played through without any snapshot.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use backup_core::retention::{self, Candidate, Policy};
 use backup_core::units;
 use jiff::{SignedDuration, Timestamp};
@@ -73,7 +75,7 @@ pub fn simulate(policy: &Policy, schedule: Schedule) -> Ec2Result<Simulation> {
     let Some(start) = start.filter(|_| (1..=SNAPSHOTS_MAX).contains(&steps)) else {
         return Err(Ec2Error::usage(
             format!("a simulation takes between 1 and {} snapshots", units::count(SNAPSHOTS_MAX.unsigned_abs())),
-            "give a shorter time or a longer cadence, such as `--cadence 1h --for 2y`",
+            remedy!["give a shorter ", Setting::For, " or a longer ", Setting::Cadence],
         ));
     };
     let trim_every = steps.div_euclid(TRIMS_MAX) + 1;

@@ -15,15 +15,17 @@ use serde::Serialize;
 
 pub use self::plan::{BUNDLE_BYTES, BUNDLED_BYTES_MAX, BackupPlan, BackupSettings, Work, plan, sort};
 use self::upload::{Archived, Uploader, exists};
-use crate::backup_key::{self, BackupKey};
 use crate::catalogue::KnownFile;
 use crate::database::DatabasePart;
 use crate::detail::{DatabaseDetail, FailedFile};
 use crate::error::{GlacierError, GlacierResult};
+use crate::gone;
+use crate::key::{self, BackupKey};
 use crate::price::PriceBook;
 use crate::rebuild;
 use crate::scan;
 use crate::state::State;
+use crate::stored;
 
 /// Files that become archives of their own at once.
 const FILES_IN_FLIGHT: usize = 4;
@@ -65,7 +67,7 @@ pub async fn plan_backup(
     prices: &PriceBook,
     run: &Run,
 ) -> GlacierResult<BackupPlan> {
-    backup_key::check_name(&settings.name)?;
+    key::check_name(&settings.name)?;
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         known = by_name(Box::pin(rebuild::read(&store, &settings.name, run)).await?.files);
@@ -94,10 +96,11 @@ pub async fn backup_with(
     database: Option<DatabasePart>,
     run: &Run,
 ) -> GlacierResult<Written> {
-    backup_key::check_name(&settings.name)?;
+    key::check_name(&settings.name)?;
     let started = run.clock.now();
     probe::require(&*store).await?;
     settle(&store, state, run).await?;
+    gone::forget(&store, state, &settings.name, run).await?;
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         // Another machine's, or one that lost its catalogue: nothing that is archived is archived again.
@@ -114,6 +117,8 @@ pub async fn backup_with(
     let archived = Box::pin(archive(&uploader, work)).await?;
     let published =
         Box::pin(publish::publish(&store, state, settings, (&archived, database.as_ref()), started, run)).await?;
+    let kept = stored::store(&store, state.catalogue(), &settings.name, run.clock.now()).await;
+    let unkept = kept.err().map(|error| format!("the catalogue could not be stored beside the backup: {error}"));
     Ok(Written {
         key: published.key,
         outcome: published.outcome,
@@ -124,8 +129,37 @@ pub async fn backup_with(
         stored_bytes: archived.bytes,
         database: database.map(|part| part.detail),
         failed: archived.failed,
-        warning: published.warning,
+        warning: published.warning.or(unkept),
     })
+}
+
+/// Publishes a backup of everything the catalogue called `name` knows, for whoever lost the manifests: its tag is `recovered`.
+///
+/// # Errors
+/// As [`backup`].
+pub async fn publish_recovered(
+    store: &SharedStore,
+    state: &State,
+    name: &str,
+    vault: Option<&str>,
+    run: &Run,
+) -> GlacierResult<BackupKey> {
+    key::check_name(name)?;
+    probe::require(&**store).await?;
+    let settings = BackupSettings {
+        name: name.to_owned(),
+        files: std::path::PathBuf::from(name),
+        class: None,
+        vault: vault.map(str::to_owned),
+        bundles: true,
+        allow_empty: true,
+        tags: vec!["recovered".to_owned()],
+    };
+    let archived = Archived { files: state.catalogue().files()?, ..Archived::default() };
+    let published =
+        Box::pin(publish::publish(store, state, &settings, (&archived, None), run.clock.now(), run)).await?;
+    stored::store(store, state.catalogue(), name, run.clock.now()).await?;
+    Ok(published.key)
 }
 
 fn by_name(files: Vec<KnownFile>) -> BTreeMap<String, KnownFile> {

@@ -9,14 +9,16 @@ use std::fmt;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 use crate::entry::Entry;
 use crate::error::GlacierResult;
 use crate::lifecycle::Retrieval;
+use crate::vaulted::Vaulted;
 
 /// An object with the content of one file or many.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Archive {
     /// Its key.
     pub key: Key,
@@ -33,7 +35,7 @@ pub struct Archive {
 }
 
 /// Where a content lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The archive.
     pub archive: Key,
@@ -42,7 +44,7 @@ pub struct Place {
 }
 
 /// By what a file is recognised without reading it, as by rsync and restic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Time of the last change in nanoseconds since 1970.
     pub modified_ns: i64,
@@ -51,7 +53,7 @@ pub struct Stamp {
 }
 
 /// A file that is archived, or empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownFile {
     /// The file.
     pub entry: Entry,
@@ -87,7 +89,8 @@ pub trait Catalogue: fmt::Debug + Send + Sync {
     /// As [`Catalogue::archives`].
     fn stored(&self, archive: &Key, at: Timestamp) -> GlacierResult<()>;
 
-    /// Forgets an archive that never came to be, and its files.
+    /// Forgets an archive that never came to be, or was deleted, with its files, its retrieval and its leaves. What
+    /// [`Catalogue::vaulted`] tells of it stays: an upload that was begun can go on.
     ///
     /// # Errors
     /// As [`Catalogue::archives`].
@@ -104,4 +107,28 @@ pub trait Catalogue: fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`Catalogue::archives`].
     fn keep(&self, archive: &Key, retrieval: &Retrieval) -> GlacierResult<()>;
+
+    /// What is known of archives in a vault, also of those that are only begun.
+    ///
+    /// # Errors
+    /// As [`Catalogue::archives`].
+    fn vaulted(&self) -> GlacierResult<BTreeMap<Key, Vaulted>>;
+
+    /// Keeps what is known of an archive in a vault; nothing at all forgets it.
+    ///
+    /// # Errors
+    /// As [`Catalogue::archives`].
+    fn keep_vaulted(&self, archive: &Key, vaulted: &Vaulted) -> GlacierResult<()>;
+
+    /// The digests of an archive's mebibytes, with which any range of it can be checked; empty where they are not known.
+    ///
+    /// # Errors
+    /// As [`Catalogue::archives`].
+    fn leaves(&self, archive: &Key) -> GlacierResult<Vec<Sha256Digest>>;
+
+    /// Keeps them; none forgets them.
+    ///
+    /// # Errors
+    /// As [`Catalogue::archives`].
+    fn keep_leaves(&self, archive: &Key, leaves: &[Sha256Digest]) -> GlacierResult<()>;
 }

@@ -16,6 +16,8 @@ pub enum Class {
     DeepArchive,
     /// S3 Glacier Instant Retrieval: at once.
     GlacierIr,
+    /// A vault of the Glacier service, which is no class of S3: minutes to hours.
+    Vault,
 }
 
 /// How fast, and how dearly, an archive is made readable.
@@ -32,7 +34,7 @@ pub enum Tier {
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 3] = [Self::Glacier, Self::DeepArchive, Self::GlacierIr];
+    pub const ALL: [Self; 4] = [Self::Glacier, Self::DeepArchive, Self::GlacierIr, Self::Vault];
 
     /// Its name at S3.
     #[must_use]
@@ -41,6 +43,7 @@ impl Class {
             Self::Glacier => "GLACIER",
             Self::DeepArchive => "DEEP_ARCHIVE",
             Self::GlacierIr => "GLACIER_IR",
+            Self::Vault => "VAULT",
         }
     }
 
@@ -48,7 +51,7 @@ impl Class {
     #[must_use]
     pub fn tiers(self) -> &'static [Tier] {
         match self {
-            Self::Glacier => &[Tier::Bulk, Tier::Standard, Tier::Expedited],
+            Self::Glacier | Self::Vault => &[Tier::Bulk, Tier::Standard, Tier::Expedited],
             Self::DeepArchive => &[Tier::Bulk, Tier::Standard],
             Self::GlacierIr => &[],
         }
@@ -85,7 +88,7 @@ impl FromStr for Class {
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let same = |class: &Self| class.as_str().eq_ignore_ascii_case(&text.replace('-', "_"));
-        let expected = "GLACIER, DEEP_ARCHIVE and GLACIER_IR";
+        let expected = "GLACIER, DEEP_ARCHIVE, GLACIER_IR and VAULT";
         Self::ALL.into_iter().find(same).ok_or_else(|| UnknownName { found: text.to_owned(), expected })
     }
 }

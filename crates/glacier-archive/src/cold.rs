@@ -13,17 +13,37 @@ use crate::copy_state::CopyState;
 use crate::error::GlacierResult;
 
 /// What became of the request for a retrieval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requested {
     /// It was taken, and is paid for.
-    Taken,
+    Taken {
+        /// What the service calls it, where it has a name.
+        job: Option<String>,
+    },
     /// One is running already.
     Running,
     /// The archive can be read anyway.
     Readable,
 }
 
-/// Asks for retrievals, and what became of them. Asking again is free of harm: the same request twice is one retrieval.
+/// What a service says of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Whether it can be read.
+    pub copy: CopyState,
+    /// What it calls the retrieval, where that has a name.
+    pub job: Option<String>,
+    /// Why the last retrieval failed, if nothing came after it.
+    pub failed: Option<String>,
+}
+
+impl From<CopyState> for Told {
+    fn from(copy: CopyState) -> Self {
+        Self { copy, job: None, failed: None }
+    }
+}
+
+/// Asks for retrievals, and what became of them.
 #[async_trait]
 pub trait ColdStore: fmt::Debug + Send + Sync {
     /// Requests a retrieval whose copy stays for `days` days. Costs money.
@@ -38,13 +58,19 @@ pub trait ColdStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// What the store says.
-    async fn list(&self, prefix: &str) -> GlacierResult<BTreeMap<Key, CopyState>>;
+    async fn list(&self, prefix: &str) -> GlacierResult<BTreeMap<Key, Told>>;
 
     /// Whether one archive can be read.
     ///
     /// # Errors
     /// What the store says.
-    async fn look(&self, key: &Key) -> GlacierResult<CopyState>;
+    async fn look(&self, key: &Key) -> GlacierResult<Told>;
+
+    /// Whether the same request twice is one retrieval, whenever they arrive. Where it is not, the service has to be asked in
+    /// between, and long enough after the first.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
 }
 
 /// A store without cold classes, such as a folder: everything can be read at any time.
@@ -59,13 +85,13 @@ impl ColdStore for NeverCold {
         self.look(key).await.map(|_| Requested::Readable)
     }
 
-    async fn list(&self, prefix: &str) -> GlacierResult<BTreeMap<Key, CopyState>> {
-        let objects = self.0.list(prefix, None).map_ok(|object| (object.key, READABLE));
+    async fn list(&self, prefix: &str) -> GlacierResult<BTreeMap<Key, Told>> {
+        let objects = self.0.list(prefix, None).map_ok(|object| (object.key, READABLE.into()));
         Ok(objects.try_collect().await?)
     }
 
-    async fn look(&self, key: &Key) -> GlacierResult<CopyState> {
+    async fn look(&self, key: &Key) -> GlacierResult<Told> {
         self.0.head(key).await?;
-        Ok(READABLE)
+        Ok(READABLE.into())
     }
 }

@@ -23,12 +23,12 @@ pub use self::folder::{assemble, clear, opened};
 use self::objects::archived;
 use self::store::Beneath;
 use crate::backup::BackupSettings;
-use crate::backup_key;
 use crate::catalogue::Archive;
 use crate::class::Class;
 use crate::detail::{DatabaseDetail, ROLE_DATABASE};
 use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
+use crate::key;
 use crate::state::State;
 
 /// A database that was dumped into [`place`].
@@ -54,7 +54,7 @@ pub struct DatabasePart {
 /// # Errors
 /// [`GlacierError::Usage`] for a name that is none.
 pub fn place(store: &SharedStore, settings: &BackupSettings) -> GlacierResult<SharedStore> {
-    backup_key::check_name(&settings.name)?;
+    key::check_name(&settings.name)?;
     Ok(Arc::new(Beneath::new(store.clone(), &settings.name, settings.class)))
 }
 

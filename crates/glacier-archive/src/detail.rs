@@ -4,6 +4,7 @@ use backup_core::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
+use crate::vaulted::VaultArchive;
 
 /// A manifest of kind `glacier`.
 pub type GlacierManifest = Manifest<GlacierDetail>;
@@ -25,6 +26,12 @@ pub const ROLE_DATABASE: &str = "database";
 pub struct GlacierDetail {
     /// The class that each part was written in, in their order; none for what is always readable.
     pub classes: Vec<Option<Class>>,
+    /// The vault that archives are in, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vault: Option<String>,
+    /// What the vault calls each part, in their order; empty without a vault.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub vaulted: Vec<Option<VaultArchive>>,
     /// The database that is in it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub database: Option<DatabaseDetail>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use backup_core::error::Cause;
-use backup_core::failure::{Failure, Remedy};
+use backup_core::failure::{Failure, Operation, Remedy, Setting};
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
@@ -95,8 +95,14 @@ pub enum GlacierError {
         why: String,
     },
     /// AWS makes no vaults for this account.
-    #[error("this account has no vault `{vault}`, and AWS makes no new ones")]
+    #[error("this account has no vault `{vault}` in this region, and AWS takes no new customers for vaults")]
     NoVaults {
+        /// The vault.
+        vault: String,
+    },
+    /// The service has made no inventory of the vault yet.
+    #[error("there is no inventory of the vault `{vault}` yet: the service makes one a day")]
+    NoInventory {
         /// The vault.
         vault: String,
     },
@@ -129,7 +135,7 @@ pub enum GlacierError {
         /// What is wrong.
         what: String,
         /// What to give instead.
-        help: String,
+        help: Remedy,
     },
     /// The caller asked to stop.
     #[error("interrupted")]
@@ -147,28 +153,30 @@ impl Failure for GlacierError {
         [Core(CoreError)]
         Folder: "glacier::folder", Failed, permanent, "a file or folder of this machine cannot be read or written";
         Catalogue: "glacier::catalogue", Failed, permanent, "the catalogue cannot be read or written",
-            "nothing that was paid for is lost: `lastgood glacier watch --once` asks the service what it has";
+            ["nothing that was paid for is lost: ", Operation::WatchRetrievals, " asks the service what it has"];
         NewerCatalogue: "glacier::newer_catalogue", NewerFormat, permanent, "a newer version wrote the catalogue",
-            "upgrade lastgood, or use another folder with `--state`; nothing was changed";
+            ["upgrade lastgood, or use another folder with ", Setting::State, "; nothing was changed"];
         Held: "glacier::held", Held, permanent, "another process is using the same catalogue",
             "wait for it to end, then run the same command again";
         NoBackup: "glacier::no_backup", Failed, permanent, "there is no such backup",
-            "run `lastgood glacier ls` to list backups";
+            ["run ", Operation::ListArchived, " to list backups"];
         Nothing: "glacier::nothing", Confirmation, permanent, "the files folder has nothing to back up",
-            "check that this is the right folder; if it is meant to be empty, use `--allow-empty`";
+            ["check that this is the right folder; if it is meant to be empty, use ", Setting::AllowEmpty];
         Damaged: "glacier::damaged", Integrity, permanent, "what was read is not what was archived",
-            "no file was changed. Run `lastgood glacier fetch` again; if it fails again, restore the file from another backup";
+            ["no file was changed. Run ", Operation::FetchArchived, " again; if it fails again, restore the file from another backup"];
         NoSuchTier: "glacier::no_such_tier", Usage, permanent, "an archive's class does not have the tier that was asked for",
-            "use `--tier standard` or `--tier bulk`";
+            ["use ", Setting::Tier.with("standard".to_owned()), " or ", Setting::Tier.with("bulk".to_owned())];
         OverLimit: "glacier::over_limit", Failed, permanent, "no tier keeps the deadline and the price that were given",
-            "run `lastgood glacier plan` to see every tier with its hours and price";
+            ["run ", Operation::PlanRetrieval, " to see every tier with its hours and price"];
         NoCapacity: "glacier::no_capacity", Unreachable, permanent,
             "the service has no capacity for the tier now, or a policy of the account forbids the retrieval",
-            "nothing was paid. Use a slower tier with `--tier standard`, or try again later";
+            ["nothing was paid. Use a slower tier with ", Setting::Tier.with("standard".to_owned()), ", or try again later"];
         NoVaults: "glacier::no_vaults", Failed, permanent, "AWS makes no vaults for this account",
-            "archive to a bucket, in the class GLACIER or DEEP_ARCHIVE";
+            "archive to a bucket, in the class GLACIER or DEEP_ARCHIVE; if the account has vaults, check the name and the region";
+        NoInventory: "glacier::no_inventory", Failed, passing, "the service has made no inventory of the vault yet",
+            "run the same command again tomorrow";
         Expired: "glacier::expired", Failed, permanent, "a retrieved copy expired before it was read",
-            "`lastgood glacier plan` shows what another retrieval costs";
+            [Operation::PlanRetrieval, " shows what another retrieval costs"];
         NotReady: "glacier::not_ready", Partial, passing, "not everything that is needed is there yet";
         Prices: "glacier::prices", Usage, permanent, "the price book cannot be used",
             "give one with all classes and tiers, as FORMAT.md describes";
@@ -181,7 +189,8 @@ impl Failure for GlacierError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
-            Self::Usage { help, .. } | Self::NotReady { help, .. } => Some(help.clone().into()),
+            Self::Usage { help, .. } => Some(help.clone()),
+            Self::NotReady { help, .. } => Some(help.clone().into()),
             _ => self.kind().remedy(),
         }
     }
@@ -209,7 +218,7 @@ impl From<Cancelled> for GlacierError {
 }
 
 impl GlacierError {
-    pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>, help: impl Into<Remedy>) -> Self {
         Self::Usage { what: what.into(), help: help.into() }
     }
 

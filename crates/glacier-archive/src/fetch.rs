@@ -17,11 +17,11 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use self::ranges::{Content, Span, spans};
-use crate::backup_key::BackupKey;
 use crate::cold::ColdStore;
 use crate::database;
 use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
+use crate::key::BackupKey;
 use crate::lifecycle::{Event, Phase, Retrieval, Status};
 use crate::pattern::Only;
 use crate::poll;

@@ -1,17 +1,21 @@
 //! Lists backups, and reads one: its manifest and the list of its files.
 
+use std::collections::BTreeMap;
+
 use backup_core::catalogue;
+use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Outcome};
 use backup_core::pipeline::read_part;
 use backup_core::store::{SharedStore, StoreRead};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::backup_key::{self, BackupKey, FOLDER, Which};
 use crate::database::objects;
 use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
 use crate::error::{GlacierError, GlacierResult};
+use crate::key::{self, BackupKey, FOLDER, Which};
 use crate::listing::{self, LISTING_BYTES_MAX, Listed};
+use crate::vaulted::VaultArchive;
 
 /// A backup of a location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -91,18 +95,18 @@ impl Backup {
 pub async fn list(store: &dyn StoreRead, name: Option<&str>) -> GlacierResult<Vec<ListedBackup>> {
     let names = match name {
         Some(name) => {
-            backup_key::check_name(name)?;
+            key::check_name(name)?;
             vec![name.to_owned()]
         }
         None => {
             let children = store.list_children(FOLDER).await?;
             let folders = children.iter().filter_map(|child| child.strip_suffix('/'));
-            folders.filter(|name| backup_key::check_name(name).is_ok()).map(str::to_owned).collect()
+            folders.filter(|name| key::check_name(name).is_ok()).map(str::to_owned).collect()
         }
     };
     let mut backups = Vec::new();
     for name in names {
-        for entry in catalogue::list(store, &backup_key::backups(&name)).await? {
+        for entry in catalogue::list(store, &key::backups(&name)).await? {
             let Some(key) = BackupKey::of_manifest(&entry.key) else { continue };
             backups.push(match entry.manifest {
                 Ok(manifest) => of_manifest(key, &manifest),
@@ -138,7 +142,7 @@ fn damaged(key: BackupKey, why: String) -> ListedBackup {
 /// [`GlacierError::NoBackup`]; why it cannot be used; what the store says.
 pub async fn find(store: &SharedStore, which: &Which) -> GlacierResult<Backup> {
     let no_backup = || GlacierError::NoBackup { which: which.to_string(), location: store.describe() };
-    let (folder, pointer) = (backup_key::backups(&which.name), backup_key::pointer(&which.name)?);
+    let (folder, pointer) = (key::backups(&which.name), key::pointer(&which.name)?);
     let catalogue::Backup { key, manifest } = match &which.time {
         None => catalogue::newest(&**store, &folder, &pointer, |_| true).await?.ok_or_else(no_backup)?,
         Some(time) => {
@@ -154,6 +158,25 @@ pub async fn find(store: &SharedStore, which: &Which) -> GlacierResult<Backup> {
     read(store, key, manifest).await
 }
 
+impl Backup {
+    /// What the vault calls the archives of this backup.
+    #[must_use]
+    pub fn vaulted(&self) -> BTreeMap<Key, VaultArchive> {
+        let parts = self.manifest.parts.iter().zip(&self.manifest.detail.vaulted);
+        parts.filter_map(|(part, archive)| Some((part.key.clone(), archive.clone()?))).collect()
+    }
+}
+
+/// The vault that the archives called `name` are in, as their newest backup says.
+///
+/// # Errors
+/// What the store says.
+pub async fn vault(store: &dyn StoreRead, name: &str) -> GlacierResult<Option<String>> {
+    key::check_name(name)?;
+    let newest = catalogue::newest(store, &key::backups(name), &key::pointer(name)?, |_| true).await?;
+    Ok(newest.and_then(|(_, manifest)| manifest.detail.get("vault")?.as_str().map(str::to_owned)))
+}
+
 /// Reads the list of a backup's files.
 ///
 /// # Errors
@@ -166,6 +189,9 @@ pub async fn read(store: &SharedStore, key: BackupKey, manifest: Manifest) -> Gl
     let list = list.ok_or_else(|| wrong("it has no list of files"))?;
     if detail.classes.len() != manifest.parts.len() {
         return Err(wrong("it does not tell the class of each part"));
+    }
+    if !detail.vaulted.is_empty() && detail.vaulted.len() != manifest.parts.len() {
+        return Err(wrong("it does not tell what the vault calls each part"));
     }
     let bytes = read_part(&**store, list, LISTING_BYTES_MAX).await?;
     let files = listing::read(list.key.as_str(), &bytes, &manifest.parts)?;

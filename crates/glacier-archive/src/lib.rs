@@ -8,8 +8,9 @@
 //! - A plan requests nothing.
 
 pub mod adapters;
+pub mod audit;
 pub mod backup;
-pub mod backup_key;
+
 pub mod bundle;
 pub mod catalogue;
 pub mod class;
@@ -24,7 +25,10 @@ pub mod error;
 pub mod expiry;
 pub mod fetch;
 pub mod find;
+pub mod gone;
 pub mod inventory;
+pub mod jobs;
+pub mod key;
 pub mod lifecycle;
 #[cfg(feature = "sns")]
 pub mod listener;
@@ -39,7 +43,10 @@ pub mod poll;
 pub mod price;
 #[cfg(feature = "sns")]
 pub mod queue;
+pub mod prune;
 pub mod rebuild;
+pub mod reconcile;
+pub mod recover;
 pub mod restore;
 pub mod retrieve;
 pub mod scan;
@@ -47,7 +54,9 @@ pub mod scan;
 pub mod sns;
 pub mod standing;
 pub mod state;
+pub mod stored;
 pub mod tree_hash;
+pub mod vaulted;
 pub mod watch;
 
 pub use error::{GlacierError, GlacierResult};

@@ -114,7 +114,9 @@ impl RetrievalPlan {
 #[must_use]
 pub fn plan(wanted: &[Wanted], limits: &Limits, prices: &PriceBook) -> RetrievalPlan {
     let bytes = wanted.iter().map(|wanted| wanted.bytes).sum();
-    let days = limits.days.unwrap_or(DAYS);
+    // The output of a job stays for a day, whatever anybody asks for.
+    let is_vault = !wanted.is_empty() && wanted.iter().all(|wanted| wanted.class == Class::Vault);
+    let days = if is_vault { 1 } else { limits.days.unwrap_or(DAYS) };
     let offers: Vec<Offer> = Tier::ALL.iter().map(|tier| offer(*tier, wanted, bytes, limits, prices)).collect();
     let free = offers.iter().filter(|offer| offer.objections.is_empty());
     let chosen = free.min_by_key(|offer| (offer.total(), offer.minutes)).map(|offer| offer.tier);
@@ -155,7 +157,8 @@ fn offer(tier: Tier, wanted: &[Wanted], bytes: u64, limits: &Limits, prices: &Pr
         .map(|(wanted, row)| row.per_gb.for_each(wanted.bytes, GB) + row.per_1000_requests.for_each(1, 1000));
     let retrieval = retrieval.sum();
     let days = u64::from(limits.days.unwrap_or(DAYS));
-    let copies = prices.standard_gb_month.for_each(bytes, GB).for_each(days, MONTH_DAYS);
+    let in_s3: u64 = wanted.iter().filter(|wanted| wanted.class != Class::Vault).map(|wanted| wanted.bytes).sum();
+    let copies = prices.standard_gb_month.for_each(in_s3, GB).for_each(days, MONTH_DAYS);
     let slowest = rows.iter().map(|(_, row)| u64::from(row.minutes)).max().unwrap_or_default();
     let minutes = slowest + pacing_minutes(bytes, limits.bytes_per_hour);
     let total = retrieval + copies;

@@ -6,10 +6,10 @@ use backup_core::key::Key;
 use backup_core::run::Run;
 use jiff::Timestamp;
 
-use crate::backup_key;
-use crate::cold::ColdStore;
+use crate::cold::{ColdStore, Told};
 use crate::copy_state::CopyState;
 use crate::error::GlacierResult;
+use crate::key;
 use crate::lifecycle::{Event, Phase, Retrieval};
 use crate::state::State;
 
@@ -21,19 +21,19 @@ use crate::state::State;
 pub async fn ask(cold: &dyn ColdStore, state: &State, name: &str, run: &Run) -> GlacierResult<Polled> {
     let before = state.catalogue().retrievals()?;
     let mut listed = BTreeMap::new();
-    for folder in backup_key::payloads(name) {
+    for folder in key::payloads(name) {
         listed.extend(run.or_cancelled(cold.list(&folder)).await?);
     }
     let mut after = BTreeMap::new();
-    for (key, mut copy) in listed {
+    for (key, mut told) in listed {
         let known = before.get(&key).cloned().unwrap_or_default();
         let now = run.clock.now();
         let is_surprise = !matches!(known.at(now).phase, Phase::Available | Phase::Local);
-        if copy == CopyState::Cold && is_surprise {
+        if told == CopyState::Cold.into() && is_surprise {
             // Not every server tells it in listings.
-            copy = run.or_cancelled(cold.look(&key)).await?;
+            told = run.or_cancelled(cold.look(&key)).await?;
         }
-        let next = known.after(&event(copy), now).unwrap_or_else(|| known.at(now));
+        let next = known.after(&event(&told, &known), now).unwrap_or_else(|| known.at(now));
         after.insert(key, next);
     }
     Ok(Polled { before, after })
@@ -78,12 +78,17 @@ pub fn observe(state: &State, key: &Key, known: &Retrieval, event: &Event, now: 
     }
 }
 
-/// What a state of the copy means.
+/// What the service's answer means for a retrieval of which that much is known.
 #[must_use]
-pub fn event(copy: CopyState) -> Event {
-    match copy {
-        CopyState::Cold => Event::Absent,
-        CopyState::Running => Event::Running { job: None },
-        CopyState::Readable { until } => Event::Finished { job: None, until },
+pub fn event(told: &Told, known: &Retrieval) -> Event {
+    let job = told.job.clone();
+    match (told.copy, &told.failed) {
+        (CopyState::Running, _) => Event::Running { job },
+        (CopyState::Readable { until }, _) => Event::Finished { job, until },
+        // One that failed before the present one was requested says nothing of it.
+        (CopyState::Cold, Some(reason)) if known.job.is_some() && known.job == job => {
+            Event::Failed { job, reason: reason.clone() }
+        }
+        (CopyState::Cold, _) => Event::Absent,
     }
 }

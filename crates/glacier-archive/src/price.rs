@@ -77,7 +77,12 @@ impl PriceBook {
     /// # Errors
     /// [`InvalidPrices`], with the line; also for a class that can be retrieved by a tier without a price.
     pub fn parse(text: &str) -> Result<Self, InvalidPrices> {
-        let book: Self = toml::from_str(text).map_err(|error| InvalidPrices(error.to_string()))?;
+        let mut book: Self = toml::from_str(text).map_err(|error| InvalidPrices(error.to_string()))?;
+        if !book.class.contains_key(&Class::Vault) {
+            // Few have vaults, and files of others need not know of them.
+            let builtin: Self = toml::from_str(BUILTIN).map_err(|error| InvalidPrices(error.to_string()))?;
+            book.class.extend(builtin.class.into_iter().filter(|(class, _)| *class == Class::Vault));
+        }
         for class in Class::ALL {
             let prices = book.class.get(&class).ok_or_else(|| InvalidPrices(format!("it has no class `{class}`")))?;
             if let Some(tier) = class.tiers().iter().find(|tier| !prices.tier.contains_key(tier)) {
@@ -117,8 +122,11 @@ impl PriceBook {
         if class == Class::GlacierIr {
             return prices.gb_month.for_each(bytes, GB);
         }
-        prices.gb_month.for_each(bytes + self.overhead_cold_bytes, GB)
-            + self.standard_gb_month.for_each(self.overhead_standard_bytes, GB)
+        let cold = prices.gb_month.for_each(bytes + self.overhead_cold_bytes, GB);
+        if class == Class::Vault {
+            return cold;
+        }
+        cold + self.standard_gb_month.for_each(self.overhead_standard_bytes, GB)
     }
 
     /// What deleting an object of `bytes` bytes at `now` costs that was stored at `stored`: the days of the class's minimum

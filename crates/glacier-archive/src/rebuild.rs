@@ -8,18 +8,22 @@ use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use serde::Serialize;
 
-use crate::backup_key::{self, BackupKey};
 use crate::catalogue::{Archive, KnownFile, Place};
 use crate::detail::ROLE_FILES;
-use crate::error::GlacierResult;
+use crate::error::{GlacierError, GlacierResult};
 use crate::find::{self, Backup};
+use crate::key::{self, BackupKey};
 use crate::state::State;
+use crate::stored;
+use crate::vaulted::{VaultArchive, Vaulted};
 
 /// What the manifests say.
 #[derive(Clone, Debug, Default)]
 pub struct Rebuilt {
     /// The archives.
     pub archives: Vec<Archive>,
+    /// What a vault calls archives.
+    pub vaulted: BTreeMap<Key, VaultArchive>,
     /// The files, as the newest backup that has them says.
     pub files: Vec<KnownFile>,
     /// Backups that were read.
@@ -49,7 +53,7 @@ pub async fn read(store: &SharedStore, name: &str, run: &Run) -> GlacierResult<R
     let mut rebuilt = Rebuilt::default();
     let mut archives: BTreeMap<Key, Archive> = BTreeMap::new();
     let mut files: BTreeMap<String, KnownFile> = BTreeMap::new();
-    let mut entries = catalogue::list(&**store, &backup_key::backups(name)).await?;
+    let mut entries = catalogue::list(&**store, &key::backups(name)).await?;
     entries.sort_by_key(|entry| entry.manifest.as_ref().ok().map(|manifest| manifest.sequence));
     for entry in entries {
         run.stop_if_cancelled()?;
@@ -66,6 +70,7 @@ pub async fn read(store: &SharedStore, name: &str, run: &Run) -> GlacierResult<R
             Ok(backup) => {
                 rebuilt.backups += 1;
                 take(&backup, &mut archives, &mut files);
+                rebuilt.vaulted.extend(backup.vaulted());
             }
         }
     }
@@ -100,14 +105,30 @@ fn take(backup: &Backup, archives: &mut BTreeMap<Key, Archive>, files: &mut BTre
 /// # Errors
 /// What the store says; as of the catalogue.
 pub async fn rebuild(store: &SharedStore, state: &State, name: &str, run: &Run) -> GlacierResult<RebuildReport> {
-    backup_key::check_name(name)?;
+    key::check_name(name)?;
     run.step("glacier.rebuild", name);
-    let rebuilt = read(store, name, run).await?;
     let catalogue = state.catalogue();
+    let mut unread = None;
+    match stored::load(store, name).await {
+        Ok(Some(stored)) => stored.put_into(catalogue)?,
+        Ok(None) => {}
+        // The manifests say what is needed.
+        Err(GlacierError::Damaged { what, why }) => unread = Some(format!("{what}: {why}")),
+        Err(error) => return Err(error),
+    }
+    let mut rebuilt = read(store, name, run).await?;
+    rebuilt.damaged.extend(unread);
     let known: BTreeMap<String, KnownFile> =
         catalogue.files()?.into_iter().map(|file| (file.entry.name.clone(), file)).collect();
+    // What is published is stored, whatever else was known of it.
     for archive in &rebuilt.archives {
         catalogue.add(Some(archive), &[])?;
+    }
+    let vaulted = catalogue.vaulted()?;
+    for (key, archive) in &rebuilt.vaulted {
+        if vaulted.get(key).is_none_or(|known| known.archive.is_none()) {
+            catalogue.keep_vaulted(key, &Vaulted { upload: None, archive: Some(archive.clone()) })?;
+        }
     }
     let fresh: Vec<KnownFile> =
         rebuilt.files.iter().filter(|file| !known.contains_key(&file.entry.name)).cloned().collect();

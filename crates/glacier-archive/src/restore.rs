@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::beneath::Target;
-use crate::backup_key::BackupKey;
 use crate::catalogue::KnownFile;
 use crate::detail::FailedFile;
 use crate::entry::Entry;
 use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
+use crate::key::BackupKey;
 use crate::lifecycle::Status;
 use crate::listing::Listed;
 use crate::pattern::{Only, Parts};

@@ -1,6 +1,7 @@
 //! Requests what a backup needs from cold storage, after saying what it costs.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::Path;
 
 use backup_core::failure::Failure as _;
@@ -10,13 +11,13 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::backup_key::BackupKey;
 use crate::catalogue::KnownFile;
 use crate::class::Tier;
 use crate::cold::{ColdStore, Requested};
 use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
-use crate::lifecycle::{Event, Phase, Retrieval, Status};
+use crate::key::BackupKey;
+use crate::lifecycle::{Event, Phase, Retrieval, SETTLING, Status};
 use crate::pattern::Only;
 use crate::plan::{self, Limits, RetrievalPlan, Wanted};
 use crate::poll::{self, Polled};
@@ -42,11 +43,27 @@ pub struct Request<'a> {
     pub prices: &'a PriceBook,
 }
 
-/// What was requested.
+/// What was requested of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Retrieved {
     /// Of which backup.
     pub key: BackupKey,
+    /// What was requested.
+    #[serde(flatten)]
+    pub asked: Asked,
+}
+
+impl Deref for Retrieved {
+    type Target = Asked;
+
+    fn deref(&self) -> &Asked {
+        &self.asked
+    }
+}
+
+/// What was requested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asked {
     /// The plan.
     pub plan: RetrievalPlan,
     /// Archives that were requested now.
@@ -96,30 +113,40 @@ pub async fn retrieve(
     run: &Run,
 ) -> GlacierResult<Retrieved> {
     run.step("glacier.ask", &request.backup.key.to_string());
-    let polled = poll::ask(cold, state, &request.backup.key.name, run).await?;
+    let polled = settled(cold, state, &request.backup.key.name, run).await?;
     polled.keep(state)?;
     let wanted = wanted(state, request, &polled, run)?;
-    let plan = plan::plan(&wanted, &request.limits, request.prices);
-    let mut retrieved = Retrieved {
-        key: request.backup.key.clone(),
-        requested: 0,
-        waiting: 0,
-        expected: None,
-        failed: Vec::new(),
-        plan,
-    };
+    let asked = Box::pin(ask_for(cold, state, wanted, &polled, &request.limits, request.prices, run)).await?;
+    Ok(Retrieved { key: request.backup.key.clone(), asked })
+}
+
+/// Requests these archives, as many of them as the limits allow now. Needs the lock.
+///
+/// # Errors
+/// As [`retrieve`].
+pub async fn ask_for(
+    cold: &dyn ColdStore,
+    state: &State,
+    wanted: Vec<Wanted>,
+    polled: &Polled,
+    limits: &Limits,
+    prices: &PriceBook,
+    run: &Run,
+) -> GlacierResult<Asked> {
+    let plan = plan::plan(&wanted, limits, prices);
+    let mut asked = Asked { plan, requested: 0, waiting: 0, expected: None, failed: Vec::new() };
     if wanted.is_empty() {
-        return Ok(retrieved);
+        return Ok(asked);
     }
-    let tier = retrieved.plan.chosen.ok_or_else(|| refusal(&retrieved.plan, &request.limits, &wanted))?;
+    let tier = asked.plan.chosen.ok_or_else(|| refusal(&asked.plan, limits, &wanted))?;
     let now = run.clock.now();
     let started = started_within_the_hour(&polled.after, &wanted_bytes(state)?, now);
-    let count = plan::within_budget(&wanted, request.limits.bytes_per_hour, started);
-    retrieved.waiting = (wanted.len() - count) as u64;
-    let days = retrieved.plan.days;
+    let count = plan::within_budget(&wanted, limits.bytes_per_hour, started);
+    asked.waiting = (wanted.len() - count) as u64;
+    let days = asked.plan.days;
     let requests = wanted.into_iter().take(count).map(|wanted| {
         let known = polled.after.get(&wanted.key).cloned().unwrap_or_default();
-        let minutes = request.prices.tier(wanted.class, tier).map_or(0, |row| row.minutes);
+        let minutes = prices.tier(wanted.class, tier).map_or(0, |row| row.minutes);
         let expected = now + SignedDuration::from_mins(i64::from(minutes));
         async move { (wanted.key.clone(), one(cold, state, &wanted.key, known, (tier, days, expected), run).await) }
     });
@@ -128,20 +155,43 @@ pub async fn retrieve(
     while let Some((key, outcome)) = outcomes.next().await {
         match outcome {
             Ok(expected) => {
-                retrieved.requested += 1;
-                retrieved.expected = retrieved.expected.max(expected);
+                asked.requested += 1;
+                asked.expected = asked.expected.max(expected);
             }
             Err(error) => {
-                retrieved.failed.push(FailedArchive { key, what: error.to_string() });
+                asked.failed.push(FailedArchive { key, what: error.to_string() });
                 first.get_or_insert(error);
             }
         }
     }
-    retrieved.failed.sort_by(|one, other| one.key.cmp(&other.key));
+    asked.failed.sort_by(|one, other| one.key.cmp(&other.key));
     match first {
-        Some(error) if retrieved.requested == 0 => Err(error),
-        _ => Ok(retrieved),
+        Some(error) if asked.requested == 0 => Err(error),
+        _ => Ok(asked),
     }
+}
+
+/// What the service has of retrievals. Where the same request twice is two, one that may still be on its way from a run that
+/// died is waited for, and the service is asked again.
+///
+/// # Errors
+/// What the service says; as of the catalogue; [`GlacierError::Interrupted`].
+pub async fn settled(cold: &dyn ColdStore, state: &State, name: &str, run: &Run) -> GlacierResult<Polled> {
+    let polled = poll::ask(cold, state, name, run).await?;
+    if cold.is_repeatable() {
+        return Ok(polled);
+    }
+    let sent = polled.after.values().filter(|known| known.phase == Phase::Requested).map(|known| known.since).max();
+    let left = sent.map(|sent| SETTLING - run.clock.now().duration_since(sent));
+    let Some(left) = left.filter(|left| left.is_positive()) else { return Ok(polled) };
+    polled.keep(state)?;
+    run.step("glacier.settle", name);
+    run.or_cancelled(async {
+        tokio::time::sleep(left.unsigned_abs()).await;
+        Ok::<_, GlacierError>(())
+    })
+    .await?;
+    poll::ask(cold, state, name, run).await
 }
 
 /// Requests one archive: the intent first, then the request, then what became of it.
@@ -155,13 +205,21 @@ async fn one(
 ) -> GlacierResult<Option<Timestamp>> {
     run.stop_if_cancelled()?;
     let now = || run.clock.now();
+    let known = match known.phase {
+        // It was read once, what was read is gone, and so is the copy.
+        Phase::Local => {
+            let lost = poll::observe(state, key, &known, &Event::Lost, now())?;
+            poll::observe(state, key, &lost, &Event::Absent, now())?
+        }
+        _ => known,
+    };
     let intended = poll::observe(state, key, &known, &Event::Intended { tier, expected }, now())?;
     run.step("glacier.intended", key.as_str());
     // One of an earlier run whose request may or may not have arrived is repeated: twice the same is one retrieval.
     let event = match cold.request(key, tier, days).await {
-        Ok(Requested::Taken) => Event::Accepted { job: None },
+        Ok(Requested::Taken { job }) => Event::Accepted { job },
         Ok(Requested::Running) => Event::Running { job: None },
-        Ok(Requested::Readable) => poll::event(cold.look(key).await?),
+        Ok(Requested::Readable) => poll::event(&cold.look(key).await?, &intended),
         Err(error) => {
             // After anything that may pass the request may have arrived: the next poll tells.
             if error.is_permanent() && !is_uncertain(&error) {

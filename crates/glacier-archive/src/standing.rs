@@ -124,7 +124,8 @@ fn of_file(backup: &Backup, file: &Listed, known: &Known<'_>) -> FileStanding {
         (false, true) => Some(Status::Local),
         // The archive was read for other files of it, or what was fetched is gone: it can be read again while it is ready.
         (false, false) if standing.status == Status::Local => {
-            standing.status = Status::Ready;
+            let is_over = standing.until.is_some_and(|until| until <= known.now);
+            standing.status = if is_over { Status::Available } else { Status::Ready };
             None
         }
         (false, false) => None,

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use backup_core::digest::Sha256Digest;
 
@@ -14,7 +15,7 @@ use crate::error::{GlacierError, GlacierResult};
 #[derive(Debug)]
 pub struct State {
     folder: PathBuf,
-    catalogue: Box<dyn Catalogue>,
+    catalogue: Arc<dyn Catalogue>,
     lock: Option<File>,
 }
 
@@ -29,14 +30,14 @@ impl State {
         make_folder(folder)?;
         let owner = format!("`{name}` in `{location}`");
         let catalogue = crate::adapters::sqlite::SqliteCatalogue::open(&folder.join("catalogue.sqlite"), &owner)?;
-        Self::with(folder, Box::new(catalogue))
+        Self::with(folder, Arc::new(catalogue))
     }
 
     /// The same with a catalogue that is kept elsewhere.
     ///
     /// # Errors
     /// [`GlacierError::Folder`].
-    pub fn with(folder: &Path, catalogue: Box<dyn Catalogue>) -> GlacierResult<Self> {
+    pub fn with(folder: &Path, catalogue: Arc<dyn Catalogue>) -> GlacierResult<Self> {
         make_folder(folder)?;
         make_folder(&folder.join("local"))?;
         Ok(Self { folder: folder.to_owned(), catalogue, lock: None })
@@ -65,6 +66,18 @@ impl State {
     #[must_use]
     pub fn catalogue(&self) -> &dyn Catalogue {
         &*self.catalogue
+    }
+
+    /// The same, for what outlives a borrow: a store that notes in it what it has stored.
+    #[must_use]
+    pub fn shared_catalogue(&self) -> Arc<dyn Catalogue> {
+        self.catalogue.clone()
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The folder of what was fetched: each content once, named by its digest, there only after that was checked.

@@ -4,6 +4,7 @@
 //! bytes at all have the SHA-256 of nothing (AWS, "Computing checksums"). A hash in the making holds a node per level at
 //! most, so that an archive of 40 TB takes less than a kilobyte.
 
+mod leaves;
 mod parallel;
 mod range;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
 
+pub use leaves::{leaves, root};
 pub use parallel::{BLOCK_BYTES, tree_hash_of_file};
 pub use range::{is_mebibyte_aligned, is_tree_hash_aligned};
 

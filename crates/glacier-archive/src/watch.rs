@@ -11,11 +11,11 @@ use backup_core::run::Run;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::backup_key::BackupKey;
 use crate::catalogue::KnownFile;
 use crate::cold::ColdStore;
 use crate::error::GlacierResult;
 use crate::find::Backup;
+use crate::key::BackupKey;
 use crate::lifecycle::Status;
 use crate::pattern::Only;
 use crate::poll;

@@ -1,20 +1,12 @@
 //! Files in cold storage: there and back, killed at every step.
 
 mod database;
+mod shared;
+mod vault;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use crate::harness::command::Lastgood;
+use self::shared::{ARCHIVES, BULK, check, fill, glacier, lose, paid, payloads, store};
+use crate::ensure_eq;
 use crate::harness::{Area, Locations, Row, RowResult, World};
-use crate::{ensure, ensure_eq};
-
-/// The longest that a retrieval by the slowest tier takes from `GLACIER`.
-pub(super) const BULK: Duration = Duration::from_secs(12 * 3600);
-
-/// Archives that [`fill`] makes: a bundle and a larger file.
-const ARCHIVES: usize = 2;
 
 /// The rows.
 #[must_use]
@@ -28,6 +20,34 @@ pub fn rows() -> Vec<Row> {
             Both,
             |world| Box::pin(there_and_back(world)),
         ),
+        Row::new(
+            "GL3",
+            "a vault: backup, loss of the machine, plan, retrieve, fetch, restore",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(vault::there_and_back(world)),
+        ),
+        Row::new("GL4", "a vault: kill -9 at every step", Area::Glacier, Both, |world| Box::pin(vault::killed(world))),
+        Row::new(
+            "GL5",
+            "a vault: lost answers, failed jobs, policies, expiry, no vaults",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(vault::bad_luck(world)),
+        ),
+        Row::new("GL6", "a vault: inventory, comparison, audit, deletion with its fee", Area::Glacier, Both, |world| {
+            Box::pin(vault::upkeep(world))
+        }),
+        Row::new(
+            "GL7",
+            "a vault: machine and location are lost, and archives tell what there was",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(vault::all_lost(world)),
+        ),
+        Row::new("GL8", "deletion, comparison and audit without a vault", Area::Glacier, Both, |world| {
+            Box::pin(upkeep(world))
+        }),
         Row::new("GL2", "kill -9 at every step: archived once, paid once, byte-equal", Area::Glacier, Both, |world| {
             Box::pin(killed(world))
         }),
@@ -49,61 +69,6 @@ pub fn rows() -> Vec<Row> {
             Box::pin(database::killed(world))
         }),
     ]
-}
-
-fn glacier<'w>(world: &'w World, verb: &[&str]) -> Lastgood<'w> {
-    world.lastgood(["glacier"]).args(verb.iter().copied()).args(["--state", "state"])
-}
-
-fn store(world: &World) -> PathBuf {
-    world.folder().join("store")
-}
-
-/// Files of all sizes in two folders.
-fn fill(world: &World) -> RowResult<BTreeMap<String, Vec<u8>>> {
-    let large: Vec<u8> = (0..5_000_000_u32).flat_map(|at| at.to_le_bytes()).take(4_500_000).collect();
-    let files = [
-        ("a/9a41f.pdf", vec![7; 300_000]),
-        ("a/Zoë \"x\".txt", b"small".to_vec()),
-        ("empty", Vec::new()),
-        ("large", large),
-        ("twin", b"small".to_vec()),
-    ];
-    let files: BTreeMap<String, Vec<u8>> =
-        files.into_iter().map(|(name, content)| (name.to_owned(), content)).collect();
-    for (name, content) in &files {
-        let path = store(world).join(name);
-        std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
-        std::fs::write(path, content)?;
-    }
-    Ok(files)
-}
-
-/// The files, the catalogue and everything fetched are gone.
-fn lose(world: &World) -> RowResult {
-    std::fs::remove_dir_all(store(world))?;
-    std::fs::remove_dir_all(world.folder().join("state"))?;
-    std::fs::create_dir(store(world))?;
-    Ok(())
-}
-
-fn check(world: &World, files: &BTreeMap<String, Vec<u8>>) -> RowResult {
-    for (name, content) in files {
-        ensure!(std::fs::read(store(world).join(name))? == *content, "`{name}` has another content");
-    }
-    Ok(())
-}
-
-/// Calls of the S3 peer that started a retrieval.
-fn paid(world: &World) -> usize {
-    let log = world.place().peer().map(|peer| peer.log()).unwrap_or_default();
-    log.iter().filter(|call| call.op == "RestoreObject" && call.status == 202).count()
-}
-
-async fn payloads(world: &World) -> RowResult<usize> {
-    let objects = world.place().objects().await?;
-    let is_payload = |key: &str| key.contains("/bundles/") || key.contains("/archives/");
-    Ok(objects.iter().filter(|object| is_payload(&object.key)).count())
 }
 
 /// GL1.
@@ -159,6 +124,44 @@ async fn killed(world: &World) -> RowResult {
     killed_at(world, &["fetch", "uploads"], &["fetch"]).await?;
     killed_at(world, &["restore", "uploads", "--files", "store"], &["place"]).await?;
     check(world, &files)
+}
+
+/// GL8.
+async fn upkeep(world: &World) -> RowResult {
+    fill(world)?;
+    let backup = ["backup", "--files", "store", "--name", "uploads"];
+    glacier(world, &backup).ok().await?;
+    std::fs::remove_file(store(world).join("large"))?;
+    glacier(world, &backup).ok().await?;
+    glacier(world, &["inventory", "uploads"]).ok().await?.says("has 2 archives")?;
+    glacier(world, &["reconcile", "uploads"]).ok().await?.says("2 archives known and there")?;
+    let listed = world.lastgood(["glacier", "ls", "--json"]).ok().await?.json()?;
+    let key = listed[0]["key"].as_str().unwrap_or_default().to_owned();
+    let is_cold = world.place().peer().is_some();
+    if let Some(peer) = world.place().peer() {
+        glacier(world, &["audit", "uploads", "--sample", "100%"]).fails(3).await?.says("cannot be read yet")?;
+        peer.advance(BULK);
+    }
+    glacier(world, &["audit", "uploads", "--sample", "100%"]).ok().await?.says("Verified 2 of a sample of 2")?;
+    let shown = glacier(world, &["delete", key.as_str(), "-n"]).ok().await?.says("archives  1 go")?;
+    if is_cold {
+        shown.says("fee")?
+    } else {
+        shown.never_says("fee")?
+    };
+    glacier(world, &["delete", key.as_str()]).fails(15).await?;
+    ensure_eq!(payloads(world).await?, ARCHIVES, "archives that nobody confirmed to delete");
+    glacier(world, &["delete", key.as_str(), "--yes"]).ok().await?.says("Deleted 1 backup")?;
+    ensure_eq!(payloads(world).await?, 1, "archives that are left");
+    // One is lost behind everybody's back, and one is there that nobody knows.
+    let mut left = world.place().objects().await?.into_iter().map(|object| object.key);
+    let bundle = left.find(|key| key.contains("/bundles/")).unwrap_or_default();
+    let unknown = format!("glacier/uploads/archives/{}", "ab".repeat(32));
+    world.place().write(&unknown, b"paid for").await?;
+    glacier(world, &["reconcile", "uploads"]).fails(3).await?.says("unknown")?.says(&unknown)?;
+    world.place().remove(&bundle).await?;
+    glacier(world, &["reconcile", "uploads"]).fails(13).await?.says("GONE")?.says(&bundle)?;
+    Ok(())
 }
 
 /// Kills the command at each step, and then lets it end.

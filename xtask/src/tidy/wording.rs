@@ -4,8 +4,14 @@ use super::lexer::strings;
 use super::production::{is_production, shipped};
 
 /// The libraries.
-const CRATES: [&str; 4] =
-    ["crates/backup-core/src/", "crates/dictstore-backup/src/", "crates/object-backup/src/", "crates/pg-clone/src/"];
+const CRATES: [&str; 6] = [
+    "crates/backup-core/src/",
+    "crates/dictstore-backup/src/",
+    "crates/ec2-snapshots/src/",
+    "crates/glacier-archive/src/",
+    "crates/object-backup/src/",
+    "crates/pg-clone/src/",
+];
 
 /// The beginning of a command of ours, as texts quote it.
 const COMMAND: &str = "`lastgood ";

@@ -101,6 +101,40 @@ vocabulary! {
         ExpireAfter = "expire_after",
         /// After how long a bucket moves backups to cold storage.
         GlacierAfter = "glacier_after",
+        /// The folder of what this machine knows of archives.
+        State = "state",
+        /// How fast archives are made readable.
+        Tier = "tier",
+        /// Which regions.
+        Region = "region",
+        /// What has this tag.
+        Tag = "tag",
+        /// What snapshots have to be consistent with.
+        Consistent = "consistent",
+        /// How a host is reached.
+        Via = "via",
+        /// Run commands through sudo.
+        Sudo = "sudo",
+        /// The mount points to freeze.
+        Freeze = "freeze",
+        /// What runs before a freeze.
+        HookBefore = "hook_before",
+        /// What runs after a freeze.
+        HookAfter = "hook_after",
+        /// The region whose snapshots are copied by day.
+        Primary = "primary",
+        /// The region they are copied to.
+        Secondary = "secondary",
+        /// Where it is copied from.
+        From = "from",
+        /// The time that copies may take.
+        Within = "within",
+        /// How often snapshots are made.
+        Cadence = "cadence",
+        /// How long it goes on.
+        For = "for",
+        /// The file that a plan is written to.
+        PlanOut = "plan_out",
     }
 }
 
@@ -133,6 +167,24 @@ vocabulary! {
         PruneRecords = "prune",
         /// List backups of in-memory stores.
         ListStores = "list",
+        /// List snapshots of volumes.
+        ListSnapshots = "list",
+        /// Show snapshots.
+        ShowSnapshots = "show",
+        /// Make snapshots.
+        Snapshot = "snapshot",
+        /// Delete snapshots that failed.
+        CleanBroken = "clean",
+        /// Thaw what is frozen on a host.
+        Thaw = "thaw",
+        /// List backups of archived files.
+        ListArchived = "find::list",
+        /// Show what retrieving archives takes and costs.
+        PlanRetrieval = "plan_retrieval",
+        /// Ask what became of retrievals.
+        WatchRetrievals = "watch_once",
+        /// Read archives that are ready.
+        FetchArchived = "fetch",
     }
 }
 

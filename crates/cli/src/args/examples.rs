@@ -1,5 +1,6 @@
 //! Examples and exit codes of every command, as its `--help` page shows them.
 
+pub(crate) mod archives;
 pub(crate) mod ec2;
 
 use crate::args::reach::{Footer, Reach, footer};
@@ -427,6 +428,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
             ("lastgood glacier backup --files ./uploads -n", "Show what would be archived, and what it costs"),
             ("lastgood glacier backup --database shop --files ./uploads/store", "Archive a database and its files"),
             ("lastgood glacier backup --files ./uploads --class DEEP_ARCHIVE", "Archive into the cheapest class"),
+            ("lastgood glacier backup --files ./uploads --vault attachments", "Archive to a vault of the account"),
             ("lastgood glacier backup --files /srv/store --name uploads --no-bundles", "Make each file an archive"),
         ],
     ),
@@ -529,6 +531,12 @@ pub(crate) const FOOTERS: &[Footer] = &[
         "glacier catalogue rebuild",
         Reach::Location,
         COLD,
-        &[("lastgood glacier catalogue rebuild uploads", "Read all backups with this name")],
+        &[
+            ("lastgood glacier catalogue rebuild uploads", "Read all backups with this name"),
+            (
+                "lastgood glacier catalogue rebuild uploads --from-archives",
+                "Find out what archives of a lost location contain",
+            ),
+        ],
     ),
 ];

@@ -28,7 +28,7 @@ fn below(command: Command, path: &str) -> Command {
 
 /// Every footer.
 fn footers() -> impl Iterator<Item = &'static Footer> {
-    examples::FOOTERS.iter().chain(examples::ec2::FOOTERS)
+    examples::FOOTERS.iter().chain(examples::ec2::FOOTERS).chain(examples::archives::FOOTERS)
 }
 
 fn footer(path: &str) -> Option<&'static Footer> {

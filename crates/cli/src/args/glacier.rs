@@ -1,16 +1,16 @@
 //! Arguments of `lastgood glacier`.
 
+mod common;
 pub(crate) mod database;
+mod upkeep;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use glacier_archive::class::{Class, Tier};
-use glacier_archive::money::Usd;
-use jiff::SignedDuration;
-use lastgood_operator::settings::rate::{Rate, rate};
-use lastgood_operator::settings::time;
+use glacier_archive::class::Class;
 
+pub(crate) use self::common::{Kept, Limits, Prices};
+pub(crate) use self::upkeep::{Audit, Catalogue, Delete, Inventory, Named, Prune, Rebuild};
 use crate::args::common::{DryRun, Init};
 use crate::args::glacier::database::{Database, Dumped, OfParts, Orphans, OrphansPlace};
 
@@ -37,32 +37,21 @@ pub(crate) enum Glacier {
     /// List files that a restored backup did not know, or move them back
     #[command(subcommand)]
     Orphans(Orphans),
+    /// List retrievals that were requested, and what became of them
+    Jobs(Named),
+    /// Delete a backup, and the archives that no other backup has
+    Delete(Delete),
+    /// Delete backups that no rule keeps, and the archives that no other backup has
+    Prune(Prune),
+    /// Count the archives that the bucket or vault has
+    Inventory(Inventory),
+    /// Find archives that are paid for but unknown, and archives that are known but gone
+    Reconcile(Inventory),
+    /// Read a sample of archives back, and check it
+    Audit(Box<Audit>),
     /// Manage what this machine knows of archives
     #[command(subcommand)]
     Catalogue(Catalogue),
-}
-
-/// Commands about the catalogue.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Catalogue {
-    /// Build the catalogue of this machine from the backups of the location
-    Rebuild(Rebuild),
-}
-
-/// Where the machine keeps what it knows.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Kept {
-    /// Folder of the catalogue and of fetched files [default: lastgood/glacier in $XDG_STATE_HOME or ~/.local/state]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-}
-
-/// Prices.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Prices {
-    /// File with prices to use instead of the list prices of us-east-1 that lastgood contains
-    #[arg(long, value_name = "FILE")]
-    pub(crate) prices: Option<PathBuf>,
 }
 
 /// Arguments of `glacier backup`.
@@ -78,8 +67,12 @@ pub(crate) struct Backup {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Storage class: GLACIER, DEEP_ARCHIVE or GLACIER_IR [default: GLACIER]
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", conflicts_with = "vault")]
     pub(crate) class: Option<Class>,
+    /// Archive to this vault of the Glacier service; lists and manifests stay in the location [default: the vault that the
+    /// newest backup is in, if any]
+    #[arg(long, value_name = "VAULT")]
+    pub(crate) vault: Option<String>,
     /// Make each file an archive of its own instead of bundling files of up to 4 MiB
     #[arg(long)]
     pub(crate) no_bundles: bool,
@@ -123,28 +116,6 @@ pub(crate) struct Seen {
     pub(crate) parts: OfParts,
     #[command(flatten)]
     pub(crate) kept: Kept,
-}
-
-/// Limits of a retrieval.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Limits {
-    /// Only this tier: bulk, standard or expedited [default: the cheapest within the limits]
-    #[arg(long, value_name = "TIER")]
-    pub(crate) tier: Option<Tier>,
-    /// Everything must be ready within this time, such as 12h
-    #[arg(long, value_name = "TIME", value_parser = time::duration)]
-    pub(crate) deadline: Option<SignedDuration>,
-    /// The retrieval must not cost more than this, such as 5usd
-    #[arg(long, value_name = "SUM")]
-    pub(crate) max_cost: Option<Usd>,
-    /// Request no more than this many bytes within an hour, such as 100GiB; run `glacier retrieve` each hour for the rest
-    #[arg(long, value_name = "SIZE", value_parser = rate)]
-    pub(crate) per_hour: Option<Rate>,
-    /// Days that retrieved copies stay readable
-    #[arg(long, value_name = "DAYS", default_value_t = glacier_archive::plan::DAYS, value_parser = clap::value_parser!(u32).range(1..=365))]
-    pub(crate) days: u32,
-    #[command(flatten)]
-    pub(crate) prices: Prices,
 }
 
 /// Arguments of `glacier plan`.
@@ -205,14 +176,4 @@ pub(crate) struct Restore {
     pub(crate) dry_run: DryRun,
     #[command(flatten)]
     pub(crate) database: Database,
-}
-
-/// Arguments of `glacier catalogue rebuild`.
-#[derive(Debug, Args)]
-pub(crate) struct Rebuild {
-    /// Name of the backups
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) kept: Kept,
 }

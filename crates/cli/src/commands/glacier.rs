@@ -1,12 +1,17 @@
 //! `lastgood glacier`: which command it is, and what they share.
 
+mod audit;
 mod backup;
 mod database;
 mod fetch;
+mod inventory;
+mod jobs;
 mod ls;
 mod orphans;
 mod plan;
+mod prune;
 mod rebuild;
+mod reconcile;
 mod restore;
 mod retrieve;
 mod shared;
@@ -30,6 +35,12 @@ pub(super) async fn run(command: Glacier, context: &Context) -> CliResult<Exit> 
         Glacier::Fetch(arguments) => Box::pin(fetch::run(&arguments, context)).await,
         Glacier::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
         Glacier::Orphans(command) => orphans::run(&command, context),
+        Glacier::Jobs(arguments) => Box::pin(jobs::run(&arguments, context)).await,
+        Glacier::Delete(arguments) => Box::pin(prune::delete(&arguments, context)).await,
+        Glacier::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
+        Glacier::Inventory(arguments) => Box::pin(inventory::run(&arguments, context)).await,
+        Glacier::Reconcile(arguments) => Box::pin(reconcile::run(&arguments, context)).await,
+        Glacier::Audit(arguments) => Box::pin(audit::run(&arguments, context)).await,
         Glacier::Catalogue(Catalogue::Rebuild(arguments)) => Box::pin(rebuild::run(&arguments, context)).await,
     }
 }

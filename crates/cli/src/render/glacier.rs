@@ -13,7 +13,7 @@ use glacier_archive::lifecycle::Status;
 use glacier_archive::plan::{Objection, Offer, RetrievalPlan};
 use glacier_archive::rebuild::RebuildReport;
 use glacier_archive::restore::Restored;
-use glacier_archive::retrieve::Retrieved;
+use glacier_archive::retrieve::{Asked, Retrieved};
 use glacier_archive::standing::FileStanding;
 use glacier_archive::watch::BackupStanding;
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ fn files(count: u64) -> String {
     units::counted(count, "file", "files")
 }
 
-fn archives(count: u64) -> String {
+pub(crate) fn archives(count: u64) -> String {
     units::counted(count, "archive", "archives")
 }
 
@@ -140,6 +140,11 @@ fn objection(objection: &Objection) -> &'static str {
 }
 
 pub(crate) fn retrieved(done: &Retrieved, now: Timestamp) -> String {
+    format!("{}\nNext: `lastgood glacier watch --once {}`", asked(&done.asked, now), done.key)
+}
+
+/// What was requested.
+pub(crate) fn asked(done: &Asked, now: Timestamp) -> String {
     let mut lines = Vec::new();
     match (done.requested, done.plan.choice()) {
         (0, _) => lines.push("Nothing was requested: everything is readable, requested or local".to_owned()),
@@ -152,12 +157,11 @@ pub(crate) fn retrieved(done: &Retrieved, now: Timestamp) -> String {
     if done.waiting > 0 {
         lines.push(format!("  {} wait for the next hour: run the same command again then", archives(done.waiting)));
     }
-    lines.push(format!("Next: `lastgood glacier watch --once {}`", done.key));
     lines.join("\n")
 }
 
 /// `within 3 h`, `by now`.
-fn within(at: Timestamp, now: Timestamp) -> String {
+pub(crate) fn within(at: Timestamp, now: Timestamp) -> String {
     match u64::try_from(at.duration_since(now).as_secs().div_euclid(60)) {
         Ok(left) => format!("within {}", minutes(left + 1)),
         Err(_) => "by now".to_owned(),

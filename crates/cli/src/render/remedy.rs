@@ -105,6 +105,23 @@ fn flag(setting: Setting) -> &'static str {
         Setting::OnConflict => "--on-conflict",
         Setting::ExpireAfter => "--expire-after",
         Setting::GlacierAfter => "--glacier-after",
+        Setting::State => "--state",
+        Setting::Tier => "--tier",
+        Setting::Region => "--region",
+        Setting::Tag => "--tag",
+        Setting::Consistent => "--consistent",
+        Setting::Via => "--via",
+        Setting::Sudo => "--sudo",
+        Setting::Freeze => "--freeze",
+        Setting::HookBefore => "--hook-before",
+        Setting::HookAfter => "--hook-after",
+        Setting::Primary => "--primary",
+        Setting::Secondary => "--secondary",
+        Setting::From => "--from",
+        Setting::Within => "--within",
+        Setting::Cadence => "--cadence",
+        Setting::For => "--for",
+        Setting::PlanOut => "--out",
     }
 }
 
@@ -125,6 +142,15 @@ fn named(operation: Operation) -> &'static str {
         Operation::ListRecords => "lastgood app ls",
         Operation::PruneRecords => "lastgood app prune",
         Operation::ListStores => "lastgood dict ls",
+        Operation::ListSnapshots => "lastgood ec2 ls",
+        Operation::ShowSnapshots => "lastgood ec2 show",
+        Operation::Snapshot => "lastgood ec2 snapshot",
+        Operation::CleanBroken => "lastgood ec2 clean-broken",
+        Operation::Thaw => "lastgood ec2 thaw",
+        Operation::ListArchived => "lastgood glacier ls",
+        Operation::PlanRetrieval => "lastgood glacier plan",
+        Operation::WatchRetrievals => "lastgood glacier watch",
+        Operation::FetchArchived => "lastgood glacier fetch",
     }
 }
 

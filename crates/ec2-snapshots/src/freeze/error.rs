@@ -1,6 +1,7 @@
 //! Errors of freezing and thawing; callers decide by the variant.
 
-use backup_core::failure::{Failure, Remedy};
+use backup_core::failure::{Failure, Operation, Remedy, Setting};
+use backup_core::remedy;
 use backup_core::run::Cancelled;
 
 use super::plan::Refusal;
@@ -18,6 +19,8 @@ pub enum FreezeError {
     Usage {
         /// What and why.
         what: String,
+        /// What to do instead.
+        help: Remedy,
     },
     /// A mount point that must not be frozen. Nothing was.
     #[error("{}; nothing was frozen", listed(.refusals))]
@@ -103,9 +106,9 @@ impl Failure for FreezeError {
         [Host(HostError)]
         Usage: "freeze::usage", Usage, permanent, "an option of the freeze cannot be used";
         Refused: "freeze::refused", Failed, permanent, "a mount point must not be frozen",
-            "name mount points of whole data file systems with `--freeze`, or use `--consistent crash`";
+            ["name mount points of whole data file systems with ", Setting::Freeze, ", or use ", Setting::Consistent.with("crash".to_owned())];
         Nothing: "freeze::nothing", Failed, permanent, "none of the volumes has a file system that can be frozen",
-            "mount them, name mount points with `--freeze`, or use `--consistent crash`";
+            ["mount them, name mount points with ", Setting::Freeze, ", or use ", Setting::Consistent.with("crash".to_owned())];
         Busy: "freeze::busy", Held, passing, "another program froze the file system";
         Watchdog: "freeze::watchdog", Failed, permanent, "the watchdog could not be started on the host",
             "run `systemd-run true` on the host and see what it says";
@@ -118,19 +121,21 @@ impl Failure for FreezeError {
     }
 
     fn remedy(&self) -> Option<Remedy> {
-        let text = match self {
+        Some(match self {
             Self::Host(error) => return error.remedy(),
+            Self::Usage { help, .. } if !help.is_empty() => help.clone(),
             Self::Lost { host, .. } => {
-                format!("no snapshot of this run is counted as consistent. Then run `lastgood ec2 thaw {host}`")
+                let thaw = Operation::Thaw.on(host.clone());
+                remedy!["no snapshot of this run is counted as consistent. Then run ", thaw]
             }
             Self::Stuck { host, .. } => {
-                format!("run `lastgood ec2 thaw {host}` again, or restart the machine: nothing on it can be written")
+                let thaw = Operation::Thaw.on(host.clone());
+                remedy!["run ", thaw, " again, or restart the machine: nothing on it can be written"]
             }
             Self::Busy { host, mount } => {
-                format!("find out who froze it; if nobody did on purpose, run `fsfreeze -u {mount}` on {host}")
+                format!("find out who froze it; if nobody did on purpose, run `fsfreeze -u {mount}` on {host}").into()
             }
             _ => return self.kind().remedy(),
-        };
-        Some(text.into())
+        })
     }
 }

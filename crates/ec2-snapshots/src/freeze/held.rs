@@ -1,5 +1,6 @@
 //! A freeze from its beginning to its end.
 
+use backup_core::failure::Remedy;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,10 @@ impl Request {
     ) -> Result<Self, FreezeError> {
         if deadline.as_secs() == 0 || deadline > DEADLINE_MAX {
             let (max, given) = (DEADLINE_MAX.as_secs(), deadline.as_secs_f64());
-            return Err(FreezeError::Usage { what: format!("a freeze may last 1 to {max} s, and not {given} s") });
+            return Err(FreezeError::Usage {
+                what: format!("a freeze may last 1 to {max} s, and not {given} s"),
+                help: Remedy::default(),
+            });
         }
         hooks.check()?;
         let survey = survey(shell, asked).await?;

@@ -1,5 +1,6 @@
 //! What runs on the host around a freeze.
 
+use backup_core::failure::Remedy;
 use std::time::Duration;
 
 use super::error::FreezeError;
@@ -39,7 +40,10 @@ impl Hooks {
         let seconds = self.limit.as_secs();
         if seconds == 0 || self.limit > HOOK_LIMIT_MAX {
             let max = HOOK_LIMIT_MAX.as_secs();
-            return Err(FreezeError::Usage { what: format!("a hook may take 1 to {max} s, and not {seconds} s") });
+            return Err(FreezeError::Usage {
+                what: format!("a hook may take 1 to {max} s, and not {seconds} s"),
+                help: Remedy::default(),
+            });
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Holds instances still for the snapshot verb: finds the host of an instance and the file systems on its volumes.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +63,8 @@ impl Reach {
                 let Some(address) = known else {
                     let id = &instance.id;
                     return Err(FreezeError::Usage {
-                        what: format!("`{id}` has no address; name one with `--via ssh:HOST`"),
+                        what: format!("`{id}` has no address"),
+                        help: remedy!["name one with ", Setting::Via.with("ssh:HOST")],
                     });
                 };
                 let destination = match user {
@@ -100,8 +103,8 @@ impl Freezer {
     ) -> Result<Request, FreezeError> {
         let hooks = match level {
             Consistency::App if self.hooks.is_empty() => {
-                let what = "`app` needs a hook: name one with `--hook-before` or `--hook-after`".to_owned();
-                return Err(FreezeError::Usage { what });
+                let help = remedy!["name one with ", Setting::HookBefore, " or ", Setting::HookAfter];
+                return Err(FreezeError::Usage { what: "`app` needs a hook".to_owned(), help });
             }
             Consistency::App => self.hooks.clone(),
             Consistency::Crash | Consistency::Fs => Hooks { limit: self.hooks.limit, ..Hooks::default() },

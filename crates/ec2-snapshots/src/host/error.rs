@@ -1,6 +1,6 @@
 //! Why programs cannot be run on a host; callers decide by the variant.
 
-use backup_core::failure::Failure;
+use backup_core::failure::{Failure, Setting};
 
 /// A host that does not do what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +44,7 @@ impl Failure for HostError {
         Unreachable: "host::unreachable", Unreachable, passing, "a host cannot be reached or does not run our commands",
             "run `ssh HOST true` by hand, or `aws ssm describe-instance-information` for Systems Manager";
         NotRoot: "host::not_root", Failed, permanent, "a host does not run our commands as root",
-            "log in as root, or let the user run `sudo -n sh` and add `--sudo`";
+            ["log in as root, or let the user run `sudo -n sh` and add ", Setting::Sudo];
         Tool: "host::tool_missing", Tool, permanent, "a program is missing on a host",
             "install util-linux and coreutils there, and rsync for `sync-mount`";
     }

@@ -1,5 +1,7 @@
 //! Reads regions, plans, and replicates every region into one and that one into another.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use backup_core::run::Run;
 use futures_util::future::join_all;
 
@@ -30,7 +32,7 @@ impl Legs {
         if self.primary == self.secondary {
             return Err(Ec2Error::usage(
                 "the primary and the secondary region are the same",
-                "name two regions with `--primary` and `--secondary`",
+                remedy!["name two regions with ", Setting::Primary, " and ", Setting::Secondary],
             ));
         }
         Ok(())
@@ -45,7 +47,7 @@ pub async fn prepare(cloud: &dyn Cloud, from: &[Region], to: &Region, wish: &Wis
     if let Some(region) = from.iter().find(|region| *region == to) {
         return Err(Ec2Error::usage(
             format!("{region} would be copied into itself"),
-            "name different regions with `--from` and `--to`",
+            remedy!["name different regions with ", Setting::From, " and ", Setting::To],
         ));
     }
     let there = listing::snapshots(&*cloud.region(to), Vec::new(), run).await?;

@@ -1,5 +1,7 @@
 //! Time-based copies: a copy that EC2 promises to finish within a time, for a fee.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use std::time::Duration;
 
 use crate::error::{Ec2Error, Ec2Result};
@@ -27,10 +29,17 @@ impl Within {
         if minutes < MINUTES_MIN || limit > Duration::from_secs(MINUTES_MAX * 60) {
             return Err(Ec2Error::Usage {
                 what: "EC2 promises to finish a copy within 15 minutes to 48 hours".to_owned(),
-                help: "use `--within 15m` to `--within 48h`".to_owned(),
+                help: remedy![
+                    "use ",
+                    Setting::Within.with("15m".to_owned()),
+                    " to ",
+                    Setting::Within.with("48h".to_owned())
+                ],
             });
         }
-        u32::try_from(minutes).map(Self).map_err(|_| Ec2Error::usage("that is too long", "use `--within 48h`"))
+        u32::try_from(minutes)
+            .map(Self)
+            .map_err(|_| Ec2Error::usage("that is too long", remedy!["use ", Setting::Within.with("48h".to_owned())]))
     }
 
     /// As EC2 takes it.

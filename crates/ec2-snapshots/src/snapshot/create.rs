@@ -1,5 +1,7 @@
 //! Begins the sets of a plan: each once, whatever becomes of an answer.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use std::time::Duration;
 
 use backup_core::run::Run;
@@ -171,7 +173,7 @@ async fn begin(
         (_, Some(quiesce)) => Some(quiesce),
         (level, None) => {
             let what = format!("nothing here can hold instances still, which `{level}` needs");
-            return Err(Ec2Error::usage(what, "use `--consistent crash`"));
+            return Err(Ec2Error::usage(what, remedy!["use ", Setting::Consistent.with("crash".to_owned())]));
         }
     };
     let mut reached = Consistency::Crash;

@@ -1,5 +1,7 @@
 //! Looks up what a snapshot is about: instances, their volumes and tags.
 
+use backup_core::failure::Setting;
+use backup_core::remedy;
 use std::collections::{BTreeMap, BTreeSet};
 
 use backup_core::run::Run;
@@ -38,7 +40,10 @@ pub struct Prepared {
 /// [`Ec2Error::Usage`] for a request of nothing. What fails in one region is in [`Prepared::failures`].
 pub async fn prepare(cloud: &dyn Cloud, regions: &[Region], request: &Request, run: &Run) -> Ec2Result<Prepared> {
     if request.instances.is_empty() && request.tag.is_none() {
-        return Err(Ec2Error::usage("nothing says what to snapshot", "name instances, or give `--tag NAME=VALUE`"));
+        return Err(Ec2Error::usage(
+            "nothing says what to snapshot",
+            remedy!["name instances, or give ", Setting::Tag.with("NAME=VALUE")],
+        ));
     }
     let looked = each(regions.to_vec(), |region| async move {
         let found = in_region(&*cloud.region(&region), request, run).await;

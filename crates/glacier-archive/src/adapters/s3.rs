@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 use self::failure::{Failed, Place};
 use crate::class::Tier;
-use crate::cold::{ColdStore, Requested};
+use crate::cold::{ColdStore, Requested, Told};
 use crate::copy_state::CopyState;
 use crate::error::{GlacierError, GlacierResult};
 
@@ -107,7 +107,7 @@ impl ColdStore for S3Cold {
             })
             .await;
         match sent {
-            Ok(()) => Ok(Requested::Taken),
+            Ok(()) => Ok(Requested::Taken { job: None }),
             Err(failed) => match failed.code() {
                 "RestoreAlreadyInProgress" => Ok(Requested::Running),
                 // It is not in a cold class: somebody moved it back. ministack has a name of its own for it.
@@ -117,11 +117,11 @@ impl ColdStore for S3Cold {
         }
     }
 
-    async fn list(&self, prefix: &str) -> GlacierResult<BTreeMap<Key, CopyState>> {
+    async fn list(&self, prefix: &str) -> GlacierResult<BTreeMap<Key, Told>> {
         let (mut archives, mut token) = (BTreeMap::new(), None);
         for _ in 0..PAGES_MAX {
             let page = self.retried(|| self.page(prefix, token.clone())).await.map_err(Failed::into_error)?;
-            archives.extend(page.archives);
+            archives.extend(page.archives.into_iter().map(|(key, copy)| (key, copy.into())));
             match page.next {
                 None => return Ok(archives),
                 next if next == token => break,
@@ -131,7 +131,7 @@ impl ColdStore for S3Cold {
         Err(GlacierError::internal(format!("the listing of `{}` does not end", self.place.full(prefix))))
     }
 
-    async fn look(&self, key: &Key) -> GlacierResult<CopyState> {
+    async fn look(&self, key: &Key) -> GlacierResult<Told> {
         let found = self
             .retried(|| async {
                 let request = self.client.head_object().bucket(&self.place.bucket);
@@ -140,11 +140,12 @@ impl ColdStore for S3Cold {
             })
             .await
             .map_err(Failed::into_error)?;
-        match found.restore() {
-            Some(header) => CopyState::of_header(header).map_err(GlacierError::internal),
-            None if found.storage_class().is_some_and(is_cold) => Ok(CopyState::Cold),
-            None => Ok(CopyState::Readable { until: None }),
-        }
+        let copy = match found.restore() {
+            Some(header) => CopyState::of_header(header).map_err(GlacierError::internal)?,
+            None if found.storage_class().is_some_and(is_cold) => CopyState::Cold,
+            None => CopyState::Readable { until: None },
+        };
+        Ok(copy.into())
     }
 }
 

@@ -11,13 +11,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use backup_core::digest::Sha256Digest;
+use backup_core::failure::Setting;
 use backup_core::key::Key;
+use backup_core::remedy;
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::catalogue::{Archive, Catalogue, KnownFile};
 use crate::error::{GlacierError, GlacierResult};
 use crate::lifecycle::Retrieval;
+use crate::vaulted::Vaulted;
 
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(10);
@@ -59,7 +63,7 @@ impl SqliteCatalogue {
             return Ok(());
         }
         let what = format!("the catalogue `{}` is of {known}, not of {owner}", self.path.display());
-        Err(GlacierError::usage(what, "use another folder with `--state`; nothing was changed"))
+        Err(GlacierError::usage(what, remedy!["use another folder with ", Setting::State, "; nothing was changed"]))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -121,7 +125,9 @@ impl Catalogue for SqliteCatalogue {
 
     fn forget(&self, archive: &Key) -> GlacierResult<()> {
         self.writing(|connection| {
-            connection.execute("DELETE FROM file WHERE archive = ?1", [archive.as_str()])?;
+            for table in ["file", "retrieval", "leaf"] {
+                connection.execute(&format!("DELETE FROM {table} WHERE archive = ?1"), [archive.as_str()])?;
+            }
             connection.execute("DELETE FROM archive WHERE key = ?1", [archive.as_str()]).map(drop)
         })
     }
@@ -129,11 +135,44 @@ impl Catalogue for SqliteCatalogue {
     fn retrievals(&self) -> GlacierResult<BTreeMap<Key, Retrieval>> {
         self.reading(|connection| {
             let mut statement = connection.prepare_cached("SELECT archive, state FROM retrieval")?;
-            statement.query_map([], rows::retrieval)?.collect()
+            statement.query_map([], rows::keyed)?.collect()
         })
     }
 
     fn keep(&self, archive: &Key, retrieval: &Retrieval) -> GlacierResult<()> {
-        self.writing(|connection| rows::put_retrieval(connection, archive, retrieval))
+        self.writing(|connection| rows::put_keyed(connection, "retrieval", archive, retrieval))
+    }
+
+    fn vaulted(&self) -> GlacierResult<BTreeMap<Key, Vaulted>> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached("SELECT archive, state FROM vaulted")?;
+            statement.query_map([], rows::keyed)?.collect()
+        })
+    }
+
+    fn keep_vaulted(&self, archive: &Key, vaulted: &Vaulted) -> GlacierResult<()> {
+        self.writing(|connection| match vaulted.is_empty() {
+            true => connection.execute("DELETE FROM vaulted WHERE archive = ?1", [archive.as_str()]).map(drop),
+            false => rows::put_keyed(connection, "vaulted", archive, vaulted),
+        })
+    }
+
+    fn leaves(&self, archive: &Key) -> GlacierResult<Vec<Sha256Digest>> {
+        self.reading(|connection| {
+            let mut statement = connection.prepare_cached("SELECT digests FROM leaf WHERE archive = ?1")?;
+            let digests: Option<Vec<u8>> = statement.query_row([archive.as_str()], |row| row.get(0)).optional()?;
+            Ok(rows::digests(&digests.unwrap_or_default()))
+        })
+    }
+
+    fn keep_leaves(&self, archive: &Key, leaves: &[Sha256Digest]) -> GlacierResult<()> {
+        let digests: Vec<u8> = leaves.iter().flat_map(|leaf| *leaf.as_bytes()).collect();
+        self.writing(|connection| match digests.is_empty() {
+            true => connection.execute("DELETE FROM leaf WHERE archive = ?1", [archive.as_str()]).map(drop),
+            false => {
+                let put = "INSERT OR REPLACE INTO leaf (archive, digests) VALUES (?1, ?2)";
+                connection.execute(put, params![archive.as_str(), digests]).map(drop)
+            }
+        })
     }
 }

@@ -6,7 +6,9 @@
 
 mod download;
 mod failure;
+mod inventory;
 mod jobs;
+mod store;
 mod upload;
 
 use aws_sdk_glacier::Client;
@@ -14,14 +16,16 @@ use aws_sdk_glacier::config::Builder;
 use aws_sdk_glacier::config::http::HttpResponse;
 use aws_sdk_glacier::error::{ProvideErrorMetadata, SdkError};
 use backup_core::aws::{Settings, timeouts};
-use backup_core::digest::Sha256Digest;
 use backup_core::retry::{self, RetryPolicy};
 use backup_core::run::Run;
 
 use self::failure::Failed;
 use crate::error::GlacierResult;
+pub use crate::vaulted::VaultArchive;
 
+pub use inventory::InventoryFile;
 pub use jobs::{JobState, VaultJob};
+pub use store::VaultStore;
 pub use upload::PARTS_IN_FLIGHT;
 
 /// The largest part that is sent: eight of them, twice as the SDK hashes them, are a gigabyte.
@@ -33,17 +37,6 @@ pub struct Vault {
     client: Client,
     name: String,
     run: Run,
-}
-
-/// An archive in a vault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VaultArchive {
-    /// What the service calls it. It may begin with `-`.
-    pub id: String,
-    /// Its bytes.
-    pub bytes: u64,
-    /// The root of its tree.
-    pub tree_hash: Sha256Digest,
 }
 
 impl Vault {
@@ -66,6 +59,45 @@ impl Vault {
             sent.map(drop).map_err(|error| self.failed("glacier:CreateVault", &error))
         });
         made.await.map_err(Failed::into_error)
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is there: whoever writes asks first, so that the first thing to be said of a vault that is not is that.
+    ///
+    /// # Errors
+    /// [`GlacierError::NoVaults`](crate::GlacierError::NoVaults) if it is not, or AWS has none for this account; what the
+    /// service says.
+    pub async fn look(&self) -> GlacierResult<()> {
+        let found = self.retried(|| async {
+            let sent = self.client.describe_vault().vault_name(&self.name).send().await;
+            sent.map(drop).map_err(|error| self.failed("glacier:DescribeVault", &error))
+        });
+        match found.await {
+            Err(failed) if failed.code() == "ResourceNotFoundException" => {
+                Err(crate::GlacierError::NoVaults { vault: self.name.clone() })
+            }
+            found => found.map_err(Failed::into_error),
+        }
+    }
+
+    /// Deletes an archive; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub async fn delete(&self, id: &str) -> GlacierResult<()> {
+        let gone = self.retried(|| async {
+            let sent = self.client.delete_archive().vault_name(&self.name).archive_id(id).send().await;
+            sent.map(drop).map_err(|error| self.failed("glacier:DeleteArchive", &error))
+        });
+        match gone.await {
+            Err(failed) if failed.code() == "ResourceNotFoundException" => Ok(()),
+            gone => gone.map_err(Failed::into_error),
+        }
     }
 
     fn failed<E>(&self, action: &'static str, error: &SdkError<E, HttpResponse>) -> Failed

@@ -28,6 +28,8 @@ pub struct BackupSettings {
     pub files: PathBuf,
     /// The class archives are written in; absent for a store without classes.
     pub class: Option<Class>,
+    /// The vault that archives go to; absent where they go to the location.
+    pub vault: Option<String>,
     /// Whether small files share objects. Without it each file is an archive of its own, as GlacierOnRails has it.
     pub bundles: bool,
     /// Whether a folder without files is backed up.
@@ -207,6 +209,7 @@ mod tests {
             name: "x".to_owned(),
             files: PathBuf::new(),
             class: Some(Class::Glacier),
+            vault: None,
             bundles: true,
             allow_empty: false,
             tags: Vec::new(),

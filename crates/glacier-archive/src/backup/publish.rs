@@ -14,14 +14,15 @@ use jiff::Timestamp;
 
 use super::BackupSettings;
 use super::upload::Archived;
-use crate::backup_key::{self, BackupKey};
 use crate::catalogue::Archive;
 use crate::class::Class;
 use crate::database::DatabasePart;
 use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
 use crate::error::{GlacierError, GlacierResult};
+use crate::key::{self, BackupKey};
 use crate::listing::{self, Listed};
 use crate::state::State;
+use crate::vaulted::VaultArchive;
 
 /// What was published.
 pub(super) struct Published {
@@ -39,7 +40,7 @@ pub(super) async fn publish(
     run: &Run,
 ) -> GlacierResult<Published> {
     let name = &settings.name;
-    let (folder, pointer) = (backup_key::backups(name), backup_key::pointer(name)?);
+    let (folder, pointer) = (key::backups(name), key::pointer(name)?);
     let sequence = catalogue::next_sequence(&**store, &folder, &pointer).await?;
     let key = BackupKey::new(name, run.clock.now())?;
     let archives = state.catalogue().archives()?.into_iter().map(|archive| (archive.key.clone(), archive)).collect();
@@ -54,8 +55,10 @@ pub(super) async fn publish(
     let mut all = vec![list];
     all.extend(parts);
     let outcome = if archived.failed.is_empty() { Outcome::Good } else { Outcome::Partial };
-    let detail =
-        GlacierDetail { classes, database: database.map(|part| part.detail.clone()), failed: archived.failed.clone() };
+    let vaulted = vaulted(state, &all)?;
+    let vault = settings.vault.clone().filter(|_| !vaulted.is_empty());
+    let database = database.map(|part| part.detail.clone());
+    let detail = GlacierDetail { classes, vault, vaulted, database, failed: archived.failed.clone() };
     let manifest = manifest(settings, started, sequence, outcome, all, archived, detail);
     let detail = serde_json::to_value(&manifest.detail).map_err(GlacierError::internal)?;
     let manifest_key = key.manifest()?;
@@ -91,6 +94,13 @@ fn content(archived: &Archived, archives: &BTreeMap<Key, Archive>) -> GlacierRes
         listed.push(Listed { entry: file.entry.clone(), part: Some(number), offset: place.offset });
     }
     Ok((listed, parts, classes))
+}
+
+/// What the vault calls each part; nothing if none is in one.
+fn vaulted(state: &State, parts: &[Part]) -> GlacierResult<Vec<Option<VaultArchive>>> {
+    let known = state.catalogue().vaulted()?;
+    let each: Vec<_> = parts.iter().map(|part| known.get(&part.key).and_then(|known| known.archive.clone())).collect();
+    Ok(if each.iter().all(Option::is_none) { Vec::new() } else { each })
 }
 
 fn part(archive: &Archive) -> Part {

@@ -14,12 +14,13 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::BackupSettings;
-use crate::backup_key;
 use crate::bundle::Bundle;
 use crate::catalogue::{Archive, KnownFile, Place};
 use crate::detail::{FailedFile, ROLE_ARCHIVE, ROLE_BUNDLE};
 use crate::entry::Entry;
 use crate::error::{GlacierError, GlacierResult};
+use crate::key;
+use crate::part_size::part_bytes_for;
 use crate::scan::{self, Found, ReadFault};
 use crate::state::State;
 
@@ -163,7 +164,7 @@ impl<'a> Uploader<'a> {
         archived: &mut Archived,
     ) -> GlacierResult<()> {
         let bundle = blocking(move || Bundle::build(fresh)).await?.map_err(GlacierError::internal)?;
-        let key = backup_key::bundle(&self.settings.name, &bundle.sha256)?;
+        let key = key::bundle(&self.settings.name, &bundle.sha256)?;
         let offsets: HashMap<_, u64> =
             bundle.members.iter().map(|member| ((member.entry.sha256, member.entry.bytes), member.offset)).collect();
         let place = |entry: &Entry| {
@@ -219,7 +220,7 @@ impl<'a> Uploader<'a> {
             archived.files.push(known);
             return Ok(Ok(()));
         }
-        let key = backup_key::archive(&self.settings.name, &entry.sha256)?;
+        let key = key::archive(&self.settings.name, &entry.sha256)?;
         let archive = self.archive(&key, ROLE_ARCHIVE, entry.bytes, entry.sha256);
         let known = of(entry.clone(), found, Some(Place { archive: key.clone(), offset: 0 }));
         self.state.catalogue().add(Some(&archive), std::slice::from_ref(&known))?;
@@ -282,9 +283,13 @@ impl<'a> Uploader<'a> {
     }
 
     fn writer(&self, key: &Key, bytes: u64, what: &str) -> ObjectWriter {
+        // Of a vault, parts are powers of two of mebibytes, and S3 takes such parts too.
+        let least = PutOptions::new(PutMode::Create).part_bytes;
+        let part_bytes = part_bytes_for(bytes, least as u64).ok().and_then(|bytes| usize::try_from(bytes).ok());
         let options = PutOptions::new(PutMode::Create)
             .storage_class(self.settings.class.map(|class| class.as_str().to_owned()))
-            .metadata("lastgood-content", what);
+            .metadata("lastgood-content", what)
+            .part_bytes(part_bytes.unwrap_or(least));
         let store: Arc<dyn backup_core::store::StoreWrite> = self.store.clone();
         ObjectWriter::new(store, key.clone(), options, self.budget.clone()).with_expected_bytes(bytes)
     }

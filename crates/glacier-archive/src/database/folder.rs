@@ -8,9 +8,9 @@ use backup_core::location::{Init, Location};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
 
-use crate::backup_key::LAYOUTS;
 use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
+use crate::key::LAYOUTS;
 use crate::state::State;
 
 /// Makes the folder, if everything is fetched that it needs; nothing if not, or if the backup has no database. Fetched

@@ -4,7 +4,7 @@ use backup_core::key::Key;
 use backup_core::manifest::Part;
 use jiff::Timestamp;
 
-use crate::backup_key;
+use crate::key;
 use crate::detail::ROLE_DATABASE;
 use crate::entry::Entry;
 use crate::error::{GlacierError, GlacierResult};
@@ -20,7 +20,7 @@ pub(crate) fn archived(key: &Key) -> bool {
 
 /// The objects of a backup's database as if each were a file of its own.
 pub(crate) fn listed(name: &str, parts: &[Part], at: Timestamp) -> GlacierResult<Vec<Listed>> {
-    let folders = backup_key::database(name);
+    let folders = key::database(name);
     let objects = parts.iter().enumerate().filter(|(_, part)| part.role == ROLE_DATABASE);
     let listed = objects.map(|(number, part)| {
         let below = folders.iter().find_map(|folder| part.key.as_str().strip_prefix(folder.as_str()));

@@ -15,8 +15,8 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::objects::archived;
-use crate::backup_key;
 use crate::class::Class;
+use crate::key;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Beneath {
 
 impl Beneath {
     pub(super) fn new(inner: SharedStore, name: &str, class: Option<Class>) -> Self {
-        Self { inner, folders: backup_key::database(name), class }
+        Self { inner, folders: key::database(name), class }
     }
 
     /// The key in the outer location.

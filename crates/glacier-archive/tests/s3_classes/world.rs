@@ -67,6 +67,7 @@ impl World {
             name: NAME.to_owned(),
             files: machine.path().join("files"),
             class: Some(class),
+            vault: None,
             bundles: true,
             allow_empty: false,
             tags: Vec::new(),
@@ -158,7 +159,7 @@ impl World {
 
     pub(crate) async fn backup(&self) -> GlacierResult<Written> {
         let store = self.store();
-        init_store(&store, &Init::new(&glacier_archive::backup_key::LAYOUTS)).await?;
+        init_store(&store, &Init::new(&glacier_archive::key::LAYOUTS)).await?;
         backup(store, &self.state(), &self.settings, &self.run()).await
     }
 

@@ -1,6 +1,6 @@
 //! A database and its files in cold storage.
 
-use super::{BULK, check, fill, glacier, lose, paid, store};
+use super::shared::{BULK, check, fill, glacier, lose, paid, store};
 use crate::harness::failure::Within as _;
 use crate::harness::{RowResult, World};
 use crate::rows::pg::carry::{BOOKS, books};

@@ -1,13 +1,18 @@
 //! `lastgood glacier backup`.
 
+use std::collections::BTreeMap;
+
 use backup_core::location::Location;
+use backup_core::store::SharedStore;
 use glacier_archive::backup::{BackupSettings, backup_with, plan_backup};
-use glacier_archive::backup_key::check_name;
 use glacier_archive::class::Class;
+use glacier_archive::find;
+use glacier_archive::rebuild::rebuild;
+use glacier_archive::state::State;
 
 use crate::args::glacier::Backup;
 use crate::commands::glacier::database;
-use crate::commands::glacier::shared::{open_state, price_book};
+use crate::commands::glacier::shared::{open_state, open_vault, price_book, sides};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -19,9 +24,10 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
     let context = &database::under(&arguments.dumped.tools, context)?;
     let named = database::named(&arguments.dumped, context)?;
     let named = named.as_ref().map(|(server, database)| (server, database.as_str()));
-    let settings = settings(arguments, named.map(|(_, database)| database), context)?;
+    let name = name_of(arguments, named.map(|(_, database)| database))?;
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
+        let settings = settings(arguments, name, &store, context).await?;
         let state = open_state(&arguments.kept, &settings.name, &store)?;
         let prices = price_book(&arguments.prices)?;
         let database = match named {
@@ -33,8 +39,10 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
         context.printer.result(&plan, |plan| format!("{}\nNothing was changed (dry run)", plan_with_dump(plan)))?;
         return exit_of(plan.plan.failed.len());
     }
-    let store = context.open_to_write(arguments.init).await?;
-    let state = open_state(&arguments.kept, &settings.name, &store)?.locked()?;
+    let hot = context.open_to_write(arguments.init).await?;
+    let settings = settings(arguments, name, &hot, context).await?;
+    let state = open_state(&arguments.kept, &settings.name, &hot)?.locked()?;
+    let store = with_vault(hot, &state, &settings, context).await?;
     let (part, dump) = match named {
         // First: files that its rows name are in the folder by then, and stay there.
         Some(named) => {
@@ -68,13 +76,56 @@ fn exit_of(failed: usize) -> CliResult<Exit> {
     })
 }
 
-fn settings(arguments: &Backup, database: Option<&str>, context: &Context) -> CliResult<BackupSettings> {
-    let name = match (&arguments.name, database) {
-        (Some(name), _) => name.clone(),
-        (None, Some(database)) if check_name(database).is_ok() => database.to_owned(),
-        (None, _) => folder_name(arguments)?,
-    };
+fn name_of(arguments: &Backup, database: Option<&str>) -> CliResult<String> {
+    match (&arguments.name, database) {
+        (Some(name), _) => Ok(name.clone()),
+        (None, Some(database)) if check_name(database).is_ok() => Ok(database.to_owned()),
+        (None, _) => folder_name(arguments),
+    }
+}
+
+/// The location with the vault, which must be there; what it calls archives is read from manifests first, if nothing is known.
+async fn with_vault(
+    hot: SharedStore,
+    state: &State,
+    settings: &BackupSettings,
+    context: &Context,
+) -> CliResult<SharedStore> {
+    let Some(vault) = &settings.vault else { return Ok(hot) };
+    open_vault(vault, context).await.look().await?;
+    if state.catalogue().vaulted()?.is_empty() {
+        Box::pin(rebuild(&hot, state, &settings.name, &context.run)).await?;
+    }
+    let (store, _) =
+        Box::pin(sides(hot, state, &settings.name, (Some(vault.as_str()), BTreeMap::new()), context)).await?;
+    Ok(store)
+}
+
+/// The vault that archives go to: all of one name are in one vault.
+async fn vault_of(arguments: &Backup, name: &str, store: &SharedStore, context: &Context) -> CliResult<Option<String>> {
+    let known = context.or_cancelled(async { Ok(find::vault(&**store, name).await?) }).await?;
+    match (known, &arguments.vault) {
+        (Some(known), Some(vault)) if known != *vault => {
+            let what = format!("the archives of `{name}` are in the vault `{known}`, not in `{vault}`");
+            Err(CliError::usage(what, "leave `--vault` out, or name the backup differently with `--name`"))
+        }
+        (known, None) if arguments.class.is_none() => Ok(known),
+        (_, vault) => Ok(vault.clone()),
+    }
+}
+
+async fn settings(
+    arguments: &Backup,
+    name: String,
+    store: &SharedStore,
+    context: &Context,
+) -> CliResult<BackupSettings> {
+    let vault = vault_of(arguments, &name, store, context).await?;
     let class = match (context.location()?, arguments.class) {
+        _ if vault.is_some() => Some(Class::Vault),
+        (_, Some(Class::Vault)) => {
+            return Err(CliError::usage("a vault is no storage class", "name the vault with `--vault`"));
+        }
         (Location::S3 { .. }, class) => Some(class.unwrap_or(Class::Glacier)),
         (_, None) => None,
         (location, Some(_)) => {
@@ -86,6 +137,7 @@ fn settings(arguments: &Backup, database: Option<&str>, context: &Context) -> Cl
         name,
         files: arguments.files.clone(),
         class,
+        vault,
         bundles: !arguments.no_bundles,
         allow_empty: arguments.allow_empty,
         tags: arguments.tag.clone(),

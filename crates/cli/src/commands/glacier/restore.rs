@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use glacier_archive::GlacierError;
-use glacier_archive::backup_key::Which;
 use glacier_archive::catalogue::KnownFile;
 use glacier_archive::database;
 use glacier_archive::find::{Backup, find};
+use glacier_archive::key::Which;
 use glacier_archive::lifecycle::Status;
 use glacier_archive::orphans;
 use glacier_archive::pattern::{Only, Parts};

@@ -21,16 +21,16 @@ pub(super) async fn run(arguments: &Retrieve, context: &Context) -> CliResult<Ex
     let Opened { cold, state, backup, only, .. } = &opened;
     let request = Request { backup, only, folder: opened.folder(), limits: limits(&arguments.limits), prices: &prices };
     let done = Box::pin(retrieve(&**cold, state, &request, &context.run)).await?;
-    for failed in &done.failed {
+    for failed in &done.asked.failed {
         context.printer.warn(&format!("`{}` was not requested: {}", failed.key, failed.what));
     }
     let now = context.run.clock.now();
     context.printer.result(&done, |done| retrieved(done, now))?;
-    if done.failed.is_empty() {
+    if done.asked.failed.is_empty() {
         return Ok(Exit::Ok);
     }
     Err(CliError::Partial {
-        what: format!("{} could not be requested", counted(done.failed.len() as u64, "archive", "archives")),
+        what: format!("{} could not be requested", counted(done.asked.failed.len() as u64, "archive", "archives")),
         help: "run the same command again: what was requested is not requested twice".to_owned(),
     })
 }

@@ -1,22 +1,26 @@
 //! What the commands open: the state of this machine, the backup that is meant, and the cold side of the location.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backup_core::aws::Settings;
+use backup_core::key::Key;
 use backup_core::location::Location;
 use backup_core::store::SharedStore;
 use glacier_archive::adapters::s3::S3Cold;
-use glacier_archive::backup_key::Which;
+use glacier_archive::adapters::vault::{Vault, VaultArchive, VaultStore};
 use glacier_archive::cold::{ColdStore, NeverCold};
-use glacier_archive::find::{Backup, find};
+use glacier_archive::find::{self, Backup, find};
+use glacier_archive::key::Which;
 use glacier_archive::pattern::Only;
 use glacier_archive::plan::Limits;
 use glacier_archive::price::PriceBook;
+use glacier_archive::rebuild;
 use glacier_archive::state::State;
 use glacier_archive::watch::BackupStanding;
 
-use crate::args::glacier::{self, Kept, Prices, Seen};
+use crate::args::glacier::{self, Kept, Named, Prices, Seen};
 use crate::context::Context;
 use crate::env;
 use crate::error::{CliError, CliResult};
@@ -38,7 +42,8 @@ impl Opened {
         let store = context.open().await?;
         let backup = context.or_cancelled(async { Ok(find(&store, &which).await?) }).await?;
         let state = open_state(&seen.kept, &which.name, &store)?;
-        let cold = Box::pin(open_cold(&store, context)).await?;
+        let (vault, known) = (backup.manifest.detail.vault.as_deref(), backup.vaulted());
+        let (store, cold) = Box::pin(sides(store, &state, &which.name, (vault, known), context)).await?;
         let folder = seen.files.clone();
         Ok(Self { store, cold, state, backup, only: Only::of(seen.only.clone()).but(seen.parts.parts()), folder })
     }
@@ -56,7 +61,7 @@ impl Opened {
 
 /// The state of this machine about the backups called `name`.
 pub(super) fn open_state(kept: &Kept, name: &str, store: &SharedStore) -> CliResult<State> {
-    glacier_archive::backup_key::check_name(name)?;
+    glacier_archive::key::check_name(name)?;
     let folder = match &kept.state {
         Some(folder) => folder.clone(),
         None => default_folder()?,
@@ -81,6 +86,57 @@ pub(super) async fn open_cold(store: &SharedStore, context: &Context) -> CliResu
             Ok(Arc::new(S3Cold::new(&settings, &bucket, &prefix, &context.run)))
         }
         Location::File(_) | Location::Memory => Ok(Arc::new(NeverCold(store.clone()))),
+    }
+}
+
+/// The location as archives called `name` are stored and retrieved: with their vault, if they are in one, and what manifests
+/// know of it.
+pub(super) async fn sides(
+    store: SharedStore,
+    state: &State,
+    name: &str,
+    (vault, known): (Option<&str>, BTreeMap<Key, VaultArchive>),
+    context: &Context,
+) -> CliResult<(SharedStore, Arc<dyn ColdStore>)> {
+    let cold = open_cold(&store, context).await?;
+    let Some(vault) = vault else { return Ok((store, cold)) };
+    let vault = open_vault(vault, context).await;
+    let both = VaultStore::new((store, cold), vault, state.shared_catalogue(), name, known)?;
+    Ok((Arc::new(both.clone()), Arc::new(both)))
+}
+
+/// A vault of the account that the environment names.
+pub(super) async fn open_vault(vault: &str, context: &Context) -> Vault {
+    Vault::new(&Settings::load(None).await, vault, &context.run)
+}
+
+/// What a command about all backups of a name works with.
+pub(super) struct Sides {
+    /// Where manifests are.
+    pub(super) hot: SharedStore,
+    /// With the vault, if there is one.
+    pub(super) store: SharedStore,
+    pub(super) cold: Arc<dyn ColdStore>,
+    pub(super) state: State,
+    pub(super) vault: Option<String>,
+}
+
+impl Sides {
+    /// What reads, and keeps what it hears only if `lock`.
+    pub(super) async fn of(named: &Named, hot: SharedStore, lock: bool, context: &Context) -> CliResult<Self> {
+        let Named { name, vault, kept } = named;
+        let state = open_state(kept, name, &hot)?;
+        let state = if lock { state.locked()? } else { state };
+        let vault = match vault {
+            Some(vault) => Some(vault.clone()),
+            None => context.or_cancelled(async { Ok(find::vault(&*hot, name).await?) }).await?,
+        };
+        // A machine without a catalogue learns what a vault calls archives from manifests.
+        let is_lost = vault.is_some() && state.catalogue().vaulted()?.is_empty();
+        let known =
+            if is_lost { Box::pin(rebuild::read(&hot, name, &context.run)).await?.vaulted } else { BTreeMap::new() };
+        let (store, cold) = Box::pin(sides(hot.clone(), &state, name, (vault.as_deref(), known), context)).await?;
+        Ok(Self { hot, store, cold, state, vault })
     }
 }
 

@@ -99,9 +99,9 @@ impl Shell for Ssm {
             sleep(POLL).await;
             match self.ended(&command).await? {
                 Some(answer) if answer.chars().count() >= ANSWER_CHARACTERS_MAX => {
-                    return Err(
-                        self.unreachable("its answer is longer than Systems Manager passes on; use `--via ssh`")
-                    );
+                    return Err(self.unreachable(
+                        "its answer is longer than Systems Manager passes on; reach the host through ssh",
+                    ));
                 }
                 Some(answer) => return Ok(answer),
                 None => {}

@@ -2,13 +2,15 @@
 
 use std::str::FromStr;
 
+use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::catalogue::{Archive, KnownFile, Place, Stamp};
 use crate::entry::Entry;
-use crate::lifecycle::Retrieval;
 
 pub(super) fn archive(row: &Row<'_>) -> rusqlite::Result<Archive> {
     Ok(Archive {
@@ -40,7 +42,8 @@ pub(super) fn file(row: &Row<'_>) -> rusqlite::Result<KnownFile> {
     })
 }
 
-pub(super) fn retrieval(row: &Row<'_>) -> rusqlite::Result<(Key, Retrieval)> {
+/// What a table says of an archive as JSON.
+pub(super) fn keyed<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<(Key, T)> {
     let state: String = row.get(1)?;
     let state = serde_json::from_str(&state)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, error.into()))?;
@@ -77,12 +80,23 @@ pub(super) fn put_file(connection: &Connection, file: &KnownFile) -> rusqlite::R
     statement.execute(values).map(drop)
 }
 
-pub(super) fn put_retrieval(connection: &Connection, archive: &Key, retrieval: &Retrieval) -> rusqlite::Result<()> {
+pub(super) fn put_keyed<T: Serialize>(
+    connection: &Connection,
+    table: &'static str,
+    archive: &Key,
+    state: &T,
+) -> rusqlite::Result<()> {
     let unwritable = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(error.into());
-    let state = serde_json::to_string(retrieval).map_err(unwritable)?;
+    let state = serde_json::to_string(state).map_err(unwritable)?;
     let mut statement =
-        connection.prepare_cached("INSERT OR REPLACE INTO retrieval (archive, state) VALUES (?1, ?2)")?;
+        connection.prepare_cached(&format!("INSERT OR REPLACE INTO {table} (archive, state) VALUES (?1, ?2)"))?;
     statement.execute(params![archive.as_str(), state]).map(drop)
+}
+
+/// Digests one behind the other.
+pub(super) fn digests(bytes: &[u8]) -> Vec<Sha256Digest> {
+    let (digests, _) = bytes.as_chunks::<32>();
+    digests.iter().map(|digest| Sha256Digest::from_bytes(*digest)).collect()
 }
 
 fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {

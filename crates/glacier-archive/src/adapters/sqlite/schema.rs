@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// The format this version writes, and the newest it reads: `PRAGMA user_version`.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -19,6 +19,12 @@ CREATE INDEX file_archive ON file (archive);
 CREATE TABLE retrieval (archive TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 ";
 
+/// What format 2 has more: archives in vaults, and the digests of mebibytes, 32 bytes each.
+const VAULTS: &str = "
+CREATE TABLE vaulted (archive TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE leaf (archive TEXT PRIMARY KEY, digests BLOB NOT NULL);
+";
+
 /// Makes the tables where there are none. Returns the format.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
     // Readers do not wait for a run that writes; what was committed survives a power failure.
@@ -29,6 +35,10 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
     let mut format: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if format == 0 {
         transaction.execute_batch(TABLES)?;
+        format = 1;
+    }
+    if format == 1 {
+        transaction.execute_batch(VAULTS)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
         format = FORMAT;
     }

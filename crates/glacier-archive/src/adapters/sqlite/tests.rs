@@ -8,6 +8,7 @@ use crate::catalogue::{Place, Stamp};
 use crate::class::{Class, Tier};
 use crate::entry::Entry;
 use crate::lifecycle::Event;
+use crate::vaulted::OpenUpload;
 
 fn key(number: u32) -> Key {
     Key::new(format!("glacier/x/bundles/{number}")).unwrap()
@@ -58,6 +59,38 @@ fn what_is_written_is_read_back_by_the_next_process() {
 }
 
 #[test]
+fn what_is_known_of_a_vault_outlives_an_archive_that_never_came_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = opened(&folder);
+    let upload = OpenUpload { id: "-x".to_owned(), part_bytes: 1 << 20, whole: Some((7, Sha256Digest::of(b"w"))) };
+    let begun = Vaulted { upload: Some(upload), archive: None };
+    let leaves = [Sha256Digest::of(b"a"), Sha256Digest::of(b"b")];
+    catalogue.add(Some(&archive(1, None)), &[]).unwrap();
+    catalogue.keep_vaulted(&key(1), &begun).unwrap();
+    catalogue.keep_leaves(&key(1), &leaves).unwrap();
+    assert_eq!(catalogue.leaves(&key(1)).unwrap(), leaves);
+    catalogue.forget(&key(1)).unwrap();
+    let catalogue = opened(&folder);
+    assert_eq!(catalogue.vaulted().unwrap(), BTreeMap::from([(key(1), begun)]));
+    assert_eq!(catalogue.leaves(&key(1)).unwrap(), []);
+    catalogue.keep_vaulted(&key(1), &Vaulted::default()).unwrap();
+    assert_eq!(catalogue.vaulted().unwrap(), BTreeMap::new());
+}
+
+/// One that the version before this wrote.
+#[test]
+fn an_older_catalogue_gets_the_tables_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalogue.sqlite");
+    opened(&folder).add(Some(&archive(1, None)), &[]).unwrap();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch("DROP TABLE vaulted; DROP TABLE leaf; PRAGMA user_version = 1").unwrap();
+    drop(old);
+    let catalogue = opened(&folder);
+    assert_eq!((catalogue.archives().unwrap().len(), catalogue.vaulted().unwrap().len()), (1, 0));
+}
+
+#[test]
 fn a_catalogue_of_others_or_of_a_newer_version_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalogue.sqlite");
@@ -66,7 +99,7 @@ fn a_catalogue_of_others_or_of_a_newer_version_is_left_alone() {
     assert!(matches!(&other, GlacierError::Usage { what, .. } if what.contains("is of `x` in `mem:`")), "{other}");
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 9).unwrap();
     let newer = SqliteCatalogue::open(&path, "`x` in `mem:`").unwrap_err();
-    assert!(matches!(newer, GlacierError::NewerCatalogue { found: 9, supported: 1, .. }), "{newer}");
+    assert!(matches!(newer, GlacierError::NewerCatalogue { found: 9, supported: 2, .. }), "{newer}");
     std::fs::write(&path, "no database at all, but long enough to be taken for one".repeat(20)).unwrap();
     let garbage = SqliteCatalogue::open(&path, "`x` in `mem:`").unwrap_err();
     assert!(matches!(garbage, GlacierError::Catalogue { .. }), "{garbage}");
@@ -127,6 +160,7 @@ proptest! {
                 Write::Forget(number) => {
                     catalogue.forget(&key(number)).unwrap();
                     model.0.remove(&key(number));
+                    model.2 = catalogue.retrievals().unwrap().len();
                     model.1.retain(|_, file| file.place.as_ref().is_none_or(|place| place.archive != key(number)));
                 }
                 Write::Keep(number) => {

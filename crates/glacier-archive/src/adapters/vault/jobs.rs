@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use aws_sdk_glacier::types::{GlacierJobDescription, JobParameters, StatusCode};
+use backup_core::retry::{self, RetryPolicy};
+use backup_core::{CoreError, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
 use super::failure::Failed;
@@ -21,6 +23,14 @@ pub struct VaultJob {
     pub id: String,
     /// What it was called when it was requested.
     pub description: Option<String>,
+    /// The archive it retrieves; absent if it retrieves the inventory.
+    pub archive: Option<String>,
+    /// Which bytes of it.
+    pub range: Option<Range<u64>>,
+    /// When it was requested.
+    pub created: Option<Timestamp>,
+    /// Bytes of its output, if it is an inventory that is ready.
+    pub inventory_bytes: Option<u64>,
     /// How far it is.
     pub state: JobState,
 }
@@ -75,19 +85,47 @@ impl Vault {
             .tier(tier.as_str())
             .set_retrieval_byte_range(range.map(|range| format!("{}-{}", range.start, range.end - 1)))
             .build();
-        let sent = self.client.initiate_job().vault_name(&self.name).job_parameters(parameters).send().await;
-        let failed = match sent {
-            Ok(done) => {
-                return done.job_id().map(str::to_owned).ok_or_else(|| GlacierError::internal("a job without an id"));
+        self.initiate(parameters, description).await
+    }
+
+    /// Requests the inventory of the vault, as it was made last: about once a day.
+    ///
+    /// # Errors
+    /// [`GlacierError::NoInventory`] if none was made yet; what the service says.
+    pub async fn request_inventory(&self, description: &str) -> GlacierResult<String> {
+        let parameters =
+            JobParameters::builder().r#type("inventory-retrieval").format("JSON").description(description).build();
+        match self.initiate(parameters, description).await {
+            // The vault is there: its jobs were listed.
+            Err(GlacierError::Core(CoreError::Store(StoreError::NotFound { .. }))) => {
+                Err(GlacierError::NoInventory { vault: self.name.clone() })
             }
-            Err(error) => self.failed("glacier:InitiateJob", &error),
-        };
-        if failed.is_ambiguous()
-            && let Some(job) = self.find_job(description).await?
-        {
-            return Ok(job.id);
+            requested => requested,
         }
-        Err(failed.into_error())
+    }
+
+    /// Requests a job. One whose answer was lost is looked for before anybody thinks of another.
+    async fn initiate(&self, parameters: JobParameters, description: &str) -> GlacierResult<String> {
+        let cancelled = self.run.cancel.cancelled();
+        let told = |failed: &retry::FailedAttempt<'_, Failed>| {
+            tracing::debug!(error = %failed.error.error, attempt = failed.failed, "trying again");
+        };
+        let send = || async {
+            let request = self.client.initiate_job().vault_name(&self.name).job_parameters(parameters.clone());
+            request.send().await.map_err(|error| self.failed("glacier:InitiateJob", &error))
+        };
+        let is_final = |failed: &Failed| failed.is_permanent() || failed.is_ambiguous();
+        match retry::run(RetryPolicy::default(), send, is_final, cancelled, told).await {
+            Ok(done) => done.job_id().map(str::to_owned).ok_or_else(|| GlacierError::internal("a job without an id")),
+            Err(failed) => {
+                if failed.is_ambiguous()
+                    && let Some(job) = self.find_job(description).await?
+                {
+                    return Ok(job.id);
+                }
+                Err(failed.into_error())
+            }
+        }
     }
 
     /// The job with this description that is running or can be read, if there is one.
@@ -134,6 +172,18 @@ fn job(told: &GlacierJobDescription) -> Option<VaultJob> {
         }
         _ => JobState::Running,
     };
-    let description = told.job_description().map(str::to_owned);
-    Some(VaultJob { id: told.job_id()?.to_owned(), description, state })
+    let (first, last) = told.retrieval_byte_range().and_then(|range| range.split_once('-')).unzip();
+    let range = first.zip(last).and_then(|(first, last)| {
+        let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+        Some(first..last.checked_add(1)?)
+    });
+    Some(VaultJob {
+        id: told.job_id()?.to_owned(),
+        description: told.job_description().map(str::to_owned),
+        archive: told.archive_id().map(str::to_owned),
+        range,
+        created: told.creation_date().and_then(|date| date.parse().ok()),
+        inventory_bytes: told.inventory_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
+        state,
+    })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aws_sdk_glacier::primitives::ByteStream;
 use backup_core::digest::Sha256Digest;
+use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::failure::Failed;
@@ -19,7 +20,7 @@ use crate::tree_hash::TreeHash;
 pub const PARTS_IN_FLIGHT: usize = 8;
 
 /// What `ListParts` tells of a part: where it begins, and its hash.
-type Sent = BTreeMap<u64, String>;
+pub(super) type Sent = BTreeMap<u64, String>;
 
 impl Vault {
     /// Begins an upload of an archive with this description, which finds it again in an inventory: up to 1,024 printable
@@ -73,7 +74,7 @@ impl Vault {
     }
 
     /// The parts that the service has; `None` if the upload was completed, or is gone: completing it again tells which.
-    async fn sent(&self, upload: &str) -> GlacierResult<Option<Sent>> {
+    pub(super) async fn sent(&self, upload: &str) -> GlacierResult<Option<Sent>> {
         let (mut sent, mut marker) = (Sent::new(), None::<String>);
         loop {
             let page = self.retried(|| async {
@@ -114,7 +115,7 @@ impl Vault {
             file.read_exact_at(&mut body, start)?;
             let mut hash = TreeHash::default();
             hash.update(&body);
-            Ok::<_, std::io::Error>((bytes::Bytes::from(body), hash))
+            Ok::<_, std::io::Error>((Bytes::from(body), hash))
         };
         let read = tokio::task::spawn_blocking(read).await.map_err(GlacierError::internal)?;
         let unread = |source: std::io::Error| GlacierError::Folder {
@@ -127,16 +128,28 @@ impl Vault {
         if sent.is_none_or(|sent| sent.get(&start) == Some(&digest)) {
             return Ok(hash);
         }
+        self.send_part(upload, start, body, &digest).await.map(|()| hash)
+    }
+
+    /// Sends the part that begins at byte `start`. Idempotent.
+    pub(super) async fn send_part(&self, upload: &str, start: u64, body: Bytes, tree_hash: &str) -> GlacierResult<()> {
+        let last = start + (body.len() as u64).saturating_sub(1);
         let sending = self.retried(|| async {
             let request = self.client.upload_multipart_part().vault_name(&self.name).upload_id(upload);
-            let request = request.range(format!("bytes {start}-{}/*", start + length - 1)).checksum(&digest);
+            let request = request.range(format!("bytes {start}-{last}/*")).checksum(tree_hash);
             let sent = request.body(ByteStream::from(body.clone())).send().await;
             sent.map(drop).map_err(|error| self.failed("glacier:UploadMultipartPart", &error))
         });
-        sending.await.map(|()| hash).map_err(Failed::into_error)
+        sending.await.map_err(Failed::into_error)
     }
 
-    async fn complete(&self, upload: &str, bytes: u64, tree_hash: Sha256Digest) -> GlacierResult<VaultArchive> {
+    /// Makes the parts an archive. Idempotent.
+    pub(super) async fn complete(
+        &self,
+        upload: &str,
+        bytes: u64,
+        tree_hash: Sha256Digest,
+    ) -> GlacierResult<VaultArchive> {
         let done = self.retried(|| async {
             let request = self.client.complete_multipart_upload().vault_name(&self.name).upload_id(upload);
             let sent = request.archive_size(bytes.to_string()).checksum(tree_hash.to_string()).send().await;

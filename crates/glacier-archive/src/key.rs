@@ -162,6 +162,43 @@ pub fn bundle(name: &str, sha256: &Sha256Digest) -> GlacierResult<Key> {
     Ok(Key::new(format!("{FOLDER}{name}/bundles/{sha256}"))?)
 }
 
+/// Whether this is the key of a file that is an archive of its own.
+#[must_use]
+pub fn is_archive(key: &Key) -> bool {
+    is_in("archives", key)
+}
+
+/// Whether this is the key of a bundle.
+#[must_use]
+pub fn is_bundle(key: &Key) -> bool {
+    is_in("bundles", key)
+}
+
+/// Whether this is the key of an archive of any kind.
+#[must_use]
+pub fn is_payload(key: &Key) -> bool {
+    is_archive(key) || is_bundle(key) || is_in("database", key)
+}
+
+fn is_in(folder: &str, key: &Key) -> bool {
+    let below = key.as_str().strip_prefix(FOLDER).and_then(|below| below.split_once('/'));
+    below.and_then(|(_, rest)| rest.split_once('/')).is_some_and(|(found, _)| found == folder)
+}
+
+/// The digest of an archive's content, which is its name.
+#[must_use]
+pub fn content(key: &Key) -> Option<Sha256Digest> {
+    key.as_str().rsplit('/').next()?.parse().ok()
+}
+
+/// The catalogue as it is stored after each run that changes it.
+///
+/// # Errors
+/// As [`Key::new`].
+pub fn catalogue(name: &str) -> GlacierResult<Key> {
+    Ok(Key::new(format!("{FOLDER}{name}/catalogue.jsonl.gz"))?)
+}
+
 /// Refuses a name that is not one segment of plain characters: it is also typed, and a folder's name.
 ///
 /// # Errors

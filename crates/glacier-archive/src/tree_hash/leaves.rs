@@ -1,0 +1,39 @@
+//! The leaves of a tree by themselves: with them, any range of whole mebibytes can be checked.
+
+use backup_core::digest::Sha256Digest;
+
+use super::{LEAF_BYTES, pair};
+
+/// The digest of each mebibyte of `bytes`, the last of which may be shorter.
+#[must_use]
+pub fn leaves(bytes: &[u8]) -> Vec<Sha256Digest> {
+    bytes.chunks(LEAF_BYTES).map(Sha256Digest::of).collect()
+}
+
+/// The root over `leaves`: the tree hash of what they are of.
+#[must_use]
+pub fn root(leaves: &[Sha256Digest]) -> Sha256Digest {
+    let mut level: Vec<Sha256Digest> = leaves.to_vec();
+    while level.len() > 1 {
+        let joined = |two: &[Sha256Digest]| match two {
+            [left, right] => pair(left, right),
+            _ => two[0],
+        };
+        level = level.chunks(2).map(joined).collect();
+    }
+    level.first().copied().unwrap_or_else(|| Sha256Digest::of(b""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TreeHash;
+    use super::*;
+
+    #[test]
+    fn the_root_over_the_leaves_is_the_tree_hash() {
+        for bytes in [0, 1, LEAF_BYTES, LEAF_BYTES + 1, 5 * LEAF_BYTES + 7] {
+            let content: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+            assert_eq!(root(&leaves(&content)), TreeHash::<LEAF_BYTES>::of(&content), "{bytes}");
+        }
+    }
+}
