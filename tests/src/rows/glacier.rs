@@ -1,5 +1,9 @@
 //! Files in cold storage: there and back, killed at every step.
 
+mod elsewhere;
+mod seed;
+mod told;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +33,27 @@ pub fn rows() -> Vec<Row> {
         Row::new("GL2", "kill -9 at every step: archived once, paid once, byte-equal", Area::Glacier, Both, |world| {
             Box::pin(killed(world))
         }),
+        Row::new(
+            "GL20",
+            "there and back on an S3 server that others wrote (ministack)",
+            Area::Glacier,
+            Locations::Folder,
+            |world| Box::pin(elsewhere::there_and_back(world)),
+        ),
+        Row::new(
+            "GL21",
+            "a queue tells what is ready, once, and keeps what is not ours",
+            Area::Glacier,
+            Locations::S3,
+            |world| Box::pin(told::by_a_queue(world)),
+        ),
+        Row::new(
+            "GL22",
+            "a lifecycle rule that would delete archives is told at backup",
+            Area::Glacier,
+            Locations::S3,
+            |world| Box::pin(told::of_rules(world)),
+        ),
     ]
 }
 

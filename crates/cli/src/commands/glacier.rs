@@ -2,6 +2,7 @@
 
 mod backup;
 mod fetch;
+mod hearing;
 mod ls;
 mod plan;
 mod rebuild;

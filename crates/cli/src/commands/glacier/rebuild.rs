@@ -12,7 +12,7 @@ use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Rebuild, context: &Context) -> CliResult<Exit> {
     let store = context.open().await?;
-    let state = open_state(&arguments.kept, &arguments.name, &store)?.locked()?;
+    let state = open_state(&arguments.kept, &arguments.name, &store, context)?.locked()?;
     let report = Box::pin(rebuild(&store, &state, &arguments.name, &context.run)).await?;
     for damaged in &report.damaged {
         context.printer.warn(damaged);
