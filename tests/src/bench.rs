@@ -7,6 +7,7 @@ mod data;
 mod dict;
 mod dump;
 mod ec2;
+mod glacier;
 mod listing;
 mod machine;
 mod measure;
@@ -57,6 +58,8 @@ enum What {
     Object(ObjectArgs),
     /// EBS snapshots: a plan of many from a file, and a list of many
     Ec2(ec2::Args),
+    /// Files in cold storage: hashing, uploading, small files, polls, inventories
+    Glacier(glacier::Args),
     /// Listings and pruning of many dumps: this build beside another
     Listing(listing::Args),
     /// A file of snapshots, read and dropped
@@ -167,6 +170,7 @@ pub fn main() -> ExitCode {
         What::Dict(args) => dict::run(&args),
         What::Object(args) => object::run(&args),
         What::Ec2(args) => ec2::run(&args),
+        What::Glacier(args) => glacier::run(&args),
         What::Listing(args) => listing::run(&args),
         What::ReadSnapshots { file } => ec2::read(&file),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod disk;
 pub mod failure;
 pub mod folding;
+pub mod ministack;
 pub mod paused;
 pub mod place;
 pub mod row;

@@ -13,6 +13,11 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         let args = dict(workspace, Profile::Release, args)?;
         return workspace.become_acceptance(Profile::Dev, "bench", &args);
     }
+    if args.first().is_some_and(|what| what == "glacier") {
+        workspace.build(Profile::Release)?;
+        let args = glacier(workspace, Profile::Release, args)?;
+        return workspace.become_acceptance(Profile::Release, "bench", &args);
+    }
     setup::run(workspace)?;
     workspace.build(Profile::Release)?;
     let mut args = before::resolved(workspace, args)?;
@@ -39,6 +44,21 @@ pub(crate) fn dict(workspace: &Workspace, profile: Profile, args: &[String]) -> 
     if !args.iter().any(|argument| argument.starts_with("--measure")) {
         let release = (profile == Profile::Release).then_some("--release");
         let package = ["-p", "dictstore-backup", "--no-default-features", "--example", "measure"];
+        cmd!(workspace.shell, "cargo build --locked {package...} {release...}").run()?;
+        args.extend(["--measure".to_owned(), workspace.binary(profile, "examples/measure").display().to_string()]);
+    }
+    Ok(args)
+}
+
+/// `args` with what `bench glacier` needs besides: botocore, and our library's own jobs.
+pub(crate) fn glacier(workspace: &Workspace, profile: Profile, args: &[String]) -> Outcome<Vec<String>> {
+    let mut args = args.to_vec();
+    if !args.iter().any(|argument| argument.starts_with("--python")) {
+        args.extend(["--python".to_owned(), peers::python(workspace, &peers::BOTOCORE)?]);
+    }
+    if !args.iter().any(|argument| argument.starts_with("--measure")) {
+        let release = (profile == Profile::Release).then_some("--release");
+        let package = ["-p", "glacier-archive", "--example", "measure"];
         cmd!(workspace.shell, "cargo build --locked {package...} {release...}").run()?;
         args.extend(["--measure".to_owned(), workspace.binary(profile, "examples/measure").display().to_string()]);
     }

@@ -8,7 +8,7 @@ use crate::workspace::{Outcome, Profile, Workspace};
 use crate::{peers, setup};
 
 /// The rows that need an S3 server which others wrote: by area, and by name.
-const ELSEWHERE: [&str; 2] = ["app", "A10"];
+const ELSEWHERE: [&str; 4] = ["app", "A10", "glacier", "GL20"];
 
 /// Sets up, builds, and becomes the acceptance run.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {

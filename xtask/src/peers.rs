@@ -58,6 +58,10 @@ pub(crate) const SNAPSHOT_READERS: Peer = Peer {
 pub(crate) const MOTO: Peer =
     Peer { name: "moto", folder: "moto", module: "moto.server", pip: &["moto[server]==5.2.5"] };
 
+/// Amazon's own client for Python, whose tree hashes ours must equal.
+pub(crate) const BOTOCORE: Peer =
+    Peer { name: "botocore", folder: "botocore", module: "botocore.utils", pip: &["botocore==1.44.8"] };
+
 /// A Python that has `peer`.
 pub(crate) fn python(workspace: &Workspace, peer: &Peer) -> Outcome<String> {
     let shell = &workspace.shell;

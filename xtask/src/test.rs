@@ -67,12 +67,15 @@ fn tests(workspace: &Workspace) -> Outcome {
     // Snapshots are read by programs that others published, and the fake of EC2 is compared with another one.
     let readers = peers::python(workspace, &peers::SNAPSHOT_READERS)?;
     let moto = peers::python(workspace, &peers::MOTO)?;
+    // Amazon's own client has the last word on tree hashes.
+    let botocore = peers::python(workspace, &peers::BOTOCORE)?;
     let beside = |python: &str, program: &str| Path::new(python).with_file_name(program);
     let tests = cmd!(workspace.shell, "cargo test --workspace --locked")
         .env("LASTGOOD_DICTDB_PYTHON", dictdb)
         .env("LASTGOOD_DSNAP", beside(&readers, "dsnap"))
         .env("LASTGOOD_BSNAP", beside(&readers, "bsnap"))
-        .env("LASTGOOD_MOTO", beside(&moto, "moto_server"));
+        .env("LASTGOOD_MOTO", beside(&moto, "moto_server"))
+        .env("LASTGOOD_BOTOCORE", botocore);
     Ok(tests.run()?)
 }
 

@@ -116,6 +116,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(Group::Aws, "AWS_SECRET_ACCESS_KEY", "Secret key."),
     variable(Group::Aws, "AWS_SESSION_TOKEN", "Session token of temporary credentials."),
     variable(Group::Aws, "AWS_ENDPOINT_URL_S3", "Endpoint of an S3-compatible store."),
+    variable(Group::Aws, "AWS_ENDPOINT_URL_SQS", "Endpoint of an SQS-compatible queue."),
     variable(Group::Aws, "AWS_ENDPOINT_URL", "Endpoint of all services, if `AWS_ENDPOINT_URL_S3` is not set."),
     variable(
         Group::Testing,

@@ -1,7 +1,10 @@
 //! Files in cold storage: there and back, killed at every step.
 
 mod database;
+mod elsewhere;
+mod seed;
 mod shared;
+mod told;
 mod vault;
 
 use self::shared::{ARCHIVES, BULK, check, fill, glacier, lose, paid, payloads, store};
@@ -68,6 +71,26 @@ pub fn rows() -> Vec<Row> {
         Row::new("GL-kill", "kill -9 at every step of it: the old state or the new", Area::Glacier, Both, |world| {
             Box::pin(database::killed(world))
         }),
+            "GL20",
+            "there and back on an S3 server that others wrote (ministack)",
+            Area::Glacier,
+            Locations::Folder,
+            |world| Box::pin(elsewhere::there_and_back(world)),
+        ),
+        Row::new(
+            "GL21",
+            "a queue tells what is ready, once, and keeps what is not ours",
+            Area::Glacier,
+            Locations::S3,
+            |world| Box::pin(told::by_a_queue(world)),
+        ),
+        Row::new(
+            "GL22",
+            "a lifecycle rule that would delete archives is told at backup",
+            Area::Glacier,
+            Locations::S3,
+            |world| Box::pin(told::of_rules(world)),
+        ),
     ]
 }
 

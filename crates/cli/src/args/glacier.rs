@@ -57,10 +57,10 @@ pub(crate) enum Glacier {
 /// Arguments of `glacier backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// Folder whose files are archived, with all folders in it. Files must never change: a file of another content gets
-    /// another name
+    /// Folder whose files are archived, with all folders in it [default: `files` of the configuration file]. Files must
+    /// never change: a file of another content gets another name
     #[arg(long, value_name = "DIR")]
-    pub(crate) files: PathBuf,
+    pub(crate) files: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) dumped: Dumped,
     /// Name of the backup [default: the name of the database, or else of the folder]
@@ -149,6 +149,20 @@ pub(crate) struct Watch {
     /// Ask again and again until nothing that was requested is outstanding
     #[arg(long)]
     pub(crate) until_ready: bool,
+    #[command(flatten)]
+    pub(crate) told: Told,
+}
+
+/// Who tells of finished retrievals.
+#[derive(Debug, Args)]
+pub(crate) struct Told {
+    /// Address of a queue of SQS that hears of finished retrievals: events of S3, or messages of a topic. What it tells spares
+    /// waiting for the next question
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: Option<String>,
+    /// ARN of the topic of SNS whose messages the queue gets. Then only what SNS signed for this topic counts
+    #[arg(long, value_name = "ARN")]
+    pub(crate) topic: Option<String>,
 }
 
 /// Arguments of `glacier restore`.

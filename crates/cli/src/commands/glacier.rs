@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod database;
 mod fetch;
+mod hearing;
 mod inventory;
 mod jobs;
 mod ls;

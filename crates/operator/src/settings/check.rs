@@ -44,7 +44,41 @@ fn judge(layer: &Layer) -> SettingsResult<()> {
     one("pg.protected", layer.protected.iter(), |pattern| Guard::default().protect(pattern, ""))?;
     let pattern = |text: &str| TablePattern::parse(text).map(drop);
     one("pg.exclude-table", layer.exclude_table.iter(), pattern)?;
-    one("pg.exclude-table-data", layer.exclude_table_data.iter(), pattern)
+    one("pg.exclude-table-data", layer.exclude_table_data.iter(), pattern)?;
+    one("glacier.class", layer.glacier_class.iter(), class)?;
+    one("glacier.queue", layer.glacier_queue.iter(), queue)?;
+    one("glacier.topic", layer.glacier_topic.iter(), topic)
+}
+
+/// Storage classes of archives. The crate that archives is not needed to judge a file.
+const CLASSES: [&str; 3] = ["GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"];
+
+/// A value that its command would refuse.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unusable(&'static str);
+
+fn class(text: &str) -> Result<(), Unusable> {
+    let known = CLASSES.iter().any(|class| class.eq_ignore_ascii_case(&text.replace('-', "_")));
+    if known { Ok(()) } else { Err(Unusable("it is none of GLACIER, DEEP_ARCHIVE and GLACIER_IR")) }
+}
+
+fn queue(text: &str) -> Result<(), Unusable> {
+    let is_url =
+        ["https://", "http://"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| rest.contains('/')));
+    if is_url {
+        Ok(())
+    } else {
+        Err(Unusable("it is not the address of a queue, such as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"))
+    }
+}
+
+/// `arn:aws:sns:REGION:ACCOUNT:NAME`, also of other partitions.
+fn topic(text: &str) -> Result<(), Unusable> {
+    let fields: Vec<&str> = text.split(':').collect();
+    let is_arn = matches!(fields[..], ["arn", partition, "sns", region, account, name]
+        if [partition, region, account, name].iter().all(|field| !field.is_empty()));
+    if is_arn { Ok(()) } else { Err(Unusable("it is not the ARN of a topic, such as arn:aws:sns:REGION:ACCOUNT:NAME")) }
 }
 
 /// Every value of one key, by what its users say of it.
@@ -81,11 +115,25 @@ mod tests {
             ("[pg.configs.a]\n\nexclude-table = ['a.b.c']", "`pg.exclude-table` cannot be used (`a.toml:3`)"),
             ("[profile.p.pg.configs.a]\nexclude-table-data = ['\"']", "`pg.exclude-table-data` cannot be used"),
             ("[pg]\nurl = 'mysql://h/d'", "`pg.url` cannot be used (`a.toml:2`)"),
+            ("[glacier]\nclass = 'STANDARD'", "`glacier.class` cannot be used (`a.toml:2`)"),
+            ("[glacier]\nqueue = 'retrievals'", "`glacier.queue` cannot be used (`a.toml:2`)"),
+            ("[profile.p.glacier]\ntopic = 'retrieve_archive'", "`glacier.topic` cannot be used (`a.toml:2`)"),
         ] {
             let error = judged(text).unwrap_err();
             assert!(error.to_string().starts_with(said), "{text:?}: {error}");
             assert!(error.source().is_some(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn settings_of_files_in_cold_storage_are_accepted_as_they_are_meant() {
+        judged(
+            "[glacier]\nfiles = 'uploads/store'\nclass = 'deep-archive'\nbundles = false\nper-hour = '100GiB'\n\
+             queue = 'https://sqs.us-east-1.amazonaws.com/123456789012/q'\ntopic = 'arn:aws:sns:us-east-1:123456789012:t'",
+        )
+        .unwrap();
+        let wrong = judged("[glacier]\nper-hour = 'much'").unwrap_err().to_string();
+        assert!(wrong.contains("`glacier.per-hour`"), "{wrong}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::settings::error::{SettingsError, SettingsResult};
-use crate::settings::file::{Ec2, Pg};
+use crate::settings::file::{Ec2, Glacier, Pg};
 use crate::settings::layer::Layer;
 use crate::settings::placed::Given;
 use crate::settings::reader;
@@ -40,10 +40,13 @@ impl Document {
         for (name, profile) in &file.profile {
             let below = table.below("profile").below(name);
             let limits = [&profile.limit_upload, &profile.limit_download];
-            profiles.insert(name.clone(), section(&below, &profile.repo, limits, &profile.pg, &profile.ec2)?);
+            profiles.insert(
+                name.clone(),
+                section(&below, &profile.repo, limits, &profile.pg, (&profile.ec2, &profile.glacier))?,
+            );
         }
         let limits = [&file.limit_upload, &file.limit_download];
-        Ok(Self { top: section(&table, &file.repo, limits, &file.pg, &file.ec2)?, profiles })
+        Ok(Self { top: section(&table, &file.repo, limits, &file.pg, (&file.ec2, &file.glacier))?, profiles })
     }
 
     /// The sections that count, strongest first.
@@ -100,7 +103,7 @@ fn section(
     repo: &Given<String>,
     limits: [&Given<String>; 2],
     pg: &Pg,
-    ec2: &Ec2,
+    (ec2, glacier): (&Ec2, &Glacier),
 ) -> SettingsResult<Section> {
     let below = table.below("pg");
     let mut section = Section::default();
@@ -119,6 +122,7 @@ fn section(
         ..pg.shared(&below)?
     };
     section.general = section.general.over(ec2.layer(&table.below("ec2"))?);
+    section.general = section.general.over(glacier.layer(&table.below("glacier"))?);
     Ok(section)
 }
 

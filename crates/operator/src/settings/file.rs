@@ -30,6 +30,8 @@ pub(super) struct File {
     pub(super) pg: Pg,
     /// EBS snapshots
     pub(super) ec2: Ec2,
+    /// Files in cold storage
+    pub(super) glacier: Glacier,
     /// Settings of `-P NAME`, which win over the rest of the file
     pub(super) profile: BTreeMap<String, Profile>,
 }
@@ -52,6 +54,8 @@ pub(super) struct Profile {
     pub(super) pg: Pg,
     /// EBS snapshots
     pub(super) ec2: Ec2,
+    /// Files in cold storage
+    pub(super) glacier: Glacier,
 }
 
 /// `[ec2]`: for every command about EBS snapshots.
@@ -80,6 +84,51 @@ impl Ec2 {
             ec2_regions: table.strings("regions", &self.regions)?,
             ec2_primary: table.string("primary", &self.primary)?,
             ec2_secondary: table.string("secondary", &self.secondary)?,
+            ..Layer::default()
+        })
+    }
+}
+
+/// `[glacier]`: for every command about files in cold storage.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Glacier {
+    /// Folder of the files, which never change; starts at this file's folder
+    #[schemars(example = "uploads/store")]
+    pub(super) files: Given<String>,
+    /// Storage class of archives: `GLACIER`, `DEEP_ARCHIVE` or `GLACIER_IR` [default: `GLACIER`]
+    #[schemars(example = "DEEP_ARCHIVE")]
+    pub(super) class: Given<String>,
+    /// Whether files of up to 4 MiB share archives [default: true]
+    pub(super) bundles: Given<bool>,
+    /// Folder of the catalogue and of fetched files; starts at this file's folder
+    #[schemars(example = "/var/lib/lastgood/glacier")]
+    pub(super) state: Given<String>,
+    /// File of prices to use instead of the list prices of us-east-1; starts at this file's folder
+    pub(super) prices: Given<String>,
+    /// Bytes to request within an hour at most, such as `100GiB` [default: no limit]
+    #[schemars(example = "100GiB")]
+    pub(super) per_hour: Given<String>,
+    /// Address of a queue of SQS that hears of finished retrievals
+    #[schemars(example = "https://sqs.us-east-1.amazonaws.com/123456789012/retrievals")]
+    pub(super) queue: Given<String>,
+    /// ARN of the topic of SNS whose messages the queue gets [default: the queue gets events of S3 itself]
+    #[schemars(example = "arn:aws:sns:us-east-1:123456789012:retrieve_archive")]
+    pub(super) topic: Given<String>,
+}
+
+impl Glacier {
+    /// What the table says.
+    pub(super) fn layer(&self, table: &Table<'_>) -> SettingsResult<Layer> {
+        Ok(Layer {
+            glacier_files: table.path("files", &self.files)?,
+            glacier_class: table.string("class", &self.class)?,
+            glacier_bundles: table.plain(&self.bundles),
+            glacier_state: table.path("state", &self.state)?,
+            glacier_prices: table.path("prices", &self.prices)?,
+            glacier_per_hour: table.rate("per-hour", &self.per_hour)?,
+            glacier_queue: table.string("queue", &self.queue)?,
+            glacier_topic: table.string("topic", &self.topic)?,
             ..Layer::default()
         })
     }

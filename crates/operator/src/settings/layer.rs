@@ -73,6 +73,22 @@ pub struct Layer {
     pub ec2_primary: Option<Set<String>>,
     /// `ec2.secondary`.
     pub ec2_secondary: Option<Set<String>>,
+    /// `glacier.files`.
+    pub glacier_files: Option<Set<PathBuf>>,
+    /// `glacier.class`.
+    pub glacier_class: Option<Set<String>>,
+    /// `glacier.bundles`.
+    pub glacier_bundles: Option<Set<bool>>,
+    /// `glacier.state`.
+    pub glacier_state: Option<Set<PathBuf>>,
+    /// `glacier.prices`.
+    pub glacier_prices: Option<Set<PathBuf>>,
+    /// `glacier.per-hour`.
+    pub glacier_per_hour: Option<Set<Rate>>,
+    /// `glacier.queue`.
+    pub glacier_queue: Option<Set<String>>,
+    /// `glacier.topic`.
+    pub glacier_topic: Option<Set<String>>,
 }
 
 impl Layer {
@@ -99,6 +115,14 @@ impl Layer {
             ec2_regions: if self.ec2_regions.is_empty() { weaker.ec2_regions } else { self.ec2_regions },
             ec2_primary: self.ec2_primary.or(weaker.ec2_primary),
             ec2_secondary: self.ec2_secondary.or(weaker.ec2_secondary),
+            glacier_files: self.glacier_files.or(weaker.glacier_files),
+            glacier_class: self.glacier_class.or(weaker.glacier_class),
+            glacier_bundles: self.glacier_bundles.or(weaker.glacier_bundles),
+            glacier_state: self.glacier_state.or(weaker.glacier_state),
+            glacier_prices: self.glacier_prices.or(weaker.glacier_prices),
+            glacier_per_hour: self.glacier_per_hour.or(weaker.glacier_per_hour),
+            glacier_queue: self.glacier_queue.or(weaker.glacier_queue),
+            glacier_topic: self.glacier_topic.or(weaker.glacier_topic),
             allow_restore: strictest(self.allow_restore, weaker.allow_restore),
             protected: joined(weaker.protected, self.protected),
             exclude_table: joined(weaker.exclude_table, self.exclude_table),

@@ -61,6 +61,7 @@ pub(super) fn shown(layer: &Layer) -> Vec<Shown> {
     {
         all.extend(set.as_ref().map(|set| row(key, name(&set.value), &set.origin)));
     }
+    all.extend(of_glacier(layer));
     for (key, list) in [
         ("pg.protected", &layer.protected),
         ("pg.exclude-table", &layer.exclude_table),
@@ -77,6 +78,30 @@ pub(super) fn shown(layer: &Layer) -> Vec<Shown> {
     ] {
         all.extend(list.iter().map(|item| row(key, hook(&item.value), &item.origin)));
     }
+    all
+}
+
+/// What is said of files in cold storage; nothing where nothing is.
+fn of_glacier(layer: &Layer) -> Vec<Shown> {
+    let texts = [
+        ("glacier.class", &layer.glacier_class),
+        ("glacier.queue", &layer.glacier_queue),
+        ("glacier.topic", &layer.glacier_topic),
+    ];
+    let paths = [
+        ("glacier.files", &layer.glacier_files),
+        ("glacier.state", &layer.glacier_state),
+        ("glacier.prices", &layer.glacier_prices),
+    ];
+    let mut all: Vec<Shown> = paths
+        .iter()
+        .filter_map(|(key, set)| set.as_ref().map(|set| row(key, set.value.display().to_string().into(), &set.origin)))
+        .collect();
+    all.extend(
+        texts.iter().filter_map(|(key, set)| set.as_ref().map(|set| row(key, set.value.as_str().into(), &set.origin))),
+    );
+    all.extend(layer.glacier_bundles.as_ref().map(|set| row("glacier.bundles", set.value.into(), &set.origin)));
+    all.extend(layer.glacier_per_hour.as_ref().map(|set| row("glacier.per-hour", rate(&set.value), &set.origin)));
     all
 }
 

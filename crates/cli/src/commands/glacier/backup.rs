@@ -1,6 +1,7 @@
 //! `lastgood glacier backup`.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use backup_core::location::Location;
 use backup_core::store::SharedStore;
@@ -12,7 +13,7 @@ use glacier_archive::state::State;
 
 use crate::args::glacier::Backup;
 use crate::commands::glacier::database;
-use crate::commands::glacier::shared::{open_state, open_vault, price_book, sides};
+use crate::commands::glacier::shared::{open_state, open_vault, price_book, sides, warn_of_rules};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -22,14 +23,16 @@ use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
     let context = &database::under(&arguments.dumped.tools, context)?;
+    let files = files_of(arguments, context)?;
     let named = database::named(&arguments.dumped, context)?;
     let named = named.as_ref().map(|(server, database)| (server, database.as_str()));
-    let name = name_of(arguments, named.map(|(_, database)| database))?;
+    let name = name_of(arguments, &files, named.map(|(_, database)| database))?;
+    let prices = price_book(&arguments.prices, context)?;
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
-        let settings = settings(arguments, name, &store, context).await?;
-        let state = open_state(&arguments.kept, &settings.name, &store)?;
-        let prices = price_book(&arguments.prices)?;
+        let settings = settings(arguments, files, name, &store, context).await?;
+        let state = open_state(&arguments.kept, &settings.name, &store, context)?;
+        warn_of_rules(&settings.name, settings.class, &prices, context).await?;
         let database = match named {
             Some(named) => Some(Box::pin(database::plan(named, &store, &settings, context)).await?),
             None => None,
@@ -40,8 +43,9 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
         return exit_of(plan.plan.failed.len());
     }
     let hot = context.open_to_write(arguments.init).await?;
-    let settings = settings(arguments, name, &hot, context).await?;
-    let state = open_state(&arguments.kept, &settings.name, &hot)?.locked()?;
+    let settings = settings(arguments, files, name, &hot, context).await?;
+    let state = open_state(&arguments.kept, &settings.name, &hot, context)?.locked()?;
+    warn_of_rules(&settings.name, settings.class, &prices, context).await?;
     let store = with_vault(hot, &state, &settings, context).await?;
     let (part, dump) = match named {
         // First: files that its rows name are in the folder by then, and stay there.
@@ -76,11 +80,21 @@ fn exit_of(failed: usize) -> CliResult<Exit> {
     })
 }
 
-fn name_of(arguments: &Backup, database: Option<&str>) -> CliResult<String> {
+fn files_of(arguments: &Backup, context: &Context) -> CliResult<PathBuf> {
+    let configured = || context.settings.layer().glacier_files.as_ref().map(|set| set.value.clone());
+    arguments.files.clone().or_else(configured).ok_or_else(|| {
+        CliError::usage(
+            "no folder of files was named",
+            "name it with `--files`, or as `files` of `[glacier]` in the configuration file",
+        )
+    })
+}
+
+fn name_of(arguments: &Backup, files: &Path, database: Option<&str>) -> CliResult<String> {
     match (&arguments.name, database) {
         (Some(name), _) => Ok(name.clone()),
         (None, Some(database)) if check_name(database).is_ok() => Ok(database.to_owned()),
-        (None, _) => folder_name(arguments),
+        (None, _) => folder_name(files),
     }
 }
 
@@ -114,14 +128,28 @@ async fn vault_of(arguments: &Backup, name: &str, store: &SharedStore, context: 
     }
 }
 
+/// The class that is asked for, by the command or the configuration file.
+fn asked_class(arguments: &Backup, context: &Context) -> CliResult<Option<Class>> {
+    // `config check` judges it, and a file that was not checked is no reason to archive in another class.
+    let configured = || context.settings.layer().glacier_class.as_ref().map(|set| set.value.parse::<Class>());
+    match (context.location()?, arguments.class) {
+        (Location::S3 { .. }, None) => configured().transpose().map_err(|error| {
+            CliError::usage(format!("`glacier.class` cannot be used: {error}"), "correct it in the configuration file")
+        }),
+        (_, class) => Ok(class),
+    }
+}
+
 async fn settings(
     arguments: &Backup,
+    files: PathBuf,
     name: String,
     store: &SharedStore,
     context: &Context,
 ) -> CliResult<BackupSettings> {
     let vault = vault_of(arguments, &name, store, context).await?;
-    let class = match (context.location()?, arguments.class) {
+    let bundles = context.settings.layer().glacier_bundles.as_ref().is_none_or(|set| set.value);
+    let class = match (context.location()?, asked_class(arguments, context)?) {
         _ if vault.is_some() => Some(Class::Vault),
         (_, Some(Class::Vault)) => {
             return Err(CliError::usage("a vault is no storage class", "name the vault with `--vault`"));
@@ -135,21 +163,21 @@ async fn settings(
     };
     Ok(BackupSettings {
         name,
-        files: arguments.files.clone(),
+        files,
         class,
         vault,
-        bundles: !arguments.no_bundles,
+        bundles: !arguments.no_bundles && bundles,
         allow_empty: arguments.allow_empty,
         tags: arguments.tag.clone(),
     })
 }
 
-fn folder_name(arguments: &Backup) -> CliResult<String> {
-    let folder = arguments.files.canonicalize().unwrap_or_else(|_| arguments.files.clone());
+fn folder_name(files: &Path) -> CliResult<String> {
+    let folder = files.canonicalize().unwrap_or_else(|_| files.to_owned());
     let name = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     let named = name.filter(|name| check_name(name).is_ok());
     named.ok_or_else(|| {
-        let what = format!("`{}` has no name that a backup can have", arguments.files.display());
+        let what = format!("`{}` has no name that a backup can have", files.display());
         CliError::usage(what, "name the backup with `--name`")
     })
 }

@@ -59,7 +59,7 @@ async fn carry_out(
     which: Which<'_>,
     context: &Context,
 ) -> CliResult<Exit> {
-    let prices = price_book(prices)?;
+    let prices = price_book(prices, context)?;
     let hot = context.open_to_change().await?;
     let named = Named { name: name.to_owned(), vault: None, kept: kept.clone() };
     let sides = Sides::of(&named, hot, !dry_run.dry_run, context).await?;

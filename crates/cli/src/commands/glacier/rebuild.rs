@@ -29,7 +29,7 @@ use crate::render::units::counted;
 pub(super) async fn run(arguments: &Rebuild, context: &Context) -> CliResult<Exit> {
     let (name, hot) = (&arguments.of.name, context.open().await?);
     {
-        let state = open_state(&arguments.of.kept, name, &hot)?.locked()?;
+        let state = open_state(&arguments.of.kept, name, &hot, context)?.locked()?;
         let report = Box::pin(rebuild(&hot, &state, name, &context.run)).await?;
         for damaged in &report.damaged {
             context.printer.warn(damaged);
@@ -120,7 +120,7 @@ async fn request(
     waiting: Vec<Wanted>,
     context: &Context,
 ) -> CliResult<Exit> {
-    let (allowed, prices) = (limits(&arguments.limits), price_book(&arguments.limits.prices)?);
+    let (allowed, prices) = (limits(&arguments.limits), price_book(&arguments.limits.prices, context)?);
     let count = waiting.len() as u64;
     let polled = settled(cold, &opened.state, &arguments.of.name, &context.run).await?;
     polled.keep(&opened.state)?;

@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     let which: Which = arguments.backup.parse()?;
     let store = context.open().await?;
     let backup = context.or_cancelled(async { Ok(find(&store, &which).await?) }).await?;
-    let state = open_state(&arguments.kept, &which.name, &store)?.locked()?;
+    let state = open_state(&arguments.kept, &which.name, &store, context)?.locked()?;
     let only = Only::of(arguments.only.clone()).but(arguments.parts.parts());
     let files = arguments.files.as_deref().filter(|_| only.parts != Parts::Database);
     let takes_database = match only.parts {

@@ -17,9 +17,10 @@ pub(super) async fn run(arguments: &Retrieve, context: &Context) -> CliResult<Ex
         return plan::show(&arguments.seen, &arguments.limits, last, context).await;
     }
     let opened = Opened::locked(&arguments.seen, context).await?;
-    let prices = price_book(&arguments.limits.prices)?;
+    let prices = price_book(&arguments.limits.prices, context)?;
     let Opened { cold, state, backup, only, .. } = &opened;
-    let request = Request { backup, only, folder: opened.folder(), limits: limits(&arguments.limits), prices: &prices };
+    let request =
+        Request { backup, only, folder: opened.folder(), limits: limits(&arguments.limits, context), prices: &prices };
     let done = Box::pin(retrieve(&**cold, state, &request, &context.run)).await?;
     for failed in &done.asked.failed {
         context.printer.warn(&format!("`{}` was not requested: {}", failed.key, failed.what));

@@ -10,6 +10,7 @@ use backup_core::location::Location;
 use backup_core::store::SharedStore;
 use glacier_archive::adapters::s3::S3Cold;
 use glacier_archive::adapters::vault::{Vault, VaultArchive, VaultStore};
+use glacier_archive::class::Class;
 use glacier_archive::cold::{ColdStore, NeverCold};
 use glacier_archive::find::{self, Backup, find};
 use glacier_archive::key::Which;
@@ -41,7 +42,7 @@ impl Opened {
         let which: Which = seen.backup.parse()?;
         let store = context.open().await?;
         let backup = context.or_cancelled(async { Ok(find(&store, &which).await?) }).await?;
-        let state = open_state(&seen.kept, &which.name, &store)?;
+        let state = open_state(&seen.kept, &which.name, &store, context)?;
         let (vault, known) = (backup.manifest.detail.vault.as_deref(), backup.vaulted());
         let (store, cold) = Box::pin(sides(store, &state, &which.name, (vault, known), context)).await?;
         let folder = seen.files.clone();
@@ -60,10 +61,11 @@ impl Opened {
 }
 
 /// The state of this machine about the backups called `name`.
-pub(super) fn open_state(kept: &Kept, name: &str, store: &SharedStore) -> CliResult<State> {
+pub(super) fn open_state(kept: &Kept, name: &str, store: &SharedStore, context: &Context) -> CliResult<State> {
     glacier_archive::key::check_name(name)?;
-    let folder = match &kept.state {
-        Some(folder) => folder.clone(),
+    let configured = || context.settings.layer().glacier_state.as_ref().map(|set| set.value.clone());
+    let folder = match kept.state.clone().or_else(configured) {
+        Some(folder) => folder,
         None => default_folder()?,
     };
     Ok(State::open(&folder.join(name), name, &store.describe())?)
@@ -125,7 +127,7 @@ impl Sides {
     /// What reads, and keeps what it hears only if `lock`.
     pub(super) async fn of(named: &Named, hot: SharedStore, lock: bool, context: &Context) -> CliResult<Self> {
         let Named { name, vault, kept } = named;
-        let state = open_state(kept, name, &hot)?;
+        let state = open_state(kept, name, &hot, context)?;
         let state = if lock { state.locked()? } else { state };
         let vault = match vault {
             Some(vault) => Some(vault.clone()),
@@ -141,11 +143,12 @@ impl Sides {
 }
 
 /// The prices that count.
-pub(super) fn price_book(prices: &Prices) -> CliResult<PriceBook> {
-    let book = match &prices.prices {
+pub(super) fn price_book(prices: &Prices, context: &Context) -> CliResult<PriceBook> {
+    let configured = || context.settings.layer().glacier_prices.as_ref().map(|set| set.value.clone());
+    let book = match prices.prices.clone().or_else(configured) {
         None => PriceBook::builtin(),
         Some(path) => {
-            let read = std::fs::read_to_string(path);
+            let read = std::fs::read_to_string(&path);
             let text = read.map_err(|error| {
                 let what = format!("cannot read the prices in `{}`: {error}", path.display());
                 CliError::usage(what, "name a file with prices, or leave `--prices` out")
@@ -157,14 +160,35 @@ pub(super) fn price_book(prices: &Prices) -> CliResult<PriceBook> {
 }
 
 /// What the user allows.
-pub(super) fn limits(limits: &glacier::Limits) -> Limits {
+pub(super) fn limits(limits: &glacier::Limits, context: &Context) -> Limits {
+    let configured = || context.settings.layer().glacier_per_hour.as_ref().map(|set| set.value);
     Limits {
         tier: limits.tier,
         deadline: limits.deadline.map(|deadline| deadline.unsigned_abs()),
         cost_max: limits.max_cost,
-        bytes_per_hour: limits.per_hour.and_then(|rate| rate.0).map(std::num::NonZeroU64::get),
+        bytes_per_hour: limits.per_hour.or_else(configured).and_then(|rate| rate.0).map(std::num::NonZeroU64::get),
         days: Some(limits.days),
     }
+}
+
+/// Tells of rules by which the bucket itself would delete archives of `name`. That they cannot be read is no reason not to
+/// back up: not everybody may.
+pub(super) async fn warn_of_rules(
+    name: &str,
+    class: Option<Class>,
+    prices: &PriceBook,
+    context: &Context,
+) -> CliResult<()> {
+    let Location::S3 { bucket, prefix } = context.location()? else { return Ok(()) };
+    let settings = Box::pin(Settings::load(None)).await;
+    let cold = S3Cold::new(&settings, &bucket, &prefix, &context.run);
+    let folder = format!("{}{name}/", glacier_archive::key::FOLDER);
+    let asked = context.or_cancelled(async { Ok(Box::pin(cold.expiring(&folder)).await) }).await?;
+    match asked {
+        Ok(rules) => rules.iter().for_each(|rule| context.printer.warn(&rule.warning(class, prices))),
+        Err(error) => tracing::debug!(%error, "the lifecycle rules of the bucket are unknown"),
+    }
+    Ok(())
 }
 
 /// How a command ends that needs everything to be ready.

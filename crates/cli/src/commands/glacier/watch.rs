@@ -1,8 +1,11 @@
 //! `lastgood glacier watch`.
 
-use glacier_archive::watch::{Sleep, watch_once, watch_until_ready};
+use std::time::Duration;
+
+use glacier_archive::watch::{Pause, Sleep, watch_once, watch_until_ready};
 
 use crate::args::glacier::Watch;
+use crate::commands::glacier::hearing::{ears, tell};
 use crate::commands::glacier::shared::{Opened, unless_ready};
 use crate::context::Context;
 use crate::error::CliResult;
@@ -11,10 +14,17 @@ use crate::render::glacier::summary;
 
 pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit> {
     let opened = Opened::locked(&arguments.seen, context).await?;
+    let ears = ears(&arguments.told, context).await?;
     let Opened { cold, state, backup, only, .. } = &opened;
+    if let Some(ears) = &ears {
+        tell(&Box::pin(ears.drain(state, Duration::ZERO, &context.run)).await?, context);
+    }
     let folder = opened.folder();
     let found = match arguments.until_ready {
-        true => Box::pin(watch_until_ready(&**cold, state, backup, only, folder, &Sleep, &context.run)).await?,
+        true => {
+            let pause: &dyn Pause = ears.as_ref().map_or(&Sleep, |ears| ears);
+            Box::pin(watch_until_ready(&**cold, state, backup, only, folder, pause, &context.run)).await?
+        }
         false => watch_once(&**cold, state, backup, only, folder, true, &context.run).await?,
     };
     let now = context.run.clock.now();
