@@ -39,6 +39,7 @@ pub(crate) fn instance(id: &str, devices: &[&str]) -> Instance {
         root_device: devices.first().map(|name| (*name).to_owned()),
         devices: devices.iter().map(device).collect(),
         public_address: None,
+        public_ip: None,
         private_address: None,
         tags: Tags::new().with("Name", "web"),
     }
