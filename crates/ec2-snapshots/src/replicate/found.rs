@@ -1,0 +1,40 @@
+//! Copies of a snapshot: which one counts, and what is written on it.
+
+use backup_core::run::Run;
+
+use super::plan::first;
+use crate::error::Ec2Result;
+use crate::lineage;
+use crate::listing;
+use crate::model::{Snapshot, SnapshotId, SnapshotState, Tags};
+use crate::origin::Origin;
+use crate::ports::{Ec2, Filter};
+use crate::tags;
+
+/// The copy of a snapshot that counts, if there is one that did not fail.
+pub(super) async fn copy_of(destination: &dyn Ec2, source: &SnapshotId, run: &Run) -> Ec2Result<Option<Snapshot>> {
+    let filter = Filter::tag(lineage::SRC_SNAPSHOT, source.as_str());
+    let copies = listing::snapshots(destination, vec![filter], run).await?;
+    Ok(first(copies.iter().filter(|copy| is_good(copy))).cloned())
+}
+
+fn is_good(copy: &Snapshot) -> bool {
+    matches!(copy.state, SnapshotState::Pending | SnapshotState::Completed)
+}
+
+/// Tags of a copy: those of the original, and where it came from. The size of a set is only on originals.
+pub(super) fn tags_of_copy(source: &Snapshot) -> Ec2Result<Tags> {
+    let origin = Origin::of(source);
+    let region = origin.region.as_ref().unwrap_or(&source.region);
+    let mut own = Tags::new()
+        .with(lineage::SRC_SNAPSHOT, source.id.as_str())
+        .with(lineage::SRC_REGION, region.as_str())
+        .with(lineage::SRC_VOLUME, origin.volume.as_str());
+    for name in [lineage::SET, lineage::CONSISTENCY, lineage::DEVICE] {
+        if let Some(value) = source.tags.filled(name) {
+            own.set(name, value);
+        }
+    }
+    let others: Tags = source.tags.iter().filter(|(name, _)| *name != lineage::SET_SIZE).collect();
+    Ok(tags::cloned(&own, &[&others])?.tags)
+}
