@@ -285,7 +285,7 @@ impl<'a> Copying<'a> {
             source_region: source.region.clone(),
             source: source.id.clone(),
             description: source.description.clone(),
-            tags: tags_of_copy(source)?,
+            tags: tags_of_copy(source, None)?,
             encrypted: self.options.encrypted || self.options.kms_key.is_some(),
             kms_key: self.options.kms_key.clone(),
             completion_minutes: self.options.within.map(Within::minutes),

@@ -22,14 +22,17 @@ fn is_good(copy: &Snapshot) -> bool {
     matches!(copy.state, SnapshotState::Pending | SnapshotState::Completed)
 }
 
-/// Tags of a copy: those of the original, and where it came from. The size of a set is only on originals.
-pub(super) fn tags_of_copy(source: &Snapshot) -> Ec2Result<Tags> {
+/// Tags of a copy: those of the original, where it came from, and what made it if not EC2. The size of a set is only on originals.
+pub(super) fn tags_of_copy(source: &Snapshot, by: Option<&str>) -> Ec2Result<Tags> {
     let origin = Origin::of(source);
     let region = origin.region.as_ref().unwrap_or(&source.region);
     let mut own = Tags::new()
         .with(lineage::SRC_SNAPSHOT, source.id.as_str())
         .with(lineage::SRC_REGION, region.as_str())
         .with(lineage::SRC_VOLUME, origin.volume.as_str());
+    if let Some(by) = by {
+        own.set(lineage::COPIED_BY, by);
+    }
     for name in [lineage::SET, lineage::CONSISTENCY, lineage::DEVICE] {
         if let Some(value) = source.tags.filled(name) {
             own.set(name, value);
