@@ -135,7 +135,8 @@ impl Drop for Namespaces {
 impl Hardware for Namespaces {
     fn boot(&self, instance: &str, public_key: Option<&str>) -> Result<String, String> {
         let mut state = self.state();
-        state.number = state.number.checked_add(1).filter(|number| *number < 250).ok_or("there are too many machines")?;
+        state.number =
+            state.number.checked_add(1).filter(|number| *number < 250).ok_or("there are too many machines")?;
         let address = self.address(state.number + 1);
         let name = format!("lg{}n{}", self.network, state.number);
         let folder = self.folder.path().join(instance);

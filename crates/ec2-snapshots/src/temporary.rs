@@ -8,6 +8,9 @@ mod find;
 mod remove;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use beacon::Beacon;
 pub use find::{Leftover, Thing, of_region};
 pub use remove::remove;

@@ -1,6 +1,7 @@
 //! What tests of this crate begin with.
 
 pub(crate) mod cloud;
+mod machines;
 
 use crate::model::{Device, Instance, InstanceState, Snapshot, SnapshotState, StorageTier, Tags, VolumeId};
 

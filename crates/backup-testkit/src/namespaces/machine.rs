@@ -78,7 +78,8 @@ impl Machine {
 
     pub(super) fn ssh_config(&self, folder: &Path) -> Result<String, String> {
         let said = |error: std::io::Error| error.to_string();
-        let (identity, known) = (folder.join(format!("client-{}", self.name)), folder.join(format!("known-{}", self.name)));
+        let (identity, known) =
+            (folder.join(format!("client-{}", self.name)), folder.join(format!("known-{}", self.name)));
         if !identity.exists() {
             generate(&identity)?;
             let public = std::fs::read_to_string(folder.join(format!("client-{}.pub", self.name))).map_err(said)?;

@@ -66,7 +66,10 @@ pub(super) async fn attach(session: &Session<'_>, host: &Host, id: &VolumeId) ->
     let machines = session.cloud.machines(&host.region);
     let instance = host.described(session).await?;
     let is_taken = |letter: char| {
-        instance.devices.iter().any(|device| device.name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(letter))
+        instance
+            .devices
+            .iter()
+            .any(|device| device.name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(letter))
     };
     for letter in LETTERS.filter(|letter| !is_taken(*letter)) {
         let device = format!("/dev/sd{letter}");

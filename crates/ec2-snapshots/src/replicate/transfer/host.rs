@@ -87,12 +87,7 @@ impl Host {
     }
 
     /// An instance of this run, once it can be logged in to.
-    pub(super) async fn temporary(
-        session: &Session<'_>,
-        keys: &Keys,
-        region: &Region,
-        image: &str,
-    ) -> Ec2Result<Self> {
+    pub(super) async fn temporary(session: &Session<'_>, keys: &Keys, region: &Region, image: &str) -> Ec2Result<Self> {
         let (id, group) = start(session, keys, region, image).await?;
         let (instance, ip) = running(session, region, &id).await?;
         let host_keys = printed(session, region, &id).await?;
@@ -100,7 +95,9 @@ impl Host {
         let access = &session.options.access;
         let mut command = access.ssh.command.clone();
         command.extend(["-i".to_owned(), keys.private().display().to_string()]);
-        command.extend(["-oIdentitiesOnly=yes", "-oIdentityAgent=none", "-oGlobalKnownHostsFile=/dev/null"].map(str::to_owned));
+        command.extend(
+            ["-oIdentitiesOnly=yes", "-oIdentityAgent=none", "-oGlobalKnownHostsFile=/dev/null"].map(str::to_owned),
+        );
         command.push(format!("-oUserKnownHostsFile={}", known.display()));
         let user = &access.temporary_user;
         let options = SshOptions { command, sudo: user != "root" };
@@ -125,12 +122,7 @@ async fn described(session: &Session<'_>, region: &Region, id: &InstanceId) -> E
 }
 
 /// Starts it with a key and a security group of its own.
-async fn start(
-    session: &Session<'_>,
-    keys: &Keys,
-    region: &Region,
-    image: &str,
-) -> Ec2Result<(InstanceId, String)> {
+async fn start(session: &Session<'_>, keys: &Keys, region: &Region, image: &str) -> Ec2Result<(InstanceId, String)> {
     let machines = session.cloud.machines(region);
     let (name, tags, run) = (temporary::name(&session.id), session.tags(), session.run);
     run.step("transfer.start", region.as_str());
@@ -228,7 +220,8 @@ fn host_keys(console: &str) -> Vec<String> {
     // Of several starts the last one counts.
     let Some((_, rest)) = console.rsplit_once(KEYS_BEGIN) else { return Vec::new() };
     let Some((keys, _)) = rest.split_once(KEYS_END) else { return Vec::new() };
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=-@.".contains(&b));
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=-@.".contains(&b));
     let key = |line: &str| {
         let mut words = line.split_whitespace();
         let (kind, key) = (words.next()?, words.next()?);
