@@ -7,7 +7,7 @@ use crate::ask;
 use crate::error::Ec2Result;
 use crate::lineage;
 use crate::listing;
-use crate::model::{InstanceId, Region, Tags, VolumeId};
+use crate::model::{InstanceId, Region, Tags, VolumeId, VolumeState};
 use crate::ports::{Cloud, Filter};
 
 /// States in which an instance is still there.
@@ -77,6 +77,9 @@ pub async fn of_region(cloud: &dyn Cloud, region: &Region, only: Option<&str>, r
         add(Thing::Instance(instance.id), &instance.tags);
     }
     for volume in listing::volumes(&*ec2, vec![filter()], run).await? {
+        if matches!(volume.state, VolumeState::Deleting | VolumeState::Deleted) {
+            continue;
+        }
         add(Thing::Volume(volume.id), &volume.tags);
     }
     let filters = [filter()];

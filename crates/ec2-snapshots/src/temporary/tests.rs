@@ -32,7 +32,7 @@ fn volume(id: &str, run: &str, on: Option<&str>) -> Volume {
 
 /// A region with everything that the run `dead` may have left: its volume is attached to an instance that is not its own.
 fn world() -> MemoryCloud {
-    let cloud = MemoryCloud::new(&[HERE, "us-east-1"]);
+    let cloud = MemoryCloud::new(&[HERE]);
     let mut world = cloud.world();
     let mut own = instance("i-1", &["/dev/sda1"]);
     own.tags = tags("dead");
