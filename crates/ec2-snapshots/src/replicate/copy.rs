@@ -88,6 +88,12 @@ impl Replicated {
         self.snapshots.values().filter(|outcome| matches!(outcome, Outcome::Copied { .. })).count()
     }
 
+    /// How many snapshots another run is replicating.
+    #[must_use]
+    pub fn elsewhere(&self) -> usize {
+        self.snapshots.values().filter(|outcome| matches!(outcome, Outcome::Elsewhere { .. })).count()
+    }
+
     /// Whether every snapshot has a copy.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -187,7 +187,7 @@ async fn begin(
         };
         match created {
             Ok(created) if lost => {
-                tell_of_another(ec2, set, &created, run).await?;
+                tell_of_another(ec2, set, &created, run).await;
                 return Ok((created, reached));
             }
             Ok(created) => return Ok((created, reached)),
@@ -209,8 +209,10 @@ async fn begin(
 
 /// After an answer was lost and nothing was found, the request may still have been carried out later. What comes later yet
 /// is found by [`crate::clean`].
-async fn tell_of_another(ec2: &dyn Ec2, set: &PlannedSet, created: &[Created], run: &Run) -> Ec2Result<()> {
-    let all = listing::snapshots(ec2, vec![Filter::tag(lineage::SET, set.set.as_str())], run).await?;
+async fn tell_of_another(ec2: &dyn Ec2, set: &PlannedSet, created: &[Created], run: &Run) {
+    let filter = Filter::tag(lineage::SET, set.set.as_str());
+    // The set exists, whether it can be listed or not.
+    let all = listing::snapshots(ec2, vec![filter], run).await.unwrap_or_default();
     let is_known = |id: &SnapshotId| created.iter().any(|created| created.snapshot == *id);
     let others: Vec<&str> =
         all.iter().map(|snapshot| &snapshot.id).filter(|id| !is_known(id)).map(SnapshotId::as_str).collect();
@@ -221,7 +223,6 @@ async fn tell_of_another(ec2: &dyn Ec2, set: &PlannedSet, created: &[Created], r
             others.join(", ")
         ));
     }
-    Ok(())
 }
 
 /// One call while the instance is held still, which it is not a moment longer than that.
