@@ -107,7 +107,7 @@ impl Namespaces {
         make: &[&str],
         change: impl FnOnce(&Path) -> std::io::Result<()>,
     ) -> Result<Content, String> {
-        let name = format!("made-{}", uuid::Uuid::new_v4());
+        let name = format!("made-{}", uuid::Uuid::now_v7());
         let disk = Disk { id: &name, size: gib, content: &Content::default() };
         LoopDisk::new(self.folder.path(), &disk)?.fill(make, change)
     }
@@ -117,7 +117,7 @@ impl Namespaces {
     /// # Errors
     /// What cannot be done.
     pub fn looked_at<T>(&self, gib: u64, content: &Content, look: impl FnOnce(&Path, &str) -> T) -> Result<T, String> {
-        let name = format!("seen-{}", uuid::Uuid::new_v4());
+        let name = format!("seen-{}", uuid::Uuid::now_v7());
         LoopDisk::new(self.folder.path(), &Disk { id: &name, size: gib, content })?.look(look)
     }
 }

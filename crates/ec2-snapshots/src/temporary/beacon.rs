@@ -11,7 +11,7 @@ use crate::model::{Region, Tags};
 use crate::ports::{Fault, Machines};
 
 /// How often a run counts on. A request a region, of which EC2 allows hundreds in that time.
-pub const BEAT_EVERY: Duration = Duration::from_secs(15);
+pub(super) const BEAT_EVERY: Duration = Duration::from_secs(15);
 
 type Known = Arc<Mutex<BTreeMap<Region, BTreeSet<String>>>>;
 
