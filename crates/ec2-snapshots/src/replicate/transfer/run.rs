@@ -32,24 +32,19 @@ pub async fn transfer(plan: &Plan, cloud: &dyn Cloud, options: &TransferOptions,
     let adopted = |(source, copy)| Waiting { source, copy, volume: None };
     let mut waiting: Vec<Waiting> = under_way.into_iter().map(adopted).collect();
     let mut outcomes = BTreeMap::new();
-    let has_jobs = !jobs.is_empty();
-    if has_jobs {
-        sweep(cloud, &regions, run).await?;
-    }
+    sweep(cloud, &regions, run).await?;
     let session = Session::begin(cloud, options, regions, run);
     let worked = work(&session, &plan.to, jobs, &mut outcomes, &mut waiting).await;
     // Instances are not needed for the rest, which may take hours.
     let kept =
         |waiting: &[Waiting]| waiting.iter().filter_map(|one| one.volume.clone()).collect::<BTreeSet<VolumeId>>();
-    if has_jobs {
-        let _again_at_the_end = session.remove(&kept(&waiting)).await;
-    }
+    let _again_at_the_end = session.remove(&kept(&waiting)).await;
     let finished = match worked {
         Ok(()) => finish::complete(&session, &plan.to, &mut waiting, &mut outcomes).await,
         stopped => stopped,
     };
     let kept = kept(&waiting);
-    let left = if has_jobs { session.remove(&kept).await } else { Vec::new() };
+    let left = session.remove(&kept).await;
     if !kept.is_empty() {
         // They are needed until their snapshots are complete, and nobody waits for that.
         let names: Vec<&str> = kept.iter().map(VolumeId::as_str).collect();
