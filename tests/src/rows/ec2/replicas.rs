@@ -122,7 +122,7 @@ impl Site {
 
     /// Whatever a run made for a while and is still there.
     fn temporary(&self) -> Vec<String> {
-        let now = backup_core::clock::Timestamp::now();
+        let now = jiff::Timestamp::now();
         self.fake.world(|state| {
             let mut left = Vec::new();
             for region in state.regions.values() {
