@@ -6,42 +6,15 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::error::{Ec2Error, Ec2Result};
-use crate::host::{Conversation, HostError, Script, Shell, assignment};
+use crate::host::{Conversation, HostError, Shell, assignment};
 use crate::model::VolumeId;
+use crate::sync::find;
 
 /// How long a host may take to show a device, to format it and to mount it: replaying a journal takes a while.
 const READY_WITHIN: Duration = Duration::from_secs(600);
 
 /// How long unmounting may take: what is not on the disk yet is written then.
 const UNMOUNTED_WITHIN: Duration = Duration::from_secs(900);
-
-const FIND: &str = r#"
-trap '' HUP PIPE INT TERM
-[ "$(id -u)" = 0 ] || { say failed root; exit 9; }
-bare=$(printf %s "$volume" | tr -d -)
-letter=${attached#/dev/sd}
-find_device() {
-  for dir in /sys/block/*; do
-    serial=$(cat "$dir/device/serial" "$dir/serial" 2>/dev/null | head -n 1 | tr -d ' -')
-    [ "$serial" != "$bare" ] || { device=/dev/${dir##*/}; return 0; }
-  done
-  # Xen shows `/dev/sdf` as `/dev/xvdf`.
-  for device in "/dev/xvd$letter" "/dev/sd$letter"; do
-    [ ! -b "$device" ] || return 0
-  done
-  return 1
-}
-tries=0
-until find_device; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 600 ] || { say failed device; exit 9; }
-  nap
-done
-"#;
-
-const TELL: &str = r#"
-say device "$device"
-"#;
 
 const MOUNT: &str = r#"
 for tool in mount umount blkid ${make:+"mkfs.$make"}; do
@@ -96,18 +69,10 @@ pub(super) enum How<'a> {
     Format(&'a str, &'a str),
 }
 
-fn head(volume: &VolumeId, attached: &str) -> String {
-    assignment("volume", volume.as_str()) + &assignment("attached", attached)
-}
-
 /// The device of `volume`, which is attached as `attached`.
 pub(super) async fn device(shell: &dyn Shell, volume: &VolumeId, attached: &str) -> Ec2Result<String> {
-    let answer = shell.run(&Script::new(&head(volume, attached), &[FIND, TELL].concat()), READY_WITHIN).await?;
-    let said = |word: &str| answer.lines().find_map(|line| line.strip_prefix("lastgood ")?.strip_prefix(word));
-    match said("device ") {
-        Some(device) => Ok(device.to_owned()),
-        None => Err(failed(shell.host(), volume, said("failed ").unwrap_or_default())),
-    }
+    let found = find::device(shell, volume.as_str(), attached).await?;
+    found.ok_or_else(|| failed(shell.host(), volume, "device"))
 }
 
 /// A volume that is mounted. Dropping it unmounts it too.
@@ -136,12 +101,9 @@ impl Mounted {
             How::Write => ("rw", "", ""),
             How::Format(kind, uuid) => ("rw", kind, uuid),
         };
-        let head = head(volume, attached)
-            + &assignment("options", options)
-            + &assignment("make", make)
-            + &assignment("uuid", uuid);
+        let head = assignment("options", options) + &assignment("make", make) + &assignment("uuid", uuid);
         let host = shell.host().to_owned();
-        let talk = shell.talk(&Script::new(&head, &[FIND, MOUNT].concat())).await?;
+        let talk = shell.talk(&find::with_device(volume.as_str(), attached, &head, MOUNT)).await?;
         let Some(mut talk) = talk else {
             return Err(HostError::Unreachable { host, said: "it cannot be talked to".to_owned() }.into());
         };
