@@ -13,6 +13,7 @@ pub mod control;
 mod ebs;
 mod filter;
 mod form;
+pub mod hardware;
 pub mod model;
 mod page;
 mod rules;
@@ -31,6 +32,7 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use self::hardware::Hardware;
 use self::seed::Seed;
 use self::service::Services;
 pub use self::settings::{Ending, Settings};
@@ -85,6 +87,11 @@ impl Ec2Fake {
     /// Changes how the world behaves.
     pub fn settings(&self, change: impl FnOnce(&mut Settings)) {
         self.world(|state| change(&mut state.settings));
+    }
+
+    /// Gives instances that are started from now on a machine, and volumes that are attached a disk.
+    pub fn wire(&self, hardware: Arc<dyn Hardware>) {
+        self.world(|state| state.hardware = Some(hardware));
     }
 
     /// Snapshots end badly: see [`Ending`].

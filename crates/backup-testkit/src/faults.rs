@@ -30,6 +30,11 @@ pub enum Action {
     },
     /// Done; the connection is closed instead of an answer.
     LoseResponse,
+    /// The connection is closed at once, and it is done later: only by fakes of AWS.
+    Late {
+        /// Milliseconds.
+        ms: u64,
+    },
     /// Done; the connection is closed after so many bytes of the answer's body.
     TruncateBody {
         /// Bytes of the body.

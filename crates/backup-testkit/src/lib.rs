@@ -9,6 +9,7 @@ pub mod ec2_fake;
 pub mod faults;
 pub mod glacier_fake;
 pub mod iam;
+pub mod namespaces;
 pub mod postgres;
 pub mod s3_server;
 pub mod sqs_fake;

@@ -97,6 +97,12 @@ pub enum Ec2Error {
         /// Which, how far they are, and how long was waited.
         what: String,
     },
+    /// An instance or volume for a while did not become what it had to be.
+    #[error("{what}")]
+    Machine {
+        /// Which, and what is wrong.
+        what: String,
+    },
     /// The consistency that was asked for was not reached.
     #[error("{what}")]
     Consistency {
@@ -210,6 +216,8 @@ impl Failure for Ec2Error {
             [Operation::ShowSnapshots, " says why; ", Operation::CleanBroken, " deletes them"];
         NotFinished: "ec2::not_finished", Failed, passing, "snapshots are not complete yet",
             ["they go on in EC2; ", Operation::ListSnapshots, " shows how far they are"];
+        Machine: "ec2::machine", Failed, passing, "a temporary instance or volume did not become ready, or could not be removed",
+            "try again: what was left behind is removed then";
         Consistency: "ec2::consistency", Failed, permanent, "the consistency that was asked for was not reached";
         Image: "ec2::image", Failed, permanent, "no image can be made of these snapshots",
             [Operation::ShowSnapshots.on("SET"), " lists the snapshots of a set and their devices"];

@@ -40,6 +40,7 @@ pub mod simulate;
 pub mod snapshot;
 pub mod sync;
 pub mod tags;
+pub mod temporary;
 pub mod trim;
 
 mod run_regions;

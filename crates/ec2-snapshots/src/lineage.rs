@@ -9,6 +9,18 @@ pub const SET_SIZE: &str = "lastgood:set-size";
 /// How consistent the set is: `crash`, `fs` or `app`; the level that was reached.
 pub const CONSISTENCY: &str = "lastgood:consistency";
 
+/// How a replica was made if not by EC2: `rsync` or `blocks`.
+pub const COPIED_BY: &str = "lastgood:copied-by";
+
+/// On what a replication makes for a while: the id of its run.
+pub const TEMPORARY: &str = "lastgood:temporary";
+
+/// On the same: how often the run has said that it goes on.
+pub const BEAT: &str = "lastgood:beat";
+
+/// On a volume that becomes a replica: the snapshot that it is a replica of.
+pub const REPLICATING: &str = "lastgood:replicating";
+
 /// The region of the volume.
 pub const SRC_REGION: &str = "lastgood:src-region";
 

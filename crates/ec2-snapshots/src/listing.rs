@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::ask;
 use crate::error::{Ec2Error, Ec2Result};
 use crate::model::{Image, Instance, Region, Snapshot, SnapshotId, Volume};
-use crate::ports::{CallResult, Cloud, Ec2, Filter, Page, Query};
+use crate::ports::{CallResult, Cloud, Ec2, Filter, Group, Machines, Page, Query};
 
 /// Values that all filters of a request may have together (EC2 API reference, `DescribeSnapshots`: "up to 200").
 pub const FILTER_VALUES_MAX: usize = 200;
@@ -58,6 +58,15 @@ pub async fn volumes(ec2: &dyn Ec2, filters: Vec<Filter>, run: &Run) -> Ec2Resul
 pub async fn instances(ec2: &dyn Ec2, filters: Vec<Filter>, run: &Run) -> Ec2Result<Vec<Instance>> {
     pages(run, "instances", Query::filtered(filters), |query| Box::pin(async move { ec2.instances(&query).await }))
         .await
+}
+
+/// All security groups of a region that fit `filters`.
+///
+/// # Errors
+/// [`Ec2Error`].
+pub async fn groups(machines: &dyn Machines, filters: Vec<Filter>, run: &Run) -> Ec2Result<Vec<Group>> {
+    let fetch = |query: Query| -> BoxFuture<'_, _> { Box::pin(async move { machines.groups(&query).await }) };
+    pages(run, "security groups", Query::filtered(filters), fetch).await
 }
 
 /// All images of a region that the account owns.

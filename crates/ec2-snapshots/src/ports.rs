@@ -5,6 +5,7 @@
 
 mod call_error;
 pub mod direct;
+mod machines;
 mod quiesce;
 mod request;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use call_error::{CallError, Fault};
+pub use machines::{CreateVolume, Group, KeyPair, Machines, RunInstance};
 pub use quiesce::{Consistency, Frozen, Quiesce};
 pub use request::{
     CopySnapshot, CreateSnapshot, CreateSnapshots, Created, Filter, ImageDevice, Page, Query, RegisterImage,
@@ -35,6 +37,9 @@ pub trait Cloud: fmt::Debug + Send + Sync {
 
     /// EC2 in one region. Asks nothing.
     fn region(&self, region: &Region) -> Arc<dyn Ec2>;
+
+    /// Volumes and instances for a while in one region. Asks nothing.
+    fn machines(&self, region: &Region) -> Arc<dyn Machines>;
 }
 
 /// EC2 in one region.

@@ -5,9 +5,11 @@
 //! which order, and how many at a time, decides [`Queue`](queue::Queue), which knows no clock.
 
 pub mod copy;
+mod found;
 pub mod plan;
 pub mod prepare;
 pub mod queue;
+pub mod transfer;
 pub mod within;
 
 #[cfg(test)]

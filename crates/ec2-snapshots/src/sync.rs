@@ -7,6 +7,7 @@
 mod door;
 mod end;
 mod error;
+pub(crate) mod find;
 mod label;
 mod script;
 mod send;
@@ -103,8 +104,8 @@ pub async fn sync(from: &End, to: &End, options: &Options, run: &Run) -> Result<
 }
 
 async fn blocks(from: &End, here: &Survey, to: &End, there: &Survey, run: &Run) -> Result<Synced, SyncError> {
-    let source = device(here, from).ok_or_else(|| missing(from, &from.volume))?;
-    let target = device(there, to).ok_or_else(|| missing(to, &to.volume))?;
+    let source = device(here, from).await?.ok_or_else(|| missing(from, &from.volume))?;
+    let target = device(there, to).await?.ok_or_else(|| missing(to, &to.volume))?;
     let sent = copy(from, to, &Task::Blocks { source, target }, run).await?;
     match (sent.sent_sha256, sent.stored_sha256) {
         (Some(sent), Some(stored)) if sent == stored => {
@@ -146,10 +147,13 @@ fn mounted(survey: &Survey, path: &str) -> Option<String> {
     survey.mount_of(asked).map(|mount| mount.source.clone()).filter(|source| source.starts_with("/dev/"))
 }
 
-/// The device of a volume, by its name, or by its serial number.
-fn device(survey: &Survey, end: &End) -> Option<String> {
+/// The device of a volume, by its name, or by its serial number: also of one that is not mounted.
+async fn device(survey: &Survey, end: &End) -> Result<Option<String>, SyncError> {
     if end.volume.starts_with("/dev/") {
-        return Some(end.volume.clone());
+        return Ok(Some(end.volume.clone()));
     }
-    survey.disk_of_volume(&end.volume).map(|disk| format!("/dev/{}", disk.name))
+    if let Some(disk) = survey.disk_of_volume(&end.volume) {
+        return Ok(Some(format!("/dev/{}", disk.name)));
+    }
+    Ok(find::shown(&*end.shell, &end.volume).await?)
 }

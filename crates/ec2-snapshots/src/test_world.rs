@@ -1,6 +1,7 @@
 //! What tests of this crate begin with.
 
 pub(crate) mod cloud;
+mod machines;
 
 use crate::model::{Device, Instance, InstanceState, Snapshot, SnapshotState, StorageTier, Tags, VolumeId};
 
@@ -39,6 +40,7 @@ pub(crate) fn instance(id: &str, devices: &[&str]) -> Instance {
         root_device: devices.first().map(|name| (*name).to_owned()),
         devices: devices.iter().map(device).collect(),
         public_address: None,
+        public_ip: None,
         private_address: None,
         tags: Tags::new().with("Name", "web"),
     }

@@ -7,13 +7,18 @@ mod delete;
 mod frozen;
 mod look;
 mod offline;
+mod replicas;
 
 use backup_testkit::aws_fake::Call;
 use backup_testkit::ec2_fake::Ec2Fake;
 use backup_testkit::ec2_fake::seed::{ACCOUNT, RegionSeed, Seed, SnapshotSeed};
+use backup_testkit::iam::Policy;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::harness::{Area, Lastgood, Locations, Row, RowResult, World};
+
+/// A policy for each command.
+const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ec2-snapshots/examples/iam");
 
 /// The rows.
 #[must_use]
@@ -29,6 +34,13 @@ pub fn rows() -> Vec<Row> {
             Area::Ec2,
             Folder,
             |world| Box::pin(create::once(world)),
+        ),
+        Row::new(
+            "E-late",
+            "CreateSnapshots carried out after all: the second set is deleted",
+            Area::Ec2,
+            Folder,
+            |world| Box::pin(create::late(world)),
         ),
         Row::new("E-partly", "a region that refuses does not stop the others", Area::Ec2, Folder, |world| {
             Box::pin(create::partly(world))
@@ -80,6 +92,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(blocks::rows());
     rows.extend(copies::rows());
     rows.extend(frozen::rows());
+    rows.extend(replicas::rows());
     rows
 }
 
@@ -99,6 +112,13 @@ where
 /// Calls that changed something, or would have.
 fn changes(fake: &Ec2Fake) -> Vec<Call> {
     fake.log().into_iter().filter(|call| call.mutating).collect()
+}
+
+/// From now on the fake allows what the policy of `command` allows.
+fn under(fake: &Ec2Fake, command: &str) -> RowResult {
+    let policy = std::fs::read(format!("{POLICIES}/{command}.json"))?;
+    fake.policy(Some(serde_json::from_slice::<Policy>(&policy)?));
+    Ok(())
 }
 
 /// How often `op` was called.

@@ -54,6 +54,10 @@ async fn answer(room: &Room, request: Request<Incoming>) -> io::Result<Response<
     entry.call.fault = action.as_ref().map(|action| format!("{action:?}"));
     let result = match &action {
         Some(Action::DropBefore | Action::DropMidBody { .. }) => return Err(broken()),
+        Some(Action::Late { ms }) => {
+            carry_out_later(room, received, route, *ms);
+            return Err(broken());
+        }
         Some(Action::Status { status, code }) => Err(ApiError::scripted(*status, code, &received, &route)),
         _ if caller.is_none() => {
             Err(ApiError::new(403, "MissingAuthenticationToken", "The request is not signed by Signature Version 4"))
@@ -83,11 +87,21 @@ async fn answer(room: &Room, request: Request<Incoming>) -> io::Result<Response<
     Ok(sent(reply, action.as_ref()))
 }
 
+/// Does it when nobody waits for it any more.
+fn carry_out_later(room: &Room, mut received: Received, route: Route, ms: u64) {
+    let (service, clock) = (room.service.clone(), room.clock.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        received.now = clock.tick();
+        let _nobody_hears = service.handle(&received, &route).await;
+    });
+}
+
 /// The first action that the call takes and the policy in force does not allow.
 fn forbidden(room: &Room, received: &Received, route: &Route) -> Option<String> {
     let own = format!("{}:{}", received.caller.service, route.op);
-    let also = room.service.also_needs(received, route).map(str::to_owned);
-    [Some(own), also].into_iter().flatten().find(|action| !room.allows(action))
+    let also = room.service.also_needs(received, route).into_iter().map(str::to_owned);
+    std::iter::once(own).chain(also).find(|action| !room.allows(action))
 }
 
 /// The answer as it goes over the wire.

@@ -140,9 +140,9 @@ pub trait Service: Send + Sync + 'static {
     /// Which action the request is; one that is none of the fake's has an `op` that says so.
     fn route(&self, received: &Received) -> Route;
 
-    /// The right that it takes beside the one to call the action, such as `ec2:CreateTags`.
-    fn also_needs(&self, _received: &Received, _route: &Route) -> Option<&'static str> {
-        None
+    /// The rights that it takes beside the one to call the action, such as `ec2:CreateTags`.
+    fn also_needs(&self, _received: &Received, _route: &Route) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// Does it.

@@ -11,6 +11,7 @@ mod images;
 mod instances;
 mod keys;
 mod locks;
+mod once;
 mod regions;
 mod tagging;
 mod volumes;
@@ -59,6 +60,7 @@ const ACTIONS: &[Action] = &[
     Action("RunInstances", WRITE, &["ImageId", "MinCount", "MaxCount", "InstanceType", "KeyName", "SecurityGroupId", "SubnetId",
         "BlockDeviceMapping", "TagSpecification", "ClientToken", "Placement", "UserData", "InstanceInitiatedShutdownBehavior"],
         instances::run),
+    Action("GetConsoleOutput", READ, &["InstanceId", "Latest"], instances::console),
     Action("TerminateInstances", WRITE, &["InstanceId"], instances::terminate),
     Action("DescribeVolumes", READ, &["VolumeId", "Filter", "MaxResults", "NextToken"], volumes::describe),
     Action("CreateVolume", WRITE, &["AvailabilityZone", "Size", "SnapshotId", "VolumeType", "Encrypted", "KmsKeyId",
@@ -129,6 +131,12 @@ pub(super) fn route(received: &Received) -> Route {
 pub(super) fn has_tags(received: &Received) -> bool {
     let form = Form::read(&received.body);
     form.roots().any(|root| root == "TagSpecification") || form.get("CopyTagsFromSource").is_some()
+}
+
+/// Whether the image is named by a parameter of Systems Manager, which the caller must be allowed to read (EC2 User Guide,
+/// "Reference AMIs using Systems Manager parameters").
+pub(super) fn names_a_parameter(received: &Received) -> bool {
+    Form::read(&received.body).get("ImageId").is_some_and(|image| image.starts_with(instances::PARAMETER))
 }
 
 /// Does it. What a request may contain is checked before anything is changed.

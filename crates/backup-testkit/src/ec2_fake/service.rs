@@ -44,13 +44,14 @@ impl Service for Services {
 
     /// "To tag a resource on creation, users must have permissions to use the action that creates the resource … and …
     /// ec2:CreateTags" (EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation").
-    fn also_needs(&self, received: &Received, route: &Route) -> Option<&'static str> {
+    fn also_needs(&self, received: &Received, route: &Route) -> Vec<&'static str> {
         let tags = match received.caller.service.as_str() {
             "ebs" => route.op == "StartSnapshot" && ebs::has_tags(received),
             "ec2" => actions::has_tags(received),
             _ => false,
         };
-        tags.then_some("ec2:CreateTags")
+        let parameter = received.caller.service == "ec2" && actions::names_a_parameter(received);
+        [tags.then_some("ec2:CreateTags"), parameter.then_some("ssm:GetParameters")].into_iter().flatten().collect()
     }
 
     async fn handle(&self, received: &Received, route: &Route) -> Result<Reply, ApiError> {

@@ -1,8 +1,12 @@
 //! How the world behaves where AWS's own behaviour varies: durations, quotas, delays.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+/// The newest Amazon Linux (EC2 User Guide, "Reference the latest AMIs using Systems Manager public parameters").
+const LATEST_IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
 /// The world's settings; `POST /_ctl/ec2/settings` changes those that it names. Times are of the fake's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +54,8 @@ pub struct Settings {
     pub recycle_bin_days: Option<u32>,
     /// Addresses of new instances, one after the other, from the beginning again after the last.
     pub addresses: Vec<String>,
+    /// Public parameters of Systems Manager that name images, in every region.
+    pub image_parameters: BTreeMap<String, String>,
     /// The folder in which Systems Manager runs scripts; without it no instance has an agent. Programs in its folder `bin`
     /// are found first.
     pub ssm_folder: Option<PathBuf>,
@@ -76,6 +82,7 @@ impl Default for Settings {
             direct_open_max: 100,
             recycle_bin_days: None,
             addresses: vec!["127.0.0.1".to_owned()],
+            image_parameters: BTreeMap::from([(LATEST_IMAGE.to_owned(), "ami-00000000000000001".to_owned())]),
             ssm_folder: None,
         }
     }

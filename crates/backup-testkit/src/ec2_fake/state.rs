@@ -1,10 +1,12 @@
 //! The world: all regions, how they behave, and what makes new ids.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::clock::{SignedDuration, Timestamp};
 
+use super::hardware::Hardware;
 use super::model::{Fate, Region, Snapshot};
 use super::rules::refused;
 use super::settings::{Ending, Settings};
@@ -30,6 +32,10 @@ pub struct State {
     pub(super) commands: BTreeMap<String, Invocation>,
     /// Snapshots started by EBS direct, by account, region and client token: the request's fingerprint and the snapshot.
     pub(super) client_tokens: BTreeMap<(String, String, String), (String, String)>,
+    /// What was made under which token, by account, region, action and token: the request's fingerprint and the id.
+    pub(super) made: BTreeMap<[String; 4], (String, String)>,
+    /// What stands behind instances and volumes.
+    pub(super) hardware: Option<Arc<dyn Hardware>>,
     serial: u64,
 }
 
@@ -41,6 +47,8 @@ impl Default for State {
             endings: Vec::new(),
             commands: BTreeMap::new(),
             client_tokens: BTreeMap::new(),
+            made: BTreeMap::new(),
+            hardware: None,
             serial: 0,
         }
     }

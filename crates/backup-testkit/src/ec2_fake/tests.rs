@@ -2,6 +2,7 @@
 
 mod blocks;
 mod copies;
+mod machines;
 mod others;
 mod pages;
 mod snapshots;

@@ -31,7 +31,7 @@ pub(crate) enum Ec2 {
     Trim(Box<trim::Trim>),
     /// Apply a plan written by `ec2 trim --out`, unless the snapshots have changed since
     Apply(Apply),
-    /// Delete snapshots in the state `error`
+    /// Delete failed snapshots, sets created twice, and what replications that died left behind
     CleanBroken(CleanBroken),
     /// Create a machine image from a set, or from the snapshots of an instance within 10 minutes
     Image(Image),

@@ -1,6 +1,7 @@
 //! EC2 by the AWS SDK: one request for each call of a port, never repeated here.
 
 mod failure;
+mod machines;
 mod read;
 mod region;
 
@@ -16,7 +17,7 @@ use backup_core::aws::{CONNECT_TIMEOUT, REPLY_TIMEOUT, Settings};
 use self::failure::failed;
 use self::region::AwsRegion;
 use crate::model::Region;
-use crate::ports::{CallResult, Cloud, Ec2};
+use crate::ports::{CallResult, Cloud, Ec2, Machines};
 
 /// A whole attempt, body included: a page of a thousand snapshots is a megabyte. Without it a connection that trickles
 /// would never end.
@@ -88,6 +89,10 @@ impl Cloud for AwsCloud {
     }
 
     fn region(&self, region: &Region) -> Arc<dyn Ec2> {
+        self.client(region)
+    }
+
+    fn machines(&self, region: &Region) -> Arc<dyn Machines> {
         self.client(region)
     }
 }

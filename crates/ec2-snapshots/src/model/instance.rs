@@ -70,6 +70,8 @@ pub struct Instance {
     pub devices: Vec<Device>,
     /// An address that reaches it from outside.
     pub public_address: Option<String>,
+    /// The same as a number.
+    pub public_ip: Option<String>,
     /// Its address inside its network.
     pub private_address: Option<String>,
     /// Its tags.

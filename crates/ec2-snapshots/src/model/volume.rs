@@ -1,5 +1,6 @@
 //! A volume.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{InstanceId, Region, SnapshotId, Tags, VolumeId};
@@ -66,6 +67,8 @@ pub struct Volume {
     pub encrypted: bool,
     /// The snapshot it was made of.
     pub snapshot: Option<SnapshotId>,
+    /// When it was made, by EC2's clock.
+    pub created: Option<Timestamp>,
     /// Where it is attached.
     pub attachments: Vec<Attachment>,
     /// Its tags.

@@ -7,16 +7,14 @@ use std::time::Duration;
 use backup_core::run::Run;
 use tokio::time::{Instant, sleep};
 
-use super::plan::{FAILURES_MAX, Pending, Plan, first, said};
+use super::found::{self, tags_of_copy};
+use super::plan::{FAILURES_MAX, Pending, Plan, said};
 use super::queue::{Job, Next, Queue};
 use super::within::Within;
 use crate::error::{Ec2Error, Ec2Result};
-use crate::lineage;
 use crate::listing;
-use crate::model::{Snapshot, SnapshotId, SnapshotState, Tags};
-use crate::origin::Origin;
-use crate::ports::{CallError, Cloud, CopySnapshot, Ec2, Fault, Filter};
-use crate::tags;
+use crate::model::{Snapshot, SnapshotId, SnapshotState, VolumeId};
+use crate::ports::{CallError, Cloud, CopySnapshot, Ec2, Fault};
 
 /// EC2's code when as many copies are under way as may be.
 const NO_SLOT: &str = "ResourceLimitExceeded";
@@ -27,17 +25,17 @@ const POLL: Duration = Duration::from_secs(15);
 const POLL_FIRST: Duration = Duration::from_secs(1);
 
 /// A copy that is this old is seen in listings by everybody: who else began one shows then at the latest.
-const SEEN_AFTER: Duration = Duration::from_secs(15);
+pub(super) const SEEN_AFTER: Duration = Duration::from_secs(15);
 
 /// How long a copy whose answer was lost is looked for before it is taken for not made: listings of EC2 are eventually
 /// consistent, and show a new snapshot within seconds.
-const LOOK_FOR: Duration = Duration::from_secs(60);
+pub(super) const LOOK_FOR: Duration = Duration::from_secs(60);
 
 /// How long to look between.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Answers that may be lost in a row for one copy.
-const LOST_MAX: usize = 3;
+pub(super) const LOST_MAX: usize = 3;
 
 /// How copies are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +57,11 @@ pub enum Outcome {
         /// The copy.
         copy: SnapshotId,
     },
+    /// Another run is making the replica.
+    Elsewhere {
+        /// The volume that becomes the replica.
+        volume: VolumeId,
+    },
     /// It failed, and is not tried again.
     Failed {
         /// Why.
@@ -73,6 +76,9 @@ pub struct Replicated {
     pub snapshots: BTreeMap<SnapshotId, Outcome>,
     /// How many copies at a time the region allowed, if that was learned.
     pub slots: Option<usize>,
+    /// What was made for a while and could not be removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
 }
 
 impl Replicated {
@@ -80,6 +86,12 @@ impl Replicated {
     #[must_use]
     pub fn copied(&self) -> usize {
         self.snapshots.values().filter(|outcome| matches!(outcome, Outcome::Copied { .. })).count()
+    }
+
+    /// How many snapshots another run is replicating.
+    #[must_use]
+    pub fn elsewhere(&self) -> usize {
+        self.snapshots.values().filter(|outcome| matches!(outcome, Outcome::Elsewhere { .. })).count()
     }
 
     /// Whether every snapshot has a copy.
@@ -106,7 +118,7 @@ pub async fn replicate(plan: &Plan, cloud: &dyn Cloud, options: &Options, run: &
             Next::Done => break,
         }
     }
-    Ok(Replicated { snapshots: copying.outcomes, slots: copying.queue.slots() })
+    Ok(Replicated { snapshots: copying.outcomes, slots: copying.queue.slots(), left: Vec::new() })
 }
 
 struct Copying<'a> {
@@ -269,11 +281,8 @@ impl<'a> Copying<'a> {
         if *lost >= LOST_MAX { Err(error.into()) } else { Ok(()) }
     }
 
-    /// The copy of a snapshot that counts, if there is one that did not fail.
     async fn copy_of(&self, pending: &Pending) -> Ec2Result<Option<Snapshot>> {
-        let filter = Filter::tag(lineage::SRC_SNAPSHOT, pending.source.id.as_str());
-        let copies = listing::snapshots(&*self.destination, vec![filter], self.run).await?;
-        Ok(first(copies.iter().filter(|copy| is_good(copy))).cloned())
+        found::copy_of(&*self.destination, &pending.source.id, self.run).await
     }
 
     fn request(&self, pending: &Pending) -> Ec2Result<CopySnapshot> {
@@ -282,7 +291,7 @@ impl<'a> Copying<'a> {
             source_region: source.region.clone(),
             source: source.id.clone(),
             description: source.description.clone(),
-            tags: tags_of_copy(source)?,
+            tags: tags_of_copy(source, None)?,
             encrypted: self.options.encrypted || self.options.kms_key.is_some(),
             kms_key: self.options.kms_key.clone(),
             completion_minutes: self.options.within.map(Within::minutes),
@@ -361,31 +370,7 @@ impl<'a> Copying<'a> {
     }
 }
 
-fn is_good(copy: &Snapshot) -> bool {
-    matches!(copy.state, SnapshotState::Pending | SnapshotState::Completed)
-}
-
 /// The size: how much of it is new is known to nobody before.
 fn estimate(pending: &Pending) -> f64 {
     f64::from(u32::try_from(pending.source.size_gib.max(1)).unwrap_or(u32::MAX))
-}
-
-/// Tags of a copy: those of the original, and where it came from. The size of a set is only on originals.
-fn tags_of_copy(source: &Snapshot) -> Ec2Result<Tags> {
-    let origin = Origin::of(source);
-    let region = origin.region.as_ref().unwrap_or(&source.region);
-    let mut own = Tags::new()
-        .with(lineage::SRC_SNAPSHOT, source.id.as_str())
-        .with(lineage::SRC_REGION, region.as_str())
-        .with(lineage::SRC_VOLUME, origin.volume.as_str());
-    for name in [lineage::SET, lineage::CONSISTENCY, lineage::DEVICE] {
-        if let Some(value) = source.tags.filled(name) {
-            own.set(name, value);
-        }
-    }
-    if !origin.is_dated {
-        own.set(lineage::TIME, origin.time.to_string());
-    }
-    let others: Tags = source.tags.iter().filter(|(name, _)| *name != lineage::SET_SIZE).collect();
-    Ok(tags::cloned(&own, &[&others])?.tags)
 }

@@ -36,6 +36,8 @@ pub struct Pending {
     pub behind_s: i64,
     /// Whether the destination has nothing at all of this volume.
     pub is_first: bool,
+    /// The newest complete copy of an earlier state of the volume, which a replica can begin with.
+    pub base: Option<SnapshotId>,
     /// A copy that is under way already.
     pub under_way: Option<SnapshotId>,
     /// Copies of it that failed, with what EC2 said of the last one.
@@ -208,9 +210,21 @@ impl<'s> Known<'s> {
             volume: origin.volume.clone(),
             behind_s: seconds_between(newest.unwrap_or(origin.time), now),
             is_first: newest.is_none(),
+            base: self.base(source, origin),
             under_way,
             failed: last.map(|copy| said(copy)),
         })
+    }
+
+    fn base(&self, source: &Snapshot, origin: &Origin) -> Option<SnapshotId> {
+        let there = self.by_volume.get(&origin.volume)?.iter();
+        let fits = there.filter(|(other, copy)| {
+            copy.state == SnapshotState::Completed
+                && copy.tier == crate::model::StorageTier::Standard
+                && copy.size_gib <= source.size_gib
+                && other.time < origin.time
+        });
+        fits.max_by_key(|(other, copy)| (other.time, &copy.id)).map(|(_, copy)| copy.id.clone())
     }
 }
 

@@ -188,7 +188,10 @@ async fn begin(
             }
         };
         match created {
-            Ok(created) if lost => return Ok((only_of(created, set, run), reached)),
+            Ok(created) if lost => {
+                tell_of_another(ec2, set, &created, run).await;
+                return Ok((created, reached));
+            }
             Ok(created) => return Ok((created, reached)),
             Err(Ended::Failed(error)) if error.is_ambiguous() => {
                 let found = look(ec2, set, &error, run).await?;
@@ -206,12 +209,22 @@ async fn begin(
     })
 }
 
-/// After an answer was lost and nothing was found, only these are known; whoever looks later sees others by the tag.
-fn only_of(created: Vec<Created>, set: &PlannedSet, run: &Run) -> Vec<Created> {
-    if created.len() > set.volumes.len() {
-        run.warn(format!("{} has {} snapshots for {} volumes", set.set, created.len(), set.volumes.len()));
+/// After an answer was lost and nothing was found, the request may still have been carried out later. What comes later yet
+/// is found by [`crate::clean`].
+async fn tell_of_another(ec2: &dyn Ec2, set: &PlannedSet, created: &[Created], run: &Run) {
+    let filter = Filter::tag(lineage::SET, set.set.as_str());
+    // The set exists, whether it can be listed or not.
+    let all = listing::snapshots(ec2, vec![filter], run).await.unwrap_or_default();
+    let is_known = |id: &SnapshotId| created.iter().any(|created| created.snapshot == *id);
+    let others: Vec<&str> =
+        all.iter().map(|snapshot| &snapshot.id).filter(|id| !is_known(id)).map(SnapshotId::as_str).collect();
+    if !others.is_empty() {
+        run.warn(format!(
+            "the set {} exists twice: {} are of the request whose answer was lost, and cleaning up deletes them",
+            set.set,
+            others.join(", ")
+        ));
     }
-    created
 }
 
 /// [`frozen`], again while EC2 is busy and nothing was carried out: the pauses are outside of the freeze.

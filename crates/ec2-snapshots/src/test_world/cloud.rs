@@ -9,8 +9,8 @@ use crate::model::{
     Image, ImageId, Instance, Region, Snapshot, SnapshotId, SnapshotState, StorageTier, Tags, Volume, VolumeId,
 };
 use crate::ports::{
-    CallError, CallResult, Cloud, CopySnapshot, CreateSnapshot, CreateSnapshots, Created, Ec2, Fault, Filter, Page,
-    Query, RegisterImage,
+    CallError, CallResult, Cloud, CopySnapshot, CreateSnapshot, CreateSnapshots, Created, Ec2, Fault, Filter, Group,
+    KeyPair, Machines, Page, Query, RegisterImage,
 };
 
 /// When a scripted failure strikes.
@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) volumes: Vec<Volume>,
+    pub(crate) keys: Vec<KeyPair>,
+    pub(crate) groups: Vec<Group>,
     pub(crate) images: BTreeMap<Region, Vec<Image>>,
     pub(crate) locked: Vec<SnapshotId>,
     pub(crate) shared: Vec<SnapshotId>,
@@ -46,8 +48,8 @@ pub(crate) struct MemoryCloud {
 }
 
 #[derive(Debug)]
-struct MemoryRegion {
-    name: Region,
+pub(super) struct MemoryRegion {
+    pub(super) name: Region,
     world: Arc<Mutex<World>>,
 }
 
@@ -79,11 +81,19 @@ impl Cloud for MemoryCloud {
     fn region(&self, region: &Region) -> Arc<dyn Ec2> {
         Arc::new(MemoryRegion { name: region.clone(), world: Arc::clone(&self.world) })
     }
+
+    fn machines(&self, region: &Region) -> Arc<dyn Machines> {
+        Arc::new(MemoryRegion { name: region.clone(), world: Arc::clone(&self.world) })
+    }
 }
 
 impl MemoryRegion {
     /// The world after the call was logged, unless a failure strikes before; and the one that strikes after.
-    fn call(&self, action: &'static str, about: &str) -> CallResult<(MutexGuard<'_, World>, Option<CallError>)> {
+    pub(super) fn call(
+        &self,
+        action: &'static str,
+        about: &str,
+    ) -> CallResult<(MutexGuard<'_, World>, Option<CallError>)> {
         let mut world = self.world.lock().unwrap();
         world.log.push(format!("{} {action} {about}", self.name).trim_end().to_owned());
         let at = world.faults.iter().position(|(on, ..)| *on == action);
@@ -92,7 +102,7 @@ impl MemoryRegion {
         if when == When::Before { Err(error) } else { Ok((world, Some(error))) }
     }
 
-    fn error(&self, action: &'static str, fault: Fault, code: &str) -> CallError {
+    pub(super) fn error(&self, action: &'static str, fault: Fault, code: &str) -> CallError {
         CallError { action, region: self.name.clone(), fault, code: code.to_owned(), message: String::new() }
     }
 
@@ -115,12 +125,20 @@ impl MemoryRegion {
     }
 }
 
-fn page<T>(items: Vec<T>) -> Page<T> {
+pub(super) fn page<T>(items: Vec<T>) -> Page<T> {
     Page::new(items, Some(String::new()))
 }
 
-fn fits(filters: &[Filter], field: impl Fn(&str) -> Option<String>) -> bool {
-    filters.iter().all(|filter| field(&filter.name).is_some_and(|value| filter.values.contains(&value)))
+fn fits(filters: &[Filter], tags: &Tags, field: impl Fn(&str) -> Option<String>) -> bool {
+    filters.iter().all(|filter| match filter.name.as_str() {
+        "tag-key" => filter.values.iter().any(|name| tags.get(name).is_some()),
+        name => field(name).or_else(|| tag(tags, name)).is_some_and(|value| filter.values.contains(&value)),
+    })
+}
+
+/// Whether tags alone fit.
+pub(super) fn tagged(filters: &[Filter], tags: &Tags) -> bool {
+    fits(filters, tags, |_| None)
 }
 
 fn tag(tags: &Tags, name: &str) -> Option<String> {
@@ -149,11 +167,10 @@ impl Ec2 for MemoryRegion {
             if let Some(state) = becomes.filter(|_| is_new) {
                 snapshot.state = state;
             }
-            let fits = fits(&query.filters, |name| match name {
+            let fits = fits(&query.filters, &snapshot.tags, |name| match name {
                 "snapshot-id" => Some(snapshot.id.to_string()),
                 "status" => Some(snapshot.state.name().to_owned()),
-                "tag-key" => snapshot.tags.iter().next().map(|(name, _)| name.to_owned()),
-                name => tag(&snapshot.tags, name),
+                _ => None,
             });
             if fits {
                 all.push(snapshot.clone());
@@ -166,10 +183,7 @@ impl Ec2 for MemoryRegion {
         let (world, _) = self.call("ec2:DescribeVolumes", "")?;
         let here = world.volumes.iter().filter(|volume| volume.region == self.name);
         let fit = |volume: &&Volume| {
-            fits(&query.filters, |name| match name {
-                "volume-id" => Some(volume.id.to_string()),
-                name => tag(&volume.tags, name),
-            })
+            fits(&query.filters, &volume.tags, |name| (name == "volume-id").then(|| volume.id.to_string()))
         };
         Ok(page(here.filter(fit).cloned().collect()))
     }
@@ -178,10 +192,10 @@ impl Ec2 for MemoryRegion {
         let (world, _) = self.call("ec2:DescribeInstances", "")?;
         let here = world.instances.iter().filter(|instance| instance.region == self.name);
         let fit = |instance: &&Instance| {
-            fits(&query.filters, |name| match name {
+            fits(&query.filters, &instance.tags, |name| match name {
                 "instance-id" => Some(instance.id.to_string()),
                 "instance-state-name" => Some("running".to_owned()),
-                name => tag(&instance.tags, name),
+                _ => None,
             })
         };
         Ok(page(here.filter(fit).cloned().collect()))

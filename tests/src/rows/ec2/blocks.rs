@@ -5,15 +5,13 @@ use std::path::Path;
 use backup_testkit::ec2_fake::Ec2Fake;
 use backup_testkit::ec2_fake::content::{Block, Content};
 use backup_testkit::faults::{Action, Rule};
-use backup_testkit::iam::Policy;
 
-use super::{calls, changes, ec2};
+use super::{calls, changes, ec2, under};
 use crate::harness::{Area, Locations, Row, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 const HERE: &str = "us-east-1";
 const VOLUME: &str = "vol-0aaaaaaaaaaaaaa12";
-const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ec2-snapshots/examples/iam");
 
 /// The rows.
 pub(super) fn rows() -> Vec<Row> {
@@ -33,13 +31,6 @@ pub(super) fn rows() -> Vec<Row> {
             Box::pin(imported(world))
         }),
     ]
-}
-
-/// From now on the fake allows what the policy of `command` allows.
-fn under(fake: &Ec2Fake, command: &str) -> RowResult {
-    let policy = std::fs::read(format!("{POLICIES}/{command}.json"))?;
-    fake.policy(Some(serde_json::from_slice::<Policy>(&policy)?));
-    Ok(())
 }
 
 /// A fake without the pause between two snapshots of a volume.

@@ -4,7 +4,7 @@ use backup_testkit::ec2_fake::{Ec2Fake, Ending};
 use backup_testkit::faults::{Action, Rule};
 use serde_json::Value;
 
-use super::{calls, changes, ec2};
+use super::{calls, changes, ec2, under};
 use crate::harness::{RowResult, World};
 use crate::{ensure, ensure_eq};
 
@@ -47,6 +47,38 @@ pub(super) async fn once(world: &World) -> RowResult {
     ensure_eq!((list(&done, "sets").len(), calls(&fake, "CreateSnapshots")), (1, 1), "sets and calls");
     let listed = ec2(world, &fake, ["ls", "--json"]).ok().await?.json()?;
     ensure_eq!(list(&listed, "snapshots").len(), 2, "snapshots of the two volumes");
+    Ok(())
+}
+
+/// E-late.
+pub(super) async fn late(world: &World) -> RowResult {
+    let fake = Ec2Fake::small()?;
+    fake.settings(|settings| settings.per_volume_interval_ms = 0);
+    // Later than anybody looks for it.
+    let late = Rule { op: Some("CreateSnapshots".to_owned()), times: 1, ..Rule::new(Action::Late { ms: 32_000 }) };
+    fake.faults([late]);
+    let snapshot = ["snapshot", "i-0aaaaaaaaaaaaaaa1", "--region", "us-east-1", "--json"];
+    let done = ec2(world, &fake, snapshot).ok().await?.says("looking for its snapshots")?.json()?;
+    let set = list(&done, "sets")[0].clone();
+    let known: Vec<&Value> = list(&set, "snapshots").iter().map(|taken| &taken["snapshot"]).collect();
+    ensure_eq!((known.len(), calls(&fake, "CreateSnapshots")), (2, 2), "snapshots and calls");
+    let all = async || -> RowResult<Vec<Value>> {
+        let listed = ec2(world, &fake, ["ls", "--json"]).ok().await?.json()?;
+        Ok(list(&listed, "snapshots").iter().map(|one| one["id"].clone()).collect())
+    };
+    let begin = std::time::Instant::now();
+    while all().await?.len() < 4 {
+        ensure!(begin.elapsed().as_secs() < 60, "the late request was never carried out");
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    under(&fake, "clean-broken")?;
+    let name = set["set"].as_str().unwrap_or_default();
+    ec2(world, &fake, ["clean-broken", "-n"]).ok().await?.says(&format!("set {name} was created twice"))?;
+    ensure_eq!(calls(&fake, "DeleteSnapshot"), 0, "deletions by a dry run");
+    ec2(world, &fake, ["clean-broken", "--yes"]).ok().await?.says("Deleted 2 snapshots")?;
+    fake.policy(None);
+    let left = all().await?;
+    ensure!(left.len() == 2 && known.iter().all(|id| left.contains(id)), "{left:?} are left of {known:?}");
     Ok(())
 }
 

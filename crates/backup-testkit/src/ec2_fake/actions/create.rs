@@ -166,6 +166,7 @@ fn check_rate(state: &State, region: &str, volume: &Volume, now: Timestamp) -> R
 }
 
 fn take(call: &mut Call<'_>, region: &str, volume: &Volume, description: &str, tags: Tags) -> String {
+    let written = call.state.hardware.as_ref().and_then(|hardware| hardware.content(&volume.id));
     let id = call.state.id("snap");
     let pending_ms = call.state.settings.snapshot_ms;
     let snapshot = Snapshot {
@@ -178,7 +179,7 @@ fn take(call: &mut Call<'_>, region: &str, volume: &Volume, description: &str, t
         start: call.now,
         fate: call.state.fate(region, false, call.now, pending_ms),
         key: volume.key.clone(),
-        content: volume.content.clone(),
+        content: written.unwrap_or_else(|| volume.content.clone()),
         lineage: volume.lineage.clone(),
         copy: false,
         shared: std::collections::BTreeSet::new(),

@@ -3,9 +3,11 @@
 use std::ops::Bound;
 
 use backup_core::clock::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::call::Call;
-use super::create;
+use super::{create, once};
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::{Filterable, Filters};
 use crate::ec2_fake::model::{Attachment, Instance, Region, Volume};
@@ -18,6 +20,9 @@ use crate::ec2_fake::xml::Xml;
 /// How long a terminated instance is still described: "for approximately one hour" (EC2 User Guide, "Terminate Amazon EC2
 /// instances").
 const GHOST_MS: u64 = 3_600_000;
+
+/// What an image's id begins with if a parameter of Systems Manager has it.
+pub(super) const PARAMETER: &str = "resolve:ssm:";
 
 struct InstanceAt<'a>(&'a Instance, &'a Region, Timestamp);
 
@@ -140,7 +145,14 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<Xml, ApiError> {
             "MinCount and MaxCount must be at least 1, and MaxCount not less",
         ));
     }
-    let image_id = form.required("ImageId")?.to_owned();
+    if let Some(id) = once::made_before(call)? {
+        let region = &*call.state.region(&name)?;
+        let made = region.instances.get(&id).map(|instance| InstanceAt(instance, region, now));
+        let mut xml = Xml::default();
+        reservation(&mut xml, &account, made.as_slice());
+        return Ok(xml);
+    }
+    let image_id = image(call)?;
     let (own, volumes) = (tags::specified(form, "instance")?, tags::specified(form, "volume")?);
     let region = call.state.region(&name)?;
     let image = region.images.get(&image_id).cloned();
@@ -161,7 +173,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<Xml, ApiError> {
         let (id, serial) = (call.state.id("i"), call.state.serial());
         let addresses = &call.state.settings.addresses;
         let pick = usize::try_from(serial).unwrap_or(0).checked_rem(addresses.len());
-        let instance = Instance {
+        let mut instance = Instance {
             id: id.clone(),
             owner: account.clone(),
             tags: own.clone(),
@@ -177,13 +189,52 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<Xml, ApiError> {
             ..Instance::default()
         };
         root_volume(call, &name, &instance, &image.devices, &volumes)?;
+        boot(call, &name, &mut instance)?;
         call.state.region(&name)?.instances.insert(id.clone(), instance);
         ids.push(id);
+    }
+    if let [only] = ids.as_slice() {
+        once::note(call, only);
     }
     let region = &*call.state.region(&name)?;
     let made: Vec<InstanceAt<'_>> = ids.iter().map(|id| InstanceAt(&region.instances[id], region, now)).collect();
     let mut xml = Xml::default();
     reservation(&mut xml, &account, &made);
+    Ok(xml)
+}
+
+/// The image that the request means.
+fn image(call: &Call<'_>) -> Result<String, ApiError> {
+    let id = call.form.required("ImageId")?;
+    let Some(parameter) = id.strip_prefix(PARAMETER) else { return Ok(id.to_owned()) };
+    let found = call.state.settings.image_parameters.get(parameter).cloned();
+    found.ok_or_else(|| refused("InvalidParameterValue", format!("The SSM parameter {parameter} does not exist")))
+}
+
+/// Starts the machine behind the instance, where there is one.
+fn boot(call: &mut Call<'_>, region: &str, instance: &mut Instance) -> Result<(), ApiError> {
+    let Some(hardware) = call.state.hardware.clone() else { return Ok(()) };
+    let keys = &call.state.region(region)?.keys;
+    let key = instance.key.as_ref().and_then(|name| keys.get(name)).map(|pair| pair.public.clone());
+    let address = hardware.boot(&instance.id, key.as_deref());
+    let failed = |error| ApiError::new(500, "InternalError", format!("the machine: {error}"));
+    instance.address = Some(address.map_err(failed)?);
+    Ok(())
+}
+
+/// "The returned content is Base64-encoded" (EC2 API Reference, "GetConsoleOutput"); none while the instance is not
+/// running.
+pub(super) fn console(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let (name, account, now) = (call.region().to_owned(), call.account().to_owned(), call.now);
+    let id = call.form.required("InstanceId")?;
+    call.form.flag("Latest")?;
+    let hardware = call.state.hardware.clone();
+    let instance = call.state.region(&name)?.instances.get(id).filter(|own| own.owner == account);
+    let instance = instance.ok_or_else(|| create::missing_instance(id))?;
+    let printed = hardware.and_then(|hardware| hardware.console(id)).filter(|_| instance.state(now).0 == "running");
+    let mut xml = Xml::default();
+    xml.text("instanceId", id).time("timestamp", now);
+    xml.maybe("output", printed.map(|text| STANDARD.encode(text)));
     Ok(xml)
 }
 
@@ -223,7 +274,7 @@ fn root_volume(
 
 pub(super) fn terminate(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (name, account, now) = (call.region().to_owned(), call.account().to_owned(), call.now);
-    let ids = call.form.texts("InstanceId");
+    let (ids, hardware) = (call.form.texts("InstanceId"), call.state.hardware.clone());
     let end = later(now, call.state.settings.instance_ms);
     let region = call.state.region(&name)?;
     if let Some(id) = ids.iter().find(|id| region.instances.get(**id).is_none_or(|own| own.owner != account)) {
@@ -236,6 +287,9 @@ pub(super) fn terminate(call: &mut Call<'_>) -> Result<Xml, ApiError> {
             let before = instance.state(now);
             instance.terminated.get_or_insert(end);
             changes.push((id, before, instance.state(now)));
+        }
+        if let Some(hardware) = &hardware {
+            hardware.halt(id);
         }
         region.volumes.retain(|_, volume| {
             !volume.attached.as_ref().is_some_and(|own| own.instance == id && own.delete_on_termination)

@@ -7,9 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::call::Call;
 use crate::aws_fake::ApiError;
+use crate::ec2_fake::filter::{Filterable, Filters};
 use crate::ec2_fake::model::KeyPair;
 use crate::ec2_fake::rules::refused;
-use crate::ec2_fake::tags;
+use crate::ec2_fake::tags::{self, Tags};
 use crate::ec2_fake::token::fingerprint;
 use crate::ec2_fake::xml::Xml;
 
@@ -52,11 +53,27 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     Ok(xml)
 }
 
+impl Filterable for KeyPair {
+    fn values(&self, name: &str) -> Option<Vec<String>> {
+        match name {
+            "key-name" => Some(vec![self.name.clone()]),
+            "key-pair-id" => Some(vec![self.id.clone()]),
+            _ => None,
+        }
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+}
+
 pub(super) fn describe(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let filters = Filters::read(call.form, &["key-name", "key-pair-id"])?;
     let (region, account) = (call.region().to_owned(), call.account().to_owned());
     let names = call.form.texts("KeyName");
     let keys = &call.state.region(&region)?.keys;
     let found = keys.values().filter(|pair| pair.owner == account);
+    let found = found.filter(|pair| filters.fit(*pair));
     let found = found.filter(|pair| names.is_empty() || names.contains(&pair.name.as_str()));
     let mut xml = Xml::default();
     xml.list("keySet", found, |item, pair| {

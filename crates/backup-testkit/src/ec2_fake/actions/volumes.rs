@@ -5,9 +5,10 @@ use std::ops::Bound;
 use backup_core::clock::Timestamp;
 
 use super::call::Call;
-use super::create;
+use super::{create, once};
 use crate::aws_fake::ApiError;
 use crate::ec2_fake::filter::{Filterable, Filters};
+use crate::ec2_fake::hardware::Disk;
 use crate::ec2_fake::model::{Attachment, Volume};
 use crate::ec2_fake::page::Page;
 use crate::ec2_fake::rules::refused;
@@ -121,6 +122,11 @@ fn attachment(xml: &mut Xml, volume: &str, attached: &Attachment, status: &str) 
 pub(super) fn create(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     tags::only_for(call.form, &["volume"])?;
     let (name, account, now, form) = (call.region().to_owned(), call.account().to_owned(), call.now, call.form);
+    if let Some(id) = once::made_before(call)? {
+        let mut xml = Xml::default();
+        write(&mut xml, &VolumeAt(own(call, &id)?, now));
+        return Ok(xml);
+    }
     let zone = form.required("AvailabilityZone")?.to_owned();
     if zone.strip_prefix(name.as_str()).is_none_or(|letter| letter.len() != 1) {
         return Err(refused("InvalidZone.NotFound", format!("The zone '{zone}' does not exist.")));
@@ -144,6 +150,10 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml, ApiError> {
         (None, Some(snapshot)) => snapshot.size,
         _ => return Err(refused("MissingParameter", "The request must contain the parameter Size or SnapshotId")),
     };
+    if form.get("KmsKeyId").is_some() && !form.flag("Encrypted")? {
+        let text = "The parameter KmsKeyId requires the parameter Encrypted to be set.";
+        return Err(refused("InvalidParameterDependency", text));
+    }
     let asked = form.flag("Encrypted")? || call.state.region(&name)?.encryption_by_default;
     let key = snapshot.as_ref().and_then(|snapshot| snapshot.key.clone());
     let default = || format!("arn:aws:kms:{name}:{account}:alias/aws/ebs");
@@ -166,6 +176,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     };
     let mut xml = Xml::default();
     write(&mut xml, &VolumeAt(&volume, now));
+    once::note(call, &id);
     call.state.region(&name)?.volumes.insert(id, volume);
     Ok(xml)
 }
@@ -190,6 +201,7 @@ pub(super) fn attach(call: &mut Call<'_>) -> Result<Xml, ApiError> {
         let text = format!("Invalid value '{device}' for unixDevice. Attachment point {device} is already in use");
         return Err(refused("InvalidParameterValue", text));
     }
+    let hardware = call.state.hardware.clone();
     let volume = own(call, id)?;
     if volume.attached.is_some() {
         return Err(refused("VolumeInUse", format!("{id} is already attached to an instance")));
@@ -200,6 +212,11 @@ pub(super) fn attach(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     if volume.zone != zone {
         let text = format!("The volume '{id}' is not in the same availability zone as instance '{instance_id}'");
         return Err(refused("InvalidVolume.ZoneMismatch", text));
+    }
+    if let Some(hardware) = hardware {
+        let disk = Disk { id, size: volume.size, content: &volume.content };
+        let shown = hardware.attach(&disk, instance_id, device);
+        shown.map_err(|error| ApiError::new(500, "InternalError", format!("the disk: {error}")))?;
     }
     let attached = Attachment {
         instance: instance_id.to_owned(),
@@ -216,11 +233,15 @@ pub(super) fn attach(call: &mut Call<'_>) -> Result<Xml, ApiError> {
 pub(super) fn detach(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let form = call.form;
     let id = form.required("VolumeId")?;
+    let (wanted, hardware) = (form.get("InstanceId"), call.state.hardware.clone());
     let volume = own(call, id)?;
-    let wanted = form.get("InstanceId");
-    let attached = volume.attached.take_if(|own| wanted.is_none_or(|wanted| wanted == own.instance));
+    let attached = volume.attached.clone().filter(|own| wanted.is_none_or(|wanted| wanted == own.instance));
     let attached =
         attached.ok_or_else(|| refused("IncorrectState", format!("Volume '{id}' is in the 'available' state.")))?;
+    // "If a volume is not unmounted … the volume can become stuck in the busy state" (EC2 API Reference, "DetachVolume").
+    if hardware.is_none_or(|hardware| hardware.detach(id)) {
+        volume.attached = None;
+    }
     let mut xml = Xml::default();
     attachment(&mut xml, id, &attached, "detaching");
     Ok(xml)
@@ -231,6 +252,9 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     if let Some(attached) = &own(call, id)?.attached {
         let text = format!("Volume {id} is currently attached to {}", attached.instance);
         return Err(refused("VolumeInUse", text));
+    }
+    if let Some(hardware) = &call.state.hardware {
+        hardware.forget(id);
     }
     call.state.region(&name)?.volumes.remove(id);
     let mut xml = Xml::default();

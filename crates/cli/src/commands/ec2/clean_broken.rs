@@ -8,7 +8,7 @@ use crate::confirm;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
-use crate::render::ec2::trim::{broken, deleted};
+use crate::render::ec2::trim::{broken, cleaned};
 use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &CleanBroken, context: &Context) -> CliResult<Exit> {
@@ -17,17 +17,23 @@ pub(super) async fn run(arguments: &CleanBroken, context: &Context) -> CliResult
     let plan = clean::plan(&*cloud, &regions, arguments.any.any, &context.run).await?;
     if arguments.dry_run.dry_run {
         context.printer.dry_run(&plan, broken)?;
-        return end(plan.failures, plan.broken.len(), context);
+        let count = plan.len();
+        return end(plan.failures, count, context);
     }
-    if !plan.broken.is_empty() && !context.global.yes {
+    if !plan.is_empty() && !context.global.yes {
         if confirm::is_interactive() {
             context.printer.stderr(&broken(&plan));
         }
-        let what = format!("this deletes {}", counted(plan.broken.len() as u64, "failed snapshot", "failed snapshots"));
+        let snapshots = (plan.broken.len() + plan.doubled.len()) as u64;
+        let mut what = format!("this deletes {}", counted(snapshots, "snapshot", "snapshots"));
+        if !plan.temporary.is_empty() {
+            let things = counted(plan.temporary.len() as u64, "thing", "things");
+            what.push_str(&format!(" and removes {things} that replications left"));
+        }
         confirm::require_yes(&what, &context.run.cancel).await?;
     }
     let report = clean::run(&*cloud, plan, &context.run).await?;
-    context.printer.result(&report, deleted)?;
-    let done = report.deleted.len();
-    end(report.failures, done, context)
+    context.printer.result(&report, cleaned)?;
+    let done = report.snapshots.deleted.len() + report.removed.len();
+    end(report.snapshots.failures, done, context)
 }

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use ec2_snapshots::model::InstanceId;
 use ec2_snapshots::model::{Region, SnapshotId};
 use ec2_snapshots::ports::Cloud;
+use ec2_snapshots::replicate::transfer::{
+    self, Access, Ending, IMAGE_DEFAULT, Mode as TransferMode, TransferOptions, transfer,
+};
 use ec2_snapshots::replicate::{
     Legs, Options, Outcome, Plan, Reason, Replicated, Wish, Within, prepare, replicate, stages,
 };
 use ec2_snapshots::select::Selection;
 use ec2_snapshots::{Ec2Error, Failed, listing, regions};
 
-use crate::args::ec2::replicate::Replicate;
+use crate::args::ec2::replicate::{Mode, Replicate};
 use crate::commands::ec2::asked::{cloud, end, shows, tag};
+use crate::commands::ec2::hosts::ssh;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -19,6 +24,7 @@ use crate::render::ec2::replicate::{Stage, planned, replicated};
 
 pub(super) async fn run(arguments: &Replicate, context: &Context) -> CliResult<Exit> {
     let options = options(arguments)?;
+    let through = through(arguments, &options)?;
     let cloud = cloud(context).await?;
     let stages = legs(arguments, &*cloud, context).await?;
     let (mut done, mut failures, mut count) = (Vec::new(), Vec::new(), 0);
@@ -28,13 +34,17 @@ pub(super) async fn run(arguments: &Replicate, context: &Context) -> CliResult<E
         failures.extend(gave_up(&plan));
         if arguments.dry_run.dry_run {
             count += plan.pending.len() + plan.passed.len();
-            done.push(Stage { plan, replicated: None });
+            let transfer = through.as_ref().map(|through| transfer::plan(&plan, through)).transpose()?;
+            done.push(Stage { plan, transfer, replicated: None });
             continue;
         }
-        let replicated = replicate(&plan, &*cloud, &options, &context.run).await?;
+        let replicated = match &through {
+            None => replicate(&plan, &*cloud, &options, &context.run).await?,
+            Some(through) => transfer(&plan, &*cloud, through, &context.run).await?,
+        };
         failures.extend(failed(&plan, &replicated));
-        count += plan.passed.len() + replicated.copied();
-        done.push(Stage { plan, replicated: Some(replicated) });
+        count += plan.passed.len() + replicated.copied() + replicated.elsewhere();
+        done.push(Stage { plan, transfer: None, replicated: Some(replicated) });
     }
     if shows(&failures, count) {
         if arguments.dry_run.dry_run {
@@ -53,6 +63,52 @@ fn options(arguments: &Replicate) -> CliResult<Options> {
         kms_key: arguments.kms_key.clone(),
         within: arguments.within.map(within).transpose()?,
     })
+}
+
+/// How copies go from instance to instance, if they do.
+fn through(arguments: &Replicate, options: &Options) -> CliResult<Option<TransferOptions>> {
+    let through = &arguments.through;
+    let mode = match through.mode {
+        Mode::Copy => {
+            let instances = through.from_instance.as_ref().or(through.to_instance.as_ref());
+            if let Some(instance) = instances {
+                let what = format!("EC2 copies snapshots without an instance such as `{instance}`");
+                return Err(CliError::usage(what, "add `--mode rsync` or `--mode blocks`"));
+            }
+            return Ok(None);
+        }
+        Mode::Rsync => TransferMode::Rsync,
+        Mode::Blocks => TransferMode::Blocks,
+    };
+    if arguments.within.is_some() {
+        let what = "`--within` is about copies that EC2 makes itself";
+        return Err(CliError::usage(what, "leave it out, or use `--mode copy`"));
+    }
+    if (through.from_instance.is_none() || through.to_instance.is_none()) && through.ssh_from.is_none() {
+        return Err(CliError::usage(
+            "temporary instances are only reached from the network you name",
+            "add `--ssh-from NETWORK` with this machine's address as they see it, or name instances with \
+             `--from-instance` and `--to-instance`",
+        ));
+    }
+    let ending = |instance: &Option<String>, image: &Option<String>| match instance {
+        Some(id) => Ending::Given(InstanceId::new(id.as_str())),
+        None => Ending::Temporary(image.clone().unwrap_or_else(|| IMAGE_DEFAULT.to_owned())),
+    };
+    let user = |default: &str| through.ssh_user.clone().unwrap_or_else(|| default.to_owned());
+    Ok(Some(TransferOptions {
+        mode,
+        from: ending(&through.from_instance, &through.from_image),
+        to: ending(&through.to_instance, &through.to_image),
+        instance_type: through.instance_type.clone(),
+        access: Access {
+            ssh: ssh(&through.reaching)?,
+            user: user("root"),
+            temporary_user: user("ec2-user"),
+            network: through.ssh_from.clone(),
+        },
+        copy: options.clone(),
+    }))
 }
 
 /// What is copied from where to where, in order.
@@ -105,9 +161,14 @@ fn gave_up(plan: &Plan) -> Vec<Failed> {
 fn failed(plan: &Plan, replicated: &Replicated) -> Vec<Failed> {
     let failed = replicated.snapshots.iter().filter_map(|(source, outcome)| match outcome {
         Outcome::Failed { why } => Some(failure(plan, source, why.clone())),
-        Outcome::Copied { .. } => None,
+        Outcome::Copied { .. } | Outcome::Elsewhere { .. } => None,
     });
-    failed.collect()
+    let left = replicated.left.iter().map(|what| Failed {
+        region: plan.to.clone(),
+        what: Some("the clearing up".to_owned()),
+        error: Ec2Error::Machine { what: what.clone() },
+    });
+    failed.chain(left).collect()
 }
 
 fn failure(plan: &Plan, source: &SnapshotId, what: String) -> Failed {

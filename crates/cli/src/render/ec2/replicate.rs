@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ec2_snapshots::replicate::transfer::{Job, Target, TransferPlan};
 use ec2_snapshots::replicate::{Outcome, Passed, Pending, Plan, Reason, Replicated};
 use serde::Serialize;
 
@@ -13,16 +14,54 @@ use crate::render::units::{self, counted};
 pub(crate) struct Stage {
     #[serde(flatten)]
     pub(crate) plan: Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) transfer: Option<TransferPlan>,
     #[serde(flatten)]
     pub(crate) replicated: Option<Replicated>,
 }
 
 pub(crate) fn planned(stages: &[Stage]) -> String {
-    let mut all: Vec<String> = stages.iter().flat_map(|stage| of_plan(&stage.plan)).collect();
+    let mut all: Vec<String> = stages.iter().flat_map(of_stage).collect();
     if let [_, second] = stages {
         all.push(format!("{} also gets what is copied to the primary region until then", second.plan.to));
     }
     lines(all)
+}
+
+fn of_stage(stage: &Stage) -> Vec<String> {
+    let mut all = of_plan(&stage.plan);
+    if let Some(transfer) = &stage.transfer {
+        all.extend(through(transfer, &stage.plan));
+    }
+    all
+}
+
+/// What happens for copies from instance to instance.
+fn through(transfer: &TransferPlan, plan: &Plan) -> Vec<String> {
+    if transfer.jobs.is_empty() {
+        return Vec::new();
+    }
+    let instance = |id: Option<&str>, region: &str| match id {
+        Some(id) => format!("use   {id} in {region}"),
+        None => format!("start a temporary instance in {region}"),
+    };
+    let mut regions: Vec<&str> = transfer.jobs.iter().map(|job| job.region.as_str()).collect();
+    regions.dedup();
+    let from = transfer.from_instance.as_ref().map(|id| id.as_str());
+    let to = transfer.to_instance.as_ref().map(|id| id.as_str());
+    let mut all: Vec<String> = regions.iter().map(|region| instance(from, region)).collect();
+    all.push(instance(to, plan.to.as_str()));
+    all.extend(transfer.jobs.iter().map(|job| written(job, transfer)));
+    all
+}
+
+fn written(job: &Job, transfer: &TransferPlan) -> String {
+    let onto = match &job.target {
+        Target::New => "a new volume".to_owned(),
+        Target::Replica { replica } => format!("a volume of {replica}"),
+    };
+    let encrypted = if job.encrypted { ", encrypted" } else { "" };
+    format!("{}  {} onto {onto} of {} GiB{encrypted}", transfer.mode.name(), job.snapshot, job.size_gib)
 }
 
 fn of_plan(plan: &Plan) -> Vec<String> {
@@ -56,6 +95,9 @@ pub(crate) fn replicated(stages: &[Stage]) -> String {
         let Some(done) = &stage.replicated else { continue };
         let copied = done.snapshots.iter().filter_map(|(source, outcome)| match outcome {
             Outcome::Copied { copy } => Some(format!("{source}  {copy} in {}", stage.plan.to)),
+            Outcome::Elsewhere { volume } => {
+                Some(format!("{source}  left to another run, which makes its copy of {volume} in {}", stage.plan.to))
+            }
             Outcome::Failed { .. } => None,
         });
         all.extend(copied);

@@ -1,8 +1,8 @@
 //! Texts about what is or would be deleted.
 
 use backup_core::retention::Action;
-use ec2_snapshots::clean::CleanPlan;
-use ec2_snapshots::delete::Deleted;
+use ec2_snapshots::clean::{CleanPlan, Cleaned};
+use ec2_snapshots::delete::{Deleted, Doomed};
 use ec2_snapshots::plan_file::PlanFile;
 use ec2_snapshots::trim::{Decided, TrimPlan};
 use serde::Serialize;
@@ -86,8 +86,30 @@ pub(crate) fn broken(plan: &CleanPlan) -> String {
             format!("delete  {}  {}  {}{why}", one.doomed.id, one.doomed.region, one.doomed.volume)
         })
         .collect();
+    all.extend(plan.doubled.iter().map(|one| {
+        let Doomed { id, region, volume } = &one.doomed;
+        format!("delete  {id}  {region}  {volume}  (set {} was created twice; {} stays)", one.set, one.kept)
+    }));
+    all.extend(
+        plan.temporary
+            .iter()
+            .map(|one| format!("remove  {}  {}  (a replication that died left it)", one.thing.named(), one.region)),
+    );
+    all.extend(
+        plan.undecided
+            .iter()
+            .map(|set| format!("wait    set {set} was created twice, and neither one is complete yet")),
+    );
     if all.is_empty() {
-        all.push("No failed snapshots".to_owned());
+        all.push("Nothing to clean up".to_owned());
     }
     lines(all)
+}
+
+pub(crate) fn cleaned(report: &Cleaned) -> String {
+    let text = deleted(&report.snapshots);
+    match report.removed.len() as u64 {
+        0 => text,
+        count => format!("{text}; removed {} of replications that died", counted(count, "thing", "things")),
+    }
 }

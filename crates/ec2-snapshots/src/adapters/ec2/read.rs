@@ -48,6 +48,7 @@ pub(super) fn volume(region: &Region, volume: &types::Volume) -> Option<Volume> 
         size_gib: gib(volume.size()),
         encrypted: volume.encrypted().unwrap_or(false),
         snapshot: volume.snapshot_id().filter(|id| !id.is_empty()).map(SnapshotId::new),
+        created: volume.create_time().and_then(moment),
         attachments: volume.attachments().iter().filter_map(attachment).collect(),
         tags: tags(volume.tags()),
     })
@@ -72,6 +73,7 @@ pub(super) fn instance(region: &Region, instance: &types::Instance) -> Option<In
         root_device: filled(instance.root_device_name()),
         devices,
         public_address: filled(instance.public_dns_name()).or_else(|| filled(instance.public_ip_address())),
+        public_ip: filled(instance.public_ip_address()),
         private_address: filled(instance.private_ip_address()),
         tags: tags(instance.tags()),
     })

@@ -28,7 +28,7 @@ pub(super) struct AwsRegion {
 }
 
 impl AwsRegion {
-    fn unreadable(&self, action: &'static str) -> CallError {
+    pub(super) fn unreadable(&self, action: &'static str) -> CallError {
         let message = "the answer lacks what it always has".to_owned();
         // Not a lost answer: what was made is in the region, and looking for it finds it.
         CallError { action, region: self.name.clone(), fault: Fault::NoAnswer, code: String::new(), message }
@@ -36,25 +36,25 @@ impl AwsRegion {
 }
 
 /// A page size goes with filters, not with ids.
-fn page_size(query: &Query) -> Option<i32> {
+pub(super) fn page_size(query: &Query) -> Option<i32> {
     query.ids.is_empty().then_some(PAGE)
 }
 
-fn ids(query: &Query) -> Option<Vec<String>> {
+pub(super) fn ids(query: &Query) -> Option<Vec<String>> {
     (!query.ids.is_empty()).then(|| query.ids.clone())
 }
 
-fn filters(query: &Query) -> Option<Vec<SdkFilter>> {
+pub(super) fn filters(query: &Query) -> Option<Vec<SdkFilter>> {
     let filter =
         |filter: &Filter| SdkFilter::builder().name(&filter.name).set_values(Some(filter.values.clone())).build();
     (!query.filters.is_empty()).then(|| query.filters.iter().map(filter).collect())
 }
 
-fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+pub(super) fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(name, value)| Tag::builder().key(name).value(value).build()).collect()
 }
 
-fn specification(kind: ResourceType, tags: &Tags) -> Option<Vec<TagSpecification>> {
+pub(super) fn specification(kind: ResourceType, tags: &Tags) -> Option<Vec<TagSpecification>> {
     let specification = || TagSpecification::builder().resource_type(kind).set_tags(Some(sdk_tags(tags))).build();
     (!tags.is_empty()).then(|| vec![specification()])
 }

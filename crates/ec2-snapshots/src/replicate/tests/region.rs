@@ -253,4 +253,8 @@ impl Cloud for Worlds {
     fn region(&self, region: &Region) -> Arc<dyn Ec2> {
         Arc::new(self.0.iter().find(|world| world.name == *region).cloned().unwrap())
     }
+
+    fn machines(&self, _: &Region) -> Arc<dyn crate::ports::Machines> {
+        unreachable!("copies need no instances")
+    }
 }
