@@ -36,8 +36,60 @@ const LIGHT: [Light; 7] = [
 /// What makes a crate heavy: an SDK, and C that needs a compiler of its own.
 const HEAVY: [&str; 5] = ["aws-", "blake3 ", "zstd-sys", "openssl-sys", "ring "];
 
+/// A group of commands of `lastgood`, which can be built alone, and what then must not be compiled.
+struct Group {
+    feature: &'static str,
+    without: &'static [&'static str],
+}
+
+/// SDKs that one group needs, and SQLite, which is C.
+const GROUPS: [Group; 5] = [
+    Group {
+        feature: "pg",
+        without: &["aws-sdk-ec2 ", "aws-sdk-ebs ", "aws-sdk-ssm ", "aws-sdk-glacier ", "rusqlite "],
+    },
+    Group {
+        feature: "dict",
+        without: &["aws-sdk-ec2 ", "aws-sdk-ebs ", "aws-sdk-ssm ", "aws-sdk-glacier ", "rusqlite "],
+    },
+    Group { feature: "app", without: &["aws-sdk-ec2 ", "aws-sdk-ebs ", "aws-sdk-ssm ", "aws-sdk-glacier "] },
+    Group { feature: "ec2", without: &["aws-sdk-glacier ", "rusqlite "] },
+    Group { feature: "glacier", without: &["aws-sdk-ec2 ", "aws-sdk-ebs "] },
+];
+
+/// The one that is compiled alone here: what it shares with the others is what they share with each other.
+const COMPILED: &str = "pg";
+
 /// Counts what each of them brings, and compiles it as it is.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    crates(workspace)?;
+    groups(workspace)
+}
+
+/// Each group of commands brings what it needs and not what the others do.
+fn groups(workspace: &Workspace) -> Outcome {
+    let (shell, package) = (&workspace.shell, "{p}");
+    for Group { feature, without } in GROUPS {
+        let tree = cmd!(
+            shell,
+            "cargo tree -p lastgood --no-default-features --features {feature} --edges normal,build --prefix none --format {package} --locked"
+        );
+        let tree = tree.quiet().read()?;
+        let packages = packages(&tree);
+        if let Some(package) = packages.iter().find(|package| without.iter().any(|name| package.starts_with(name))) {
+            return Err(format!("lastgood with `{feature}` alone still needs `{package}`").into());
+        }
+        say(&format!("lastgood with `{feature}` alone: {} packages", packages.len()));
+    }
+    // Together with the acceptance tests, whose features are those of the whole workspace: no dependency is compiled anew.
+    let (ours, features) = (["-p", "lastgood", "-p", "lastgood-acceptance"], format!("lastgood/{COMPILED}"));
+    let alone =
+        cmd!(shell, "cargo clippy {ours...} --no-default-features --features {features} --locked -- -D warnings");
+    Ok(alone.run()?)
+}
+
+/// Each light crate without its default features.
+fn crates(workspace: &Workspace) -> Outcome {
     let (shell, package) = (&workspace.shell, "{p}");
     for Light { name, packages_max, lines_max, needs } in LIGHT {
         let tree = cmd!(

@@ -9,6 +9,7 @@ use pg_clone::pattern::TablePattern;
 use serde::Serialize;
 
 use crate::settings::document::Document;
+use crate::settings::ec2;
 use crate::settings::error::{SettingsError, SettingsResult};
 use crate::settings::layer::Layer;
 use crate::settings::origin::Set;
@@ -44,7 +45,11 @@ fn judge(layer: &Layer) -> SettingsResult<()> {
     one("pg.protected", layer.protected.iter(), |pattern| Guard::default().protect(pattern, ""))?;
     let pattern = |text: &str| TablePattern::parse(text).map(drop);
     one("pg.exclude-table", layer.exclude_table.iter(), pattern)?;
-    one("pg.exclude-table-data", layer.exclude_table_data.iter(), pattern)
+    one("pg.exclude-table-data", layer.exclude_table_data.iter(), pattern)?;
+    one("ec2.tag", layer.ec2_tag.iter(), |tag| ec2::tag(tag).map(drop))?;
+    one("ec2.regions", layer.ec2_regions.iter(), ec2::region)?;
+    one("ec2.primary", layer.ec2_primary.iter(), ec2::region)?;
+    one("ec2.secondary", layer.ec2_secondary.iter(), ec2::region)
 }
 
 /// Every value of one key, by what its users say of it.
@@ -81,6 +86,10 @@ mod tests {
             ("[pg.configs.a]\n\nexclude-table = ['a.b.c']", "`pg.exclude-table` cannot be used (`a.toml:3`)"),
             ("[profile.p.pg.configs.a]\nexclude-table-data = ['\"']", "`pg.exclude-table-data` cannot be used"),
             ("[pg]\nurl = 'mysql://h/d'", "`pg.url` cannot be used (`a.toml:2`)"),
+            ("[ec2]\ntag = 'Earmarking'", "`ec2.tag` cannot be used (`a.toml:2`)"),
+            ("[ec2]\nregions = ['eu-west-1', 'EU']", "`ec2.regions` cannot be used (`a.toml:2`)"),
+            ("[profile.p.ec2]\nprimary = 'eu west 1'", "`ec2.primary` cannot be used (`a.toml:2`)"),
+            ("[ec2]\nsecondary = ''", "`ec2.secondary` cannot be used (`a.toml:2`)"),
         ] {
             let error = judged(text).unwrap_err();
             assert!(error.to_string().starts_with(said), "{text:?}: {error}");

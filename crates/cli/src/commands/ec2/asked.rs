@@ -38,7 +38,7 @@ pub(super) fn tag(asked: &Tagged, context: &Context) -> CliResult<Option<(String
         let set = context.settings.layer().ec2_tag.as_ref()?;
         Some(
             common::tag(&set.value)
-                .map_err(|how| CliError::usage(format!("`ec2.tag` of {} is no tag", set.origin), how)),
+                .map_err(|how| CliError::usage(format!("`ec2.tag` of {} is no tag", set.origin), how.to_string())),
         )
     };
     let tag = match &asked.tag {
