@@ -6,6 +6,7 @@ pub mod disk;
 pub mod failure;
 pub mod folding;
 pub mod loop_disk;
+pub mod page;
 pub mod paused;
 pub mod place;
 pub mod row;
