@@ -270,7 +270,7 @@ mod tests {
             (r#"{"Snapshots": [{"StartTime": "2026-11-21T03:00:24Z"}]}"#, "missing field `SnapshotId`"),
             (r#"{"Snapshots": [{"SnapshotId": "snap-1", "StartTime": "yesterday"}]}"#, "line 1"),
             (&PUBLISHED[..200], "EOF while parsing a value at line 3"),
-            ("[\n  {\"SnapshotId\": \"snap-1\",\n   \"StartTime\": 5}]", "line 3 column 18"),
+            ("[\n  {\"SnapshotId\": \"snap-1\",\n   \"StartTime\": 5}]", "at line 3 column 1"),
             (r#"{"Snapshots": {}}"#, "expected a list of snapshots at line 1 column 15"),
             (r#"{"Snapshots": []"#, "EOF where `,` or `}` is expected"),
             (r#"[{"SnapshotId": "s", "StartTime": "2026-11-21T03:00:24Z"} {}]"#, "expected `,` or `]`"),

@@ -52,9 +52,10 @@ impl<R: Read> Window<R> {
     pub(super) fn peek(&mut self) -> Result<Option<u8>, Fault> {
         loop {
             let rest = &self.bytes[self.at..self.filled];
-            let blank = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-            self.pass(blank.unwrap_or(rest.len()));
-            if blank.is_some() {
+            let found = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+            let blank = found.unwrap_or(rest.len());
+            self.pass(blank);
+            if found.is_some() {
                 return Ok(Some(self.bytes[self.at]));
             }
             if !self.fill()? {

@@ -18,7 +18,7 @@ pub enum InvalidEc2 {
     #[error("the name of a tag cannot be empty")]
     NoName,
     /// A tag that is too long.
-    #[error("a tag has a name of up to {TAG_NAME_MAX} characters and a value of up to {TAG_VALUE_MAX}")]
+    #[error("a tag has a name of up to {} characters and a value of up to {}", TAG_NAME_MAX, TAG_VALUE_MAX)]
     TooLong,
     /// What is no beginning of the name of a region either.
     #[error("use a region such as `eu-west-1`, or the beginning of its name")]
