@@ -56,7 +56,7 @@ enum What {
     Dict(dict::Args),
     /// Records of an application: backup, restore, memory
     Object(ObjectArgs),
-    /// EBS snapshots: a plan of many from a file, and a list of many
+    /// EBS snapshots: plans, lists, copies, freezing and exporting; a row that misses its target is an error
     Ec2(ec2::Args),
     /// Files in cold storage: hashing, uploading, small files, polls, inventories
     Glacier(glacier::Args),

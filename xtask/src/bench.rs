@@ -5,6 +5,9 @@ use xshell::cmd;
 use crate::workspace::{Outcome, Profile, Workspace};
 use crate::{before, peers, setup};
 
+/// What others do at least, and virtual time: programs of ec2-snapshots that its rows run.
+const EC2_EXAMPLES: [&str; 4] = ["--example", "blocks_alone", "--example", "makespan"];
+
 /// Sets up, builds for release, and becomes the benchmark.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     if args.first().is_some_and(|what| what == "dict") {
@@ -19,7 +22,12 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         return workspace.become_acceptance(Profile::Release, "bench", &args);
     }
     setup::run(workspace)?;
-    workspace.build(Profile::Release)?;
+    let is_ec2 = args.first().is_some_and(|what| what == "ec2");
+    if is_ec2 {
+        workspace.build_with(Profile::Release, &EC2_EXAMPLES)?
+    } else {
+        workspace.build(Profile::Release)?
+    }
     let mut args = before::resolved(workspace, args)?;
     let names_python = args.iter().any(|argument| argument.starts_with("--python"));
     let asks_for_help = args.iter().any(|argument| argument == "--help" || argument == "-h");
@@ -31,6 +39,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     };
     if let Some(peer) = peer.filter(|_| !names_python && !asks_for_help) {
         args.extend(["--python".to_owned(), peers::python(workspace, peer)?]);
+    }
+    if is_ec2 {
+        args.extend(["--examples".to_owned(), workspace.binary(Profile::Release, "examples").display().to_string()]);
     }
     workspace.become_acceptance(Profile::Release, "bench", &args)
 }

@@ -36,8 +36,51 @@ const LIGHT: [Light; 7] = [
 /// What makes a crate heavy: an SDK, and C that needs a compiler of its own.
 const HEAVY: [&str; 5] = ["aws-", "blake3 ", "zstd-sys", "openssl-sys", "ring "];
 
+/// A group of commands of `lastgood`, which can be built alone, and what then must not be compiled.
+struct Group {
+    feature: &'static str,
+    without: &'static [&'static str],
+}
+
+/// SDKs that one group needs, and SQLite, which is C.
+const GROUPS: [Group; 5] = [
+    Group {
+        feature: "pg",
+        without: &["aws-sdk-ec2 ", "aws-sdk-ebs ", "aws-sdk-ssm ", "aws-sdk-glacier ", "rusqlite "],
+    },
+    Group {
+        feature: "dict",
+        without: &["aws-sdk-ec2 ", "aws-sdk-ebs ", "aws-sdk-ssm ", "aws-sdk-glacier ", "rusqlite "],
+    },
+    Group { feature: "app", without: &["aws-sdk-ec2 ", "aws-sdk-ebs ", "aws-sdk-ssm ", "aws-sdk-glacier "] },
+    Group { feature: "ec2", without: &["aws-sdk-glacier ", "rusqlite "] },
+    Group { feature: "glacier", without: &["aws-sdk-ec2 ", "aws-sdk-ebs "] },
+];
+
+/// The one that is compiled alone here: what it shares with the others is what they share with each other.
+const COMPILED: &str = "pg";
+
+/// Each group of commands brings what it needs and not what the others do.
+fn groups(workspace: &Workspace) -> Outcome {
+    let (shell, package) = (&workspace.shell, "{p}");
+    for Group { feature, without } in GROUPS {
+        let tree = cmd!(
+            shell,
+            "cargo tree -p lastgood --no-default-features --features {feature} --edges normal,build --prefix none --format {package} --locked"
+        );
+        let tree = tree.quiet().read()?;
+        let packages = packages(&tree);
+        if let Some(package) = packages.iter().find(|package| without.iter().any(|name| package.starts_with(name))) {
+            return Err(format!("lastgood with `{feature}` alone still needs `{package}`").into());
+        }
+        say(&format!("lastgood with `{feature}` alone: {} packages", packages.len()));
+    }
+    Ok(())
+}
+
 /// Counts what each of them brings. It takes seconds, and runs before anything is compiled.
 pub(crate) fn count(workspace: &Workspace) -> Outcome {
+    groups(workspace)?;
     let (shell, package) = (&workspace.shell, "{p}");
     for Light { name, packages_max, lines_max, needs } in LIGHT {
         let tree = cmd!(
@@ -72,10 +115,15 @@ pub(crate) fn count(workspace: &Workspace) -> Outcome {
 
 /// Compiles each of them as it is without default features.
 pub(crate) fn compile(workspace: &Workspace) -> Outcome {
+    let shell = &workspace.shell;
     for Light { name, .. } in LIGHT {
-        cmd!(workspace.shell, "cargo clippy -p {name} --no-default-features --locked -- -D warnings").run()?;
+        cmd!(shell, "cargo clippy -p {name} --no-default-features --locked -- -D warnings").run()?;
     }
-    Ok(())
+    // Together with the acceptance tests, whose features are those of the whole workspace: no dependency is compiled anew.
+    let (ours, features) = (["-p", "lastgood", "-p", "lastgood-acceptance"], format!("lastgood/{COMPILED}"));
+    let alone =
+        cmd!(shell, "cargo clippy {ours...} --no-default-features --features {features} --locked -- -D warnings");
+    Ok(alone.run()?)
 }
 
 /// A package that makes a crate heavy which does not need it.

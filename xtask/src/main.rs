@@ -31,6 +31,7 @@ cargo xtask COMMAND
   bench pg --before REVISION|BINARY [--scale S] [--rounds N]  compare this build with an earlier one
   bench dict [--scale S] [--rounds N] [--only JOB]  compare in-memory stores with DictDB
   bench object [--records N] [--rounds N]         compare records of applications with gludb and sqlite3
+  bench ec2 [--rounds N] [--only JOB]             compare EBS snapshots with other programs; fails if a target is missed
   docs  [--check]                                 write the generated pages of docs/reference, or check them
   dist                                            release binary, man pages and completions into target/dist";
 

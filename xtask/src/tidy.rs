@@ -6,6 +6,7 @@ mod functions;
 mod lexer;
 mod map;
 mod named;
+mod once;
 mod production;
 pub(crate) mod published;
 mod ratchet;
@@ -35,6 +36,7 @@ const RATCHET: &str = "xtask/ratchet.txt";
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut faults = arrows::faults(&workspace.metadata);
     faults.extend(dependencies::check(workspace)?);
+    faults.extend(once::check(workspace)?);
     faults.extend(published::faults(&workspace.metadata, Path::exists));
     let mut ratchet = Ratchet::parse(&fs::read_to_string(workspace.root.join(RATCHET))?)?;
     let mut named = Named::default();

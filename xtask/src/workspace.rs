@@ -55,11 +55,16 @@ impl Workspace {
     /// Builds every binary of the workspace. The whole workspace at once, so that features unify as in `cargo test` and
     /// nothing is compiled twice.
     pub(crate) fn build(&self, profile: Profile) -> Outcome {
+        self.build_with(profile, &[])
+    }
+
+    /// [`Workspace::build`] of other targets as well, as options of cargo.
+    pub(crate) fn build_with(&self, profile: Profile, targets: &[&str]) -> Outcome {
         let release = match profile {
             Profile::Dev => None,
             Profile::Release => Some("--release"),
         };
-        cmd!(self.shell, "cargo build --workspace --locked --bins {release...}").run()?;
+        cmd!(self.shell, "cargo build --workspace --locked --bins {targets...} {release...}").run()?;
         Ok(())
     }
 

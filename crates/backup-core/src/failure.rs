@@ -183,7 +183,7 @@ impl Kinds {
 #[macro_export]
 macro_rules! failure_kinds {
     (
-        [$( $outer:ident($inner:ty) ),* $(,)?]
+        [$( $(#[$when:meta])* $outer:ident($inner:ty) ),* $(,)?]
         $( $variant:ident: $code:literal, $class:ident, $lasts:ident, $meaning:literal $(, $remedy:tt)?; )*
     ) => {
         fn kind(&self) -> &'static $crate::failure::FailureKind {
@@ -191,7 +191,7 @@ macro_rules! failure_kinds {
                 $( Self::$variant { .. } => const {
                     &$crate::failure_kinds!(@row $code, $class, $lasts, $meaning $(, $remedy)?)
                 }, )*
-                $( Self::$outer(inner) => <$inner as $crate::failure::Failure>::kind(inner), )*
+                $( $(#[$when])* Self::$outer(inner) => <$inner as $crate::failure::Failure>::kind(inner), )*
             }
         }
 
@@ -199,7 +199,7 @@ macro_rules! failure_kinds {
             const OWN: &[$crate::failure::FailureKind] =
                 &[$( $crate::failure_kinds!(@row $code, $class, $lasts, $meaning $(, $remedy)?) ),*];
             if kinds.add(OWN) {
-                $( <$inner as $crate::failure::Failure>::collect(kinds); )*
+                $( $(#[$when])* <$inner as $crate::failure::Failure>::collect(kinds); )*
             }
         }
     };

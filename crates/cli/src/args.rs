@@ -1,12 +1,16 @@
 //! The command line as typed. `commands` decides what it means, so that errors repeat no secrets.
 
+#[cfg(feature = "app")]
 pub(crate) mod app;
 mod common;
 pub(crate) mod config;
+#[cfg(feature = "dict")]
 pub(crate) mod dict;
+#[cfg(feature = "ec2")]
 pub(crate) mod ec2;
 mod examples;
 mod footer;
+#[cfg(feature = "glacier")]
 pub(crate) mod glacier;
 pub(crate) mod help;
 pub(crate) mod hooks;
@@ -87,18 +91,23 @@ pub(crate) enum Color {
 #[allow(clippy::large_enum_variant)] // made once a run
 pub(crate) enum Command {
     /// Dump, restore and manage PostgreSQL databases
+    #[cfg(feature = "pg")]
     #[command(subcommand)]
     Pg(pg::Pg),
     /// Restore and manage backups of in-memory stores, including Python's DictDB
+    #[cfg(feature = "dict")]
     #[command(subcommand)]
     Dict(dict::Dict),
     /// Back up and restore an application's records, one tarball per backup
+    #[cfg(feature = "app")]
     #[command(subcommand)]
     App(app::App),
     /// Snapshot, copy, trim and check EBS volumes of EC2 instances
+    #[cfg(feature = "ec2")]
     #[command(subcommand)]
     Ec2(ec2::Ec2),
     /// Archive immutable files in cold storage, each once, and retrieve them with a plan and a price
+    #[cfg(feature = "glacier")]
     #[command(subcommand)]
     Glacier(glacier::Glacier),
     /// Create a location and check that its store supports conditional writes
@@ -171,7 +180,7 @@ fn without_variables(command: clap::Command) -> clap::Command {
     command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset)).mut_subcommands(without_variables)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "default"))]
 mod tests {
     use super::*;
 

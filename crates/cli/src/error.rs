@@ -3,10 +3,14 @@
 use backup_core::failure::Remedy;
 use backup_core::run::Cancelled;
 use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
+#[cfg(feature = "dict")]
 use dictstore_backup::DictError;
+#[cfg(feature = "ec2")]
 use ec2_snapshots::Ec2Error;
+#[cfg(feature = "glacier")]
 use glacier_archive::GlacierError;
 use lastgood_operator::settings::SettingsError;
+#[cfg(feature = "app")]
 use object_backup::ObjectError;
 use pg_clone::error::PgError;
 
@@ -22,15 +26,19 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Pg(#[from] PgError),
     /// A restore, check or compaction of an in-memory store's backups failed.
+    #[cfg(feature = "dict")]
     #[error(transparent)]
     Dict(#[from] DictError),
     /// A backup, check or restore of an application's records failed.
+    #[cfg(feature = "app")]
     #[error(transparent)]
     Object(#[from] ObjectError),
     /// Something about snapshots failed.
+    #[cfg(feature = "ec2")]
     #[error(transparent)]
     Ec2(#[from] Ec2Error),
     /// A backup, retrieval or restore of archived files failed.
+    #[cfg(feature = "glacier")]
     #[error(transparent)]
     Glacier(#[from] GlacierError),
     /// The location failed.
@@ -68,7 +76,15 @@ pub(crate) enum CliError {
 
 impl Failure for CliError {
     backup_core::failure_kinds! {
-        [Pg(PgError), Dict(DictError), Object(ObjectError), Ec2(Ec2Error), Glacier(GlacierError), Core(CoreError), Settings(SettingsError)]
+        [
+            Pg(PgError),
+            #[cfg(feature = "dict")] Dict(DictError),
+            #[cfg(feature = "app")] Object(ObjectError),
+            #[cfg(feature = "ec2")] Ec2(Ec2Error),
+            #[cfg(feature = "glacier")] Glacier(GlacierError),
+            Core(CoreError),
+            Settings(SettingsError),
+        ]
         Usage: "cli::usage", Usage, permanent, "an option, argument or setting cannot be used";
         Confirm: "cli::confirm", Confirmation, permanent, "something would be replaced or deleted, and nobody confirmed it",
             "confirm as the error says; nothing was changed";
@@ -82,14 +98,13 @@ impl Failure for CliError {
 
     fn remedy(&self) -> Option<Remedy> {
         match self {
-            Self::Pg(_) | Self::Dict(_) | Self::Object(_) | Self::Ec2(_) | Self::Glacier(_) | Self::Core(_) => {
-                self.inner().and_then(Failure::remedy)
-            }
             Self::Settings(error) => Some(settings_help(error).into()),
             Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => {
                 Some(help.clone().into())
             }
             Self::Unhealthy { .. } | Self::Output { .. } | Self::Bug { .. } | Self::Interrupted => self.kind().remedy(),
+            // Those of the libraries.
+            _ => self.inner().and_then(Failure::remedy),
         }
     }
 
@@ -125,9 +140,13 @@ impl CliError {
     fn inner(&self) -> Option<&dyn Failure> {
         match self {
             Self::Pg(error) => Some(error),
+            #[cfg(feature = "dict")]
             Self::Dict(error) => Some(error),
+            #[cfg(feature = "app")]
             Self::Object(error) => Some(error),
+            #[cfg(feature = "ec2")]
             Self::Ec2(error) => Some(error),
+            #[cfg(feature = "glacier")]
             Self::Glacier(error) => Some(error),
             Self::Core(error) => Some(error),
             Self::Settings(error) => Some(error),

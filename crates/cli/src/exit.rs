@@ -84,7 +84,7 @@ pub(crate) fn of(error: &CliError) -> Exit {
     error.class().into()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "default"))]
 mod tests {
     use std::collections::BTreeSet;
 

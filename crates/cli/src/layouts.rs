@@ -4,10 +4,16 @@ use backup_core::location::Layout;
 
 /// Every form of backups a location may hold, ours first: what both hold is ours.
 pub(crate) fn layouts() -> Vec<Layout> {
-    let all = [pg_clone::stored::key::LAYOUTS, object_backup::key::LAYOUTS, dictstore_backup::key::LAYOUTS];
-    let folders = glacier_archive::key::LAYOUTS.into_iter().chain(ec2_snapshots::blocks::key::LAYOUTS);
-    let (mut ours, others): (Vec<Layout>, Vec<Layout>) =
-        all.into_iter().flatten().chain(folders).partition(|layout| layout.ours);
-    ours.extend(others);
-    ours
+    let mut all: Vec<Layout> = pg_clone::stored::key::LAYOUTS.into();
+    #[cfg(feature = "app")]
+    all.extend(object_backup::key::LAYOUTS);
+    #[cfg(feature = "dict")]
+    all.extend(dictstore_backup::key::LAYOUTS);
+    #[cfg(feature = "glacier")]
+    all.extend(glacier_archive::key::LAYOUTS);
+    #[cfg(feature = "ec2")]
+    all.extend(ec2_snapshots::blocks::key::LAYOUTS);
+    // Stable: otherwise they stay in this order.
+    all.sort_by_key(|layout| !layout.ours);
+    all
 }

@@ -8,8 +8,10 @@ use backup_core::location::contents::look;
 use backup_core::location::{Contents, Location, shell_word};
 use backup_core::probe::MARKER_KEY;
 use backup_core::{CoreError, StoreError, remedy};
+#[cfg(feature = "dict")]
 use dictstore_backup::DictError;
 use lastgood_operator::settings::Origin;
+#[cfg(feature = "app")]
 use object_backup::ObjectError;
 use pg_clone::PgError;
 
@@ -70,10 +72,12 @@ fn is_below_a_file(place: &Location) -> bool {
 fn store_error(error: &CliError) -> Option<&StoreError> {
     match error {
         CliError::Core(CoreError::Store(error)) | CliError::Pg(PgError::Store(error)) => Some(error),
+        #[cfg(feature = "dict")]
         CliError::Dict(error) => match error.inner() {
             DictError::Core(CoreError::Store(error)) => Some(error),
             _ => None,
         },
+        #[cfg(feature = "app")]
         CliError::Object(ObjectError::Core(CoreError::Store(error))) => Some(error),
         _ => None,
     }
@@ -120,7 +124,7 @@ fn help(named: &str, location: &str, near: &[String], free: bool) -> String {
     help
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "default"))]
 mod tests {
     use super::*;
 

@@ -10,8 +10,16 @@ use crate::env;
 use crate::render::printer::Printer;
 
 /// Our crates, as log filters name them.
-const CRATES: [&str; 6] =
-    ["lastgood", "lastgood_operator", "pg_clone", "dictstore_backup", "object_backup", "backup_core"];
+const CRATES: [&str; 8] = [
+    "lastgood",
+    "lastgood_operator",
+    "pg_clone",
+    "dictstore_backup",
+    "object_backup",
+    "ec2_snapshots",
+    "glacier_archive",
+    "backup_core",
+];
 
 /// Starts logging: `-v` shows what our own crates do, `-vv` how, `-vvv` everything they know.
 pub(crate) fn start(verbose: u8, printer: &Arc<Printer>) {

@@ -1,11 +1,16 @@
 //! Texts for people and documents for programs; nothing else in this crate writes to a terminal.
 
+#[cfg(feature = "app")]
 pub(crate) mod app;
+#[cfg(feature = "glacier")]
 pub(crate) mod archives;
+#[cfg(feature = "dict")]
 pub(crate) mod dict;
 pub(crate) mod doctor;
+#[cfg(feature = "ec2")]
 pub(crate) mod ec2;
 pub(crate) mod error;
+#[cfg(feature = "glacier")]
 pub(crate) mod glacier;
 pub(crate) mod listing;
 pub(crate) mod pg;

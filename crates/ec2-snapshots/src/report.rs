@@ -1,11 +1,14 @@
 //! How old the newest snapshots are: of each volume, in its own region and in every region they are copied to.
 
+mod lag;
+
 use std::collections::BTreeMap;
 
 use backup_core::run::Run;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+pub use self::lag::Lag;
 use crate::error::{Ec2Error, Ec2Result};
 use crate::listing;
 use crate::model::{Instance, Region, Snapshot, SnapshotId, SnapshotState};
@@ -74,6 +77,8 @@ pub struct Report {
     pub rpo_s: Option<i64>,
     /// Every volume, by region and id.
     pub volumes: Vec<Line>,
+    /// How far copies were behind, in each region that has some.
+    pub lags: Vec<Lag>,
     /// Regions that could not be looked at.
     pub failures: Vec<Failed>,
 }
@@ -155,12 +160,16 @@ pub fn report(prepared: Prepared, request: &Request, now: Timestamp) -> Report {
     }
     // The newest complete one of each volume in each region.
     let mut newest: BTreeMap<String, BTreeMap<Region, (Timestamp, &Snapshot)>> = BTreeMap::new();
+    let mut lags: BTreeMap<Region, Vec<i64>> = BTreeMap::new();
     for snapshot in &prepared.snapshots {
         let origin = Origin::of(snapshot);
         if request.tag.is_none() && !origin.is_ours(snapshot) {
             continue;
         }
         let moment = origin.moment(snapshot);
+        if snapshot.state == SnapshotState::Completed && !origin.is_native(&snapshot.region) {
+            lags.entry(snapshot.region.clone()).or_default().push(lag_s(origin.time, snapshot));
+        }
         let home = origin.region.clone().unwrap_or_else(|| snapshot.region.clone());
         let volume = origin.volume.into_string();
         // A volume that is gone needs no new snapshots: only a report on everything asks for them.
@@ -185,7 +194,18 @@ pub fn report(prepared: Prepared, request: &Request, now: Timestamp) -> Report {
         elsewhere.dedup();
         Line { native: of(&region), copies: elsewhere.iter().map(of).collect(), region, instance, volume }
     });
-    Report { now, rpo_s: request.rpo.map(|rpo| rpo.as_secs()), volumes: lines.collect(), failures: prepared.failures }
+    Report {
+        now,
+        rpo_s: request.rpo.map(|rpo| rpo.as_secs()),
+        volumes: lines.collect(),
+        lags: lags.into_iter().filter_map(|(region, lags_s)| Lag::of(&region, lags_s)).collect(),
+        failures: prepared.failures,
+    }
+}
+
+/// From the time at which the volume was as `snapshot` has it to its beginning, in seconds.
+fn lag_s(time: Timestamp, snapshot: &Snapshot) -> i64 {
+    snapshot.start_time.duration_since(time).as_secs()
 }
 
 fn described(
@@ -200,7 +220,7 @@ fn described(
         snapshot: found.map(|(_, snapshot)| snapshot.id.clone()),
         time: found.map(|(time, _)| *time),
         age_s,
-        lag_s: found.map(|(time, snapshot)| snapshot.start_time.duration_since(*time).as_secs()),
+        lag_s: found.map(|(time, snapshot)| lag_s(*time, snapshot)),
         is_stale: rpo.is_some_and(|rpo| age_s.is_none_or(|age_s| age_s > rpo.as_secs())),
     }
 }
@@ -281,5 +301,7 @@ mod tests {
         assert_eq!((report.volumes.len(), report.stale()), (1, 0));
         let copy = &report.volumes[0].copies[0];
         assert_eq!((copy.region.as_str(), copy.lag_s), ("us-east-1", Some(1_800)));
+        let [lag] = report.lags.as_slice() else { panic!("{:?}", report.lags) };
+        assert_eq!((lag.region.as_str(), lag.copies, lag.p50_s, lag.max_s), ("us-east-1", 1, 1_800, 1_800));
     }
 }

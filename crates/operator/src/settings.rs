@@ -2,6 +2,7 @@
 
 mod check;
 mod document;
+pub mod ec2;
 mod error;
 mod file;
 mod hooks;

@@ -23,7 +23,7 @@ fn typed(args: impl Iterator<Item = String>) -> Vec<String> {
     let mut typed = Vec::new();
     while let Some(argument) = args.next() {
         match argument.as_str() {
-            "--python" | "--measure" => drop(args.next()),
+            "--python" | "--measure" | "--examples" | "--coldsnap" => drop(args.next()),
             _ => typed.push(argument),
         }
     }

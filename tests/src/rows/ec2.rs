@@ -89,6 +89,13 @@ pub fn rows() -> Vec<Row> {
             |world| Box::pin(offline::simulated(world)),
         ),
     ];
+    rows.push(Row::new(
+        "E-documents",
+        "the documents that `--json` prints are as documented",
+        Area::Ec2,
+        Folder,
+        |world| Box::pin(look::documents(world)),
+    ));
     rows.extend(blocks::rows());
     rows.extend(copies::rows());
     rows.extend(frozen::rows());

@@ -10,7 +10,7 @@ pub(crate) mod trim;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use lastgood_operator::settings::time;
 
@@ -156,4 +156,17 @@ pub(crate) struct Report {
     /// Region that must have a complete copy of each volume too; repeatable
     #[arg(long, value_name = "REGION")]
     pub(crate) copies_in: Vec<String>,
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// Form of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table
+    #[default]
+    Text,
+    /// Metrics in Prometheus's text format
+    Prometheus,
 }

@@ -26,9 +26,21 @@ fn below(command: Command, path: &str) -> Command {
     })
 }
 
-/// Every footer.
+/// Every footer of this binary's commands.
 fn footers() -> impl Iterator<Item = &'static Footer> {
-    examples::FOOTERS.iter().chain(examples::ec2::FOOTERS).chain(examples::archives::FOOTERS)
+    examples::FOOTERS.iter().chain(examples::ec2::FOOTERS).chain(examples::archives::FOOTERS).filter(|footer| is_built(footer.path))
+}
+
+/// Whether this binary has the command: each group of commands is a feature of it.
+fn is_built(path: &str) -> bool {
+    match path.split(' ').next() {
+        Some("pg") => cfg!(feature = "pg"),
+        Some("dict") => cfg!(feature = "dict"),
+        Some("app") => cfg!(feature = "app"),
+        Some("ec2") => cfg!(feature = "ec2"),
+        Some("glacier") => cfg!(feature = "glacier"),
+        _ => true,
+    }
 }
 
 fn footer(path: &str) -> Option<&'static Footer> {
@@ -50,7 +62,8 @@ fn text(footer: &'static Footer) -> String {
     let styles = Styles::styled();
     let (header, literal) = (styles.get_header(), styles.get_literal());
     let mut text = format!("{header}Examples:{header:#}\n");
-    for (line, what) in footer.examples {
+    let is_ours = |line: &str| is_built(line.trim_start_matches("lastgood "));
+    for (line, what) in footer.examples.iter().filter(|(line, _)| is_ours(line)) {
         // Writing to a string cannot fail.
         let _written = writeln!(text, "  {literal}{line}{literal:#}\n          {what}");
     }
@@ -62,7 +75,7 @@ fn text(footer: &'static Footer) -> String {
     text
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "default"))]
 mod tests {
     use super::*;
     use crate::args::{Cli, command};

@@ -165,7 +165,7 @@ fn group_title(group: &str) -> &str {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "default"))]
 mod tests {
     use std::collections::BTreeSet;
     use std::path::PathBuf;

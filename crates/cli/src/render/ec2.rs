@@ -5,6 +5,7 @@ pub(crate) mod chart;
 pub(crate) mod hosts;
 pub(crate) mod image;
 pub(crate) mod list;
+pub(crate) mod prometheus;
 pub(crate) mod replicate;
 pub(crate) mod report;
 pub(crate) mod snapshot;

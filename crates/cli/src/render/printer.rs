@@ -15,6 +15,9 @@ use crate::error::{CliError, CliResult};
 /// turn the key of a database called like its password into one that does not exist.
 const FREE_TEXTS: [&str; 7] = ["warnings", "what", "help", "message", "cause", "hook", "said"];
 
+/// What every colour begins with.
+const ESCAPE: u8 = 0x1b;
+
 /// Written at a time of a result that is printed piece by piece.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -125,6 +128,11 @@ impl Printer {
             return Ok(());
         }
         let written = self.beside_the_bar(|| {
+            // Looking for colours to take out takes longer than writing, and plans of a million lines have none.
+            if !bytes.contains(&ESCAPE) {
+                let mut stdout = io::stdout().lock();
+                return stdout.write_all(bytes).and_then(|()| stdout.flush());
+            }
             let mut stdout = anstream::stdout().lock();
             stdout.write_all(bytes).and_then(|()| stdout.flush())
         });

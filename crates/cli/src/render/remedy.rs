@@ -154,7 +154,7 @@ fn named(operation: Operation) -> &'static str {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "default"))]
 mod tests {
     use backup_core::remedy;
     use clap::Command;

@@ -18,14 +18,15 @@ const READS_MAX: u32 = 4;
 /// How often the token of one block is asked for anew: it lives seven days.
 const TOKENS_MAX: u32 = 3;
 
-/// Block `index` of what was `listed`, whose listing gave it `token`, and its digest.
-pub(super) async fn block(
+/// The digest of block `index` of what was `listed`, whose listing gave it `token`, and what `make` makes of it. `make` runs
+/// where the digest is computed: the block is still in that processor's cache.
+pub(super) async fn block<T: Send + 'static>(
     direct: &dyn Direct,
     listed: &Listed,
-    index: u32,
-    token: &str,
+    (index, token): (u32, &str),
+    make: fn(Bytes) -> T,
     run: &Run,
-) -> Ec2Result<(Bytes, Sha256Digest)> {
+) -> Ec2Result<(Sha256Digest, T)> {
     let snapshot = listed.snapshot();
     let about = format!("block {index} of {snapshot}");
     let (mut token, mut reads, mut tokens) = (token.to_owned(), 0, 0);
@@ -40,10 +41,13 @@ pub(super) async fn block(
             other => other?,
         };
         let (bytes, checksum) = (received.bytes, received.checksum);
-        let hashed = bytes.clone();
-        let sha256 = tokio::task::spawn_blocking(move || Sha256Digest::of(&hashed)).await.map_err(panicked)?;
-        if bytes.len() == BLOCK_BYTES && checksum == STANDARD.encode(sha256.as_bytes()) {
-            return Ok((bytes, sha256));
+        let checked = tokio::task::spawn_blocking(move || {
+            let sha256 = Sha256Digest::of(&bytes);
+            let is_whole = bytes.len() == BLOCK_BYTES && checksum == STANDARD.encode(sha256.as_bytes());
+            is_whole.then(|| (sha256, make(bytes)))
+        });
+        if let Some(made) = checked.await.map_err(panicked)? {
+            return Ok(made);
         }
         reads += 1;
         if reads >= READS_MAX {

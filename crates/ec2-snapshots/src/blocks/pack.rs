@@ -38,6 +38,9 @@ const TAIL_BYTES: u64 = 16 * 1024;
 /// A zstd frame of a block that does not compress, at most (zstd's `ZSTD_COMPRESSBOUND`), and the last frame.
 pub(super) const PACK_BYTES_MAX: u64 = (PACK_BLOCKS * (BLOCK_BYTES + 4096)) as u64 + TAIL_BYTES;
 
+/// Room for the first blocks of a pack: as many as compress to half of their size.
+const RESERVED_BYTES: usize = PACK_BLOCKS * BLOCK_BYTES / 2;
+
 /// Index, digest, offset, length.
 type Entry = (u32, Sha256Digest, u64, u32);
 
@@ -66,6 +69,10 @@ impl Pack {
 
     /// Adds the frame of a block.
     pub(super) fn add(&mut self, index: u32, sha256: Sha256Digest, frame: &[u8]) {
+        if self.entries.is_empty() {
+            // Growing by and by would copy it several times, and a volume's blocks hardly ever compress to nothing.
+            self.bytes.reserve(RESERVED_BYTES);
+        }
         let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         self.entries.push((index, sha256, self.bytes.len() as u64, length));
         self.bytes.extend_from_slice(frame);

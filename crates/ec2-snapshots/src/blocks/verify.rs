@@ -276,5 +276,5 @@ async fn digest(
     token: &str,
     run: &Run,
 ) -> Ec2Result<Sha256Digest> {
-    Ok(fetch::block(direct, &Listed::All(snapshot.clone()), index, token, run).await?.1)
+    Ok(fetch::block(direct, &Listed::All(snapshot.clone()), (index, token), drop, run).await?.0)
 }

@@ -60,8 +60,38 @@ pub(super) struct Row {
     /// Tags by which a rule keeps it.
     pub(super) keep_tags: Box<[Arc<str>]>,
     pub(super) protected: Option<Arc<str>>,
+    link: Link,
+}
+
+/// What a snapshot has in common with its copies.
+#[derive(Clone, Debug)]
+enum Link {
+    /// The time its description says, in seconds since 1970.
+    Time(i64),
+    /// The snapshot it is a copy of.
+    Copy(Box<str>),
+    /// Its own id, which copies bear.
+    Own,
+}
+
+/// [`Link`], to be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Common<'r> {
+    /// A time in seconds since 1970.
+    Time(i64),
+    /// An original.
+    Original(&'r str),
+}
+
+impl Row {
     /// What it has in common with its copies.
-    pub(super) link: Option<Box<str>>,
+    pub(super) fn common(&self) -> Common<'_> {
+        match &self.link {
+            Link::Time(seconds) => Common::Time(*seconds),
+            Link::Copy(original) => Common::Original(original),
+            Link::Own => Common::Original(&self.id),
+        }
+    }
 }
 
 /// A volume in one region.
@@ -77,8 +107,8 @@ pub struct Gathered {
     pub(super) rows: Vec<Row>,
     pub(super) volumes: Vec<Volume>,
     pub(super) sets: Vec<SetSize>,
-    volume_index: HashMap<(Region, Arc<str>), u32>,
-    set_index: HashMap<(Region, Box<str>), u32>,
+    volume_index: HashMap<Region, HashMap<Arc<str>, u32>>,
+    set_index: HashMap<Region, HashMap<Box<str>, u32>>,
     /// Snapshots that are out of scope.
     pub(super) left_alone: u64,
     /// Snapshots whose description says nothing, and the first of them by id.
@@ -135,9 +165,9 @@ impl Gathered {
         let volume = self.volume(&snapshot.region, origin.volume.as_str());
         let set = snapshot.tags.filled(lineage::SET).map(|name| self.set(snapshot, name, is_completed));
         let link = match &origin.copied_from {
-            _ if origin.is_dated && origin.time != snapshot.start_time => Some(format!("{}", origin.time.as_second())),
-            Some(source) => Some(source.to_string()),
-            None => Some(snapshot.id.to_string()),
+            _ if origin.is_dated && origin.time != snapshot.start_time => Link::Time(origin.time.as_second()),
+            Some(source) => Link::Copy(source.as_str().into()),
+            None => Link::Own,
         };
         self.rows.push(Row {
             id: snapshot.id.as_str().into(),
@@ -150,7 +180,7 @@ impl Gathered {
             is_preserved: snapshot.tags.filled(PRESERVE_TAG).is_some(),
             keep_tags: scope.kept_by(snapshot),
             protected: protect::reason(snapshot, &origin, standing),
-            link: link.map(Into::into),
+            link,
         });
     }
 
@@ -170,18 +200,21 @@ impl Gathered {
     }
 
     fn volume(&mut self, region: &Region, name: &str) -> u32 {
-        let key = (region.clone(), Arc::from(name));
-        let next = index(self.volumes.len());
-        *self.volume_index.entry(key).or_insert_with_key(|(region, name)| {
-            self.volumes.push(Volume { region: region.clone(), name: Arc::clone(name) });
-            next
-        })
+        if let Some(known) = self.volume_index.get(region).and_then(|names| names.get(name)) {
+            return *known;
+        }
+        let (next, name) = (index(self.volumes.len()), Arc::<str>::from(name));
+        self.volumes.push(Volume { region: region.clone(), name: Arc::clone(&name) });
+        self.volume_index.entry(region.clone()).or_default().insert(name, next);
+        next
     }
 
     fn set(&mut self, snapshot: &Snapshot, name: &str, is_completed: bool) -> u32 {
-        let next = index(self.sets.len());
-        let at = *self.set_index.entry((snapshot.region.clone(), name.into())).or_insert_with(|| {
+        let known = self.set_index.get(&snapshot.region).and_then(|names| names.get(name)).copied();
+        let at = known.unwrap_or_else(|| {
+            let next = index(self.sets.len());
             self.sets.push(SetSize { name: name.into(), completed: 0, expected: None });
+            self.set_index.entry(snapshot.region.clone()).or_default().insert(name.into(), next);
             next
         });
         let set = &mut self.sets[at as usize];

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::gather::{Gathered, Row};
+use super::gather::{Common, Gathered, Row};
 use crate::model::Region;
 
 /// Protects, for every volume and every two regions, the newest snapshot that both have complete.
@@ -20,11 +20,9 @@ pub(super) fn protect_last_common(gathered: &mut Gathered) {
 
 fn reasons(gathered: &Gathered) -> Vec<(usize, Arc<str>)> {
     // Where each snapshot of a volume is complete, copies included.
-    let mut places: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    let mut places: HashMap<(&str, Common<'_>), Vec<usize>> = HashMap::new();
     for (at, row) in gathered.rows.iter().enumerate().filter(|(_, row)| row.is_completed) {
-        if let Some(link) = &row.link {
-            places.entry((&gathered.volumes[row.volume as usize].name, link)).or_default().push(at);
-        }
+        places.entry((&gathered.volumes[row.volume as usize].name, row.common())).or_default().push(at);
     }
     let mut newest: HashMap<(&str, &Region, &Region), [usize; 2]> = HashMap::new();
     for ((volume, _), rows) in places.iter().filter(|(_, rows)| rows.len() > 1) {

@@ -2,7 +2,9 @@
 //! that they are decided in batches: memory and time grow with the number of snapshots and not faster.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use backup_core::retention::{self, Action, Candidate, Decision, PRESERVE_TAG, Policy};
 use backup_core::units::counted;
@@ -11,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::gather::{Gathered, Row};
 use super::pairs;
-use crate::error::Ec2Result;
+use crate::error::{Ec2Error, Ec2Result};
 use crate::model::{Region, SnapshotId};
 
 /// Snapshots decided together at least: fewer calls, and still little memory.
@@ -71,15 +73,57 @@ pub fn plan(gathered: &mut Gathered, policy: &Policy, now: Timestamp) -> Ec2Resu
     // Refuses a policy that cannot be used even if there is nothing to decide about.
     retention::plan(&[], policy, now)?;
     pairs::protect_last_common(gathered);
-    let mut texts = Texts::default();
-    let mut decisions = Vec::with_capacity(gathered.len());
-    for batch in batches(gathered) {
-        decide(gathered, &batch, policy, now, &mut texts, &mut decisions)?;
-    }
-    decisions.sort_by(|one, other| {
-        (&one.region, &one.volume, one.time, &one.id).cmp(&(&other.region, &other.volume, other.time, &other.id))
+    let gathered = &*gathered;
+    let mut ranked = decided(gathered, &batches(gathered), policy, now)?;
+    ranked.sort_unstable_by(|(rank, one), (other_rank, other)| {
+        (rank, one.time, &one.id).cmp(&(other_rank, other.time, &other.id))
     });
+    let decisions: Vec<Decided> = ranked.into_iter().map(|(_, decided)| decided).collect();
     Ok(TrimPlan { now, left_alone: gathered.left_alone, warnings: warnings(gathered, &decisions, now), decisions })
+}
+
+/// A decision with the rank of its volume.
+type Ranked = (u32, Decided);
+
+/// Decides about all batches. None depends on another, so that each processor takes some.
+fn decided(gathered: &Gathered, batches: &[Vec<usize>], policy: &Policy, now: Timestamp) -> Ec2Result<Vec<Ranked>> {
+    let ranks = &ranks(gathered);
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = batches.len().div_ceil(workers).max(1);
+    let mut all = Vec::with_capacity(gathered.len());
+    thread::scope(|scope| {
+        let taken: Vec<_> = batches
+            .chunks(share)
+            .map(|batches| {
+                scope.spawn(move || {
+                    let (mut texts, mut decisions) = (Texts::default(), Vec::new());
+                    for batch in batches {
+                        decide(gathered, (batch, ranks), policy, now, &mut texts, &mut decisions)?;
+                    }
+                    Ok::<_, Ec2Error>(decisions)
+                })
+            })
+            .collect();
+        for worker in taken {
+            all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(all)
+    })
+}
+
+/// For each volume its place in the order of regions and names: a number is compared faster than two texts.
+fn ranks(gathered: &Gathered) -> Vec<u32> {
+    let named = |volume: u32| {
+        let volume = &gathered.volumes[volume as usize];
+        (&volume.region, &volume.name)
+    };
+    let mut order: Vec<u32> = (0u32..).take(gathered.volumes.len()).collect();
+    order.sort_unstable_by(|one, other| named(*one).cmp(&named(*other)));
+    let mut ranks = vec![0; order.len()];
+    for (rank, volume) in (0u32..).zip(order) {
+        ranks[volume as usize] = rank;
+    }
+    ranks
 }
 
 /// Indices of rows, volumes that a set holds together in one batch.
@@ -128,18 +172,22 @@ fn root(parent: &mut [u32], volume: u32) -> u32 {
 
 fn decide(
     gathered: &Gathered,
-    batch: &[usize],
+    (batch, ranks): (&[usize], &[u32]),
     policy: &Policy,
     now: Timestamp,
     texts: &mut Texts,
-    decisions: &mut Vec<Decided>,
+    decisions: &mut Vec<Ranked>,
 ) -> Ec2Result<()> {
     // A page that is read twice lists a snapshot twice.
     let mut seen = HashSet::new();
     let rows: Vec<&Row> = batch.iter().map(|&at| &gathered.rows[at]).filter(|row| seen.insert(&*row.id)).collect();
     let candidates: Vec<Candidate> = rows.iter().map(|row| candidate(gathered, row)).collect();
     let decided = retention::plan(&candidates, policy, now)?.decisions;
-    decisions.extend(rows.into_iter().zip(decided).map(|(row, decision)| texts.decided(gathered, row, decision)));
+    decisions.extend(
+        rows.into_iter()
+            .zip(decided)
+            .map(|(row, decision)| (ranks[row.volume as usize], texts.decided(gathered, row, decision))),
+    );
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use pg_clone::pattern::TablePattern;
 use serde::Serialize;
 
 use crate::settings::document::Document;
+use crate::settings::ec2;
 use crate::settings::error::{SettingsError, SettingsResult};
 use crate::settings::layer::Layer;
 use crate::settings::origin::Set;
@@ -45,6 +46,10 @@ fn judge(layer: &Layer) -> SettingsResult<()> {
     let pattern = |text: &str| TablePattern::parse(text).map(drop);
     one("pg.exclude-table", layer.exclude_table.iter(), pattern)?;
     one("pg.exclude-table-data", layer.exclude_table_data.iter(), pattern)?;
+    one("ec2.tag", layer.ec2_tag.iter(), |tag| ec2::tag(tag).map(drop))?;
+    one("ec2.regions", layer.ec2_regions.iter(), ec2::region)?;
+    one("ec2.primary", layer.ec2_primary.iter(), ec2::region)?;
+    one("ec2.secondary", layer.ec2_secondary.iter(), ec2::region)?;
     one("glacier.class", layer.glacier_class.iter(), class)?;
     one("glacier.queue", layer.glacier_queue.iter(), queue)?;
     one("glacier.topic", layer.glacier_topic.iter(), topic)
@@ -118,6 +123,10 @@ mod tests {
             ("[glacier]\nclass = 'STANDARD'", "`glacier.class` cannot be used (`a.toml:2`)"),
             ("[glacier]\nqueue = 'retrievals'", "`glacier.queue` cannot be used (`a.toml:2`)"),
             ("[profile.p.glacier]\ntopic = 'retrieve_archive'", "`glacier.topic` cannot be used (`a.toml:2`)"),
+            ("[ec2]\ntag = 'Earmarking'", "`ec2.tag` cannot be used (`a.toml:2`)"),
+            ("[ec2]\nregions = ['eu-west-1', 'EU']", "`ec2.regions` cannot be used (`a.toml:2`)"),
+            ("[profile.p.ec2]\nprimary = 'eu west 1'", "`ec2.primary` cannot be used (`a.toml:2`)"),
+            ("[ec2]\nsecondary = ''", "`ec2.secondary` cannot be used (`a.toml:2`)"),
         ] {
             let error = judged(text).unwrap_err();
             assert!(error.to_string().starts_with(said), "{text:?}: {error}");

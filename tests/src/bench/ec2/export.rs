@@ -10,6 +10,7 @@ use backup_testkit::ec2_fake::content::{Block, Fill, RandomFill};
 use backup_testkit::ec2_fake::seed::{ACCOUNT, RegionSeed, Seed, SnapshotSeed};
 use jiff::{SignedDuration, Timestamp};
 
+use super::{Args, memory};
 use crate::Outcome;
 use crate::bench::measure::{self, Measurement};
 use crate::bench::report::{Row, median, show};
@@ -21,9 +22,6 @@ const SECOND: &str = "snap-0000000b";
 
 /// Added to each request.
 const LATENCY: Duration = Duration::from_millis(20);
-
-/// How much faster than a peer, at least.
-const RATIO_MIN: f64 = 2.0;
 
 /// What a second export may read of what the first has read.
 const SECOND_MAX: f64 = 0.012;
@@ -37,81 +35,94 @@ const BLOCKS_PER_GIB: u32 = 2048;
 /// One block in so many changes between the two snapshots.
 const CHANGED_EVERY: usize = 100;
 
-/// What is measured, and against whom.
-pub(super) struct Setting<'a> {
-    /// GiB of the volume, of which every other block is written.
-    pub(super) gib: u32,
-    /// Runs of each contender.
-    pub(super) rounds: usize,
-    /// The folder of the programs `dsnap` and `bsnap`.
-    pub(super) programs: &'a Path,
-    pub(super) work: &'a Path,
-}
-
 /// Runs every contender in turn.
-pub(super) fn rows(setting: &Setting<'_>) -> Outcome<Vec<Row>> {
-    let fake = Ec2Fake::start(&FakeOptions::default(), seed(setting.gib))?;
+pub(super) fn rows(args: &Args, work: &Path) -> Outcome<Vec<Row>> {
+    let fake = Ec2Fake::start(&FakeOptions::default(), seed(args.gib))?;
     change(&fake);
     fake.latency(LATENCY);
-    let (mut ours, mut dsnap, mut bsnap) = (Vec::new(), Vec::new(), Vec::new());
-    let mut second_blocks = 0;
-    for round in 0..setting.rounds {
-        let turn = Turn { fake: &fake, setting, folder: fresh(setting.work)?, round };
-        let mut turns: Vec<(&str, Command, &mut Vec<Measurement>)> = vec![
-            ("export", turn.export(FIRST)?, &mut ours),
-            ("dsnap", turn.peer("dsnap", &["get", FIRST]), &mut dsnap),
-            ("bsnap", turn.peer("bsnap", &["--snapshot-id", FIRST, "--output-file", "bsnap.img"]), &mut bsnap),
-        ];
+    let contenders = contenders(args);
+    let mut taken: Vec<Vec<Measurement>> = contenders.iter().map(|_| Vec::new()).collect();
+    let (mut ours, mut second_blocks) = (Vec::new(), 0);
+    for round in 0..usize::from(args.rounds) {
+        let turn = Turn { fake: &fake, folder: fresh(work)?, round };
         // Whoever goes first changes from round to round.
+        let mut order: Vec<usize> = (0..=contenders.len()).collect();
         if round % 2 == 1 {
-            turns.reverse();
+            order.reverse();
         }
-        for (name, command, taken) in turns {
-            taken.push(turn.measured(name, command)?);
+        for at in order {
+            match contenders.get(at) {
+                Some(contender) => taken[at].push(turn.measured(contender.name, turn.peer(contender))?),
+                None => ours.push(turn.measured("export", turn.export(FIRST)?)?),
+            }
         }
         fake.clear_log();
         turn.measured("export again", turn.export(SECOND)?)?;
         second_blocks = fake.log().iter().filter(|call| call.op == "GetSnapshotBlock").count();
     }
     let wall = |runs: &[Measurement]| median(runs.iter().map(|run| run.wall_s));
-    let job = format!("export of {} GiB, half full", setting.gib);
+    let job = format!("export of {} GiB, half full", args.gib);
     let peak = ours.iter().map(|run| run.peak_bytes).max().unwrap_or(0);
-    let blocks = setting.gib * BLOCKS_PER_GIB / 2;
+    let blocks = args.gib * BLOCKS_PER_GIB / 2;
     let share = second_blocks as f64 / f64::from(blocks);
-    Ok(vec![
-        against(&job, "dsnap 1.0.1", wall(&ours), wall(&dsnap)),
-        against(&job, "bsnap 0.1.0", wall(&ours), wall(&bsnap)),
-        Row {
-            job: "again with 1 % changed".to_owned(),
-            against: "blocks of the first".to_owned(),
-            ours: second_blocks.to_string(),
-            peer: blocks.to_string(),
-            outcome: format!("{:.2} %", share * 100.0),
-            target: format!("≤ {} %", SECOND_MAX * 100.0),
-            met: share <= SECOND_MAX,
-        },
-        Row {
-            job,
-            against: "memory".to_owned(),
-            ours: format!("{} MiB", peak >> 20),
-            peer: String::new(),
-            outcome: String::new(),
-            target: format!("≤ {} MiB", PEAK_BYTES_MAX >> 20),
-            met: peak <= PEAK_BYTES_MAX,
-        },
-    ])
+    let beside = contenders.iter().zip(&taken);
+    let mut rows: Vec<Row> = beside.map(|(peer, runs)| against(&job, peer, wall(&ours), wall(runs))).collect();
+    rows.push(Row {
+        job: "again with 1 % changed".to_owned(),
+        against: "blocks of the first".to_owned(),
+        ours: second_blocks.to_string(),
+        peer: blocks.to_string(),
+        outcome: format!("{:.2} %", share * 100.0),
+        target: format!("≤ {} %", SECOND_MAX * 100.0),
+        met: share <= SECOND_MAX,
+    });
+    rows.push(memory(&job, peak, PEAK_BYTES_MAX));
+    Ok(rows)
 }
 
-fn against(job: &str, peer: &str, ours_s: f64, peer_s: f64) -> Row {
+/// Another program that reads the same snapshot.
+struct Contender {
+    name: &'static str,
+    program: PathBuf,
+    words: Vec<&'static str>,
+    /// How much faster than it we must be.
+    ratio_min: f64,
+}
+
+fn contenders(args: &Args) -> Vec<Contender> {
+    let beside = |program: &str| args.python.with_file_name(program);
+    let mut all = vec![
+        Contender { name: "dsnap 1.0.1", program: beside("dsnap"), words: vec!["get", FIRST], ratio_min: 2.0 },
+        Contender {
+            name: "bsnap 0.1.0",
+            program: beside("bsnap"),
+            words: vec!["--snapshot-id", FIRST, "--output-file", "bsnap.img"],
+            ratio_min: 2.0,
+        },
+        Contender {
+            name: "the SDK reading the blocks alone",
+            program: args.examples.join("blocks_alone"),
+            words: vec![REGION, FIRST],
+            ratio_min: 0.8,
+        },
+    ];
+    if let Some(program) = &args.coldsnap {
+        let words = vec!["download", FIRST, "coldsnap.img"];
+        all.push(Contender { name: "coldsnap 0.12", program: program.clone(), words, ratio_min: 1.0 });
+    }
+    all
+}
+
+fn against(job: &str, peer: &Contender, ours_s: f64, peer_s: f64) -> Row {
     let ratio = peer_s / ours_s;
     Row {
         job: job.to_owned(),
-        against: peer.to_owned(),
+        against: peer.name.to_owned(),
         ours: format!("{ours_s:.1} s"),
         peer: format!("{peer_s:.1} s"),
         outcome: format!("{ratio:.2}×"),
-        target: format!("≥ {RATIO_MIN}×"),
-        met: ratio >= RATIO_MIN,
+        target: format!("≥ {}×", peer.ratio_min),
+        met: ratio >= peer.ratio_min,
     }
 }
 
@@ -156,7 +167,6 @@ fn fresh(work: &Path) -> Outcome<PathBuf> {
 
 struct Turn<'a> {
     fake: &'a Ec2Fake,
-    setting: &'a Setting<'a>,
     folder: PathBuf,
     round: usize,
 }
@@ -169,9 +179,9 @@ impl Turn<'_> {
         Ok(self.on_fake(command))
     }
 
-    fn peer(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(self.setting.programs.join(program));
-        command.args(args);
+    fn peer(&self, contender: &Contender) -> Command {
+        let mut command = Command::new(&contender.program);
+        command.args(&contender.words);
         self.on_fake(command)
     }
 

@@ -1,8 +1,8 @@
 //! Consistent snapshots of this machine, with file systems on loop devices. A writer on a frozen one survives SIGKILL: the
 //! guard of a disk thaws it from outside.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use backup_testkit::aws_fake::FakeOptions;
@@ -11,7 +11,8 @@ use backup_testkit::ec2_fake::seed::{InstanceSeed, RegionSeed, Seed, VolumeSeed}
 use futures::future::BoxFuture;
 
 use super::{calls, ec2};
-use crate::harness::{Area, Failure, Locations, Row, RowResult, World};
+use crate::harness::loop_disk::run;
+use crate::harness::{Area, Failure, Locations, LoopDisk, Row, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 /// The rows.
@@ -41,72 +42,6 @@ const SNAPSHOT: [&str; 6] = ["snapshot", INSTANCE, "--consistent", "fs", "--via"
 /// What a thawed writer needs at most.
 const SOON: Duration = Duration::from_secs(5);
 
-/// XFS refuses less than 300 MB. The file is sparse.
-const BYTES: u64 = 320 << 20;
-
-/// A mounted file system of its own.
-struct LoopDisk {
-    at: PathBuf,
-    device: String,
-}
-
-impl LoopDisk {
-    fn new(folder: &Path, kind: &str) -> RowResult<Self> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(Failure::Skipped("loop devices need root".to_owned()));
-        }
-        let (image, at) = (folder.join(format!("{kind}.img")), folder.join(kind));
-        std::fs::File::create(&image)?.set_len(BYTES)?;
-        std::fs::create_dir_all(&at)?;
-        if !run(&format!("/sbin/mkfs.{kind}"), &["-q", &image.display().to_string()]) {
-            return Err(Failure::Skipped(format!("mkfs.{kind} is missing")));
-        }
-        let output = Command::new("losetup").args(["-f", "--show"]).arg(&image).output()?;
-        if !output.status.success() {
-            return Err(Failure::Skipped("there are no loop devices".to_owned()));
-        }
-        let disk = Self { at, device: String::from_utf8_lossy(&output.stdout).trim().to_owned() };
-        disk.mount()?;
-        Ok(disk)
-    }
-
-    fn path(&self) -> String {
-        self.at.display().to_string()
-    }
-
-    fn mount(&self) -> RowResult {
-        ensure!(run("timeout", &["20", "mount", &self.device, &self.path()]), "`{}` cannot be mounted", self.device);
-        Ok(())
-    }
-
-    fn writer(&self) -> RowResult<Child> {
-        let file = format!("of={}", self.at.join("written").display());
-        let mut writer = Command::new("dd");
-        writer.args(["if=/dev/zero", "bs=4k", "count=1", "conv=fsync", &file]).stderr(Stdio::null());
-        Ok(writer.spawn()?)
-    }
-
-    fn writes(&self) -> RowResult<bool> {
-        ends_within(&mut self.writer()?, SOON)
-    }
-}
-
-impl Drop for LoopDisk {
-    fn drop(&mut self) {
-        run("fsfreeze", &["-u", &self.path()]);
-        if !run("umount", &[&self.path()]) {
-            run("umount", &["-l", &self.path()]);
-        }
-        run("losetup", &["-d", &self.device]);
-    }
-}
-
-fn run(program: &str, words: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
 fn ends_within(child: &mut Child, limit: Duration) -> RowResult<bool> {
     let begin = Instant::now();
     while begin.elapsed() < limit {
@@ -118,6 +53,10 @@ fn ends_within(child: &mut Child, limit: Duration) -> RowResult<bool> {
     Ok(false)
 }
 
+fn writes(disk: &LoopDisk) -> RowResult<bool> {
+    ends_within(&mut disk.writer()?, SOON)
+}
+
 /// An instance whose data volumes are these disks.
 fn fake(disks: &[&LoopDisk]) -> RowResult<Ec2Fake> {
     let volume = |at: usize, device: &str| VolumeSeed {
@@ -126,7 +65,7 @@ fn fake(disks: &[&LoopDisk]) -> RowResult<Ec2Fake> {
         size_gib: Some(1),
         ..VolumeSeed::default()
     };
-    let data = disks.iter().enumerate().map(|(at, disk)| volume(at + 2, &disk.device));
+    let data = disks.iter().enumerate().map(|(at, disk)| volume(at + 2, &disk.device()));
     let volumes = std::iter::once(volume(1, "/dev/sda1")).chain(data).collect();
     let instance = InstanceSeed { id: INSTANCE.to_owned(), volumes, ..InstanceSeed::default() };
     let mut seed = Seed::default();
@@ -174,7 +113,7 @@ pub(super) async fn refused(world: &World) -> RowResult {
     let own = [&SNAPSHOT[..3], &["app", "--via", "local"]].concat();
     ec2(world, &fake, own).fails(2).await?.says("`app` needs a hook")?;
     ensure_eq!(calls(&fake, "CreateSnapshots"), 0, "snapshots begun");
-    ensure!(disk.writes()?, "it was frozen");
+    ensure!(writes(&disk)?, "it was frozen");
     ensure!(run("fsfreeze", &["-f", &disk.path()]), "fsfreeze failed");
     ec2(world, &fake, SNAPSHOT).fails(11).await?.says("is frozen by another program")?;
     ensure!(!ends_within(&mut disk.writer()?, Duration::from_secs(2))?, "what another program froze was thawed");
@@ -198,7 +137,7 @@ pub(super) async fn killed(world: &World) -> RowResult {
     let disk = LoopDisk::new(world.folder(), "xfs")?;
     let fake = fake(&[&disk])?;
     ec2(world, &fake, SNAPSHOT).env("LASTGOOD_CRASH_AT", "ec2.frozen").run().await?.expect_killed()?;
-    ensure!(disk.writes()?, "it stayed frozen");
+    ensure!(writes(&disk)?, "it stayed frozen");
     // Its connection ended, and with it the freeze: there is nothing left to thaw.
     tokio::time::sleep(Duration::from_millis(300)).await;
     ec2(world, &fake, ["thaw", "local"]).ok().await?.says("Nothing was left frozen on local")?;
@@ -256,8 +195,8 @@ pub(super) async fn thawed(world: &World) -> RowResult {
     snapshot.finish().await?.expect_killed()?;
     ensure!(run("umount", &[&disk.path()]), "it cannot be unmounted");
     let said = ec2(world, &fake, ["thaw", "local"]).ok().await?;
-    said.says(&disk.device)?.says("which was unmounted while frozen: mount it again")?;
+    said.says(disk.device())?.says("which was unmounted while frozen: mount it again")?;
     disk.mount()?;
-    ensure!(disk.writes()?, "it stayed frozen");
+    ensure!(writes(&disk)?, "it stayed frozen");
     Ok(())
 }

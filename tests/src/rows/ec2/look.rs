@@ -4,13 +4,21 @@ use std::time::Duration;
 
 use backup_testkit::aws_fake::FakeOptions;
 use backup_testkit::ec2_fake::Ec2Fake;
-use backup_testkit::ec2_fake::seed::{Seed, SnapshotSeed};
+use backup_testkit::ec2_fake::seed::{ACCOUNT, Seed, SnapshotSeed};
 use backup_testkit::faults::{Action, Rule};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{aged, changes, ec2};
 use crate::ensure;
-use crate::harness::{RowResult, World};
+use crate::harness::{RowResult, World, page};
+
+const DOCUMENTS: &str = include_str!("../../../../docs/json-ec2.md");
+
+/// E-documents.
+pub(super) async fn documents(world: &World) -> RowResult {
+    let fake = Ec2Fake::small()?;
+    page::documents(world, DOCUMENTS, &fake.environment(ACCOUNT, "us-east-1")).await
+}
 
 /// E-denied.
 pub(super) async fn denied(world: &World) -> RowResult {
@@ -76,6 +84,12 @@ pub(super) async fn rpo(world: &World) -> RowResult {
     ec2(world, &fake, ["report", "--rpo", "26h"]).fails(20).await?.says("27 h ago, STALE")?;
     let copies = ["report", "--rpo", "28h", "--copies-in", "eu-west-1"];
     ec2(world, &fake, copies).fails(20).await?.says("none, STALE")?;
+    let metrics = ["report", "--rpo", "26h", "--format", "prometheus"];
+    let labels = r#"{volume="vol-0aaaaaaaaaaaaaa11",home="us-east-1",instance="",region="us-east-1"}"#;
+    let said = ec2(world, &fake, metrics).fails(20).await?;
+    said.says(&format!("lastgood_ec2_snapshot_stale{labels} 1"))?
+        .says("# TYPE lastgood_ec2_snapshot_age_seconds gauge")?;
+    ec2(world, &fake, metrics).arg("--json").fails(2).await?.says("a report is either JSON or metrics")?;
     // With regions named, those of the copies are looked at all the same, and nothing is asked of volumes elsewhere.
     let fake = Ec2Fake::start(&FakeOptions::default(), replicated()?)?;
     let copies = ["report", "--rpo", "28h", "--region", "us-east-1", "--copies-in", "eu-west-1"];

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::Args;
+use lastgood_operator::settings::ec2::{self, InvalidEc2};
 
 /// Where.
 #[derive(Clone, Debug, Default, Args)]
@@ -42,13 +43,9 @@ impl fmt::Display for Tag {
     }
 }
 
-/// Reads `NAME=VALUE`. A name may have an equals sign nowhere, a value anywhere.
-pub(crate) fn tag(text: &str) -> Result<Tag, &'static str> {
-    let (name, value) = text.split_once('=').ok_or("use NAME=VALUE, such as `Earmarking=production`")?;
-    if name.is_empty() {
-        return Err("the name of a tag cannot be empty");
-    }
-    Ok(Tag { name: name.to_owned(), value: value.to_owned() })
+/// Reads `NAME=VALUE`.
+pub(crate) fn tag(text: &str) -> Result<Tag, InvalidEc2> {
+    ec2::tag(text).map(|(name, value)| Tag { name: name.to_owned(), value: value.to_owned() })
 }
 
 /// Reads the ID of an instance: a filter of EC2 would take `*` for any.

@@ -102,6 +102,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[
             ("lastgood ec2 report --rpo 26h", "End with 20 if a volume has no snapshot from the last 26 hours"),
             ("lastgood ec2 report --tag Earmarking=production --copies-in us-west-2", "Also ask for copies elsewhere"),
+            ("lastgood ec2 report --format prometheus > lastgood.prom", "Write metrics for Prometheus's node exporter"),
         ],
     ),
     footer(

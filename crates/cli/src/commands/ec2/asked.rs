@@ -14,17 +14,9 @@ use crate::render::ec2::failure;
 use crate::render::units::counted;
 
 /// EC2 as the AWS environment says.
-#[cfg(feature = "ec2")]
 pub(super) async fn cloud(context: &Context) -> CliResult<Arc<dyn Cloud>> {
     let loaded = async { Ok(ec2_snapshots::adapters::ec2::AwsCloud::load().await) };
     Ok(Arc::new(context.or_cancelled(loaded).await?))
-}
-
-/// EC2 is not in this binary.
-#[cfg(not(feature = "ec2"))]
-pub(super) async fn cloud(_context: &Context) -> CliResult<Arc<dyn Cloud>> {
-    let help = "plans for files (`--from-json`) and simulations work all the same; build it with the feature `ec2` for the rest";
-    Err(CliError::usage("this lastgood was built without EC2", help))
 }
 
 /// Every region, and those that are asked for by options or else by the configuration file.
@@ -46,7 +38,7 @@ pub(super) fn tag(asked: &Tagged, context: &Context) -> CliResult<Option<(String
         let set = context.settings.layer().ec2_tag.as_ref()?;
         Some(
             common::tag(&set.value)
-                .map_err(|how| CliError::usage(format!("`ec2.tag` of {} is no tag", set.origin), how)),
+                .map_err(|how| CliError::usage(format!("`ec2.tag` of {} is no tag", set.origin), how.to_string())),
         )
     };
     let tag = match &asked.tag {

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use ec2_snapshots::adapters::ebs::AwsDirect;
+use ec2_snapshots::adapters::ec2::AwsCloud;
 use ec2_snapshots::model::Region;
-use ec2_snapshots::ports::Ec2;
 use ec2_snapshots::ports::direct::Direct;
+use ec2_snapshots::ports::{Cloud as _, Ec2};
+use ec2_snapshots::{listing, regions};
 use lastgood_operator::settings::{Layer, Set};
 
 use crate::context::Context;
@@ -18,13 +21,7 @@ pub(super) struct Place {
 }
 
 /// The clients of the regions that are named, in order.
-#[cfg(feature = "ec2")]
 pub(super) async fn places(names: &[&str], context: &Context) -> CliResult<Vec<Place>> {
-    use ec2_snapshots::adapters::ebs::AwsDirect;
-    use ec2_snapshots::adapters::ec2::AwsCloud;
-    use ec2_snapshots::ports::Cloud as _;
-    use ec2_snapshots::{listing, regions};
-
     let finding = async {
         let cloud = AwsCloud::load().await;
         let known = listing::regions(&cloud, &context.run).await?;
@@ -37,13 +34,6 @@ pub(super) async fn places(names: &[&str], context: &Context) -> CliResult<Vec<P
         Ok(places)
     };
     context.or_cancelled(finding).await
-}
-
-/// EBS is not in this binary.
-#[cfg(not(feature = "ec2"))]
-pub(super) async fn places(_names: &[&str], _context: &Context) -> CliResult<Vec<Place>> {
-    let help = "build it with the feature `ec2`";
-    Err(crate::error::CliError::usage("this lastgood was built without EC2", help))
 }
 
 /// The surroundings with the location that the option `flag` names, if it does: it counts before that of `-r`.

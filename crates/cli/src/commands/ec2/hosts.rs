@@ -62,7 +62,6 @@ fn outputs() -> Vec<String> {
     targets.into_iter().flatten().filter(|path| path.is_file()).map(|path| path.display().to_string()).collect()
 }
 
-#[cfg(feature = "ec2")]
 async fn systems_manager(id: &str, region: Option<&str>, context: &Context) -> CliResult<Arc<dyn Shell>> {
     let settings = context.or_cancelled(async { Ok(backup_core::aws::Settings::load(None).await) }).await?;
     let settings = match region {
@@ -76,7 +75,6 @@ async fn systems_manager(id: &str, region: Option<&str>, context: &Context) -> C
     Ok(Arc::new(ec2_snapshots::host::adapters::Ssm::new(&settings, id)))
 }
 
-#[cfg(feature = "ec2")]
 async fn every_instance(context: &Context) -> CliResult<Reach> {
     use ec2_snapshots::host::adapters::Ssm;
     use ec2_snapshots::model::Instance;
@@ -86,19 +84,4 @@ async fn every_instance(context: &Context) -> CliResult<Reach> {
         Arc::new(Ssm::new(&settings.in_region(instance.region.as_str()), instance.id.as_str()))
     };
     Ok(Reach::SystemsManager(Arc::new(make)))
-}
-
-#[cfg(not(feature = "ec2"))]
-async fn systems_manager(_id: &str, _region: Option<&str>, _context: &Context) -> CliResult<Arc<dyn Shell>> {
-    Err(without_aws())
-}
-
-#[cfg(not(feature = "ec2"))]
-async fn every_instance(_context: &Context) -> CliResult<Reach> {
-    Err(without_aws())
-}
-
-#[cfg(not(feature = "ec2"))]
-fn without_aws() -> CliError {
-    CliError::usage("this lastgood was built without Systems Manager", "name the host as `ssh` takes it")
 }

@@ -3,14 +3,22 @@
 use ec2_snapshots::regions;
 use ec2_snapshots::report::{self, Request};
 
-use crate::args::ec2::Report;
+use crate::args::ec2::{Format, Report};
 use crate::commands::ec2::asked::{cloud, end, places, shows, tag};
 use crate::context::Context;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
+use crate::render::ec2::prometheus::metrics;
 use crate::render::ec2::report::reported;
 
 pub(super) async fn run(arguments: &Report, context: &Context) -> CliResult<Exit> {
+    let form = match arguments.format {
+        Format::Text => reported,
+        Format::Prometheus if context.printer.is_json() => {
+            return Err(CliError::usage("a report is either JSON or metrics", "leave out `--json` or `--format`"));
+        }
+        Format::Prometheus => metrics,
+    };
     let cloud = cloud(context).await?;
     let (known, chosen) = places(&*cloud, &arguments.regions, context).await?;
     let copies_in =
@@ -19,7 +27,7 @@ pub(super) async fn run(arguments: &Report, context: &Context) -> CliResult<Exit
     let prepared = report::prepare(&*cloud, &known, &request, &context.run).await?;
     let made = report::report(prepared, &request, context.run.clock.now());
     if shows(&made.failures, made.volumes.len()) {
-        context.printer.result(&made, reported)?;
+        context.printer.result(&made, form)?;
     }
     // What could not be looked at may be as stale as the rest: staleness is told first.
     if let Some(stale) = made.staleness() {

@@ -1,9 +1,11 @@
 //! The text of a report.
 
+use std::time::Duration;
+
 use ec2_snapshots::report::{Newest, Report};
 
 use crate::render::table::{Align, Column, table};
-use crate::render::units;
+use crate::render::units::{self, counted};
 
 const COLUMNS: [Column; 5] = [
     Column("VOLUME", Align::Left),
@@ -23,7 +25,22 @@ pub(crate) fn reported(report: &Report) -> String {
         rows.push(row(&line.volume, &instance, &line.native, report));
         rows.extend(line.copies.iter().map(|copy| row("", "", copy, report)));
     }
-    table(&COLUMNS, rows)
+    let mut text = table(&COLUMNS, rows);
+    for lag in &report.lags {
+        text.push_str(&format!(
+            "\n{} in {}, begun after the time of their volumes: half within {}, 95 % within {}, all within {}",
+            counted(lag.copies, "copy", "copies"),
+            lag.region,
+            span(lag.p50_s),
+            span(lag.p95_s),
+            span(lag.max_s),
+        ));
+    }
+    text
+}
+
+fn span(seconds: i64) -> String {
+    units::duration(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
 }
 
 fn row(volume: &str, instance: &str, newest: &Newest, report: &Report) -> Vec<String> {

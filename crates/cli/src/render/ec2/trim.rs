@@ -1,5 +1,7 @@
 //! Texts about what is or would be deleted.
 
+use std::fmt::Write as _;
+
 use backup_core::retention::Action;
 use ec2_snapshots::clean::{CleanPlan, Cleaned};
 use ec2_snapshots::delete::{Deleted, Doomed};
@@ -59,7 +61,13 @@ fn decision(decided: &Decided, text: &mut String) {
         Action::Delete => "delete",
     };
     let Decided { id, region, volume, reasons, .. } = decided;
-    text.push_str(&format!("{action}  {id}  {region}  {volume}  {}  ({})\n", time(decided.time), reasons.join("; ")));
+    // Writing to a string cannot fail.
+    let _written = write!(text, "{action}  {id}  {region}  {volume}  {}  (", time(decided.time));
+    for (at, reason) in reasons.iter().enumerate() {
+        text.push_str(if at == 0 { "" } else { "; " });
+        text.push_str(reason);
+    }
+    text.push_str(")\n");
 }
 
 pub(crate) fn deleted(report: &Deleted) -> String {

@@ -8,6 +8,7 @@ use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use backup_core::run::Run;
 use backup_core::store::{SharedStore, StoreWrite};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinSet;
@@ -186,9 +187,8 @@ async fn frame(
     token: String,
     run: &Run,
 ) -> Ec2Result<(u32, Sha256Digest, Vec<u8>)> {
-    let (bytes, sha256) = fetch::block(direct, listed, index, &token, run).await?;
-    let compressing = tokio::task::spawn_blocking(move || zstd::bulk::compress(&bytes, LEVEL));
-    let frame = compressing.await.map_err(fetch::panicked)?;
+    let compressed = |bytes: Bytes| zstd::bulk::compress(&bytes, LEVEL);
+    let (sha256, frame) = fetch::block(direct, listed, (index, &token), compressed, run).await?;
     let path = format!("block {index}");
     let frame = frame.map_err(|source| Ec2Error::Io { action: "compress", path, source })?;
     Ok((index, sha256, frame))
