@@ -193,5 +193,6 @@ fn detail() -> DumpDetail {
         matviews: Vec::new(),
         excluded_foreign_keys: Vec::new(),
         large_objects: None,
+        lc_monetary: None,
     }
 }

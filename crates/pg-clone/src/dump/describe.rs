@@ -14,7 +14,9 @@ use crate::error::PgResult;
 use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::database_settings::DatabaseSettings;
-use crate::stored::detail::{DumpDetail, Extension, LargeObjects, MatviewState, RowData, SequenceState, TableDump};
+use crate::stored::detail::{
+    DumpDetail, Extension, LargeObjects, MONEY_LOCALE, MatviewState, RowData, SequenceState, TableDump,
+};
 
 /// Everything the workers and the large objects' metadata gave.
 pub(crate) struct Copied {
@@ -108,6 +110,7 @@ pub(crate) fn describe(
             metadata,
             slices,
         }),
+        lc_monetary: Some(MONEY_LOCALE.to_owned()),
     };
     (detail, parts)
 }

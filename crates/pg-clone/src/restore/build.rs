@@ -18,7 +18,7 @@ use crate::restore::loading::Load;
 use crate::restore::prepared::Restore;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::restore::{differences, load, owners, reroute, statistics, tools};
-use crate::stored::detail::{DumpDetail, MatviewState};
+use crate::stored::detail::{DumpDetail, MatviewState, RowText};
 
 /// What was built in the temporary database.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ pub(super) async fn build(restore: &Restore, source: &Checked, temporary: &Tempo
             run.step("restore.analyze", name);
             statistics::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
             run.step("restore.verify", name);
-            let session = load::connect(server, name, false).await?;
+            let session = load::connect(server, name, RowText::default()).await?;
             differences::check(&session, &[], &BTreeMap::new()).await?;
             Ok(Built { warnings, ..Built::default() })
         }
@@ -58,7 +58,7 @@ async fn build_ours(
     run.step("restore.pre_data", name);
     let mut warnings = archive.restore(Section::PreData, server, name, options).await?;
 
-    let session = load::connect(server, name, false).await?;
+    let session = load::connect(server, name, RowText::default()).await?;
     let detours = reroute::read(&session, &detail.tables).await?;
     warnings.extend(detours.torn.iter().map(|root| {
         format!(
@@ -76,7 +76,7 @@ async fn build_ours(
         parts: manifest.parts.clone(),
         tables: detail.tables.clone(),
         detours: detours.through,
-        raw_encoding: detail.database.encoding == "SQL_ASCII",
+        text: detail.row_text(),
         run: run.clone(),
     });
     let loaded = load::load(Arc::clone(&load), options.jobs).await?;

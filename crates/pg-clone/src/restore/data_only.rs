@@ -27,7 +27,7 @@ use crate::restore::plan::RestorePlan;
 use crate::restore::prepared::Restore;
 use crate::restore::report::RestoreReport;
 use crate::restore::{differences, select};
-use crate::stored::detail::DumpDetail;
+use crate::stored::detail::{DumpDetail, RowText};
 
 /// How long to wait for a table that somebody uses. Whoever comes after us waits behind us: no longer than a dump waits.
 const LOCK_TIMEOUT_MS: u32 = 30_000;
@@ -51,7 +51,7 @@ pub(crate) async fn look(
     options: &RestoreOptions,
     unselected: &[String],
 ) -> PgResult<Looked> {
-    let session = connect(server, database, false).await?;
+    let session = connect(server, database, RowText::default()).await?;
     refuse_unchecked(&session).await?;
     let target = target::read(&session, detail).await?;
     let (plan, mut problems) = decide::decide(detail, &target, options, unselected);
@@ -94,8 +94,8 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
     run.or_cancelled(check).await?;
     run.step("data_only.lock", &plan.target);
     let _lock = TargetLock::acquire(server, &plan.target).await?;
-    let raw_encoding = manifest.detail.database.encoding == "SQL_ASCII";
-    let session = connect(server, &plan.target, raw_encoding).await?;
+    let text = manifest.detail.row_text();
+    let session = connect(server, &plan.target, text).await?;
     let mut load = Load {
         server: server.clone(),
         database: plan.target.clone(),
@@ -105,7 +105,7 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
         tables: manifest.detail.tables.clone(),
         // Known once the tables are locked.
         detours: BTreeMap::new(),
-        raw_encoding,
+        text,
         run: run.clone(),
     };
     let filled = run.or_cancelled(Box::pin(fill(&session, &mut load, plan, &manifest.detail, options))).await;

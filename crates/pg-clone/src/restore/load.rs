@@ -20,7 +20,7 @@ use crate::restore::frames::unpack;
 use crate::restore::load_small::{load_together, load_together_within};
 use crate::restore::loading::{Load, TakenRows};
 use crate::restore::units::{LoadBatch, LoadUnit, load_batches, load_units};
-use crate::stored::detail::{Frame, TableKind};
+use crate::stored::detail::{Frame, RowText, TableKind};
 
 /// Unpacked frames waiting for the server, per worker: one being sent, one ready.
 const FRAMES_AHEAD: usize = 1;
@@ -67,7 +67,7 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
 async fn load_configuration(load: &Load, mut waiting: Vec<usize>) -> PgResult<BTreeMap<usize, u64>> {
     /// SQLSTATE of `foreign_key_violation`.
     const KEY_MISSING: &str = "23503";
-    let session = connect(&load.server, &load.database, load.raw_encoding).await?;
+    let session = connect(&load.server, &load.database, load.text).await?;
     let doing = "loading an extension's configuration tables";
     let mut loaded = BTreeMap::new();
     while !waiting.is_empty() {
@@ -128,7 +128,7 @@ pub(crate) async fn load_within(load: &Load, session: &Session) -> PgResult<BTre
 }
 
 async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<TakenRows>> {
-    let session = connect(&load.server, &load.database, load.raw_encoding).await?;
+    let session = connect(&load.server, &load.database, load.text).await?;
     let mut loaded = Vec::new();
     loop {
         let batch = batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
@@ -144,9 +144,9 @@ async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<
 }
 
 /// A session of the restore.
-pub(crate) async fn connect(server: &Server, database: &str, raw_encoding: bool) -> PgResult<Session> {
+pub(crate) async fn connect(server: &Server, database: &str, text: RowText) -> PgResult<Session> {
     let session = server.connect(database).await?;
-    session_settings::for_writing(&session, raw_encoding).await?;
+    session_settings::for_writing(&session, text).await?;
     Ok(session)
 }
 

@@ -12,7 +12,7 @@ use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
 use crate::restore::units::LoadUnit;
 use crate::run::Run;
-use crate::stored::detail::TableDump;
+use crate::stored::detail::{RowText, TableDump};
 
 /// Rows that the server took.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,8 @@ pub(crate) struct Load {
     pub(crate) tables: Vec<TableDump>,
     /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
     pub(crate) detours: BTreeMap<usize, QualifiedName>,
-    /// Encoding the rows are in when it is not UTF-8: `SQL_ASCII`.
-    pub(crate) raw_encoding: bool,
+    /// The form of the rows.
+    pub(crate) text: RowText,
     pub(crate) run: Run,
 }
 

@@ -10,6 +10,7 @@ use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
 use crate::restore::load::connect;
 use crate::run::Run;
+use crate::stored::detail::RowText;
 
 /// Times every worker comes for tables to analyze, at least.
 const ANALYZE_TURNS_MIN: usize = 50;
@@ -19,7 +20,7 @@ const ANALYZE_BATCH_MAX: usize = 50;
 
 /// Collects planner statistics with `jobs` connections, so that the first queries after the swap are not guesses.
 pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, jobs: usize, run: &Run) -> PgResult<()> {
-    let tables = statistics::analyzable(&connect(server, database, false).await?, what).await?;
+    let tables = statistics::analyzable(&connect(server, database, RowText::default()).await?, what).await?;
     let batches: Vec<Vec<QualifiedName>> =
         tables.chunks(analyze_batch(tables.len(), jobs)).map(<[_]>::to_vec).collect();
     let queue = Arc::new(std::sync::Mutex::new(batches));
@@ -27,7 +28,7 @@ pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, job
     for _ in 0..jobs.min(tables.len()) {
         let (server, database, queue) = (server.clone(), database.to_owned(), Arc::clone(&queue));
         workers.spawn(async move {
-            let session = connect(&server, &database, false).await?;
+            let session = connect(&server, &database, RowText::default()).await?;
             loop {
                 let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
                 let Some(tables) = next else { return Ok::<(), PgError>(()) };

@@ -41,6 +41,31 @@ pub struct DumpDetail {
     /// Large objects, if there are any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub large_objects: Option<LargeObjects>,
+    /// The `lc_monetary` of the rows' text, `C`; in dumps of earlier versions, without it, that of the server.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lc_monetary: Option<String>,
+}
+
+impl DumpDetail {
+    /// In which form the rows are.
+    pub(crate) fn row_text(&self) -> RowText {
+        RowText {
+            raw_encoding: self.database.encoding == "SQL_ASCII",
+            plain_money: self.lc_monetary.as_deref() == Some(MONEY_LOCALE),
+        }
+    }
+}
+
+/// The locale that the text of `money` is in. In another, `$ 12,34` reads as 1,234 dollars.
+pub(crate) const MONEY_LOCALE: &str = "C";
+
+/// In which form the rows are that a session writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RowText {
+    /// In no known encoding: in a database that is `SQL_ASCII`.
+    pub(crate) raw_encoding: bool,
+    /// With `money` as in [`MONEY_LOCALE`], and not as the server that was dumped was set to.
+    pub(crate) plain_money: bool,
 }
 
 /// The server a dump was taken from.

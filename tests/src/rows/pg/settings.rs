@@ -59,16 +59,29 @@ pub(super) async fn of_sessions(world: &World) -> RowResult {
     let shop = world.create("shop")?;
     world.psql(
         &shop,
-        "CREATE TABLE a (t text[], i interval, x xml); \
-                       INSERT INTO a VALUES (ARRAY[NULL, 'NULL', 'a\"b'], '1 mon -2 days 03:04:05.5', '<a/><b/>')",
+        "CREATE TABLE a (t text[], i interval, x xml, m money); \
+         INSERT INTO a VALUES (ARRAY[NULL, 'NULL', 'a\"b'], '1 mon -2 days 03:04:05.5', '<a/><b/>', 12.34)",
     )?;
-    let look = "SELECT t[1] IS NULL, t[2], t[3], i::text, x::text FROM a";
+    let look = "SELECT t[1] IS NULL, t[2], t[3], i::text, x::text, m::numeric FROM a";
     let before = world.psql(&shop, look)?;
     let options = "-c array_nulls=off -c intervalstyle=sql_standard -c xmloption=document -c datestyle=German \
                    -c standard_conforming_strings=off -c client_min_messages=debug1";
-    world.lastgood(["pg", "dump", &shop]).env("PGOPTIONS", options).ok().await?;
+    // In another locale, `12,34` are 1,234 dollars. Where the machine has none, that part is left out.
+    let dumping = match locale() {
+        Some(locale) => format!("{options} -c lc_monetary={locale}"),
+        None => options.to_owned(),
+    };
+    world.lastgood(["pg", "dump", &shop]).env("PGOPTIONS", dumping).ok().await?;
     let copy = world.name("copy");
     world.lastgood(["pg", "restore", &shop, "--into", &copy]).env("PGOPTIONS", options).ok().await?;
     ensure_eq!(world.psql(&copy, look)?, before, "the restored values");
     Ok(())
+}
+
+/// A locale of the machine that writes money with a comma.
+fn locale() -> Option<String> {
+    let all = std::process::Command::new("locale").arg("-a").output().ok()?;
+    let all = String::from_utf8_lossy(&all.stdout).into_owned();
+    let wanted = ["es_CO.utf8", "es_AR.utf8", "de_DE.utf8", "fr_FR.utf8"];
+    wanted.into_iter().find(|name| all.lines().any(|line| line == *name)).map(str::to_owned)
 }

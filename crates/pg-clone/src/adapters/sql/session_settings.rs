@@ -2,13 +2,14 @@
 
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
+use crate::stored::detail::{MONEY_LOCALE, RowText};
 
 /// What every session sets that reads rows as text, so that their form does not depend on anybody's configuration and nothing
 /// is left out silently (`row_security=off` makes a policy an error instead of fewer rows).
 pub(super) const READING: &str = "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; \
     SET extra_float_digits = 3; SET bytea_output = hex; SET xmloption = content; SET synchronize_seqscans = off; \
     SET row_security = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_tidscan = on; \
-    SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
+    SET idle_in_transaction_session_timeout = 0; SET search_path = ''; SET lc_monetary = 'C'";
 
 /// What every session sets that writes rows: nobody else sees the database yet, so a lost commit only means beginning again.
 const WRITING: &str = "SET synchronous_commit = off; SET lock_timeout = 0; \
@@ -24,12 +25,13 @@ pub(crate) async fn for_reading(session: &Session) -> PgResult<()> {
     run(session, READING).await
 }
 
-/// For a session that writes rows, in `SQL_ASCII` if they are in no known encoding.
-pub(crate) async fn for_writing(session: &Session, raw_encoding: bool) -> PgResult<()> {
-    match raw_encoding {
-        true => run(session, &format!("{WRITING}; {RAW_ENCODING}")).await,
-        false => run(session, WRITING).await,
-    }
+/// For a session that writes rows of this form.
+pub(crate) async fn for_writing(session: &Session, text: RowText) -> PgResult<()> {
+    let money = format!("SET lc_monetary = '{MONEY_LOCALE}'");
+    let more = [(text.raw_encoding, RAW_ENCODING), (text.plain_money, &money)];
+    let settings: Vec<&str> =
+        std::iter::once(WRITING).chain(more.into_iter().filter_map(|(is_so, set)| is_so.then_some(set))).collect();
+    run(session, &settings.join("; ")).await
 }
 
 /// Back to the search path of the role and the database, by which unqualified names mean something.
