@@ -41,9 +41,9 @@ pub mod pattern;
 pub mod plan;
 pub mod poll;
 pub mod price;
+pub mod prune;
 #[cfg(feature = "sns")]
 pub mod queue;
-pub mod prune;
 pub mod rebuild;
 pub mod reconcile;
 pub mod recover;

@@ -119,7 +119,7 @@ pub fn choose(known: &[Known], choice: &Choice<'_>) -> Chosen {
     if choice.until.is_some() {
         // How the source was then: of two backups the later one by its time, although a clock that was wrong may have made it
         // the earlier one.
-        members.sort_by_key(|&at| std::cmp::Reverse((known[at].order.1, known[at].order.0)));
+        members.sort_by_key(|&at| std::cmp::Reverse((known[at].order.created_at, known[at].order.sequence)));
     }
     if let (Some(until), Some(&oldest)) = (choice.until, members.last()) {
         members.retain(|&at| known[at].order.created_at <= until);

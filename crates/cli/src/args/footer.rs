@@ -28,7 +28,11 @@ fn below(command: Command, path: &str) -> Command {
 
 /// Every footer of this binary's commands.
 fn footers() -> impl Iterator<Item = &'static Footer> {
-    examples::FOOTERS.iter().chain(examples::ec2::FOOTERS).chain(examples::archives::FOOTERS).filter(|footer| is_built(footer.path))
+    examples::FOOTERS
+        .iter()
+        .chain(examples::ec2::FOOTERS)
+        .chain(examples::archives::FOOTERS)
+        .filter(|footer| is_built(footer.path))
 }
 
 /// Whether this binary has the command: each group of commands is a feature of it.

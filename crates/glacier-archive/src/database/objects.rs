@@ -4,10 +4,10 @@ use backup_core::key::Key;
 use backup_core::manifest::Part;
 use jiff::Timestamp;
 
-use crate::key;
 use crate::detail::ROLE_DATABASE;
 use crate::entry::Entry;
 use crate::error::{GlacierError, GlacierResult};
+use crate::key;
 use crate::listing::{Listed, check_path};
 
 /// How the names of objects end that hold rows, however many: all others are small, and are read to plan a restore.

@@ -11,7 +11,7 @@ fn identity(id: &str) -> Identity {
 /// `sequence`, source ("" for none), configuration, and `c`omplete, `p`artial or `f`ailed.
 fn known(sequence: u64, source: &str, config: &str, state: char) -> Known {
     Known {
-        order: (sequence, Timestamp::UNIX_EPOCH),
+        order: Order { sequence, created_at: Timestamp::UNIX_EPOCH },
         identity: (!source.is_empty()).then(|| identity(source)),
         config: config.to_owned(),
         good: state != 'f',
@@ -90,7 +90,7 @@ fn backups_that_do_not_say_are_a_source_of_their_own() {
 fn a_time_means_the_newest_complete_one_of_then() {
     let second = |second| Timestamp::from_second(second).unwrap();
     let at = |sequence: u64, state| Known {
-        order: (sequence, second(i64::try_from(sequence).unwrap())),
+        order: Order { sequence, created_at: second(i64::try_from(sequence).unwrap()) },
         ..known(sequence, "1", "nightly", state)
     };
     let dumps = [at(10, 'c'), at(20, 'p'), at(30, 'c')];
@@ -100,7 +100,7 @@ fn a_time_means_the_newest_complete_one_of_then() {
     assert_eq!(until(10), one(0, &[]));
     assert_eq!(until(9), Chosen::TooYoung(0));
     // Made last, by a clock that was years behind: it is not how the source was at any time after the others.
-    let behind = Known { order: (40, second(1)), ..known(40, "1", "nightly", 'c') };
+    let behind = Known { order: Order { sequence: 40, created_at: second(1) }, ..known(40, "1", "nightly", 'c') };
     let dumps = [dumps[0].clone(), dumps[2].clone(), behind];
     let until = |time| choose(&dumps, &Choice { until: Some(second(time)), ..Choice::latest(Wish::Any) });
     assert_eq!((until(35), until(15), until(5)), (one(1, &[]), one(0, &[]), one(2, &[])));
