@@ -73,7 +73,9 @@ impl GlacierFake {
     pub fn make_vault(&self, account: &str, region: &str, name: &str) {
         let name = (account.to_owned(), region.to_owned(), name.to_owned());
         let now = self.clock().now();
-        self.vaults.with(|state| state.vaults.entry(name).or_insert_with(|| state::Vault::new(now)));
+        self.vaults.with(|state| {
+            state.vaults.entry(name).or_insert_with(|| state::Vault::new(now));
+        });
     }
 
     /// Loses an archive of a vault: the one whose description has this text. Whether there was one.
