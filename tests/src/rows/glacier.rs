@@ -71,6 +71,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("GL-kill", "kill -9 at every step of it: the old state or the new", Area::Glacier, Both, |world| {
             Box::pin(database::killed(world))
         }),
+        Row::new(
             "GL20",
             "there and back on an S3 server that others wrote (ministack)",
             Area::Glacier,
