@@ -16,7 +16,7 @@ pub(super) async fn run(arguments: &Audit, context: &Context) -> CliResult<Exit>
     let is_dry = arguments.dry_run.dry_run;
     let Sides { store, cold, state, .. } = Sides::of(&arguments.of, hot, !is_dry, context).await?;
     let (name, share) = (&arguments.of.name, arguments.sample);
-    let (allowed, prices) = (limits(&arguments.limits), price_book(&arguments.limits.prices, context)?);
+    let (allowed, prices) = (limits(&arguments.limits, context), price_book(&arguments.limits.prices, context)?);
     if is_dry {
         let plan = plan_audit(&*cold, &state, name, share, &allowed, &prices, &context.run).await?;
         context.printer.result(&plan, |plan| format!("{}\nNothing was requested (dry run)", retrieval_plan(plan)))?;

@@ -120,7 +120,7 @@ async fn request(
     waiting: Vec<Wanted>,
     context: &Context,
 ) -> CliResult<Exit> {
-    let (allowed, prices) = (limits(&arguments.limits), price_book(&arguments.limits.prices, context)?);
+    let (allowed, prices) = (limits(&arguments.limits, context), price_book(&arguments.limits.prices, context)?);
     let count = waiting.len() as u64;
     let polled = settled(cold, &opened.state, &arguments.of.name, &context.run).await?;
     polled.keep(&opened.state)?;
