@@ -212,6 +212,10 @@ impl Cloud for Both {
     fn region(&self, region: &Region) -> Arc<dyn Ec2> {
         Arc::new(self.0[usize::from(self.0[0].name != *region)].clone())
     }
+
+    fn machines(&self, _: &Region) -> Arc<dyn ec2_snapshots::ports::Machines> {
+        unreachable!("EC2 copies without instances")
+    }
 }
 
 fn snapshot(id: &str, volume: &str, region: Region, size_gib: u64) -> Snapshot {
