@@ -97,7 +97,7 @@ pub(super) struct Glacier {
     #[schemars(example = "uploads/store")]
     pub(super) files: Given<String>,
     /// Storage class of archives: `GLACIER`, `DEEP_ARCHIVE` or `GLACIER_IR` [default: `GLACIER`]
-    #[schemars(example = "DEEP_ARCHIVE")]
+    #[schemars(example = &"DEEP_ARCHIVE")]
     pub(super) class: Given<String>,
     /// Whether files of up to 4 MiB share archives [default: true]
     pub(super) bundles: Given<bool>,

@@ -93,13 +93,13 @@ fn of_glacier(layer: &Layer) -> Vec<Shown> {
         ("glacier.state", &layer.glacier_state),
         ("glacier.prices", &layer.glacier_prices),
     ];
-    let mut all: Vec<Shown> = paths
-        .iter()
-        .filter_map(|(key, set)| set.as_ref().map(|set| row(key, set.value.display().to_string().into(), &set.origin)))
-        .collect();
-    all.extend(
-        texts.iter().filter_map(|(key, set)| set.as_ref().map(|set| row(key, set.value.as_str().into(), &set.origin))),
-    );
+    let mut all: Vec<Shown> = Vec::new();
+    for (key, set) in paths {
+        all.extend(set.as_ref().map(|set| row(key, set.value.display().to_string().into(), &set.origin)));
+    }
+    for (key, set) in texts {
+        all.extend(set.as_ref().map(|set| row(key, set.value.as_str().into(), &set.origin)));
+    }
     all.extend(layer.glacier_bundles.as_ref().map(|set| row("glacier.bundles", set.value.into(), &set.origin)));
     all.extend(layer.glacier_per_hour.as_ref().map(|set| row("glacier.per-hour", rate(&set.value), &set.origin)));
     all

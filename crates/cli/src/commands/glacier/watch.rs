@@ -22,7 +22,10 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit>
     let folder = opened.folder();
     let found = match arguments.until_ready {
         true => {
-            let pause: &dyn Pause = ears.as_ref().map_or(&Sleep, |ears| ears);
+            let pause: &dyn Pause = match &ears {
+                Some(ears) => ears,
+                None => &Sleep,
+            };
             Box::pin(watch_until_ready(&**cold, state, backup, only, folder, pause, &context.run)).await?
         }
         false => watch_once(&**cold, state, backup, only, folder, true, &context.run).await?,
