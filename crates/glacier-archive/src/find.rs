@@ -174,7 +174,7 @@ impl Backup {
 pub async fn vault(store: &dyn StoreRead, name: &str) -> GlacierResult<Option<String>> {
     key::check_name(name)?;
     let newest = catalogue::newest(store, &key::backups(name), &key::pointer(name)?, |_| true).await?;
-    Ok(newest.and_then(|(_, manifest)| manifest.detail.get("vault")?.as_str().map(str::to_owned)))
+    Ok(newest.and_then(|newest| newest.manifest.detail.get("vault")?.as_str().map(str::to_owned)))
 }
 
 /// Reads the list of a backup's files.

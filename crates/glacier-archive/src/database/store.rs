@@ -45,7 +45,7 @@ impl Beneath {
 
     fn options(&self, key: &Key, options: &PutOptions) -> PutOptions {
         let class = self.class.filter(|_| archived(key)).map(|class| class.as_str().to_owned());
-        PutOptions { storage_class: class.or_else(|| options.storage_class.clone()), ..options.clone() }
+        options.clone().storage_class(class.or_else(|| options.storage_class.clone()))
     }
 }
 

@@ -24,6 +24,7 @@ use crate::restore::carry::table::CarriedTable;
 use crate::restore::load;
 use crate::restore::prepared::Restore;
 use crate::restore::tools::{SchemaArchive, Section};
+use crate::stored::detail::RowText;
 
 /// Which of these tables a database has, for whoever carries over what is there; none if there is no such database.
 ///
@@ -102,7 +103,7 @@ pub(super) async fn definitions(
     if found.is_empty() {
         return Ok(None);
     }
-    let copy = load::connect(server, temporary.name(), false).await?;
+    let copy = load::connect(server, temporary.name(), RowText::default()).await?;
     let names: Vec<QualifiedName> = found.iter().map(|table| table.name.clone()).collect();
     let there = carried::read(&copy, &names).await?;
     if !same(&found, &there) {
@@ -142,7 +143,7 @@ async fn make(restore: &Restore, copy: &str, tables: &[Found]) -> PgResult<()> {
         only: tables.iter().map(|table| table.name.quoted()).collect(),
     };
     let archive = request.dump_now().await?;
-    let session = load::connect(server, copy, false).await?;
+    let session = load::connect(server, copy, RowText::default()).await?;
     let schemas: BTreeMap<&str, &str> =
         tables.iter().map(|table| (table.name.schema.as_str(), table.schema_owner.as_str())).collect();
     for (schema, owner) in schemas {

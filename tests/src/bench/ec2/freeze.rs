@@ -17,7 +17,7 @@ use super::Args;
 use crate::Outcome;
 use crate::bench::measure;
 use crate::bench::report::{Row, median, show};
-use crate::harness::LoopDisk;
+use crate::harness::{Failure, LoopDisk};
 use crate::printer::say;
 
 const INSTANCE: &str = "i-0ccccccccccccccc1";
@@ -66,7 +66,9 @@ pub(super) fn row(args: &Args, work: &Path) -> Outcome<Row> {
 }
 
 fn disk(work: &Path, kind: &str) -> Outcome<LoopDisk> {
-    LoopDisk::new(work, kind).map_err(|failure| format!("{kind}: {failure}").into())
+    LoopDisk::new(work, kind).map_err(|failure| match failure {
+        Failure::Failed(what) | Failure::Skipped(what) => format!("{kind}: {what}").into(),
+    })
 }
 
 /// An instance whose data volumes are these disks.

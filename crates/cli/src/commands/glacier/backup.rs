@@ -8,6 +8,7 @@ use backup_core::store::SharedStore;
 use glacier_archive::backup::{BackupSettings, backup_with, plan_backup};
 use glacier_archive::class::Class;
 use glacier_archive::find;
+use glacier_archive::key::check_name;
 use glacier_archive::rebuild::rebuild;
 use glacier_archive::state::State;
 
