@@ -12,6 +12,7 @@ use crate::notice::{self, About, Notice};
 use crate::poll;
 use crate::sns::{Message, MessageKind, Rejected, SubscribeUrl, Verifier};
 use crate::state::State;
+use crate::vaulted::job_key;
 
 /// Where the archives are of which notifications are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl Listener {
 }
 
 impl Place {
-    /// The archive that is meant, if it is here. A job is known by its id; one whose id was lost is found by the next poll.
+    /// The archive that is meant, if it is here. A job is known by its id, and one whose answer was lost by its description.
     fn key_of(&self, about: &About, by_job: impl FnOnce(&str) -> Option<Key>) -> Option<Key> {
         match (self, about) {
             (Self::Bucket { bucket, prefix }, About::Object { bucket: other, key }) if bucket == other => {
@@ -154,10 +155,10 @@ impl Place {
                 };
                 Key::new(below).ok()
             }
-            (Self::Vault { name }, About::Job { vault, job, .. })
+            (Self::Vault { name }, About::Job { vault, job, description })
                 if vault.rsplit_once(":vaults/").is_some_and(|(_, other)| other == name) =>
             {
-                by_job(job)
+                by_job(job).or_else(|| job_key(description.as_deref()?))
             }
             _ => None,
         }
@@ -285,8 +286,28 @@ mod tests {
         for text in [job("other", "shop", "Succeeded"), job("mine", "other", "Succeeded")] {
             assert_eq!((world.says(&listener, &text).await.foreign, world.phase()), (1, Phase::Pending));
         }
+        // An earlier job of the same archive has another id.
+        let described = crate::vaulted::job_description(&world.key);
+        let described = format!(r#""JobDescription":"{described}","JobId":"other""#);
+        let earlier = job("other", "shop", "Succeeded").replace(r#""JobId":"other""#, &described);
+        assert_eq!((world.says(&listener, &earlier).await.unchanged, world.phase()), (1, Phase::Pending));
         assert_eq!(world.says(&listener, &job("mine", "shop", "Failed")).await.kept, 1);
         assert_eq!(world.phase(), Phase::Available, "failed is not ready");
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_id_was_lost_is_known_by_its_description() {
+        let world = World::new();
+        world.pending(None);
+        let listener = Listener::new(Trust::Sender, Place::Vault { name: "shop".to_owned() }, Run::silent());
+        let description = crate::vaulted::job_description(&world.key);
+        let text = serde_json::json!({
+            "Action": "ArchiveRetrieval", "JobId": "lost", "VaultARN": "arn:aws:glacier:us-east-1:1:vaults/shop",
+            "StatusCode": "Succeeded", "CompletionDate": "2998-12-31T00:00:00Z", "JobDescription": description,
+        });
+        assert_eq!(world.says(&listener, &text.to_string()).await.kept, 1);
+        let known = world.state.catalogue().retrievals().unwrap().remove(&world.key).unwrap();
+        assert_eq!((known.phase, known.job.as_deref()), (Phase::Ready, Some("lost")));
     }
 
     #[tokio::test]

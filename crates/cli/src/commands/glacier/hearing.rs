@@ -16,7 +16,7 @@ use crate::error::{CliError, CliResult};
 use crate::render::units::counted;
 
 /// What listens; nothing if no queue is named.
-pub(super) async fn ears(told: &Told, context: &Context) -> CliResult<Option<Ears>> {
+pub(super) async fn ears(told: &Told, vault: Option<&str>, context: &Context) -> CliResult<Option<Ears>> {
     let layer = context.settings.layer();
     let of = |given: &Option<String>, set: Option<&String>| given.clone().or_else(|| set.cloned());
     let queue = of(&told.queue, layer.glacier_queue.as_ref().map(|set| &set.value));
@@ -27,15 +27,21 @@ pub(super) async fn ears(told: &Told, context: &Context) -> CliResult<Option<Ear
         }
         return Ok(None);
     };
-    let Location::S3 { bucket, prefix } = context.location()? else {
-        let what = "nobody tells when files of a folder can be read: they always can";
-        return Err(CliError::usage(what, "leave `--queue` out, or use a location in a bucket"));
+    let place = match (vault, context.location()?) {
+        (Some(vault), _) => Place::Vault { name: vault.to_owned() },
+        (None, Location::S3 { bucket, prefix }) => Place::Bucket { bucket, prefix },
+        // The queue of the configuration file is of other backups.
+        (None, _) if told.queue.is_none() => return Ok(None),
+        (None, _) => {
+            let what = "nobody tells when files of a folder can be read: they always can";
+            return Err(CliError::usage(what, "leave `--queue` out, or use a location in a bucket"));
+        }
     };
     let trust = match topic {
         None => Trust::Sender,
         Some(topic) => Trust::Topic(verifier(topic)?),
     };
-    let listener = Listener::new(trust, Place::Bucket { bucket, prefix }, context.run.clone());
+    let listener = Listener::new(trust, place, context.run.clone());
     let settings = Box::pin(Settings::load(None)).await;
     Ok(Some(Ears::new(Arc::new(SqsQueue::new(&settings, &url, &context.run)), listener)))
 }

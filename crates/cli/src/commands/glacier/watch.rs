@@ -14,7 +14,8 @@ use crate::render::glacier::summary;
 
 pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit> {
     let opened = Opened::locked(&arguments.seen, context).await?;
-    let ears = ears(&arguments.told, context).await?;
+    let vault = opened.backup.manifest.detail.vault.as_deref();
+    let ears = ears(&arguments.told, vault, context).await?;
     let Opened { cold, state, backup, only, .. } = &opened;
     if let Some(ears) = &ears {
         tell(&Box::pin(ears.drain(state, Duration::ZERO, &context.run)).await?, context);
