@@ -68,6 +68,9 @@ pub fn rows() -> Vec<Row> {
             Both,
             |world| Box::pin(database::last_week(world)),
         ),
+        Row::new("GL-catalogue", "the catalogue lies in the database that is restored", Area::Glacier, Both, |world| {
+            Box::pin(database::catalogue_within(world))
+        }),
         Row::new("GL-kill", "kill -9 at every step of it: the old state or the new", Area::Glacier, Both, |world| {
             Box::pin(database::killed(world))
         }),
@@ -92,6 +95,9 @@ pub fn rows() -> Vec<Row> {
             Locations::S3,
             |world| Box::pin(told::of_rules(world)),
         ),
+        Row::new("GL23", "the settings of GlacierOnRails load unchanged", Area::Glacier, Locations::S3, |world| {
+            Box::pin(seed::settings(world))
+        }),
     ]
 }
 
