@@ -189,10 +189,11 @@ async fn a_deleted_backup_takes_with_it_what_no_other_has_after_the_fee_was_show
     let second = world.backup().await.unwrap().key;
     let state = world.state();
     let store: SharedStore = Arc::new(world.store(&state).await);
-    let prepare = |which| Deletion::prepare(&store, NAME, which, &world.prices, &world.run());
+    let run = world.run();
+    let prepare = |which| Deletion::prepare(&store, NAME, which, &world.prices, &run);
     let policy = Policy::new(vec![Rule::Last(1)]);
     let planned =
-        Deletion::prepare(&store, NAME, Which::Rules(Some(&policy), SignedDuration::ZERO), &world.prices, &world.run());
+        Deletion::prepare(&store, NAME, Which::Rules(Some(&policy), SignedDuration::ZERO), &world.prices, &run);
     let planned = planned.await.unwrap();
     assert_eq!(planned.plan().removals.removals.len(), 1);
     let deletion = prepare(Which::Backup(&first)).await.unwrap();
@@ -302,7 +303,7 @@ async fn archives_alone_tell_what_there_was_if_all_else_is_lost() {
     world.lose(&["files", "state"]);
     world.hot = Arc::new(backup_core::store::memory::MemoryStore::new());
     let init = backup_core::location::Init::new(&glacier_archive::key::LAYOUTS);
-    backup_core::location::init_store(world.hot.clone(), &init).await.unwrap();
+    backup_core::location::init_store(&world.hot, &init).await.unwrap();
     world.pass(hours(72));
     world.vault().inventory(world.state().folder(), NAME, false).await.unwrap();
     world.pass(hours(5));

@@ -63,7 +63,7 @@ impl World {
         fake.make_vault(ACCOUNT, REGION, VAULT);
         let machine = tempfile::tempdir().unwrap();
         let hot: SharedStore = Arc::new(MemoryStore::new());
-        init_store(hot.clone(), &Init::new(&glacier_archive::key::LAYOUTS)).await.unwrap();
+        init_store(&hot, &Init::new(&glacier_archive::key::LAYOUTS)).await.unwrap();
         let settings = BackupSettings {
             name: NAME.to_owned(),
             files: machine.path().join("files"),
