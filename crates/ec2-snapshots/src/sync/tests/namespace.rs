@@ -80,6 +80,8 @@ impl Namespace {
         run("ip", &["netns", "del", name]);
         assert!(run("ip", &["netns", "add", name]));
         let (inside, outside) = (format!("{name}0"), format!("{name}1"));
+        // A namespace goes some time after it was deleted, and its end of the cable with it.
+        run("ip", &["link", "del", &outside]);
         assert!(run("ip", &["link", "add", &outside, "type", "veth", "peer", "name", &inside, "netns", name]));
         assert!(run("ip", &["link", "set", &outside, "master", "lgbr0", "up"]));
         for words in [
