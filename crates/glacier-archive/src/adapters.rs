@@ -1,7 +1,11 @@
-//! What talks to AWS and to SQLite.
+//! What talks to AWS, to SQLite and to PostgreSQL.
 
+#[cfg(test)]
+mod contract;
 #[cfg(feature = "sns")]
 pub mod https;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "s3")]
 pub mod s3;
 #[cfg(feature = "sqlite")]

@@ -8,6 +8,8 @@
 //! - A plan requests nothing.
 
 pub mod adapters;
+#[cfg(feature = "adopt")]
+pub mod adopt;
 pub mod audit;
 pub mod backup;
 

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use backup_core::failure::{Operation, Setting};
+use backup_core::remedy;
 use backup_core::run::Run;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -107,7 +109,7 @@ pub fn prepare(files: &Path, orphans: &Path) -> GlacierResult<()> {
     let device = |path: &Path| Ok::<u64, GlacierError>(std::fs::metadata(path).map_err(failed)?.dev());
     let refused = |why: &str| {
         let what = format!("files cannot be moved from `{}` to `{}`: {why}", there.display(), here.display());
-        Err(GlacierError::usage(what, "name another folder with `--orphans`; nothing was changed"))
+        Err(GlacierError::usage(what, remedy!["name another folder with ", Setting::Orphans, "; nothing was changed"]))
     };
     match () {
         () if here.starts_with(&there) => refused("that is within it"),
@@ -231,7 +233,7 @@ pub fn undo(orphans: &Path, restore: &str, run: &Run) -> GlacierResult<Undone> {
     let journal = if is_name { read_journal(&folder)? } else { None };
     let journal = journal.ok_or_else(|| {
         let what = format!("there are no orphans of a restore `{restore}` in `{}`", orphans.display());
-        GlacierError::usage(what, "run `lastgood glacier orphans ls` to list them")
+        GlacierError::usage(what, remedy!["run ", Operation::ListOrphans, " to list them"])
     })?;
     let mut done = Undone { restore: restore.to_owned(), moved: 0, failed: Vec::new() };
     let from = folder.join(FILES);

@@ -103,6 +103,8 @@ vocabulary! {
         GlacierAfter = "glacier_after",
         /// The folder of what this machine knows of archives.
         State = "state",
+        /// Where files go that a restored backup does not know.
+        Orphans = "orphans",
         /// How fast archives are made readable.
         Tier = "tier",
         /// Which regions.
@@ -185,6 +187,8 @@ vocabulary! {
         WatchRetrievals = "watch_once",
         /// Read archives that are ready.
         FetchArchived = "fetch",
+        /// Lists files that a restored backup did not know.
+        ListOrphans = "orphans::list",
     }
 }
 

@@ -501,6 +501,16 @@ pub(crate) const FOOTERS: &[Footer] = &[
         ],
     ),
     footer(
+        "glacier adopt",
+        Reach::Server,
+        &[Exit::Partial, Exit::Integrity, Exit::Held, Exit::Confirmation, Exit::Tool],
+        &[
+            ("lastgood glacier adopt --database shop", "List the backups of GlacierOnRails"),
+            ("lastgood glacier adopt --database shop --vault MySite --files ./store --retrieve bulk", "Request the newest"),
+            ("lastgood glacier adopt --database shop --vault MySite --files ./store --into shop_old", "Go on, later"),
+        ],
+    ),
+    footer(
         "glacier orphans",
         Reach::Group,
         &[],

@@ -1,5 +1,6 @@
 //! Arguments of `lastgood glacier`.
 
+pub(crate) mod adopt;
 mod common;
 pub(crate) mod database;
 mod upkeep;
@@ -49,6 +50,8 @@ pub(crate) enum Glacier {
     Reconcile(Inventory),
     /// Read a sample of archives back, and check it
     Audit(Box<Audit>),
+    /// Take over what GlacierOnRails archived
+    Adopt(Box<adopt::Adopt>),
     /// Manage what this machine knows of archives
     #[command(subcommand)]
     Catalogue(Catalogue),

@@ -1,7 +1,9 @@
 //! `lastgood glacier`: which command it is, and what they share.
 
+mod adopt;
 mod audit;
 mod backup;
+mod catalogue;
 mod database;
 mod fetch;
 mod hearing;
@@ -42,6 +44,7 @@ pub(super) async fn run(command: Glacier, context: &Context) -> CliResult<Exit> 
         Glacier::Inventory(arguments) => Box::pin(inventory::run(&arguments, context)).await,
         Glacier::Reconcile(arguments) => Box::pin(reconcile::run(&arguments, context)).await,
         Glacier::Audit(arguments) => Box::pin(audit::run(&arguments, context)).await,
+        Glacier::Adopt(arguments) => Box::pin(adopt::run(&arguments, context)).await,
         Glacier::Catalogue(Catalogue::Rebuild(arguments)) => Box::pin(rebuild::run(&arguments, context)).await,
     }
 }

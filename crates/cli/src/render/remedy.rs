@@ -106,6 +106,7 @@ fn flag(setting: Setting) -> &'static str {
         Setting::ExpireAfter => "--expire-after",
         Setting::GlacierAfter => "--glacier-after",
         Setting::State => "--state",
+        Setting::Orphans => "--orphans",
         Setting::Tier => "--tier",
         Setting::Region => "--region",
         Setting::Tag => "--tag",
@@ -150,6 +151,7 @@ fn named(operation: Operation) -> &'static str {
         Operation::ListArchived => "lastgood glacier ls",
         Operation::PlanRetrieval => "lastgood glacier plan",
         Operation::WatchRetrievals => "lastgood glacier watch",
+        Operation::ListOrphans => "lastgood glacier orphans ls",
         Operation::FetchArchived => "lastgood glacier fetch",
     }
 }

@@ -67,7 +67,7 @@ pub async fn opened(state: &State, backup: &Backup, run: &Run) -> GlacierResult<
         Some(folder) => Ok(Location::File(folder).open().await?),
         None => Err(GlacierError::NotReady {
             what: "the database is not fetched".to_owned(),
-            help: format!("run `lastgood glacier fetch {}`", backup.key),
+            help: "fetch the backup, then restore it".to_owned(),
         }),
     }
 }

@@ -33,13 +33,13 @@ impl Target {
     }
 
     /// Creates a file of another name beside it, to be placed once it is whole.
-    pub(super) fn begin(&self, temporary: &str) -> io::Result<std::fs::File> {
+    pub(crate) fn begin(&self, temporary: &str) -> io::Result<std::fs::File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(fs::openat(&self.folder, temporary, flags, Mode::from_raw_mode(0o600))?.into())
     }
 
     /// Gives the temporary file its permissions, its time and its name; what has that name already stays.
-    pub(super) fn place(
+    pub(crate) fn place(
         &self,
         temporary: &str,
         file: &std::fs::File,
@@ -78,7 +78,7 @@ impl Target {
     }
 
     /// Removes the temporary file, if it is there.
-    pub(super) fn give_up(&self, temporary: &str) {
+    pub(crate) fn give_up(&self, temporary: &str) {
         // Best effort: it is an error's clearing up, and the error is what is told.
         let _gone = fs::unlinkat(&self.folder, temporary, AtFlags::empty());
     }

@@ -19,12 +19,45 @@ async fn objects(world: &World, folder: &str) -> RowResult<usize> {
 
 /// Retrieves and fetches everything of the backup; on a location that is always readable, fetches.
 async fn bring(world: &World, backup: &str) -> RowResult {
+    bring_by(world, backup, &[]).await
+}
+
+/// The same with options that every command is given.
+async fn bring_by(world: &World, backup: &str, options: &[&str]) -> RowResult {
+    let command = |verb: &[&str]| glacier(world, verb).args(options.iter().copied());
     if let Some(peer) = world.place().peer() {
-        glacier(world, &["retrieve", backup]).ok().await?;
+        command(&["retrieve", backup]).ok().await?;
         peer.advance(BULK);
-        glacier(world, &["watch", "--once", backup]).ok().await?;
+        command(&["watch", "--once", backup]).ok().await?;
     }
-    glacier(world, &["fetch", backup]).ok().await?;
+    command(&["fetch", backup]).ok().await?;
+    Ok(())
+}
+
+/// GL-catalogue: the catalogue lies in the very database that is backed up and restored.
+pub(super) async fn catalogue_within(world: &World) -> RowResult {
+    fill(world)?;
+    let shop = world.sample("shop")?;
+    let within = ["--catalogue", shop.as_str()];
+    let backup = ["backup", "--database", &shop, "--files", "store", "--name", "shop"];
+    let first = glacier(world, &backup).args(within).arg("--json").ok().await?.json()?;
+    let week = first["key"].as_str().unwrap_or_default().to_owned();
+    std::fs::write(store(world).join("later"), "yesterday's")?;
+    glacier(world, &backup).args(within).ok().await?.says("5 archived before; wrote 1 archive")?;
+    let files = "SELECT count(*) FROM glacier_files";
+    ensure_eq!(world.psql(&shop, files)?, "6", "files that are known");
+    ensure!(!world.folder().join("state/shop/catalogue.sqlite").exists(), "a catalogue in a file");
+    world.set_version(&shop, 2)?;
+    bring_by(world, &week, &within).await?;
+    glacier(world, &restore(&week, &shop)).args(within).ok().await?.says("public.glacier_files (6 rows)")?;
+    ensure_eq!(world.psql(&shop, "SELECT DISTINCT version FROM orders")?, "1", "the version");
+    ensure_eq!(world.psql(&shop, files)?, "6", "files that are known after last week's restore");
+    ensure!(!store(world).join("later").exists(), "a file that last week did not know is in the folder");
+    let again = glacier(world, &backup).args(within).ok().await?;
+    again.says("5 archived before; wrote 0 archives")?;
+    let names = ["--catalogue-tables", "public.other_"];
+    glacier(world, &["status", "shop"]).args(within).args(names).ok().await?;
+    ensure_eq!(world.psql(&shop, "SELECT count(*) FROM other_files")?, "0", "another catalogue");
     Ok(())
 }
 

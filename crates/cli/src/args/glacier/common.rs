@@ -15,6 +15,13 @@ pub(crate) struct Kept {
     /// Folder of the catalogue and of fetched files [default: lastgood/glacier in $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Keep the catalogue in this PostgreSQL database instead of a file: its name, or a connection string or URL without a
+    /// password
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) catalogue: Option<String>,
+    /// Schema of the catalogue's tables, and what their names begin with [default: public.glacier_]
+    #[arg(long, value_name = "SCHEMA.PREFIX", requires = "catalogue")]
+    pub(crate) catalogue_tables: Option<String>,
 }
 
 /// Prices.

@@ -9,12 +9,14 @@ use lastgood_operator::settings::{Layer, Set};
 use pg_clone::dump::{Dump, DumpPlan, DumpReport};
 use pg_clone::ident::QualifiedName;
 use pg_clone::options::CONFIG_DEFAULT;
-use pg_clone::restore::{Restore, present};
+use pg_clone::restore::{Restore, RestoreReport, present};
 use pg_clone::stored::key::DumpKey;
 use pg_clone::{PgError, Server};
 
+use crate::args::glacier::Kept;
 use crate::args::glacier::database::{self as arguments, Dumped as Asked};
 use crate::args::pg::Tools;
+use crate::commands::glacier::catalogue;
 use crate::commands::pg::asked::{dump_options, restore_options};
 use crate::commands::pg::{confirmed, redact};
 use crate::context::Context;
@@ -85,7 +87,7 @@ pub(super) async fn dump(
 
 /// Plans the restore of what was fetched.
 pub(super) async fn prepared(
-    asked: &arguments::Database,
+    (asked, kept): (&arguments::Database, &Kept),
     state: &State,
     backup: &Backup,
     context: &Context,
@@ -98,7 +100,7 @@ pub(super) async fn prepared(
     let target = options.into.as_deref().unwrap_or(&detail.database);
     options.confirm.clone_from(&asked.confirm_database);
     options.reversible |= asked.reversible;
-    options.carry_over = carried(asked, &server, target).await?;
+    options.carry_over = carried(asked, kept, (&server, target)).await?;
     options.managed |= asked.managed;
     options.no_owner = asked.no_owner;
     options.no_acl = asked.no_acl;
@@ -107,26 +109,39 @@ pub(super) async fn prepared(
 
 /// What survives the restore: what was named, and tables that are about backups, so that a backup of last week does not
 /// forget those since.
-async fn carried(asked: &arguments::Database, server: &Server, target: &str) -> CliResult<Vec<QualifiedName>> {
-    let mut tables = asked.carry_over.clone();
-    if !asked.no_carry_over {
-        let about_backups = TABLES_OF_GLACIER_ON_RAILS.map(|table| QualifiedName::new("public", table));
-        let there = present(server, target, &about_backups).await?;
-        tables.extend(there.into_iter().filter(|table| !asked.carry_over.contains(table)));
+async fn carried(
+    asked: &arguments::Database,
+    kept: &Kept,
+    (server, target): (&Server, &str),
+) -> CliResult<Vec<QualifiedName>> {
+    if asked.no_carry_over {
+        return Ok(Vec::new());
     }
+    let catalogue = present(server, target, &catalogue::carried(kept)).await?;
+    let mut named = asked.carry_over.clone();
+    named.extend(catalogue.into_iter().filter(|table| !asked.carry_over.contains(table)));
+    with_tables_of_the_gem(&named, server, target).await
+}
+
+/// These tables, and those of GlacierOnRails that there are.
+pub(super) async fn with_tables_of_the_gem(
+    named: &[QualifiedName],
+    server: &Server,
+    target: &str,
+) -> CliResult<Vec<QualifiedName>> {
+    let about_backups = TABLES_OF_GLACIER_ON_RAILS.map(|table| QualifiedName::new("public", table));
+    let there = present(server, target, &about_backups).await?;
+    let mut tables = named.to_vec();
+    tables.extend(there.into_iter().filter(|table| !named.contains(table)));
     Ok(tables)
 }
 
-/// Lets somebody confirm, and restores.
-pub(super) async fn restore(
-    mut restore: Restore,
-    asked: &arguments::Database,
-    context: &Context,
-) -> CliResult<pg_clone::restore::RestoreReport> {
+/// Lets somebody confirm who has not, and restores.
+pub(super) async fn restore(mut restore: Restore, is_confirmed: bool, context: &Context) -> CliResult<RestoreReport> {
     for note in restore_notes(restore.plan()) {
         context.printer.warn(&note);
     }
-    if asked.confirm_database.is_none()
+    if !is_confirmed
         && let Some(typed) = confirmed(restore.plan(), context).await?
     {
         restore.confirm(typed);

@@ -8,6 +8,7 @@ use backup_core::aws::Settings;
 use backup_core::key::Key;
 use backup_core::location::Location;
 use backup_core::store::SharedStore;
+use glacier_archive::adapters::postgres::PostgresCatalogue;
 use glacier_archive::adapters::s3::S3Cold;
 use glacier_archive::adapters::vault::{Vault, VaultArchive, VaultStore};
 use glacier_archive::class::Class;
@@ -22,6 +23,7 @@ use glacier_archive::state::State;
 use glacier_archive::watch::BackupStanding;
 
 use crate::args::glacier::{self, Kept, Named, Prices, Seen};
+use crate::commands::glacier::catalogue;
 use crate::context::Context;
 use crate::env;
 use crate::error::{CliError, CliResult};
@@ -68,10 +70,18 @@ pub(super) fn open_state(kept: &Kept, name: &str, store: &SharedStore, context: 
         Some(folder) => folder,
         None => default_folder()?,
     };
-    Ok(State::open(&folder.join(name), name, &store.describe())?)
+    let folder = folder.join(name);
+    match catalogue::named(kept, context)? {
+        None => Ok(State::open(&folder, name, &store.describe())?),
+        Some(database) => {
+            let owner = format!("`{name}` in `{}`", store.describe());
+            let catalogue = PostgresCatalogue::open(Arc::new(database), catalogue::tables(kept), &owner)?;
+            Ok(State::with(&folder, Arc::new(catalogue))?)
+        }
+    }
 }
 
-fn default_folder() -> CliResult<PathBuf> {
+pub(super) fn default_folder() -> CliResult<PathBuf> {
     let absolute = |name: &str| env::value(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let folder = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
     let folder = folder.ok_or_else(|| {

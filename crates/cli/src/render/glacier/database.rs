@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use glacier_archive::adapters::postgres::gem::GemBackup;
+use glacier_archive::adopt::Adopted;
 use glacier_archive::backup::{BackupPlan, Written};
 use glacier_archive::lifecycle::Status;
 use glacier_archive::orphans::{Orphans, SetAside, Undone};
@@ -60,6 +62,56 @@ pub(crate) struct Outcome {
     pub(crate) orphans: Option<SetAside>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) files: Option<Restored>,
+}
+
+/// What was taken over from GlacierOnRails.
+#[derive(Debug, Serialize)]
+pub(crate) struct TakenOver {
+    #[serde(flatten)]
+    pub(crate) adopted: Adopted,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<RestoreReport>,
+}
+
+pub(crate) fn gem_listing(found: &[GemBackup], now: Timestamp) -> String {
+    const COLUMNS: [Column; 4] = [
+        Column("ID", Align::Right),
+        Column("AGE", Align::Left),
+        Column("DATABASE", Align::Left),
+        Column("FILES", Align::Right),
+    ];
+    if found.is_empty() {
+        return String::new();
+    }
+    let row = |backup: &GemBackup| {
+        vec![
+            backup.id.to_string(),
+            backup.created_at.map_or_else(|| "–".to_owned(), |time| units::age(time, now)),
+            backup.database.as_ref().map_or_else(|| "–".to_owned(), |dump| dump.filename.clone()),
+            units::count(backup.files.len() as u64),
+        ]
+    };
+    table(&COLUMNS, found.iter().map(row))
+}
+
+pub(crate) fn taken_over(done: &TakenOver) -> String {
+    let adopted = &done.adopted;
+    let mut lines = vec![format!("Backup {}: {}", adopted.backup, counts(&adopted.counts))];
+    if adopted.requested > 0 {
+        lines.push(format!("  requested {}", units::counted(adopted.requested, "archive", "archives")));
+    }
+    if adopted.fetched > 0 {
+        let fetched = units::counted(adopted.fetched, "archive", "archives");
+        lines.push(format!("  downloaded {fetched} ({})", units::bytes(adopted.bytes)));
+    }
+    if adopted.placed > 0 {
+        lines.push(format!("  unpacked {}", units::counted(adopted.placed, "file", "files")));
+    }
+    if let Some(dump) = &adopted.dump {
+        lines.push(format!("  the dump is `{}`, which pg_restore reads", dump.display()));
+    }
+    lines.extend(done.database.iter().map(restore_report));
+    lines.join("\n")
 }
 
 pub(crate) fn backup_with_dump(published: &Published<WithDump>) -> String {

@@ -1,80 +1,30 @@
 //! What is written is read back, whole or not at all, whoever dies when.
 
-use backup_core::digest::Sha256Digest;
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalogue::{Place, Stamp};
-use crate::class::{Class, Tier};
-use crate::entry::Entry;
-use crate::lifecycle::Event;
-use crate::vaulted::OpenUpload;
-
-fn key(number: u32) -> Key {
-    Key::new(format!("glacier/x/bundles/{number}")).unwrap()
-}
-
-fn archive(number: u32, stored: Option<Timestamp>) -> Archive {
-    let sha256 = Sha256Digest::of(&number.to_le_bytes());
-    Archive { key: key(number), role: "bundle".to_owned(), bytes: 7, sha256, class: Some(Class::DeepArchive), stored }
-}
-
-fn file(name: &str, number: Option<u32>) -> KnownFile {
-    KnownFile {
-        entry: Entry::example(name, b"content"),
-        stamp: number.map(|_| Stamp { modified_ns: -5, inode: u64::MAX }),
-        place: number.map(|number| Place { archive: key(number), offset: 1 << 40 }),
-    }
-}
+use crate::adapters::contract::{self, Model, archive, write};
 
 fn opened(folder: &tempfile::TempDir) -> SqliteCatalogue {
     SqliteCatalogue::open(&folder.path().join("catalogue.sqlite"), "`x` in `mem:`").unwrap()
 }
 
 #[test]
-fn what_is_written_is_read_back_by_the_next_process() {
+fn it_keeps_the_contract_of_catalogues() {
     use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    let now: Timestamp = "2026-11-21T03:00:04.123456789Z".parse().unwrap();
-    let asked = Event::Intended { tier: Tier::Bulk, expected: now };
-    let requested = Retrieval::default().after(&asked, now).unwrap();
-    {
-        let catalogue = opened(&folder);
-        catalogue.add(Some(&archive(1, None)), &[file("a \"b\"", Some(1)), file("c", Some(1))]).unwrap();
-        catalogue.add(None, &[file("empty", None)]).unwrap();
-        catalogue.stored(&key(1), now).unwrap();
-        catalogue.add(Some(&archive(2, None)), &[file("d", Some(2))]).unwrap();
-        catalogue.keep(&key(1), &requested).unwrap();
-        catalogue.forget(&key(2)).unwrap();
-    }
-    let catalogue = opened(&folder);
-    assert_eq!(catalogue.archives().unwrap(), [archive(1, Some(now))]);
-    let files = catalogue.files().unwrap();
-    assert_eq!(files, [file("a \"b\"", Some(1)), file("c", Some(1)), file("empty", None)]);
-    assert_eq!(catalogue.retrievals().unwrap(), BTreeMap::from([(key(1), requested)]));
+    let folders: [tempfile::TempDir; 3] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    let open = |at: usize| {
+        let folder = &folders[at];
+        move || Box::new(opened(folder)) as Box<dyn Catalogue>
+    };
+    contract::what_is_written_is_read_back(&open(0));
+    contract::what_is_known_of_a_vault_outlives_an_archive(&open(1));
+    contract::an_archive_and_its_files_are_noted_together_or_not_at_all(&open(2));
+    let _open = opened(&folders[0]);
     for name in ["catalogue.sqlite", "catalogue.sqlite-wal"] {
-        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(folders[0].path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
-}
-
-#[test]
-fn what_is_known_of_a_vault_outlives_an_archive_that_never_came_to_be() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalogue = opened(&folder);
-    let upload = OpenUpload { id: "-x".to_owned(), part_bytes: 1 << 20, whole: Some((7, Sha256Digest::of(b"w"))) };
-    let begun = Vaulted { upload: Some(upload), archive: None };
-    let leaves = [Sha256Digest::of(b"a"), Sha256Digest::of(b"b")];
-    catalogue.add(Some(&archive(1, None)), &[]).unwrap();
-    catalogue.keep_vaulted(&key(1), &begun).unwrap();
-    catalogue.keep_leaves(&key(1), &leaves).unwrap();
-    assert_eq!(catalogue.leaves(&key(1)).unwrap(), leaves);
-    catalogue.forget(&key(1)).unwrap();
-    let catalogue = opened(&folder);
-    assert_eq!(catalogue.vaulted().unwrap(), BTreeMap::from([(key(1), begun)]));
-    assert_eq!(catalogue.leaves(&key(1)).unwrap(), []);
-    catalogue.keep_vaulted(&key(1), &Vaulted::default()).unwrap();
-    assert_eq!(catalogue.vaulted().unwrap(), BTreeMap::new());
 }
 
 /// One that the version before this wrote.
@@ -105,34 +55,6 @@ fn a_catalogue_of_others_or_of_a_newer_version_is_left_alone() {
     assert!(matches!(garbage, GlacierError::Catalogue { .. }), "{garbage}");
 }
 
-/// A write that fails half-way.
-#[test]
-fn an_archive_and_its_files_are_noted_together_or_not_at_all() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalogue = opened(&folder);
-    // A file of an archive that is not there breaks the second half.
-    let files = [file("a", Some(1)), file("b", Some(99))];
-    assert!(catalogue.add(Some(&archive(1, None)), &files).is_err());
-    assert_eq!((catalogue.archives().unwrap(), catalogue.files().unwrap()), (Vec::new(), Vec::new()));
-}
-
-#[derive(Clone, Debug)]
-enum Write {
-    Add(u32, u8),
-    Stored(u32),
-    Forget(u32),
-    Keep(u32),
-}
-
-fn write() -> impl Strategy<Value = Write> {
-    prop_oneof![
-        (0u32..4, 0u8..4).prop_map(|(number, files)| Write::Add(number, files)),
-        (0u32..4).prop_map(Write::Stored),
-        (0u32..4).prop_map(Write::Forget),
-        (0u32..4).prop_map(Write::Keep),
-    ]
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -141,34 +63,9 @@ proptest! {
     fn whoever_is_killed_leaves_what_was_written_last(writes in proptest::collection::vec(write(), 1..12)) {
         let folder = tempfile::tempdir().unwrap();
         let catalogue = opened(&folder);
-        let mut model: (BTreeMap<Key, Archive>, BTreeMap<String, KnownFile>, usize) = Default::default();
-        for (at, write) in writes.into_iter().enumerate() {
-            let now = Timestamp::from_second(at as i64).unwrap();
-            match write {
-                Write::Add(number, count) => {
-                    let files: Vec<_> = (0..count).map(|at| file(&format!("{number}/{at}"), Some(number))).collect();
-                    catalogue.add(Some(&archive(number, None)), &files).unwrap();
-                    model.0.insert(key(number), archive(number, None));
-                    model.1.extend(files.into_iter().map(|file| (file.entry.name.clone(), file)));
-                }
-                Write::Stored(number) => {
-                    catalogue.stored(&key(number), now).unwrap();
-                    if let Some(archive) = model.0.get_mut(&key(number)) {
-                        archive.stored = Some(now);
-                    }
-                }
-                Write::Forget(number) => {
-                    catalogue.forget(&key(number)).unwrap();
-                    model.0.remove(&key(number));
-                    model.2 = catalogue.retrievals().unwrap().len();
-                    model.1.retain(|_, file| file.place.as_ref().is_none_or(|place| place.archive != key(number)));
-                }
-                Write::Keep(number) => {
-                    let since = Retrieval { since: now, ..Retrieval::default() };
-                    catalogue.keep(&key(number), &since).unwrap();
-                    model.2 = catalogue.retrievals().unwrap().len();
-                }
-            }
+        let mut model = Model::default();
+        for (at, write) in writes.iter().enumerate() {
+            model.write(&catalogue, write, at);
             let killed = tempfile::tempdir().unwrap();
             for file in std::fs::read_dir(folder.path()).unwrap() {
                 let file = file.unwrap();
@@ -177,10 +74,7 @@ proptest! {
                     std::fs::copy(file.path(), killed.path().join(file.file_name())).unwrap();
                 }
             }
-            let found = opened(&killed);
-            prop_assert_eq!(found.archives().unwrap(), model.0.values().cloned().collect::<Vec<_>>());
-            prop_assert_eq!(found.files().unwrap(), model.1.values().cloned().collect::<Vec<_>>());
-            prop_assert_eq!(found.retrievals().unwrap().len(), model.2);
+            model.check(&opened(&killed));
         }
     }
 }
