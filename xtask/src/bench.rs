@@ -69,9 +69,9 @@ pub(crate) fn glacier(workspace: &Workspace, profile: Profile, args: &[String]) 
     }
     if !args.iter().any(|argument| argument.starts_with("--measure")) {
         let release = (profile == Profile::Release).then_some("--release");
-        let package = ["-p", "glacier-archive", "--example", "measure"];
+        let package = ["-p", "glacier-archive", "--example", "cold_measure"];
         cmd!(workspace.shell, "cargo build --locked {package...} {release...}").run()?;
-        args.extend(["--measure".to_owned(), workspace.binary(profile, "examples/measure").display().to_string()]);
+        args.extend(["--measure".to_owned(), workspace.binary(profile, "examples/cold_measure").display().to_string()]);
     }
     Ok(args)
 }

@@ -25,7 +25,7 @@ const BLOCK_BYTES: usize = 1 << 20;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The built example `measure` of glacier-archive
+    /// The built example `cold_measure` of glacier-archive
     #[arg(long, value_name = "PROGRAM")]
     measure: PathBuf,
     /// A Python that has botocore
@@ -103,7 +103,7 @@ impl Bench<'_> {
         (count * self.args.scale).round().max(1.0) as u64
     }
 
-    /// A job of `measure`.
+    /// A job of `cold_measure`.
     fn measure(&self, job: &str, file: &Path, rest: &[&str]) -> Command {
         let mut command = Command::new(&self.args.measure);
         command.arg(job).arg(file).args(rest);

@@ -32,7 +32,7 @@ pub(super) async fn settings(world: &World) -> RowResult {
         command.env("LASTGOOD_CONFIG", world.folder().join("lastgood.toml").display().to_string())
     };
     run(&["config", "check"]).ok().await?;
-    run(&["config", "show"]).ok().await?.says("glacier.files")?.says("lastgood.toml:2")?;
+    run(&["config", "show"]).ok().await?.says("glacier.files = \"./store\"")?.says("glacier.bundles = false")?;
     let backup = ["glacier", "backup", "--name", "uploads", "-v"];
     let said = run(&backup).ok().await?;
     said.says("Published `uploads/")?.never_says(SECRET_ACCESS_KEY)?;

@@ -1,6 +1,6 @@
 //! One job of `cargo xtask bench glacier`, in a process of its own.
 //!
-//! `cargo run --release -p glacier-archive --example measure -- tree-hash FILE CORES | upload FILE PART_BYTES |
+//! `cargo run --release -p glacier-archive --example cold_measure -- tree-hash FILE CORES | upload FILE PART_BYTES |
 //! hash FILE PART_BYTES | inventory FILE | json FILE`
 
 use std::error::Error;
