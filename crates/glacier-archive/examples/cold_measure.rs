@@ -1,21 +1,25 @@
 //! One job of `cargo xtask bench glacier`, in a process of its own.
 //!
 //! `cargo run --release -p glacier-archive --example cold_measure -- tree-hash FILE CORES | upload FILE PART_BYTES |
-//! hash FILE PART_BYTES | inventory FILE | json FILE`
+//! hash FILE PART_BYTES | inventory FILE | json FILE | backup FOLDER LOCATION STATE`
 
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufReader, Write as _};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use backup_core::aws::Settings;
 use backup_core::digest::Sha256Digest;
+use backup_core::location::{Init, Location, init_store};
 use backup_core::run::Run;
 use glacier_archive::adapters::vault::Vault;
+use glacier_archive::backup::{BackupSettings, backup};
 use glacier_archive::inventory;
+use glacier_archive::state::State;
 use glacier_archive::tree_hash::{LEAF_BYTES, TreeHash, tree_hash_of_file};
 use serde::de::IgnoredAny;
 
@@ -37,6 +41,7 @@ fn main() -> Outcome {
         "hash" => hash(file, number()?)?,
         "inventory" => read_inventory(file)?,
         "json" => read_json(file)?,
+        "backup" => back_up(file, rest)?,
         other => return Err(format!("there is no job `{other}`").into()),
     };
     Ok(writeln!(std::io::stdout(), "{told}")?)
@@ -105,6 +110,28 @@ fn read_inventory(path: &str) -> Outcome<String> {
         Ok(())
     })?;
     Ok(format!("{} archives of {bytes} bytes", inventory.archives))
+}
+
+/// Backs a folder up to a location that is a folder, too.
+fn back_up(files: &str, rest: &[String]) -> Outcome<String> {
+    let [location, state] = rest else { return Err("to which location, with which state?".into()) };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store = location.parse::<Location>()?.open().await?;
+        init_store(&store, &Init::new(&glacier_archive::key::LAYOUTS)).await?;
+        let state = State::open(Path::new(state), "bench", &store.describe())?.locked()?;
+        let settings = BackupSettings {
+            name: "bench".to_owned(),
+            files: files.into(),
+            class: None,
+            vault: None,
+            bundles: true,
+            allow_empty: false,
+            tags: Vec::new(),
+        };
+        let written = backup(store, &state, &settings, &Run::silent()).await?;
+        Ok(format!("{} files, {} unchanged", written.files, written.unchanged))
+    })
 }
 
 /// Reads the file as JSON and keeps nothing of it: what any program does at least.

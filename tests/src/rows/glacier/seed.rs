@@ -27,9 +27,7 @@ pub(super) async fn settings(world: &World) -> RowResult {
             command = command.env(variable, "");
         }
         let path = |name: &str| aws.join(name).display().to_string();
-        command =
-            command.env("AWS_SHARED_CREDENTIALS_FILE", path("credentials")).env("AWS_CONFIG_FILE", path("config"));
-        command.env("LASTGOOD_CONFIG", world.folder().join("lastgood.toml").display().to_string())
+        command.env("AWS_SHARED_CREDENTIALS_FILE", path("credentials")).env("AWS_CONFIG_FILE", path("config"))
     };
     run(&["config", "check"]).ok().await?;
     run(&["config", "show"]).ok().await?.says("glacier.files = \"./store\"")?.says("glacier.bundles = false")?;
