@@ -119,7 +119,7 @@ pub(super) async fn applied(world: &World) -> RowResult {
         }
     });
     let refused = ec2(world, &fake, ["apply", "plan.json", "--yes"]).fails(1).await?;
-    refused.says("the plan no longer fits")?.says("`lastgood ec2 trim --out FILE`")?;
+    refused.says("the plan no longer fits")?.says("make a new plan with `--out`")?;
     ensure_eq!(calls(&fake, "DeleteSnapshot"), 0, "deletions in a world that has changed");
     fake.world(|state| {
         if let Some(one) =

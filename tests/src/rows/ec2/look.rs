@@ -43,8 +43,8 @@ pub(super) async fn regions(world: &World) -> RowResult {
     ec2(world, &fake, ["show", "snap-00000000000000001"]).ok().await?.says("vol-0aaaaaaaaaaaaaa11 in us-east-1")?;
     ec2(world, &fake, ["show", "snap-00000000000000009"]).fails(1).await?.says("there is no snapshot")?;
     let nowhere = ec2(world, &fake, ["show", "snap-00000000000000009"]).fails(1).await?;
-    nowhere.says("in any of 2 regions")?;
-    ec2(world, &fake, ["snapshot", "i-0123456789abcdef0"]).fails(1).await?.says("in any of 2 regions")?;
+    nowhere.says("in any of 3 regions")?;
+    ec2(world, &fake, ["snapshot", "i-0123456789abcdef0"]).fails(1).await?.says("in any of 3 regions")?;
     ec2(world, &fake, ["ls", "--region", ""]).fails(2).await?.says("the name of a region is empty")?;
     // A filter of EC2 would take it for every instance.
     for wrong in ["i-*", "5m"] {
