@@ -169,7 +169,7 @@ async fn c13_the_sequence_orders_before_the_clock() {
     let store = MemoryStore::new();
     publish(&store, &backup_key("ahead"), &manifest(1, 7_200), &pointer()).await.unwrap();
     publish(&store, &backup_key("corrected"), &manifest(2, 60), &pointer()).await.unwrap();
-    let (key, _) = newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap();
+    let key = newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap().key;
     assert_eq!(key, backup_key("corrected"));
 }
 
@@ -182,7 +182,7 @@ async fn the_pointer_is_only_a_hint() {
     assert_eq!(at.manifest, backup_key("a"), "a slower, older run does not set it back");
 
     let found =
-        async || newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().map(|(key, _)| key);
+        async || newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().map(|backup| backup.key);
     for nonsense in [&b"not json"[..], br#"{"format":1}"#, br#"{"format":1,"manifest":"../x","sequence":1}"#] {
         write(&store, "pg/shop/latest.json", nonsense).await;
         assert_eq!(found().await, Some(backup_key("a")));
@@ -203,7 +203,7 @@ async fn partial_backups_are_listed_and_never_latest() {
     assert!(read_pointer(&store, &pointer()).await.unwrap().is_none());
     publish(&store, &backup_key("a"), &manifest(1, 10), &pointer()).await.unwrap();
     assert_eq!(
-        newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap().0,
+        newest(&store, "pg/shop/", &pointer(), Manifest::is_complete).await.unwrap().unwrap().key,
         backup_key("a")
     );
     assert_eq!(list(&store, "pg/").await.unwrap().len(), 3);
