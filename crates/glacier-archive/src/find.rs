@@ -57,32 +57,10 @@ pub struct Backup {
 impl Backup {
     /// A backup of files of these names.
     pub(crate) fn example(name: &str, files: &[&str]) -> Self {
-        use backup_core::manifest::{FORMAT, Kind, Tool, Uuid};
-        let time = Timestamp::UNIX_EPOCH;
         let listed = |name: &&str| Listed { entry: crate::entry::Entry::example(name, b""), part: None, offset: 0 };
-        let manifest = Manifest {
-            format: FORMAT,
-            id: Uuid::now_v7(),
-            kind: Kind::Glacier,
-            source: name.to_owned(),
-            identity: None,
-            config: "default".to_owned(),
-            created_at: time,
-            started_at: time,
-            tool: Tool::current(),
-            parent: None,
-            sequence: 1,
-            outcome: Outcome::Good,
-            complete: Some(true),
-            parts: Vec::new(),
-            counts: std::collections::BTreeMap::new(),
-            tags: Vec::new(),
-            encryption: None,
-            requires: Vec::new(),
-            external: Vec::new(),
-            detail: GlacierDetail { classes: Vec::new(), database: None, failed: Vec::new() },
-            unknown: serde_json::Map::new(),
-        };
+        let detail =
+            GlacierDetail { classes: Vec::new(), vault: None, vaulted: Vec::new(), database: None, failed: Vec::new() };
+        let manifest = Manifest::new(backup_core::manifest::Kind::Glacier, name, Timestamp::UNIX_EPOCH, detail);
         let key = BackupKey { name: name.to_owned(), time: "then".to_owned() };
         Self { key, manifest, files: files.iter().map(listed).collect(), database: Vec::new() }
     }

@@ -506,7 +506,10 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[Exit::Partial, Exit::Integrity, Exit::Held, Exit::Confirmation, Exit::Tool],
         &[
             ("lastgood glacier adopt --database shop", "List the backups of GlacierOnRails"),
-            ("lastgood glacier adopt --database shop --vault MySite --files ./store --retrieve bulk", "Request the newest"),
+            (
+                "lastgood glacier adopt --database shop --vault MySite --files ./store --retrieve bulk",
+                "Request the newest",
+            ),
             ("lastgood glacier adopt --database shop --vault MySite --files ./store --into shop_old", "Go on, later"),
         ],
     ),

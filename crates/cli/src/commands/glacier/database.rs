@@ -141,9 +141,7 @@ pub(super) async fn restore(mut restore: Restore, is_confirmed: bool, context: &
     for note in restore_notes(restore.plan()) {
         context.printer.warn(&note);
     }
-    if !is_confirmed
-        && let Some(typed) = confirmed(restore.plan(), context).await?
-    {
+    if !is_confirmed && let Some(typed) = confirmed(restore.plan(), context).await? {
         restore.confirm(typed);
     }
     let report = Box::pin(restore.run()).await?;

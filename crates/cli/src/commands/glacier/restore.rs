@@ -55,8 +55,10 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         if let Some(files) = files.filter(|_| !known_orphans.is_empty()) {
             orphans::prepare(files, &place(&arguments.place, Some(files)))?;
         }
-        let prepared = Box::pin(dumps::prepared((&arguments.database, &arguments.kept), &state, &backup, context)).await?;
-        done.database = Some(Box::pin(dumps::restore(prepared, arguments.database.confirm_database.is_some(), context)).await?);
+        let prepared =
+            Box::pin(dumps::prepared((&arguments.database, &arguments.kept), &state, &backup, context)).await?;
+        done.database =
+            Some(Box::pin(dumps::restore(prepared, arguments.database.confirm_database.is_some(), context)).await?);
         if let Some(files) = files {
             let to = place(&arguments.place, Some(files));
             done.orphans = Some(orphans::set_aside(files, &to, &backup, known_orphans, &context.run)?);
