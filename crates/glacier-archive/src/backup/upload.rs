@@ -27,6 +27,9 @@ use crate::state::State;
 /// Pieces of a file on their way from the disk to the upload.
 const PIECES: usize = 4;
 
+/// Bytes of a part of a bundle, all of which is in memory anyway: requests are what bundles are there to save.
+const BUNDLE_PART_BYTES: usize = 16 * 1024 * 1024;
+
 /// Stores contents, and remembers which ones are stored.
 pub(super) struct Uploader<'a> {
     pub(super) store: SharedStore,
@@ -177,7 +180,7 @@ impl<'a> Uploader<'a> {
         self.state.catalogue().add(Some(&archive), &files)?;
         self.run.step("glacier.bundle", key.as_str());
         if !exists(&self.store, &key, bundle.bytes).await? {
-            let mut writer = self.writer(&key, bundle.bytes, &format!("{} files", files.len()));
+            let mut writer = self.writer(&key, bundle.bytes, &format!("{} files", files.len()), BUNDLE_PART_BYTES);
             for segment in bundle.segments {
                 self.run.or_cancelled(async { Ok::<_, GlacierError>(writer.write(segment).await?) }).await?;
             }
@@ -243,7 +246,7 @@ impl<'a> Uploader<'a> {
     }
 
     async fn store_file(&self, key: &Key, found: &Found, entry: &Entry) -> GlacierResult<Result<bool, ReadFault>> {
-        let mut writer = self.writer(key, entry.bytes, &entry.name);
+        let mut writer = self.writer(key, entry.bytes, &entry.name, PutOptions::new(PutMode::Create).part_bytes);
         let (send, mut pieces) = mpsc::channel::<Bytes>(PIECES);
         let (folder, file) = (self.settings.files.clone(), found.clone());
         let reading = tokio::task::spawn_blocking(move || {
@@ -282,9 +285,9 @@ impl<'a> Uploader<'a> {
         Archive { key: key.clone(), role: role.to_owned(), bytes, sha256, class, stored: None }
     }
 
-    fn writer(&self, key: &Key, bytes: u64, what: &str) -> ObjectWriter {
+    /// With parts of at least `least` bytes.
+    fn writer(&self, key: &Key, bytes: u64, what: &str, least: usize) -> ObjectWriter {
         // Of a vault, parts are powers of two of mebibytes, and S3 takes such parts too.
-        let least = PutOptions::new(PutMode::Create).part_bytes;
         let part_bytes = part_bytes_for(bytes, least as u64).ok().and_then(|bytes| usize::try_from(bytes).ok());
         let options = PutOptions::new(PutMode::Create)
             .storage_class(self.settings.class.map(|class| class.as_str().to_owned()))
