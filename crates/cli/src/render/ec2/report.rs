@@ -40,7 +40,11 @@ pub(crate) fn reported(report: &Report) -> String {
 }
 
 fn span(seconds: i64) -> String {
-    units::duration(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
+    match u64::try_from(seconds) {
+        // Not as milliseconds, which are not known.
+        Err(_) | Ok(0) => "0 s".to_owned(),
+        Ok(seconds) => units::duration(Duration::from_secs(seconds)),
+    }
 }
 
 fn row(volume: &str, instance: &str, newest: &Newest, report: &Report) -> Vec<String> {
