@@ -68,6 +68,10 @@ pub async fn plan_backup(
     run: &Run,
 ) -> GlacierResult<BackupPlan> {
     key::check_name(&settings.name)?;
+    run.step("glacier.scan", &settings.files.display().to_string());
+    // The folder is looked at while the catalogue is read.
+    let folder = settings.files.clone();
+    let scanning = tokio::task::spawn_blocking(move || scan::scan(&folder));
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         known = by_name(Box::pin(rebuild::read(&store, &settings.name, run)).await?.files);
@@ -107,17 +111,19 @@ pub async fn backup_with(
         Box::pin(rebuild::rebuild(&store, state, &settings.name, run)).await?;
         known = by_name(state.catalogue().files()?);
     }
-    run.step("glacier.scan", &settings.files.display().to_string());
-    let work = look(settings, &known).await?;
+    let work = sorted(settings, scanning.await.map_err(GlacierError::internal)??, &known)?;
     // Where nothing is new, nobody asks which contents are there.
-    let has_news = !(work.bundles.is_empty() && work.archives.is_empty() && work.suspects.is_empty());
+    let has_news = work.has_news();
     let contents = if has_news { known } else { BTreeMap::new() };
     let uploader = Uploader::new(store.clone(), state, settings, run, contents.into_values());
     let unchanged = work.unchanged.len() + work.suspects.len();
     let archived = Box::pin(archive(&uploader, work)).await?;
     let published =
         Box::pin(publish::publish(&store, state, settings, (&archived, database.as_ref()), started, run)).await?;
-    let kept = stored::store(&store, state.catalogue(), &settings.name, run.clock.now()).await;
+    let kept = match has_news {
+        false if stored::is_current(&store, state.catalogue(), &settings.name).await => Ok(()),
+        _ => stored::store(&store, state.catalogue(), &settings.name, run.clock.now()).await,
+    };
     let unkept = kept.err().map(|error| format!("the catalogue could not be stored beside the backup: {error}"));
     Ok(Written {
         key: published.key,
@@ -170,6 +176,10 @@ fn by_name(files: Vec<KnownFile>) -> BTreeMap<String, KnownFile> {
 async fn look(settings: &BackupSettings, known: &BTreeMap<String, KnownFile>) -> GlacierResult<Work> {
     let folder = settings.files.clone();
     let scanned = tokio::task::spawn_blocking(move || scan::scan(&folder)).await.map_err(GlacierError::internal)??;
+    sorted(settings, scanned, known)
+}
+
+fn sorted(settings: &BackupSettings, scanned: scan::Scan, known: &BTreeMap<String, KnownFile>) -> GlacierResult<Work> {
     if scanned.files.is_empty() && !settings.allow_empty {
         return Err(GlacierError::Nothing { folder: settings.files.display().to_string() });
     }

@@ -78,6 +78,19 @@ pub async fn store(store: &SharedStore, catalogue: &dyn Catalogue, name: &str, n
     Ok(())
 }
 
+/// Whether the stored catalogue is newer than every archive and every retrieval of this one, so that a run without news need not
+/// store it again. Whatever cannot be told counts as no.
+pub async fn is_current(store: &SharedStore, catalogue: &dyn Catalogue, name: &str) -> bool {
+    let Ok(key) = key::catalogue(name) else { return false };
+    let (Ok(archives), Ok(retrievals)) = (catalogue.archives(), catalogue.retrievals()) else { return false };
+    let newest =
+        archives.iter().filter_map(|archive| archive.stored).chain(retrievals.values().map(|known| known.since)).max();
+    match store.head(&key).await {
+        Ok(found) => newest.is_none_or(|newest| found.modified > newest),
+        Err(_) => false,
+    }
+}
+
 fn written(catalogue: &dyn Catalogue, name: &str, stored: Timestamp) -> GlacierResult<Vec<u8>> {
     let failed = |error: std::io::Error| GlacierError::internal(error);
     let mut out = GzEncoder::new(Vec::new(), Compression::new(LEVEL));

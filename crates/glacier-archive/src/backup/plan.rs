@@ -55,6 +55,15 @@ pub struct Work {
     pub failed: Vec<FailedFile>,
 }
 
+impl Work {
+    /// Whether anything has to be read or noted.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        let Self { suspects, bundles, archives, empty, .. } = self;
+        !(suspects.is_empty() && bundles.is_empty() && archives.is_empty() && empty.is_empty())
+    }
+}
+
 /// What a backup would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BackupPlan {
