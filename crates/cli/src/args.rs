@@ -180,7 +180,8 @@ fn without_variables(command: clap::Command) -> clap::Command {
     command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset)).mut_subcommands(without_variables)
 }
 
-#[cfg(all(test, feature = "default"))]
+#[cfg(test)]
+#[cfg(feature = "default")]
 mod tests {
     use super::*;
 

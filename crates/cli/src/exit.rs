@@ -84,7 +84,8 @@ pub(crate) fn of(error: &CliError) -> Exit {
     error.class().into()
 }
 
-#[cfg(all(test, feature = "default"))]
+#[cfg(test)]
+#[cfg(feature = "default")]
 mod tests {
     use std::collections::BTreeSet;
 

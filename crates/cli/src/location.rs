@@ -124,7 +124,8 @@ fn help(named: &str, location: &str, near: &[String], free: bool) -> String {
     help
 }
 
-#[cfg(all(test, feature = "default"))]
+#[cfg(test)]
+#[cfg(feature = "default")]
 mod tests {
     use super::*;
 

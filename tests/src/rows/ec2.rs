@@ -67,6 +67,19 @@ pub fn rows() -> Vec<Row> {
             Box::pin(delete::applied(world))
         }),
         Row::new("E-image", "an image of a set", Area::Ec2, Folder, |world| Box::pin(create::image(world))),
+    ];
+    rows.extend(plans());
+    rows.extend(blocks::rows());
+    rows.extend(copies::rows());
+    rows.extend(frozen::rows());
+    rows.extend(replicas::rows());
+    rows
+}
+
+/// Rows about plans for files, and about what is printed.
+fn plans() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
         Row::new(
             "E-fabfile",
             "what django-fabfile kept, by --policy fabfile --from-json",
@@ -88,19 +101,14 @@ pub fn rows() -> Vec<Row> {
             Folder,
             |world| Box::pin(offline::simulated(world)),
         ),
-    ];
-    rows.push(Row::new(
-        "E-documents",
-        "the documents that `--json` prints are as documented",
-        Area::Ec2,
-        Folder,
-        |world| Box::pin(look::documents(world)),
-    ));
-    rows.extend(blocks::rows());
-    rows.extend(copies::rows());
-    rows.extend(frozen::rows());
-    rows.extend(replicas::rows());
-    rows
+        Row::new(
+            "E-documents",
+            "the documents that `--json` prints are as documented",
+            Area::Ec2,
+            Folder,
+            |world| Box::pin(look::documents(world)),
+        ),
+    ]
 }
 
 /// `lastgood ec2` with these arguments on `fake`.

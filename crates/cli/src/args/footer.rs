@@ -79,7 +79,8 @@ fn text(footer: &'static Footer) -> String {
     text
 }
 
-#[cfg(all(test, feature = "default"))]
+#[cfg(test)]
+#[cfg(feature = "default")]
 mod tests {
     use super::*;
     use crate::args::{Cli, command};

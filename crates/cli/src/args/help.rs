@@ -30,7 +30,8 @@ pub(crate) fn is_host_missing(error: &Error) -> bool {
     matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if argument.starts_with("--host "))
 }
 
-#[cfg(all(test, feature = "default"))]
+#[cfg(test)]
+#[cfg(feature = "default")]
 mod tests {
     use super::*;
     use crate::args::{Cli, command};

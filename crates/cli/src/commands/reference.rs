@@ -165,7 +165,8 @@ fn group_title(group: &str) -> &str {
     }
 }
 
-#[cfg(all(test, feature = "default"))]
+#[cfg(test)]
+#[cfg(feature = "default")]
 mod tests {
     use std::collections::BTreeSet;
     use std::path::PathBuf;

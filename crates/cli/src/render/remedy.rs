@@ -156,7 +156,8 @@ fn named(operation: Operation) -> &'static str {
     }
 }
 
-#[cfg(all(test, feature = "default"))]
+#[cfg(test)]
+#[cfg(feature = "default")]
 mod tests {
     use backup_core::remedy;
     use clap::Command;
