@@ -101,13 +101,9 @@ fn plans() -> Vec<Row> {
             Folder,
             |world| Box::pin(offline::simulated(world)),
         ),
-        Row::new(
-            "E-documents",
-            "the documents that `--json` prints are as documented",
-            Area::Ec2,
-            Folder,
-            |world| Box::pin(look::documents(world)),
-        ),
+        Row::new("E-documents", "the documents that `--json` prints are as documented", Area::Ec2, Folder, |world| {
+            Box::pin(look::documents(world))
+        }),
     ]
 }
 
