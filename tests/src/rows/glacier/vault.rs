@@ -172,6 +172,8 @@ pub(super) async fn upkeep(world: &World) -> RowResult {
     service.0.clock().advance(DAY);
     run(&["inventory", "uploads"]).fails(3).await?.says("was requested")?;
     service.0.clock().advance(INVENTORY);
+    let crash = "LASTGOOD_CRASH_AT";
+    run(&["inventory", "uploads"]).env(crash, "glacier.inventory").run().await?.expect_killed()?;
     run(&["inventory", "uploads"]).ok().await?.says("had 2 archives")?.says("later changes are not in it")?;
     run(&["reconcile", "uploads"]).ok().await?;
     run(&["audit", "uploads", "--sample", "100%", "-n"])
@@ -188,6 +190,7 @@ pub(super) async fn upkeep(world: &World) -> RowResult {
         .await?
         .says("2 archives of the sample cannot be read yet")?;
     service.0.clock().advance(BULK);
+    run(&["audit", "uploads"]).env(crash, "glacier.audit").run().await?.expect_killed()?;
     run(&["audit", "uploads", "--sample", "100%"]).ok().await?.says("Verified 2 of a sample of 2 archives")?;
     ensure_eq!(service.0.jobs(), ARCHIVES + 1, "jobs: an inventory and a sample");
     std::fs::remove_file(store(world).join("large"))?;
@@ -198,13 +201,9 @@ pub(super) async fn upkeep(world: &World) -> RowResult {
     service.glacier(world, &delete).arg("-n").ok().await?.says("archives  1 go")?.says("1 stay")?.says("fee")?;
     service.glacier(world, &delete).fails(15).await?.says("not confirmed")?;
     ensure_eq!(service.0.archives(), ARCHIVES, "archives that nobody confirmed to delete");
-    service
-        .glacier(world, &delete)
-        .arg("--yes")
-        .env("LASTGOOD_CRASH_AT", "prune.parts")
-        .run()
-        .await?
-        .expect_killed()?;
+    for step in ["prune.mark", "prune.look", "prune.manifests", "prune.parts"] {
+        service.glacier(world, &delete).arg("--yes").env(crash, step).run().await?.expect_killed()?;
+    }
     run(&["prune", "uploads", "--keep-last", "1", "--yes"]).ok().await?;
     ensure_eq!(service.0.archives(), 1, "archives that are left");
     run(&["prune", "uploads", "--keep-last", "1", "-n"]).ok().await?.says("keep")?;
