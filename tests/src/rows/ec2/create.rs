@@ -97,7 +97,7 @@ pub(super) async fn partly(world: &World) -> RowResult {
     let refuse = Action::Status { status: 400, code: "AuthFailure".to_owned() };
     fake.faults([Rule { op: Some("DescribeInstances".to_owned()), ..Rule::new(refuse) }]);
     let ended = ec2(world, &fake, ["snapshot"]).args(TAG).fails(12).await?;
-    ended.says("does not accept the credentials")?.never_says("the rest was done")?;
+    ended.says("does not accept the credentials")?.never_says("everything else was done")?;
     Ok(())
 }
 

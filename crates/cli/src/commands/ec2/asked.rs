@@ -53,28 +53,30 @@ pub(super) fn shows(failures: &[Failed], done: usize) -> bool {
     failures.is_empty() || done > 0
 }
 
-/// How a run ends: what failed is told; if all of it did, it failed, and otherwise it was done in part.
+/// How a run ends: what failed is told; if nothing was done at all, its error is the first one's.
 pub(super) fn end(failures: Vec<Failed>, done: usize, context: &Context) -> CliResult<Exit> {
-    let count = failures.len();
+    if done > 0 || failures.is_empty() {
+        return partly(failures, context);
+    }
     let mut failures = failures.into_iter();
-    match (failures.next(), done) {
-        (None, _) => Ok(Exit::Ok),
-        (Some(first), 0) => {
-            // Nothing was done: the first failure is the error, and not one among parts of which the rest was done.
-            for failed in failures.as_slice() {
-                context.printer.warn(&failure(failed));
-            }
-            Err(first.error.into())
-        }
-        (Some(first), _) => {
-            for failed in std::iter::once(&first).chain(failures.as_slice()) {
-                context.printer.warn(&failure(failed));
-            }
-            Err(CliError::Partial {
-                what: format!("{} could not be done", counted(count as u64, "part", "parts")),
-                help: "the rest was done, and the warnings say why. Run the same command again when that is settled"
-                    .to_owned(),
-            })
-        }
+    let first = failures.next();
+    for failed in failures {
+        context.printer.warn(&failure(&failed));
+    }
+    first.map_or(Ok(Exit::Ok), |first| Err(first.error.into()))
+}
+
+/// How a run ends that did its part, whatever became of it: what failed is told.
+pub(super) fn partly(failures: Vec<Failed>, context: &Context) -> CliResult<Exit> {
+    for failed in &failures {
+        context.printer.warn(&failure(failed));
+    }
+    match failures.len() {
+        0 => Ok(Exit::Ok),
+        count => Err(CliError::Partial {
+            what: format!("{} could not be done", counted(count as u64, "part", "parts")),
+            help: "everything else was done, and the warnings say why. Run the same command again when that is settled"
+                .to_owned(),
+        }),
     }
 }

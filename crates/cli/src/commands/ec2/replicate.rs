@@ -15,7 +15,7 @@ use ec2_snapshots::select::Selection;
 use ec2_snapshots::{Ec2Error, Failed, listing, regions};
 
 use crate::args::ec2::replicate::{Mode, Replicate};
-use crate::commands::ec2::asked::{cloud, end, shows, tag};
+use crate::commands::ec2::asked::{cloud, end, partly, shows, tag};
 use crate::commands::ec2::hosts::ssh;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
@@ -53,7 +53,11 @@ pub(super) async fn run(arguments: &Replicate, context: &Context) -> CliResult<E
             context.printer.result(&done, |done| replicated(done))?;
         }
     }
-    end(failures, count, context)
+    // A copy that EC2 gave up hours later: this run did what it can.
+    match failures.iter().any(|failed| matches!(failed.error, Ec2Error::Broken { .. })) {
+        true => partly(failures, context),
+        false => end(failures, count, context),
+    }
 }
 
 fn options(arguments: &Replicate) -> CliResult<Options> {
