@@ -68,10 +68,6 @@ pub async fn plan_backup(
     run: &Run,
 ) -> GlacierResult<BackupPlan> {
     key::check_name(&settings.name)?;
-    run.step("glacier.scan", &settings.files.display().to_string());
-    // The folder is looked at while the catalogue is read.
-    let folder = settings.files.clone();
-    let scanning = tokio::task::spawn_blocking(move || scan::scan(&folder));
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         known = by_name(Box::pin(rebuild::read(&store, &settings.name, run)).await?.files);
@@ -105,6 +101,10 @@ pub async fn backup_with(
     probe::require(&*store).await?;
     settle(&store, state, run).await?;
     gone::forget(&store, state, &settings.name, run).await?;
+    run.step("glacier.scan", &settings.files.display().to_string());
+    // The folder is looked at while the catalogue is read.
+    let folder = settings.files.clone();
+    let scanning = tokio::task::spawn_blocking(move || scan::scan(&folder));
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         // Another machine's, or one that lost its catalogue: nothing that is archived is archived again.
