@@ -221,6 +221,24 @@ mod tests {
         catalogue
     }
 
+    #[tokio::test]
+    async fn a_catalogue_with_news_is_told_from_the_stored_one() {
+        let (folder, key) = (tempfile::tempdir().unwrap(), Key::new("glacier/x/bundles/1").unwrap());
+        let catalogue = filled(&folder);
+        let memory: SharedStore = std::sync::Arc::new(backup_core::store::memory::MemoryStore::new());
+        let is_current = || is_current(&memory, &catalogue, "x");
+        assert!(!is_current().await, "there is none");
+        let location = backup_core::location::Init::new(&key::LAYOUTS);
+        backup_core::location::init_store(&memory, &location).await.unwrap();
+        store(&memory, &catalogue, "x", Timestamp::UNIX_EPOCH).await.unwrap();
+        assert!(is_current().await);
+        let later = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365 * 200);
+        let finished = Event::Finished { job: None, until: None };
+        let retrieval = catalogue.retrievals().unwrap()[&key].after(&finished, later).unwrap();
+        catalogue.keep(&key, &retrieval).unwrap();
+        assert!(!is_current().await, "a retrieval has news");
+    }
+
     #[test]
     fn another_machine_gets_the_same_catalogue() {
         let folder = tempfile::tempdir().unwrap();
