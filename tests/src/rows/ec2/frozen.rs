@@ -65,7 +65,7 @@ fn fake(disks: &[&LoopDisk]) -> RowResult<Ec2Fake> {
         size_gib: Some(1),
         ..VolumeSeed::default()
     };
-    let data = disks.iter().enumerate().map(|(at, disk)| volume(at + 2, &disk.device()));
+    let data = disks.iter().enumerate().map(|(at, disk)| volume(at + 2, disk.device()));
     let volumes = std::iter::once(volume(1, "/dev/sda1")).chain(data).collect();
     let instance = InstanceSeed { id: INSTANCE.to_owned(), volumes, ..InstanceSeed::default() };
     let mut seed = Seed::default();
