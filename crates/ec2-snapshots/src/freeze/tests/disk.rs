@@ -63,7 +63,12 @@ impl LoopDisk {
     }
 
     pub(super) fn unmount(&self) {
-        assert!(run("umount", &[&self.path()]));
+        // What was killed a moment ago holds it until it has ended, which takes a while on a busy machine.
+        let is_done = (0..50).any(|at| {
+            std::thread::sleep(Duration::from_millis(if at == 0 { 0 } else { 100 }));
+            run("umount", &[&self.path()])
+        });
+        assert!(is_done);
     }
 
     /// A place beside the file system, not on it.
