@@ -18,7 +18,9 @@ use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
 
+#[cfg(feature = "glacier")]
 pub(super) use self::hooks::redact;
+#[cfg(feature = "glacier")]
 pub(super) use self::restore::confirm as confirmed;
 
 /// Runs `command`. The futures hold whole pipelines, so that each is boxed.

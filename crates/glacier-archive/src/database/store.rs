@@ -14,7 +14,7 @@ use backup_core::store::{
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::objects::archived;
+use super::objects::{archived, inner_name, outer_name};
 use crate::class::Class;
 use crate::key;
 
@@ -40,7 +40,8 @@ impl Beneath {
         }
         let [packs, others] = &self.folders;
         let folder = if archived(key) { packs } else { others };
-        Key::new(format!("{folder}{key}")).map_err(|error| StoreError::Invalid { what: error.to_string() })
+        Key::new(format!("{folder}{}", outer_name(key.as_str())))
+            .map_err(|error| StoreError::Invalid { what: error.to_string() })
     }
 
     fn options(&self, key: &Key, options: &PutOptions) -> PutOptions {
@@ -52,7 +53,7 @@ impl Beneath {
 /// The key without its folder; nothing outside of both is ever listed.
 fn inner(folders: &[String; 2], key: &Key) -> StoreResult<Key> {
     let below = folders.iter().find_map(|folder| key.as_str().strip_prefix(folder.as_str()));
-    Key::new(below.unwrap_or(key.as_str())).map_err(|error| StoreError::Invalid { what: error.to_string() })
+    Key::new(inner_name(below.unwrap_or(key.as_str()))).map_err(|error| StoreError::Invalid { what: error.to_string() })
 }
 
 #[async_trait]
@@ -88,7 +89,8 @@ impl StoreRead for Beneath {
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
         let mut children = Vec::new();
         for folder in &self.folders {
-            children.extend(self.inner.list_children(&format!("{folder}{prefix}")).await?);
+            let found = self.inner.list_children(&format!("{folder}{prefix}")).await?;
+            children.extend(found.iter().map(|child| inner_name(child)));
         }
         children.sort();
         children.dedup();
@@ -169,18 +171,20 @@ mod tests {
         probe::init(&*outer, &SystemClock).await.unwrap();
         probe::require(&beneath).await.unwrap();
         outer.put(&key("pg/other"), Bytes::from_static(b"o"), &PutOptions::new(PutMode::Create)).await.unwrap();
-        for name in ["pg/shop/2", "pg/shop/1.pack"] {
+        for name in ["pg/shop/manifest.json", "pg/shop/1.pack"] {
             beneath.put(&key(name), Bytes::from_static(b"x"), &PutOptions::new(PutMode::Create)).await.unwrap();
         }
-        for there in ["glacier/x/database/pg/shop/1.pack", "glacier/x/dumps/pg/shop/2"] {
+        for there in ["glacier/x/database/pg/shop/1.pack", "glacier/x/dumps/pg/shop/dump.json"] {
             outer.head(&key(there)).await.unwrap();
         }
         let listed = |all: Vec<ObjectMeta>| all.into_iter().map(|object| object.key.to_string()).collect::<Vec<_>>();
-        assert_eq!(listed(list_all(&beneath, "pg/").await.unwrap()), ["pg/shop/1.pack", "pg/shop/2"]);
+        assert_eq!(listed(list_all(&beneath, "pg/").await.unwrap()), ["pg/shop/1.pack", "pg/shop/manifest.json"]);
         let rest = beneath.list("pg/", Some(&key("pg/shop/1.pack"))).try_collect().await.unwrap();
-        assert_eq!(listed(rest), ["pg/shop/2"]);
+        assert_eq!(listed(rest), ["pg/shop/manifest.json"]);
+        assert_eq!(beneath.list_children("pg/shop/").await.unwrap(), ["1.pack", "manifest.json"]);
         assert_eq!(beneath.list_children("pg/").await.unwrap(), ["shop/"]);
-        assert_eq!(beneath.head(&key("pg/shop/2")).await.unwrap().key, key("pg/shop/2"));
+        let manifest = key("pg/shop/manifest.json");
+        assert_eq!(beneath.head(&manifest).await.unwrap().key, manifest);
         let deleted = beneath.delete(&[key("pg/shop/1.pack")]).await.unwrap();
         assert_eq!(deleted[0].key, key("pg/shop/1.pack"));
         assert!(beneath.head(&key("pg/shop/1.pack")).await.unwrap_err().is_not_found());
