@@ -3,16 +3,17 @@
 
 mod disk;
 mod machine;
+mod program;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
 use self::disk::LoopDisk;
 use self::machine::Machine;
+use self::program::run;
 use crate::ec2_fake::content::Content;
 use crate::ec2_fake::hardware::{Disk, Hardware};
 
@@ -185,17 +186,4 @@ impl Hardware for Namespaces {
 
 fn bridge(network: u8) -> String {
     format!("lgbr{network}")
-}
-
-/// Whether the program ends well.
-fn run(program: &str, words: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// What the program prints, without the line's end; nothing if it fails.
-fn printed(program: &str, words: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(words).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::{printed, run};
+use super::program::{printed, run};
 use crate::ec2_fake::content::{BLOCK_BYTES, Block, Content};
 use crate::ec2_fake::hardware::Disk;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{printed, run};
+use super::program::{printed, run};
 
 /// A key that was there before, and has to be there afterwards.
 const THEIRS: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtlcHRrZXB0a2VwdGtlcHRrZXB0a2VwdGtlcHRrZXB0 theirs";

@@ -4,8 +4,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{CallResult, Filter, Page, Query};
+use super::call_error::CallError;
+use super::request::{Filter, Page, Query};
 use crate::model::{InstanceId, Region, SnapshotId, Tags, VolumeId};
+
+type CallResult<T> = Result<T, CallError>;
 
 /// An instance to be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
