@@ -2,7 +2,7 @@
 
 // A binary with some of the groups of commands does not use all that the groups share. The whole one does, and is checked;
 // tests about all commands are its tests.
-#![cfg_attr(not(feature = "default"), allow(dead_code))]
+#![cfg_attr(not(feature = "default"), allow(dead_code, unused_imports))]
 
 mod args;
 mod commands;
