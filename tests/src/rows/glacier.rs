@@ -14,6 +14,40 @@ use crate::harness::{Area, Locations, Row, RowResult, World};
 /// The rows.
 #[must_use]
 pub fn rows() -> Vec<Row> {
+    let mut rows = files();
+    rows.extend(databases());
+    rows
+}
+
+/// Databases with their files.
+fn databases() -> Vec<Row> {
+    use Locations::Both;
+    vec![
+        Row::new(
+            "GL-database",
+            "a database with its files: lost, rebuilt, retrieved, fetched, restored; orphans and back",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(database::there_and_back(world)),
+        ),
+        Row::new(
+            "GL-week",
+            "last week's backup, then yesterday's: the bookkeeping stays",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(database::last_week(world)),
+        ),
+        Row::new("GL-catalogue", "the catalogue lies in the database that is restored", Area::Glacier, Both, |world| {
+            Box::pin(database::catalogue_within(world))
+        }),
+        Row::new("GL-kill", "kill -9 at every step of it: the old state or the new", Area::Glacier, Both, |world| {
+            Box::pin(database::killed(world))
+        }),
+    ]
+}
+
+/// Files alone.
+fn files() -> Vec<Row> {
     use Locations::Both;
     vec![
         Row::new(
@@ -53,26 +87,6 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("GL2", "kill -9 at every step: archived once, paid once, byte-equal", Area::Glacier, Both, |world| {
             Box::pin(killed(world))
-        }),
-        Row::new(
-            "GL-database",
-            "a database with its files: lost, rebuilt, retrieved, fetched, restored; orphans and back",
-            Area::Glacier,
-            Both,
-            |world| Box::pin(database::there_and_back(world)),
-        ),
-        Row::new(
-            "GL-week",
-            "last week's backup, then yesterday's: the bookkeeping stays",
-            Area::Glacier,
-            Both,
-            |world| Box::pin(database::last_week(world)),
-        ),
-        Row::new("GL-catalogue", "the catalogue lies in the database that is restored", Area::Glacier, Both, |world| {
-            Box::pin(database::catalogue_within(world))
-        }),
-        Row::new("GL-kill", "kill -9 at every step of it: the old state or the new", Area::Glacier, Both, |world| {
-            Box::pin(database::killed(world))
         }),
         Row::new(
             "GL20",

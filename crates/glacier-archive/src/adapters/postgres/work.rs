@@ -114,7 +114,7 @@ async fn again_if_lost(connect: &dyn Connect, connection: &mut Connection, task:
                 Err(error) => error,
             }
         } else {
-            match task(&***connection).await {
+            match task(connection).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) if is_refusal(&error) => {
                     // Out of the transaction that failed; a connection that is gone has none.
