@@ -65,7 +65,7 @@ fn restores(world: &World, shop: &str, roles: &str, broken: &str, bound: &str, t
         case(into(&long), FAILED, "has 64 bytes"),
         Case::new(&["pg", "restore", "nowhere"], FAILED, "there is no dump"),
         Case::new(&["pg", "restore", broken, "--into", &new], INTEGRITY, "it is missing"),
-        Case::new(&["pg", "restore", bound, "--confirm-database", bound], FAILED, "1 subscriptions"),
+        Case::new(&["pg", "restore", bound, "--confirm-database", bound], FAILED, "(1 subscription)"),
         Case::new(
             &["pg", "restore", shop, "--into", template, "--confirm-database", template],
             FAILED,
@@ -113,7 +113,7 @@ fn local(world: &World, shop: &str, bound: &str, template: &str) -> Vec<Case> {
         Case::new(&["pg", "copy", shop, &new], FAILED, "is owned by `postgres`").by("keeper"),
         Case::new(&["pg", "copy", shop, shop], FAILED, "they are the same database"),
         Case::new(&["pg", "copy", "nowhere", &new], FAILED, "there is no database"),
-        Case::new(&["pg", "copy", shop, bound, "--confirm-database", bound], FAILED, "1 subscriptions"),
+        Case::new(&["pg", "copy", shop, bound, "--confirm-database", bound], FAILED, "(1 subscription)"),
         Case::new(&["pg", "copy", bound, shop, "--confirm-database", "other"], CONFIRMATION, "`other` was confirmed"),
         Case::new(&["pg", "copy", shop, &new], CONFIRMATION, "forbidden").with("LASTGOOD_ALLOW_RESTORE", "false"),
         Case::new(&["pg", "restore", ":previous", "--into", shop], FAILED, "has no :previous"),
