@@ -1,6 +1,8 @@
 //! Amazon's own client says the same of random bytes. `LASTGOOD_BOTOCORE` names a Python that has botocore, which
 //! `cargo xtask test` installs; without it nothing is compared.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says why")]
+
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::process::Command;

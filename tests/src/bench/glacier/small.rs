@@ -174,7 +174,7 @@ pub(super) fn poll(bench: &Bench<'_>) -> Outcome<Vec<Row>> {
         return Err(format!("`watch` ended with {status}").into());
     }
     let calls = world.calls();
-    let asked = of(&calls, &["ListObjectsV2", "HeadObject"]).filter(|call| is_payload(call)).count() as u64;
+    let asked = of(&calls, &["ListObjectsV2", "HeadObject"]).filter(is_payload).count() as u64;
     let job = format!("poll of {count} retrievals");
     Ok(vec![counts(&job, "a HEAD each", (asked, count), "requests", count.div_ceil(PAGE) + 1)])
 }
