@@ -224,7 +224,7 @@ impl Failure for Ec2Error {
         Changed: "ec2::changed", Failed, permanent, "what a plan was made for has changed since",
             ["make a new plan with ", Setting::PlanOut, " and look at it"];
         Input: "ec2::input", Failed, permanent, "a file of descriptions or a plan cannot be read",
-            ["descriptions are what `aws ec2 describe-snapshots --output json` prints; plans are written with ", Setting::PlanOut];
+            ["descriptions are what `aws ec2 describe-snapshots` prints as JSON; plans are written with ", Setting::PlanOut];
         Io: "ec2::io", Failed, permanent, "a file on this machine cannot be read or written";
         Stale: "ec2::stale", Stale, permanent, "the newest snapshot of a volume is older than it may be",
             [Operation::Snapshot, " makes new ones; ", Operation::ListSnapshots, " shows what became of the last"];
