@@ -72,7 +72,7 @@ pub(super) async fn forms(world: &World) -> RowResult {
     ensure!(plans.iter().all(|plan| *plan == plans[0]), "the plans differ");
     std::fs::write(world.folder().join("a.json"), "{\"Snapshots\": [{}]}")?;
     let refused = world.lastgood(["ec2", "trim", "-n", "--from-json", "a.json"]).fails(1).await?;
-    refused.says("`a.json` cannot be read")?.says("aws ec2 describe-snapshots --output json")?;
+    refused.says("`a.json` cannot be read")?.says("aws ec2 describe-snapshots")?;
     // A file that is cut behind a whole snapshot is no listing of everything there is.
     let whole = json!({ "Snapshots": times(forms[0]) }).to_string();
     for cut in [whole.len() - 1, whole.len() - 2, whole.rfind(",{").unwrap_or(0)] {
