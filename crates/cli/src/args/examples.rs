@@ -427,9 +427,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[
             ("lastgood glacier backup --files ./uploads -n", "Show what would be archived, and what it costs"),
             ("lastgood glacier backup --database shop --files ./uploads/store", "Archive a database and its files"),
-            ("lastgood glacier backup --files ./uploads --class DEEP_ARCHIVE", "Archive into the cheapest class"),
             ("lastgood glacier backup --files ./uploads --vault attachments", "Archive to a vault of the account"),
-            ("lastgood glacier backup --files /srv/store --name uploads --no-bundles", "Make each file an archive"),
         ],
     ),
     footer(
