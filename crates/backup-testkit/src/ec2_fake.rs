@@ -100,6 +100,13 @@ impl Ec2Fake {
     }
 }
 
+impl Drop for Ec2Fake {
+    /// Machines end with the fake, and not with whichever of its tasks ends last, or with none if the program ends before.
+    fn drop(&mut self) {
+        self.services.with(|state| state.hardware = None);
+    }
+}
+
 impl Deref for Ec2Fake {
     type Target = FakeServer;
 
