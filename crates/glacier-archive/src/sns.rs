@@ -7,6 +7,7 @@
 
 mod address;
 mod certificate;
+mod rejected;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -15,24 +16,11 @@ use serde::Deserialize;
 
 pub use self::address::{CertificateUrl, SubscribeUrl, is_issuer_url};
 pub use self::certificate::{Signer, system_roots};
+pub use self::rejected::Rejected;
 pub use self::verify::{Fetch, FetchError, Verifier};
 
 /// Most bytes of a message (AWS, "Amazon SNS endpoints and quotas": 256 KiB), and as many for what is around it.
 pub const MESSAGE_BYTES_MAX: usize = 512 * 1024;
-
-/// Why a message has no effect.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejected {
-    /// It is no message of SNS.
-    #[error("it is no message of SNS: {0}")]
-    Malformed(String),
-    /// SNS did not sign it, or not for us.
-    #[error("it is not authentic: {0}")]
-    Forged(String),
-    /// Nobody can tell now, because its certificate cannot be had. The same message may be accepted later.
-    #[error("its certificate cannot be had: {0}")]
-    Undecided(String),
-}
 
 /// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

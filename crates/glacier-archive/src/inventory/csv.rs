@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, Read as _};
 
-use super::{Inventory, LINE_BYTES_MAX, ListedArchive, Row, damaged};
+use super::listed::{Inventory, LINE_BYTES_MAX, ListedArchive, Row, damaged};
 use crate::error::GlacierResult;
 
 /// Names of the columns, in any order.

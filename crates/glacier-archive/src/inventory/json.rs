@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Inventory, ListedArchive, damaged};
+use super::listed::{Inventory, ListedArchive, damaged};
 use crate::error::{GlacierError, GlacierResult};
 
 /// One entry of the list.

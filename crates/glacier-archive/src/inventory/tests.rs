@@ -1,5 +1,6 @@
 //! What AWS sent to mt-aws-glacier, in JSON and in CSV, and what no inventory is.
 
+use super::listed::Row;
 use super::*;
 
 const REAL: &str = include_str!("../../tests/fixtures/mt-aws-glacier/inventory.json");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Rejected;
+use super::rejected::Rejected;
 
 /// Longest address that is looked at: SNS's have less than 600 characters.
 const URL_BYTES_MAX: usize = 2048;
