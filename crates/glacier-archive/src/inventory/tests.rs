@@ -1,7 +1,8 @@
 //! What AWS sent to mt-aws-glacier, in JSON and in CSV, and what no inventory is.
 
-use super::listed::Row;
+use super::listed::{LINE_BYTES_MAX, Row};
 use super::*;
+use crate::error::GlacierError;
 
 const REAL: &str = include_str!("../../tests/fixtures/mt-aws-glacier/inventory.json");
 const HEADER: &str = "ArchiveId,ArchiveDescription,CreationDate,Size,SHA256TreeHash";
