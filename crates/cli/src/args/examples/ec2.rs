@@ -158,7 +158,6 @@ pub(crate) const FOOTERS: &[Footer] = &[
                 "lastgood ec2 replicate --from eu-w --to us-e --mode rsync --ssh-from 203.0.113.7/32",
                 "Copy files with rsync, between temporary instances",
             ),
-            ("lastgood ec2 replicate --from eu-w --to us-e --within 4h", "Have the copies completed within 4 hours"),
         ],
     ),
     footer(
