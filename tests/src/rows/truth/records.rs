@@ -115,7 +115,7 @@ async fn selection(world: &World) -> RowResult {
     let by_key = ["app", "restore", partial.as_str(), "--to", "ndjson:part"];
     world.lastgood(by_key).args(["-n"]).ok().await?.says("IS PARTIAL")?.says("left out on request: users")?;
     let refused = world.lastgood(by_key).args(["--type", "users"]).fails(USAGE).await?;
-    refused.says(&partial)?.says("has no type `users")?.says("there are orders")?;
+    refused.says(&partial)?.says("has no type `users")?.says("it has `orders`")?;
     world.lastgood(by_key).ok().await?.says("IS PARTIAL")?;
     ensure_eq!(read(world, "part/orders--orders.json")?.as_str(), ORDERS, "the records of the type that is there");
     Ok(())
