@@ -70,7 +70,7 @@ impl Standby {
         let position = world.psql("postgres", "SELECT pg_current_wal_lsn()")?;
         let client = self.connect(world, "postgres").await?;
         let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{position}'::pg_lsn");
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             if client.query_one(&sql, &[]).await?.get::<_, Option<bool>>(0) == Some(true) {
                 return Ok(());
             }
