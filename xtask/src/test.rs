@@ -30,6 +30,10 @@ const STEPS: [Step; 13] = [
     ("benchmarks, small", benchmarks),
 ];
 
+/// Areas of rows that take about as long as the others.
+const HALVES: [&[&str]; 2] =
+    [&["core", "retention", "truth", "dict", "app", "pg"], &["ec2", "glacier", "kill", "differential"]];
+
 /// Runs every step; the first that fails ends the run and is named.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     if let Some(argument) = args.first() {
@@ -97,8 +101,37 @@ fn packages(workspace: &Workspace) -> Outcome {
     Ok(cargo.run()?)
 }
 
+/// The rows, in halves that run side by side: most of the time of a row is waiting for other programs and for limits.
 fn e2e(workspace: &Workspace) -> Outcome {
-    ended("e2e", e2e::command(workspace, &[])?)
+    let count = |args: &[String]| -> Outcome<usize> {
+        let list: Vec<String> = std::iter::once("--list".to_owned()).chain(args.iter().cloned()).collect();
+        Ok(String::from_utf8(e2e::command(workspace, &list)?.output()?.stdout)?.lines().count())
+    };
+    let halves = HALVES.map(|areas| {
+        let areas = areas.iter().copied().map(str::to_owned);
+        std::iter::once("--only".to_owned()).chain(areas).collect::<Vec<_>>()
+    });
+    let (all, both) = (count(&[])?, count(&halves[0])? + count(&halves[1])?);
+    if all != both {
+        return Err(format!(
+            "there are {all} rows, and {both} in the areas of xtask/src/test.rs: name the new area there"
+        )
+        .into());
+    }
+    let mut first = e2e::command(workspace, &halves[0])?.spawn()?;
+    // Its lines would stand between the other's: they are shown together once it has ended.
+    let second = e2e::command(workspace, &halves[1])?.output();
+    let first = first.wait()?;
+    let second = second?;
+    say(&format!("\n{}", halves[1].join(" ")));
+    say(&String::from_utf8_lossy(&second.stdout));
+    say(&String::from_utf8_lossy(&second.stderr));
+    for (half, status) in halves.iter().zip([first, second.status]) {
+        if !status.success() {
+            return Err(format!("`e2e {}` ended with {status}", half.join(" ")).into());
+        }
+    }
+    Ok(())
 }
 
 /// Only that it works: a busy machine must not fail the run, so no time is looked at.
