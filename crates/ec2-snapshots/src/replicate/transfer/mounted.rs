@@ -140,12 +140,15 @@ impl Mounted {
 
 /// The next line of our program; none after its end or `limit`.
 async fn next(talk: &mut dyn Conversation, limit: Duration) -> Option<String> {
-    loop {
-        let line = timeout(limit, talk.line()).await.ok().flatten()?;
-        if let Some(line) = line.strip_prefix("lastgood ") {
-            return Some(line.to_owned());
+    // For all lines together: a host that never stops talking must not keep us here.
+    let ours = async {
+        loop {
+            if let Some(line) = talk.line().await?.strip_prefix("lastgood ") {
+                return Some(line.to_owned());
+            }
         }
-    }
+    };
+    timeout(limit, ours).await.ok().flatten()
 }
 
 fn failed(host: &str, volume: &VolumeId, said: &str) -> Ec2Error {
