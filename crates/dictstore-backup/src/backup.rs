@@ -186,18 +186,24 @@ impl BackupWriter {
         let name = self.file(BackupKind::Delta, Format::Json, started);
         self.run.step("dict.delta", &name.to_string());
         let body = Bytes::from(delta::encode(changes, name.micros)?);
-        if !self.reserve(name, head).await? {
-            self.forget_head();
-            return Ok(None);
-        }
         let stored = Stored { sha256: Sha256Digest::of(&body), bytes: body.len() as u64 };
         let content = content_of(&body);
         // Where the manifest has the content, the file beside it is for DictDB, and its durability is the manifest's.
         let options = PutOptions::new(PutMode::Create).volatile(content.is_some());
-        if let Err(error) = self.store.put(&name.key()?, body, &options).await {
-            self.release(name).await;
-            return Err(error.into());
+        let key = name.key()?;
+        // Only the manifest has to wait for the reservation.
+        let (reserved, put) = tokio::join!(self.reserve(name, head), self.store.put(&key, body, &options));
+        match (&reserved, &put) {
+            (Ok(true), Ok(())) => {}
+            (_, Ok(())) => self.give_up(name).await?,
+            // What has its name may be somebody else's.
+            (_, Err(_)) => self.release(name).await,
         }
+        if !reserved? {
+            self.forget_head();
+            return Ok(None);
+        }
+        put?;
         let tables = changes.tables.iter().map(|table| TableDetail {
             name: table.name.clone(),
             next_key: table.next_key.to_string(),
