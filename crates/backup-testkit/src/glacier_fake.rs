@@ -7,6 +7,7 @@
 //!
 //! As a program it is `glacier-fake`. Clients find it by `AWS_ENDPOINT_URL_GLACIER` ([`GlacierFake::environment`]).
 
+mod body;
 mod hash;
 mod jobs;
 mod service;

@@ -1,10 +1,11 @@
 //! What is on a volume: blocks by index, of which most are not there.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// Bytes of a block ("A block index is a logical index in units of 512 KiB blocks", EBS User Guide, "Concepts for EBS
 /// direct APIs").
@@ -18,7 +19,7 @@ pub const BLOCKS_PER_GIB: u64 = 2048;
 pub enum Block {
     /// These bytes, [`BLOCK_BYTES`] of them.
     Data(Bytes),
-    /// Bytes made from this number each time they are read, so that large volumes take no memory. They do not compress.
+    /// Bytes that this number stands for, modulo 2^24, so that large volumes take no memory. They do not compress.
     Random(u64),
     /// Zeros, written: not the same as a block that is not there.
     Zero,
@@ -33,6 +34,19 @@ impl Block {
         Self::Data(bytes.into())
     }
 
+    /// The SHA-256 of its bytes. That of a random one is remembered.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        static RANDOM: Mutex<BTreeMap<u64, [u8; 32]>> = Mutex::new(BTreeMap::new());
+        let Self::Random(seed) = self else { return Sha256::digest(self.bytes()).into() };
+        let known = RANDOM.lock().unwrap_or_else(PoisonError::into_inner).get(seed).copied();
+        known.unwrap_or_else(|| {
+            let digest = Sha256::digest(self.bytes()).into();
+            RANDOM.lock().unwrap_or_else(PoisonError::into_inner).insert(*seed, digest);
+            digest
+        })
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
@@ -44,11 +58,23 @@ impl Block {
     }
 }
 
-/// Output of BLAKE3, which is as good as random and fast even where this crate is not optimised.
+/// Bytes that all random blocks are cut from, at a byte of their own each.
+const RANDOM_BYTES: usize = 1 << 24;
+
+/// An odd number times all numbers below a power of two is each of them once.
+const SCATTER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Output of BLAKE3, which is as good as random and fast even where this crate is not optimised. It is made once: what a fake
+/// does for a block must not count beside what its client does.
 fn random(seed: u64) -> Bytes {
-    let mut bytes = vec![0; BLOCK_BYTES];
-    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
-    bytes.into()
+    static RANDOM: OnceLock<Bytes> = OnceLock::new();
+    let all = RANDOM.get_or_init(|| {
+        let mut bytes = vec![0; RANDOM_BYTES + BLOCK_BYTES];
+        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        bytes.into()
+    });
+    let from = usize::try_from(seed.wrapping_mul(SCATTER) % RANDOM_BYTES as u64).unwrap_or_default();
+    all.slice(from..from + BLOCK_BYTES)
 }
 
 /// The blocks of a volume or snapshot; cheap to copy.

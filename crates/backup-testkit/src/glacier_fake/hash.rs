@@ -6,17 +6,22 @@ use sha2::{Digest, Sha256};
 
 pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
-type Hash = [u8; 32];
+pub(super) type Hash = [u8; 32];
 
 fn sha256(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }
 
-/// Every node of the tree over `bytes`, level by level; the root is the last.
-fn levels(bytes: &[u8]) -> Vec<Vec<Hash>> {
+/// The SHA-256 of each mebibyte; of no bytes at all, that of nothing.
+pub(super) fn leaves(bytes: &[u8]) -> Vec<Hash> {
     // A mebibyte fits `usize`.
     let leaves: Vec<Hash> = bytes.chunks(MEBIBYTE as usize).map(sha256).collect();
-    let mut levels = vec![if leaves.is_empty() { vec![sha256(b"")] } else { leaves }];
+    if leaves.is_empty() { vec![sha256(b"")] } else { leaves }
+}
+
+/// Every node of the tree over `leaves`, level by level; the root is the last.
+fn levels(leaves: Vec<Hash>) -> Vec<Vec<Hash>> {
+    let mut levels = vec![leaves];
     while let Some(below) = levels.last().filter(|level| level.len() > 1) {
         let joined = |two: &[Hash]| match two {
             [left, right] => sha256(&[&left[..], &right[..]].concat()),
@@ -28,9 +33,15 @@ fn levels(bytes: &[u8]) -> Vec<Vec<Hash>> {
     levels
 }
 
+/// The tree hash over `leaves`, in hexadecimal digits.
+pub(super) fn root(leaves: Vec<Hash>) -> String {
+    levels(leaves).last().and_then(|level| level.first()).map(hex::encode).unwrap_or_default()
+}
+
 /// The tree hash of `bytes`, in hexadecimal digits.
+#[cfg(test)]
 pub(super) fn tree_hash(bytes: &[u8]) -> String {
-    levels(bytes).last().and_then(|level| level.first()).map(hex::encode).unwrap_or_default()
+    root(leaves(bytes))
 }
 
 /// The tree hash of a range of `whole`, if its root is a node of the whole tree: only then AWS tells it ("Receiving checksums
@@ -42,9 +53,9 @@ pub(super) fn of_range(whole: &[u8], range: &Range<u64>) -> Option<String> {
         return None;
     }
     let part = whole.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
-    let (own, first) = (levels(part), range.start / MEBIBYTE);
+    let (own, first) = (levels(leaves(part)), range.start / MEBIBYTE);
     let root = own.last()?.first()?;
-    let whole = levels(whole);
+    let whole = levels(leaves(whole));
     let is_node = whole.iter().enumerate().any(|(level, nodes)| {
         let span = 1_u64 << level;
         let at = usize::try_from(first / span).unwrap_or(usize::MAX);

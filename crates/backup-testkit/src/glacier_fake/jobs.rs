@@ -129,7 +129,7 @@ fn described(vault: &Name, id: &str, job: &Job, now: Timestamp) -> Value {
             // Null unless the range is a node of the archive's own tree.
             let is_whole = range.start == 0 && range.end == archive.body.len() as u64;
             value["SHA256TreeHash"] =
-                if is_whole { archive.tree_hash.as_str().into() } else { of_range(&archive.body, range).into() };
+                if is_whole { archive.tree_hash.as_str().into() } else { of_range(archive.body.whole(), range).into() };
         }
         Wanted::Inventory { body } => {
             value["Action"] = "InventoryRetrieval".into();
@@ -174,7 +174,7 @@ pub(super) fn output(state: &mut State, vault: &Name, id: &str, received: &Recei
         Wanted::Inventory { body } => (None, 0, body.clone()),
         Wanted::Archive { archive, range, .. } => {
             // A range of an archive that is in memory fits `usize`.
-            let slice = archive.body.slice(range.start as usize..range.end as usize);
+            let slice = archive.body.whole().slice(range.start as usize..range.end as usize);
             (Some(archive), range.start, slice)
         }
     };
@@ -196,7 +196,7 @@ pub(super) fn output(state: &mut State, vault: &Name, id: &str, received: &Recei
         let in_archive = offset + range.start..offset + range.end;
         let is_whole = in_archive == (0..archive.body.len() as u64);
         // What is told is what was archived: the bytes may have changed since.
-        let told = if is_whole { Some(archive.tree_hash.clone()) } else { of_range(&archive.body, &in_archive) };
+        let told = if is_whole { Some(archive.tree_hash.clone()) } else { of_range(archive.body.whole(), &in_archive) };
         if let Some(tree_hash) = told {
             answer = with_header(answer, "x-amz-sha256-tree-hash", &tree_hash);
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::jobs;
 use super::state::{Name, State, Vault, arn, missing};
-use super::uploads::{self, empty, with_header};
+use super::uploads::{self, Checked, empty, with_header};
 use crate::aws_fake::{ApiError, Received, Reply, Route, Service, json_error, reply};
 
 /// The vaults of all accounts and regions.
@@ -71,10 +71,22 @@ fn delete_vault(state: &mut State, name: &Name) -> Result<Reply, ApiError> {
     Ok(empty(204))
 }
 
-fn act(state: &mut State, op: &str, name: &Name, id: &str, received: &Received) -> Result<Reply, ApiError> {
+fn act(
+    state: &mut State,
+    op: &str,
+    name: &Name,
+    id: &str,
+    received: &Received,
+    checked: Option<Checked>,
+) -> Result<Reply, ApiError> {
     if state.settings.closed {
         let message = "Amazon S3 Glacier no longer accepts new customers";
         return Err(ApiError::new(400, "NoLongerSupportedException", message));
+    }
+    match (op, checked) {
+        ("UploadArchive", Some(checked)) => return uploads::upload_archive(state, name, received, checked),
+        ("UploadMultipartPart", Some(checked)) => return uploads::part(state, name, id, received, checked),
+        _ => {}
     }
     match op {
         "CreateVault" => {
@@ -83,14 +95,12 @@ fn act(state: &mut State, op: &str, name: &Name, id: &str, received: &Received) 
         }
         "DescribeVault" => Ok(describe(name, state.vault(name)?, received.now)),
         "DeleteVault" => delete_vault(state, name),
-        "UploadArchive" => uploads::upload_archive(state, name, received),
         "DeleteArchive" => {
             // Deleting one that is gone succeeds: the operation is idempotent ("DeleteArchive").
             state.vault(name)?.archives.remove(id);
             Ok(empty(204))
         }
         "InitiateMultipartUpload" => uploads::initiate(state, name, received),
-        "UploadMultipartPart" => uploads::part(state, name, id, received),
         "ListParts" => uploads::list_parts(state, name, id, received),
         "CompleteMultipartUpload" => uploads::complete(state, name, id, received),
         "AbortMultipartUpload" => uploads::abort(state, name, id),
@@ -118,7 +128,9 @@ impl Service for Vaults {
         let vault = segments.first().cloned().unwrap_or_default();
         let name = (received.caller.account.clone(), received.caller.region.clone(), vault);
         let id = segments.get(2).cloned().unwrap_or_default();
-        self.with(|state| act(state, &route.op, &name, &id, received))
+        let has_body = matches!(route.op.as_str(), "UploadArchive" | "UploadMultipartPart");
+        let checked = has_body.then(|| uploads::checked(received)).transpose()?;
+        self.with(|state| act(state, &route.op, &name, &id, received, checked))
     }
 
     fn refusal(&self, _received: &Received, error: &ApiError) -> Reply {

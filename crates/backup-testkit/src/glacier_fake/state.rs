@@ -6,6 +6,8 @@ use std::ops::Range;
 use backup_core::clock::{SignedDuration, Timestamp};
 use bytes::{Bytes, BytesMut};
 
+use super::body::Body;
+use super::hash::Hash;
 use crate::aws_fake::ApiError;
 
 /// How often an inventory is made ("Downloading a vault inventory": about once a day).
@@ -27,10 +29,19 @@ pub struct Settings {
 /// An archive: it has no name, and never changes.
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
-    pub(super) body: Bytes,
+    pub(super) body: Body,
     pub(super) tree_hash: String,
     pub(super) description: String,
     pub(super) created: Timestamp,
+}
+
+/// A part of an upload.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) body: Bytes,
+    /// The SHA-256 of each of its mebibytes.
+    pub(super) leaves: Vec<Hash>,
+    pub(super) tree_hash: String,
 }
 
 /// An upload in parts.
@@ -40,7 +51,7 @@ pub(super) struct Upload {
     pub(super) part_bytes: u64,
     pub(super) created: Timestamp,
     /// By where they begin.
-    pub(super) parts: BTreeMap<u64, (Bytes, String)>,
+    pub(super) parts: BTreeMap<u64, Part>,
     /// The archive it became: completing it again is the same once more.
     pub(super) archive: Option<(String, String)>,
 }
@@ -100,11 +111,11 @@ impl Vault {
             Wanted::Inventory { .. } => None,
         });
         for archive in self.archives.values_mut().chain(retrieved) {
-            let mut body = BytesMut::from(&archive.body[..]);
+            let mut body = BytesMut::from(&archive.body.whole()[..]);
             if let Some(first) = body.first_mut() {
                 *first ^= 1;
             }
-            archive.body = body.freeze();
+            archive.body = Body::of(vec![body.freeze()]);
         }
     }
 }

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::hash::{MEBIBYTE, tree_hash};
-use super::state::{Archive, Name, State, Upload, arn, description, invalid, missing};
+use super::body::Body;
+use super::hash::{Hash, MEBIBYTE, leaves, root};
+use super::state::{Archive, Name, Part, State, Upload, arn, description, invalid, missing};
 use crate::aws_fake::{ApiError, Received, Reply, reply};
 
 /// Most parts of an upload, and the largest part ("Uploading large archives in parts").
@@ -28,9 +29,17 @@ pub(super) fn with_header(mut reply: Reply, name: &'static str, value: &str) -> 
     reply
 }
 
-/// The body's tree hash, if the request says the same of it.
-fn checked(received: &Received) -> Result<String, ApiError> {
-    let found = tree_hash(&received.body);
+/// What a body is, as the request says too.
+#[derive(Debug)]
+pub(super) struct Checked {
+    leaves: Vec<Hash>,
+    tree_hash: String,
+}
+
+/// What the body is, if the request says the same of it. It takes long, and no lock is to be held meanwhile.
+pub(super) fn checked(received: &Received) -> Result<Checked, ApiError> {
+    let leaves = leaves(&received.body);
+    let found = root(leaves.clone());
     match received.header(HASH) {
         None => {
             return Err(ApiError::new(
@@ -49,7 +58,7 @@ fn checked(received: &Received) -> Result<String, ApiError> {
     if said.is_some_and(|said| said != linear) {
         return Err(invalid("The value passed in as x-amz-content-sha256 does not match the computed payload hash"));
     }
-    Ok(found)
+    Ok(Checked { leaves, tree_hash: found })
 }
 
 /// The description as it came, whatever its characters.
@@ -62,15 +71,20 @@ fn number(received: &Received, name: &str) -> Result<u64, ApiError> {
     text.parse().map_err(|_| invalid(format!("Invalid {name}: {text}")))
 }
 
-pub(super) fn upload_archive(state: &mut State, vault: &Name, received: &Received) -> Result<Reply, ApiError> {
-    let tree_hash = checked(received)?;
+pub(super) fn upload_archive(
+    state: &mut State,
+    vault: &Name,
+    received: &Received,
+    checked: Checked,
+) -> Result<Reply, ApiError> {
+    let tree_hash = checked.tree_hash;
     if received.body.is_empty() {
         return Err(invalid("Invalid content length: an archive has at least one byte"));
     }
     let description = description(described(received))?;
     let id = state.id(138);
     let archive =
-        Archive { body: received.body.clone(), tree_hash: tree_hash.clone(), description, created: received.now };
+        Archive { body: Body::of(vec![received.body.clone()]), tree_hash: tree_hash.clone(), description, created: received.now };
     state.vault(vault)?.archives.insert(id.clone(), archive);
     Ok(archived(vault, &id, &tree_hash))
 }
@@ -104,8 +118,14 @@ fn content_range(received: &Received) -> Option<(u64, u64)> {
     Some((first.parse().ok()?, last.parse::<u64>().ok()?.checked_add(1)?))
 }
 
-pub(super) fn part(state: &mut State, vault: &Name, id: &str, received: &Received) -> Result<Reply, ApiError> {
-    let tree_hash = checked(received)?;
+pub(super) fn part(
+    state: &mut State,
+    vault: &Name,
+    id: &str,
+    received: &Received,
+    checked: Checked,
+) -> Result<Reply, ApiError> {
+    let Checked { leaves, tree_hash } = checked;
     let (start, end) = content_range(received).ok_or_else(|| invalid("Invalid Content-Range"))?;
     let upload = open(state, vault, id)?;
     if end.checked_sub(start) != Some(received.body.len() as u64) || received.body.is_empty() {
@@ -118,7 +138,7 @@ pub(super) fn part(state: &mut State, vault: &Name, id: &str, received: &Receive
         return Err(invalid("An upload has up to 10,000 parts"));
     }
     // A short part in the middle is noticed only at the end.
-    upload.parts.insert(start, (received.body.clone(), tree_hash.clone()));
+    upload.parts.insert(start, Part { body: received.body.clone(), leaves, tree_hash: tree_hash.clone() });
     Ok(with_header(empty(204), HASH, &tree_hash))
 }
 
@@ -132,7 +152,10 @@ pub(super) fn list_parts(state: &mut State, vault: &Name, id: &str, received: &R
     let marker: u64 = received.query("marker").and_then(|marker| marker.parse().ok()).unwrap_or_default();
     let limit = received.query("limit").and_then(|limit| limit.parse().ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
     let mut rest = upload.parts.range(marker..);
-    let listed = |(start, (body, hash)): (&u64, &(Bytes, String))| json!({"RangeInBytes": format!("{start}-{}", start + body.len() as u64 - 1), "SHA256TreeHash": hash});
+    let listed = |(start, part): (&u64, &Part)| {
+        let last = start + part.body.len() as u64 - 1;
+        json!({"RangeInBytes": format!("{start}-{last}"), "SHA256TreeHash": part.tree_hash})
+    };
     let page: Vec<_> = rest.by_ref().take(limit).map(listed).collect();
     let body = json!({
         "ArchiveDescription": upload.description,
@@ -159,32 +182,28 @@ pub(super) fn complete(state: &mut State, vault: &Name, id: &str, received: &Rec
             Err(invalid("Checksum mismatch"))
         };
     }
-    let mut body = Vec::new();
-    for (start, (part, _)) in &found.parts {
-        if *start != body.len() as u64 {
-            return Err(invalid(format!(
-                "The parts are not contiguous: bytes {}-{} are missing",
-                body.len(),
-                start - 1
-            )));
+    let mut end = 0;
+    for (start, part) in &found.parts {
+        if *start != end {
+            return Err(invalid(format!("The parts are not contiguous: bytes {end}-{} are missing", start - 1)));
         }
-        body.extend_from_slice(part);
+        end += part.body.len() as u64;
     }
-    if body.is_empty() || body.len() as u64 != bytes {
-        return Err(invalid(format!("Total size {} does not match the archive size {bytes}", body.len())));
+    if end == 0 || end != bytes {
+        return Err(invalid(format!("Total size {end} does not match the archive size {bytes}")));
     }
-    let tree_hash = tree_hash(&body);
+    // All parts but the last are whole mebibytes, or they would not be contiguous.
+    let tree_hash = root(found.parts.values().flat_map(|part| &part.leaves).copied().collect());
     if tree_hash != said {
         return Err(invalid(format!("Checksum mismatch: expected {said} but computed {tree_hash}")));
     }
     found.archive = Some((fresh.clone(), tree_hash.clone()));
     let archive = Archive {
-        body: body.into(),
+        body: Body::of(std::mem::take(&mut found.parts).into_values().map(|part| part.body).collect()),
         tree_hash: tree_hash.clone(),
         description: found.description.clone(),
         created: received.now,
     };
-    found.parts.clear();
     state.vault(vault)?.archives.insert(fresh.clone(), archive);
     Ok(archived(vault, &fresh, &tree_hash))
 }

@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::call::{Answer, Call, DATA_LENGTH, index, invalid, json, seconds};
 use crate::aws_fake::{ApiError, Reply, reply};
@@ -158,7 +157,7 @@ pub(super) fn get(call: &mut Call<'_>, id: &str, text: &str) -> Result<Answer, A
 /// A block on the wire, with its checksum.
 pub(super) fn sent(block: &Block, is_damaged: bool) -> Reply {
     let mut bytes = block.bytes();
-    let checksum = STANDARD.encode(Sha256::digest(&bytes));
+    let checksum = STANDARD.encode(block.sha256());
     if is_damaged {
         bytes = flipped(&bytes);
     }
