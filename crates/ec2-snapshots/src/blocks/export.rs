@@ -1,5 +1,6 @@
 //! Exports a snapshot to a location: all of it, or what changed since an earlier export.
 
+mod frames;
 mod plan;
 mod segment;
 

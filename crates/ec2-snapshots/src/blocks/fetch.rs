@@ -24,7 +24,7 @@ pub(super) async fn block<T: Send + 'static>(
     direct: &dyn Direct,
     listed: &Listed,
     (index, token): (u32, &str),
-    make: fn(Bytes) -> T,
+    make: impl Fn(Bytes) -> T + Clone + Send + 'static,
     run: &Run,
 ) -> Ec2Result<(Sha256Digest, T)> {
     let snapshot = listed.snapshot();
@@ -41,6 +41,7 @@ pub(super) async fn block<T: Send + 'static>(
             other => other?,
         };
         let (bytes, checksum) = (received.bytes, received.checksum);
+        let make = make.clone();
         let checked = tokio::task::spawn_blocking(move || {
             let sha256 = Sha256Digest::of(&bytes);
             let is_whole = bytes.len() == BLOCK_BYTES && checksum == STANDARD.encode(sha256.as_bytes());

@@ -38,8 +38,8 @@ const TAIL_BYTES: u64 = 16 * 1024;
 /// A zstd frame of a block that does not compress, at most (zstd's `ZSTD_COMPRESSBOUND`), and the last frame.
 pub(super) const PACK_BYTES_MAX: u64 = (PACK_BLOCKS * (BLOCK_BYTES + 4096)) as u64 + TAIL_BYTES;
 
-/// Room for the first blocks of a pack: as many as compress to half of their size.
-const RESERVED_BYTES: usize = PACK_BLOCKS * BLOCK_BYTES / 2;
+/// Room for a whole pack: it takes no memory until it is written, and growing by and by would copy what is there.
+const RESERVED_BYTES: usize = PACK_BLOCKS * (BLOCK_BYTES + 4096) + TAIL_BYTES as usize;
 
 /// Index, digest, offset, length.
 type Entry = (u32, Sha256Digest, u64, u32);
@@ -56,9 +56,16 @@ pub(super) struct Pack {
 pub(super) struct StoredPack {
     pub(super) part: Part,
     pub(super) places: Segment,
+    /// The memory that it was made in, for another one.
+    pub(super) spare: Option<BytesMut>,
 }
 
 impl Pack {
+    /// An empty one in memory that an earlier one was made in: new memory would be cleared first, megabyte by megabyte.
+    pub(super) fn within(spare: BytesMut) -> Self {
+        Self { bytes: spare, entries: Vec::new() }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -70,7 +77,6 @@ impl Pack {
     /// Adds the frame of a block.
     pub(super) fn add(&mut self, index: u32, sha256: Sha256Digest, frame: &[u8]) {
         if self.entries.is_empty() {
-            // Growing by and by would copy it several times, and a volume's blocks hardly ever compress to nothing.
             self.bytes.reserve(RESERVED_BYTES);
         }
         let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
@@ -101,11 +107,15 @@ impl Pack {
             tokio::task::spawn_blocking(move || Sha256Digest::of(&hashed)).await.map_err(super::fetch::panicked)?;
         let key = export.pack(first, &sha256)?;
         let stored_bytes = bytes.len() as u64;
-        match store.put(&key, bytes, &PutOptions::new(PutMode::Create)).await {
+        match store.put(&key, bytes.clone(), &PutOptions::new(PutMode::Create)).await {
             Err(backup_core::StoreError::AlreadyExists { .. }) => {}
             other => other?,
         }
-        Ok(stored(key, sha256, stored_bytes, &entries))
+        let spare = bytes.try_into_mut().ok().map(|mut spare| {
+            spare.clear();
+            spare
+        });
+        Ok(StoredPack { spare, ..stored(key, sha256, stored_bytes, &entries) })
     }
 }
 
@@ -127,7 +137,7 @@ fn stored(key: Key, sha256: Sha256Digest, stored_bytes: u64, entries: &[Entry]) 
         offset: None,
         length: None,
     };
-    StoredPack { part, places }
+    StoredPack { part, places, spare: None }
 }
 
 /// The packs of a segment that an earlier run of the same export has stored. What is not a whole pack is left out: it is

@@ -8,11 +8,12 @@ use backup_core::manifest::Part;
 use backup_core::progress::Event;
 use backup_core::run::Run;
 use backup_core::store::{SharedStore, StoreWrite};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinSet;
 
+use super::frames::{Frame, Frames};
 use crate::blocks::index::{Place, Segment};
 use crate::blocks::key::ExportKey;
 use crate::blocks::listing::Listed;
@@ -23,9 +24,6 @@ use crate::ports::direct::Direct;
 
 /// Packs being stored while the next is filled: 64 MiB.
 const PACKS_STORING_MAX: usize = 2;
-
-/// zstd's fastest usual level: volumes are read faster than a slower one compresses.
-const LEVEL: i32 = 1;
 
 /// A segment in the making.
 #[derive(Debug)]
@@ -39,6 +37,9 @@ pub(super) struct SegmentWriter {
     /// Further indexes of blocks that are being stored.
     pending: HashMap<Sha256Digest, Vec<u32>>,
     pack: Pack,
+    /// Memory of packs that are stored.
+    spare: Vec<BytesMut>,
+    frames: Frames,
     storing: JoinSet<Ec2Result<StoredPack>>,
     parts: Vec<Part>,
 }
@@ -55,6 +56,8 @@ impl SegmentWriter {
             known,
             pending: HashMap::new(),
             pack: Pack::default(),
+            spare: Vec::new(),
+            frames: Frames::default(),
             storing: JoinSet::new(),
             parts: Vec::new(),
         }
@@ -99,7 +102,7 @@ impl SegmentWriter {
         wanted: BTreeMap<u32, String>,
         run: &Run,
     ) -> Ec2Result<()> {
-        let mut wanted = wanted.into_iter();
+        let (mut wanted, frames) = (wanted.into_iter(), self.frames.clone());
         let mut reading = FuturesUnordered::new();
         let mut failed = None;
         loop {
@@ -107,12 +110,12 @@ impl SegmentWriter {
                 && reading.len() < IN_FLIGHT
                 && let Some((index, token)) = wanted.next()
             {
-                reading.push(frame(direct, listed, index, token, run));
+                reading.push(frame(direct, listed, index, token, &frames, run));
             }
             match reading.next().await {
                 None => return failed.map_or(Ok(()), Err),
                 Some(Ok((index, sha256, frame))) => {
-                    self.add(index, sha256, &frame).await?;
+                    self.add(index, sha256, frame.bytes()).await?;
                     run.progress.event(Event::Advance { bytes: BLOCK_BYTES as u64, items: 1 });
                 }
                 // Whoever stops the run does not wait for more.
@@ -136,7 +139,7 @@ impl SegmentWriter {
         self.pack.add(index, sha256, frame);
         if self.pack.is_full() {
             self.send();
-            while self.storing.len() > PACKS_STORING_MAX {
+            while self.storing.len() >= PACKS_STORING_MAX {
                 self.landed().await?;
             }
         }
@@ -144,14 +147,16 @@ impl SegmentWriter {
     }
 
     fn send(&mut self) {
-        let pack = std::mem::take(&mut self.pack);
+        let next = self.spare.pop().map(Pack::within).unwrap_or_default();
+        let pack = std::mem::replace(&mut self.pack, next);
         let store: Arc<dyn StoreWrite> = self.store.clone();
         self.storing.spawn(pack.store(store, self.export.clone(), self.first));
     }
 
     async fn landed(&mut self) -> Ec2Result<()> {
         let Some(stored) = self.storing.join_next().await else { return Ok(()) };
-        let StoredPack { part, places } = stored.map_err(fetch::panicked)??;
+        let StoredPack { part, places, spare } = stored.map_err(fetch::panicked)??;
+        self.spare.extend(spare);
         for (index, place) in places {
             for further in self.pending.remove(&place.sha256).unwrap_or_default() {
                 self.segment.insert(further, place.clone());
@@ -185,9 +190,11 @@ async fn frame(
     listed: &Listed,
     index: u32,
     token: String,
+    frames: &Frames,
     run: &Run,
-) -> Ec2Result<(u32, Sha256Digest, Vec<u8>)> {
-    let compressed = |bytes: Bytes| zstd::bulk::compress(&bytes, LEVEL);
+) -> Ec2Result<(u32, Sha256Digest, Frame)> {
+    let frames = frames.clone();
+    let compressed = move |bytes: Bytes| frames.compressed(&bytes);
     let (sha256, frame) = fetch::block(direct, listed, (index, &token), compressed, run).await?;
     let path = format!("block {index}");
     let frame = frame.map_err(|source| Ec2Error::Io { action: "compress", path, source })?;
