@@ -28,8 +28,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// How much of a file is read at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// How often each part is hashed on its way: by us once, by the SDK and by the fake twice each, as a tree and as a whole.
-const HASHES: [bool; 5] = [true, true, false, true, false];
+/// How often each part is hashed on its way: by the SDK and by the fake, as a tree and as a whole each.
+const HASHES: [bool; 4] = [true, false, true, false];
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -61,15 +61,13 @@ fn upload(path: &str, part_bytes: u64) -> Outcome<String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let vault = Vault::new(&Settings::load(None).await, "bench", &Run::silent());
-        vault.create().await?;
         let begun = vault.begin_upload("bench", part_bytes).await?;
         let archive = vault.upload(&begun, &file, bytes, part_bytes).await?;
         Ok(archive.tree_hash.to_string())
     })
 }
 
-/// The hashing of an upload and nothing else: each part as often as then, on all cores, and the whole once more on one, which
-/// is how the fake checks it.
+/// The hashing of an upload and nothing else: each part as often as then, on all cores.
 fn hash(path: &str, part_bytes: u64) -> Outcome<String> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
@@ -99,7 +97,7 @@ fn hash(path: &str, part_bytes: u64) -> Outcome<String> {
             Err(panic) => std::panic::resume_unwind(panic),
         })
     })?;
-    tree_hash(path, 1)
+    Ok(format!("{bytes} bytes"))
 }
 
 fn read_inventory(path: &str) -> Outcome<String> {

@@ -63,6 +63,13 @@ impl<const LEAF: usize> TreeHash<LEAF> {
         hash.finish()
     }
 
+    /// What was taken of `bytes` bytes whose tree hash, `root`, somebody else made of the same bytes; to be appended.
+    #[must_use]
+    pub fn of_subtree(root: Sha256Digest, bytes: u64) -> Self {
+        let level = bytes.div_ceil(LEAF as u64).max(1).next_power_of_two().trailing_zeros();
+        Self { nodes: vec![Node { level, digest: root }], bytes, ..Self::default() }
+    }
+
     /// Bytes taken so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -92,7 +99,7 @@ impl<const LEAF: usize> TreeHash<LEAF> {
     pub fn append(&mut self, next: &Self) -> Result<(), NotAligned> {
         let largest = next.nodes.first().map_or(0, |node| node.level);
         let leaves = self.bytes / LEAF as u64;
-        if self.in_leaf > 0 || !leaves.is_multiple_of(1 << largest) {
+        if !self.bytes.is_multiple_of(LEAF as u64) || !leaves.is_multiple_of(1 << largest) {
             return Err(NotAligned { before: self.bytes, bytes: next.bytes });
         }
         for node in &next.nodes {

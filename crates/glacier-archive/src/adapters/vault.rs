@@ -4,12 +4,16 @@
 //! to `UploadArchive` makes a second archive that is paid for. Nothing that is downloaded is believed before its tree hash
 //! was checked; the SDK does not check it.
 
+mod buffers;
 mod download;
 mod failure;
 mod inventory;
 mod jobs;
 mod store;
 mod upload;
+mod wire;
+
+use std::sync::Arc;
 
 use aws_sdk_glacier::Client;
 use aws_sdk_glacier::config::Builder;
@@ -18,6 +22,7 @@ use aws_sdk_glacier::error::{ProvideErrorMetadata, SdkError};
 use backup_core::aws::{Settings, timeouts};
 use backup_core::retry::{self, RetryPolicy};
 use backup_core::run::Run;
+use tokio::sync::Semaphore;
 
 use self::failure::Failed;
 use crate::error::GlacierResult;
@@ -28,7 +33,7 @@ pub use jobs::{JobState, VaultJob};
 pub use store::VaultStore;
 pub use upload::PARTS_IN_FLIGHT;
 
-/// The largest part that is sent: eight of them, twice as the SDK hashes them, are a gigabyte.
+/// The largest part that is sent: nine of them are in memory at once.
 const PART_BYTES_SENT_MAX: usize = 64 * 1024 * 1024;
 
 /// A vault.
@@ -37,6 +42,8 @@ pub struct Vault {
     client: Client,
     name: String,
     run: Run,
+    /// Turns of parts on the wire.
+    wire: Arc<Semaphore>,
 }
 
 impl Vault {
@@ -46,7 +53,8 @@ impl Vault {
     pub fn new(settings: &Settings, name: &str, run: &Run) -> Self {
         // A part is sent in one request, and the largest that this client sends decides how long that may take.
         let config = Builder::from(settings.sdk()).timeout_config(timeouts(PART_BYTES_SENT_MAX)).build();
-        Self { client: Client::from_conf(config), name: name.to_owned(), run: run.clone() }
+        let wire = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
+        Self { client: Client::from_conf(config), name: name.to_owned(), run: run.clone(), wire }
     }
 
     /// Makes the vault; one that is there stays as it is.

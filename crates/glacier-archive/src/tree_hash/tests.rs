@@ -147,6 +147,21 @@ proptest! {
     }
 
     #[test]
+    fn roots_of_parts_are_as_good_as_the_parts(
+        bytes in proptest::collection::vec(any::<u8>(), 0..600), level in 0u32..5,
+    ) {
+        let mut whole = TreeHash::<8>::default();
+        for part in bytes.chunks(8 << level) {
+            whole.append(&TreeHash::of_subtree(by_definition(part, 8), part.len() as u64)).unwrap();
+        }
+        prop_assert_eq!(whole.bytes(), bytes.len() as u64);
+        prop_assert_eq!(whole.clone().finish(), by_definition(&bytes, 8));
+        if !bytes.len().is_multiple_of(8) {
+            prop_assert!(whole.append(&TreeHash::of_subtree(Sha256Digest::of(b""), 8)).is_err(), "within a leaf");
+        }
+    }
+
+    #[test]
     fn a_range_is_aligned_exactly_if_its_root_is_a_node(leaves in 1u64..40, first in 0u64..40, length in 1u64..40) {
         let (first, end) = (first.min(leaves - 1), (first + length).min(leaves).max(first.min(leaves - 1) + 1));
         // Each leaf is its own number; a node is the list of its leaves.

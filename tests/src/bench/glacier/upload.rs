@@ -35,6 +35,7 @@ pub(super) fn rows(bench: &Bench<'_>) -> Outcome<Vec<Row>> {
             let latency = std::time::Duration::from_millis(LATENCY_MS);
             // A new one each time: it keeps what it is given.
             let fake = GlacierFake::start(&FakeOptions { latency, ..FakeOptions::default() })?;
+            fake.make_vault(DEFAULT_ACCOUNT, "us-east-1", "bench");
             let mut command = bench.measure("upload", file, &[&part]);
             command.envs(fake.environment(DEFAULT_ACCOUNT, "us-east-1"));
             measure::run(vec![command], None, None)

@@ -10,14 +10,19 @@ use backup_core::digest::Sha256Digest;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::buffers::Buffers;
 use super::failure::Failed;
+use super::wire::{Hashed, on_the_wire};
 use super::{PART_BYTES_SENT_MAX, Vault, VaultArchive};
 use crate::error::{GlacierError, GlacierResult};
 use crate::part_size::{PARTS_MAX, part_bytes_for};
-use crate::tree_hash::TreeHash;
+use crate::tree_hash::{LEAF_BYTES, TreeHash};
 
-/// Parts on their way at once; each is in memory meanwhile.
+/// Parts on their way at once.
 pub const PARTS_IN_FLIGHT: usize = 8;
+
+/// Parts in memory: beside those on their way, one is read and hashed, so that no request has to wait for that.
+const PARTS_HELD: usize = PARTS_IN_FLIGHT + 1;
 
 /// What `ListParts` tells of a part: where it begins, and its hash.
 pub(super) type Sent = BTreeMap<u64, String>;
@@ -61,14 +66,16 @@ impl Vault {
         }
         let sent = self.sent(upload).await?;
         let starts = (0..bytes.div_ceil(part_bytes)).map(|number| number * part_bytes);
+        let buffers = Buffers::default();
         let parts = starts.map(|start| {
-            let (file, sent, length) = (file.clone(), sent.as_ref(), part_bytes.min(bytes - start));
-            async move { self.part(upload, &file, start, length, sent).await }
+            let (buffers, sent) = (buffers.clone(), sent.as_ref());
+            let length = usize::try_from(part_bytes.min(bytes - start)).unwrap_or_default();
+            async move { Ok::<_, GlacierError>((start, self.part(upload, file, buffers, start, length, sent).await?)) }
         });
-        let mut hashes = stream::iter(parts).buffered(PARTS_IN_FLIGHT);
+        let hashes: BTreeMap<u64, TreeHash> = stream::iter(parts).buffer_unordered(PARTS_HELD).try_collect().await?;
         let mut whole = TreeHash::default();
-        while let Some(hash) = hashes.try_next().await? {
-            whole.append(&hash).map_err(GlacierError::internal)?;
+        for hash in hashes.values() {
+            whole.append(hash).map_err(GlacierError::internal)?;
         }
         self.complete(upload, bytes, whole.finish()).await
     }
@@ -104,43 +111,66 @@ impl Vault {
         &self,
         upload: &str,
         file: &Arc<File>,
+        buffers: Buffers,
         start: u64,
-        length: u64,
+        length: usize,
         sent: Option<&Sent>,
     ) -> GlacierResult<TreeHash> {
         self.run.stop_if_cancelled()?;
-        let file = file.clone();
-        let read = move || {
-            let mut body = vec![0; usize::try_from(length).unwrap_or_default()];
-            file.read_exact_at(&mut body, start)?;
-            let mut hash = TreeHash::default();
-            hash.update(&body);
-            Ok::<_, std::io::Error>((Bytes::from(body), hash))
+        let (file, spare) = (file.clone(), buffers.clone());
+        let read = move || spare.filled(length, |body| file.read_exact_at(body, start));
+        let read = {
+            let _turn = buffers.turn().await;
+            tokio::task::spawn_blocking(read).await.map_err(GlacierError::internal)?
         };
-        let read = tokio::task::spawn_blocking(read).await.map_err(GlacierError::internal)?;
-        let unread = |source: std::io::Error| GlacierError::Folder {
+        let end = start + length as u64;
+        let body = read.map_err(|source| GlacierError::Folder {
             action: "read",
-            path: format!("bytes {start} to {} of the archive", start + length),
+            path: format!("bytes {start} to {end} of the archive"),
             source: source.into(),
-        };
-        let (body, hash) = read.map_err(unread)?;
-        let digest = hash.clone().finish().to_string();
-        if sent.is_none_or(|sent| sent.get(&start) == Some(&digest)) {
-            return Ok(hash);
+        })?;
+        let there = sent.map(|sent| sent.get(&start));
+        if there == Some(None) {
+            let root = self.send_part(upload, start, body, None).await?;
+            return Ok(TreeHash::of_subtree(root, length as u64));
         }
-        self.send_part(upload, start, body, &digest).await.map(|()| hash)
+        let hashed = body.clone();
+        let hashing = tokio::task::spawn_blocking(move || TreeHash::<LEAF_BYTES>::of(&hashed)).await;
+        let root = hashing.map_err(GlacierError::internal)?;
+        if there.flatten().is_some_and(|there| *there != root.to_string()) {
+            self.send_part(upload, start, body, Some(root)).await?;
+        }
+        Ok(TreeHash::of_subtree(root, length as u64))
     }
 
-    /// Sends the part that begins at byte `start`. Idempotent.
-    pub(super) async fn send_part(&self, upload: &str, start: u64, body: Bytes, tree_hash: &str) -> GlacierResult<()> {
+    /// Sends the part that begins at byte `start`, and returns its tree hash, which the SDK makes unless it is known. Idempotent.
+    pub(super) async fn send_part(
+        &self,
+        upload: &str,
+        start: u64,
+        body: Bytes,
+        tree_hash: Option<Sha256Digest>,
+    ) -> GlacierResult<Sha256Digest> {
         let last = start + (body.len() as u64).saturating_sub(1);
         let sending = self.retried(|| async {
+            let hashed = Hashed::default();
             let request = self.client.upload_multipart_part().vault_name(&self.name).upload_id(upload);
-            let request = request.range(format!("bytes {start}-{last}/*")).checksum(tree_hash);
-            let sent = request.body(ByteStream::from(body.clone())).send().await;
-            sent.map(drop).map_err(|error| self.failed("glacier:UploadMultipartPart", &error))
+            let request = request.range(format!("bytes {start}-{last}/*"));
+            let request = request.set_checksum(tree_hash.map(|hash| hash.to_string()));
+            let request = request.body(ByteStream::from(body.clone())).customize().interceptor(hashed.clone());
+            let sent = request.config_override(on_the_wire(&self.client, &self.wire)).send().await;
+            let sent = sent.map_err(|error| self.failed("glacier:UploadMultipartPart", &error))?;
+            Ok((hashed.tree_hash(), sent.checksum().map(str::to_owned)))
         });
-        sending.await.map_err(Failed::into_error)
+        let (said, heard) = sending.await.map_err(Failed::into_error)?;
+        let said = said.ok_or_else(|| GlacierError::internal("a part was sent without its tree hash"))?;
+        match heard {
+            Some(heard) if heard != said.to_string() => {
+                let what = format!("the service has another tree hash of bytes {start} to {last} than what was sent");
+                Err(GlacierError::internal(what))
+            }
+            _ => Ok(said),
+        }
     }
 
     /// Makes the parts an archive. Idempotent.

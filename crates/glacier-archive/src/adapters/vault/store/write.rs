@@ -127,12 +127,12 @@ impl Multipart for VaultUpload {
         let hashed = body.clone();
         let hashing = tokio::task::spawn_blocking(move || leaves(&hashed)).await;
         let leaves = hashing.map_err(|error| failed(GlacierError::internal(error)))?;
-        let tree_hash = root(&leaves).to_string();
+        let tree_hash = root(&leaves);
         self.leaves.lock().unwrap_or_else(PoisonError::into_inner).insert(number, leaves);
-        if self.sent.get(&start) == Some(&tree_hash) {
+        if self.sent.get(&start).is_some_and(|sent| *sent == tree_hash.to_string()) {
             return Ok(());
         }
-        self.inner.vault.send_part(&self.upload.id, start, body, &tree_hash).await.map_err(failed)?;
+        self.inner.vault.send_part(&self.upload.id, start, body, Some(tree_hash)).await.map_err(failed)?;
         self.inner.vault.run.step("glacier.part", self.key.as_str());
         Ok(())
     }

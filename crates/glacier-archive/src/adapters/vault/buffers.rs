@@ -1,0 +1,82 @@
+//! Memory for parts, used again and again: a new one for each would be cleared each time, and freed ones pile up.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// Buffers that nobody uses at the moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>, Arc<tokio::sync::Mutex<()>>);
+
+/// A buffer in use; it goes back when the last of those who share it drops it.
+struct Filled {
+    bytes: Vec<u8>,
+    home: Buffers,
+}
+
+impl Buffers {
+    /// The turn to fill one: a file is read from its beginning to its end, and those who do it at once only wait for each other.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.1.lock().await
+    }
+
+    /// `length` bytes as `fill` writes them.
+    ///
+    /// # Errors
+    /// What `fill` says.
+    pub(super) fn filled(&self, length: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Bytes> {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut filled = Filled { bytes, home: self.clone() };
+        filled.bytes.resize(length, 0);
+        fill(&mut filled.bytes)?;
+        Ok(Bytes::from_owner(filled))
+    }
+}
+
+impl AsRef<[u8]> for Filled {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(buffers: &Buffers, byte: u8, length: usize) -> Bytes {
+        let fill = |bytes: &mut [u8]| {
+            bytes.fill(byte);
+            Ok(())
+        };
+        buffers.filled(length, fill).unwrap()
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_only_when_nobody_has_it() {
+        let buffers = Buffers::default();
+        let one = with(&buffers, 1, 8);
+        let shared = one.clone();
+        let at = one.as_ptr();
+        drop(one);
+        let two = with(&buffers, 2, 8);
+        assert_eq!((&shared[..], &two[..]), (&[1; 8][..], &[2; 8][..]));
+        drop(shared);
+        let three = with(&buffers, 3, 4);
+        assert_eq!((three.as_ptr(), &three[..], &two[..]), (at, &[3; 4][..], &[2; 8][..]));
+    }
+
+    #[test]
+    fn one_that_could_not_be_filled_is_free_again() {
+        let buffers = Buffers::default();
+        buffers.filled(8, |_| Err(io::ErrorKind::UnexpectedEof.into())).unwrap_err();
+        assert_eq!(buffers.0.lock().unwrap().len(), 1);
+    }
+}
