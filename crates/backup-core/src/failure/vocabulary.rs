@@ -71,6 +71,12 @@ vocabulary! {
         NoOwner = "no_owner",
         /// Leave out privileges.
         NoAcl = "no_acl",
+        /// The server is somebody else's, and the role no superuser of it.
+        Managed = "managed",
+        /// The locale of the new database.
+        Locale = "locale",
+        /// Whose locales the new database uses.
+        LocaleProvider = "locale_provider",
         /// Run no hooks.
         NoHooks = "hooks",
         /// Only this table.
@@ -159,6 +165,8 @@ vocabulary! {
         ListDatabases = "local::list",
         /// Copy a database on its server.
         CopyDatabase = "local::duplicate",
+        /// Drop a database of the server.
+        DropDatabase = "local::drop",
         /// Finish or undo what killed restores left on the server.
         Recover = "recover",
         /// Run hooks for a test.
