@@ -9,6 +9,7 @@ mod e2e;
 mod lean;
 mod peers;
 mod printer;
+mod servers;
 mod setup;
 mod test;
 mod tidy;
@@ -24,6 +25,7 @@ cargo xtask COMMAND
 
   demo                                            dump, damage and restore a sample database, step by step
   test                                            run everything that CI runs
+  test  --all-versions                            the same, and every PostgreSQL server and client from 12 to 18
   setup                                           check for programs that the other commands need; install them if allowed
   tidy                                            check dependencies between crates, file and function lengths, banned words
   e2e   [--only AREA] [--sql FILE] [--keep]       run acceptance rows, or dump and restore one SQL file, on the built binary
