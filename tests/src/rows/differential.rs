@@ -36,16 +36,21 @@ const ENCODINGS: [(&str, &str); 3] = [
     ),
 ];
 
+/// The files, by name.
+pub(super) fn files() -> RowResult<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(FILES)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
+    files.sort();
+    Ok(files)
+}
+
 /// A row for every file, and for databases that need another encoding.
 ///
 /// # Errors
 /// If the folder of files cannot be read.
 pub fn rows() -> RowResult<Vec<Row>> {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(FILES)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
-    files.sort();
-    let mut rows: Vec<Row> = files.iter().map(|file| of_file(file)).collect::<RowResult<_>>()?;
+    let mut rows: Vec<Row> = files()?.iter().map(|file| of_file(file)).collect::<RowResult<_>>()?;
     for (encoding, sql) in ENCODINGS {
         let title = format!("source and restored copy of a database in {encoding} are equal");
         rows.push(Row::new(format!("D-{encoding}"), title, Area::Differential, Locations::Both, move |world| {
