@@ -78,6 +78,12 @@ pub(crate) enum Wanted {
     All,
 }
 
+/// Fetches all of them, and prints what makes the acceptance run and `pg-cluster` use them.
+pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    say(&format!("export {VARIABLE}='{}'", folders(workspace, Wanted::All)?.to_string_lossy()));
+    Ok(())
+}
+
 /// Fetches what is missing, and returns the folders as [`VARIABLE`] takes them. What its caller set stays.
 pub(crate) fn folders(workspace: &Workspace, wanted: Wanted) -> Outcome<OsString> {
     if let Some(named) = std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
