@@ -18,6 +18,9 @@ const SETTINGS: &str = "ALTER DATABASE \"{}\" SET work_mem = '7MB'; ALTER ROLE v
     ALTER DATABASE \"{}\" CONNECTION LIMIT 17; ALTER DATABASE \"{}\" OWNER TO versions_owner; \
     GRANT CONNECT ON DATABASE \"{}\" TO versions_reader WITH GRANT OPTION; COMMENT ON DATABASE \"{}\" IS 'the shop''s'";
 
+/// Changes rows and a sequence, and no definition.
+pub(super) const CHANGE: &str = "UPDATE app.everything SET n = 0 WHERE id > 500; DELETE FROM app.everything WHERE id < 100; SELECT nextval('app.down')";
+
 /// Creates the roles.
 pub(super) fn roles(world: &World) -> RowResult {
     for role in ROLES {

@@ -99,10 +99,7 @@ impl Scene<'_> {
     async fn rows_alone(&self) -> RowResult {
         let before = self.world.checksum(&self.shop)?;
         self.world.set_version(&self.shop, 3)?;
-        self.world.psql(
-            &self.shop,
-            "UPDATE app.everything SET n = 0 WHERE id > 500; DELETE FROM app.everything WHERE id < 100; SELECT nextval('app.down')",
-        )?;
+        self.world.psql(&self.shop, content::CHANGE)?;
         ensure!(self.world.checksum(&self.shop)? != before, "the rows were not changed");
         let restore = ["pg", "restore", &self.key, "--data-only", "--replace-rows", "--confirm-database", &self.shop];
         self.lastgood(restore).ok().await?;

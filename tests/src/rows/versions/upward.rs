@@ -36,7 +36,12 @@ pub(super) async fn to_every_newer(world: &World, server: &Install, installs: &[
             let restorer = if own.major >= dumper.major { &own } else { *dumper };
             let arrival = Arrival { there: &there, shop: &shop, reader, restorer };
             let what = format!("dumped by {dumper}, restored on {} by {restorer}", target.name);
-            arrival.compared(&before, key, archive).await.within(&what)?;
+            let stock = arrival.compared(&before, key, archive).await.within(&what)?;
+            if dumper.bin_dir == dumpers[0].1.bin_dir {
+                arrival.single_file(&stock, archive).await.within(&what).within("a single-file dump")?;
+                arrival.rows_alone(&stock, key).await.within(&what).within("--data-only")?;
+            }
+            there.drop_database(&shop)?;
         }
         refused_on_older(&there, &source, &shop, &own, reader).await.within(&format!("from {} down", target.name))?;
         page::upward(server, target, dumpers.iter().map(|(_, client)| client));
@@ -74,7 +79,7 @@ struct Arrival<'w> {
 
 impl Arrival<'_> {
     /// Everything is as `pg_restore` alone makes it here; rows, sequences and large objects are as they were there.
-    async fn compared(&self, before: &Picture, key: &str, archive: &[u8]) -> RowResult {
+    async fn compared(&self, before: &Picture, key: &str, archive: &[u8]) -> RowResult<Picture> {
         let (there, shop) = (self.there, self.shop);
         self.by_stock(archive)?;
         let stock = Picture::of(there.cluster(), shop)?;
@@ -91,7 +96,29 @@ impl Arrival<'_> {
         let arrived = Picture::with_clients(there.cluster(), shop, self.reader.bin_dir.as_ref())?;
         before.contents().expect(&arrived.contents(), "the contents")?;
         there.drop_database(&copy)?;
-        there.drop_database(shop)
+        Ok(stock)
+    }
+
+    /// What `pg_dump` alone wrote, as django-pgclone stored it.
+    async fn single_file(&self, stock: &Picture, archive: &[u8]) -> RowResult {
+        let (there, copy) = (self.there, self.there.name("old"));
+        let key = format!("{}/2021-01-02-03-04-05-000002.default.dump", self.shop);
+        there.place().write(&key, archive).await?;
+        let restore = ["pg", "restore", &key, "--into", &copy, "--pg-bin", &self.restorer.bin_dir];
+        there.lastgood(restore).ok().await?;
+        let restored = Picture::of(there.cluster(), &copy)?.without_settings();
+        stock.clone().without_settings().expect(&restored, "the copy")?;
+        there.place().remove(&key).await?;
+        there.drop_database(&copy)
+    }
+
+    /// The old server's rows into the schema that is here.
+    async fn rows_alone(&self, stock: &Picture, key: &str) -> RowResult {
+        let (there, shop) = (self.there, self.shop);
+        there.psql(shop, content::CHANGE)?;
+        let restore = ["pg", "restore", key, "--data-only", "--replace-rows", "--confirm-database", shop];
+        there.lastgood(restore).env("LASTGOOD_PG_BIN", &self.restorer.bin_dir).ok().await?;
+        stock.expect(&Picture::of(there.cluster(), shop)?, "the live database")
     }
 
     /// Creates the database with PostgreSQL's own programs.
