@@ -94,6 +94,7 @@ pub(super) fn old_debian(
         format!("-oDir::Cache={}", part.display()),
         "-oAPT::Sandbox::User=root".to_owned(),
     ];
+    let options = options.as_slice();
     cmd!(shell, "apt-get -qq {options...} update").quiet().run()?;
     let files = part.join("files");
     for (name, version, sha256) in packages {
