@@ -62,6 +62,8 @@ pub(super) async fn of_the_template(world: &World) -> RowResult {
         "ALTER DATABASE template0 RENAME TO former",
         "ALTER DATABASE other RENAME TO template0",
         "ALTER DATABASE template0 WITH IS_TEMPLATE true ALLOW_CONNECTIONS false",
+        // As `initdb` leaves it.
+        "UPDATE pg_database SET datcollversion = NULL WHERE datname = 'template0'",
     ] {
         world.psql("postgres", statement)?;
     }

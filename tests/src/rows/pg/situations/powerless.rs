@@ -43,7 +43,7 @@ pub(super) async fn beside_autovacuum(world: &World) -> RowResult {
     keeper(world, &["pg", "drop-local", &doomed, "--confirm-database", &doomed]).ok().await?;
     // A session that the role may not end is another thing, and named.
     let _client = world.connect(&copy).await?;
-    let refused = keeper(world, &["pg", "drop-local", &copy]).fails(1).await?;
+    let refused = keeper(world, &["pg", "drop-local", &copy, "--yes"]).fails(1).await?;
     refused.says("terminate")?;
     Ok(())
 }

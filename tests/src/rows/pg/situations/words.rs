@@ -9,7 +9,8 @@ fn as_role<'w>(world: &'w World, role: &str, words: &[&str]) -> Lastgood<'w> {
 
 /// A limit of the role's own is told from one of the server's.
 pub(super) async fn role_full(world: &World) -> RowResult {
-    let shop = world.sample("shop")?;
+    let shop = world.create("shop")?;
+    world.psql(&shop, "CREATE TABLE t AS SELECT 1 AS i")?;
     let role = world.name("narrow");
     let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'pw' CONNECTION LIMIT 2; GRANT pg_read_all_data TO {role}");
     world.psql("postgres", &create)?;
