@@ -203,7 +203,7 @@ mod tests {
         let file = "Backup_UTC_2026-11-21T03_06_08.tar.gz";
         assert_eq!(BackupKey::of_text(&format!("app/nightly/{file}")), BackupKey::parse(&format!("nightly/{file}")));
         assert_eq!(BackupKey::of_text(file), BackupKey::parse(file));
-        assert_eq!(BackupKey::of_text(&format!("app/{file}")), None);
+        assert_eq!(BackupKey::of_text(&format!("/app/{file}")), None);
         for path in [format!("/tmp/{file}"), format!("./{file}"), format!("a/b/{file}"), format!("app/{file}")] {
             assert_eq!(BackupKey::at_a_path(&path), BackupKey::parse(file), "{path}");
         }
