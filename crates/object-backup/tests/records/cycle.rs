@@ -134,7 +134,7 @@ async fn large_types_are_read_twice_and_restored_whole() {
     let script = world.path("count.sh");
     let counter = world.path("runs");
     let line = format!(
-        "echo x >> {0}; cat {1}; echo \"{{\\\"id\\\": \\\"$(printf '%0*d' $(wc -l < {0}) 0)\\\"}}\"",
+        "echo x >> {0}; cat {1}; echo \"{{\\\"id\\\": \\\"run-$(printf '%0*d' $(wc -l < {0}) 0)\\\"}}\"",
         counter.display(),
         records.join("many.json").display()
     );
