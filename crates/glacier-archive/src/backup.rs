@@ -5,12 +5,13 @@ mod publish;
 mod upload;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use backup_core::manifest::Outcome;
 use backup_core::probe;
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 pub use self::plan::{BUNDLE_BYTES, BUNDLED_BYTES_MAX, BackupPlan, BackupSettings, Work, plan, sort};
@@ -230,10 +231,25 @@ async fn archive(uploader: &Uploader<'_>, work: Work) -> GlacierResult<Archived>
     for group in work.bundles {
         archived.merge(uploader.bundle(group).await?);
     }
-    let files = stream::iter(work.archives).map(|found| uploader.file(found)).buffer_unordered(FILES_IN_FLIGHT);
+    // After a failure none is begun, and those that were end by themselves: whoever drops them leaves half an upload.
+    let (is_over, mut first) = (AtomicBool::new(false), None);
+    let files = stream::iter(work.archives).map(|found| {
+        let is_over = &is_over;
+        async move { if is_over.load(Ordering::Relaxed) { Ok(Archived::default()) } else { uploader.file(found).await } }
+    });
+    let files = files.buffer_unordered(FILES_IN_FLIGHT);
     let mut files = std::pin::pin!(files);
-    while let Some(one) = files.try_next().await? {
-        archived.merge(one);
+    while let Some(one) = files.next().await {
+        match one {
+            Ok(one) => archived.merge(one),
+            Err(error) => {
+                is_over.store(true, Ordering::Relaxed);
+                first.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = first {
+        return Err(error);
     }
     archived.files.sort_by(|one, other| one.entry.name.cmp(&other.entry.name));
     archived.failed.sort_by(|one, other| one.name.cmp(&other.name));

@@ -181,8 +181,16 @@ impl<'a> Uploader<'a> {
         self.run.step("glacier.bundle", key.as_str());
         if !exists(&self.store, &key, bundle.bytes).await? {
             let mut writer = self.writer(&key, bundle.bytes, &format!("{} files", files.len()), BUNDLE_PART_BYTES);
-            for segment in bundle.segments {
-                self.run.or_cancelled(async { Ok::<_, GlacierError>(writer.write(segment).await?) }).await?;
+            let sent = self.run.or_cancelled(async {
+                for segment in bundle.segments {
+                    writer.write(segment).await?;
+                }
+                Ok::<_, GlacierError>(())
+            });
+            if let Err(error) = sent.await {
+                // The first error is the one to tell.
+                drop(writer.abort().await);
+                return Err(error);
             }
             if created(writer.finish().await.map(drop))? {
                 archived.objects += 1;

@@ -148,14 +148,14 @@ async fn other_names(scene: &Scene<'_>) -> RowResult {
     scene.sql(
         "CREATE SCHEMA backups; ALTER TABLE application_data_backups RENAME TO runs; ALTER TABLE runs SET SCHEMA backups;
          ALTER TABLE glacier_archives RENAME TO archives; ALTER TABLE archives SET SCHEMA backups;
-         ALTER TABLE application_data_backups_glacier_file_archives RENAME TO both;
-         ALTER TABLE \"both\" SET SCHEMA backups",
+         ALTER TABLE application_data_backups_glacier_file_archives RENAME TO pairs;
+         ALTER TABLE pairs SET SCHEMA backups",
     )?;
     scene.list().fails(2).await?.says("has no table")?;
-    let names = ["--gem-schema", "backups", "--gem-tables", "runs,archives,both"];
+    let names = ["--gem-schema", "backups", "--gem-tables", "runs,archives,pairs"];
     scene.list().args(names).ok().await?.says("2019_05_06_07_08_09_123.sql")?;
     scene.list().args(["--gem-tables", "runs,archives"]).fails(2).await?.says("does not name the three tables")?;
-    let toml = "[glacier]\ngem-schema = 'backups'\ngem-tables = 'runs,archives,both'\n";
+    let toml = "[glacier]\ngem-schema = 'backups'\ngem-tables = 'runs,archives,pairs'\n";
     std::fs::write(scene.world.folder().join("lastgood.toml"), toml)?;
     scene.list().ok().await?.says("2019_05_06_07_08_09_123.sql")?;
     // They are carried over by these names, too; the dump has those of before.

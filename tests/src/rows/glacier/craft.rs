@@ -102,7 +102,7 @@ async fn manifests(world: &World) -> RowResult {
 /// P4: what was fetched of a dump is damaged on the disk.
 async fn dumps(world: &World, shop: &str) -> RowResult {
     let fetched = glacier(world, &["fetch", "shop", "--json"]).ok().await?.json()?;
-    let folder = std::path::PathBuf::from(fetched["database"].as_str().unwrap_or_default());
+    let folder = world.folder().join(fetched["database"].as_str().unwrap_or_default());
     let mut packs = Vec::new();
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {
