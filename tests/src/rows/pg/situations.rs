@@ -13,13 +13,14 @@ use crate::harness::{Area, Locations, Row};
 
 /// The rows.
 pub(super) fn rows() -> Vec<Row> {
-    let mut rows = here();
+    let mut rows = of_dumps();
+    rows.extend(of_sessions());
     rows.extend(elsewhere());
     rows
 }
 
-/// On this machine's own server.
-fn here() -> Vec<Row> {
+/// What a dump has, on this machine's own server.
+fn of_dumps() -> Vec<Row> {
     use Locations::{Both, Folder};
     vec![
         Row::new(
@@ -59,6 +60,13 @@ fn here() -> Vec<Row> {
             |world| Box::pin(locale::of_the_template(world)),
         )
         .own_server(),
+    ]
+}
+
+/// Rows alone, options, and roles, on this machine's own server.
+fn of_sessions() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
         Row::new("P-data-computed", "rows of a table whose columns are all computed", Area::Pg, Folder, |world| {
             Box::pin(live::computed(world))
         }),
