@@ -100,7 +100,7 @@ pub enum ObjectError {
         location: String,
     },
     /// A tarball where backups of gludb are not looked for.
-    #[error("`{file}` is not a backup where it is: {what}")]
+    #[error("`{file}` is no backup where it is: {what}")]
     Misplaced {
         /// The tarball, as it was asked for.
         file: String,

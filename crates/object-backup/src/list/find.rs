@@ -163,7 +163,7 @@ fn misplaced(store: &dyn StoreRead, file: &str, what: &str, key: &BackupKey) -> 
         help: remedy![
             format!(
                 "nothing was changed. A tarball of gludb lies directly in the location and is named by its file name alone: \
-                 if it is one, move it to `{location}/{key}` and give the key `{key}`, or choose the folder or prefix that it is in with "
+                 if gludb wrote it, move it to `{location}/{key}` and give the key `{key}`, or choose the folder or prefix that it is in with "
             ),
             Setting::Location
         ],

@@ -165,7 +165,7 @@ pub(super) async fn misplaced(world: &World) -> RowResult {
     let local = world.folder().join(file).display().to_string();
     for which in [format!("old/{file}"), local, format!("./{file}")] {
         let refused = world.lastgood(["app", "restore", &which, "--to", "ndjson:out"]).fails(1).await?;
-        refused.says("is not a backup where it is")?.says(&format!("give the key `{file}`"))?;
+        refused.says("is no backup where it is")?.says(&format!("give the key `{file}`"))?;
         ensure!(!world.folder().join("out").exists(), "a refused restore wrote");
     }
     world.place().write(file, &tarball).await?;
