@@ -73,6 +73,12 @@ fn others() -> Vec<Row> {
         Row::new("D-version", "extensions of another version, and of none, on the target", area, Folder, |world| {
             Box::pin(extension::other_version(world))
         }),
+        Row::new("D-config-first", "rows of extensions come before those that need them", area, Folder, |world| {
+            Box::pin(extension::configuration_first(world))
+        }),
+        Row::new("D-event-triggers", "no event trigger fires on what a restore does", area, Folder, |world| {
+            Box::pin(extension::event_triggers(world))
+        }),
         Row::new("D-gigabyte", "rows near the 1 GiB that COPY allows, and one beyond it", area, Folder, |world| {
             Box::pin(limits::long_rows(world))
         }),
