@@ -13,6 +13,7 @@ mod machine;
 mod measure;
 mod memory;
 mod object;
+mod objects;
 mod peer;
 mod pgclone;
 mod process;
@@ -139,6 +140,7 @@ enum Job {
     Swap,
     Memory,
     Tables,
+    Objects,
 }
 
 impl Job {
@@ -150,6 +152,7 @@ impl Job {
             Self::Swap => swap::run(context),
             Self::Memory => memory::run(context),
             Self::Tables => tables::run(context),
+            Self::Objects => objects::run(context),
         }
     }
 }
@@ -223,7 +226,7 @@ fn pg(args: &PgArgs) -> Outcome {
 /// Each job, against the programs that others wrote.
 fn against_peers(context: &Context, only: &[Job]) -> Outcome<Vec<Row>> {
     let jobs = if only.is_empty() { Job::value_variants() } else { only };
-    if jobs.iter().any(|job| *job != Job::Tables) {
+    if jobs.iter().any(|job| ![Job::Tables, Job::Objects].contains(job)) {
         data::shop(&context.server, context.scale)?;
     }
     let mut rows = Vec::new();

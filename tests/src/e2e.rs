@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backup_testkit::postgres::{Cluster, ClusterOptions};
+use backup_testkit::postgres::Cluster;
 use clap::Parser;
 use futures::FutureExt as _;
 
+use crate::harness::world::cluster_options;
 use crate::harness::{Failure, Row, RowResult, Where, World};
 use crate::printer::{note, say};
 use crate::rows;
@@ -24,7 +25,7 @@ const TITLE_CHARS: usize = 72;
 #[derive(Debug, Parser)]
 #[command(name = "e2e")]
 struct Args {
-    /// Only these areas (core, retention, truth, dict, app, ec2, pg, kill, differential) or rows (P8).
+    /// Only these areas (core, retention, truth, dict, app, ec2, pg, versions, kill, differential) or rows (P8).
     #[arg(long, value_name = "AREA|ROW", value_delimiter = ',', num_args = 1..)]
     only: Vec<String>,
     /// Only the differential check, of this SQL file.
@@ -176,6 +177,9 @@ impl Suite {
     async fn finish(self) -> RowResult<bool> {
         let skipped = if self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
         say(&format!("{} passed, {} failed{skipped}", self.passed, self.failed));
+        if self.failed == 0 {
+            rows::versions::write_if_asked()?;
+        }
         if self.keep && self.failed > 0 {
             for (name, value) in self.cluster.env() {
                 say(&format!("export {name}={value}"));
@@ -185,11 +189,6 @@ impl Suite {
         }
         Ok(self.failed == 0 && !(self.strict && self.skipped > 0))
     }
-}
-
-/// DDL is logged, so that rows can see what was created and dropped again.
-fn cluster_options() -> ClusterOptions {
-    ClusterOptions { conf: vec!["log_statement = 'ddl'".to_owned()], ..ClusterOptions::default() }
 }
 
 fn reason(failure: &Failure) -> &str {

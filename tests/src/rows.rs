@@ -10,6 +10,7 @@ pub mod kill;
 pub mod pg;
 pub mod retention;
 pub mod truth;
+pub mod versions;
 
 use crate::harness::{Row, RowResult};
 
@@ -27,6 +28,7 @@ pub fn all() -> RowResult<Vec<Row>> {
     rows.extend(ec2::rows());
     rows.extend(glacier::rows());
     rows.extend(differential::rows()?);
+    rows.extend(versions::rows());
     rows.extend(kill::rows());
     Ok(rows)
 }

@@ -4,17 +4,30 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::servers::{self, Wanted};
 use crate::workspace::{Outcome, Profile, Workspace};
 use crate::{peers, setup};
 
 /// The rows that need an S3 server which others wrote: by area, and by name.
 const ELSEWHERE: [&str; 4] = ["app", "A10", "glacier", "GL20"];
 
+/// The rows about versions of PostgreSQL: by area, and how each begins.
+const VERSIONS: &str = "versions";
+const VERSION_ROW: &str = "V-";
+
+/// Names the page that tells what was run, to a run of all versions.
+const PAGE_VARIABLE: &str = "LASTGOOD_VERSIONS_PAGE";
+
+/// The page.
+const PAGE: &str = "docs/versions.md";
+
 /// Sets up, builds, and becomes the acceptance run.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     setup::run(workspace)?;
     workspace.build(Profile::Dev)?;
-    Err(command(workspace, args)?.exec().into())
+    let all = args.iter().map(String::as_str).eq(["--only", VERSIONS]);
+    let mut command = if all { all_versions_command(workspace, args)? } else { command(workspace, args)? };
+    Err(command.exec().into())
 }
 
 /// The acceptance run, with what its rows need besides.
@@ -24,16 +37,60 @@ pub(crate) fn command(workspace: &Workspace, args: &[String]) -> Outcome<Command
         let python = peers::python(workspace, &peers::MINISTACK)?;
         command.env("LASTGOOD_MINISTACK", Path::new(&python).with_file_name("ministack"));
     }
+    let folders = match wants_servers(args) {
+        Some(wanted) => servers::folders(workspace, wanted)?,
+        None => servers::present(workspace)?,
+    };
+    command.env(servers::VARIABLE, folders);
     Ok(command)
+}
+
+/// Every version of PostgreSQL; the page says afterwards what was run.
+pub(crate) fn all_versions(workspace: &Workspace) -> Outcome {
+    let status = all_versions_command(workspace, &["--only", VERSIONS].map(str::to_owned))?.status()?;
+    if status.success() { Ok(()) } else { Err(format!("`e2e --only {VERSIONS}` ended with {status}").into()) }
+}
+
+fn all_versions_command(workspace: &Workspace, args: &[String]) -> Outcome<Command> {
+    let mut command = command(workspace, args)?;
+    command.env(PAGE_VARIABLE, workspace.root.join(PAGE));
+    Ok(command)
+}
+
+fn is_given(args: &[String], flag: &str) -> bool {
+    args.iter().any(|argument| argument == flag || argument.starts_with(&format!("{flag}=")))
+}
+
+/// Whether no row is run.
+fn is_quiet(args: &[String]) -> bool {
+    ["--list", "--help", "-h"].iter().any(|flag| is_given(args, flag))
+}
+
+/// The areas and rows that are asked for.
+fn asked(args: &[String]) -> impl Iterator<Item = &str> {
+    args.iter().flat_map(|argument| argument.trim_start_matches("--only=").split(','))
 }
 
 /// Whether rows that need that server are among those asked for.
 fn wants_elsewhere(args: &[String]) -> bool {
-    let is = |flag: &str| args.iter().any(|argument| argument == flag || argument.starts_with(&format!("{flag}=")));
-    if is("--sql") || is("--list") || is("--help") || is("-h") {
+    if is_quiet(args) || is_given(args, "--sql") {
         return false;
     }
-    !is("--only") || args.iter().any(|argument| ELSEWHERE.contains(&argument.trim_start_matches("--only=")))
+    !is_given(args, "--only") || asked(args).any(|asked| ELSEWHERE.contains(&asked))
+}
+
+/// Which servers of other versions the rows need: all, some, or whatever is here.
+fn wants_servers(args: &[String]) -> Option<Wanted> {
+    if is_quiet(args) || is_given(args, "--sql") {
+        return None;
+    }
+    // Among other areas it is a run of everything, which takes its time already.
+    let is_version = |asked: &str| asked.starts_with(VERSION_ROW);
+    if asked(args).any(is_version) || asked(args).filter(|asked| !asked.starts_with('-')).eq([VERSIONS]) {
+        return Some(Wanted::All);
+    }
+    let of_postgres = |asked: &str| asked == VERSIONS || asked == "pg" || asked.starts_with('P');
+    (!is_given(args, "--only") || asked(args).any(of_postgres)).then_some(Wanted::Some)
 }
 
 #[cfg(test)]
@@ -45,5 +102,15 @@ mod tests {
         let wanted = |args: &[&str]| wants_elsewhere(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert!(wanted(&[]) && wanted(&["--only", "pg", "app"]) && wanted(&["--only=A10"]) && wanted(&["--keep"]));
         assert!(!wanted(&["--only", "pg"]) && !wanted(&["--sql", "app.sql"]) && !wanted(&["--list"]));
+    }
+    #[test]
+    fn servers_are_fetched_for_those_who_need_them() {
+        let wanted = |args: &[&str]| wants_servers(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(wanted(&["--only", "versions"]), Some(Wanted::All));
+        assert_eq!(wanted(&["--only=V-12.22-npm-up"]), Some(Wanted::All));
+        assert_eq!(wanted(&[]), Some(Wanted::Some));
+        assert_eq!(wanted(&["--only", "core", "pg", "versions"]), Some(Wanted::Some));
+        assert_eq!(wanted(&["--only", "P-part,D-x"]), Some(Wanted::Some));
+        assert_eq!((wanted(&["--only", "ec2"]), wanted(&["--list"])), (None, None));
     }
 }

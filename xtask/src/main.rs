@@ -9,6 +9,7 @@ mod e2e;
 mod lean;
 mod peers;
 mod printer;
+mod servers;
 mod setup;
 mod test;
 mod tidy;
@@ -24,7 +25,9 @@ cargo xtask COMMAND
 
   demo                                            dump, damage and restore a sample database, step by step
   test                                            run everything that CI runs
+  test  --all-versions                            the same, and every PostgreSQL server and client from 12 to 18
   setup                                           check for programs that the other commands need; install them if allowed
+  servers                                         fetch PostgreSQL servers and clients of every version; print how to use them
   tidy                                            check dependencies between crates, file and function lengths, banned words
   e2e   [--only AREA] [--sql FILE] [--keep]       run acceptance rows, or dump and restore one SQL file, on the built binary
   bench pg [--scale S] [--rounds N] [--only JOB]  compare speed and memory with other programs, on this machine
@@ -51,7 +54,7 @@ fn run(args: &[String]) -> Outcome {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", args),
     };
-    let known = ["demo", "test", "setup", "tidy", "e2e", "bench", "docs", "dist"];
+    let known = ["demo", "test", "setup", "servers", "tidy", "e2e", "bench", "docs", "dist"];
     if !known.contains(&command) {
         say(USAGE);
         return if ["help", "--help", "-h"].contains(&command) {
@@ -65,6 +68,7 @@ fn run(args: &[String]) -> Outcome {
         "demo" => demo::run(&workspace, rest),
         "test" => test::run(&workspace, rest),
         "setup" => setup::run(&workspace),
+        "servers" => servers::run(&workspace),
         "tidy" => tidy::run(&workspace),
         "e2e" => e2e::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),

@@ -120,10 +120,19 @@ fn components(shell: &Shell) -> Outcome {
     Ok(())
 }
 
+/// Installs the package that has `program`, if that is missing.
+pub(crate) fn require(shell: &Shell, program: &str, package: &str) -> Outcome {
+    if on_path(program).is_some() { Ok(()) } else { install(shell, &[package]) }
+}
+
+/// Whether we are root, who may install packages and may not run servers.
+pub(crate) fn is_root(shell: &Shell) -> bool {
+    cmd!(shell, "id -u").quiet().read().is_ok_and(|id| id == "0")
+}
+
 fn install(shell: &Shell, packages: &[&str]) -> Outcome {
     let by_hand = format!("sudo apt-get update && sudo apt-get install -y {}", packages.join(" "));
-    let root = cmd!(shell, "id -u").quiet().read().is_ok_and(|id| id == "0");
-    if !root || on_path("apt-get").is_none() {
+    if !is_root(shell) || on_path("apt-get").is_none() {
         return Err(format!("{} missing and only root may install it: run `{by_hand}`", packages.join(", ")).into());
     }
     say(&format!("setup: installing {}", packages.join(", ")));

@@ -32,17 +32,24 @@ const STEPS: [Step; 13] = [
 
 /// Areas of rows that take about as long as the others.
 const HALVES: [&[&str]; 2] =
-    [&["core", "retention", "truth", "dict", "app", "pg"], &["ec2", "glacier", "kill", "differential"]];
+    [&["core", "retention", "truth", "dict", "app", "pg"], &["ec2", "glacier", "kill", "differential", "versions"]];
+
+/// Takes an hour, so that it is not for CI.
+const ALL_VERSIONS: (&str, Step) = ("--all-versions", ("every PostgreSQL version", e2e::all_versions));
 
 /// Runs every step; the first that fails ends the run and is named.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
-    if let Some(argument) = args.first() {
-        return Err(format!("`cargo xtask test` takes no arguments, and there is `{argument}`").into());
+    let mut steps = STEPS.to_vec();
+    for argument in args {
+        if argument != ALL_VERSIONS.0 {
+            return Err(format!("`cargo xtask test` takes only {}, and there is `{argument}`", ALL_VERSIONS.0).into());
+        }
+        steps.push(ALL_VERSIONS.1);
     }
     let begin = Instant::now();
     let mut times = Vec::new();
-    for (number, (name, step)) in STEPS.iter().enumerate() {
-        say(&format!("\n== {}/{} {name}", number + 1, STEPS.len()));
+    for (number, (name, step)) in steps.iter().enumerate() {
+        say(&format!("\n== {}/{} {name}", number + 1, steps.len()));
         let step_begin = Instant::now();
         step(workspace).map_err(|error| format!("{name}: {error}"))?;
         times.push((name, step_begin.elapsed()));
@@ -51,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     for (name, time) in times {
         say(&format!("{:>8.1} s  {name}", time.as_secs_f64()));
     }
-    say(&format!("{:>8.1} s  all {} steps passed", begin.elapsed().as_secs_f64(), STEPS.len()));
+    say(&format!("{:>8.1} s  all {} steps passed", begin.elapsed().as_secs_f64(), steps.len()));
     Ok(())
 }
 

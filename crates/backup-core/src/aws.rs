@@ -4,7 +4,11 @@
 //! layer that tries again. EC2's create calls have no client token, so that one repeated unseen would make a duplicate.
 //! Whoever calls a service turns its errors into a [`RequestError`] and asks it whether trying again can help.
 
+#[cfg(feature = "aws")]
+mod ca_bundle;
 mod credentials;
+#[cfg(feature = "aws")]
+mod endpoint;
 #[cfg(feature = "aws")]
 mod request_error;
 #[cfg(feature = "aws")]

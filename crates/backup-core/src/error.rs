@@ -61,6 +61,17 @@ pub enum StoreError {
         #[source]
         source: Cause,
     },
+    /// Requests are signed for a time that the store does not accept.
+    #[error("the clock of this machine is wrong: it says {here}{}", said_there(*there))]
+    ClockWrong {
+        /// What time it is here.
+        here: jiff::Timestamp,
+        /// What time it is there, if the store says.
+        there: Option<jiff::Timestamp>,
+        /// What the store said.
+        #[source]
+        source: Cause,
+    },
     /// The bucket or folder itself is missing.
     #[error("there is no {missing}")]
     NoLocation {
@@ -146,6 +157,15 @@ pub enum StoreError {
         /// The next thing to do.
         help: Remedy,
     },
+    /// The store cannot do something that a store may lack.
+    #[error("the store does not support {action}")]
+    Unsupported {
+        /// What was tried, in the store's own words.
+        action: String,
+        /// What the store said.
+        #[source]
+        source: Cause,
+    },
     /// A key, location or option that cannot be used.
     #[error("{what}")]
     Invalid {
@@ -179,6 +199,8 @@ impl Failure for StoreError {
             "the credentials are valid and not allowed to do this", "allow the action that the error names";
         Unauthenticated: "store::unauthenticated", Key, permanent, "the store does not accept the credentials",
             "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine";
+        ClockWrong: "store::clock_wrong", Failed, permanent, "the clock of this machine is wrong, so that the store does not accept its requests",
+            "set the clock, such as by `timedatectl set-ntp true`, and run the command again";
         NoLocation: "store::no_location", NoLocation, permanent, "the bucket or folder is missing",
             "create it, or choose another location";
         NotInitialized: "store::not_initialized", NoLocation, permanent,
@@ -197,6 +219,7 @@ impl Failure for StoreError {
             "the bytes that arrived are not those that were asked for, or not those that were written";
         Unsuitable: "store::unsuitable", Failed, permanent, "the store cannot do something that every store must",
             "choose another location";
+        Unsupported: "store::unsupported", Failed, permanent, "the store cannot do something that a store may lack";
         Invalid: "store::invalid", Usage, permanent, "a key, location or option cannot be used";
         Other: "store::other", Failed, permanent, "the store failed in another way; the cause says how";
     }
@@ -225,6 +248,12 @@ impl StoreError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
+    }
+
+    /// Whether the store cannot do what was asked of it, and need not.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Unsupported { .. })
     }
 
     /// Whether something is there that is neither an object nor a folder of objects.
@@ -258,6 +287,10 @@ impl StoreError {
     pub fn already_exists(key: &impl fmt::Display) -> Self {
         Self::AlreadyExists { key: key.to_string() }
     }
+}
+
+fn said_there(time: Option<jiff::Timestamp>) -> String {
+    time.map(|time| format!(", and the store says {time}")).unwrap_or_default()
 }
 
 /// A manifest or other stored document that cannot be used.

@@ -178,7 +178,7 @@ pub struct UnfinishedUpload {
     pub key: Key,
     /// The store's name of the upload.
     pub id: String,
-    /// When it began.
+    /// When it began or, where the store tells, when its newest part came: since then nobody is known to have touched it.
     pub started: jiff::Timestamp,
 }
 
@@ -251,7 +251,7 @@ pub trait StoreDelete: fmt::Debug + Send + Sync + 'static {
     /// Deletes the keys; one outcome each, in order. A key that is not there counts as deleted.
     async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>>;
 
-    /// Uploads begun under `prefix` and neither completed nor aborted.
+    /// Uploads begun under `prefix` and neither completed nor aborted; [`StoreError::Unsupported`] where the store cannot tell.
     async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>>;
 
     /// Aborts one of [`StoreDelete::unfinished`]. Idempotent.

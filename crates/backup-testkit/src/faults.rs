@@ -56,6 +56,14 @@ pub enum Action {
         /// What is wrong.
         fault: ListingFault,
     },
+    /// A listing of objects folder by folder instead of by key, as SeaweedFS has it: `a/x` before `a-b`. What it begins after is
+    /// meant in that order too.
+    FolderByFolder,
+    /// A listing of uploads that says of each that it began at this moment, as moto does.
+    UploadsBegan {
+        /// Seconds since 1970.
+        second: u64,
+    },
     /// Another writer was first: this text is stored under the key, then the call is handled.
     RivalPut {
         /// The other writer's object.

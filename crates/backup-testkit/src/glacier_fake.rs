@@ -3,13 +3,17 @@
 //! It refuses what AWS refuses, as far as that is known: a part, an archive and a completed upload whose tree hash is not that
 //! of its bytes, part sizes that are no power of two of mebibytes, a gap between parts, descriptions of other characters, a
 //! vault that is deleted with archives in it. Jobs end by the clock of [`crate::aws_fake`], their output stays for a day, and
-//! the inventory lags behind by a day. It sends no notifications.
+//! the inventory lags behind by a day. Of finished jobs a vault tells the topics of SNS ([`SnsFake`]) that it was given, when a
+//! test says so ([`GlacierFake::tell`]): nothing happens by itself while one stands still.
 //!
 //! As a program it is `glacier-fake`. Clients find it by `AWS_ENDPOINT_URL_GLACIER` ([`GlacierFake::environment`]).
+//! `POST /_ctl/glacier/damage` changes every archive behind everybody's back, and `POST /_ctl/glacier/tell` sends messages
+//! about jobs that have finished.
 
 mod body;
 mod hash;
 mod jobs;
+mod notices;
 mod service;
 mod state;
 #[cfg(test)]
@@ -25,6 +29,7 @@ use backup_core::clock::Clock as _;
 use self::service::Vaults;
 pub use self::state::Settings;
 use crate::aws_fake::{FakeOptions, FakeServer, environment};
+use crate::sns_fake::SnsFake;
 
 /// The service that the fake answers for, as in the variable that names its endpoint.
 pub const SERVICES: [&str; 1] = ["GLACIER"];
@@ -77,6 +82,51 @@ impl GlacierFake {
         self.vaults.with(|state| {
             state.vaults.entry(name).or_insert_with(|| state::Vault::new(now));
         });
+    }
+
+    /// Messages about finished jobs go to this topic, as far as a vault or a job names it.
+    pub fn connect(&self, topic: Arc<SnsFake>) {
+        self.vaults.connect(topic);
+    }
+
+    /// Tells topics of every job that has finished by now and of which they were not told. Returns how many messages their
+    /// subscribers took.
+    ///
+    /// # Errors
+    /// If a message cannot be signed.
+    pub fn tell(&self) -> io::Result<usize> {
+        self.vaults.tell(self.clock().now())
+    }
+
+    /// Lets a vault tell the topic with this ARN of every finished job, as somebody set it up years ago.
+    pub fn notify(&self, account: &str, region: &str, vault: &str, topic: &str) {
+        let name = (account.to_owned(), region.to_owned(), vault.to_owned());
+        let events = notices::EVENTS.map(str::to_owned).to_vec();
+        let topic = topic.to_owned();
+        self.vaults.with(|state| {
+            if let Some(vault) = state.vaults.get_mut(&name) {
+                vault.notifications = Some(state::Notifications { topic, events });
+            }
+        });
+    }
+
+    /// Archives something as another program did: returns what the service calls it and its tree hash; nothing if there is no
+    /// such vault.
+    pub fn archive(
+        &self,
+        (account, region, vault): (&str, &str, &str),
+        description: &str,
+        body: impl Into<bytes::Bytes>,
+    ) -> Option<(String, String)> {
+        let (name, body) = ((account.to_owned(), region.to_owned(), vault.to_owned()), body.into());
+        let (tree_hash, created) = (hash::tree_hash(&body), self.clock().now());
+        let archive =
+            state::Archive { body, tree_hash: tree_hash.clone(), description: description.to_owned(), created };
+        self.vaults.with(|state| {
+            let id = state.id(138);
+            state.vaults.get_mut(&name)?.archives.insert(id.clone(), archive);
+            Some((id, tree_hash))
+        })
     }
 
     /// Loses an archive of a vault: the one whose description has this text. Whether there was one.

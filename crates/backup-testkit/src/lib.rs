@@ -12,6 +12,7 @@ pub mod iam;
 pub mod namespaces;
 pub mod postgres;
 pub mod s3_server;
+pub mod sns_fake;
 pub mod sqs_fake;
 pub mod stopping;
 mod wire;

@@ -3,6 +3,7 @@
 mod binaries;
 mod error;
 mod folder;
+mod installs;
 mod options;
 mod postmaster;
 
@@ -13,11 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use self::binaries::{ServerUser, find_bin_dir};
+use self::binaries::{ServerUser, find_programs};
 use self::folder::{Folder, random_hex};
 use self::postmaster::{Postmaster, Start};
 
 pub use self::error::ClusterError;
+pub use self::installs::{Install, Programs};
 pub use self::options::{ClusterOptions, Shutdown};
 
 /// The address of every cluster: nothing outside this machine can reach one.
@@ -45,7 +47,7 @@ pub struct Cluster {
     port: u16,
     password: String,
     user: ServerUser,
-    bin_dir: PathBuf,
+    programs: Programs,
     // After the postmaster: fields are dropped in order, and a server must not lose its folder while it runs.
     folder: Folder,
 }
@@ -56,14 +58,17 @@ impl Cluster {
     /// # Errors
     /// If there are no server binaries, `initdb` fails, or the server does not come up; the error holds its log.
     pub fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
-        let bin_dir = find_bin_dir()?;
+        let programs = match &options.programs {
+            Some(programs) => programs.clone(),
+            None => find_programs()?,
+        };
         let user = ServerUser::find()?;
         folder::sweep();
         let folder = Folder::create(&user)?;
         let password = random_hex(24)?;
-        init(&bin_dir, &user, &folder, &password, &options)?;
-        let (postmaster, port) = launch(&bin_dir, &user, &folder, Port::Free)?;
-        let cluster = Self { postmaster: Mutex::new(Some(postmaster)), port, password, user, bin_dir, folder };
+        init(&programs.server, &user, &folder, &password, &options)?;
+        let (postmaster, port) = launch(&programs.server, &user, &folder, Port::Free)?;
+        let cluster = Self { postmaster: Mutex::new(Some(postmaster)), port, password, user, programs, folder };
         cluster.write_passfile()?;
         Ok(cluster)
     }
@@ -111,9 +116,14 @@ impl Cluster {
         self.folder.passfile()
     }
 
-    /// The folder of `postgres`, `psql`, `pg_dump` and the others, all of the server's version.
+    /// The folder of `psql`, `pg_dump` and the others: of the server's version, unless it came without them.
     pub fn bin_dir(&self) -> &Path {
-        &self.bin_dir
+        &self.programs.client
+    }
+
+    /// The folder of `postgres`, `initdb` and `pg_ctl`: often the same.
+    pub fn server_dir(&self) -> &Path {
+        &self.programs.server
     }
 
     /// The data folder, which belongs to [`server_uid`](Self::server_uid).
@@ -196,7 +206,7 @@ impl Cluster {
             return Ok(());
         }
         *postmaster = None;
-        *postmaster = Some(launch(&self.bin_dir, &self.user, &self.folder, Port::Fixed(self.port))?.0);
+        *postmaster = Some(launch(&self.programs.server, &self.user, &self.folder, Port::Fixed(self.port))?.0);
         Ok(())
     }
 
@@ -232,7 +242,7 @@ impl Cluster {
     }
 
     fn run_psql(&self, database: &str, arguments: &[&OsStr], stdin: &str) -> Result<String, ClusterError> {
-        let mut command = Command::new(self.bin_dir.join("psql"));
+        let mut command = Command::new(self.bin_dir().join("psql"));
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]).args(arguments);
         // Without the caller's PG* variables, which could lead to another server. The name goes in as a variable:
         // as an argument, one with `=` in it would be read as a connection string.
@@ -267,7 +277,6 @@ fn init(
         "--auth-local=trust",
         "--encoding=UTF8",
         "--locale=C.UTF-8",
-        "--no-instructions",
         "--username",
         SUPERUSER,
         "--pwfile",
@@ -278,8 +287,9 @@ fn init(
     if !options.fsync {
         arguments.push("--no-sync".into());
     }
+    arguments.extend(options.initdb.iter().map(OsString::from));
     let mut command = user.command(&bin_dir.join("initdb"));
-    without_environment(command.args(arguments));
+    with_own_libraries(without_environment(command.args(arguments)), bin_dir);
     run(command, "")?;
     fs::remove_file(&password_file).map_err(ClusterError::io("remove", &password_file))?;
 
@@ -308,6 +318,14 @@ fn launch(bin_dir: &Path, user: &ServerUser, folder: &Folder, wanted: Port) -> R
 fn without_environment(command: &mut Command) -> &mut Command {
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     command.env_clear().env("PATH", path).env("TZ", "UTC").env("LC_ALL", "C.UTF-8")
+}
+
+/// Lets programs that were not installed by the distribution find the libraries that came with them.
+fn with_own_libraries<'c>(command: &'c mut Command, bin_dir: &Path) -> &'c mut Command {
+    if let Some(folder) = installs::libraries(bin_dir) {
+        command.env("LD_LIBRARY_PATH", folder);
+    }
+    command
 }
 
 /// Runs a program to its end with this input, and returns its output.

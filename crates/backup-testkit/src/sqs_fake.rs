@@ -45,6 +45,21 @@ struct State {
 #[derive(Debug, Default)]
 struct Queue(Mutex<State>);
 
+/// Where messages are sent to: a topic's subscription has one.
+#[derive(Clone, Debug)]
+pub struct Inbox(Arc<Queue>);
+
+impl Inbox {
+    /// Sends a message.
+    pub fn send(&self, body: impl Into<String>) {
+        self.0.with(|state| {
+            state.made += 1;
+            let id = format!("{:08}-0000-4000-8000-000000000000", state.made);
+            state.messages.push(Message { id, body: body.into(), receipt: None, hidden_until: None });
+        });
+    }
+}
+
 /// A running fake; dropping it stops it. Clock, faults, latency and the log are those of [`FakeServer`].
 #[derive(Debug)]
 pub struct SqsFake {
@@ -77,11 +92,13 @@ impl SqsFake {
 
     /// Somebody sends a message.
     pub fn send(&self, body: impl Into<String>) {
-        self.queue.with(|state| {
-            state.made += 1;
-            let id = format!("{:08}-0000-4000-8000-000000000000", state.made);
-            state.messages.push(Message { id, body: body.into(), receipt: None, hidden_until: None });
-        });
+        self.inbox().send(body);
+    }
+
+    /// Where others send messages to it.
+    #[must_use]
+    pub fn inbox(&self) -> Inbox {
+        Inbox(self.queue.clone())
     }
 
     /// What is in the queue, hidden or not.

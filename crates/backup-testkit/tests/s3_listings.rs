@@ -102,3 +102,31 @@ async fn w8_what_was_not_asked_for_is_an_error_and_no_upload_of_somebody_else_is
     let uploads = store.unfinished("a/").await.unwrap();
     assert_eq!(uploads.iter().map(|upload| upload.key.as_str()).collect::<Vec<_>>(), ["a/b", "a/c"]);
 }
+
+#[tokio::test]
+async fn a_walk_folder_by_folder_is_told_in_the_order_of_keys() {
+    let (peer, store) = filled().await;
+    peer.faults([Rule::new(Action::FolderByFolder)]);
+    assert_eq!(listed(&store, "objects").await.unwrap(), NAMES);
+    // What begins after a key begins there in that order, too.
+    for (at, name) in NAMES.iter().enumerate() {
+        let after = Key::new(*name).unwrap();
+        let rest: Vec<_> = futures::TryStreamExt::try_collect(store.list("", Some(&after))).await.unwrap();
+        let rest: Vec<String> =
+            rest.into_iter().map(|object: backup_core::store::ObjectMeta| object.key.to_string()).collect();
+        assert_eq!(rest, NAMES[at + 1..], "after {name}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_xml_cannot_have_stop_no_listing() {
+    let (peer, store) = filled().await;
+    for name in ["team/odd\u{1}", "team/a b+c%2B", "team/f\u{1}/x"] {
+        peer.store(name, "x");
+    }
+    let keys = listed(&store, "objects").await.unwrap();
+    assert!(NAMES.iter().all(|name| keys.iter().any(|key| key == name)), "{keys:?}");
+    assert!(keys.iter().any(|key| key == "a b+c%2B"), "{keys:?}");
+    let children = store.list_children("").await.unwrap();
+    assert!(children.iter().any(|child| child == "f\u{1}/"), "{children:?}");
+}

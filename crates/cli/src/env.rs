@@ -119,6 +119,16 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(Group::Aws, "AWS_ENDPOINT_URL_SQS", "Endpoint of an SQS-compatible queue."),
     variable(Group::Aws, "AWS_ENDPOINT_URL", "Endpoint of all services, if `AWS_ENDPOINT_URL_S3` is not set."),
     variable(
+        Group::Aws,
+        "AWS_CA_BUNDLE",
+        "File of certificates to trust for AWS instead of the system's; `ca_bundle` in a profile is the same.",
+    ),
+    variable(
+        Group::Aws,
+        "SSL_CERT_FILE",
+        "File of certificates to trust instead of the system's, for AWS if there is no `AWS_CA_BUNDLE`.",
+    ),
+    variable(
         Group::Testing,
         CRASH_AT,
         "`STEP` or `STEP#N`: the process kills itself with SIGKILL when that step begins (for the Nth time). For \

@@ -69,7 +69,8 @@ impl Compact {
         &self.restored.plan
     }
 
-    /// Writes what was read as a full backup of the same store. The old files stay until retention deletes them.
+    /// Writes what was read as a full backup of the same store. The old files stay until retention deletes them;
+    /// those that DictDB wrote have no manifest and are not its business: they stay until somebody deletes them.
     ///
     /// # Errors
     /// [`DictError::Interrupted`]; what the store says. Then nothing was published.

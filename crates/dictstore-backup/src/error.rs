@@ -106,6 +106,14 @@ pub enum DictError {
         /// The newest backup that has records.
         last: String,
     },
+    /// Another program holds the lock that both were told to take.
+    #[error("another program has held the lock on `{file}` for {seconds} s; nothing was changed")]
+    Locked {
+        /// The file.
+        file: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A file on this machine that cannot be read or written.
     #[error("cannot {action} `{path}`")]
     Io {
@@ -165,6 +173,8 @@ impl Failure for DictError {
             "name one, as the error says";
         Empty: "dict::empty", Confirmation, permanent, "the in-memory store has no record, and its last backup has some",
             ["check whether the store should have been restored first; if it is meant to be empty, use ", Setting::AllowEmpty];
+        Locked: "dict::locked", Held, permanent, "another program holds the lock that both were told to take",
+            "end the program that holds it, or run the command again once it has given it back";
         Io: "dict::io", Failed, permanent, "a file on this machine cannot be read or written";
         Usage: "dict::usage", Usage, permanent, "an option cannot be used";
         Stopped: "dict::stopped", Failed, permanent, "the backups of this in-memory store were stopped";

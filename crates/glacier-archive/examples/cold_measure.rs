@@ -120,7 +120,7 @@ fn back_up(files: &str, rest: &[String]) -> Outcome<String> {
         let state = State::open(Path::new(state), "bench", &store.describe())?.locked()?;
         let settings = BackupSettings {
             name: "bench".to_owned(),
-            files: files.into(),
+            files: Some(files.into()),
             class: None,
             vault: None,
             bundles: true,

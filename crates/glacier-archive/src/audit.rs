@@ -96,6 +96,13 @@ pub struct Audit {
     pub expected: Option<Timestamp>,
 }
 
+impl Audit {
+    /// Whether all of the sample was read. What could not be read for another reason than damage is read by the next run.
+    fn is_over(&self) -> bool {
+        self.waiting == 0 && self.failed.iter().all(|failed| failed.damaged)
+    }
+}
+
 /// What an audit would retrieve. Takes a sample if none is being audited; requests and keeps nothing.
 ///
 /// # Errors
@@ -186,11 +193,11 @@ pub async fn audit(
             }
             Err(GlacierError::Interrupted) => return Err(GlacierError::Interrupted),
             Err(GlacierError::Core(CoreError::Store(StoreError::Archived { .. }))) => found.waiting += 1,
-            Err(error) => found.failed.push(FailedFetch { key, what: error.to_string() }),
+            Err(error) => found.failed.push(FailedFetch::of(key, &error)),
         }
     }
     found.verified = sample.verified.len() as u64;
-    if found.waiting == 0 {
+    if found.is_over() {
         remove(&path)?;
     }
     Ok(found)

@@ -5,12 +5,13 @@ mod publish;
 mod upload;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use backup_core::manifest::Outcome;
 use backup_core::probe;
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 pub use self::plan::{BUNDLE_BYTES, BUNDLED_BYTES_MAX, BackupPlan, BackupSettings, Work, plan, sort};
@@ -26,6 +27,7 @@ use crate::rebuild;
 use crate::scan;
 use crate::state::State;
 use crate::stored;
+use crate::turn::Turn;
 
 /// Files that become archives of their own at once.
 const FILES_IN_FLIGHT: usize = 4;
@@ -79,16 +81,19 @@ pub async fn plan_backup(
 /// Backs the folder up. Files that are archived already are neither read nor stored again; the manifest comes last.
 ///
 /// # Errors
-/// [`GlacierError::Folder`], [`GlacierError::Nothing`]; as of the catalogue; what the store says. Then nothing was
-/// published, and what was archived is not archived again by the next run.
+/// [`GlacierError::Folder`], [`GlacierError::Nothing`]; [`GlacierError::Lease`] if another machine changes the same backups; as
+/// of the catalogue; what the store says. Then nothing was published, and what was archived is not archived again by the next
+/// run.
 pub async fn backup(store: SharedStore, state: &State, settings: &BackupSettings, run: &Run) -> GlacierResult<Written> {
-    backup_with(store, state, settings, None, run).await
+    let turn = Turn::take(&store, state, &settings.name).await?;
+    turn.within(Box::pin(backup_with(store, state, settings, None, run))).await
 }
 
-/// As [`backup`], with a database that was dumped before, so that files which its rows name are in the folder by now.
+/// As [`backup`], with a database that was dumped before, so that files which its rows name are in the folder by now. Needs the
+/// turn ([`Turn`]), which whoever dumps takes before.
 ///
 /// # Errors
-/// As [`backup`].
+/// As [`backup`], without the turn; [`GlacierError::Pruned`].
 pub async fn backup_with(
     store: SharedStore,
     state: &State,
@@ -97,14 +102,17 @@ pub async fn backup_with(
     run: &Run,
 ) -> GlacierResult<Written> {
     key::check_name(&settings.name)?;
+    if settings.files.is_none() && database.is_none() {
+        let what = "neither a folder of files nor a database is to be backed up";
+        return Err(GlacierError::usage(what, "name a folder, or a database"));
+    }
     let started = run.clock.now();
     probe::require(&*store).await?;
     settle(&store, state, run).await?;
     gone::forget(&store, state, &settings.name, run).await?;
-    run.step("glacier.scan", &settings.files.display().to_string());
+    run.step("glacier.scan", &settings.folder().display().to_string());
     // The folder is looked at while the catalogue is read.
-    let folder = settings.files.clone();
-    let scanning = tokio::task::spawn_blocking(move || scan::scan(&folder));
+    let scanning = scanned(settings);
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         // Another machine's, or one that lost its catalogue: nothing that is archived is archived again.
@@ -150,11 +158,21 @@ pub async fn publish_recovered(
     vault: Option<&str>,
     run: &Run,
 ) -> GlacierResult<BackupKey> {
-    key::check_name(name)?;
+    let turn = Turn::take(store, state, name).await?;
+    turn.within(Box::pin(recovered(store, state, name, vault, run))).await
+}
+
+async fn recovered(
+    store: &SharedStore,
+    state: &State,
+    name: &str,
+    vault: Option<&str>,
+    run: &Run,
+) -> GlacierResult<BackupKey> {
     probe::require(&**store).await?;
     let settings = BackupSettings {
         name: name.to_owned(),
-        files: std::path::PathBuf::from(name),
+        files: Some(std::path::PathBuf::from(name)),
         class: None,
         vault: vault.map(str::to_owned),
         bundles: true,
@@ -172,16 +190,20 @@ fn by_name(files: Vec<KnownFile>) -> BTreeMap<String, KnownFile> {
     files.into_iter().map(|file| (file.entry.name.clone(), file)).collect()
 }
 
+/// Looks at the folder, if one is named.
+fn scanned(settings: &BackupSettings) -> tokio::task::JoinHandle<GlacierResult<scan::Scan>> {
+    let folder = settings.files.clone();
+    tokio::task::spawn_blocking(move || folder.map_or_else(|| Ok(scan::Scan::default()), |folder| scan::scan(&folder)))
+}
+
 /// What lies in the folder, and what is to be done with it.
 async fn look(settings: &BackupSettings, known: &BTreeMap<String, KnownFile>) -> GlacierResult<Work> {
-    let folder = settings.files.clone();
-    let scanned = tokio::task::spawn_blocking(move || scan::scan(&folder)).await.map_err(GlacierError::internal)??;
-    sorted(settings, scanned, known)
+    sorted(settings, scanned(settings).await.map_err(GlacierError::internal)??, known)
 }
 
 fn sorted(settings: &BackupSettings, scanned: scan::Scan, known: &BTreeMap<String, KnownFile>) -> GlacierResult<Work> {
-    if scanned.files.is_empty() && !settings.allow_empty {
-        return Err(GlacierError::Nothing { folder: settings.files.display().to_string() });
+    if let Some(folder) = settings.files.as_ref().filter(|_| scanned.files.is_empty() && !settings.allow_empty) {
+        return Err(GlacierError::Nothing { folder: folder.display().to_string() });
     }
     Ok(sort(scanned, known, settings.bundles))
 }
@@ -209,10 +231,25 @@ async fn archive(uploader: &Uploader<'_>, work: Work) -> GlacierResult<Archived>
     for group in work.bundles {
         archived.merge(uploader.bundle(group).await?);
     }
-    let files = stream::iter(work.archives).map(|found| uploader.file(found)).buffer_unordered(FILES_IN_FLIGHT);
+    // After a failure none is begun, and those that were end by themselves: whoever drops them leaves half an upload.
+    let (is_over, mut first) = (AtomicBool::new(false), None);
+    let files = stream::iter(work.archives).map(|found| {
+        let is_over = &is_over;
+        async move { if is_over.load(Ordering::Relaxed) { Ok(Archived::default()) } else { uploader.file(found).await } }
+    });
+    let files = files.buffer_unordered(FILES_IN_FLIGHT);
     let mut files = std::pin::pin!(files);
-    while let Some(one) = files.try_next().await? {
-        archived.merge(one);
+    while let Some(one) = files.next().await {
+        match one {
+            Ok(one) => archived.merge(one),
+            Err(error) => {
+                is_over.store(true, Ordering::Relaxed);
+                first.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = first {
+        return Err(error);
     }
     archived.files.sort_by(|one, other| one.entry.name.cmp(&other.entry.name));
     archived.failed.sort_by(|one, other| one.name.cmp(&other.name));

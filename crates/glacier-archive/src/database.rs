@@ -19,7 +19,7 @@ use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use futures_util::TryStreamExt as _;
 
-pub use self::folder::{assemble, clear, opened};
+pub use self::folder::{assemble, clear, drop_damaged, opened};
 use self::objects::archived;
 use self::store::Beneath;
 use crate::backup::BackupSettings;

@@ -9,6 +9,9 @@ use crate::vaulted::VaultArchive;
 /// A manifest of kind `glacier`.
 pub type GlacierManifest = Manifest<GlacierDetail>;
 
+/// Begins the identity of a folder of files.
+pub(crate) const IDENTITY: &str = "files";
+
 /// Role of the list of files.
 pub const ROLE_FILES: &str = "files";
 
@@ -35,6 +38,9 @@ pub struct GlacierDetail {
     /// The database that is in it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub database: Option<DatabaseDetail>,
+    /// Whether it has a database alone, and says nothing of files.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub database_only: bool,
     /// Files that could not be backed up: then the outcome is `partial`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failed: Vec<FailedFile>,

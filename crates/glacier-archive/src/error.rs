@@ -4,6 +4,7 @@ use std::path::Path;
 
 use backup_core::error::Cause;
 use backup_core::failure::{Failure, Operation, Remedy, Setting};
+use backup_core::lease::LeaseError;
 use backup_core::run::Cancelled;
 use backup_core::{CoreError, FormatError, StoreError};
 
@@ -120,6 +121,12 @@ pub enum GlacierError {
         /// What to do.
         help: String,
     },
+    /// Another machine changes the same backups, or has taken over.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// Archives that the backup would name are being deleted, or are gone.
+    #[error("archives that this backup would name were deleted meanwhile; nothing was published")]
+    Pruned,
     /// The location failed.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -150,7 +157,7 @@ pub enum GlacierError {
 
 impl Failure for GlacierError {
     backup_core::failure_kinds! {
-        [Core(CoreError)]
+        [Core(CoreError), Lease(LeaseError)]
         Folder: "glacier::folder", Failed, permanent, "a file or folder of this machine cannot be read or written";
         Catalogue: "glacier::catalogue", Failed, permanent, "the catalogue cannot be read or written",
             ["nothing that was paid for is lost: ", Operation::WatchRetrievals, " asks the service what it has"];
@@ -178,6 +185,8 @@ impl Failure for GlacierError {
         Expired: "glacier::expired", Failed, permanent, "a retrieved copy expired before it was read",
             [Operation::PlanRetrieval, " shows what another retrieval costs"];
         NotReady: "glacier::not_ready", Partial, passing, "not everything that is needed is there yet";
+        Pruned: "glacier::pruned", Held, passing, "archives that a backup would name were deleted meanwhile",
+            ["run the same command again. If it fails again, a deletion was interrupted: ", Operation::PruneArchived, " ends it"];
         Prices: "glacier::prices", Usage, permanent, "the price book cannot be used",
             "give one with all classes and tiers, as FORMAT.md describes";
         Usage: "glacier::usage", Usage, permanent, "an option or name cannot be used";
@@ -189,6 +198,7 @@ impl Failure for GlacierError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
+            Self::Lease(error) => error.remedy(),
             Self::Usage { help, .. } => Some(help.clone()),
             Self::NotReady { help, .. } => Some(help.clone().into()),
             _ => self.kind().remedy(),

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use backup_core::digest::Sha256Hasher;
+use backup_core::failure::{Class, Failure as _};
 use backup_core::key::Key;
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
@@ -67,6 +68,16 @@ pub struct FailedFetch {
     pub key: Key,
     /// Why.
     pub what: String,
+    /// Whether it is not what was archived; otherwise it may be read another time.
+    pub damaged: bool,
+}
+
+impl FailedFetch {
+    /// The archive could not be read for this reason.
+    #[must_use]
+    pub fn of(key: Key, error: &GlacierError) -> Self {
+        Self { key, what: error.to_string(), damaged: error.class() == Class::Integrity }
+    }
 }
 
 /// Fetches what is ready of the files that are meant and not in `folder`. What fails for one archive fails for no other, and
@@ -104,7 +115,7 @@ pub async fn fetch(
             }
             Err(GlacierError::Interrupted) => return Err(GlacierError::Interrupted),
             Err(error @ (GlacierError::Folder { .. } | GlacierError::Catalogue { .. })) => return Err(error),
-            Err(error) => fetched.failed.push(FailedFetch { key, what: error.to_string() }),
+            Err(error) => fetched.failed.push(FailedFetch::of(key, &error)),
         }
     }
     if only.takes_database() {

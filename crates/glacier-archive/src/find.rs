@@ -1,17 +1,19 @@
 //! Lists backups, and reads one: its manifest and the list of its files.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Outcome};
 use backup_core::pipeline::read_part;
+use backup_core::source::Identity;
 use backup_core::store::{SharedStore, StoreRead};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::database::objects;
-use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
+use crate::detail::{GlacierDetail, GlacierManifest, IDENTITY, ROLE_FILES};
 use crate::error::{GlacierError, GlacierResult};
 use crate::key::{self, BackupKey, FOLDER, Which};
 use crate::listing::{self, LISTING_BYTES_MAX, Listed};
@@ -58,8 +60,14 @@ impl Backup {
     /// A backup of files of these names.
     pub(crate) fn example(name: &str, files: &[&str]) -> Self {
         let listed = |name: &&str| Listed { entry: crate::entry::Entry::example(name, b""), part: None, offset: 0 };
-        let detail =
-            GlacierDetail { classes: Vec::new(), vault: None, vaulted: Vec::new(), database: None, failed: Vec::new() };
+        let detail = GlacierDetail {
+            classes: Vec::new(),
+            vault: None,
+            vaulted: Vec::new(),
+            database: None,
+            database_only: false,
+            failed: Vec::new(),
+        };
         let manifest = Manifest::new(backup_core::manifest::Kind::Glacier, name, Timestamp::UNIX_EPOCH, detail);
         let key = BackupKey { name: name.to_owned(), time: "then".to_owned() };
         Self { key, manifest, files: files.iter().map(listed).collect(), database: Vec::new() }
@@ -137,6 +145,12 @@ pub async fn find(store: &SharedStore, which: &Which) -> GlacierResult<Backup> {
 }
 
 impl Backup {
+    /// The folder that its files were in, if that is one of this machine.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        folder_of(self.manifest.identity.as_ref()?)
+    }
+
     /// What the vault calls the archives of this backup.
     #[must_use]
     pub fn vaulted(&self) -> BTreeMap<Key, VaultArchive> {
@@ -150,9 +164,65 @@ impl Backup {
 /// # Errors
 /// What the store says.
 pub async fn vault(store: &dyn StoreRead, name: &str) -> GlacierResult<Option<String>> {
+    let newest = newest(store, name, |_| true).await?;
+    Ok(newest.and_then(|newest| newest.detail.get("vault")?.as_str().map(str::to_owned)))
+}
+
+/// Which files the backups called `name` have, as the newest says that has any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// There is no backup, or none has files.
+    None,
+    /// Of this folder, which is one of this machine.
+    Here(PathBuf),
+    /// Of this folder of another machine, or of this one under another name.
+    Elsewhere(String),
+}
+
+/// Whose files the backups called `name` have, for whoever does not name a folder.
+///
+/// # Errors
+/// What the store says.
+pub async fn files(store: &dyn StoreRead, name: &str) -> GlacierResult<Files> {
+    let newest = newest(store, name, |manifest| manifest.detail["database_only"] != true).await?;
+    let Some(newest) = newest else { return Ok(Files::None) };
+    let Some(identity) = newest.identity else { return Ok(Files::Elsewhere("an unknown folder".to_owned())) };
+    Ok(folder_of(&identity).map_or_else(|| Files::Elsewhere(identity.host.clone()), Files::Here))
+}
+
+async fn newest(
+    store: &dyn StoreRead,
+    name: &str,
+    wanted: impl Fn(&Manifest) -> bool + Sync,
+) -> GlacierResult<Option<Manifest>> {
     key::check_name(name)?;
-    let newest = catalogue::newest(store, &key::backups(name), &key::pointer(name)?, |_| true).await?;
-    Ok(newest.and_then(|newest| newest.manifest.detail.get("vault")?.as_str().map(str::to_owned)))
+    let newest = catalogue::newest(store, &key::backups(name), &key::pointer(name)?, wanted).await?;
+    Ok(newest.map(|newest| newest.manifest))
+}
+
+/// The folder of an identity, if it is of this machine.
+fn folder_of(identity: &Identity) -> Option<PathBuf> {
+    let (_, path) = identity.host.split_once(':')?;
+    // What was recovered has no folder but a name.
+    let is_here = path.starts_with('/') && Identity::of_path(IDENTITY, path) == *identity;
+    is_here.then(|| PathBuf::from(path))
+}
+
+/// What the vault calls the archives of all backups called `name`, as their manifests say.
+///
+/// # Errors
+/// What the store says. A manifest that cannot be used says nothing.
+pub async fn vaulted(store: &dyn StoreRead, name: &str) -> GlacierResult<BTreeMap<Key, VaultArchive>> {
+    key::check_name(name)?;
+    let mut all = BTreeMap::new();
+    for manifest in
+        catalogue::list(store, &key::backups(name)).await?.into_iter().filter_map(|entry| entry.manifest.ok())
+    {
+        let Ok(detail) = serde_json::from_value::<GlacierDetail>(manifest.detail) else { continue };
+        let parts = manifest.parts.into_iter().zip(detail.vaulted);
+        all.extend(parts.filter_map(|(part, archive)| Some((part.key, archive?))));
+    }
+    Ok(all)
 }
 
 /// Reads the list of a backup's files.

@@ -120,6 +120,12 @@ impl fmt::Display for Which {
     }
 }
 
+/// The folder of everything called `name`.
+#[must_use]
+pub fn all(name: &str) -> String {
+    format!("{FOLDER}{name}/")
+}
+
 /// The folder of the backups called `name`.
 #[must_use]
 pub fn backups(name: &str) -> String {
@@ -197,6 +203,22 @@ pub fn content(key: &Key) -> Option<Sha256Digest> {
 /// As [`Key::new`].
 pub fn catalogue(name: &str) -> GlacierResult<Key> {
     Ok(Key::new(format!("{FOLDER}{name}/catalogue.jsonl.gz"))?)
+}
+
+/// The lease of whoever changes the backups called `name`. It is never deleted: its number only grows.
+///
+/// # Errors
+/// As [`Key::new`].
+pub fn lease(name: &str) -> GlacierResult<Key> {
+    Ok(Key::new(format!("{FOLDER}{name}/lease.json"))?)
+}
+
+/// What was deleted from a vault, for machines that still count on it.
+///
+/// # Errors
+/// As [`Key::new`].
+pub fn gone(name: &str) -> GlacierResult<Key> {
+    Ok(Key::new(format!("{FOLDER}{name}/gone.json"))?)
 }
 
 /// Refuses a name that is not one segment of plain characters: it is also typed, and a folder's name.

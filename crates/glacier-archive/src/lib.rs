@@ -12,7 +12,6 @@ pub mod adapters;
 pub mod adopt;
 pub mod audit;
 pub mod backup;
-
 pub mod bundle;
 pub mod catalogue;
 pub mod class;
@@ -58,6 +57,7 @@ pub mod standing;
 pub mod state;
 pub mod stored;
 pub mod tree_hash;
+pub mod turn;
 pub mod vaulted;
 pub mod watch;
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backup_core::catalogue::{self, Entry};
 use backup_core::key::Key;
+use backup_core::manifest::MANIFEST_NAME;
 use backup_core::prune::{PruneDecisions, PrunePlan, PruneReport, apply, candidates, clear, folder_layout, incomplete};
 use backup_core::retention::{self, Action, Decision, Policy};
 use backup_core::run::Run;
@@ -12,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::class::Class;
+use crate::database::objects::dump_of;
 use crate::detail::GlacierDetail;
 use crate::error::{GlacierError, GlacierResult};
 use crate::gone;
@@ -20,6 +22,7 @@ use crate::money::Usd;
 use crate::price::PriceBook;
 use crate::state::State;
 use crate::stored;
+use crate::turn::Turn;
 
 /// A backup's folder is the fourth segment of its keys: `glacier/uploads/backups/2026-…/`.
 const BACKUP_DEPTH: usize = 4;
@@ -58,12 +61,15 @@ pub struct Deletion {
     run: Run,
     decisions: PruneDecisions,
     fees: Fees,
+    /// What a vault calls archives, as manifests say.
+    ids: BTreeMap<Key, String>,
 }
 
 /// An archive as manifests have it.
 struct Stored {
     class: Option<Class>,
     first: Timestamp,
+    id: Option<String>,
 }
 
 impl Deletion {
@@ -93,13 +99,17 @@ impl Deletion {
                     let plan = retention::plan(&all, policy, now).map_err(backup_core::CoreError::from)?;
                     decisions.retention = plan;
                 }
-                let left = incomplete(&**store, &scope, folder_layout(BACKUP_DEPTH, ""), now, grace);
+                let all = key::all(name);
+                let left = incomplete(&**store, &all, leftovers(name), now, grace);
                 decisions.incomplete = run.or_cancelled(async { Ok::<_, GlacierError>(left.await?) }).await?;
+                decisions.incomplete.warning().into_iter().for_each(|warning| run.warn(warning));
             }
         }
         decisions.removals = PrunePlan::new(&entries, &decisions.retention)?;
-        let fees = fees(&decisions.removals, &stored(&entries), prices, now);
-        Ok(Self { store: store.clone(), name: name.to_owned(), run: run.clone(), decisions, fees })
+        let stored = stored(&entries);
+        let fees = fees(&decisions.removals, &stored, prices, now);
+        let ids = stored.into_iter().filter_map(|(key, stored)| Some((key, stored.id?))).collect();
+        Ok(Self { store: store.clone(), name: name.to_owned(), run: run.clone(), decisions, fees, ids })
     }
 
     /// What will go, and why.
@@ -114,24 +124,78 @@ impl Deletion {
         &self.fees
     }
 
-    /// Deletes it, and forgets the archives that are gone. What could not be deleted is in the report; the same again goes on
-    /// with it. Needs the lock.
+    /// Deletes it, and forgets the archives that are gone; with the last backup goes what is kept for all of them. What could
+    /// not be deleted is in the report; the same again goes on with it. Needs the lock.
     ///
     /// # Errors
-    /// What the store says when it cannot be looked at; as of the catalogue.
+    /// [`GlacierError::Lease`] if another machine changes these backups; what the store says when it cannot be looked at; as
+    /// of the catalogue.
     pub async fn run(self, state: &State) -> GlacierResult<PruneReport> {
-        let (store, run, scope) = (&self.store, &self.run, key::backups(&self.name));
-        run.stop_if_cancelled()?;
+        self.run.stop_if_cancelled()?;
+        let turn = Turn::take(&self.store, state, &self.name).await?;
+        let store = turn.guarded(&self.store);
+        turn.within(Box::pin(self.carry_out(store, state))).await
+    }
+
+    async fn carry_out(self, store: SharedStore, state: &State) -> GlacierResult<PruneReport> {
+        let (run, name) = (&self.run, self.name.as_str());
+        let mut ids = self.ids;
+        let known = state.catalogue().vaulted()?.into_iter();
+        ids.extend(known.filter_map(|(key, known)| Some((key, known.archive?.id))));
         let mut report = PruneReport::default();
-        report.backups = apply(&**store, &self.decisions.removals, &scope, &[], run).await?;
+        report.backups = apply(&*store, &self.decisions.removals, &key::backups(name), &[], run).await?;
         if !self.decisions.incomplete.is_empty() {
-            report.incomplete = clear(&**store, &self.decisions.incomplete, &scope, &*run.progress).await?;
+            report.incomplete = clear(&*store, &self.decisions.incomplete, &key::all(name), &*run.progress).await?;
         }
-        run.step("glacier.forget", &self.name);
+        run.step("glacier.forget", name);
         // Also what an interrupted run deleted, and not what something published meanwhile has kept.
-        gone::forget(store, state, &self.name, run).await?;
-        stored::store(store, state.catalogue(), &self.name, run.clock.now()).await?;
+        gone::forget(&store, state, name, run).await?;
+        let there = gone::there(&store, name, run).await?;
+        ids.retain(|key, _| key::is_payload(key) && !there.contains(key));
+        gone::note(&store, name, ids, run.clock.now()).await?;
+        let is_last = catalogue::list(&*store, &key::backups(name)).await?.is_empty();
+        if is_last && report.failures().next().is_none() {
+            clear_away(&store, state, name, &there, run).await?;
+        } else {
+            stored::store(&store, state.catalogue(), name, run.clock.now()).await?;
+        }
         Ok(report)
+    }
+}
+
+/// Deletes what is there for all backups of a name, of which none is left: pointers, and the stored catalogue, unless it knows
+/// archives that the next backup goes on with. The lease stays, whose number only grows, and what is noted for machines that
+/// count on what is gone.
+async fn clear_away(
+    store: &SharedStore,
+    state: &State,
+    name: &str,
+    there: &BTreeSet<Key>,
+    run: &Run,
+) -> GlacierResult<()> {
+    run.step("glacier.clear", name);
+    let mut keys = vec![key::pointer(name)?];
+    let [_, dumps] = key::database(name);
+    let is_pointer = |key: &&Key| key.as_str().strip_prefix(&dumps).is_some_and(|below| dump_of(below).is_none());
+    keys.extend(there.iter().filter(is_pointer).cloned());
+    if state.catalogue().archives()?.is_empty() {
+        keys.push(key::catalogue(name)?);
+    } else {
+        stored::store(store, state.catalogue(), name, run.clock.now()).await?;
+    }
+    store.delete(&keys).await?.into_iter().try_for_each(|outcome| outcome.result)?;
+    Ok(())
+}
+
+/// Which backup an object belongs to as long as that has no manifest. The two halves of a dump are one thing.
+fn leftovers(name: &str) -> impl Fn(&Key) -> Option<Key> + use<> {
+    let (backups, dumps) = (key::backups(name), key::database(name));
+    move |key| {
+        if key.as_str().starts_with(&backups) {
+            return folder_layout(BACKUP_DEPTH, "")(key);
+        }
+        let below = dumps.iter().find_map(|folder| key.as_str().strip_prefix(folder.as_str()))?;
+        Key::new(format!("{}{}/{MANIFEST_NAME}", dumps[1], dump_of(below)?)).ok()
     }
 }
 
@@ -153,9 +217,12 @@ fn stored(entries: &[Entry]) -> BTreeMap<Key, Stored> {
     let mut all: BTreeMap<Key, Stored> = BTreeMap::new();
     for manifest in entries.iter().filter_map(|entry| entry.manifest.as_ref().ok()) {
         let Ok(detail) = serde_json::from_value::<GlacierDetail>(manifest.detail.clone()) else { continue };
+        let mut ids = detail.vaulted.into_iter().map(|archive| archive.map(|archive| archive.id));
         for (part, class) in manifest.parts.iter().zip(detail.classes) {
-            let known = all.entry(part.key.clone()).or_insert(Stored { class, first: manifest.created_at });
-            known.first = known.first.min(manifest.created_at);
+            let (first, id) = (manifest.created_at, ids.next().flatten());
+            let known = all.entry(part.key.clone()).or_insert(Stored { class, first, id: None });
+            known.first = known.first.min(first);
+            known.id = id.or(known.id.take());
         }
     }
     all
@@ -168,7 +235,7 @@ fn fees(plan: &PrunePlan, stored: &BTreeMap<Key, Stored>, prices: &PriceBook, no
     for (key, bytes) in going.into_iter().filter(|(key, _)| key::is_payload(key)) {
         fees.archives += 1;
         fees.bytes += bytes;
-        let Some(Stored { class: Some(class), first }) = stored.get(key) else { continue };
+        let Some(Stored { class: Some(class), first, .. }) = stored.get(key) else { continue };
         let fee = prices.early_deletion(*class, bytes, *first, now);
         fees.early += u64::from(fee > Usd::ZERO);
         fees.fee += fee;

@@ -38,6 +38,8 @@ pub struct Recovered {
     pub files: u64,
     /// Of these, files whose names are lost: they are called by their digests.
     pub unnamed: u64,
+    /// Archives of dumps of databases. They have rows alone: what else a dump has was in the location, and is lost with it.
+    pub database: u64,
     /// Bundles that must be retrieved before their index can be read.
     #[serde(skip)]
     pub waiting: Vec<Wanted>,
@@ -59,10 +61,16 @@ pub async fn recover(
 ) -> GlacierResult<Recovered> {
     let mut known: BTreeSet<Key> =
         state.catalogue().files()?.into_iter().filter_map(|file| Some(file.place?.archive)).collect();
+    // Those that a backup has are not lost.
+    let dumps: BTreeSet<Key> = state.catalogue().archives()?.into_iter().map(|archive| archive.key).collect();
     let mut recovered = Recovered::default();
     for (paid, file) in found {
         run.stop_if_cancelled()?;
-        let Some(key) = paid.key.clone().filter(|key| key::is_archive(key) || key::is_bundle(key)) else { continue };
+        let Some(key) = paid.key.clone().filter(key::is_payload) else { continue };
+        if !(key::is_archive(&key) || key::is_bundle(&key)) {
+            recovered.database += u64::from(!dumps.contains(&key));
+            continue;
+        }
         if !known.insert(key.clone()) {
             continue;
         }
@@ -84,7 +92,7 @@ pub async fn recover(
                 error @ (GlacierError::Damaged { .. }
                 | GlacierError::Core(CoreError::Store(StoreError::Damaged { .. }))),
             ) => {
-                recovered.failed.push(FailedFetch { key, what: error.to_string() });
+                recovered.failed.push(FailedFetch::of(key, &error));
             }
             Err(error) => return Err(error),
         }

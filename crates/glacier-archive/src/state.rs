@@ -98,6 +98,25 @@ impl State {
         self.folder.join("database").join(time)
     }
 
+    /// The vault that archives go to, as far as this machine knows: also when no backup tells it any more.
+    #[must_use]
+    pub fn vault(&self) -> Option<String> {
+        let vault = std::fs::read_to_string(self.folder.join("vault")).ok()?;
+        Some(vault).filter(|vault| !vault.is_empty())
+    }
+
+    /// Remembers the vault that archives go to. Needs the lock.
+    ///
+    /// # Errors
+    /// [`GlacierError::Folder`].
+    pub fn keep_vault(&self, vault: &str) -> GlacierResult<()> {
+        if self.vault().as_deref() == Some(vault) {
+            return Ok(());
+        }
+        let path = self.folder.join("vault");
+        std::fs::write(&path, vault).map_err(|error| GlacierError::folder("write", &path, error))
+    }
+
     /// Whether a content of this size was fetched.
     #[must_use]
     pub fn has_local(&self, sha256: &Sha256Digest, bytes: u64) -> bool {

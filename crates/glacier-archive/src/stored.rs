@@ -20,6 +20,7 @@ use crate::catalogue::{Archive, Catalogue, KnownFile};
 use crate::error::{GlacierError, GlacierResult};
 use crate::key;
 use crate::lifecycle::Retrieval;
+use crate::state::State;
 use crate::vaulted::Vaulted;
 
 /// The format this version writes, and the newest it reads.
@@ -33,6 +34,9 @@ const TEXT_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 
 /// Compression: rows are text of few words, and a higher level saves little.
 const LEVEL: u32 = 3;
+
+/// The file that says which stored catalogue this machine has taken over.
+const MARK: &str = "catalogue.tag";
 
 /// A line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,6 +92,38 @@ pub async fn is_current(store: &SharedStore, catalogue: &dyn Catalogue, name: &s
     match store.head(&key).await {
         Ok(found) => newest.is_none_or(|newest| found.modified > newest),
         Err(_) => false,
+    }
+}
+
+/// Takes over what other machines have stored since this one looked last. Needs the lock, and the turn.
+///
+/// What is stored is looked at only if its tag is another than in the folder of `state`, where it is kept.
+///
+/// # Errors
+/// What the store says; as of the catalogue; [`GlacierError::Folder`]. A stored catalogue that cannot be read is passed over:
+/// manifests say what is published.
+pub async fn catch_up(store: &SharedStore, state: &State, name: &str) -> GlacierResult<()> {
+    let (key, mark) = (key::catalogue(name)?, state.folder().join(MARK));
+    let tag = match store.head(&key).await {
+        Ok(found) => found.tag.map(|tag| tag.0),
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if tag.is_some() && std::fs::read_to_string(&mark).ok() == tag {
+        return Ok(());
+    }
+    match load(store, name).await {
+        Ok(Some(stored)) => stored.put_into(state.catalogue())?,
+        Ok(None) => {}
+        Err(error @ GlacierError::Damaged { .. }) => {
+            tracing::warn!(%error, "the stored catalogue is passed over");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    match tag {
+        Some(tag) => std::fs::write(&mark, tag).map_err(|error| GlacierError::folder("write", &mark, error)),
+        None => Ok(()),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Notifications end to end: posted by HTTP, or read from a queue, signed by an authority of the test's own.
 
+#[path = "notifications/serve.rs"]
+mod serve;
 #[path = "notifications/sns.rs"]
 mod sns;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use backup_core::aws::{Credentials, Endpoint as AwsEndpoint, Settings};
@@ -19,7 +20,7 @@ use glacier_archive::adapters::https::HttpsFetch;
 use glacier_archive::adapters::sqs::SqsQueue;
 use glacier_archive::catalogue::Archive;
 use glacier_archive::class::{Class, Tier};
-use glacier_archive::endpoint::{Endpoint, router};
+use glacier_archive::endpoint::Endpoint;
 use glacier_archive::lifecycle::{Event, Phase, Retrieval};
 use glacier_archive::listener::{Heard, Listener, Place, Trust};
 use glacier_archive::poll::observe;
@@ -28,6 +29,7 @@ use glacier_archive::sns::{Fetch as _, Verifier};
 use glacier_archive::state::State;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use self::serve::serve;
 use self::sns::{SnsSigner, TOPIC};
 
 const KEY: &str = "glacier/x/bundles/1";
@@ -84,21 +86,7 @@ impl World {
     async fn serve(&self) -> Posts {
         let folder: PathBuf = self.folder.path().to_owned();
         let endpoint = Endpoint::new(self.verified(), move || folder_state(&folder).locked());
-        let router = router(Arc::new(endpoint));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let router = router.clone();
-                let service = hyper::service::service_fn(move |request| {
-                    let mut router = router.clone();
-                    async move { tower_service::Service::call(&mut router, request).await }
-                });
-                let stream = hyper_util::rt::TokioIo::new(stream);
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(stream, service));
-            }
-        });
+        let address = serve(endpoint).await;
         Posts(address)
     }
 }

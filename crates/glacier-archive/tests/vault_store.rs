@@ -1,11 +1,19 @@
 //! Archives in a vault, beside a location that is read at once.
 
+#[path = "notifications/serve.rs"]
+mod serve;
+#[expect(dead_code, reason = "the tests of notifications forge messages, too")]
+#[path = "notifications/sns.rs"]
+mod sns;
+#[path = "vault_store/told.rs"]
+mod told;
 #[path = "vault_store/world.rs"]
 mod world;
 
 use std::sync::Arc;
 
 use backup_core::clock::SignedDuration;
+use backup_core::key::Key;
 use backup_core::retention::{Policy, Rule};
 use backup_core::store::SharedStore;
 use backup_testkit::faults::{Action, Rule as Fault};
@@ -217,6 +225,15 @@ async fn a_deleted_backup_takes_with_it_what_no_other_has_after_the_fee_was_show
     assert_eq!(world.backup().await.unwrap().objects, 2, "what was deleted is archived again");
 }
 
+/// Somebody archives something that no catalogue knows.
+async fn upload(world: &World, description: &str) {
+    let vault = world.vault();
+    let upload = vault.begin_upload(description, 1 << 20).await.unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, b"twice").unwrap();
+    vault.upload(&upload, &Arc::new(file), 5, 1 << 20).await.unwrap();
+}
+
 async fn reconciled(world: &World) -> Reconciled {
     let state = world.state();
     let InventoryFile::Ready(path) = world.vault().inventory(state.folder(), NAME, false).await.unwrap() else {
@@ -240,12 +257,8 @@ async fn an_inventory_tells_what_is_paid_for_and_unknown_and_what_is_gone() {
     assert!(matches!(early, GlacierError::NoInventory { .. }), "{early}");
     // Another upload of a known content: an id nobody knows.
     let bundle = world.found().await.vaulted().into_keys().find(glacier_archive::key::is_bundle).unwrap();
-    let vault = world.vault();
     for text in [Described { lastgood: bundle.clone(), file: None }.text(), "holiday".to_owned()] {
-        let upload = vault.begin_upload(&text, 1 << 20).await.unwrap();
-        let mut file = tempfile::tempfile().unwrap();
-        std::io::Write::write_all(&mut file, b"twice").unwrap();
-        vault.upload(&upload, &Arc::new(file), 5, 1 << 20).await.unwrap();
+        upload(&world, &text).await;
     }
     assert!(world.fake.lose_archive("/archives/"));
     world.pass(hours(72));
@@ -300,6 +313,8 @@ async fn archives_alone_tell_what_there_was_if_all_else_is_lost() {
     let mut world = World::new().await;
     let mut files = world.fill();
     world.backup().await.unwrap();
+    let pack = Key::new("glacier/uploads/database/pg/shop/1.default.dump/data/p00000.pack").unwrap();
+    upload(&world, &Described { lastgood: pack, file: None }.text()).await;
     world.lose(&["files", "state"]);
     world.hot = Arc::new(backup_core::store::memory::MemoryStore::new());
     let init = backup_core::location::Init::new(&glacier_archive::key::LAYOUTS);
@@ -309,6 +324,7 @@ async fn archives_alone_tell_what_there_was_if_all_else_is_lost() {
     world.pass(hours(5));
     let first = recovered(&world).await;
     assert_eq!((first.files, first.unnamed, first.waiting.len()), (1, 0, 1), "a bundle must be retrieved");
+    assert_eq!(first.database, 1, "rows alone, without what the location had of their dump");
     world.pass(hours(12));
     let second = recovered(&world).await;
     assert_eq!((second.files, second.waiting.len(), second.failed.len()), (2, 0, 0));

@@ -25,6 +25,8 @@ mod sqlite;
 #[cfg(feature = "sqlite")]
 mod sqlite_beside;
 #[cfg(feature = "sqlite")]
+mod sqlite_schema;
+#[cfg(feature = "sqlite")]
 mod sqlite_source;
 #[cfg(feature = "sqlite")]
 mod sqlite_tables;

@@ -2,6 +2,7 @@
 
 mod judge;
 mod place;
+mod spool;
 mod write;
 
 use std::fmt;

@@ -3,6 +3,8 @@
 //! A member's size stands before its content. What a view cannot tell is found by reading a type twice; what fits
 //! [`SPOOL_BYTES`] is read once.
 
+use std::borrow::Cow;
+
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
 use backup_core::progress::{Event, Progress};
 use backup_core::units;
@@ -10,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::detail::{FailedType, TypeDetail};
 use crate::error::{ObjectError, ObjectResult};
+use crate::ids::Ids;
 use crate::json;
 use crate::source::{Size, View};
 use crate::tar::read::RECORD_BYTES_MAX;
@@ -82,33 +85,44 @@ fn member(
     match first_reading(view, key, allow_partial) {
         Err(error) if allow_partial => Ok(Err(error)),
         Err(error) => Err(error),
-        Ok((size, spool, columns)) => {
+        Ok(FirstReading { size, spool, columns, ids }) => {
             out.write(&write::member_header(&key.member(), size.bytes))?;
-            let mut content =
-                Content { key, out, progress, size, seen: Size::default(), told: 0, hasher: Sha256Hasher::default() };
+            let (seen, hasher) = (Size::default(), Sha256Hasher::default());
+            let mut content = Content { key, out, progress, size, seen, told: 0, hasher, ids };
             match spool {
                 Some(spool) => content.spooled(&spool, size.records)?,
                 None => view.read(key, &mut |id, record| content.record(id, record))?,
             }
-            let mut detail = content.finish()?;
+            let (mut detail, ids) = content.finish()?;
+            refuse_twice(view, key, ids)?;
             detail.columns = columns;
             Ok(Ok(detail))
         }
     }
 }
 
-type FirstReading = (Size, Option<Vec<u8>>, Vec<crate::detail::Column>);
+/// What is known of a type before its member begins.
+struct FirstReading {
+    size: Size,
+    /// The content, if it is small.
+    spool: Option<Vec<u8>>,
+    columns: Vec<crate::detail::Column>,
+    /// Set if the ids are yet to be compared.
+    ids: Option<Ids>,
+}
 
 /// The size, and the content too if it is small. With `whole` everything is read and checked in any case.
 fn first_reading(view: &mut dyn View, key: &TypeKey, whole: bool) -> ObjectResult<FirstReading> {
     let columns = view.columns(key)?;
+    let mut ids = if view.ids_are_unique(key)? { None } else { Some(Ids::default()) };
     if !whole && let Some(size) = view.size(key)? {
-        return Ok((size, None, columns));
+        return Ok(FirstReading { size, spool: None, columns, ids });
     }
     let mut size = Size::default();
     let mut spool = Some(Vec::new());
     view.read(key, &mut |id, record| {
-        check(key, size.records, id, record)?;
+        let id = check(key, size.records, id, record)?;
+        keep(&mut ids, &id)?;
         size.records += 1;
         size.bytes += record.len() as u64 + 1;
         match &mut spool {
@@ -117,11 +131,49 @@ fn first_reading(view: &mut dyn View, key: &TypeKey, whole: bool) -> ObjectResul
         }
         Ok(())
     })?;
-    Ok((size, spool, columns))
+    refuse_twice(view, key, ids)?;
+    Ok(FirstReading { size, spool, columns, ids: None })
 }
 
-/// Refuses what could not be restored.
-fn check(key: &TypeKey, before: u64, known: Option<&str>, record: &[u8]) -> ObjectResult<()> {
+fn keep(ids: &mut Option<Ids>, id: &str) -> ObjectResult<()> {
+    let kept = ids.as_mut().map_or(Ok(()), |ids| ids.add(id));
+    kept.map_err(uncompared)
+}
+
+fn uncompared(error: std::io::Error) -> ObjectError {
+    ObjectError::source("compare the ids of records in", std::env::temp_dir().display(), error)
+}
+
+/// Refuses a type of which two records have one id: a restore could keep only one of them.
+fn refuse_twice(view: &mut dyn View, key: &TypeKey, ids: Option<Ids>) -> ObjectResult<()> {
+    let twice = ids.map_or(Ok(None), Ids::twice).map_err(uncompared)?;
+    let Some((first, second)) = twice else { return Ok(()) };
+    // Read once more, up to there: ids are not kept, only what they are told apart by.
+    let (mut number, mut written) = (0, [String::new(), String::new()]);
+    let read = view.read(key, &mut |_, record| {
+        number += 1;
+        for (at, slot) in [first, second].into_iter().zip(&mut written) {
+            if at == number {
+                *slot = json::written_id(record).unwrap_or_default().to_owned();
+            }
+        }
+        if number < second { Ok(()) } else { Err(ObjectError::Interrupted) }
+    });
+    match read {
+        Ok(()) | Err(ObjectError::Interrupted) => {}
+        Err(error) => return Err(error),
+    }
+    let [before, again] = written;
+    let (earlier, record) = (view.position(key, first)?, view.position(key, second)?);
+    let what = match before == again {
+        true => format!("its id {again} is also that of {earlier}"),
+        false => format!("its id {again} and the id {before} of {earlier} are one when they are restored"),
+    };
+    Err(ObjectError::Record { member: key.to_string(), record, what })
+}
+
+/// Refuses what could not be restored, and returns the id of what could.
+fn check<'r>(key: &TypeKey, before: u64, known: Option<&str>, record: &'r [u8]) -> ObjectResult<Cow<'r, str>> {
     let fault = |name: String, what: String| Err(ObjectError::Record { member: key.to_string(), record: name, what });
     let position = || format!("record {}", before + 1);
     if record.len() > RECORD_BYTES_MAX {
@@ -136,7 +188,7 @@ fn check(key: &TypeKey, before: u64, known: Option<&str>, record: &[u8]) -> Obje
     }
     match json::record_id(record) {
         Ok(id) => match known.filter(|known| *known != id) {
-            None => Ok(()),
+            None => Ok(id),
             Some(known) => fault(format!("the record `{known}`"), format!("its text has the id `{id}`")),
         },
         Err(wrong) => {
@@ -168,11 +220,13 @@ struct Content<'a> {
     seen: Size,
     told: u64,
     hasher: Sha256Hasher,
+    ids: Option<Ids>,
 }
 
 impl Content<'_> {
     fn record(&mut self, id: Option<&str>, record: &[u8]) -> ObjectResult<()> {
-        check(self.key, self.seen.records, id, record)?;
+        let id = check(self.key, self.seen.records, id, record)?;
+        keep(&mut self.ids, &id)?;
         self.seen.records += 1;
         self.seen.bytes += record.len() as u64 + 1;
         if self.seen.bytes > self.size.bytes {
@@ -206,19 +260,21 @@ impl Content<'_> {
         ObjectError::Changed { what: self.key.to_string() }
     }
 
-    fn finish(mut self) -> ObjectResult<TypeDetail> {
+    /// What was written, and the ids that are yet to be compared.
+    fn finish(mut self) -> ObjectResult<(TypeDetail, Option<Ids>)> {
         if self.seen != self.size {
             return Err(self.changed());
         }
         self.tell(1);
         self.out.write(&[0; crate::tar::BLOCK_BYTES][..padding(self.size.bytes)])?;
-        Ok(TypeDetail {
+        let detail = TypeDetail {
             key: self.key.clone(),
             records: self.size.records,
             bytes: self.size.bytes,
             sha256: self.hasher.finish(),
             columns: Vec::new(),
-        })
+        };
+        Ok((detail, self.ids))
     }
 }
 

@@ -49,6 +49,12 @@ pub enum ObjectError {
         /// The journal beside it.
         journal: String,
     },
+    /// A database whose log can neither be read nor made where it is.
+    #[error("`{file}` is in WAL mode, and its `-wal` and `-shm` cannot be created beside it; nothing was published")]
+    NoLog {
+        /// The database.
+        file: String,
+    },
     /// The program that prints records failed.
     #[error("`{command}` {what}; nothing was published")]
     Command {
@@ -93,6 +99,16 @@ pub enum ObjectError {
         /// Where.
         location: String,
     },
+    /// A tarball where backups of gludb are not looked for.
+    #[error("`{file}` is no backup where it is: {what}")]
+    Misplaced {
+        /// The tarball, as it was asked for.
+        file: String,
+        /// Where it is, and what is missing there.
+        what: String,
+        /// Where it belongs.
+        help: Remedy,
+    },
     /// A tarball that is not what was backed up: cut off, changed, or another's.
     #[error("`{file}` is damaged: {what}")]
     Damaged {
@@ -119,6 +135,14 @@ pub enum ObjectError {
     #[error("{what}; nothing was restored")]
     Names {
         /// The names, and what would become of them.
+        what: String,
+        /// What to do instead.
+        help: Remedy,
+    },
+    /// A table of the target that cannot take the records, or could not keep them apart.
+    #[error("{what}; nothing was restored")]
+    Unfit {
+        /// The table, and what is wrong with it.
         what: String,
         /// What to do instead.
         help: Remedy,
@@ -197,6 +221,9 @@ impl Failure for ObjectError {
         Unfinished: "app::unfinished", Failed, permanent,
             "an SQLite database has an unfinished transaction, which only a writer can roll back",
             "start the application or run `sqlite3 FILE .tables`, then back up again";
+        NoLog: "app::no_log", Failed, permanent,
+            "an SQLite database is in WAL mode, and its log and index cannot be created beside it",
+            "run the backup as a user who can write to that folder, or back up a copy made with `sqlite3 FILE '.backup COPY'`";
         Command: "app::command", Tool, permanent, "the program that prints records failed";
         Emptied: "app::emptied", Confirmation, permanent, "types that had records in the last good backup have none now",
             ["if this is intended, use ", Setting::AllowEmpty];
@@ -208,6 +235,7 @@ impl Failure for ObjectError {
             [Operation::ListRecords.on("NAME"), " lists them; a partial one can be restored by its full key"];
         NoBackup: "app::no_backup", Failed, permanent, "there is no such backup",
             ["run ", Operation::ListRecords, " to list backups"];
+        Misplaced: "app::misplaced", Failed, permanent, "a tarball is not where backups are looked for";
         Damaged: "app::damaged", Integrity, permanent, "a tarball was cut off or changed, or is another's",
             ["nothing was restored. Run ", Operation::ListRecords, " to find another backup"];
         Refused: "app::refused", Integrity, permanent, "a tarball has members that no backup of records has",
@@ -216,6 +244,8 @@ impl Failure for ObjectError {
             ["use ", Setting::OnConflict.with("skip".to_owned()), " or ", Setting::OnConflict.with("replace".to_owned())];
         Names: "app::names", Failed, permanent, "the target would merge or change names of the backup",
             "restore to another target, or as the error says";
+        Unfit: "app::unfit", Failed, permanent, "a table of the target cannot take the records",
+            "change the table, or restore to another target";
         Leftovers: "app::leftovers", Failed, permanent,
             "files of SQLite were left beside a missing database, and SQLite would apply them to the restored records",
             "stop whatever may still use it. Move it back to the database it belongs to if that still exists, since it may contain the last changes, otherwise move it away. Then restore again, or restore to another name";
@@ -236,7 +266,10 @@ impl Failure for ObjectError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Core(error) => error.remedy(),
-            Self::Names { help, .. } | Self::Usage { help, .. } => Some(help.clone()),
+            Self::Names { help, .. }
+            | Self::Unfit { help, .. }
+            | Self::Misplaced { help, .. }
+            | Self::Usage { help, .. } => Some(help.clone()),
             Self::NotComplete { name, .. } => Some(remedy![
                 Operation::ListRecords.on(name.clone()),
                 " lists them; a partial one can be restored by its full key"

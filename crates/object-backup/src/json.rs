@@ -25,8 +25,25 @@ pub(crate) struct Fault {
     pub(crate) id: Option<String>,
 }
 
+/// Byte order marks, which editors show nothing of.
+const MARKS: [(&[u8], &str); 3] = [
+    (b"\xef\xbb\xbf", "it begins with a byte order mark (BOM)"),
+    (b"\xff\xfe", "it is UTF-16 by its byte order mark (BOM), and not UTF-8"),
+    (b"\xfe\xff", "it is UTF-16 by its byte order mark (BOM), and not UTF-8"),
+];
+
+/// The id of the record `text` as it is written: `1` or `"1"`. Nothing for what is no record.
+pub(crate) fn written_id(text: &[u8]) -> Option<&str> {
+    let mut place = None;
+    read(text, &mut place).ok()?;
+    std::str::from_utf8(text.get(place?)?).ok()
+}
+
 /// The id of the record `text`, which must be one JSON object with an `id` that is a text or an integer.
 pub(crate) fn record_id(text: &[u8]) -> Result<Cow<'_, str>, Fault> {
+    if let Some((_, what)) = MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
+        return Err(Fault { at: 0, what: (*what).into(), id: None });
+    }
     let mut place = None;
     // Read even if it is not UTF-8: the error is to name the id.
     let read = read(text, &mut place);
@@ -112,6 +129,8 @@ mod tests {
             (br#"{"id": "a", "x": 01}"#, "`,` or `}` was expected"),
             (br#"{"id": "a", "x": "\q"}"#, "an escape is unknown"),
             (br#"{"id": "a", "x": "#, "it ends too early"),
+            (b"\xef\xbb\xbf{\"id\": 1}", "it begins with a byte order mark (BOM)"),
+            (b"\xff\xfe{\0", "it is UTF-16 by its byte order mark (BOM), and not UTF-8"),
         ] {
             let fault = record_id(text).unwrap_err();
             assert_eq!(fault.what, what, "{}", String::from_utf8_lossy(text));

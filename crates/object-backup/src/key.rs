@@ -73,6 +73,19 @@ impl BackupKey {
         (named && ours && Key::new(file).is_ok()).then(|| Self { name: name.map(str::to_owned), file: file.to_owned() })
     }
 
+    /// Reads a key as [`BackupKey::parse`] does, or with the folder of all backups before it, as the store has it.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::parse(text.strip_prefix(FOLDER)?).filter(|key| key.name.is_some()))
+    }
+
+    /// The key that the file at the end of a path would have as one of gludb's, if it is named like those.
+    #[must_use]
+    pub fn at_a_path(text: &str) -> Option<Self> {
+        let (_, file) = text.rsplit_once('/')?;
+        Self::parse(file).filter(|key| key.time().is_some())
+    }
+
     /// The tarball whose manifest `key` is.
     #[must_use]
     pub fn of_manifest(key: &Key) -> Option<Self> {
@@ -183,6 +196,19 @@ mod tests {
         let key = BackupKey::parse("Backup_UTC_2026-11-21T03_06_08.tar.gz").unwrap();
         assert_eq!(key.time().unwrap().to_string(), "2026-11-21T03:06:08Z");
         assert_eq!(BackupKey::of_object(&key.object().unwrap()), Some(key));
+    }
+
+    #[test]
+    fn paths_of_tarballs_are_told_from_keys() {
+        let file = "Backup_UTC_2026-11-21T03_06_08.tar.gz";
+        assert_eq!(BackupKey::of_text(&format!("app/nightly/{file}")), BackupKey::parse(&format!("nightly/{file}")));
+        assert_eq!(BackupKey::of_text(file), BackupKey::parse(file));
+        assert_eq!(BackupKey::of_text(&format!("/app/{file}")), None);
+        for path in [format!("/tmp/{file}"), format!("./{file}"), format!("a/b/{file}"), format!("app/{file}")] {
+            assert_eq!(BackupKey::at_a_path(&path), BackupKey::parse(file), "{path}");
+        }
+        assert_eq!(BackupKey::at_a_path("/tmp/x.tar.gz"), None);
+        assert_eq!(BackupKey::at_a_path(file), None, "no path");
     }
 
     #[test]

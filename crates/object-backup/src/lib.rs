@@ -48,7 +48,8 @@
 //! - A backup exists when its manifest exists, which is written last.
 //! - Only a complete backup of the same source counts as the last good one: [`backup_core::source`].
 //! - The source is read in one consistent view and is not changed; the same records give the same tarball.
-//! - A backup needs no local disk space, and bounded memory for any size.
+//! - A backup needs bounded memory for any size, and local disk space only for what a source without unique ids or one that
+//!   nobody can write to meanwhile makes it keep: digests of the ids, and compressed records until the store takes them.
 //! - A restore reads and verifies the whole tarball before it begins, and makes visible all of it or nothing.
 
 pub mod adapters;
@@ -75,7 +76,9 @@ pub mod type_key;
 pub mod verify;
 
 mod encode;
+mod gunzip;
 mod gzip;
+mod ids;
 mod json;
 mod names;
 mod read;

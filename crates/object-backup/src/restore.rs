@@ -10,6 +10,7 @@ use serde::Serialize;
 use tracing::{Instrument as _, info_span};
 
 use crate::error::{ObjectError, ObjectResult};
+use crate::ids::Ids;
 use crate::key::BackupKey;
 use crate::list::{Entry, Found, State};
 use crate::options::RestoreOptions;
@@ -17,7 +18,7 @@ use crate::plan::{self, Wanted};
 use crate::read::read_into;
 use crate::run::Run;
 use crate::source::Available;
-use crate::tar::read::{Nowhere, Sink, Summary};
+use crate::tar::read::{Sink, Summary};
 use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
 use crate::type_key::TypeKey;
 
@@ -112,7 +113,9 @@ impl Restore {
         let Found { entry, passed_over } = found;
         let RestoreOptions { types, on_conflict, here } = options;
         run.step("app.check", &entry.key.to_string());
-        let (summary, _) = read_into(store, entry, Nowhere, &run.cancel).await?;
+        let compares = on_conflict == OnConflict::Fail && target.tells_ids_apart();
+        let seen = Seen { ids: compares.then(Ids::default), twice: Vec::new() };
+        let (summary, seen) = read_into(store, entry, seen, &run.cancel).await?;
         let plan = RestorePlan {
             key: entry.key.clone(),
             time: entry.time,
@@ -125,6 +128,10 @@ impl Restore {
             on_conflict,
             types: restoring(entry, &summary, &types)?,
         };
+        let mut twice = seen.twice.iter();
+        if let Some(found) = twice.find(|found| plan.types.iter().any(|restoring| restoring.key == found.0)) {
+            return Err(had_twice(store, entry, found, run).await?);
+        }
         let (types, looked_at) = (plan.types.clone(), Arc::clone(&target));
         let checked = tokio::task::spawn_blocking(move || looked_at.check(&types, on_conflict));
         checked.await.map_err(|error| ObjectError::panicked(&error))??;
@@ -174,6 +181,76 @@ impl Restore {
         let (_, sink) = read_into(store, entry, sink, &run.cancel).await?;
         Ok(sink)
     }
+}
+
+/// Notes which types have two records of one id: earlier versions and gludb wrote such.
+#[derive(Debug)]
+struct Seen {
+    /// Set if somebody wants to know.
+    ids: Option<Ids>,
+    /// Type, and the numbers of two of its records.
+    twice: Vec<(TypeKey, u64, u64)>,
+}
+
+fn uncompared(error: std::io::Error) -> ObjectError {
+    ObjectError::target("compare the ids of records in", std::env::temp_dir().display(), error)
+}
+
+impl Sink for Seen {
+    fn begin(&mut self, _key: &TypeKey) -> ObjectResult<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, _key: &TypeKey, id: &str, _text: &[u8]) -> ObjectResult<()> {
+        self.ids.as_mut().map_or(Ok(()), |ids| ids.add(id)).map_err(uncompared)
+    }
+
+    fn end(&mut self, key: &TypeKey) -> ObjectResult<()> {
+        let Some(ids) = &mut self.ids else { return Ok(()) };
+        if let Some((first, second)) = std::mem::take(ids).twice().map_err(uncompared)? {
+            self.twice.push((key.clone(), first, second));
+        }
+        Ok(())
+    }
+}
+
+/// Finds the id of one record.
+struct IdOf {
+    of: (TypeKey, u64),
+    number: u64,
+    id: String,
+}
+
+impl Sink for IdOf {
+    fn begin(&mut self, _key: &TypeKey) -> ObjectResult<()> {
+        self.number = 0;
+        Ok(())
+    }
+
+    fn record(&mut self, key: &TypeKey, id: &str, _text: &[u8]) -> ObjectResult<()> {
+        self.number += 1;
+        if (key, self.number) == (&self.of.0, self.of.1) {
+            id.clone_into(&mut self.id);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _key: &TypeKey) -> ObjectResult<()> {
+        Ok(())
+    }
+}
+
+/// Says which id the backup has twice.
+async fn had_twice(
+    store: &SharedStore,
+    entry: &Entry,
+    (key, first, second): &(TypeKey, u64, u64),
+    run: &Run,
+) -> ObjectResult<ObjectError> {
+    let sought = IdOf { of: (key.clone(), *second), number: 0, id: String::new() };
+    let (_, IdOf { id, .. }) = read_into(store, entry, sought, &run.cancel).await?;
+    let what = format!("the backup itself has the id `{id}` twice in `{key}`, in its records {first} and {second}");
+    Ok(ObjectError::Conflict { what })
 }
 
 pub(crate) fn restoring(entry: &Entry, summary: &Summary, wanted: &[Wanted]) -> ObjectResult<Vec<Restoring>> {

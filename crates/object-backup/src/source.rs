@@ -60,6 +60,29 @@ pub trait View: Send {
         Ok(None)
     }
 
+    /// Whether the source itself makes sure that no two records of `key` have one id. Otherwise all ids are compared while the
+    /// records are read.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    fn ids_are_unique(&mut self, _key: &TypeKey) -> ObjectResult<bool> {
+        Ok(false)
+    }
+
+    /// Whether nobody can write to the source while the view is open. What is read then waits on disk for the store, so that
+    /// writers do not.
+    fn holds_writers(&self) -> bool {
+        false
+    }
+
+    /// Where the record `number` of `key` is, counted from 1, in words.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn position(&mut self, _key: &TypeKey, number: u64) -> ObjectResult<String> {
+        Ok(format!("record {number}"))
+    }
+
     /// The columns of `key` beside `id` and `value`.
     ///
     /// # Errors

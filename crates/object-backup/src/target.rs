@@ -58,6 +58,11 @@ pub trait Target: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether two records of one type can only both be kept if their ids differ.
+    fn tells_ids_apart(&self) -> bool {
+        true
+    }
+
     /// Begins. Nothing may show before [`Load::commit`]; dropping what is returned undoes everything.
     ///
     /// # Errors

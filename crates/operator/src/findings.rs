@@ -74,6 +74,11 @@ pub enum Found {
         /// How long they have been left alone, at least.
         age_min: SignedDuration,
     },
+    /// Uploads that the store cannot list: leftovers stay, and may cost money.
+    UploadsUnknown {
+        /// What the store says.
+        why: String,
+    },
     /// The server answers.
     Answers(ServerFacts),
     /// The role may not create databases, which a restore does.
@@ -157,7 +162,10 @@ impl Finding {
     pub fn severity(&self) -> Severity {
         match &self.found {
             Found::Failed(_) => Severity::Fail,
-            Found::Exposed(_) | Found::CannotCreateDatabases { .. } | Found::Unrestorable { .. } => Severity::Warn,
+            Found::Exposed(_)
+            | Found::UploadsUnknown { .. }
+            | Found::CannotCreateDatabases { .. }
+            | Found::Unrestorable { .. } => Severity::Warn,
             Found::Uploads { old, .. } if *old > 0 => Severity::Warn,
             Found::Left(actions) if !actions.is_empty() => Severity::Warn,
             Found::Reachable { .. }

@@ -16,6 +16,9 @@ use tokio::task::JoinError;
 pub use self::obstacle::{Obstacle, Problem};
 use crate::hook::Point;
 
+/// Most bytes shown of where something happened: a deep recursion fills pages.
+const CONTEXT_BYTES_MAX: usize = 1_000;
+
 /// A failed dump, restore, listing or check.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -107,6 +110,14 @@ pub enum PgError {
     Mismatch {
         /// The first differences.
         what: String,
+    },
+    /// The server refused objects of the dump, each time they were tried.
+    #[error("{what}")]
+    Incomplete {
+        /// All of them, a line each, with the server's words.
+        what: String,
+        /// The ways out, and what is still safe.
+        help: Remedy,
     },
     /// What would stand in a live database is not what was dumped.
     #[error("the rows in `{database}` would differ from the dump: {what}")]
@@ -383,8 +394,11 @@ impl PgError {
                     message.push_str("; ");
                     message.push_str(extra);
                 }
+                if let Some(context) = db.where_() {
+                    message.push_str(&format!("; CONTEXT: {}", one_line(context)));
+                }
                 let sqlstate = db.code().code().to_owned();
-                let help = of_sqlstate(&sqlstate);
+                let help = of_sqlstate(&sqlstate, db.message());
                 Self::Sql { doing, message, sqlstate, help }
             }
             _ => Self::Lost { doing, source },
@@ -409,6 +423,22 @@ impl PgError {
         }
     }
 
+    /// Whether the server refused what it was to take, so that it may take it when other things are there; not if it had no
+    /// room or no time for it, or found itself damaged (classes 53, 57, 58 and XX of SQLSTATEs; extensions raise XX000 for
+    /// anything).
+    pub(crate) fn is_refusal(&self) -> bool {
+        const OF_THE_SERVER: [&str; 5] = ["53", "57", "58", "XX001", "XX002"];
+        self.sqlstate().is_some_and(|code| !OF_THE_SERVER.iter().any(|class| code.starts_with(class)))
+    }
+
+    /// What the server said; otherwise what the error says.
+    pub(crate) fn servers_words(&self) -> String {
+        match self {
+            Self::Sql { message, .. } => message.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// The same, said of a copy that nobody uses yet.
     pub(crate) fn before_the_swap(self) -> Self {
         const SAFE: &str = "the live database was not touched";
@@ -418,17 +448,34 @@ impl PgError {
     }
 }
 
-/// What to do when every connection of a server is taken.
-pub(crate) fn no_connection() -> Remedy {
-    remedy!["every connection is taken: run with fewer ", Setting::Jobs, ", or raise max_connections"]
+/// Where in which function it happened, as the server has it on several lines, in one and not endless.
+fn one_line(context: &str) -> String {
+    let mut line = context.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    if line.len() > CONTEXT_BYTES_MAX {
+        line.truncate(line.floor_char_boundary(CONTEXT_BYTES_MAX));
+        line.push('…');
+    }
+    line
+}
+
+/// What to do when every connection of a server is taken, or of those that a role or a database may have, as the server said.
+pub(crate) fn no_connection(said: &str) -> Remedy {
+    let (whose, raise) = if said.contains("too many connections for role") {
+        ("every connection of the role", "raise its limit (`ALTER ROLE … CONNECTION LIMIT`)")
+    } else if said.contains("too many connections for database") {
+        ("every connection of the database", "raise its limit (`ALTER DATABASE … CONNECTION LIMIT`)")
+    } else {
+        ("every connection", "raise max_connections")
+    };
+    remedy![format!("{whose} is taken: run with fewer "), Setting::Jobs, format!(", or {raise}")]
 }
 
 /// The next thing to do when the server refuses a statement, for codes that everybody meets.
-fn of_sqlstate(sqlstate: &str) -> Option<Remedy> {
+fn of_sqlstate(sqlstate: &str, message: &str) -> Option<Remedy> {
     Some(match sqlstate {
         "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it".into(),
         "53100" => "the server's disk is full: free up space, and run the command again".into(),
-        "53300" => no_connection(),
+        "53300" => no_connection(message),
         "55P03" => {
             remedy!["another session has it locked: run the command again, or with a longer ", Setting::LockTimeout]
         }

@@ -9,6 +9,7 @@ use crate::adapters::pg_tools::{Need, Tool};
 use crate::adapters::sql;
 use crate::dump::{self, DumpOptions};
 use crate::error::{PgResult, Problem};
+use crate::live::{local, recover};
 use crate::standing::Undertaking;
 
 /// A server as it answers.
@@ -75,7 +76,9 @@ async fn obstacles(server: &Server, database: &str) -> PgResult<Vec<Problem>> {
     let admin = server.connect_admin_for(database).await?;
     let standing = sql::standing::read(&admin, &[database]).await?;
     let over = Undertaking { target: database, replaces: true, source: None, force: false };
-    Ok(standing.problems(&server.describe(), over))
+    let mut problems = standing.problems(&server.describe(), over);
+    problems.extend(local::half_dropped(&recover::look(&admin).await?, database));
+    Ok(problems)
 }
 
 /// Finds `pg_dump` or `pg_restore` for a server of version `server_major`.

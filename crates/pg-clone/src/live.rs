@@ -1,5 +1,6 @@
 //! Databases on a server: the swap to a new one, leftovers of killed runs, and local copies.
 
+mod dropping;
 pub mod local;
 pub mod recover;
 pub mod state;

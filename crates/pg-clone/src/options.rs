@@ -9,6 +9,7 @@ use crate::ident::QualifiedName;
 use crate::pattern::TablePattern;
 use crate::restore::selection::Selection;
 use crate::setters::setters;
+pub use crate::stored::database_settings::LocaleProvider;
 use crate::stored::list::Selector;
 use backup_core::failure::{Operation, Remedy, Setting};
 use backup_core::remedy;
@@ -109,6 +110,10 @@ pub struct RestoreOptions {
     /// Tables of the live database that are carried over: the restored database gets them as they are there, with rows and
     /// sequences, once nobody can write to them any more. What the live database does not have stays as the dump has it.
     pub carry_over: Vec<QualifiedName>,
+    /// The new database's locale, in place of the dump's.
+    pub locale: Option<String>,
+    /// Whose locales it uses, in place of the dump's.
+    pub locale_provider: Option<LocaleProvider>,
     /// Leave out who owns what.
     pub no_owner: bool,
     /// Leave out privileges.
@@ -117,8 +122,14 @@ pub struct RestoreOptions {
     pub selection: Selection,
     /// With [`Selection::data_only`]: remove the rows that the selected tables hold.
     pub replace_rows: bool,
+    /// With [`Selection::data_only`]: do not check foreign keys, which only superusers can leave undone.
+    pub disable_triggers: bool,
     /// Keep the temporary database when the restore fails, to look into it.
     pub keep_failed: bool,
+    /// Restore what can be restored where the server refuses objects of the dump; the report says which.
+    pub allow_incomplete: bool,
+    /// The name of the live database that even an incomplete copy may replace, as its owner typed it once more.
+    pub confirm_incomplete: Option<String>,
     /// Swap although replication slots or subscriptions are bound to the live database.
     pub force: bool,
     /// The server is somebody else's, and our role no superuser of it: owners of others, event triggers, languages in C
@@ -144,11 +155,16 @@ impl RestoreOptions {
             confirm: None,
             reversible: false,
             carry_over: Vec::new(),
+            locale: None,
+            locale_provider: None,
             no_owner: false,
             no_acl: false,
             selection: Selection::default(),
             replace_rows: false,
+            disable_triggers: false,
             keep_failed: false,
+            allow_incomplete: false,
+            confirm_incomplete: None,
             force: false,
             managed: false,
             pg_bin: None,
@@ -159,7 +175,19 @@ impl RestoreOptions {
     pub(crate) fn check(&self) -> PgResult<()> {
         check_jobs(self.jobs)?;
         self.check_data_only()?;
+        self.check_incomplete()?;
         self.hooks.check(&RESTORE_POINTS)
+    }
+
+    /// Rows alone are put into a live database all or none.
+    fn check_incomplete(&self) -> PgResult<()> {
+        if !(self.allow_incomplete && self.selection.data_only) {
+            return Ok(());
+        }
+        Err(PgError::Usage {
+            what: "a data-only restore puts all rows into the live database or none".to_owned(),
+            help: remedy!["omit ", Setting::AllowIncomplete, " or ", Setting::DataOnly, "; nothing was changed"],
+        })
     }
 
     /// Rows alone go into the live database: there is no copy that a hook could change before anybody sees it, and none
@@ -169,18 +197,28 @@ impl RestoreOptions {
             Err(PgError::Usage { what: what.to_owned(), help: help.and("; nothing was changed") })
         };
         if !self.selection.data_only {
-            return match self.replace_rows {
-                true => refuse(
+            return match (self.replace_rows, self.disable_triggers) {
+                (true, _) => refuse(
                     "rows can be replaced only by a data-only restore",
                     remedy!["add ", Setting::DataOnly, ", or omit ", Setting::ReplaceRows],
                 ),
-                false => Ok(()),
+                (false, true) => refuse(
+                    "only a data-only restore can leave foreign keys unchecked",
+                    remedy!["add ", Setting::DataOnly, ", or omit ", Setting::DisableTriggers],
+                ),
+                (false, false) => Ok(()),
             };
         }
         if self.selection.schema_only {
             return refuse(
                 "neither rows nor definitions would be restored",
                 remedy!["omit ", Setting::SchemaOnly, " or ", Setting::DataOnly],
+            );
+        }
+        if self.locale.is_some() || self.locale_provider.is_some() {
+            return refuse(
+                "a data-only restore creates no database whose locale could be chosen",
+                remedy!["omit ", Setting::Locale, " and ", Setting::LocaleProvider, ", or ", Setting::DataOnly],
             );
         }
         if !self.carry_over.is_empty() {
@@ -246,11 +284,16 @@ setters! {
         optional confirm: String,
         flag reversible: bool,
         plain carry_over: Vec<QualifiedName>,
+        optional locale: String,
+        optional locale_provider: LocaleProvider,
         flag no_owner: bool,
         flag no_acl: bool,
         plain selection: Selection,
         flag replace_rows: bool,
+        flag disable_triggers: bool,
         flag keep_failed: bool,
+        flag allow_incomplete: bool,
+        optional confirm_incomplete: String,
         flag force: bool,
         flag managed: bool,
         optional pg_bin: PathBuf,

@@ -6,17 +6,25 @@ pub(crate) mod carry;
 mod check;
 mod checked;
 mod data_only;
+mod dependents;
 mod differences;
+mod early_settings;
 mod extensions;
+mod failed_entry;
 mod frames;
+mod hints;
 pub(crate) mod hooks;
 mod index_conflict;
 mod large_objects;
 mod load;
+mod load_again;
 mod load_small;
+mod load_unit;
 mod loading;
 pub mod messages;
+pub(crate) mod newer_syntax;
 mod owners;
+mod pg_restore;
 mod plan;
 mod prepare;
 mod prepared;
@@ -25,11 +33,14 @@ mod read_back;
 mod rehearse;
 mod report;
 mod reroute;
+mod second_chance;
 mod select;
 pub mod selection;
 mod statistics;
+mod stream;
 mod tools;
 mod units;
+pub mod unrestored;
 use tracing::Instrument;
 
 use crate::adapters::sql::database_settings;
@@ -41,7 +52,7 @@ use crate::live::swap::{Swap, SwapReport, SwapRequest};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 pub use crate::options::RestoreOptions;
-use crate::restore::build::build;
+use crate::restore::build::{build, build_later};
 pub use crate::restore::carry::present;
 pub use crate::restore::carry::rows::CarriedRows;
 use crate::restore::carry::rows::CarryOver;
@@ -51,8 +62,10 @@ pub use crate::restore::data_only::{DataPlan, DataTable};
 pub use crate::restore::plan::RestorePlan;
 pub use crate::restore::prepared::Restore;
 pub use crate::restore::problem::Replaced;
+use crate::restore::problem::refuse_incomplete;
 pub(crate) use crate::restore::problem::{may_replace, name_problem, refuse_unconfirmed};
 pub use crate::restore::report::RestoreReport;
+use crate::restore::unrestored::{Unrestored, note};
 
 impl Restore {
     /// Restores what the plan says.
@@ -84,6 +97,7 @@ impl Restore {
         let site = self.site(temporary.name());
         let work = async {
             site.run(Point::PostCreate, &mut hooks).await?;
+            early_settings::apply(&lock, &temporary, source.settings()).await?;
             let built = run.or_cancelled(Box::pin(build(&self, &source, &temporary)));
             let built = built.await.map_err(PgError::before_the_swap)?;
             if options.reversible {
@@ -95,13 +109,17 @@ impl Restore {
             // After the hooks, which may change what there is, and while the copy can still be entered by us.
             let carry =
                 Box::pin(carry::definitions(&self, &lock, &temporary)).await.map_err(PgError::before_the_swap)?;
-            let swap = switch(&self, &lock, &temporary, pristine.as_ref(), &source, carry).await?;
+            let swap = switch(&self, &lock, &temporary, pristine.as_ref(), &source, carry, &built.missing).await?;
             Ok((built, swap))
         };
         let switched: PgResult<_> = Box::pin(work).await;
         match switched {
             Ok((mut built, (swap, warnings))) => {
                 built.warnings.extend(warnings);
+                if let Some(later) = source.later() {
+                    run.step("restore.later", &later.extensions);
+                    built.add(Box::pin(build_later(&self, later)).await);
+                }
                 let hook_failure = site.after_the_swap(&mut hooks).await;
                 run.step("restore.done", &plan.target);
                 Ok(RestoreReport {
@@ -115,6 +133,7 @@ impl Restore {
                     warnings: built.warnings,
                     copies: plan.copies.clone(),
                     carried_over: swap.carried_over,
+                    missing: built.missing,
                     seconds: begun.elapsed().as_secs_f64(),
                     hooks,
                     hook_failure,
@@ -140,6 +159,7 @@ async fn switch(
     pristine: Option<&Temporary>,
     source: &Checked,
     carry: Option<CarryOver>,
+    missing: &[Unrestored],
 ) -> PgResult<(SwapReport, Vec<String>)> {
     let Restore { server, options, run, plan, .. } = restore;
     run.step("restore.settings", &plan.target);
@@ -148,19 +168,30 @@ async fn switch(
     let wanted = live.as_ref().or_else(|| source.settings());
     let mut warnings = Vec::new();
     if let Some(wanted) = wanted {
-        warnings = database_settings::apply(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
+        // In place of what it was built under.
+        warnings =
+            database_settings::replace(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
         if let Some(pristine) = pristine {
             // What the role may not set was told already.
             database_settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
         }
     }
     run.stop_if_cancelled()?;
+    let mut comment = None;
+    if !missing.is_empty() {
+        if live.is_some() {
+            refuse_incomplete(&plan.target, options)?;
+        }
+        let own = wanted.and_then(|wanted| wanted.comment.clone());
+        comment = Some(own.into_iter().chain([note(&plan.key, missing)]).collect::<Vec<_>>().join("\n"));
+    }
     let void = local::void_copies(lock, options.reversible, live.is_some()).await?;
     let mut request = SwapRequest::new(lock, temporary, wanted.cloned())
         .force(options.force)
         .may_replace(may_replace(&plan.target, plan.replaces.as_ref(), options))
         .discarding(void)
-        .carrying(carry);
+        .carrying(carry)
+        .commented(comment);
     if let Some(pristine) = pristine {
         let [previous, current] = [CopyRole::Previous, CopyRole::Current].map(|role| copy_name(&plan.target, role));
         request = request.reversible(previous, pristine, current, &plan.key);

@@ -5,7 +5,7 @@
 use crate::error::{Obstacle, PgResult, Problem};
 use crate::ident::quote_ident;
 use crate::stored::database_settings::DatabaseSettings;
-use backup_core::failure::Setting;
+use backup_core::failure::{Operation, Setting};
 use backup_core::remedy;
 use backup_core::units::counted;
 
@@ -33,6 +33,8 @@ pub(crate) struct Known {
     /// Whether we have its owner's rights.
     pub(crate) is_ours: bool,
     pub(crate) is_template: bool,
+    /// Whether a `DROP DATABASE` of it was interrupted.
+    pub(crate) is_invalid: bool,
     pub(crate) replication: Replication,
     /// Prepared transactions, which keep it from being renamed.
     pub(crate) prepared: u64,
@@ -80,8 +82,9 @@ impl Standing {
                     .into(),
             });
         }
-        let involved = [Some(what.target), what.source].into_iter().flatten().filter_map(|name| self.known(name));
-        for known in involved.filter(|known| !known.is_ours) {
+        let involved = || [Some(what.target), what.source].into_iter().flatten().filter_map(|name| self.known(name));
+        problems.extend(involved().filter(|known| known.is_invalid).map(|known| invalid(&known.name)));
+        for known in involved().filter(|known| !known.is_ours) {
             problems.push(Problem {
                 obstacle: Obstacle::MissingPrivilege,
                 what: format!(
@@ -162,6 +165,15 @@ impl Standing {
     }
 }
 
+/// That a database is half dropped. It was live, or is taken for it: dropping it has to be confirmed.
+pub(crate) fn invalid(name: &str) -> Problem {
+    Problem::new(
+        Obstacle::InvalidDatabase,
+        format!("`{name}` is invalid, since a DROP DATABASE of it was interrupted: it can only be dropped"),
+        remedy!["drop it: ", Operation::DropDatabase.on(name.to_owned()).with(Setting::Confirm.with(name.to_owned()))],
+    )
+}
+
 /// How to end prepared transactions.
 pub(crate) const END_PREPARED: &str =
     "end them with COMMIT PREPARED or ROLLBACK PREPARED; `SELECT gid, database FROM pg_prepared_xacts` lists them";
@@ -195,8 +207,10 @@ pub(crate) struct Locales {
     pub(crate) encoding: bool,
     /// Locales of its system that are missing.
     pub(crate) missing: Vec<String>,
-    /// Whether it was built with ICU.
+    /// Whether databases can go by ICU: it was built with it, and is of PostgreSQL 15 or newer.
     pub(crate) icu: bool,
+    /// Whether it has locales of its own: PostgreSQL 17 or newer.
+    pub(crate) builtin: bool,
 }
 
 /// Why no database with these settings can be created.
@@ -204,14 +218,23 @@ pub(crate) fn locale_problem(settings: &DatabaseSettings, there: &Locales) -> Op
     let what = if !there.encoding {
         format!("the server does not know the encoding {}", settings.encoding)
     } else if settings.locale_provider.as_deref() == Some("i") && !there.icu {
-        "its locale needs ICU, but the server was built without it".to_owned()
+        "its locale needs ICU, but the server was built without it, or is of PostgreSQL 14 or older".to_owned()
+    } else if settings.locale_provider.as_deref() == Some("b") && !there.builtin {
+        "its locale is one of the server's own, which PostgreSQL has since version 17".to_owned()
     } else if !there.missing.is_empty() {
         let names: Vec<String> = there.missing.iter().map(|name| format!("`{name}`")).collect();
         format!("the server's operating system has no locale {}", names.join(", "))
     } else {
         return None;
     };
-    Some(Problem::new(Obstacle::MissingOnServer, what, "install it there, or restore on a server that has it"))
+    let help = remedy![
+        "install it there, restore on a server that has it, or choose another for the restored database with ",
+        Setting::Locale,
+        " and ",
+        Setting::LocaleProvider,
+        ": text is then sorted by that one"
+    ];
+    Some(Problem::new(Obstacle::MissingOnServer, what, help))
 }
 
 #[cfg(test)]
@@ -266,6 +289,9 @@ mod tests {
         let told = bound.breaks(Undertaking { force: true, ..UNDERTAKING });
         assert_eq!(told, ["logical replication is bound to `shop` (1 slot), and ends with the replaced database"]);
         assert_eq!(bound.breaks(UNDERTAKING), [""; 0]);
+        let mut half_dropped = standing();
+        half_dropped.databases[0].is_invalid = true;
+        one(&half_dropped, UNDERTAKING, "`shop` is invalid");
         let mut doubtful = standing();
         doubtful.databases[0].prepared = 2;
         one(&doubtful, Undertaking { force: true, ..UNDERTAKING }, "2 prepared transactions");
@@ -314,9 +340,10 @@ mod tests {
             tablespace: "pg_default".into(),
             allow_connections: true,
         };
-        let there = Locales { encoding: true, missing: Vec::new(), icu: false };
+        let there = Locales { encoding: true, missing: Vec::new(), icu: false, builtin: false };
         assert!(locale_problem(&settings(None), &there).is_none());
         assert!(locale_problem(&settings(Some("i")), &there).unwrap().what.contains("ICU"));
+        assert!(locale_problem(&settings(Some("b")), &there).unwrap().what.contains("version 17"));
         let without = Locales { missing: vec!["xx_XX".into()], ..there.clone() };
         assert!(locale_problem(&settings(None), &without).unwrap().what.contains("`xx_XX`"));
         assert!(locale_problem(&settings(None), &Locales { encoding: false, ..there }).unwrap().what.contains("UTF8"));

@@ -167,6 +167,7 @@ fn detail() -> DumpDetail {
         filters: Filters::default(),
         extensions: Vec::new(),
         roles: Vec::new(),
+        policy_roles: Vec::new(),
         tables: Vec::new(),
         sequences: Vec::new(),
         matviews: Vec::new(),

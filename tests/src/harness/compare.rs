@@ -1,6 +1,7 @@
 //! The differential oracle: what PostgreSQL's own `pg_dump` says of two databases, normalised, must be equal.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use backup_testkit::postgres::Cluster;
@@ -10,10 +11,15 @@ use super::failure::{Failure, RowResult};
 /// Differing lines shown of each part.
 const LINES_SHOWN: usize = 8;
 
+/// Names of parts: the rows of a table begin so, and everything else that is data.
+const ROWS_OF: &str = "rows of ";
+const SEQUENCES: &str = "sequences and large objects";
+
 /// What lies outside the database's own catalogues and so in no `pg_dump` without `--create`.
 const SETTINGS: &str = r#"
-SELECT 'encoding', pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, daticulocale
-  FROM pg_database WHERE datname = current_database();
+SELECT 'encoding', pg_encoding_to_char(encoding), datcollate, datctype, to_jsonb(d) ->> 'datlocprovider',
+  coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale'), to_jsonb(d) ->> 'daticurules'
+  FROM pg_database d WHERE datname = current_database();
 SELECT 'owner', pg_get_userbyid(datdba), 'connections', datconnlimit, 'allowed', datallowconn, 'template', datistemplate
   FROM pg_database WHERE datname = current_database();
 SELECT 'privilege', CASE grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(grantee) END, privilege_type, is_grantable
@@ -54,11 +60,20 @@ impl Picture {
     /// # Errors
     /// If `pg_dump` or a query fails.
     pub fn of(cluster: &Cluster, database: &str) -> RowResult<Self> {
+        Self::with_clients(cluster, database, cluster.bin_dir())
+    }
+
+    /// [`of`](Self::of) by the `pg_dump` in `bin_dir`: servers of two versions are compared by one.
+    ///
+    /// # Errors
+    /// If `pg_dump` or a query fails.
+    pub fn with_clients(cluster: &Cluster, database: &str, bin_dir: &Path) -> RowResult<Self> {
         let mut picture = Self::default();
         let name = quote_words(database);
-        let schema = pg_dump(cluster, database, &["--schema-only", "--quote-all-identifiers"])?;
+        let pg_dump = |args: &[&str]| pg_dump(cluster, database, bin_dir, args);
+        let schema = pg_dump(&["--schema-only", "--quote-all-identifiers"])?;
         picture.parts.insert("schema".to_owned(), schema_lines(&schema, &name));
-        picture.take_data(&pg_dump(cluster, database, &["--data-only"])?);
+        picture.take_data(&pg_dump(&["--data-only"])?);
         for (part, sql) in [("settings", SETTINGS), ("extra", EXTRA)] {
             let lines = cluster.psql(database, sql)?.lines().map(str::to_owned).collect();
             picture.parts.insert(part.to_owned(), lines);
@@ -71,6 +86,14 @@ impl Picture {
     pub fn without_settings(mut self) -> Self {
         self.parts.remove("settings");
         self
+    }
+
+    /// Only rows, sequences and large objects: what is the same on servers of every version.
+    #[must_use]
+    pub fn contents(&self) -> Self {
+        let of_rows = |part: &str| part.starts_with(ROWS_OF) || part == SEQUENCES;
+        let parts = self.parts.iter().filter(|(part, _)| of_rows(part));
+        Self { parts: parts.map(|(part, lines)| (part.clone(), lines.clone())).collect() }
     }
 
     /// Fails unless both are equal; says the first differences.
@@ -113,12 +136,12 @@ impl Picture {
             columns.sort();
             rows.push(format!("columns {}", columns.join(" ")));
             // More than once for a table that pg_dump loads through its root: once for each partition.
-            tables.entry(format!("rows of {table}")).or_default().append(&mut rows);
+            tables.entry(format!("{ROWS_OF}{table}")).or_default().append(&mut rows);
         }
         tables.values_mut().for_each(|rows| rows.sort());
         self.parts.extend(tables);
         other.sort();
-        self.parts.insert("sequences and large objects".to_owned(), other);
+        self.parts.insert(SEQUENCES.to_owned(), other);
     }
 }
 
@@ -204,8 +227,8 @@ fn quote_words(database: &str) -> String {
     format!("\"{}\"", database.replace('"', "\"\""))
 }
 
-fn pg_dump(cluster: &Cluster, database: &str, args: &[&str]) -> RowResult<String> {
-    let mut command = Command::new(cluster.bin_dir().join("pg_dump"));
+fn pg_dump(cluster: &Cluster, database: &str, bin_dir: &Path, args: &[&str]) -> RowResult<String> {
+    let mut command = Command::new(bin_dir.join("pg_dump"));
     // The name goes in as a variable: as an argument, one with `=` in it would be read as a connection string.
     command.args(args).env_clear().envs(cluster.env()).env("PGDATABASE", database).env("TZ", "UTC");
     let output = command.output()?;

@@ -28,6 +28,14 @@ impl SmallDisk {
     pub fn resize(&self, mebibytes: u32) -> RowResult {
         mount(&self.0, &["-o", &format!("remount,size={mebibytes}m")])
     }
+
+    /// Lets nobody write to it any more.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn read_only(&self) -> RowResult {
+        mount(&self.0, &["-o", "remount,ro"])
+    }
 }
 
 fn mount(at: &Path, options: &[&str]) -> RowResult {

@@ -16,6 +16,8 @@ pub enum Area {
     Retention,
     /// Dump, restore, swap.
     Pg,
+    /// Servers and clients of every version.
+    Versions,
     /// Killed at every step.
     Kill,
     /// Source and copy compared.
@@ -42,6 +44,7 @@ impl Area {
             Self::Core => "core",
             Self::Retention => "retention",
             Self::Pg => "pg",
+            Self::Versions => "versions",
             Self::Kill => "kill",
             Self::Differential => "differential",
             Self::Dict => "dict",

@@ -1,9 +1,12 @@
 //! A standby of a row's server.
 
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use backup_testkit::postgres::Programs;
 
 use super::command::Lastgood;
 use super::failure::{Failure, RowResult};
@@ -12,7 +15,7 @@ use super::world::World;
 /// A running standby, stopped and removed on drop.
 #[derive(Debug)]
 pub struct Standby {
-    bin_dir: PathBuf,
+    programs: Programs,
     folder: PathBuf,
     uid: u32,
     port: u16,
@@ -28,13 +31,26 @@ impl Standby {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = tempfile::Builder::new().prefix("lastgood-standby-").tempdir_in("/tmp")?.keep();
         std::os::unix::fs::chown(&folder, Some(cluster.server_uid()), None)?;
-        let standby = Self { bin_dir: cluster.bin_dir().to_owned(), folder, uid: cluster.server_uid(), port };
+        let programs = Programs { server: cluster.server_dir().to_owned(), client: cluster.bin_dir().to_owned() };
+        let standby = Self { programs, folder, uid: cluster.server_uid(), port };
         let address = [format!("--host={}", cluster.host()), format!("--port={}", cluster.port())];
         let data = standby.folder.join("data");
-        let mut copy = standby.command("pg_basebackup");
+        let mut copy = command(&standby.programs.client, "pg_basebackup", standby.uid);
         copy.args(address).arg(format!("--username={}", cluster.superuser())).env("PGPASSWORD", cluster.password());
         copy.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "-D"]).arg(&data);
         succeeds(&mut copy)?;
+        // A newer `pg_basebackup` names options there that the server's own `libpq` does not know. The last line counts.
+        let primary = format!(
+            "primary_conninfo = 'host={} port={} user={} password={}'\n",
+            cluster.host(),
+            cluster.port(),
+            cluster.superuser(),
+            cluster.password()
+        );
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(data.join("postgresql.auto.conf"))?
+            .write_all(primary.as_bytes())?;
         let options = format!("-p {port} -c unix_socket_directories= -c logging_collector=off");
         let mut start = standby.command("pg_ctl");
         start.args(["start", "-w", "-D"]).arg(&data).arg("-l").arg(standby.folder.join("log")).args(["-o", &options]);
@@ -80,11 +96,20 @@ impl Standby {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.bin_dir.join(program));
-        // The server refuses to run as root.
-        command.uid(self.uid).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
-        command
+        command(&self.programs.server, program, self.uid)
     }
+}
+
+fn command(folder: &Path, program: &str, uid: u32) -> Command {
+    let mut command = Command::new(folder.join(program));
+    // A standby speaks to its primary through `libpq`, which has to be the one that came with it.
+    let libraries = folder.with_file_name("lib");
+    if libraries.join("libpq.so.5").exists() {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
+    // The server refuses to run as root.
+    command.uid(uid).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+    command
 }
 
 fn succeeds(command: &mut Command) -> RowResult {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use backup_testkit::postgres::{Cluster, quote_identifier};
+use backup_testkit::postgres::{Cluster, ClusterOptions, Install, quote_identifier};
 use backup_testkit::s3_server::{PeerOptions, S3Peer};
 use tempfile::TempDir;
 
@@ -47,6 +47,36 @@ impl World {
         Ok(Self { tag: slug(tag), location, cluster, place, folder, lastgood, transcript: Arc::default() })
     }
 
+    /// The same location and databases' names on another server, with a folder of its own.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn beside(&self, cluster: Arc<Cluster>) -> RowResult<Self> {
+        let folder = tempfile::Builder::new().prefix("lastgood-e2e-").tempdir()?;
+        std::fs::write(folder.path().join("empty"), "")?;
+        Ok(Self {
+            tag: self.tag.clone(),
+            location: self.location,
+            cluster,
+            place: self.place.clone(),
+            folder,
+            lastgood: self.lastgood.clone(),
+            transcript: self.transcript(),
+        })
+    }
+
+    /// [`beside`](Self::beside) on a server of its own of this major version, which ends with the last who holds it.
+    ///
+    /// # Errors
+    /// If it does not start; the row is skipped where the machine has no such server.
+    pub fn on_version(&self, major: u32) -> RowResult<Self> {
+        let programs = match Install::server(major) {
+            Ok(programs) => Some(programs),
+            Err(error) => return Err(Failure::Skipped(error.to_string())),
+        };
+        self.beside(Arc::new(Cluster::start(ClusterOptions { programs, ..cluster_options() })?))
+    }
+
     /// Makes the location, as a user does once.
     ///
     /// # Errors
@@ -87,7 +117,7 @@ impl World {
         let folder = self.folder.path().display();
         let empty = self.folder.path().join("empty").display().to_string();
         let fixed = [
-            ("PATH", std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned())),
+            ("PATH", self.path()),
             ("HOME", format!("{folder}/home")),
             ("TMPDIR", std::env::temp_dir().display().to_string()),
             ("LANG", "C.UTF-8".to_owned()),
@@ -100,6 +130,13 @@ impl World {
         environment.extend(self.place.environment());
         environment.extend(self.cluster.env());
         environment
+    }
+
+    /// Where programs are found: clients that the distribution did not install come first.
+    fn path(&self) -> String {
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
+        let clients = self.cluster.bin_dir();
+        if clients.starts_with("/usr") { path } else { format!("{}:{path}", clients.display()) }
     }
 
     /// The server.
@@ -197,8 +234,21 @@ impl World {
             self.psql("postgres", &allow)?;
             // A database with a subscription cannot be dropped.
             self.psql(&name, DROP_SUBSCRIPTIONS)?;
-            self.psql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", quote_identifier(&name)))?;
+            self.drop_database(&name)?;
         }
+        Ok(())
+    }
+
+    /// Drops a database, whoever is connected to it.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub fn drop_database(&self, name: &str) -> RowResult {
+        let name = quote_identifier(name);
+        let major: u32 = self.psql("postgres", "SHOW server_version_num")?.parse::<u32>()? / 10_000;
+        // Before 13 nothing ends the sessions; those of rows have ended by themselves.
+        let force = if major >= 13 { " WITH (FORCE)" } else { "" };
+        self.psql("postgres", &format!("DROP DATABASE {name}{force}"))?;
         Ok(())
     }
 
@@ -242,6 +292,12 @@ impl World {
     pub fn keep(self) -> PathBuf {
         self.folder.keep()
     }
+}
+
+/// How servers of rows are set up: DDL is logged, so that rows can see what was created and dropped again.
+#[must_use]
+pub fn cluster_options() -> ClusterOptions {
+    ClusterOptions { conf: vec!["log_statement = 'ddl'".to_owned()], ..ClusterOptions::default() }
 }
 
 /// Every string under the name `key`, however the listing wraps its entries.

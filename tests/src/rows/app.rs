@@ -9,6 +9,8 @@ mod postgres;
 mod publish;
 mod requests;
 mod secrets;
+mod sources;
+mod targets;
 
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
@@ -60,11 +62,47 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("O5", "the same records twice: one digest", Area::App, Both, |world| Box::pin(cycle::same(world))),
     ];
+    rows.extend(as_people_have_them());
     rows.extend(at_the_location());
     rows.push(Row::new("A10", "there and back on ministack, a server of others", Area::App, Folder, |world| {
         Box::pin(elsewhere::there_and_back(world))
     }));
     rows
+}
+
+/// Sources, targets and tarballs that were met elsewhere.
+fn as_people_have_them() -> Vec<Row> {
+    use Locations::{Both, Folder, S3};
+    vec![
+        Row::new(
+            "A11",
+            "SQLite in UTF-16, with a generated id, full-text and unknown tables",
+            Area::App,
+            Folder,
+            |world| Box::pin(sources::odd_databases(world)),
+        ),
+        Row::new("A12", "writers of a rollback-journal database do not wait for the store", Area::App, S3, |world| {
+            Box::pin(sources::writers_go_on(world))
+        }),
+        Row::new("A13", "a WAL database in a folder that nobody may write to", Area::App, Folder, |world| {
+            Box::pin(sources::no_place_for_a_log(world))
+        }),
+        Row::new("A14", "a folder with byte order marks, other files, one id twice", Area::App, Folder, |world| {
+            Box::pin(sources::odd_folders(world))
+        }),
+        Row::new("A15", "restore into a mounted volume, and into somebody else's folder", Area::App, Folder, |world| {
+            Box::pin(targets::folders(world))
+        }),
+        Row::new("A16", "tables that cannot take records; columns that are computed", Area::App, Folder, |world| {
+            Box::pin(targets::tables(world))
+        }),
+        Row::new("A17", "tarballs with padding, `./`, global headers, one id twice", Area::App, Both, |world| {
+            Box::pin(targets::as_tar_reads_them(world))
+        }),
+        Row::new("A18", "a tarball at another place: where it belongs", Area::App, Both, |world| {
+            Box::pin(targets::misplaced(world))
+        }),
+    ]
 }
 
 /// What row C1 to C17 of the core ask, of this kind of backup. C1, C2, C5, C6 and C16 are in A3, A6 and A7.

@@ -1,10 +1,11 @@
-//! Locations, manifests and keys under bad input and bad luck: rows C1 to C18.
+//! Locations, manifests and keys under bad input and bad luck: rows C1 to C18 and L1 to L9.
 
 pub(super) mod craft;
 mod damage;
 mod folder;
 mod keys;
 mod publish;
+mod reach;
 mod requests;
 mod secrets;
 mod upload;
@@ -15,7 +16,7 @@ use crate::harness::{Area, Locations, Row};
 #[must_use]
 pub fn rows() -> Vec<Row> {
     use Locations::{Both, Folder, S3};
-    vec![
+    let mut rows = vec![
         Row::new("C1", "put interrupted half-way: nothing visible, retried, swept", Area::Core, Both, |world| {
             Box::pin(upload::interrupted_put(world))
         }),
@@ -68,6 +69,46 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("C18", "location 0755 warned about, password file 0644 refused", Area::Core, Folder, |world| {
             Box::pin(folder::open_to_others(world))
+        }),
+    ];
+    rows.extend(as_people_have_them());
+    rows
+}
+
+/// Buckets, profiles and servers that were met elsewhere.
+fn as_people_have_them() -> Vec<Row> {
+    use Locations::S3;
+    vec![
+        Row::new("L1", "endpoints by profile, by empty variables, without a scheme", Area::Core, S3, |world| {
+            Box::pin(reach::endpoints(world))
+        }),
+        Row::new(
+            "L2",
+            "a credential_process that fails, and SSO: 12 at once, in their words",
+            Area::Core,
+            S3,
+            |world| Box::pin(reach::no_credentials(world)),
+        ),
+        Row::new("L3", "AWS_CA_BUNDLE, ca_bundle and SSL_CERT_FILE", Area::Core, S3, |world| {
+            Box::pin(reach::authority(world))
+        }),
+        Row::new("L4", "a store that lists no uploads: retention applied, leftovers told", Area::Core, S3, |world| {
+            Box::pin(reach::no_list_of_uploads(world))
+        }),
+        Row::new("L5", "foreign keys with control bytes", Area::Core, S3, |world| {
+            Box::pin(reach::control_bytes(world))
+        }),
+        Row::new("L6", "a clock that is wrong: both times", Area::Core, S3, |world| {
+            Box::pin(reach::wrong_clock(world))
+        }),
+        Row::new("L7", "a secret that is an ordinary word", Area::Core, Locations::Folder, |world| {
+            Box::pin(reach::short_secrets(world))
+        }),
+        Row::new("L8", "uploads that began in 2010, as the store says, of a live run", Area::Core, S3, |world| {
+            Box::pin(reach::uploads_of_2010(world))
+        }),
+        Row::new("L9", "a store that lists folder by folder", Area::Core, S3, |world| {
+            Box::pin(reach::folder_by_folder(world))
         }),
     ]
 }

@@ -1,5 +1,6 @@
 //! Backups of stores in memory: DictDB's own files, compaction, damage, pickle, retention.
 
+mod beside;
 mod chain;
 mod damage;
 mod files;
@@ -52,6 +53,12 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("D10-killed", "what a killed service reserved goes as a leftover", Area::Dict, Both, |world| {
             Box::pin(reserved::abandoned(world))
+        }),
+        Row::new("D11", "restore to a file that is there: refused without --force", Area::Dict, Folder, |world| {
+            Box::pin(beside::existing(world))
+        }),
+        Row::new("D12", "a lock that a service in Python takes too", Area::Dict, Both, |world| {
+            Box::pin(beside::locked(world))
         }),
     ]
 }

@@ -36,16 +36,21 @@ const ENCODINGS: [(&str, &str); 3] = [
     ),
 ];
 
+/// The files, by name.
+pub(super) fn files() -> RowResult<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(FILES)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
+    files.sort();
+    Ok(files)
+}
+
 /// A row for every file, and for databases that need another encoding.
 ///
 /// # Errors
 /// If the folder of files cannot be read.
 pub fn rows() -> RowResult<Vec<Row>> {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(FILES)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
-    files.sort();
-    let mut rows: Vec<Row> = files.iter().map(|file| of_file(file)).collect::<RowResult<_>>()?;
+    let mut rows: Vec<Row> = files()?.iter().map(|file| of_file(file)).collect::<RowResult<_>>()?;
     for (encoding, sql) in ENCODINGS {
         let title = format!("source and restored copy of a database in {encoding} are equal");
         rows.push(Row::new(format!("D-{encoding}"), title, Area::Differential, Locations::Both, move |world| {
@@ -67,6 +72,12 @@ fn others() -> Vec<Row> {
     vec![
         Row::new("D-version", "extensions of another version, and of none, on the target", area, Folder, |world| {
             Box::pin(extension::other_version(world))
+        }),
+        Row::new("D-config-first", "rows of extensions come before those that need them", area, Folder, |world| {
+            Box::pin(extension::configuration_first(world))
+        }),
+        Row::new("D-event-triggers", "no event trigger fires on what a restore does", area, Folder, |world| {
+            Box::pin(extension::event_triggers(world))
         }),
         Row::new("D-gigabyte", "rows near the 1 GiB that COPY allows, and one beyond it", area, Folder, |world| {
             Box::pin(limits::long_rows(world))

@@ -1,11 +1,17 @@
 //! Files in cold storage: there and back, killed at every step.
 
+mod adopt;
+mod alone;
+mod craft;
 mod database;
 mod elsewhere;
+mod heard;
+mod machines;
 mod seed;
 mod shared;
 mod told;
 mod vault;
+mod vault_database;
 
 use self::shared::{ARCHIVES, BULK, check, fill, glacier, lose, paid, payloads, store};
 use crate::ensure_eq;
@@ -15,8 +21,54 @@ use crate::harness::{Area, Locations, Row, RowResult, World};
 #[must_use]
 pub fn rows() -> Vec<Row> {
     let mut rows = files();
+    rows.extend(others());
     rows.extend(databases());
+    rows.extend(machines());
+    rows.extend(bad_luck());
     rows
+}
+
+/// Damage, full disks, signals, secrets.
+fn bad_luck() -> Vec<Row> {
+    use Locations::{Both, Folder, S3};
+    vec![
+        Row::new(
+            "GL30",
+            "damaged manifests, archives and fetched dumps are refused by name",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(craft::refused(world)),
+        ),
+        Row::new("GL31", "the disk of the location is full: nothing half there", Area::Glacier, Folder, |world| {
+            Box::pin(craft::full_disk(world))
+        }),
+        Row::new("GL32", "SIGTERM amid an upload: 143, no upload and no turn is left", Area::Glacier, S3, |world| {
+            Box::pin(craft::terminated(world))
+        }),
+        Row::new("GL33", "random secrets are nowhere in what is said and stored", Area::Glacier, Both, |world| {
+            Box::pin(craft::secrets(world))
+        }),
+    ]
+}
+
+/// Several machines, and what is left of the last backup.
+fn machines() -> Vec<Row> {
+    use Locations::Both;
+    vec![
+        Row::new("GL25", "an audit of a vault, killed while it requests", Area::Glacier, Locations::Folder, |world| {
+            Box::pin(machines::audits(world))
+        }),
+        Row::new(
+            "GL28",
+            "two machines with one vault: one at a time, nothing archived twice, nothing counted on that is gone",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(machines::several(world)),
+        ),
+        Row::new("GL29", "with the last backup goes what is kept for all", Area::Glacier, Both, |world| {
+            Box::pin(machines::last_of_all(world))
+        }),
+    ]
 }
 
 /// Databases with their files.
@@ -40,6 +92,33 @@ fn databases() -> Vec<Row> {
         Row::new("GL-catalogue", "the catalogue lies in the database that is restored", Area::Glacier, Both, |world| {
             Box::pin(database::catalogue_within(world))
         }),
+        Row::new(
+            "GL-vault",
+            "a database with its files in a vault: lost, rebuilt, retrieved, fetched, restored",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(vault_database::there_and_back(world)),
+        ),
+        Row::new("GL-vault-kill", "the same, kill -9 at every step of it", Area::Glacier, Both, |world| {
+            Box::pin(vault_database::killed(world))
+        }),
+        Row::new(
+            "GL-adopt",
+            "what GlacierOnRails archived: listed, requested once, unpacked, restored",
+            Area::Glacier,
+            Locations::Folder,
+            |world| Box::pin(adopt::taken_over(world)),
+        ),
+        Row::new("GL26", "a database alone, and a folder that need not be named again", Area::Glacier, Both, |world| {
+            Box::pin(alone::of_parts(world))
+        }),
+        Row::new(
+            "GL27",
+            "a password in ~/.pgpass, for the database and for the catalogue in it",
+            Area::Glacier,
+            Both,
+            |world| Box::pin(alone::passwords(world)),
+        ),
         Row::new("GL-kill", "kill -9 at every step of it: the old state or the new", Area::Glacier, Both, |world| {
             Box::pin(database::killed(world))
         }),
@@ -88,6 +167,12 @@ fn files() -> Vec<Row> {
         Row::new("GL2", "kill -9 at every step: archived once, paid once, byte-equal", Area::Glacier, Both, |world| {
             Box::pin(killed(world))
         }),
+    ]
+}
+
+/// What others tell: a server of theirs, queues, rules of buckets, settings.
+fn others() -> Vec<Row> {
+    vec![
         Row::new(
             "GL20",
             "there and back on an S3 server that others wrote (ministack)",
@@ -108,6 +193,13 @@ fn files() -> Vec<Row> {
             Area::Glacier,
             Locations::S3,
             |world| Box::pin(told::of_rules(world)),
+        ),
+        Row::new(
+            "GL24",
+            "a vault's topic tells a queue of finished jobs, once",
+            Area::Glacier,
+            Locations::Folder,
+            |world| Box::pin(heard::of_jobs(world)),
         ),
         Row::new("GL23", "the settings of GlacierOnRails load unchanged", Area::Glacier, Locations::S3, |world| {
             Box::pin(seed::settings(world))

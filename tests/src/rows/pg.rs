@@ -1,15 +1,19 @@
 //! Dump, restore and swap under bad input and bad luck.
 
+mod bound;
 pub(super) mod carry;
 mod configuration;
 mod confirm;
 pub(super) mod damage;
 pub(super) mod data_only;
+mod dropping;
+mod extensions;
 mod filters;
 mod forged;
 mod guard;
 mod guide;
 mod hooks;
+mod incomplete;
 mod legacy;
 pub(super) mod local;
 mod login;
@@ -18,8 +22,10 @@ mod names;
 mod part;
 mod pooler;
 mod pressure;
+mod second_chance;
 mod server;
 mod settings;
+mod situations;
 mod snapshot;
 mod standby;
 mod swap;
@@ -35,10 +41,12 @@ pub fn rows() -> Vec<Row> {
     let mut rows = basic();
     rows.extend(swaps());
     rows.extend(contents());
+    rows.extend(refused());
     rows.extend(configured());
     rows.extend(connections());
     rows.extend(hooks::rows());
     rows.extend(local_databases());
+    rows.extend(situations::rows());
     rows
 }
 
@@ -151,6 +159,49 @@ fn local_databases() -> Vec<Row> {
         }),
         Row::new("P16-busy", "copying a database that clients hammer", Area::Pg, Folder, |world| {
             Box::pin(local::busy_source(world))
+        })
+        .own_server(),
+    ]
+}
+
+/// What a server refuses at first, or for good.
+fn refused() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
+        Row::new(
+            "P-path",
+            "functions that name others without a schema, in all that computes",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(second_chance::by_search_path(world)),
+        ),
+        Row::new(
+            "P-matviews",
+            "materialized views that need each other through functions",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(second_chance::views_in_any_order(world)),
+        ),
+        Row::new("P-early", "settings of the database decide what is computed", Area::Pg, Folder, |world| {
+            Box::pin(second_chance::under_its_settings(world))
+        }),
+        Row::new(
+            "P-incomplete",
+            "what cannot be restored is named, and let pass if asked twice",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(incomplete::named_and_let_pass(world)),
+        ),
+        Row::new("P-bound", "an extension that a server has in one database only", Area::Pg, Folder, |world| {
+            Box::pin(bound::to_its_name(world))
+        })
+        .own_server(),
+        Row::new("P-extensions", "databases with packaged extensions, there and back", Area::Pg, Folder, |world| {
+            Box::pin(extensions::there_and_back(world))
+        })
+        .own_server(),
+        Row::new("P-drop-waits", "the server cannot drop the replaced database yet", Area::Pg, Folder, |world| {
+            Box::pin(dropping::waits_for_nobody(world))
         })
         .own_server(),
     ]

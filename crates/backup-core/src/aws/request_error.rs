@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// Why a request failed, without anything secret.
@@ -42,6 +43,10 @@ pub enum Meaning {
     Missing,
     /// Too many requests. This one was not carried out, and the same may succeed later.
     Throttled,
+    /// The server cannot do it at all.
+    Unsupported,
+    /// The request is signed for another time than the service's: the clock of this machine, most likely, is wrong.
+    Skewed,
     /// The service failed, and the same may succeed later. Whether this one was carried out is unknown.
     Failing,
     /// Anything else; permanent as far as is known.
@@ -50,7 +55,7 @@ pub enum Meaning {
 
 /// Codes of S3, EC2, EBS, Glacier, SNS, SQS and STS, and of servers that speak their language (AWS, "Common error types"
 /// and "Error codes for the Amazon EC2 API"; the SDK's own tables for retries).
-const UNAUTHENTICATED: [&str; 18] = [
+const UNAUTHENTICATED: [&str; 17] = [
     "AuthFailure",
     "ExpiredToken",
     "ExpiredTokenException",
@@ -64,7 +69,6 @@ const UNAUTHENTICATED: [&str; 18] = [
     "NotSignedUp",
     "OptInRequired",
     "RequestExpired",
-    "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
     "UnrecognizedClient",
@@ -79,6 +83,8 @@ const DENIED: [&str; 6] = [
     "UnauthorizedOperation",
 ];
 const MISSING: [&str; 4] = ["NoSuchKey", "NoSuchUpload", "NotFound", "ResourceNotFoundException"];
+const UNSUPPORTED: [&str; 3] = ["MethodNotAllowed", "NotImplemented", "UnsupportedOperation"];
+const SKEWED: [&str; 1] = ["RequestTimeTooSkewed"];
 const THROTTLED: [&str; 12] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -119,6 +125,9 @@ impl Answer {
         match self.status {
             401 => Meaning::Unauthenticated,
             _ if UNAUTHENTICATED.contains(&code) => Meaning::Unauthenticated,
+            _ if SKEWED.contains(&code) => Meaning::Skewed,
+            405 | 501 => Meaning::Unsupported,
+            _ if UNSUPPORTED.contains(&code) => Meaning::Unsupported,
             429 => Meaning::Throttled,
             _ if THROTTLED.contains(&code) => Meaning::Throttled,
             408 | 500 | 502 | 503 | 504 => Meaning::Failing,
@@ -139,6 +148,9 @@ impl RequestError {
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
+        if let Some(failure) = of_credentials(error) {
+            return failure;
+        }
         match error {
             SdkError::ServiceError(service) => {
                 let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
@@ -202,6 +214,27 @@ impl fmt::Display for RequestError {
 
 impl std::error::Error for RequestError {}
 
+/// What a profile for IAM Identity Center is told: signing in there takes two more SDKs, and `aws` does it already.
+const SSO: &str = "the profile signs in by IAM Identity Center (SSO), which this program does not do by itself: run `aws sso login`, and \
+                   use a profile with `credential_process = aws configure export-credentials --profile NAME --format process`, NAME being \
+                   this one";
+
+/// Why there are no credentials, if that is what stopped the request. What they were asked of may answer later only if it did
+/// not answer at all.
+fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Option<RequestError> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let failed = causes.find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
+    let mut causes = std::iter::successors(std::error::Error::source(failed), |error| error.source());
+    let text = chain(failed);
+    if text.contains("feature(s) enabled: sso") {
+        return Some(RequestError::NoCredentials(SSO.to_owned()));
+    }
+    let unanswered = causes
+        .any(|cause| cause.downcast_ref::<ConnectorError>().is_some_and(|error| error.is_io() || error.is_timeout()));
+    let timed_out = matches!(failed, CredentialsError::ProviderTimedOut(_));
+    Some(if unanswered || timed_out { RequestError::NoAnswer(text) } else { RequestError::NoCredentials(text) })
+}
+
 /// Tells missing credentials from other reasons why a request was not sent: the chain of providers has no code for it.
 fn unsent(text: String, other: fn(String) -> RequestError) -> RequestError {
     let phrases =
@@ -258,6 +291,20 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_gives_no_credentials_is_quoted_and_not_run_again() {
+        let of = |error: CredentialsError| of_credentials(&ConnectorError::other(error.into(), None)).unwrap();
+        let failed =
+            of(CredentialsError::provider_error("external process exited with code 3. Stderr: vault is sealed"));
+        assert!(failed.is_permanent() && failed.to_string().contains("vault is sealed"), "{failed}");
+        let sso = "This behavior requires following cargo feature(s) enabled: sso. ";
+        let failed = of(CredentialsError::invalid_configuration(sso));
+        assert!(failed.is_permanent() && failed.to_string().contains("aws configure export-credentials"), "{failed}");
+        let lost = ConnectorError::io("connection refused".into());
+        assert!(!of(CredentialsError::provider_error(lost)).is_permanent());
+        assert!(of_credentials(&ConnectorError::io("connection refused".into())).is_none());
+    }
+
+    #[test]
     fn an_endpoint_that_is_no_url_is_named_and_not_tried_again() {
         let text = "dispatch failure: other: failed to apply endpoint `nonsense` to request `Request { body: SdkBody }`: \
                     endpoint must contain scheme";
@@ -278,6 +325,9 @@ mod tests {
             (400, "InvalidSnapshot.NotFound", Meaning::Missing),
             (404, "ResourceNotFoundException", Meaning::Missing),
             (400, "LimitExceededException", Meaning::Other),
+            (403, "RequestTimeTooSkewed", Meaning::Skewed),
+            (501, "NotImplemented", Meaning::Unsupported),
+            (405, "", Meaning::Unsupported),
             (400, "VcpuLimitExceeded", Meaning::Other),
         ] {
             let RequestError::Answer(answer) = answer(status, code) else { panic!("an answer") };

@@ -9,9 +9,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::checksum_config::{RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::credentials::Credentials;
+use super::{ca_bundle, endpoint};
 
 /// A connection that takes longer is to an endpoint that is not there.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,9 +27,6 @@ const SLOWEST_BYTES_PER_SECOND: usize = 32 * 1024;
 
 /// The region asked for where none is configured: endpoints other than Amazon's do not care, S3 names the right one.
 const REGION_FALLBACK: &str = "us-east-1";
-
-/// The variable that names an endpoint for all services; with `_` and a service's name, for that one.
-const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
 
 /// A server that speaks a service's language, and credentials for it, given by a program instead of the environment.
 #[derive(Clone, Debug)]
@@ -45,6 +44,8 @@ pub struct Endpoint {
 pub struct Settings {
     sdk: SdkConfig,
     region_configured: bool,
+    /// What is wrong with what was configured.
+    fault: Option<String>,
 }
 
 impl Settings {
@@ -58,9 +59,26 @@ impl Settings {
     async fn read(given: Option<&Credentials>) -> Self {
         let configured = RegionProviderChain::default_provider().region().await;
         let region_configured = configured.is_some();
+        let sdk = Self::sdk_of(given, configured.clone(), None).await;
+        let (sdk, fault) = match ca_bundle::configured(&sdk) {
+            None => (sdk, None),
+            // Credentials are asked for with the same certificates.
+            Some(Ok(client)) => (Self::sdk_of(given, configured, Some(client)).await, None),
+            Some(Err(fault)) => {
+                (Self::sdk_of(given, configured, Some(ca_bundle::trusting_nobody())).await, Some(fault))
+            }
+        };
+        Self { sdk: endpoint::without_empty(sdk), region_configured, fault }
+    }
+
+    async fn sdk_of(
+        given: Option<&Credentials>,
+        region: Option<Region>,
+        client: Option<SharedHttpClient>,
+    ) -> SdkConfig {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             // Credentials may be asked of a service that needs to know some region.
-            .region(configured.unwrap_or(Region::from_static(REGION_FALLBACK)))
+            .region(region.unwrap_or(Region::from_static(REGION_FALLBACK)))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(0))
             // Other servers refuse checksums they do not know; ours are set on every body we send.
@@ -69,7 +87,10 @@ impl Settings {
         if let Some(given) = given {
             loader = loader.credentials_provider(sdk_credentials(given));
         }
-        Self { sdk: loader.load().await, region_configured }
+        if let Some(client) = client {
+            loader = loader.http_client(client);
+        }
+        loader.load().await
     }
 
     /// A server named by the program and not by the environment.
@@ -85,14 +106,20 @@ impl Settings {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
-        Self { sdk, region_configured: true }
+        Self { sdk, region_configured: true, fault: None }
     }
 
     /// The same for another region, as copies between regions need it.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
         let sdk = self.sdk.to_builder().region(Region::new(region.to_owned())).build();
-        Self { sdk, region_configured: true }
+        Self { sdk, region_configured: true, fault: self.fault.clone() }
+    }
+
+    /// What is wrong with what was configured, in words, for whoever is about to make a client of these settings.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// The region that was configured. Where none was, S3 finds a bucket all the same, and a service whose resources are
@@ -105,10 +132,14 @@ impl Settings {
     /// Whether requests to `service`, such as `S3`, go to a server other than Amazon's.
     #[must_use]
     pub fn names_endpoint_of(&self, service: &str) -> bool {
-        let named = |variable: String| std::env::var_os(variable).is_some_and(|url| !url.is_empty());
-        self.sdk.endpoint_url().is_some()
-            || named(ENDPOINT_VARIABLE.to_owned())
-            || named(format!("{ENDPOINT_VARIABLE}_{}", service.to_uppercase()))
+        self.endpoint_of(service).is_some()
+    }
+
+    /// The server that requests to `service`, such as `S3`, go to, where it is not Amazon's: named by the environment, by the
+    /// section `services` of the profile, by the profile, or by the program.
+    #[must_use]
+    pub fn endpoint_of(&self, service: &str) -> Option<String> {
+        endpoint::of(&self.sdk, service)
     }
 
     /// What the SDK makes the client of a service from.

@@ -61,16 +61,30 @@ vocabulary! {
         CarryOver = "carry_over",
         /// Delete the rows that are in the way.
         ReplaceRows = "replace_rows",
+        /// Load rows without checking foreign keys.
+        DisableTriggers = "disable_triggers",
         /// Keep the replaced database and a copy of the restored one.
         Reversible = "reversible",
         /// Keep the temporary database of a restore that failed.
         KeepFailed = "keep_failed",
+        /// Restore what can be restored, and tell what cannot.
+        AllowIncomplete = "allow_incomplete",
+        /// The name that confirms a replacement which may be incomplete.
+        ConfirmIncomplete = "confirm_incomplete",
+        /// Not this extension, nor what needs it.
+        ExcludeExtension = "exclude_extension",
         /// Swap although logical replication is bound to the live database.
         Force = "force",
         /// Leave out who owns what.
         NoOwner = "no_owner",
         /// Leave out privileges.
         NoAcl = "no_acl",
+        /// The server is somebody else's, and the role no superuser of it.
+        Managed = "managed",
+        /// The locale of the new database.
+        Locale = "locale",
+        /// Whose locales the new database uses.
+        LocaleProvider = "locale_provider",
         /// Run no hooks.
         NoHooks = "hooks",
         /// Only this table.
@@ -159,6 +173,8 @@ vocabulary! {
         ListDatabases = "local::list",
         /// Copy a database on its server.
         CopyDatabase = "local::duplicate",
+        /// Drop a database of the server.
+        DropDatabase = "local::drop",
         /// Finish or undo what killed restores left on the server.
         Recover = "recover",
         /// Run hooks for a test.
@@ -183,6 +199,8 @@ vocabulary! {
         ListArchived = "find::list",
         /// Show what retrieving archives takes and costs.
         PlanRetrieval = "plan_retrieval",
+        /// Delete archived backups that no rule keeps, and end interrupted deletions.
+        PruneArchived = "prune::Deletion",
         /// Ask what became of retrievals.
         WatchRetrievals = "watch_once",
         /// Read archives that are ready.

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::error::{LeaseError, LeaseResult};
 use super::record::{self, Claim, RECORD_BYTES_MAX, Record};
 use super::versioned::{Versioned, is_open, versioned};
-use crate::clock::{Stopwatch, SystemStopwatch};
+use crate::clock::{Stopwatch, SystemStopwatch, Timestamp};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{PutMode, PutOptions, StoreWrite, Tag};
@@ -74,6 +74,15 @@ impl Lease {
         Self::claim_by(store, key, terms, Arc::new(SystemStopwatch)).await
     }
 
+    /// As [`Lease::claim`], and takes over at once what an earlier holder of exactly this name left. Only for a caller that
+    /// knows that this one has died, such as by a lock of the machine's own that both need.
+    ///
+    /// # Errors
+    /// As [`Lease::claim`].
+    pub async fn resume(store: Arc<dyn StoreWrite>, key: Key, terms: &Terms) -> LeaseResult<Self> {
+        Self::decided(store, key, terms, Arc::new(SystemStopwatch), record::resume).await
+    }
+
     /// As [`Lease::claim`], with time measured by `stopwatch`.
     ///
     /// # Errors
@@ -84,6 +93,16 @@ impl Lease {
         terms: &Terms,
         stopwatch: Arc<dyn Stopwatch>,
     ) -> LeaseResult<Self> {
+        Self::decided(store, key, terms, stopwatch, record::claim).await
+    }
+
+    async fn decided(
+        store: Arc<dyn StoreWrite>,
+        key: Key,
+        terms: &Terms,
+        stopwatch: Arc<dyn Stopwatch>,
+        decide: fn(Option<&Record>, &Record, Timestamp) -> Claim,
+    ) -> LeaseResult<Self> {
         record::check_ttl(terms.ttl)?;
         // Whatever of this claim is stored bears a time of the store's that is no earlier.
         let asked = stopwatch.elapsed();
@@ -91,7 +110,7 @@ impl Lease {
         let mut found = read(&*store, &key).await?;
         for _ in 0..ROUNDS_MAX {
             let now = store.now().await?;
-            let (mode, record) = match record::claim(found.as_ref().map(|found| &found.record), &wanted, now) {
+            let (mode, record) = match decide(found.as_ref().map(|found| &found.record), &wanted, now) {
                 Claim::Create(record) => (PutMode::Create, record),
                 Claim::Replace(record) => match found {
                     Some(found) => (PutMode::IfMatch(found.tag), record),

@@ -75,6 +75,16 @@ pub(super) fn claim(found: Option<&Record>, wanted: &Record, now: Timestamp) -> 
     }
 }
 
+/// The same for whoever knows that an earlier holder of its own name has died.
+pub(super) fn resume(found: Option<&Record>, wanted: &Record, now: Timestamp) -> Claim {
+    match (found, claim(found, wanted, now)) {
+        (Some(found), Claim::Held { .. }) if found.holder == wanted.holder => {
+            Claim::Replace(Record { generation: found.generation + 1, renewed_at: now, ..wanted.clone() })
+        }
+        (_, decided) => decided,
+    }
+}
+
 /// Refuses durations that are too short or too long.
 pub(super) fn check_ttl(ttl: Duration) -> StoreResult<()> {
     if (TTL_MIN..=TTL_MAX).contains(&ttl) {
@@ -165,6 +175,17 @@ mod tests {
         assert_eq!((next.generation, next.holder.as_str(), next.released), (8, "b", false));
         let ours = Record { id: wanted().id, ..held(0) };
         assert_eq!(claim(Some(&ours), &wanted(), at(i64::from(i32::MAX))), Claim::Ours);
+    }
+
+    #[test]
+    fn only_whoever_has_the_same_name_takes_over_before_the_time() {
+        let same = Record::new("a", Uuid::from_u128(2), TTL);
+        assert!(matches!(claim(Some(&held(0)), &same, at(5)), Claim::Held { .. }));
+        let Claim::Replace(next) = resume(Some(&held(0)), &same, at(5)) else { panic!("its holder has died") };
+        assert_eq!((next.generation, next.id, next.renewed_at), (8, same.id, at(5)));
+        assert!(matches!(resume(Some(&held(0)), &wanted(), at(5)), Claim::Held { .. }), "another name");
+        assert!(matches!(resume(None, &same, at(5)), Claim::Create(_)));
+        assert_eq!(resume(Some(&next), &same, at(9)), Claim::Ours);
     }
 
     #[test]

@@ -151,6 +151,20 @@ async fn who_holds_it_is_told_and_what_is_given_back_can_be_had_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_dead_process_left_is_taken_over_by_its_successor_alone() {
+    let store = Weather::fair();
+    let dead = claim(&store, "one").await.unwrap();
+    let resume = async |holder: &str| {
+        let terms = Terms { holder: holder.to_owned(), ttl: TTL };
+        Lease::resume(Arc::new(store.clone()), key(), &terms).await
+    };
+    assert!(matches!(resume("two").await, Err(LeaseError::Held { .. })));
+    assert_eq!(resume("one").await.unwrap().generation(), 2);
+    // It was not dead after all: it is, from now on.
+    assert!(matches!(dead.renew().await, Err(LeaseError::Lost { .. })));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_lasts_as_long_as_it_is_renewed_and_no_longer() {
     let store = Weather::fair();
     let lease = claim(&store, "one").await.unwrap();

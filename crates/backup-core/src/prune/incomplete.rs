@@ -17,7 +17,7 @@ use crate::document;
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
 use crate::manifest::{MANIFEST_NAME, Tool};
-use crate::probe::MARKER_KEY;
+use crate::probe::{self, MARKER_KEY};
 use crate::progress::{Progress, Silent};
 use crate::store::{ObjectMeta, PutMode, PutOptions, Store, StoreRead, UnfinishedUpload};
 
@@ -38,6 +38,8 @@ pub struct IncompletePlan {
     pub uploads: Vec<UnfinishedUpload>,
     /// Tombstones of removals that were interrupted before anything went, of backups that are kept now.
     pub stale: Vec<Key>,
+    /// Set if the store cannot list unfinished uploads: what it says. They stay, and may cost money.
+    pub uploads_unknown: Option<String>,
     now: Timestamp,
     grace: SignedDuration,
 }
@@ -60,6 +62,16 @@ impl IncompletePlan {
     #[must_use]
     pub fn freed_bytes(&self) -> u64 {
         self.abandoned.iter().flat_map(|abandoned| abandoned.objects.values()).sum()
+    }
+
+    /// A warning if unfinished uploads are not known.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let why = self.uploads_unknown.as_ref()?;
+        Some(format!(
+            "unfinished uploads of interrupted runs cannot be found and may cost money: {why}; let a lifecycle rule of the bucket \
+             abort them"
+        ))
     }
 
     /// Whether there is nothing to clear away.
@@ -98,11 +110,7 @@ pub async fn incomplete(
             groups.entry(manifest.clone()).or_default().take(&manifest, object);
         }
     }
-    let mut uploads = store.unfinished(scope).await?;
-    if !MARKER_KEY.starts_with(scope) {
-        // Every writer begins with the marker, which is in no scope.
-        uploads.extend(store.unfinished(MARKER_KEY).await?);
-    }
+    let (uploads, uploads_unknown) = uploads(store, scope).await?;
     for upload in &uploads {
         if let Some(group) = manifest_of(&upload.key).and_then(|manifest| groups.get_mut(&manifest)) {
             group.newest = group.newest.max(Some(upload.started));
@@ -140,7 +148,28 @@ pub async fn incomplete(
     // What was claimed and is gone waits for its claim to be old enough; what is all in use is not abandoned.
     abandoned.retain(|found| !found.objects.is_empty() || found.claimed_at.is_some_and(expired));
     let uploads = uploads.into_iter().filter(|upload| old(upload.started)).collect();
-    Ok(IncompletePlan { abandoned, uploads, stale, now, grace })
+    Ok(IncompletePlan { abandoned, uploads, stale, uploads_unknown, now, grace })
+}
+
+/// Unfinished uploads below `scope`, and what the store says if it cannot list them.
+async fn uploads(store: &dyn Store, scope: &str) -> Result<(Vec<UnfinishedUpload>, Option<String>), CoreError> {
+    let mut uploads = match store.unfinished(scope).await {
+        Err(error) if error.is_unsupported() => return Ok((Vec::new(), Some(error.to_string()))),
+        found => found?,
+    };
+    if !MARKER_KEY.starts_with(scope) {
+        // Every writer begins with the marker, which is in no scope.
+        uploads.extend(store.unfinished(MARKER_KEY).await?);
+    }
+    if !uploads.is_empty()
+        && let Some(marker) = probe::check(store).await?
+    {
+        // Some servers say of every upload that it began long ago, where no part says when it came. One that seems older than the
+        // location may be of a run that has just begun; without parts it costs nothing.
+        let location_began = marker.created_at - GRACE;
+        uploads.retain(|upload| upload.started >= location_began);
+    }
+    Ok((uploads, None))
 }
 
 /// Leaves out objects that published or reserved backups refer to: parts of a backup that is gone may still be shared.

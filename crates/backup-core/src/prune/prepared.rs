@@ -118,6 +118,7 @@ impl Prune {
         self.leftovers_scope = scope.into();
         let found = incomplete(&*self.store, &self.leftovers_scope, manifest_of, self.run.clock.now(), grace);
         self.plan.incomplete = self.run.or_cancelled(found).await?;
+        self.plan.incomplete.warning().into_iter().for_each(|warning| self.run.warn(warning));
         Ok(self)
     }
 

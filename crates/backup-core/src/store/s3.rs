@@ -6,6 +6,9 @@ mod clock;
 mod failure;
 mod lifecycle;
 mod listing;
+mod moment;
+mod names;
+mod order;
 mod pages;
 mod upload;
 mod write;
@@ -17,6 +20,8 @@ use async_trait::async_trait;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
+
+pub use self::names::decoded;
 
 use self::bucket::Bucket;
 use self::failure::{Operation, Place};
@@ -44,9 +49,9 @@ impl S3Store {
     /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. No request is made.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] if bucket or prefix cannot be one.
+    /// [`StoreError::Invalid`] if bucket or prefix cannot be one, and for an endpoint or certificates that cannot be used.
     pub fn new(settings: &Settings, bucket: &str, prefix: &str) -> StoreResult<Self> {
-        Ok(Self(Arc::new(Bucket::new(settings, Place::new(bucket, prefix)?))))
+        Ok(Self(Arc::new(Bucket::new(settings, Place::new(bucket, prefix)?)?)))
     }
 }
 
@@ -60,7 +65,7 @@ impl StoreRead for S3Store {
         Ok(ObjectMeta {
             key: key.clone(),
             bytes: found.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
-            modified: listing::timestamp(found.last_modified()),
+            modified: moment::timestamp(found.last_modified()),
             tag: found.e_tag().map(|tag| Tag(tag.to_owned())),
         })
     }

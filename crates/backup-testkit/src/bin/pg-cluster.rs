@@ -41,7 +41,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let Arguments { conf, fsync, max_connections, max_locks_per_transaction } = arguments;
-    let options = ClusterOptions { conf, fsync, max_connections, max_locks_per_transaction };
+    let options =
+        ClusterOptions { conf, fsync, max_connections, max_locks_per_transaction, ..ClusterOptions::default() };
     let cluster = tokio::task::spawn_blocking(|| Cluster::start(options)).await??;
     let line = serde_json::json!({
         "host": cluster.host(),

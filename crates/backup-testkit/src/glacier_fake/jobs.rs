@@ -27,6 +27,8 @@ struct Order {
     description: Option<String>,
     retrieval_byte_range: Option<String>,
     tier: Option<String>,
+    #[serde(rename = "SNSTopic")]
+    topic: Option<String>,
 }
 
 pub(super) fn initiate(state: &mut State, vault: &Name, received: &Received) -> Result<Reply, ApiError> {
@@ -54,7 +56,8 @@ pub(super) fn initiate(state: &mut State, vault: &Name, received: &Received) -> 
     }
     let id = state.id(92);
     let (created, done) = (received.now, received.now + hours);
-    let job = Job { wanted, description, tier, created, done, fails: settings.jobs_fail };
+    let (topic, fails) = (order.topic, settings.jobs_fail);
+    let job = Job { wanted, description, tier, created, done, fails, topic, told: false };
     state.vault(vault)?.jobs.insert(id.clone(), job);
     let location = format!("/{}/vaults/{}/jobs/{id}", vault.0, vault.2);
     Ok(with_header(with_header(empty(202), "x-amz-job-id", &id), "location", &location))
@@ -101,7 +104,7 @@ fn retrieval_range(text: &str, bytes: u64) -> Option<Range<u64>> {
     (start < end && end <= bytes && is_aligned).then_some(start..end)
 }
 
-fn described(vault: &Name, id: &str, job: &Job, now: Timestamp) -> Value {
+pub(super) fn described(vault: &Name, id: &str, job: &Job, now: Timestamp) -> Value {
     let is_done = now >= job.done;
     let status = match (is_done, job.fails) {
         (false, _) => "InProgress",
@@ -117,6 +120,7 @@ fn described(vault: &Name, id: &str, job: &Job, now: Timestamp) -> Value {
         "CompletionDate": is_done.then(|| job.done.to_string()),
         "StatusCode": status,
         "StatusMessage": status,
+        "SNSTopic": job.topic,
         "Tier": job.tier,
     });
     match &job.wanted {

@@ -1,24 +1,49 @@
 //! Paths to actions, and errors as the service words them.
 
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use backup_core::clock::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::jobs;
 use super::state::{Name, State, Vault, arn, missing};
 use super::uploads::{self, Checked, empty, with_header};
+use super::{jobs, notices};
 use crate::aws_fake::{ApiError, Received, Reply, Route, Service, json_error, reply};
+use crate::sns_fake::SnsFake;
 
-/// The vaults of all accounts and regions.
+/// The vaults of all accounts and regions, and the topics that they tell of finished jobs.
 #[derive(Debug, Default)]
-pub(super) struct Vaults(Mutex<State>);
+pub(super) struct Vaults {
+    state: Mutex<State>,
+    topics: Mutex<Vec<Arc<SnsFake>>>,
+}
 
 impl Vaults {
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn topics(&self) -> MutexGuard<'_, Vec<Arc<SnsFake>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn connect(&self, topic: Arc<SnsFake>) {
+        self.topics().push(topic);
+    }
+
+    /// Tells the topics of every job that has finished since; what goes to others is lost. Returns how many messages were taken.
+    pub(super) fn tell(&self, now: Timestamp) -> io::Result<usize> {
+        let (due, topics) = (self.with(|state| notices::due(state, now)), self.topics().clone());
+        let mut taken = 0;
+        for (arn, message) in due {
+            for topic in topics.iter().filter(|topic| topic.topic() == arn) {
+                taken += topic.publish(&message.to_string())?;
+            }
+        }
+        Ok(taken)
     }
 }
 
@@ -44,6 +69,9 @@ fn op(received: &Received, segments: &[&str]) -> &'static str {
         ("GET", [_, "jobs"]) => "ListJobs",
         ("GET", [_, "jobs", _]) => "DescribeJob",
         ("GET", [_, "jobs", _, "output"]) => "GetJobOutput",
+        ("PUT", [_, "notification-configuration"]) => "SetVaultNotifications",
+        ("GET", [_, "notification-configuration"]) => "GetVaultNotifications",
+        ("DELETE", [_, "notification-configuration"]) => "DeleteVaultNotifications",
         _ => "Other",
     }
 }
@@ -108,6 +136,9 @@ fn act(
         "ListJobs" => jobs::list(state, name, received),
         "DescribeJob" => jobs::describe(state, name, id, received.now),
         "GetJobOutput" => jobs::output(state, name, id, received),
+        "SetVaultNotifications" => notices::set(state, name, received),
+        "GetVaultNotifications" => notices::get(state, name),
+        "DeleteVaultNotifications" => notices::delete(state, name),
         _ => Err(missing("There is no such action:", &received.path)),
     }
 }
@@ -137,8 +168,12 @@ impl Service for Vaults {
         json_error(error)
     }
 
-    fn obey(&self, order: &str, _body: &[u8], _now: Timestamp) -> Option<Result<serde_json::Value, String>> {
+    fn obey(&self, order: &str, _body: &[u8], now: Timestamp) -> Option<Result<serde_json::Value, String>> {
         match order {
+            "POST /_ctl/glacier/tell" => {
+                let taken = self.tell(now).map_err(|error| error.to_string());
+                Some(taken.map(|taken| json!({ "messages": taken })))
+            }
             "POST /_ctl/glacier/damage" => {
                 self.with(|state| state.vaults.values_mut().for_each(Vault::damage));
                 Some(Ok(json!({})))

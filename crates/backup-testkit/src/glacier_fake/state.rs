@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use backup_core::clock::{SignedDuration, Timestamp};
 use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use super::body::Body;
 use super::hash::Hash;
@@ -72,6 +73,19 @@ pub(super) struct Job {
     pub(super) created: Timestamp,
     pub(super) done: Timestamp,
     pub(super) fails: bool,
+    /// The topic that its request names.
+    pub(super) topic: Option<String>,
+    /// Whether somebody was told that it has finished.
+    pub(super) told: bool,
+}
+
+/// Which topic a vault tells of finished jobs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Notifications {
+    #[serde(rename = "SNSTopic")]
+    pub(super) topic: String,
+    pub(super) events: Vec<String>,
 }
 
 /// A vault.
@@ -83,6 +97,7 @@ pub(super) struct Vault {
     pub(super) jobs: BTreeMap<String, Job>,
     /// When the inventory was made, and what was there then.
     pub(super) inventory: Option<(Timestamp, BTreeMap<String, Archive>)>,
+    pub(super) notifications: Option<Notifications>,
 }
 
 impl Vault {
@@ -93,6 +108,7 @@ impl Vault {
             uploads: BTreeMap::new(),
             jobs: BTreeMap::new(),
             inventory: None,
+            notifications: None,
         }
     }
 

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::hash::{MEBIBYTE, tree_hash};
+use super::notices::due;
 use super::service::Vaults;
 use crate::aws_fake::{ApiError, Caller, Received, Reply, Service as _};
 
@@ -191,4 +192,39 @@ fn what_the_account_cannot_have_is_refused() {
     assert_eq!(client.job(&order("Bulk")).unwrap_err().code, "PolicyEnforcedException");
     client.vaults.with(|state| state.settings.closed = true);
     assert_eq!(client.job(&order("Bulk")).unwrap_err().code, "NoLongerSupportedException");
+}
+
+#[test]
+fn a_vault_tells_its_topic_once_of_every_job_also_of_one_that_failed() {
+    let mut client = Client::new();
+    let path = "/-/vaults/v/notification-configuration";
+    assert_eq!(client.refused("GET", path, &[], b""), "ResourceNotFoundException");
+    let topic = "arn:aws:sns:us-east-1:111111111111:t";
+    for wrong in [
+        serde_json::json!({"SNSTopic": topic, "Events": []}),
+        serde_json::json!({"SNSTopic": topic, "Events": ["Other"]}),
+        serde_json::json!({"SNSTopic": "t", "Events": ["ArchiveRetrievalCompleted"]}),
+    ] {
+        let refused = client.refused("PUT", path, &[], wrong.to_string().as_bytes());
+        assert_eq!(refused, "InvalidParameterValueException", "{wrong}");
+    }
+    let set = serde_json::json!({"SNSTopic": topic, "Events": ["ArchiveRetrievalCompleted"]});
+    client.send("PUT", path, &[], set.to_string().as_bytes()).unwrap();
+    let got = client.send("GET", path, &[], b"").unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(got.body()).unwrap(), set);
+    let id = client.archive(&content(1));
+    let other = "arn:aws:sns:us-east-1:111111111111:other";
+    let order = serde_json::json!({"Type": "archive-retrieval", "ArchiveId": id, "SNSTopic": other, "Tier": "Bulk"});
+    client.job(&order).unwrap();
+    client.vaults.with(|state| state.settings.jobs_fail = true);
+    client.job(&serde_json::json!({"Type": "archive-retrieval", "ArchiveId": id, "Tier": "Bulk"})).unwrap();
+    assert!(client.vaults.with(|state| due(state, client.now)).is_empty(), "not yet");
+    client.now += SignedDuration::from_hours(12);
+    let told = client.vaults.with(|state| due(state, client.now));
+    let mut told: Vec<_> =
+        told.iter().map(|(topic, text)| (topic.as_str(), text["StatusCode"].as_str().unwrap())).collect();
+    told.sort_unstable();
+    assert_eq!(told, [(other, "Succeeded"), (topic, "Failed"), (topic, "Succeeded")]);
+    assert!(client.vaults.with(|state| due(state, client.now)).is_empty(), "once");
+    client.send("DELETE", path, &[], b"").unwrap();
 }

@@ -7,21 +7,31 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::ClusterError;
+use super::installs::{Programs, VERSIONS_DIR, has_server};
 
 /// Names the folder of the server binaries to use, instead of the newest ones found.
 pub(super) const BIN_DIR_VARIABLE: &str = "LASTGOOD_PG_SERVER_BIN";
 
-/// Where Debian and its kin keep one folder for each major version.
-const VERSIONS_DIR: &str = "/usr/lib/postgresql";
+/// Names the folder of `psql`, `pg_dump` and the others, if it is not that of the server.
+const CLIENT_DIR_VARIABLE: &str = "LASTGOOD_PG_CLIENT_BIN";
 
 /// The user to run the server as when we are root.
 const SERVER_USER: &str = "postgres";
 
+/// The programs that the environment names, or else the newest ones found.
+pub(super) fn find_programs() -> Result<Programs, ClusterError> {
+    let mut programs = Programs::with_clients(find_server_dir()?)?;
+    if let Some(client) = folder_of(CLIENT_DIR_VARIABLE) {
+        programs.client = client;
+    }
+    Ok(programs)
+}
+
 /// The folder with `postgres`, `initdb` and the others.
-pub(super) fn find_bin_dir() -> Result<PathBuf, ClusterError> {
-    if let Some(dir) = std::env::var_os(BIN_DIR_VARIABLE).filter(|dir| !dir.is_empty()) {
+fn find_server_dir() -> Result<PathBuf, ClusterError> {
+    if let Some(dir) = folder_of(BIN_DIR_VARIABLE) {
         // Asked for by name: another version instead would make a test about versions meaningless.
-        return Some(PathBuf::from(dir)).filter(|dir| has_server(dir)).ok_or(ClusterError::NoBinaries);
+        return Some(dir).filter(|dir| has_server(dir)).ok_or(ClusterError::NoBinaries);
     }
     let names = fs::read_dir(VERSIONS_DIR)
         .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect::<Vec<_>>())
@@ -30,8 +40,8 @@ pub(super) fn find_bin_dir() -> Result<PathBuf, ClusterError> {
     debian.chain(pg_config_bin_dir()).find(|dir| has_server(dir)).ok_or(ClusterError::NoBinaries)
 }
 
-fn has_server(dir: &Path) -> bool {
-    ["postgres", "initdb"].iter().all(|program| dir.join(program).is_file())
+fn folder_of(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|dir| !dir.is_empty()).map(PathBuf::from)
 }
 
 fn pg_config_bin_dir() -> Option<PathBuf> {

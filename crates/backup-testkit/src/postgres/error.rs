@@ -14,6 +14,20 @@ pub enum ClusterError {
         super::binaries::BIN_DIR_VARIABLE
     )]
     NoBinaries,
+    /// There is no server of a version that was asked for.
+    #[error(
+        "no server of PostgreSQL {major} here; `cargo xtask e2e --only versions` fetches servers, and LASTGOOD_PG_SERVERS names their folders"
+    )]
+    NoVersion {
+        /// The major version.
+        major: u32,
+    },
+    /// A server came without `psql` and `pg_dump`, and nothing else here is new enough to talk to it.
+    #[error("no clients for a server of PostgreSQL {major} here")]
+    NoClients {
+        /// The server's major version.
+        major: u32,
+    },
     /// Postgres refuses to run as root, and there is no other user to run it as.
     #[error("running as root, and there is no user `postgres` to run the server as")]
     NoServerUser,

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
+use super::installs::Programs;
+
 /// How a cluster differs from the usual one.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
@@ -16,12 +18,23 @@ pub struct ClusterOptions {
     pub max_connections: u32,
     /// The server's `max_locks_per_transaction`.
     pub max_locks_per_transaction: u32,
+    /// More arguments for `initdb`, such as `--locale-provider=icu`.
+    pub initdb: Vec<String>,
+    /// Other programs than those the machine has first: a server of another version.
+    pub programs: Option<Programs>,
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
         // A dump locks every table in one transaction, and tests share a cluster: more locks than the server's 64.
-        Self { conf: Vec::new(), fsync: false, max_connections: 100, max_locks_per_transaction: 256 }
+        Self {
+            conf: Vec::new(),
+            fsync: false,
+            max_connections: 100,
+            max_locks_per_transaction: 256,
+            initdb: Vec::new(),
+            programs: None,
+        }
     }
 }
 

@@ -170,7 +170,7 @@ fn command(bin_dir: &Path, user: &ServerUser, data_dir: &Path, port: u16, log: f
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // Ctrl-C in a terminal is for the test, which then ends the server by its own end.
     command.process_group(0);
-    without_environment(&mut command);
+    super::with_own_libraries(without_environment(&mut command), bin_dir);
     command
 }
 

@@ -32,6 +32,14 @@ pub(super) struct Paging {
     pub(super) fault: ListingFault,
 }
 
+/// Marks a listing of objects folder by folder.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FolderByFolder;
+
+/// Marks a listing of uploads that all began at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UploadsBegan(pub(super) SystemTime);
+
 #[derive(Clone, Debug)]
 pub(super) struct Api(pub(super) Arc<Backend>);
 
@@ -327,5 +335,20 @@ impl S3 for Api {
         request: S3Request<ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
         list::list_uploads(&self.0, request)
+    }
+
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        let input = request.input;
+        let parts = self.0.within(&input.bucket, |bucket| {
+            let upload = bucket.upload(&input.key, &input.upload_id)?;
+            Ok(upload.parts().collect::<Vec<_>>())
+        })?;
+        let parts = parts.into_iter().map(|(number, bytes, came)| Part {
+            part_number: Some(number),
+            size: length(bytes),
+            last_modified: Some(came.into()),
+            ..Default::default()
+        });
+        ok(ListPartsOutput { parts: Some(parts.collect()), is_truncated: Some(false), ..Default::default() })
     }
 }

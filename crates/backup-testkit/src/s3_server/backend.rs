@@ -61,7 +61,8 @@ pub(super) struct Upload {
     pub(super) key: String,
     pub(super) started: SystemTime,
     attributes: Attributes,
-    parts: BTreeMap<i32, Segment>,
+    /// Each with the moment it came.
+    parts: BTreeMap<i32, (Segment, SystemTime)>,
 }
 
 /// `If-None-Match` and `If-Match` of a write.
@@ -252,8 +253,13 @@ impl Upload {
         if !(1..=PARTS_MAX).contains(&number) {
             return Err(s3_error!(InvalidArgument, "part numbers are 1 to 10000"));
         }
-        self.parts.insert(number, segment);
+        self.parts.insert(number, (segment, SystemTime::now()));
         Ok(())
+    }
+
+    /// Number, size and moment of each part.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (i32, u64, SystemTime)> {
+        self.parts.iter().map(|(number, (segment, came))| (*number, segment.bytes, *came))
     }
 
     fn assemble(&self, listed: &[ListedPart]) -> S3Result<Vec<Segment>> {
@@ -265,7 +271,7 @@ impl Upload {
         }
         let mut segments = Vec::new();
         for (index, part) in listed.iter().enumerate() {
-            let segment = self.parts.get(&part.number).ok_or_else(|| s3_error!(InvalidPart))?;
+            let (segment, _) = self.parts.get(&part.number).ok_or_else(|| s3_error!(InvalidPart))?;
             let etag_fits = part.etag.as_ref().is_none_or(|etag| *etag == hex::encode(&segment.sha256[..16]));
             let checksum_fits = part.checksum.as_ref().is_none_or(|checksum| *checksum == segment.checksum());
             if !etag_fits || !checksum_fits {

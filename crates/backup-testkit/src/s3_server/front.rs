@@ -4,7 +4,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-use super::api::{Accepted, Api, HideNewerThan, IgnoreConditions, Paging};
+use super::api::{Accepted, Api, FolderByFolder, HideNewerThan, IgnoreConditions, Paging, UploadsBegan};
 use super::backend::Backend;
 use super::log::{Entry, Log};
 use super::route::{Route, route};
@@ -98,6 +98,10 @@ impl Front {
             }
             Some(Action::Listing { entries, fault }) => {
                 request.extensions_mut().insert(Paging { entries: *entries, fault: *fault });
+            }
+            Some(Action::FolderByFolder) => drop(request.extensions_mut().insert(FolderByFolder)),
+            Some(Action::UploadsBegan { second }) => {
+                request.extensions_mut().insert(UploadsBegan(SystemTime::UNIX_EPOCH + Duration::from_secs(*second)));
             }
             Some(Action::RivalPut { body }) => self.backend.store(key, body.clone().into()),
             _ => {}

@@ -31,6 +31,7 @@ pub(super) fn route(method: &Method, uri: &Uri) -> Route {
         ("POST", false) if has("uploadId") => "CompleteMultipartUpload",
         ("DELETE", false) if has("uploadId") => "AbortMultipartUpload",
         ("DELETE", false) => "DeleteObject",
+        ("GET", false) if has("uploadId") => "ListParts",
         ("GET", false) => "GetObject",
         ("HEAD", false) => "HeadObject",
         _ => "Other",

@@ -52,6 +52,15 @@ pub(crate) struct OfStore {
     pub(crate) source: Option<String>,
 }
 
+/// A lock that a program beside this one takes too.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Lock {
+    /// Hold a lock (`flock`) on this file meanwhile, which is created if it does not exist, and wait up to 60 s for it: a DictDB
+    /// program that takes the same lock while it writes is then never seen, or disturbed, in the middle of a backup
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
+}
+
 /// Up to which backup.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Point {
@@ -95,6 +104,8 @@ pub(crate) struct Verify {
     pub(crate) place: Where,
     #[command(flatten)]
     pub(crate) of: OfStore,
+    #[command(flatten)]
+    pub(crate) lock: Lock,
 }
 
 /// Arguments of `dict restore`.
@@ -104,9 +115,14 @@ pub(crate) struct Restore {
     pub(crate) place: Where,
     #[command(flatten)]
     pub(crate) of: OfStore,
-    /// File to write; replaced atomically
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// File to write
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     pub(crate) to: Option<PathBuf>,
+    /// Replace the file if it exists, atomically
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Format of the file: json or pickle [default: by its extension, otherwise json]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
@@ -123,6 +139,8 @@ pub(crate) struct Compact {
     pub(crate) place: Where,
     #[command(flatten)]
     pub(crate) of: OfStore,
+    #[command(flatten)]
+    pub(crate) lock: Lock,
     /// Format of the new backup: json or pickle
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Json)]
     pub(crate) format: Format,
@@ -164,6 +182,8 @@ pub(crate) struct Prune {
     #[command(flatten)]
     pub(crate) of: OfStore,
     #[command(flatten)]
+    pub(crate) lock: Lock,
+    #[command(flatten)]
     pub(crate) unfinished: Unfinished,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
@@ -178,6 +198,8 @@ pub(crate) struct Watch {
     pub(crate) place: Where,
     #[command(flatten)]
     pub(crate) of: OfStore,
+    #[command(flatten)]
+    pub(crate) lock: Lock,
     /// Program to run, without a shell; gets the file name of the new backup as its last argument
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) exec: PathBuf,

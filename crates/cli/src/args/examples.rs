@@ -153,12 +153,13 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[
             ("lastgood pg verify shop --read all", "Read the latest complete dump and compare every digest"),
             ("lastgood pg verify shop --read 1/7", "Read one seventh, for example one share per weekday"),
+            ("lastgood pg verify shop --restorable", "Restore it into a scratch database, and drop that"),
         ],
     ),
     footer(
         "pg restore",
         Reach::Location,
-        &[Exit::Held, Exit::Confirmation, Exit::Tool],
+        &[Exit::Partial, Exit::Held, Exit::Confirmation, Exit::Tool],
         &[
             ("lastgood pg restore shop --into shop_copy", "Restore the latest complete dump into a new database"),
             ("lastgood pg restore shop --reversible -n", "Show what replacing the live database would do"),
@@ -427,6 +428,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[
             ("lastgood glacier backup --files ./uploads -n", "Show what would be archived, and what it costs"),
             ("lastgood glacier backup --database shop --files ./uploads/store", "Archive a database and its files"),
+            ("lastgood glacier backup --database shop", "Archive it with the files of its last backup, if it had any"),
             ("lastgood glacier backup --files ./uploads --vault attachments", "Archive to a vault of the account"),
         ],
     ),
@@ -444,7 +446,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         &[],
         &[
-            ("lastgood glacier status uploads --files ./uploads", "Show where each file of the newest backup is"),
+            ("lastgood glacier status uploads", "Show where each file of the newest backup is"),
             ("lastgood glacier status uploads --only '*.pdf'", "Show some of its files"),
         ],
     ),

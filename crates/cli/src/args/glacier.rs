@@ -60,12 +60,16 @@ pub(crate) enum Glacier {
 /// Arguments of `glacier backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// Folder whose files are archived, with all folders in it [default: `files` of the configuration file]. Files must
-    /// never change: a file of another content gets another name
+    /// Folder whose files are archived, with all folders in it [default: `files` of the configuration file, or else the
+    /// folder that the newest backup of this name has the files of]. Files must never change: a file of another content gets
+    /// another name
     #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) dumped: Dumped,
+    /// Back up the database alone, although earlier backups of this name have files
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) database_only: bool,
     /// Name of the backup [default: the name of the database, or else of the folder]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -109,7 +113,8 @@ pub(crate) struct Seen {
     /// Name of the backup, which means the newest of that name, or its key as printed by `glacier ls`
     #[arg(value_name = "BACKUP")]
     pub(crate) backup: String,
-    /// Folder of the files: what exists there is not retrieved
+    /// Folder of the files: what exists there is not retrieved [default: `files` of the configuration file, or else the folder
+    /// that was backed up, if it is there]
     #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,
     /// Only files whose path or name fits this pattern, such as 'a*.pdf'; repeatable
@@ -174,8 +179,9 @@ pub(crate) struct Restore {
     /// Name of the backup, which means the newest of that name, or its key as printed by `glacier ls`
     #[arg(value_name = "BACKUP")]
     pub(crate) backup: String,
-    /// Folder to restore files to, which must exist
-    #[arg(long, value_name = "DIR", required_unless_present = "database_only")]
+    /// Folder to restore files to, which must exist [default: `files` of the configuration file, or else the folder that was
+    /// backed up, if it is there]
+    #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,
     /// Only files whose path or name fits this pattern, such as 'a*.pdf'; repeatable
     #[arg(long, value_name = "PATTERN")]

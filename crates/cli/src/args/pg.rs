@@ -7,6 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use lastgood_operator::settings::time;
 use pg_clone::ident::QualifiedName;
+use pg_clone::options::LocaleProvider;
 use pg_clone::restore::selection::Excluded;
 use pg_clone::stored::verify::ReadAmount;
 
@@ -155,6 +156,13 @@ pub(crate) struct Verify {
     /// and size]
     #[arg(long, value_name = "all|n/t", value_parser = read_amount)]
     pub(crate) read: Option<ReadAmount>,
+    /// Also restore it into a scratch database on the server, without hooks, and drop that: finds what the server would refuse
+    #[arg(long)]
+    pub(crate) restorable: bool,
+    #[command(flatten)]
+    pub(crate) tools: Tools,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 /// Arguments of `pg restore`.
@@ -198,11 +206,24 @@ pub(crate) struct Restore {
     /// Do not restore privileges
     #[arg(long)]
     pub(crate) no_acl: bool,
+    /// Create the database with this locale [default: the dump's]
+    #[arg(long, value_name = "LOCALE", conflicts_with = "data_only")]
+    pub(crate) locale: Option<String>,
+    /// Create the database with a locale of this provider, libc, icu or builtin [default: the dump's]
+    #[arg(long, value_name = "PROVIDER", conflicts_with = "data_only")]
+    pub(crate) locale_provider: Option<LocaleProvider>,
     #[command(flatten)]
     pub(crate) part: Part,
     /// Keep the temporary database if the restore fails
     #[arg(long)]
     pub(crate) keep_failed: bool,
+    /// If the server refuses some objects, restore the rest, list what is missing (in the report and in the database's
+    /// comment) and end with exit code 3
+    #[arg(long)]
+    pub(crate) allow_incomplete: bool,
+    /// Confirm that even an incomplete copy may replace the live database with this name
+    #[arg(long, value_name = "NAME", requires = "allow_incomplete")]
+    pub(crate) confirm_incomplete: Option<String>,
     /// Swap even if replication slots or subscriptions use the live database
     #[arg(long)]
     pub(crate) force: bool,
@@ -293,6 +314,9 @@ pub(crate) struct Part {
     /// Do not restore rows of tables that match this pattern, even if --table or --schema selects them; repeatable
     #[arg(long = "exclude-table", value_name = "TABLE")]
     pub(crate) exclude_tables: Vec<String>,
+    /// Do not restore this extension, nor what cannot be without it; repeatable
+    #[arg(long = "exclude-extension", value_name = "EXTENSION", conflicts_with = "data_only")]
+    pub(crate) exclude_extensions: Vec<String>,
     /// Restore no rows, sequence values or large objects
     #[arg(long)]
     pub(crate) schema_only: bool,
@@ -303,6 +327,9 @@ pub(crate) struct Part {
     /// With --data-only: empty the selected tables first; otherwise they must be empty
     #[arg(long, requires = "data_only")]
     pub(crate) replace_rows: bool,
+    /// With --data-only: load the rows without checking foreign keys, as pg_restore does with this option; only superusers can
+    #[arg(long, requires = "data_only")]
+    pub(crate) disable_triggers: bool,
     /// With --data-only: ignore configured hooks, which otherwise prevent it
     #[arg(long, requires = "data_only")]
     pub(crate) no_hooks: bool,

@@ -4,6 +4,7 @@ mod asked;
 mod compact;
 mod convert;
 mod diff;
+mod lock;
 mod ls;
 mod prune;
 mod restore;

@@ -90,15 +90,22 @@ pub(crate) fn counted(found: &Counted, now: Timestamp) -> String {
     let (count, bytes) = (archives(found.archives), units::bytes(found.bytes));
     match found.as_of {
         None => format!("{place} has {count} ({bytes})"),
-        Some(made) => format!(
+        Some(at) => format!(
             "{place} had {count} ({bytes}) when its inventory was made ({}); later changes are not in it",
-            units::age(made, now)
+            made(at, now)
         ),
     }
 }
 
+/// When the service made something, by its own clock, which may be ahead of the machine's.
+fn made(at: Timestamp, now: Timestamp) -> String {
+    // A minute of disagreement between two clocks is nothing to report.
+    let is_ahead = at.as_second() - now.as_second() > 60;
+    if is_ahead { format!("{at}, by the clock of the service") } else { units::age(at, now) }
+}
+
 pub(crate) fn reconciled(found: &Reconciled, now: Timestamp) -> String {
-    let when = found.as_of.map_or_else(String::new, |made| format!(" (inventory of {})", units::age(made, now)));
+    let when = found.as_of.map_or_else(String::new, |at| format!(" (inventory made {})", made(at, now)));
     let mut lines = vec![format!("{} known and there, {}{when}", archives(found.archives), units::bytes(found.bytes))];
     let names = |what: &str, names: Vec<String>, lines: &mut Vec<String>| {
         let left = names.len().saturating_sub(NAMED_MAX);
@@ -110,7 +117,7 @@ pub(crate) fn reconciled(found: &Reconciled, now: Timestamp) -> String {
     let unknown = found.unknown.iter().map(|paid| {
         let name = paid.key.as_ref().map_or_else(String::new, ToString::to_string);
         let id = paid.id.as_ref().map_or_else(String::new, |id| format!(", id {id}"));
-        format!("{name} ({}, {}{id})", units::bytes(paid.bytes), units::age(paid.created, now))
+        format!("{name} ({}, {}{id})", units::bytes(paid.bytes), made(paid.created, now))
     });
     names("unknown    ", unknown.collect(), &mut lines);
     names("unpublished", found.unpublished.iter().map(ToString::to_string).collect(), &mut lines);
@@ -148,5 +155,28 @@ pub(crate) fn recovered(found: &Recovered) -> String {
     if found.unnamed > 0 {
         line.push_str(&format!("; {} of them lost their names", units::count(found.unnamed)));
     }
+    if found.database > 0 {
+        line.push_str(&format!(
+            "\n{} of databases cannot be restored: the rest of their dumps was in the location. `lastgood glacier reconcile` \
+             lists them",
+            archives(found.database)
+        ));
+    }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn an_inventory_of_a_clock_that_is_ahead_has_a_time_and_no_age() {
+        let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
+        let found = |hours| Reconciled { as_of: Some(now + SignedDuration::from_hours(hours)), ..Reconciled::default() };
+        let ahead = reconciled(&found(2), now);
+        assert!(ahead.ends_with("(inventory made 2026-11-21T05:00:00Z, by the clock of the service)"), "{ahead}");
+        assert!(reconciled(&found(-2), now).ends_with("(inventory made 2 h ago)"), "{}", reconciled(&found(-2), now));
+    }
 }

@@ -115,10 +115,14 @@ pub(crate) fn compacted(written: Option<&Written>, plan: &RestorePlan) -> String
         Some(written) => {
             let files = units::counted(plan.files.len() as u64, "file", "files");
             let records = units::counted(written.records, "record", "records");
-            format!(
-                "Compacted {files} into `{}` with {records}; the old ones stay until `lastgood dict prune`",
-                written.file
-            )
+            // Retention decides about what has a manifest.
+            let rest = match plan.verified {
+                true => "the old ones stay until `lastgood dict prune`",
+                false => {
+                    "those that DictDB wrote have no manifest and stay until you delete them: `lastgood dict prune` does not"
+                }
+            };
+            format!("Compacted {files} into `{}` with {records}; {rest}", written.file)
         }
     }
 }

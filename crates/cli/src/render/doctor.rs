@@ -84,6 +84,11 @@ fn words(found: &Found) -> String {
         Found::Uploads { old, age_min } => {
             format!("{} older than {} h", counted(*old, "unfinished upload", "unfinished uploads"), age_min.as_hours())
         }
+        Found::UploadsUnknown { why } => {
+            format!(
+                "unfinished uploads of interrupted runs cannot be found: {why}; let a lifecycle rule of the bucket abort them"
+            )
+        }
         Found::Answers(facts) => {
             format!("connected to PostgreSQL {} on {} as `{}`", facts.version, facts.server, facts.role)
         }

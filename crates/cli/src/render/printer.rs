@@ -200,10 +200,10 @@ mod tests {
     #[test]
     fn free_texts_are_redacted_and_keys_are_not() {
         let redactor = Redactor::new();
-        redactor.register(&Secret::new("shop"));
+        redactor.register(&Secret::new("shop-password"));
         let printer = Printer::new(true, false, redactor);
         let mut document =
-            serde_json::json!({"key": "shop/1.dump", "warnings": ["role shop"], "problems": [{"what": "shop"}]});
+            serde_json::json!({"key": "shop/1.dump", "warnings": ["role shop-password"], "problems": [{"what": "shop-password"}]});
         printer.redact_free_texts(&mut document, false);
         assert_eq!(
             document,

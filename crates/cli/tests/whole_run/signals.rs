@@ -43,7 +43,7 @@ fn c16_dict_commands_end_at_a_signal_and_leave_everything_as_it_was() {
     let bench = bench();
     let pause = bench.path().join("pause");
     let before = picture(bench.path());
-    let restore = "dict restore backups --to old.pickle";
+    let restore = "dict restore backups --force --to old.pickle";
     let convert = format!("dict convert backups/{BACKUP} old.pickle");
     let diff = format!("dict diff {BACKUP} {BACKUP} backups");
     let points = [

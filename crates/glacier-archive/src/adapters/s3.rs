@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::types::{
-    GlacierJobParameters, Object, ObjectStorageClass, OptionalObjectAttributes, RestoreRequest, StorageClass,
-    Tier as WireTier,
+    EncodingType, GlacierJobParameters, Object, ObjectStorageClass, OptionalObjectAttributes, RestoreRequest,
+    StorageClass, Tier as WireTier,
 };
 use backup_core::aws::Settings;
 use backup_core::key::Key;
 use backup_core::retry::{self, RetryPolicy};
 use backup_core::run::Run;
+use backup_core::store::s3::decoded;
 use jiff::Timestamp;
 
 use self::failure::{Failed, Place};
@@ -67,12 +68,13 @@ impl S3Cold {
             .list_objects_v2()
             .bucket(&self.place.bucket)
             .prefix(self.place.full(prefix))
+            .encoding_type(EncodingType::Url)
             .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
             .set_continuation_token(token);
         let reply = request.send().await.map_err(|error| self.place.failed("s3:ListBucket", prefix, &error))?;
         let below = |object: &Object| {
-            let key = object.key()?.strip_prefix(&self.place.prefix)?;
-            Some((Key::new(key).ok()?, listed_state(object)))
+            let name = decoded(reply.encoding_type(), object.key()?);
+            Some((Key::new(name.strip_prefix(&self.place.prefix)?).ok()?, listed_state(object)))
         };
         let next = reply.next_continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
         let next = next.filter(|_| reply.is_truncated() != Some(false));

@@ -24,8 +24,8 @@ pub const BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
 pub struct BackupSettings {
     /// What the files are called.
     pub name: String,
-    /// The folder they are in.
-    pub files: PathBuf,
+    /// The folder they are in; absent: only a database is backed up, and nothing is said of files.
+    pub files: Option<PathBuf>,
     /// The class archives are written in; absent for a store without classes.
     pub class: Option<Class>,
     /// The vault that archives go to; absent where they go to the location.
@@ -36,6 +36,13 @@ pub struct BackupSettings {
     pub allow_empty: bool,
     /// Labels of the backup.
     pub tags: Vec<String>,
+}
+
+impl BackupSettings {
+    /// The folder to read files in. Whoever names none has no file to read.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.files.clone().unwrap_or_default()
+    }
 }
 
 /// What a backup has to do with each file.
@@ -216,7 +223,7 @@ mod tests {
         let work = sort(Scan { files, failed: Vec::new() }, &BTreeMap::new(), true);
         let settings = BackupSettings {
             name: "x".to_owned(),
-            files: PathBuf::new(),
+            files: None,
             class: Some(Class::Glacier),
             vault: None,
             bundles: true,

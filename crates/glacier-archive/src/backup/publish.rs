@@ -1,12 +1,14 @@
 //! Writes the list of files and the manifest, which makes the backup exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use backup_core::catalogue;
+use backup_core::CoreError;
+use backup_core::catalogue::{self, Entry};
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use backup_core::manifest::{Codec, Kind, Manifest, Outcome, Part};
 use backup_core::pipeline::{ObjectWriter, UploadBudget};
+use backup_core::prune;
 use backup_core::run::Run;
 use backup_core::source::Identity;
 use backup_core::store::{PutMode, PutOptions, SharedStore};
@@ -17,7 +19,7 @@ use super::upload::Archived;
 use crate::catalogue::Archive;
 use crate::class::Class;
 use crate::database::DatabasePart;
-use crate::detail::{GlacierDetail, GlacierManifest, ROLE_FILES};
+use crate::detail::{GlacierDetail, GlacierManifest, IDENTITY, ROLE_FILES};
 use crate::error::{GlacierError, GlacierResult};
 use crate::key::{self, BackupKey};
 use crate::listing::{self, Listed};
@@ -41,16 +43,21 @@ pub(super) async fn publish(
 ) -> GlacierResult<Published> {
     let name = &settings.name;
     let (folder, pointer) = (key::backups(name), key::pointer(name)?);
-    let sequence = catalogue::next_sequence(&**store, &folder, &pointer).await?;
-    let key = BackupKey::new(name, run.clock.now())?;
     let archives = state.catalogue().archives()?.into_iter().map(|archive| (archive.key.clone(), archive)).collect();
     let (listed, mut parts, mut classes) = content(archived, &archives)?;
     for (part, class) in database.iter().flat_map(|database| &database.parts) {
         parts.push(part.clone());
         classes.push(*class);
     }
+    let mut owners = Owners::of(&parts);
+    let sequence =
+        catalogue::next_sequence_seeing(&**store, &folder, &pointer, |entry: Entry| owners.see(&entry)).await?;
+    let owned = owners.into_owned();
+    let key = BackupKey::new(name, run.clock.now())?;
     let bytes = listing::written(&listed)?;
     run.stop_if_cancelled()?;
+    let manifest_key = key.manifest()?;
+    reserve(store, &manifest_key, &owned, run).await?;
     let list = write_list(store, &key.files()?, bytes).await?;
     let mut all = vec![list];
     all.extend(parts);
@@ -58,15 +65,63 @@ pub(super) async fn publish(
     let vaulted = vaulted(state, &all)?;
     let vault = settings.vault.clone().filter(|_| !vaulted.is_empty());
     let database = database.map(|part| part.detail.clone());
-    let detail = GlacierDetail { classes, vault, vaulted, database, failed: archived.failed.clone() };
+    let (failed, database_only) = (archived.failed.clone(), settings.files.is_none());
+    let detail = GlacierDetail { classes, vault, vaulted, database, database_only, failed };
     let manifest = manifest(settings, started, sequence, outcome, all, archived, detail);
     let detail = serde_json::to_value(&manifest.detail).map_err(GlacierError::internal)?;
-    let manifest_key = key.manifest()?;
     run.step("glacier.manifest", manifest_key.as_str());
     run.stop_if_cancelled()?;
     let published = catalogue::publish(&**store, &manifest_key, &manifest.with_detail(detail), &pointer).await?;
     run.step("glacier.published", manifest_key.as_str());
+    if !owned.is_empty() {
+        // Best effort: what stays keeps more than need be, and is cleared away as a leftover.
+        drop(prune::release(&**store, &manifest_key).await);
+    }
     Ok(Published { key, outcome, warning: published.pointer_fault.map(|error| error.to_string()) })
+}
+
+/// Keeps the archives that earlier backups have, and this one will name, from every prune, also one of a process that was
+/// stopped and has lost its turn. By each archive its newest owner is looked at, the last that would be deleted.
+async fn reserve(store: &SharedStore, manifest: &Key, owned: &[(Key, Key)], run: &Run) -> GlacierResult<()> {
+    if owned.is_empty() {
+        return Ok(());
+    }
+    run.step("glacier.reserve", manifest.as_str());
+    let keys: Vec<Key> = owned.iter().map(|(archive, _)| archive.clone()).collect();
+    let owners: BTreeSet<&Key> = owned.iter().map(|(_, owner)| owner).collect();
+    let owners: Vec<Key> = owners.into_iter().cloned().collect();
+    match prune::reserve(&**store, manifest, &keys, &owners).await {
+        Ok(()) => Ok(()),
+        Err(CoreError::Store(error)) if error.is_not_found() => {
+            drop(prune::release(&**store, manifest).await);
+            Err(GlacierError::Pruned)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Which published backup has each archive that a new one will name: the newest, if several have it.
+struct Owners(BTreeMap<Key, Option<(u64, Key)>>);
+
+impl Owners {
+    fn of(parts: &[Part]) -> Self {
+        Self(parts.iter().map(|part| (part.key.clone(), None)).collect())
+    }
+
+    fn see(&mut self, entry: &Entry) {
+        let Ok(manifest) = &entry.manifest else { return };
+        for part in &manifest.parts {
+            let Some(owner) = self.0.get_mut(&part.key) else { continue };
+            if owner.as_ref().is_none_or(|(sequence, _)| *sequence < manifest.sequence) {
+                *owner = Some((manifest.sequence, entry.key.clone()));
+            }
+        }
+    }
+
+    /// Archives with their owners, as far as they have one.
+    fn into_owned(self) -> Vec<(Key, Key)> {
+        self.0.into_iter().filter_map(|(archive, owner)| Some((archive, owner?.1))).collect()
+    }
 }
 
 /// The files as they are listed, the archives they are in as parts behind the list, and the class of every part.
@@ -149,13 +204,13 @@ fn manifest(
     detail: GlacierDetail,
 ) -> GlacierManifest {
     // Where the folder is: what is backed up stays the same source if it is given relative to another folder.
-    let path = settings.files.canonicalize().unwrap_or_else(|_| settings.files.clone());
+    let path = settings.files.as_ref().map(|files| files.canonicalize().unwrap_or_else(|_| files.clone()));
     let counts = [
         ("files".to_owned(), archived.files.len() as u64),
         ("bytes".to_owned(), archived.files.iter().map(|file| file.entry.bytes).sum()),
     ];
     let mut manifest = Manifest::new(Kind::Glacier, &settings.name, started_at, detail);
-    manifest.identity = Some(Identity::of_path("files", &path.display().to_string()));
+    manifest.identity = path.map(|path| Identity::of_path(IDENTITY, &path.display().to_string()));
     manifest.sequence = sequence;
     manifest.outcome = outcome;
     manifest.complete = Some(true);

@@ -92,7 +92,7 @@ impl<'a> Uploader<'a> {
     /// Reads a file of an archived name and size that looks different: whether it has the archived content.
     pub(super) async fn compare(&self, found: Found, known: KnownFile) -> GlacierResult<Archived> {
         self.run.stop_if_cancelled()?;
-        let folder = self.settings.files.clone();
+        let folder = self.settings.folder();
         let read = blocking(move || {
             twice(&folder, &found, |folder, found| scan::read(folder, found, |_| Ok(())))
                 .map_err(|fault| failed(&found, &fault))
@@ -129,7 +129,7 @@ impl<'a> Uploader<'a> {
     /// Archives small files together. They are read once, and are in memory meanwhile.
     pub(super) async fn bundle(&self, group: Vec<Found>) -> GlacierResult<Archived> {
         self.run.stop_if_cancelled()?;
-        let folder = self.settings.files.clone();
+        let folder = self.settings.folder();
         let read = blocking(move || {
             let read = |found: Found| (twice(&folder, &found, scan::read_whole), found);
             group.into_iter().map(read).collect::<Vec<_>>()
@@ -181,8 +181,16 @@ impl<'a> Uploader<'a> {
         self.run.step("glacier.bundle", key.as_str());
         if !exists(&self.store, &key, bundle.bytes).await? {
             let mut writer = self.writer(&key, bundle.bytes, &format!("{} files", files.len()), BUNDLE_PART_BYTES);
-            for segment in bundle.segments {
-                self.run.or_cancelled(async { Ok::<_, GlacierError>(writer.write(segment).await?) }).await?;
+            let sent = self.run.or_cancelled(async {
+                for segment in bundle.segments {
+                    writer.write(segment).await?;
+                }
+                Ok::<_, GlacierError>(())
+            });
+            if let Err(error) = sent.await {
+                // The first error is the one to tell.
+                drop(writer.abort().await);
+                return Err(error);
             }
             if created(writer.finish().await.map(drop))? {
                 archived.objects += 1;
@@ -204,7 +212,7 @@ impl<'a> Uploader<'a> {
             match self.file_once(&found, &mut archived).await? {
                 Ok(()) => break,
                 // Once more, as it is now.
-                Err(ReadFault::Changed) if attempt == 1 => found = again(&self.settings.files, &found),
+                Err(ReadFault::Changed) if attempt == 1 => found = again(&self.settings.folder(), &found),
                 Err(fault) => archived.failed.push(failed(&found, &fault)),
             }
         }
@@ -212,7 +220,7 @@ impl<'a> Uploader<'a> {
     }
 
     async fn file_once(&self, found: &Found, archived: &mut Archived) -> GlacierResult<Result<(), ReadFault>> {
-        let (folder, file) = (self.settings.files.clone(), found.clone());
+        let (folder, file) = (self.settings.folder(), found.clone());
         let entry = match blocking(move || scan::read(&folder, &file, |_| Ok(()))).await? {
             Ok(entry) => entry,
             Err(fault) => return Ok(Err(fault)),
@@ -248,7 +256,7 @@ impl<'a> Uploader<'a> {
     async fn store_file(&self, key: &Key, found: &Found, entry: &Entry) -> GlacierResult<Result<bool, ReadFault>> {
         let mut writer = self.writer(key, entry.bytes, &entry.name, PutOptions::new(PutMode::Create).part_bytes);
         let (send, mut pieces) = mpsc::channel::<Bytes>(PIECES);
-        let (folder, file) = (self.settings.files.clone(), found.clone());
+        let (folder, file) = (self.settings.folder(), found.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let closed = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
             scan::read(&folder, &file, |bytes| send.blocking_send(Bytes::copy_from_slice(bytes)).map_err(closed))

@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use backup_core::digest::{Sha256Digest, Sha256Hasher};
 use backup_core::location::{Init, Location};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
@@ -12,6 +13,9 @@ use crate::error::{GlacierError, GlacierResult};
 use crate::find::Backup;
 use crate::key::LAYOUTS;
 use crate::state::State;
+
+/// Bytes read at a time.
+const BUFFER_BYTES: usize = 1024 * 1024;
 
 /// Makes the folder, if everything is fetched that it needs; nothing if not, or if the backup has no database. Fetched
 /// contents get a second name in it, so that they take no room twice. Needs the lock.
@@ -69,6 +73,48 @@ pub async fn opened(state: &State, backup: &Backup, run: &Run) -> GlacierResult<
             what: "the database is not fetched".to_owned(),
             help: "fetch the backup, then restore it".to_owned(),
         }),
+    }
+}
+
+/// Removes what was fetched of the dump and has changed since, so that it is fetched again; returns its names. For a restore
+/// that found damage: until then nobody reads what lies there. Needs the lock.
+///
+/// # Errors
+/// [`GlacierError::Folder`].
+pub fn drop_damaged(state: &State, backup: &Backup) -> GlacierResult<Vec<String>> {
+    let folder = state.database(&backup.key.time);
+    let mut dropped = Vec::new();
+    for file in &backup.database {
+        let entry = &file.entry;
+        let mut is_damaged = false;
+        // Two names of one file, or a copy where there is no such thing.
+        for path in [state.local_file(&entry.sha256), folder.join(&entry.name)] {
+            let found = match digest_of(&path) {
+                Ok(found) => found,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(GlacierError::folder("read", &path, error)),
+            };
+            if found != entry.sha256 {
+                std::fs::remove_file(&path).map_err(|error| GlacierError::folder("remove", &path, error))?;
+                is_damaged = true;
+            }
+        }
+        if is_damaged {
+            dropped.push(entry.name.clone());
+        }
+    }
+    Ok(dropped)
+}
+
+fn digest_of(path: &Path) -> io::Result<Sha256Digest> {
+    use std::io::Read as _;
+    let mut file = std::fs::File::open(path)?;
+    let (mut hasher, mut buffer) = (Sha256Hasher::default(), vec![0; BUFFER_BYTES]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            read => hasher.update(&buffer[..read]),
+        }
     }
 }
 

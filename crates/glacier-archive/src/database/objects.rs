@@ -36,6 +36,15 @@ fn renamed(name: &str, from: &str, to: &str) -> String {
     }
 }
 
+/// A dump has a folder of its own, which is the third segment: `pg/shop/2026-….default.dump/`. What lies above is for all.
+const DUMP_DEPTH: usize = 3;
+
+/// The folder of the dump that an object belongs to, by its name in the location of dumps; `None` if it belongs to none.
+pub(crate) fn dump_of(name: &str) -> Option<&str> {
+    let (slash, _) = name.match_indices('/').nth(DUMP_DEPTH - 1)?;
+    name.get(..slash)
+}
+
 /// Whether an object of a dump is kept in cold storage.
 pub(crate) fn archived(key: &Key) -> bool {
     key.as_str().ends_with(ARCHIVED)

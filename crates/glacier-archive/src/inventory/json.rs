@@ -1,14 +1,15 @@
 //! An inventory in JSON: its list is read entry by entry, and never held.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::BufRead;
+use std::io::{self, BufRead, Read};
 
 use backup_core::digest::Sha256Digest;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::listed::{Inventory, ListedArchive, damaged};
+use super::listed::{Inventory, LINE_BYTES_MAX, ListedArchive, damaged};
 use crate::error::{GlacierError, GlacierResult};
 
 /// One entry of the list.
@@ -45,9 +46,9 @@ pub(super) fn read(
     input: impl BufRead,
     mut each: impl FnMut(ListedArchive) -> GlacierResult<()>,
 ) -> GlacierResult<Inventory> {
-    let mut stopped = None;
-    let mut json = serde_json::Deserializer::from_reader(input);
-    let whole = Whole { each: &mut each, stopped: &mut stopped };
+    let (mut stopped, left) = (None, Cell::new(LINE_BYTES_MAX));
+    let mut json = serde_json::Deserializer::from_reader(Limited { inner: input, left: &left });
+    let whole = Whole { each: &mut each, stopped: &mut stopped, left: &left };
     let read = whole.deserialize(&mut json).and_then(|inventory| json.end().map(|()| inventory));
     match (stopped, read) {
         (Some(error), _) => Err(error),
@@ -56,10 +57,29 @@ pub(super) fn read(
     }
 }
 
+/// Reads no more than is left for one entry: a text without an end would be held whole.
+struct Limited<'a, R> {
+    inner: R,
+    left: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.left.get());
+        if most == 0 && !buffer.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an entry is too long"));
+        }
+        let read = self.inner.read(&mut buffer[..most])?;
+        self.left.set(self.left.get() - read);
+        Ok(read)
+    }
+}
+
 /// The whole document.
 struct Whole<'a, F> {
     each: &'a mut F,
     stopped: &'a mut Option<GlacierError>,
+    left: &'a Cell<usize>,
 }
 
 impl<'de, F: FnMut(ListedArchive) -> GlacierResult<()>> DeserializeSeed<'de> for Whole<'_, F> {
@@ -78,9 +98,10 @@ impl<'de, F: FnMut(ListedArchive) -> GlacierResult<()>> Visitor<'de> for Whole<'
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Inventory, A::Error> {
-        let Self { each, stopped } = self;
+        let Self { each, stopped, left } = self;
         let (mut inventory, mut has_list) = (Inventory::default(), false);
         while let Some(name) = map.next_key::<String>()? {
+            left.set(LINE_BYTES_MAX);
             match name.as_str() {
                 "VaultARN" => inventory.vault = map.next_value()?,
                 "InventoryDate" => {
@@ -90,8 +111,9 @@ impl<'de, F: FnMut(ListedArchive) -> GlacierResult<()>> Visitor<'de> for Whole<'
                 "ArchiveList" if has_list => return Err(A::Error::custom("it has two lists")),
                 "ArchiveList" => {
                     has_list = true;
-                    let list = List { each: &mut *each, stopped: &mut *stopped };
+                    let list = List { each: &mut *each, stopped: &mut *stopped, left };
                     inventory.archives = map.next_value_seed(list)?;
+                    left.set(LINE_BYTES_MAX);
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -104,6 +126,7 @@ impl<'de, F: FnMut(ListedArchive) -> GlacierResult<()>> Visitor<'de> for Whole<'
 struct List<'a, F> {
     each: &'a mut F,
     stopped: &'a mut Option<GlacierError>,
+    left: &'a Cell<usize>,
 }
 
 impl<'de, F: FnMut(ListedArchive) -> GlacierResult<()>> DeserializeSeed<'de> for List<'_, F> {
@@ -139,6 +162,7 @@ impl<'de, F: FnMut(ListedArchive) -> GlacierResult<()>> Visitor<'de> for List<'_
                 return Err(A::Error::custom("stopped"));
             }
             archives += 1;
+            self.left.set(LINE_BYTES_MAX);
         }
         Ok(archives)
     }

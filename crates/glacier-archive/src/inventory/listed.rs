@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use crate::error::GlacierError;
 
-/// Longest line of an inventory in CSV: an id and a description of 1,024 characters, each of them escaped, and some more.
+/// Longest line of an inventory in CSV, and longest entry of one in JSON: an id and a description of 1,024 characters, each of
+/// them escaped, and some more.
 pub(super) const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// An archive, as an inventory lists it.

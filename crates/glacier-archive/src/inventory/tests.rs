@@ -121,6 +121,8 @@ fn what_is_no_inventory_is_refused_with_its_place() {
         (format!("{HEADER}\na,b,c,d"), "line 2"),
         (format!("{HEADER}\na,b,soon,1,e"), "line 2: `soon` is no time"),
         (format!("{HEADER}\n{}", "x".repeat(LINE_BYTES_MAX + 1)), "too long"),
+        (REAL.replace("textst zz123", &"x".repeat(LINE_BYTES_MAX)), "an entry is too long"),
+        (REAL.replace("222222223333", &"2".repeat(LINE_BYTES_MAX)), "an entry is too long"),
         (" \n".to_owned(), "empty"),
         (String::new(), "empty"),
     ] {
@@ -129,6 +131,18 @@ fn what_is_no_inventory_is_refused_with_its_place() {
     }
     let stopped = read(REAL.as_bytes(), |_| Err(GlacierError::Interrupted)).unwrap_err();
     assert!(matches!(stopped, GlacierError::Interrupted), "the caller's own error");
+}
+
+/// The limit is that of one entry, and begins anew with each.
+#[test]
+fn an_entry_has_a_limit_and_their_number_has_none() {
+    let (_, archives) = all(REAL).unwrap();
+    let entry = REAL.split_inclusive('}').next().unwrap().split_once('[').unwrap().1;
+    let many = LINE_BYTES_MAX / entry.len() * 3;
+    let text = REAL.replacen('[', &format!("[{}", format!("{entry},").repeat(many)), 1);
+    let (inventory, all) = all(&text).unwrap();
+    assert_eq!((inventory.archives, all.len()), (many as u64 + 4, many + 4));
+    assert_eq!(all.last(), archives.last());
 }
 
 #[test]

@@ -1,22 +1,17 @@
-//! An SNS of the test's own: an authority, a certificate for `sns.amazonaws.com`, and messages signed with it.
+//! The fake of SNS, whose messages a test forges too, and what is at its addresses.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use backup_core::run::Run;
-use base64::Engine as _;
+use backup_core::clock::{Clock, SystemClock};
+use backup_testkit::sns_fake::SnsFake;
 use bytes::Bytes;
-use glacier_archive::sns::{Fetch, FetchError, Message};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
-use rcgen::{PKCS_RSA_SHA256, RsaKeySize, SigningKey as _};
-use rustls::pki_types::TrustAnchor;
-use serde_json::json;
+use glacier_archive::sns::{Fetch, FetchError};
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:retrieve_archive";
-
-const TOKEN: &str = "2336412f37";
 
 /// Has some pages, fails as told, and remembers what was asked for.
 #[derive(Debug, Default)]
@@ -48,59 +43,35 @@ impl Fetch for Pages {
 pub(crate) struct SnsSigner {
     pub(crate) url: String,
     pub(crate) pages: Arc<Pages>,
-    root: rcgen::Certificate,
-    key: KeyPair,
+    pub(crate) fake: Arc<SnsFake>,
 }
 
 impl SnsSigner {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "An authority of the test's own");
-        let own = KeyPair::generate().unwrap();
-        let root = params.self_signed(&own).unwrap();
-        let authority = CertifiedIssuer::self_signed(params, own).unwrap();
-        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
-        let mut leaf = CertificateParams::new(["sns.amazonaws.com".to_owned()]).unwrap();
-        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let leaf = leaf.signed_by(&key, &authority).unwrap();
-        let url = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-test.pem".to_owned();
-        let pages =
-            [(url.clone(), Bytes::from(leaf.pem())), (link(), Bytes::from_static(b"<ConfirmSubscriptionResponse/>"))];
-        Self { url, pages: Arc::new(Pages { pages: pages.into(), ..Pages::default() }), root, key }
+        Self::at(Arc::new(SystemClock))
+    }
+
+    /// One whose messages bear the time of this clock.
+    pub(crate) fn at(clock: Arc<dyn Clock>) -> Self {
+        let fake = Arc::new(SnsFake::new(TOPIC, clock).unwrap());
+        let pages = Arc::new(Pages { pages: fake.pages(), ..Pages::default() });
+        Self { url: fake.certificate_url(), pages, fake }
     }
 
     pub(crate) fn roots(&self) -> Vec<TrustAnchor<'static>> {
-        vec![webpki::anchor_from_trusted_cert(self.root.der()).unwrap().to_owned()]
+        let root = CertificateDer::from(self.fake.root().to_vec());
+        vec![webpki::anchor_from_trusted_cert(&root).unwrap().to_owned()]
     }
 
     pub(crate) fn link(&self) -> String {
-        link()
+        self.fake.link()
     }
 
     pub(crate) fn notification(&self, topic: &str, text: &str) -> String {
-        self.signed(json!({ "Type": "Notification", "TopicArn": topic, "Message": text }))
+        self.fake.notification(topic, text).unwrap()
     }
 
     pub(crate) fn confirmation(&self, link: &str) -> String {
-        let text = "You have chosen to subscribe to the topic";
-        let kind = "SubscriptionConfirmation";
-        self.signed(json!({ "Type": kind, "TopicArn": TOPIC, "Message": text, "Token": TOKEN, "SubscribeURL": link }))
+        self.fake.confirmation(link).unwrap()
     }
-
-    fn signed(&self, mut message: serde_json::Value) -> String {
-        message["MessageId"] = "b3f1a6d2-0000-4000-8000-000000000000".into();
-        message["Timestamp"] = Run::silent().clock.now().to_string().into();
-        message["SignatureVersion"] = "2".into();
-        message["SigningCertURL"] = self.url.as_str().into();
-        message["Signature"] = "".into();
-        let text = Message::parse(&message.to_string()).unwrap().signed_text();
-        let signature = self.key.sign(text.as_bytes()).unwrap();
-        message["Signature"] = base64::engine::general_purpose::STANDARD.encode(signature).into();
-        message.to_string()
-    }
-}
-
-fn link() -> String {
-    format!("https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token={TOKEN}")
 }

@@ -1,8 +1,14 @@
 //! Bad luck: lost answers, no capacity, copies that expire in the middle, bytes that change on the way.
 
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backup_core::failure::{Class as Failing, Failure as _};
+use backup_core::manifest::Outcome;
+use backup_core::progress::{Event, Progress};
 use backup_testkit::faults::{Action, Rule};
 use backup_testkit::s3_server::Damage;
 use glacier_archive::GlacierError;
@@ -147,4 +153,47 @@ async fn a_server_that_lists_no_retrievals_is_asked_for_each() {
     assert_eq!(world.calls("HeadObject"), 2);
     world.pass(hours(12));
     assert_eq!(world.watch().await.status, Status::Ready);
+}
+
+/// Appends to a file just before it is stored, so many times.
+#[derive(Debug)]
+struct GrowsBeforeUpload {
+    path: PathBuf,
+    left: AtomicUsize,
+}
+
+impl Progress for GrowsBeforeUpload {
+    fn event(&self, event: Event) {
+        let is_here = matches!(event, Event::Step { name: "glacier.archive", .. });
+        let takes = |left: usize| left.checked_sub(1);
+        if is_here && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes).is_ok() {
+            let mut file = std::fs::OpenOptions::new().append(true).open(&self.path).unwrap();
+            file.write_all(b"more").unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn g2_a_file_that_changes_while_it_is_archived_is_read_once_more_and_then_left_out() {
+    for (times, archived) in [(1, true), (9, false)] {
+        let mut world = World::new(Class::GlacierIr);
+        let originals = world.fill();
+        let path = world.files().join("large.bin");
+        world.progress = Arc::new(GrowsBeforeUpload { path: path.clone(), left: AtomicUsize::new(times) });
+        let written = world.backup().await.unwrap();
+        let failed: Vec<_> = written.failed.iter().map(|failed| (failed.name.as_str(), failed.what.as_str())).collect();
+        if archived {
+            assert_eq!((failed.len(), written.outcome), (0, Outcome::Good));
+            let content = std::fs::read(&path).unwrap();
+            assert_eq!(content.len(), originals["large.bin"].len() + 4);
+            world.lose_everything();
+            world.rebuild().await.unwrap();
+            world.fetch().await.unwrap();
+            world.restore(false).await.unwrap();
+            assert!(std::fs::read(&path).unwrap() == content, "what was archived is what it was at last");
+        } else {
+            assert_eq!(failed, [("large.bin", "it changed while it was read")]);
+            assert_eq!((written.outcome, written.files), (Outcome::Partial, originals.len() as u64 - 1));
+        }
+    }
 }

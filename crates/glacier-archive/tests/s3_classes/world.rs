@@ -65,7 +65,7 @@ impl World {
         let machine = tempfile::tempdir().unwrap();
         let settings = BackupSettings {
             name: NAME.to_owned(),
-            files: machine.path().join("files"),
+            files: Some(machine.path().join("files")),
             class: Some(class),
             vault: None,
             bundles: true,

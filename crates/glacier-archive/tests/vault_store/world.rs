@@ -30,9 +30,9 @@ use glacier_archive::state::State;
 use glacier_archive::watch::{BackupStanding, watch_once};
 
 pub(crate) const NAME: &str = "uploads";
-const VAULT: &str = "attachments";
-const ACCOUNT: &str = "111111111111";
-const REGION: &str = "us-east-1";
+pub(crate) const VAULT: &str = "attachments";
+pub(crate) const ACCOUNT: &str = "111111111111";
+pub(crate) const REGION: &str = "us-east-1";
 
 pub(crate) fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
@@ -66,7 +66,7 @@ impl World {
         init_store(&hot, &Init::new(&glacier_archive::key::LAYOUTS)).await.unwrap();
         let settings = BackupSettings {
             name: NAME.to_owned(),
-            files: machine.path().join("files"),
+            files: Some(machine.path().join("files")),
             class: Some(Class::Vault),
             vault: Some(VAULT.to_owned()),
             bundles: true,
@@ -138,7 +138,12 @@ impl World {
     }
 
     pub(crate) fn state(&self) -> State {
-        State::open(&self.machine.path().join("state"), NAME, "mem:").unwrap().locked().unwrap()
+        State::open(&self.folder(), NAME, "mem:").unwrap().locked().unwrap()
+    }
+
+    /// Where the machine keeps what it knows.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.machine.path().join("state")
     }
 
     /// A process of its own: everything it knows is in its catalogue, and in what manifests say.

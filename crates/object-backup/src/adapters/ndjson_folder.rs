@@ -50,6 +50,27 @@ pub(super) fn files(folder: &Path) -> ObjectResult<Files> {
     Ok(files)
 }
 
+/// The files of a folder that files are put into one by one: whatever else is there stays.
+///
+/// # Errors
+/// [`ObjectError::Usage`] if something else has the name of one of `types`; why it cannot be read.
+pub(super) fn plain_files(folder: &Path, types: &[Restoring]) -> ObjectResult<Files> {
+    let mut files = Files::new();
+    for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
+        let entry = entry.map_err(failed("read", folder))?;
+        let about = entry.metadata().map_err(failed("read", folder))?;
+        if about.is_file() {
+            files.insert(entry.file_name(), about.ino());
+        } else if types.iter().any(|restoring| *entry.file_name() == *OsStr::new(&restoring.key.member())) {
+            return Err(ObjectError::usage(
+                format!("`{}` is not a regular file; nothing was restored", entry.path().display()),
+                "move it away, or restore into another folder",
+            ));
+        }
+    }
+    Ok(files)
+}
+
 /// Decides about each of `files`, which are in `folder`.
 ///
 /// # Errors

@@ -60,14 +60,25 @@ impl Source for NdjsonSource {
             paths.push(entry.map_err(failed)?.path());
         }
         paths.sort();
-        let files = paths.iter().filter_map(|path| Opened::open(path).transpose()).collect::<ObjectResult<_>>()?;
-        Ok(Box::new(Folder { files, identity: self.identity() }))
+        let (mut files, mut others) = (Vec::new(), Vec::new());
+        for path in &paths {
+            match Opened::open(path)? {
+                Some(opened) => files.push(opened),
+                None => others.push(path.clone()),
+            }
+        }
+        Ok(Box::new(Folder { files, others, identity: self.identity() }))
     }
 }
+
+/// What is left out that a warning names each by itself. The rest are counted.
+const OTHERS_TOLD: usize = 10;
 
 /// The files as they were at the beginning.
 struct Folder {
     files: Vec<Opened>,
+    /// What else the folder has, by name.
+    others: Vec<PathBuf>,
     identity: Identity,
 }
 
@@ -96,6 +107,22 @@ impl Opened {
         let file = File::open(path).map_err(failed)?;
         let before = file.metadata().map_err(failed)?;
         Ok(Some(Self { path: path.to_owned(), file, before, available: Available { type_name, table: name } }))
+    }
+
+    /// The line of a record, both counted from 1.
+    fn line_of(&mut self, record: u64) -> ObjectResult<Option<u64>> {
+        let Self { path, file, before, .. } = self;
+        let failed = |error| ObjectError::source("read", path.display(), error);
+        file.rewind().map_err(failed)?;
+        let (mut records, mut found) = (0, None);
+        lines::numbered(Read::by_ref(file).take(before.len()), failed, &mut |line, _| {
+            records += 1;
+            if records == record {
+                found = Some(line);
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     fn read(&mut self, take: &mut Take<'_>) -> ObjectResult<()> {
@@ -129,10 +156,64 @@ impl View for Folder {
         Ok(Some(self.files.iter().map(|file| file.available.clone()).collect()))
     }
 
+    fn left_out(&mut self) -> ObjectResult<Vec<String>> {
+        let mut told: Vec<String> = self.others.iter().take(OTHERS_TOLD).map(|path| why_left_out(path)).collect();
+        match self.others.len().saturating_sub(OTHERS_TOLD) {
+            0 => {}
+            more => told.push(format!("{more} more files and folders beside the records are left out")),
+        }
+        Ok(told)
+    }
+
+    fn position(&mut self, key: &TypeKey, number: u64) -> ObjectResult<String> {
+        let position = format!("record {number}");
+        let Some(file) = self.files.iter_mut().find(|file| file.available.holds(key)) else { return Ok(position) };
+        Ok(file.line_of(number)?.map_or(position, |line| format!("line {line}")))
+    }
+
     fn read(&mut self, key: &TypeKey, take: &mut Take<'_>) -> ObjectResult<()> {
         match self.files.iter_mut().find(|file| file.available.holds(key)) {
             Some(file) => file.read(take),
             None => Err(ObjectError::usage(format!("there is no file for `{key}`"), "choose another type")),
         }
+    }
+}
+
+/// What to say of something in the folder that is no file of records by its name.
+fn why_left_out(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().display();
+    match fs::metadata(path).is_ok_and(|found| found.is_dir()) {
+        true => format!("the folder `{name}` is left out: only files directly in the source are read"),
+        false => {
+            format!("the file `{name}` is left out: names of files of records end in `.json`, `.ndjson` or `.jsonl`")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_read_is_named_and_not_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("b.json")).unwrap();
+        for name in ["a.JSON", "a.json", "c.json.gz"] {
+            std::fs::write(folder.path().join(name), "{\"id\": 1}\n\n{\"id\": 2}\n").unwrap();
+        }
+        let mut view = NdjsonSource::new(folder.path()).open(&CancellationToken::new()).unwrap();
+        let told = view.left_out().unwrap();
+        assert_eq!(told.len(), 3);
+        assert!(told[0].starts_with("the file `a.JSON` is left out"), "{told:?}");
+        assert!(told[1].starts_with("the folder `b.json` is left out"), "{told:?}");
+        assert!(told[2].starts_with("the file `c.json.gz` is left out"), "{told:?}");
+        assert_eq!(view.position(&TypeKey::new("a", "a").unwrap(), 2).unwrap(), "line 3");
+        for number in 0..OTHERS_TOLD {
+            std::fs::write(folder.path().join(format!("{number}.txt")), "").unwrap();
+        }
+        let mut view = NdjsonSource::new(folder.path()).open(&CancellationToken::new()).unwrap();
+        let told = view.left_out().unwrap();
+        assert_eq!(told.len(), OTHERS_TOLD + 1);
+        assert!(told[OTHERS_TOLD].starts_with("3 more"), "{told:?}");
     }
 }

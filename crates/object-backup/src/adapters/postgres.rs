@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 use tokio_util::sync::CancellationToken;
 
 use super::sql::{self, quoted};
@@ -68,13 +68,33 @@ impl Link {
         Ok(row.map(|row| row.get(0)))
     }
 
-    /// The columns of `table`, in order, with their types as SQL names them; none if there is no such table.
-    pub(super) fn columns(&self, table: &str) -> ObjectResult<Result<Vec<(String, String)>, Error>> {
-        let query = "SELECT attname, format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute \
+    /// The columns of `table`, in order; none if there is no such table.
+    pub(super) fn columns(&self, table: &str) -> ObjectResult<Result<Vec<TableColumn>, Error>> {
+        let query = "SELECT attname, format_type(atttypid, atttypmod), attgenerated::text <> '' FROM pg_catalog.pg_attribute \
             WHERE attrelid = pg_catalog.to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
         let rows = self.wait(self.client().query(query, &[&quoted(table)]))?;
-        Ok(rows.map(|rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
+        let read = |row: &Row| TableColumn { name: row.get(0), kind: row.get(1), generated: row.get(2) };
+        Ok(rows.map(|rows| rows.iter().map(read).collect()))
     }
+
+    /// Whether a primary key or a whole unique index of `table` is on `id` alone.
+    pub(super) fn is_unique_by_id(&self, table: &str) -> ObjectResult<Result<bool, Error>> {
+        let query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a \
+            ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND a.attname = 'id' \
+            WHERE i.indrelid = pg_catalog.to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 \
+            AND i.indpred IS NULL)";
+        let row = self.wait(self.client().query_one(query, &[&quoted(table)]))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+}
+
+/// A column of a table.
+pub(super) struct TableColumn {
+    pub(super) name: String,
+    /// Its type, as SQL names it.
+    pub(super) kind: String,
+    /// The server computes it, and takes no value for it.
+    pub(super) generated: bool,
 }
 
 /// Whether the column is another than those every table has. Case counts.

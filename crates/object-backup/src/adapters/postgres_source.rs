@@ -136,6 +136,10 @@ impl View for Reading {
         Ok(others.map(|(table, _)| words(table)).collect())
     }
 
+    fn ids_are_unique(&mut self, key: &TypeKey) -> ObjectResult<bool> {
+        self.link.is_unique_by_id(&key.table)?.map_err(self.failed(&key.table))
+    }
+
     fn size(&mut self, key: &TypeKey) -> ObjectResult<Option<Size>> {
         // In the encoding we are sent, which need not be the database's.
         let bytes = "coalesce(sum(octet_length(convert_to(value::text, 'UTF8')) + 1), 0)::bigint";
@@ -148,7 +152,7 @@ impl View for Reading {
     fn columns(&mut self, key: &TypeKey) -> ObjectResult<Vec<Column>> {
         let columns = self.link.columns(&key.table)?.map_err(self.failed(&key.table))?;
         let names: Vec<String> =
-            columns.into_iter().map(|(name, _)| name).filter(|name| postgres::is_index(name)).collect();
+            columns.into_iter().map(|column| column.name).filter(|name| postgres::is_index(name)).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::postgres::{self, Link, field, said};
 use super::postgres_names;
-use super::sql::quoted;
+use super::sql::{self, quoted};
 use crate::error::{ObjectError, ObjectResult};
 use crate::ports::Connect;
 use crate::target::{Load, Loaded, OnConflict, Restoring, Target};
@@ -74,6 +74,8 @@ impl PostgresTarget {
 struct Table {
     /// With its schema: while records arrive, a table called as theirs would be found first.
     qualified: String,
+    /// Whether `id` is written, and not computed by the server.
+    takes_id: bool,
     /// Columns filled from fields of the record, and the SQL that does.
     filled: Vec<(String, String)>,
 }
@@ -119,19 +121,20 @@ impl Filling {
             for column in restoring.columns.iter().map(|column| quoted(&column.name)) {
                 self.run(name, &format!("CREATE INDEX ON {table} ({column})"))?;
             }
-            columns = restoring.columns.iter().map(|column| (column.name.clone(), "text".to_owned())).collect();
+            columns = self.link.columns(name)?.map_err(self.failed(name))?;
         } else {
             // What is there is compared with what comes: nobody may add to it in between.
             self.run(name, &format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))?;
         }
         let unknown = |name: &String| restoring.columns.iter().any(|column| column.name == *name && !column.derived);
-        columns.retain(|(name, _)| postgres::is_index(name) && !unknown(name));
-        let filled = columns.into_iter().map(|(name, kind)| {
-            let value = format!("{}::{kind}", field(&name, "l.value"));
-            (quoted(&name), value)
+        let takes_id = !columns.iter().any(|column| column.generated && column.name == sql::ID);
+        columns.retain(|column| !column.generated && postgres::is_index(&column.name) && !unknown(&column.name));
+        let filled = columns.iter().map(|column| {
+            let value = format!("{}::{}", field(&column.name, "l.value"), column.kind);
+            (quoted(&column.name), value)
         });
         let filled = filled.collect();
-        Ok(Table { qualified: self.link.qualified(name)?.map_err(self.failed(name))?, filled })
+        Ok(Table { qualified: self.link.qualified(name)?.map_err(self.failed(name))?, takes_id, filled })
     }
 
     /// The way in for records of `key`, made when the first one comes.
@@ -156,7 +159,9 @@ impl Filling {
     /// Moves what has arrived into its table.
     fn merge(&self, key: &TypeKey, arrived: u64) -> ObjectResult<Loaded> {
         let name = &key.table;
-        let Some(Table { qualified: table, filled }) = self.tables.get(key) else { return Ok(Loaded::default()) };
+        let Some(Table { qualified: table, takes_id, filled }) = self.tables.get(key) else {
+            return Ok(Loaded::default());
+        };
         let there = format!("EXISTS (SELECT FROM {table} t WHERE t.id = l.id)");
         if self.on_conflict == OnConflict::Fail {
             let twice = format!("EXISTS (SELECT FROM {ARRIVALS} o WHERE o.id = l.id AND o.n < l.n)");
@@ -181,7 +186,8 @@ impl Filling {
         let columns: String = filled.iter().map(|(column, _)| format!(", {column}")).collect();
         let values: String = filled.iter().map(|(_, value)| format!(", {value}")).collect();
         let from = format!("FROM {one_each} WHERE NOT {there} ORDER BY l.n");
-        let insert = format!("INSERT INTO {table} (id, value{columns}) SELECT l.id, l.value{values} {from}");
+        let (id, its_value) = if *takes_id { ("id, ", "l.id, ") } else { ("", "") };
+        let insert = format!("INSERT INTO {table} ({id}value{columns}) SELECT {its_value}l.value{values} {from}");
         let inserted = self.execute(name, &insert)?;
         let (rest, none) = (arrived.saturating_sub(inserted), Loaded { inserted, ..Loaded::default() });
         Ok(match self.on_conflict {

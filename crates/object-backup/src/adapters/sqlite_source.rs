@@ -1,6 +1,8 @@
 //! A SQLite database in gludb's form: a table a type, with `id`, `value` (the record's JSON) and columns for indexes.
 
+use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use backup_core::source::Identity;
@@ -12,6 +14,7 @@ use super::local;
 use super::sql::{self, quoted};
 use super::sqlite::{self, field};
 use super::sqlite_beside;
+use super::sqlite_schema::{self, Form, Table};
 use crate::detail::Column;
 use crate::error::{ObjectError, ObjectResult};
 use crate::source::{Available, Size, Source, Take, View};
@@ -63,11 +66,35 @@ impl Source for SqliteSource {
         let opened = sqlite::open(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
             // The transaction sees one moment from its first read on, whoever writes meanwhile.
             connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")?;
-            Ok(connection)
+            let setting = |query: &str| connection.query_row(query, [], |row| row.get::<_, String>(0));
+            let (encoding, journal) = (setting("PRAGMA encoding")?, setting("PRAGMA journal_mode")?);
+            Ok((connection, encoding, journal))
         });
-        let connection = opened.map_err(|error| unreadable(&self.path, error))?;
-        Ok(Box::new(Reading { connection, path: self.path.clone(), identity: self.identity(), _traces: traces }))
+        let (connection, encoding, journal) = opened.map_err(|error| unreadable(&self.path, error))?;
+        Ok(Box::new(Reading {
+            connection,
+            path: self.path.clone(),
+            identity: self.identity(),
+            is_utf8: encoding == "UTF-8",
+            has_log: journal == "wal",
+            _traces: traces,
+        }))
     }
+}
+
+/// Codes of a database in WAL mode whose log or index can neither be read nor made.
+const NO_LOG: [i32; 4] = [
+    rusqlite::ffi::SQLITE_CANTOPEN,
+    rusqlite::ffi::SQLITE_READONLY_DIRECTORY,
+    rusqlite::ffi::SQLITE_READONLY_CANTINIT,
+    rusqlite::ffi::SQLITE_READONLY_CANTLOCK,
+];
+
+/// Whether the database is in WAL mode, by the version numbers in its header ("Database File Format", 1.3.3).
+fn is_in_wal_mode(path: &Path) -> bool {
+    let mut versions = [0; 2];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut versions, 18));
+    read.is_ok() && versions.contains(&2)
 }
 
 /// Why the database cannot be opened.
@@ -76,6 +103,9 @@ fn unreadable(path: &Path, error: rusqlite::Error) -> ObjectError {
     if code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK) {
         let file = path.display().to_string();
         return ObjectError::Unfinished { file, journal: sqlite_beside::journal(path).display().to_string() };
+    }
+    if code.is_some_and(|code| NO_LOG.contains(&code)) && is_in_wal_mode(path) {
+        return ObjectError::NoLog { file: path.display().to_string() };
     }
     if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
         return ObjectError::usage(
@@ -92,6 +122,10 @@ struct Reading {
     connection: Connection,
     path: PathBuf,
     identity: Identity,
+    /// Whether SQLite counts the bytes that we are given: a database may be UTF-16.
+    is_utf8: bool,
+    /// Whether writers go on while it is read.
+    has_log: bool,
     /// After the connection: fields are dropped in their order.
     _traces: Option<Traces>,
 }
@@ -126,17 +160,8 @@ fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> ObjectError {
 }
 
 impl Reading {
-    /// Every table of the application's, and whether it has gludb's form.
-    fn tables(&self) -> rusqlite::Result<Vec<(String, bool)>> {
-        let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
-        let mut statement = self.connection.prepare(names)?;
-        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let form = |name: String| {
-            let columns = sqlite::columns(&self.connection, &name)?;
-            let has = |wanted: &str| columns.iter().any(|column| column.eq_ignore_ascii_case(wanted));
-            Ok((name, has(sql::ID) && has(sql::VALUE)))
-        };
-        names.into_iter().map(form).collect()
+    fn tables(&self) -> rusqlite::Result<Vec<Table>> {
+        sqlite_schema::tables(&self.connection)
     }
 
     /// Of each column whether it holds, in every row, the text of the record's field of that name.
@@ -191,17 +216,35 @@ impl View for Reading {
 
     fn types(&mut self) -> ObjectResult<Option<Vec<Available>>> {
         let tables = self.tables().map_err(failed(&self.path))?;
-        let ours = tables.into_iter().filter(|(_, ours)| *ours);
-        Ok(Some(ours.map(|(table, _)| Available { type_name: None, table }).collect()))
+        let ours = tables.into_iter().filter(|table| table.form == Form::Records);
+        Ok(Some(ours.map(|table| Available { type_name: None, table: table.name }).collect()))
     }
 
     fn left_out(&mut self) -> ObjectResult<Vec<String>> {
         let tables = self.tables().map_err(failed(&self.path))?;
-        let others = tables.into_iter().filter(|(_, ours)| !ours);
-        Ok(others.map(|(table, _)| format!("the table `{table}` has no `id` and `value`: it is left out")).collect())
+        Ok(tables.iter().filter_map(Table::why_left_out).collect())
+    }
+
+    fn holds_writers(&self) -> bool {
+        !self.has_log
+    }
+
+    fn ids_are_unique(&mut self, key: &TypeKey) -> ObjectResult<bool> {
+        let unique = || {
+            let columns = sqlite::columns(&self.connection, &key.table)?;
+            let id = columns.iter().find(|column| column.name.eq_ignore_ascii_case(sql::ID));
+            // Without a type of its own the column keeps `1` and `'1'` apart, which are one id ("Datatypes In SQLite", 3.1).
+            let one_kind = id.is_some_and(|id| !matches!(&*id.declared, "" | "ANY" | "BLOB"));
+            Ok(one_kind && sqlite::is_unique_by_id(&self.connection, &key.table, &columns)?)
+        };
+        unique().map_err(failed(&self.path))
     }
 
     fn size(&mut self, key: &TypeKey) -> ObjectResult<Option<Size>> {
+        if !self.is_utf8 {
+            // SQLite would count the bytes of UTF-16.
+            return Ok(None);
+        }
         let query = "SELECT count(*), coalesce(sum(length(CAST(value AS BLOB)) + 1), 0) FROM";
         let counted = self.connection.query_row(&format!("{query} {}", quoted(&key.table)), [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
@@ -213,7 +256,8 @@ impl View for Reading {
     fn columns(&mut self, key: &TypeKey) -> ObjectResult<Vec<Column>> {
         let described = || {
             let names = sqlite::columns(&self.connection, &key.table)?;
-            let names: Vec<String> = names.into_iter().filter(|name| sqlite::is_index(name)).collect();
+            let names: Vec<String> =
+                names.into_iter().map(|column| column.name).filter(|name| sqlite::is_index(name)).collect();
             if names.is_empty() {
                 return Ok(Vec::new());
             }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::sql::{self, quoted};
 use super::sqlite::{self, field};
 use crate::detail::Column;
-use crate::error::ObjectResult;
+use crate::error::{ObjectError, ObjectResult};
 use crate::names;
 use crate::target::{Loaded, Restoring};
 use crate::type_key::TypeKey;
@@ -40,6 +40,69 @@ pub(super) struct Table {
     pub(super) loaded: Loaded,
 }
 
+/// Refuses a table that is there and could not take records, or not tell which of them it has already.
+pub(super) fn fit(connection: &Connection, types: &[Restoring]) -> rusqlite::Result<Result<(), ObjectError>> {
+    for restoring in types {
+        let name = &restoring.key.table;
+        let columns = sqlite::columns(connection, name)?;
+        if columns.is_empty() {
+            continue;
+        }
+        let query = "SELECT type, strict FROM pragma_table_list(?1) WHERE schema = 'main'";
+        let (kind, strict): (String, bool) =
+            connection.query_row(query, [name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let unique = || sqlite::is_unique_by_id(connection, name, &columns);
+        if let Some((what, help)) = unfit(name, &columns, &kind, strict, unique)? {
+            return Ok(Err(ObjectError::Unfit { what, help: help.into() }));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// What is wrong with a table, and what to do.
+fn unfit(
+    name: &str,
+    columns: &[sqlite::Column],
+    kind: &str,
+    strict: bool,
+    unique: impl FnOnce() -> rusqlite::Result<bool>,
+) -> rusqlite::Result<Option<(String, String)>> {
+    let other = "rename it, or restore to another target";
+    if kind != "table" {
+        return Ok(Some((
+            format!("`{name}` is a {kind} and not a table, so that no records can be restored into it"),
+            other.into(),
+        )));
+    }
+    let of = |wanted: &str| columns.iter().find(|column| column.name.eq_ignore_ascii_case(wanted));
+    let (Some(id), Some(value)) = (of(sql::ID), of(sql::VALUE)) else {
+        return Ok(Some((format!("the table `{name}` has no `id` and `value`"), other.into())));
+    };
+    if value.generated {
+        return Ok(Some((
+            format!("the column `value` of `{name}` is generated, so that nothing can be restored into it"),
+            other.into(),
+        )));
+    }
+    let blob = |column: &&sqlite::Column| strict && !column.generated && column.declared == "BLOB";
+    if let Some(column) = [value, id].into_iter().find(blob) {
+        let what = format!("`{name}` is STRICT and its column `{}` takes only BLOB, but records are text", column.name);
+        return Ok(Some((what, "make the column TEXT or ANY, or restore to another target".to_owned())));
+    }
+    if !unique()? {
+        let what = format!(
+            "`{name}` has neither a primary key nor a unique index on `id`, so that records it has already cannot be found in it"
+        );
+        let help = format!(
+            "create one with `CREATE UNIQUE INDEX {} ON {} (id)`, or restore to another target",
+            quoted(&format!("{name}_id")),
+            quoted(name)
+        );
+        return Ok(Some((what, help)));
+    }
+    Ok(None)
+}
+
 /// Makes the tables that are not there, with the columns and indexes the source had.
 pub(super) fn prepare(connection: &Connection, types: &[Restoring]) -> rusqlite::Result<BTreeMap<TypeKey, Table>> {
     let mut taken = taken(connection)?;
@@ -50,7 +113,7 @@ pub(super) fn prepare(connection: &Connection, types: &[Restoring]) -> rusqlite:
         let mut columns = sqlite::columns(connection, name)?;
         if columns.is_empty() {
             make(connection, restoring, &mut taken)?;
-            columns = restoring.columns.iter().map(|column| column.name.clone()).collect();
+            columns = sqlite::columns(connection, name)?;
         }
         tables.insert(restoring.key.clone(), Table::new(name, &columns, &restoring.columns));
     }
@@ -86,11 +149,15 @@ fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
 
 impl Table {
     /// `there` are the columns of the table, `backed_up` those of the table the records come from.
-    fn new(name: &str, there: &[String], backed_up: &[Column]) -> Self {
+    fn new(name: &str, there: &[sqlite::Column], backed_up: &[Column]) -> Self {
         let table = quoted(name);
         let known = |name: &str| backed_up.iter().find(|column| called(&column.name) == called(name));
+        let generated_id = there.iter().any(|column| column.generated && column.name.eq_ignore_ascii_case(sql::ID));
+        let id = if generated_id { ("", "") } else { ("id, ", "?1, ") };
         let filled: Vec<(String, String)> = there
             .iter()
+            .filter(|column| !column.generated)
+            .map(|column| &column.name)
             .filter(|name| sqlite::is_index(name) && known(name).is_none_or(|column| column.derived))
             // The field has its name from the backup: in JSON case counts.
             .map(|name| (name, known(name).map_or(name, |column| &column.name)))
@@ -102,7 +169,8 @@ impl Table {
         let set: String = filled.iter().map(|(column, value)| format!(", {column} = {value}")).collect();
         Self {
             insert: format!(
-                "INSERT INTO {table} (id, value{names}) VALUES (?1, ?2{values}) ON CONFLICT (id) DO NOTHING"
+                "INSERT INTO {table} ({}value{names}) VALUES ({}?2{values}) ON CONFLICT (id) DO NOTHING",
+                id.0, id.1
             ),
             update: format!("UPDATE {table} SET value = ?2{set} WHERE id = ?1"),
             loaded: Loaded::default(),
@@ -141,6 +209,55 @@ mod tests {
         );
         assert!(refused(&[restoring("T--t", &["ID"])]).contains("`id` and `ID`"));
         told_apart(&[restoring("T--t", &["name", "näme"]), restoring("U--u", &["Name"])]).unwrap();
+    }
+
+    #[test]
+    fn tables_that_cannot_take_records_are_refused_in_words_and_others_are_not() {
+        let connection = Connection::open_in_memory().unwrap();
+        let of = |definition: &str| {
+            connection.execute_batch(&format!("DROP TABLE IF EXISTS t; DROP VIEW IF EXISTS v; {definition}")).unwrap();
+            let key = if definition.contains("VIEW") { "V--v" } else { "T--t" };
+            fit(&connection, &[restoring(key, &[])]).unwrap().map_err(|error| error.to_string())
+        };
+        for fits in [
+            "",
+            "CREATE TABLE t (id text PRIMARY KEY, value text)",
+            "CREATE TABLE t (ID integer PRIMARY KEY, Value blob)",
+            "CREATE TABLE t (id, value); CREATE UNIQUE INDEX i ON t (id)",
+            "CREATE TABLE t (id text PRIMARY KEY, value any) STRICT, WITHOUT ROWID",
+            "CREATE TABLE t (value text, id text AS (json_extract(value, '$.id')) UNIQUE)",
+        ] {
+            assert_eq!(of(fits), Ok(()), "{fits}");
+        }
+        for (unfit, what) in [
+            ("CREATE TABLE t (id text, value text)", "neither a primary key nor a unique index"),
+            ("CREATE TABLE t (id text, value text, PRIMARY KEY (id, value))", "neither a primary key"),
+            ("CREATE TABLE t (id, value); CREATE UNIQUE INDEX i ON t (id) WHERE id > 1", "neither a primary key"),
+            ("CREATE TABLE t (id text PRIMARY KEY, value blob) STRICT", "its column `value` takes only BLOB"),
+            ("CREATE TABLE t (id text PRIMARY KEY, other text)", "has no `id` and `value`"),
+            ("CREATE VIEW v AS SELECT 1 AS id, 2 AS value", "`v` is a view"),
+        ] {
+            let said = of(unfit).unwrap_err();
+            assert!(said.contains(what), "{unfit}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_sqlite_computes_is_not_filled() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "CREATE TABLE t (value text, id text AS (json_extract(value, '$.id')) UNIQUE, \
+                     name text AS (json_extract(value, '$.name')) STORED)";
+        connection.execute_batch(table).unwrap();
+        let types = [restoring("T--t", &["name"])];
+        let tables = prepare(&connection, &types).unwrap();
+        let table = &tables[&types[0].key];
+        for (expected, name) in [(1, "Zoë"), (0, "Ann")] {
+            let record = format!(r#"{{"id": "1", "name": "{name}"}}"#);
+            assert_eq!(connection.execute(&table.insert, ["1", &record]).unwrap(), expected);
+        }
+        connection.execute(&table.update, ["1", r#"{"id": "1", "name": "Ann"}"#]).unwrap();
+        let name: String = connection.query_row("SELECT name FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(name, "Ann");
     }
 
     proptest! {

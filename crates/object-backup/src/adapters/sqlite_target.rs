@@ -65,6 +65,7 @@ impl Target for SqliteTarget {
             connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;").map_err(&failed)?;
         }
         connection.execute_batch("BEGIN IMMEDIATE").map_err(&failed)?;
+        sqlite_tables::fit(&connection, types).map_err(&failed)??;
         let tables = sqlite_tables::prepare(&connection, types).map_err(&failed)?;
         let path = self.path.clone();
         Ok(Box::new(Filling { connection, temporary, path, on_conflict, tables }))
@@ -77,6 +78,19 @@ fn temporary(path: &Path) -> ObjectResult<TempPath> {
     let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(parent);
     file.map(tempfile::NamedTempFile::into_temp_path)
         .map_err(|error| ObjectError::target("write", parent.display(), error))
+}
+
+/// A record that the table's columns do not take.
+fn unfit(error: &rusqlite::Error, table: &str, id: &str) -> Option<ObjectError> {
+    let why = match error.sqlite_error()?.extended_code {
+        rusqlite::ffi::SQLITE_MISMATCH => {
+            "its `id` is an INTEGER PRIMARY KEY, which takes whole numbers only".to_owned()
+        }
+        rusqlite::ffi::SQLITE_CONSTRAINT_DATATYPE => error.to_string(),
+        _ => return None,
+    };
+    let what = format!("the table `{table}` does not take the record `{id}`: {why}");
+    Some(ObjectError::Unfit { what, help: "change the column, or restore to another target".into() })
 }
 
 struct Filling {
@@ -93,7 +107,9 @@ impl Load for Filling {
         let text = std::str::from_utf8(text).map_err(|error| ObjectError::target("write", key, error))?;
         let run = |statement: &str| self.connection.prepare_cached(statement)?.execute(params![id, text]);
         let failed = |error: rusqlite::Error| {
-            ObjectError::target("write", format!("{}: {}", self.path.display(), key.table), error)
+            unfit(&error, &key.table, id).unwrap_or_else(|| {
+                ObjectError::target("write", format!("{}: {}", self.path.display(), key.table), error)
+            })
         };
         if run(&table.insert).map_err(failed)? == 1 {
             table.loaded.inserted += 1;

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::judge::{self, Evidence};
 use super::place::Place;
+use super::spool::Spool;
 use crate::detail::FailedType;
 use crate::encode::{Encoded, encode};
 use crate::error::{ObjectError, ObjectResult};
@@ -35,6 +36,10 @@ const UPLOAD_BYTES: usize = 4 * PART_BYTES;
 /// How long a write may still take when the run is cancelled. Dropped at once, an upload the store is just making would
 /// have no name by which to give it up.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Told when the spool is full.
+const NO_ROOM: &str = "nobody can write to the source until the upload has caught up: there is no room left to keep what was read; \
+                       set TMPDIR to a folder with more";
 
 /// What is to be read, as planned.
 pub(super) struct Reading {
@@ -76,8 +81,9 @@ pub(super) async fn write(
     let mut writer =
         ObjectWriter::new(writing, key.object()?, put, UploadBudget::new(UPLOAD_BYTES)).with_parts_in_flight(3);
     let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
+    let spool = if reading.view.holds_writers() { Spool::on_disk() } else { Spool::in_memory() };
     let encoder = encoding(reading, options, sender, run);
-    let uploaded = upload(blocks, &mut writer, run).await;
+    let uploaded = upload(blocks, &spool, &mut writer, run).await;
     let finished = match uploaded {
         Err(error) => Err(error),
         Ok(()) if run.cancel.is_cancelled() => Err(Cancelled.into()),
@@ -163,25 +169,63 @@ fn judged(
     Ok((found, size, fall))
 }
 
-/// Compresses the blocks and writes them, until they end or the run is cancelled.
-async fn upload(blocks: mpsc::Receiver<Vec<u8>>, writer: &mut ObjectWriter, run: &Run) -> ObjectResult<()> {
-    let mut members = Box::pin(gzip::members(blocks));
-    loop {
-        let member = tokio::select! {
-            biased;
-            () = run.cancel.cancelled() => return Err(Cancelled.into()),
-            member = members.next() => member,
-        };
-        let Some(member) = member else { return Ok(()) };
-        let member = member.map_err(|error| ObjectError::source("compress", "the records", error))?;
-        let patience = async {
-            run.cancel.cancelled().await;
-            tokio::time::sleep(PATIENCE).await;
-        };
+/// Compresses the blocks and writes them, until they end or the run is cancelled. They are compressed as fast as they are read,
+/// as far as the spool has room, whatever the store takes.
+async fn upload(
+    blocks: mpsc::Receiver<Vec<u8>>,
+    spool: &Spool,
+    writer: &mut ObjectWriter,
+    run: &Run,
+) -> ObjectResult<()> {
+    let filled = async {
+        let mut members = Box::pin(gzip::members(blocks));
+        while let Some(member) = members.next().await {
+            let member = member.map_err(|error| ObjectError::source("compress", "the records", error))?;
+            spool.push(member, || run.warn(NO_ROOM.to_owned())).await?;
+        }
+        spool.close();
+        ObjectResult::Ok(())
+    };
+    let drained = async {
+        while let Some(member) = spool.pop().await? {
+            let patience = async {
+                run.cancel.cancelled().await;
+                tokio::time::sleep(PATIENCE).await;
+            };
+            tokio::select! {
+                biased;
+                written = writer.write(member.into()) => written?,
+                () = patience => return Err(ObjectError::from(Cancelled)),
+            }
+            run.stop_if_cancelled()?;
+        }
+        Ok(())
+    };
+    let filled = async {
         tokio::select! {
             biased;
-            written = writer.write(member.into()) => written?,
-            () = patience => return Err(Cancelled.into()),
+            () = run.cancel.cancelled() => Err(ObjectError::from(Cancelled)),
+            () = spool.abandoned() => Err(ObjectError::Interrupted),
+            filled = filled => filled,
         }
-    }
+    };
+    // Not dropped at the first error of the other: a write that is just made is given its time.
+    let (filled, drained) = futures::join!(
+        async {
+            let filled = filled.await;
+            if filled.is_err() {
+                spool.close();
+            }
+            filled
+        },
+        async {
+            let drained = drained.await;
+            if drained.is_err() {
+                spool.abandon();
+            }
+            drained
+        }
+    );
+    // Whoever fills sees only that nobody takes any more.
+    drained.and(filled)
 }

@@ -106,7 +106,10 @@ pub async fn find(store: &dyn StoreRead, sought: impl Into<Sought<'_>>) -> Objec
     let sought = sought.into();
     let missing = || ObjectError::NoBackup { which: sought.which.to_string(), location: store.describe() };
     if let Selector::Key(text) = &sought.which {
-        let key = BackupKey::parse(text).ok_or_else(missing)?;
+        let key = BackupKey::of_text(text).ok_or_else(|| match BackupKey::at_a_path(text) {
+            Some(key) => misplaced(store, text, "it is not the key of a backup", &key),
+            None => missing(),
+        })?;
         return Ok(Found { entry: by_key(store, key, missing).await?, passed_over: Vec::new() });
     }
     let name = sought.name.unwrap_or(DEFAULT_NAME);
@@ -127,13 +130,43 @@ async fn by_key(
     let at = key.manifest()?;
     let manifest = match catalogue::read(store, &at).await {
         Ok(manifest) => manifest,
-        Err(backup_core::CoreError::Store(error)) if error.is_not_found() => return Err(missing()),
+        Err(backup_core::CoreError::Store(error)) if error.is_not_found() => {
+            return Err(match (bytes, BackupKey::at_a_path(&key.to_string())) {
+                (Some(_), Some(plain)) => misplaced(
+                    store,
+                    &at_object(&key)?,
+                    "it has no manifest, so an interrupted run may have left it",
+                    &plain,
+                ),
+                _ => missing(),
+            });
+        }
         Err(error) => return Err(error.into()),
     };
     let entry = published(key, &at, Ok(manifest), bytes);
     match &entry.state {
         State::Damaged(what) => Err(ObjectError::damaged(&entry.key.to_string(), what.clone())),
         _ => Ok(entry),
+    }
+}
+
+fn at_object(key: &BackupKey) -> ObjectResult<String> {
+    Ok(key.object()?.to_string())
+}
+
+/// A tarball that lies, or is named by a path, where none of gludb's is looked for. `key` is what it is called where it would be.
+fn misplaced(store: &dyn StoreRead, file: &str, what: &str, key: &BackupKey) -> ObjectError {
+    let location = store.describe();
+    ObjectError::Misplaced {
+        file: file.to_owned(),
+        what: what.to_owned(),
+        help: remedy![
+            format!(
+                "nothing was changed. A tarball of gludb lies directly in the location and is named by its file name alone: \
+                 if gludb wrote it, move it to `{location}/{key}` and give the key `{key}`, or choose the folder or prefix that it is in with "
+            ),
+            Setting::Location
+        ],
     }
 }
 

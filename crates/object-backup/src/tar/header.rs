@@ -28,6 +28,12 @@ struct Extended {
     bytes: Option<u64>,
 }
 
+impl Extended {
+    fn is_empty(&self) -> bool {
+        self.name.is_none() && self.bytes.is_none()
+    }
+}
+
 /// The next member; `None` at the end. `file` is named in errors.
 pub(super) fn next(input: &mut impl Read, file: &str) -> ObjectResult<Option<Member>> {
     let mut extended = Extended::default();
@@ -46,6 +52,10 @@ pub(super) fn next(input: &mut impl Read, file: &str) -> ObjectResult<Option<Mem
                 extended.name = Some(name.strip_suffix(b"\0").unwrap_or(&name).to_vec());
             }
             tar::EntryType::XHeader => pax(&extension(input, size, file)?, &mut extended, file)?,
+            // A comment for the whole file, as `git archive` and `tar --pax-option=globexthdr` write it.
+            tar::EntryType::XGlobalHeader => about_all(&extension(input, size, file)?, file)?,
+            // `tar -C FOLDER -c .` begins with the folder itself.
+            tar::EntryType::Directory if size == 0 && extended.is_empty() && is_here(&header) => {}
             other => {
                 let name = String::from_utf8_lossy(&header.path_bytes()).into_owned();
                 return Err(ObjectError::refused(file, format!("its member {name:?} is {}", kind_name(other))));
@@ -119,6 +129,29 @@ fn pax(content: &[u8], extended: &mut Extended, file: &str) -> ObjectResult<()> 
     Ok(())
 }
 
+/// Refuses what a header for all members must not say of any of them.
+fn about_all(content: &[u8], file: &str) -> ObjectResult<()> {
+    let mut all = Extended::default();
+    pax(content, &mut all, file)?;
+    if all.is_empty() {
+        return Ok(());
+    }
+    Err(ObjectError::refused(file, "an extended header gives all members one name or size"))
+}
+
+/// Whether the header is of `./`.
+fn is_here(header: &tar::Header) -> bool {
+    matches!(&*header.path_bytes(), b"." | b"./")
+}
+
+/// The name without the `./` that `tar` puts before it when it is told to archive a folder.
+fn plain(mut name: &[u8]) -> &[u8] {
+    while let Some(rest) = name.strip_prefix(b"./") {
+        name = rest;
+    }
+    name
+}
+
 fn member(header: &tar::Header, size: u64, extended: Extended, file: &str) -> ObjectResult<Member> {
     let name = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
     let shown = String::from_utf8_lossy(&name).into_owned();
@@ -143,7 +176,7 @@ fn member(header: &tar::Header, size: u64, extended: Extended, file: &str) -> Ob
     if header.link_name_bytes().is_some_and(|link| !link.is_empty()) {
         return Err(refused("is a link".to_owned()));
     }
-    let key = std::str::from_utf8(&name).ok().and_then(TypeKey::of_member);
+    let key = std::str::from_utf8(plain(&name)).ok().and_then(TypeKey::of_member);
     let key = key.ok_or_else(|| refused("is not named `<Type>--<table>.json`".to_owned()))?;
     Ok(Member { key, bytes })
 }

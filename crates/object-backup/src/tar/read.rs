@@ -10,6 +10,7 @@ use super::header::{self, Member, unreadable};
 use super::padding;
 use crate::detail::TypeDetail;
 use crate::error::{ObjectError, ObjectResult};
+use crate::gunzip::Gunzip;
 use crate::json;
 use crate::plan::TYPES_MAX;
 use crate::type_key::TypeKey;
@@ -66,7 +67,7 @@ pub(crate) struct Summary {
 /// # Errors
 /// [`ObjectError::Damaged`] and [`ObjectError::Refused`]; whatever `sink` says.
 pub(crate) fn read(input: impl Read, file: &str, content_bytes_max: u64, sink: &mut dyn Sink) -> ObjectResult<Summary> {
-    let decoder = flate2::read::MultiGzDecoder::new(input);
+    let decoder = Gunzip::new(BufReader::with_capacity(READ_BYTES, input));
     let mut input = Counted { inner: decoder, bytes: 0, max: content_bytes_max, hasher: Sha256Hasher::default() };
     let mut input = BufReader::with_capacity(READ_BYTES, &mut input);
     let mut types: Vec<TypeDetail> = Vec::new();

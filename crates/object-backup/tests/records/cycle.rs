@@ -83,13 +83,17 @@ async fn o3_records_come_back_byte_for_byte_or_are_refused_with_their_id() {
     let long = format!("{{\"id\": \"long\", \"x\": \"{}\\u0000\"}}\n", "ü".repeat(700_000));
     let twice = "{\"id\": \"1\"}\n{\"id\": \"1\"}\n";
     let records = world.records("records", &[("User--users.json", USERS), ("long.json", &long), ("twice.json", twice)]);
+    let error = world.try_backup(NdjsonSource::new(&records), &BackupOptions::new()).await.unwrap_err();
+    assert!(error.to_string().starts_with("line 2 of `twice--twice` cannot be backed up: its id \"1\""), "{error}");
+    std::fs::remove_file(records.join("twice.json")).unwrap();
     world.backup(NdjsonSource::new(&records)).await;
     let files = world.files("latest", "copy").await;
     assert_eq!(files["User--users.json"], USERS.as_bytes());
     assert_eq!(files["long--long.json"], long.as_bytes());
     let database = world.path("copy.db");
-    let error = world.restore("latest", SqliteTarget::new(&database), &RestoreOptions::default()).await.unwrap_err();
-    assert!(error.to_string().contains("`twice` already has a record `1`"), "{error}");
+    let key = world.plant_records("Twice--twice.json", twice).await;
+    let error = world.restore(key, SqliteTarget::new(&database), &RestoreOptions::default()).await.unwrap_err();
+    assert!(error.to_string().contains("the backup itself has the id `1` twice in `Twice--twice`"), "{error}");
     assert!(!database.exists());
 
     for (bad, what) in [
@@ -130,7 +134,7 @@ async fn large_types_are_read_twice_and_restored_whole() {
     let script = world.path("count.sh");
     let counter = world.path("runs");
     let line = format!(
-        "echo x >> {0}; cat {1}; echo \"{{\\\"id\\\": \\\"$(printf '%0*d' $(wc -l < {0}) 0)\\\"}}\"",
+        "echo x >> {0}; cat {1}; echo \"{{\\\"id\\\": \\\"run-$(printf '%0*d' $(wc -l < {0}) 0)\\\"}}\"",
         counter.display(),
         records.join("many.json").display()
     );

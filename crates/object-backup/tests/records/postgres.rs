@@ -159,10 +159,9 @@ async fn a_null_value_is_refused_with_its_id_and_one_id_twice_is_a_conflict() {
     psql("object_null", "CREATE TABLE users (id text, value json); INSERT INTO users VALUES ('n', NULL)");
     let error = world.try_backup(PostgresSource::new(at.clone()), &BackupOptions::new()).await.unwrap_err();
     assert!(error.to_string().contains("the record `n` of `users--users`"), "{error}");
-    let records = world.records("records", &[("twice.json", "{\"id\": 1}\n{\"id\": 1, \"x\": 2}\n")]);
-    world.backup(object_backup::NdjsonSource::new(&records)).await;
-    let error = world.restore("latest", PostgresTarget::new(at.clone()), &RestoreOptions::default()).await.unwrap_err();
-    assert!(error.to_string().contains("`twice` already has a record `1`"), "{error}");
-    world.restore("latest", PostgresTarget::new(at), &rule(OnConflict::Replace)).await.unwrap();
+    let key = world.plant_records("Twice--twice.json", "{\"id\": 1}\n{\"id\": 1, \"x\": 2}\n").await;
+    let error = world.restore(key, PostgresTarget::new(at.clone()), &RestoreOptions::default()).await.unwrap_err();
+    assert!(error.to_string().contains("the backup itself has the id `1` twice"), "{error}");
+    world.restore(key, PostgresTarget::new(at), &rule(OnConflict::Replace)).await.unwrap();
     assert_eq!(psql("object_null", "SELECT value FROM twice").trim(), "{\"id\": 1, \"x\": 2}");
 }

@@ -46,6 +46,19 @@ impl World {
         self.store.put(&key, bytes.into(), &PutOptions::new(PutMode::Replace)).await.unwrap();
     }
 
+    /// A tarball as gludb would have written it, with one type; returns its key.
+    pub(crate) async fn plant_records(&self, member: &str, records: &str) -> &'static str {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(records.len() as u64);
+        header.set_mode(0o600);
+        let packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut tarball = tar::Builder::new(packed);
+        tarball.append_data(&mut header, member, records.as_bytes()).unwrap();
+        let key = "Backup_UTC_2026-11-21T03_13_45.tar.gz";
+        self.plant(key, tarball.into_inner().unwrap().finish().unwrap()).await;
+        key
+    }
+
     pub(crate) async fn try_backup(&self, source: impl Source, options: &BackupOptions) -> ObjectResult<BackupReport> {
         Backup::prepare(&self.store, Arc::new(source), options, &Run::silent()).await?.run().await
     }

@@ -31,7 +31,10 @@ pub async fn location(location: &Location, access: &Access, now: Timestamp) -> V
 }
 
 async fn uploads(store: &SharedStore, now: Timestamp) -> Result<Found, Failure> {
-    let uploads = store.unfinished("").await?;
+    let uploads = match store.unfinished("").await {
+        Err(error) if error.is_unsupported() => return Ok(Found::UploadsUnknown { why: error.to_string() }),
+        found => found?,
+    };
     let old = uploads.iter().filter(|upload| now.duration_since(upload.started) > UPLOAD_AGE_MAX).count();
     Ok(Found::Uploads { old: old as u64, age_min: UPLOAD_AGE_MAX })
 }

@@ -52,7 +52,9 @@ fn judge(layer: &Layer) -> SettingsResult<()> {
     one("ec2.secondary", layer.ec2_secondary.iter(), ec2::region)?;
     one("glacier.class", layer.glacier_class.iter(), class)?;
     one("glacier.queue", layer.glacier_queue.iter(), queue)?;
-    one("glacier.topic", layer.glacier_topic.iter(), topic)
+    one("glacier.topic", layer.glacier_topic.iter(), topic)?;
+    one("glacier.gem-schema", layer.glacier_gem_schema.iter(), schema)?;
+    one("glacier.gem-tables", layer.glacier_gem_tables.iter(), gem_tables)
 }
 
 /// Storage classes of archives. The crate that archives is not needed to judge a file.
@@ -66,6 +68,19 @@ struct Unusable(&'static str);
 fn class(text: &str) -> Result<(), Unusable> {
     let known = CLASSES.iter().any(|class| class.eq_ignore_ascii_case(&text.replace('-', "_")));
     if known { Ok(()) } else { Err(Unusable("it is none of GLACIER, DEEP_ARCHIVE and GLACIER_IR")) }
+}
+
+fn schema(text: &str) -> Result<(), Unusable> {
+    if text.is_empty() { Err(Unusable("it is empty")) } else { Ok(()) }
+}
+
+/// Three names, of which none is empty.
+fn gem_tables(text: &str) -> Result<(), Unusable> {
+    let names: Vec<&str> = text.split(',').map(str::trim).collect();
+    if names.len() == 3 && names.iter().all(|name| !name.is_empty()) {
+        return Ok(());
+    }
+    Err(Unusable("it must name three tables with `,` between: of backups, of archives, and of both"))
 }
 
 fn queue(text: &str) -> Result<(), Unusable> {
@@ -122,6 +137,7 @@ mod tests {
             ("[pg]\nurl = 'mysql://h/d'", "`pg.url` cannot be used (`a.toml:2`)"),
             ("[glacier]\nclass = 'STANDARD'", "`glacier.class` cannot be used (`a.toml:2`)"),
             ("[glacier]\nqueue = 'retrievals'", "`glacier.queue` cannot be used (`a.toml:2`)"),
+            ("[glacier]\ngem-tables = 'backups,archives'", "`glacier.gem-tables` cannot be used (`a.toml:2`)"),
             ("[profile.p.glacier]\ntopic = 'retrieve_archive'", "`glacier.topic` cannot be used (`a.toml:2`)"),
             ("[ec2]\ntag = 'Earmarking'", "`ec2.tag` cannot be used (`a.toml:2`)"),
             ("[ec2]\nregions = ['eu-west-1', 'EU']", "`ec2.regions` cannot be used (`a.toml:2`)"),

@@ -115,6 +115,11 @@ pub(super) struct Glacier {
     /// ARN of the topic of SNS whose messages the queue gets [default: the queue gets events of S3 itself]
     #[schemars(example = "arn:aws:sns:us-east-1:123456789012:retrieve_archive")]
     pub(super) topic: Given<String>,
+    /// Schema of the tables of GlacierOnRails [default: `public`]
+    pub(super) gem_schema: Given<String>,
+    /// The three tables of GlacierOnRails where they have other names: of backups, of archives, and of both
+    #[schemars(example = "application_data_backups,glacier_archives,application_data_backups_glacier_file_archives")]
+    pub(super) gem_tables: Given<String>,
 }
 
 impl Glacier {
@@ -129,6 +134,8 @@ impl Glacier {
             glacier_per_hour: table.rate("per-hour", &self.per_hour)?,
             glacier_queue: table.string("queue", &self.queue)?,
             glacier_topic: table.string("topic", &self.topic)?,
+            glacier_gem_schema: table.string("gem-schema", &self.gem_schema)?,
+            glacier_gem_tables: table.string("gem-tables", &self.gem_tables)?,
             ..Layer::default()
         })
     }

@@ -89,6 +89,10 @@ pub struct Layer {
     pub glacier_queue: Option<Set<String>>,
     /// `glacier.topic`.
     pub glacier_topic: Option<Set<String>>,
+    /// `glacier.gem-schema`.
+    pub glacier_gem_schema: Option<Set<String>>,
+    /// `glacier.gem-tables`.
+    pub glacier_gem_tables: Option<Set<String>>,
 }
 
 impl Layer {
@@ -123,6 +127,8 @@ impl Layer {
             glacier_per_hour: self.glacier_per_hour.or(weaker.glacier_per_hour),
             glacier_queue: self.glacier_queue.or(weaker.glacier_queue),
             glacier_topic: self.glacier_topic.or(weaker.glacier_topic),
+            glacier_gem_schema: self.glacier_gem_schema.or(weaker.glacier_gem_schema),
+            glacier_gem_tables: self.glacier_gem_tables.or(weaker.glacier_gem_tables),
             allow_restore: strictest(self.allow_restore, weaker.allow_restore),
             protected: joined(weaker.protected, self.protected),
             exclude_table: joined(weaker.exclude_table, self.exclude_table),

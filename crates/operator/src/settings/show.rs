@@ -87,6 +87,8 @@ fn of_glacier(layer: &Layer) -> Vec<Shown> {
         ("glacier.class", &layer.glacier_class),
         ("glacier.queue", &layer.glacier_queue),
         ("glacier.topic", &layer.glacier_topic),
+        ("glacier.gem-schema", &layer.glacier_gem_schema),
+        ("glacier.gem-tables", &layer.glacier_gem_tables),
     ];
     let paths = [
         ("glacier.files", &layer.glacier_files),

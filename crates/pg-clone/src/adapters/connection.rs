@@ -147,13 +147,53 @@ impl Server {
     /// # Errors
     /// As [`Server::connect`].
     pub async fn connect_admin_for(&self, target: &str) -> PgResult<Session> {
+        if target == "postgres" {
+            return self.connect("template1").await;
+        }
+        let refused = match self.connect("postgres").await {
+            Err(error) if not_that_database(&error) => error,
+            other => return other,
+        };
+        match self.connect("template1").await {
+            Err(error) if not_that_database(&error) => Err(self.no_admin(&refused, error)),
+            other => other,
+        }
+    }
+
+    /// Neither of the databases that everybody may use lets us in.
+    fn no_admin(&self, postgres: &PgError, template1: PgError) -> PgError {
+        let told = |error: &PgError| match error {
+            PgError::Unreachable { source, .. } => failure::chain(&**source),
+            other => other.to_string(),
+        };
+        PgError::Unreachable {
+            server: format!(
+                "{}, to neither of the databases `postgres` and `template1` ({}; {})",
+                self.describe(),
+                told(postgres),
+                told(&template1)
+            ),
+            help:
+                "databases are listed, created, renamed and dropped from one of these two: let the role connect to one \
+                   (`GRANT CONNECT ON DATABASE postgres TO role`, a line in pg_hba.conf), or create `postgres` again"
+                    .into(),
+            source: template1.into(),
+        }
+    }
+
+    /// [`Server::connect_admin_for`], with the server's notices.
+    pub(crate) async fn connect_admin_hearing(
+        &self,
+        target: &str,
+        notices: mpsc::Sender<DbError>,
+    ) -> PgResult<Session> {
         if target != "postgres" {
-            match self.connect("postgres").await {
+            match self.connect_hearing("postgres", notices.clone()).await {
                 Err(error) if not_that_database(&error) => {}
                 other => return other,
             }
         }
-        self.connect("template1").await
+        self.connect_hearing("template1", notices).await
     }
 
     /// The addresses to try: all, or the one that answered first.

@@ -233,9 +233,14 @@ async fn print_archive(pg_restore: &Tool, how: &str, archive: &Path) -> std::io:
 
 /// The next thing to do, if what a program printed tells.
 pub(crate) fn what_helps(said: &str) -> Option<Remedy> {
-    /// What a server says that has no connection left, to everybody and to all but superusers.
-    const NO_CONNECTION_SAID: [&str; 2] = ["too many clients already", "remaining connection slots are reserved"];
-    NO_CONNECTION_SAID.iter().any(|text| said.contains(text)).then(no_connection)
+    /// What a server says that has no connection left, for anybody, for all but superusers, for a role and in a database.
+    const NO_CONNECTION_SAID: [&str; 4] = [
+        "too many clients already",
+        "remaining connection slots are reserved",
+        "too many connections for role",
+        "too many connections for database",
+    ];
+    NO_CONNECTION_SAID.iter().any(|text| said.contains(text)).then(|| no_connection(said))
 }
 
 /// The last lines a program printed, for an error's help.

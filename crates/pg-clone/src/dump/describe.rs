@@ -29,10 +29,13 @@ pub(crate) struct Facts {
     database: DatabaseSettings,
     extensions: Vec<Extension>,
     roles: Vec<String>,
+    policy_roles: Vec<String>,
     sequences: Vec<SequenceState>,
     matviews: Vec<MatviewState>,
     /// Materialized views that hold rows and will not in a copy.
     stale: Vec<String>,
+    /// Event triggers that ran for each of our sessions.
+    login_triggers: Vec<String>,
 }
 
 impl Facts {
@@ -45,14 +48,22 @@ impl Facts {
             database: database_settings::read(session, &options.database).await?,
             extensions: catalog::extensions(session).await?,
             roles: catalog::roles(session).await?,
+            policy_roles: catalog::policy_roles(session, &excluded).await?,
             sequences: catalog::sequences(session, &excluded).await?,
             matviews: ordered,
             stale,
+            login_triggers: catalog::login_triggers(session).await?,
         })
     }
 
     /// Says what a copy will not have.
     pub(crate) fn warn(&self, run: &Run) {
+        for trigger in &self.login_triggers {
+            run.progress.warn(format!(
+                "the event trigger `{trigger}` ran at each login of this dump, and may have changed the source: as a \
+                 superuser, set PGOPTIONS='-c event_triggers=off'"
+            ));
+        }
         for view in &self.stale {
             run.progress.warn(format!(
                 "the materialized view `{view}` reads one that is not populated, so it cannot be recomputed and will \
@@ -101,6 +112,7 @@ pub(crate) fn describe(
         filters: leader.selection.filters.clone(),
         extensions: facts.extensions,
         roles: facts.roles,
+        policy_roles: facts.policy_roles,
         tables,
         sequences: facts.sequences,
         matviews: facts.matviews,

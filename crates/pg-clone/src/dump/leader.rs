@@ -98,7 +98,14 @@ impl Locked {
         for pattern in &self.selection.unmatched {
             run.progress.warn(format!("no table matches `{pattern}`, so it excludes nothing"));
         }
-        Leader::describe(self.session, snapshot, self.selection).await.map(Some)
+        let leader = Leader::describe(self.session, snapshot, self.selection).await?;
+        for key in &leader.selection.filters.doubtful_foreign_keys {
+            run.progress.warn(format!(
+                "the foreign key `{key}` refers to a table whose rows are left out: a restore makes it only if no row \
+                 needs them"
+            ));
+        }
+        Ok(Some(leader))
     }
 }
 
@@ -127,7 +134,7 @@ pub(crate) fn changing(options: &DumpOptions) -> PgError {
 }
 
 impl Leader {
-    async fn describe(session: Session, snapshot: Snapshot, selection: Selection) -> PgResult<Self> {
+    async fn describe(session: Session, snapshot: Snapshot, mut selection: Selection) -> PgResult<Self> {
         let server = catalog::server_info(&session).await?;
         let with_rows: Vec<&Relation> =
             selection.kept.iter().filter(|relation| selection.with_rows.contains(&relation.oid)).collect();
@@ -146,6 +153,12 @@ impl Leader {
                     " instead, which keeps the table's definition"
                 ],
             });
+        }
+        if !selection.emptied.is_empty() {
+            let doubtful = catalog::foreign_keys_to_emptied(&session, &selection.emptied).await?;
+            let doubtful = doubtful.into_iter().filter(|key| !excluded_foreign_keys.contains(key));
+            selection.filters.doubtful_foreign_keys =
+                doubtful.map(|key| format!("{}.{}.{}", key.schema, key.table, key.name)).collect();
         }
         let session = Arc::new(session);
         Ok(Self { session, snapshot, server, sources, selection, excluded_foreign_keys })
@@ -193,6 +206,7 @@ fn select(relations: &[Relation], options: &DumpOptions, in_recovery: bool) -> S
         selection.leaves_out |= on_request;
         if on_request || unreadable {
             selection.filters.emptied.push(relation.label());
+            selection.emptied.push(relation.oid);
         } else if !relation.partitioned {
             selection.with_rows.insert(relation.oid);
         }

@@ -21,6 +21,7 @@ use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::{ChildEnvironment, Server};
 use crate::adapters::pg_tools::{Tool, archive_script, list_archive, read_stderr};
 use crate::error::{PgError, PgResult};
+use crate::restore::newer_syntax;
 use crate::run::Run;
 use crate::stored::detail::ROLE_SCHEMA;
 
@@ -104,6 +105,8 @@ impl SchemaDump for NoSchema {
 #[derive(Debug)]
 pub(crate) struct Running {
     archive: AbortOnDropHandle<PgResult<Vec<u8>>>,
+    /// What writes it.
+    tool: Tool,
 }
 
 impl SchemaDump for Running {
@@ -115,7 +118,8 @@ impl SchemaDump for Running {
     /// Starts `pg_dump`. It mostly waits for the catalogue's many small answers, so the earlier the better.
     fn start(request: Request, moment: Moment, run: &Run) -> Self {
         run.step("dump.schema", &request.tool.version);
-        Self { archive: AbortOnDropHandle::new(tokio::spawn(async move { request.dump_of(&moment).await })) }
+        let tool = request.tool.clone();
+        Self { archive: AbortOnDropHandle::new(tokio::spawn(async move { request.dump_of(&moment).await })), tool }
     }
 }
 
@@ -129,10 +133,14 @@ impl Running {
         budget: UploadBudget,
         run: &Run,
     ) -> PgResult<Part> {
+        let Self { archive, tool } = self;
         let archive = async {
-            self.archive.await.map_err(|error| PgError::died("dumping the schema", &error, "nothing was published"))?
+            archive.await.map_err(|error| PgError::died("dumping the schema", &error, "nothing was published"))?
         };
         let archive = run.or_cancelled(archive).await?;
+        if let Some(told) = too_new(&tool, &archive) {
+            run.progress.warn(told);
+        }
         let key = dump.join(SCHEMA_NAME)?;
         let mut writer = ObjectWriter::new(store, key.clone(), PutOptions::new(PutMode::Create), budget);
         // Not cancelled from here: it is a moment's work, and a request on its way cannot be called back.
@@ -191,6 +199,8 @@ impl Request {
         if !status.success() {
             return Err(lock_race(&said).unwrap_or_else(|| tool.failed(status, &said)));
         }
+        // Of one that we misread the reader says what is wrong.
+        let archive = newer_syntax::for_anybody(&archive).ok().flatten().unwrap_or(archive);
         check(tool, &self.reader, &archive).await?;
         Ok(archive)
     }
@@ -218,6 +228,17 @@ async fn check(tool: &Tool, reader: &Tool, archive: &[u8]) -> PgResult<()> {
     let file = ArchiveFile::new(archive).map_err(|error| read_failed(reader, &error))?;
     let listed = list_archive(reader, file.path()).await.map_err(|error| read_failed(reader, &error))?;
     listed.map(drop).map_err(|said| unreadable(tool, &said))
+}
+
+/// What to tell of statements that the server they are about cannot read itself.
+fn too_new(tool: &Tool, archive: &[u8]) -> Option<String> {
+    let Tool { major, server_major, .. } = tool;
+    let labels = newer_syntax::unreadable_by(archive, *server_major).ok().filter(|labels| !labels.is_empty())?;
+    Some(format!(
+        "`pg_dump` {major} has written statements for {} that PostgreSQL {server_major} does not know: restores by lastgood \
+         change them to what means the same there; for `pg_restore`, dump with the programs of version {server_major}",
+        labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ")
+    ))
 }
 
 fn unreadable(tool: &Tool, said: &str) -> PgError {

@@ -15,6 +15,8 @@ pub(crate) struct Selection {
     pub(crate) kept: Vec<Relation>,
     /// Oids of those among `kept` whose rows are dumped.
     pub(crate) with_rows: BTreeSet<u32>,
+    /// Oids of those among `kept` whose rows are not.
+    pub(crate) emptied: Vec<u32>,
     /// Patterns that matched nothing.
     pub(crate) unmatched: Vec<String>,
     /// Whether a table or the rows of one are left out on request. Rows of unlogged tables are not there on a standby,

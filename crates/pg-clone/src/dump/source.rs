@@ -55,6 +55,9 @@ pub struct DumpPlan {
     pub excluded: Vec<String>,
     /// Tables whose rows are left out.
     pub emptied: Vec<String>,
+    /// Foreign keys to tables whose rows are left out, as `schema.table.key`: one that a row needs cannot be restored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubtful_foreign_keys: Vec<String>,
     /// What would run before, in order.
     pub hooks: Vec<PlannedHook>,
 }
@@ -122,6 +125,7 @@ impl<S: SchemaDump> Source<S> {
             complete: !self.leader.selection.leaves_out,
             excluded: self.leader.selection.filters.excluded.clone(),
             emptied: self.leader.selection.filters.emptied.clone(),
+            doubtful_foreign_keys: self.leader.selection.filters.doubtful_foreign_keys.clone(),
             hooks: options.hooks.plan(&DUMP_POINTS),
         }
     }

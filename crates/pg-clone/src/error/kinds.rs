@@ -26,6 +26,9 @@ impl Failure for PgError {
              " to check it"];
         Mismatch: "pg::mismatch", Integrity, permanent, "the restored database differs from the dump",
             "the live database was not touched";
+        Incomplete: "pg::incomplete", Failed, permanent, "objects of the dump cannot be restored on this server",
+            ["nothing was switched. ", Setting::AllowIncomplete, " restores the rest, ", Setting::KeepFailed,
+             " keeps the temporary database to finish it by hand"];
         RowsDiffer: "pg::rows_differ", Integrity, permanent, "the rows in the live database would differ from the dump",
             ["everything was rolled back, nothing was changed. To see the dump's rows, restore it into another database with ",
              Setting::Into.with("NAME"), ", without ", Setting::DataOnly];
@@ -101,6 +104,7 @@ impl Failure for PgError {
             Self::Unreachable { help, .. }
             | Self::Tool { help, .. }
             | Self::Hook { help, .. }
+            | Self::Incomplete { help, .. }
             | Self::ToolMissing { help, .. }
             | Self::RolledBack { help, .. }
             | Self::CarryOver { help, .. }

@@ -26,6 +26,8 @@ pub enum Obstacle {
     InvalidName,
     /// The name that is needed belongs to another database: choose another, or move that one away.
     NameTaken,
+    /// A `DROP DATABASE` of the database was interrupted, so that nothing else can be done with it: drop it.
+    InvalidDatabase,
     /// The database is being restored, or is a leftover of a killed run: wait, or recover.
     Unfinished,
     /// Rows alone need a database that is there: restore definitions too.
@@ -38,6 +40,8 @@ pub enum Obstacle {
     RowsInTheWay,
     /// Other tables refer to those that are to be emptied: select them too.
     Referenced,
+    /// One transaction would take more locks than the server has room for: leave something out, or restore beside it.
+    LockRoom,
 }
 
 impl Failure for Obstacle {
@@ -64,6 +68,8 @@ impl Failure for Obstacle {
             ["nothing was changed. Choose another with ", Setting::Into];
         NameTaken: "pg::name_taken", Failed, permanent, "the name that is needed belongs to another database",
             "nothing was changed. Choose another name, or rename that database";
+        InvalidDatabase: "pg::invalid_database", Failed, permanent, "a DROP DATABASE of it was interrupted: it can only be dropped",
+            ["nothing was changed. Drop it: ", Operation::DropDatabase.on("DATABASE")];
         Unfinished: "pg::unfinished", Failed, permanent,
             "the database is being restored, or is a leftover of a killed run",
             ["nothing was changed. Wait for that run, or run ", Operation::Recover];
@@ -78,6 +84,9 @@ impl Failure for Obstacle {
             ["nothing was changed. Replace them with ", Setting::ReplaceRows, ", or choose other tables"];
         Referenced: "pg::referenced", Failed, permanent, "other tables refer to those that are to be emptied",
             "nothing was changed. Select the referring tables too, or empty the selected ones yourself";
+        LockRoom: "pg::lock_room", Failed, permanent, "one transaction would take more locks than the server has room for",
+            ["nothing was changed. Leave something out, raise max_locks_per_transaction, or restore with ",
+             Setting::Into.with("NAME")];
     }
 }
 

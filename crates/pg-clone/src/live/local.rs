@@ -9,7 +9,7 @@ mod prepare;
 mod restore;
 
 pub use copies::{CopyChange, Effect};
-pub(crate) use copies::{changes, collisions};
+pub(crate) use copies::{changes, collisions, half_dropped};
 pub use drop::{DropPlan, DropReport, LocalDrop};
 pub use list::{LocalDatabase, Role, list};
 pub(crate) use name::NAME_BYTES_MAX;

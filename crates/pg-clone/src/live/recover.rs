@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use backup_core::progress::SharedProgress;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::{advisory_lock, databases, standing, switch};
 use crate::error::{PgError, PgResult};
+use crate::live::dropping::drop_patiently;
 use crate::live::local::duplicate;
 use crate::live::state::{Action, COMMENT_PREFIX, Found, NAME_PREFIX, State, decide, number_in_name, target_number};
 use crate::live::target_lock::TargetLock;
-use crate::live::temporary::drop_database;
 
 /// How long a killed run's connection may linger on the server, holding its lock.
 const LINGER: Duration = Duration::from_secs(5);
@@ -69,8 +70,13 @@ async fn run(server: &Server, progress: &SharedProgress, act: bool) -> PgResult<
             }
             if act {
                 progress.step("recover.act", &words(&action));
-                if !perform(server, admin, &action).await? {
-                    continue;
+                match perform(server, admin, &target, &action).await? {
+                    Performed::Done => {}
+                    Performed::Nothing => continue,
+                    Performed::Later(waiting) => {
+                        report.notes.push(waiting);
+                        continue;
+                    }
                 }
             }
             report.notes.push(words(&action));
@@ -95,7 +101,7 @@ async fn pending(admin: &Session) -> PgResult<BTreeMap<u32, String>> {
         let mut targets: BTreeMap<u32, String> = BTreeMap::new();
         for found in look(admin).await? {
             match (&found.state, number_in_name(&found.name)) {
-                (Some(state), _) if state.target() != found.name && !state.is_settled() => {
+                (Some(state), _) if state.target() != found.name && (!state.is_settled() || found.is_invalid) => {
                     targets.insert(target_number(state.target()), state.target().to_owned());
                 }
                 (None, Some(number)) => {
@@ -120,7 +126,7 @@ pub async fn check(server: &Server, report: &RecoverReport) -> PgResult<()> {
 }
 
 async fn refuse(server: &Server, report: &RecoverReport) -> PgResult<()> {
-    let changes = |action: &&Action| !matches!(action, Action::Mention { .. });
+    let changes = |action: &&Action| !matches!(action, Action::Mention { .. } | Action::MentionInvalid { .. });
     let databases: Vec<&str> = report.actions.iter().filter(changes).map(database_of).collect();
     if databases.is_empty() {
         return Ok(());
@@ -148,13 +154,22 @@ pub(crate) async fn look(admin: &Session) -> PgResult<Vec<Found>> {
         let ours = database.comment.filter(|comment| comment.starts_with(COMMENT_PREFIX));
         let state = ours.and_then(|comment| State::from_comment(&comment));
         let (oid, name, allow_connections) = (database.oid, database.name, database.allow_connections);
-        Found { oid, name, allow_connections, state }
+        Found { oid, name, allow_connections, is_invalid: database.is_invalid, state }
     });
     Ok(found.collect())
 }
 
-/// Does it; false if on a closer look there is nothing to do.
-async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<bool> {
+/// What came of an action.
+enum Performed {
+    Done,
+    /// On a closer look there was nothing to do.
+    Nothing,
+    /// The server will do it; in words.
+    Later(String),
+}
+
+/// Does it.
+async fn perform(server: &Server, admin: &Session, target: &str, action: &Action) -> PgResult<Performed> {
     match action {
         Action::AllowConnections { database } => {
             databases::allow_connections(admin, database).await?;
@@ -170,17 +185,23 @@ async fn perform(server: &Server, admin: &Session, action: &Action) -> PgResult<
         Action::DropCopy { database, .. }
         | Action::DropSuperseded { database, .. }
         | Action::DropDiscarded { database, .. } => {
-            drop_database(server, admin, database).await?;
+            return drop_now(server, target, database).await;
         }
         Action::DropUnmarked { database } => {
             if !duplicate::is_unmarked(admin, database).await? && !is_empty(server, database).await? {
-                return Ok(false);
+                return Ok(Performed::Nothing);
             }
-            drop_database(server, admin, database).await?;
+            return drop_now(server, target, database).await;
         }
-        Action::Mention { .. } => {}
+        Action::Mention { .. } | Action::MentionInvalid { .. } => {}
     }
-    Ok(true)
+    Ok(Performed::Done)
+}
+
+async fn drop_now(server: &Server, target: &str, database: &str) -> PgResult<Performed> {
+    // Asked to end, a run that only recovers ends at its next step.
+    let dropped = drop_patiently(server, target, database, &CancellationToken::new()).await?;
+    Ok(dropped.told(database).map_or(Performed::Done, Performed::Later))
 }
 
 /// Whether a database holds nothing of anybody's.
@@ -200,7 +221,8 @@ fn drops(action: &Action) -> bool {
         Action::AllowConnections { .. }
         | Action::RenameBack { .. }
         | Action::StayPrevious { .. }
-        | Action::Mention { .. } => false,
+        | Action::Mention { .. }
+        | Action::MentionInvalid { .. } => false,
     }
 }
 
@@ -218,7 +240,8 @@ fn database_of(action: &Action) -> &str {
         | Action::AllowConnections { database }
         | Action::RenameBack { database, .. }
         | Action::StayPrevious { database, .. }
-        | Action::Mention { database, .. } => database,
+        | Action::Mention { database, .. }
+        | Action::MentionInvalid { database, .. } => database,
     }
 }
 
@@ -246,6 +269,12 @@ fn words(action: &Action) -> String {
         }
         Action::DropUnmarked { database } => {
             format!("a run was killed as it began: its unmarked database `{database}` was dropped")
+        }
+        Action::MentionInvalid { database, .. } => {
+            format!(
+                "`{database}` is invalid, since a DROP DATABASE of it was interrupted: it can only be dropped, which frees \
+                 its space and its name"
+            )
         }
         Action::Mention { database, target } => {
             format!("`{database}` was kept from a failed restore of `{target}`: drop it when you no longer need it")

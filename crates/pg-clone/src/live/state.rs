@@ -220,6 +220,8 @@ pub struct Found {
     pub name: String,
     /// Whether it accepts connections.
     pub allow_connections: bool,
+    /// Whether dropping it was begun and not ended: then it can be dropped, and nothing else.
+    pub is_invalid: bool,
     /// What its comment says it is to us.
     pub state: Option<State>,
 }
@@ -281,6 +283,14 @@ pub enum Action {
         /// Its name.
         database: String,
     },
+    /// A database of ours whose drop was begun and not ended: only mentioned. Nobody can use it; dropping it is somebody's
+    /// decision all the same.
+    MentionInvalid {
+        /// The database.
+        database: String,
+        /// Whose it was.
+        target: String,
+    },
     /// A copy kept on request: only mentioned.
     Mention {
         /// The copy.
@@ -311,6 +321,13 @@ pub fn decide(databases: &[Found], number: u32) -> Vec<Action> {
                 if number_in_name(&found.name) != Some(number) =>
             {
                 actions.push(Action::Mention { database, target: target.clone() });
+            }
+            // What recovery drops by itself can be dropped. Nothing else can be done with it.
+            Some(state) if found.is_invalid && !is_doomed(state) => {
+                actions.push(Action::MentionInvalid { database, target: state.target().to_owned() });
+            }
+            Some(State::Superseded { target, .. }) if found.is_invalid => {
+                actions.push(Action::DropSuperseded { database, target: target.clone() });
             }
             Some(State::Kept { target, .. }) => actions.push(Action::Mention { database, target: target.clone() }),
             Some(State::Restoring { target, .. }) => {
@@ -353,6 +370,14 @@ pub fn decide(databases: &[Found], number: u32) -> Vec<Action> {
         }
     }
     actions
+}
+
+/// Whether a killed run would have dropped it, or has no use for it.
+fn is_doomed(state: &State) -> bool {
+    matches!(
+        state,
+        State::Restoring { .. } | State::Swapping { .. } | State::Superseded { .. } | State::Discarded { .. }
+    )
 }
 
 /// Lets clients into the databases whose doors a killed swap closed: the live one, and copies of its own.

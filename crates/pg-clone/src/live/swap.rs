@@ -26,13 +26,13 @@ use crate::adapters::sql::databases;
 use crate::adapters::sql::sessions;
 use crate::adapters::sql::switch::{self, Bound, NAMES_CHANGED, TOOK_TOO_LONG};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
+use crate::live::dropping::{drop_patiently, later};
 use crate::live::state::{Live, State};
 use crate::live::swap::moves::{Move, Switch};
 use crate::live::swap::request::Returning;
 pub use crate::live::swap::request::SwapRequest;
 use crate::live::swap::swapping::Switched;
 pub use crate::live::swap::swapping::{Renamed, Swap, SwapPlan};
-use crate::live::temporary::drop_database;
 use crate::restore::carry::rows::{CarriedRows, Carrying};
 use crate::run::Run;
 use crate::standing;
@@ -216,22 +216,16 @@ impl Swap {
         }
         for doomed in self.moves.iter().filter(|one| one.doomed) {
             self.run.step("swap.drop", &doomed.to);
-            if let Err(error) = self.drop(&doomed.to).await {
-                self.run.progress.advise(
+            let dropped = drop_patiently(&self.server, target, &doomed.to, &self.run.cancel).await;
+            match dropped.map(|dropped| dropped.told(&doomed.to)) {
+                Ok(None) => {}
+                Ok(Some(waiting)) => self.run.progress.advise(format!("`{target}` is restored; {waiting}"), later()),
+                Err(error) => self.run.progress.advise(
                     format!("the replaced database `{}` could not be dropped ({error})", doomed.to),
                     remedy!["run ", Operation::Recover, " later"],
-                );
+                ),
             }
         }
-    }
-
-    async fn drop(&self, database: &str) -> PgResult<()> {
-        let SwapRequest { admin, target, .. } = &self.request;
-        if !admin.is_closed() {
-            return drop_database(&self.server, admin, database).await;
-        }
-        let admin = self.server.connect_admin_for(target).await?;
-        drop_database(&self.server, &admin, database).await
     }
 }
 
@@ -285,7 +279,7 @@ fn moves(request: &SwapRequest, live: Option<&Live>) -> Vec<Move> {
         pristine: request.pristine.as_ref(),
         void: &request.void,
         own_comment,
-        comment: mark.as_deref().or(own_comment),
+        comment: mark.as_deref().or(request.comment.as_deref()).or(own_comment),
         connection_limit: request.settings.as_ref().map_or(-1, |settings| settings.connection_limit),
     };
     switch.moves(Timestamp::now())

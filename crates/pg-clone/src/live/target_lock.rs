@@ -8,8 +8,8 @@ use crate::error::{PgError, PgResult};
 use crate::live::state::target_number;
 
 /// A session that holds the advisory lock of a target for as long as it lives: a killed run's lock goes with its
-/// connection. What creates, renames and drops databases for the target runs on this very session, so that the lock is
-/// free only when the server does nothing more for its holder.
+/// connection. What creates and renames databases for the target runs on this very session, so that the lock is free only
+/// when the server does no more of that for its holder. What drops them does not: it may wait without end.
 #[derive(Debug)]
 pub struct TargetLock {
     session: Arc<Session>,

@@ -4,16 +4,15 @@ use backup_core::failure::Operation;
 use backup_core::progress::SharedProgress;
 use backup_core::remedy;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
-use crate::adapters::connection::{Server, Session};
-use crate::adapters::sql::{databases, subscriptions};
+use crate::adapters::connection::Server;
+use crate::adapters::sql::databases;
 use crate::error::{PgError, PgResult};
+use crate::live::dropping::{drop_patiently, later};
 use crate::live::state::{State, temporary_name};
 use crate::live::target_lock::TargetLock;
 use crate::stored::database_settings::DatabaseSettings;
-
-/// SQLSTATE of what cannot be dropped since something of it is used: object_in_use.
-const IN_USE: &str = "55006";
 
 /// A database nobody else knows of, marked in its comment as being built.
 #[derive(Debug)]
@@ -65,44 +64,36 @@ impl Temporary {
     /// Drops it, or marks it as kept. Best effort: it runs after a failure that is worth more than its own, and the next
     /// run's recovery finds what is left.
     pub async fn give_up(&self, server: &Server, keep: bool, progress: &SharedProgress) {
-        if let Err(error) = self.try_give_up(server, keep).await {
-            progress.advise(
-                format!("the temporary database `{}` could not be dropped ({error})", self.name),
-                remedy!["run ", Operation::Recover, " later"],
-            );
-        } else if keep {
-            progress.warn(format!(
+        match self.try_give_up(server, keep).await {
+            Ok(Some(waiting)) => progress.advise(waiting, later()),
+            Ok(None) if keep => progress.warn(format!(
                 "the temporary database was kept as `{}`; drop it when you no longer need it",
                 self.name
-            ));
+            )),
+            Ok(None) => {}
+            Err(error) => progress.advise(
+                format!("the temporary database `{}` could not be dropped ({error})", self.name),
+                remedy!["run ", Operation::Recover, " later"],
+            ),
         }
     }
 
-    async fn try_give_up(&self, server: &Server, keep: bool) -> PgResult<()> {
+    /// What to tell of a database that is not gone yet.
+    async fn try_give_up(&self, server: &Server, keep: bool) -> PgResult<Option<String>> {
         let admin = server.connect_admin_for(&self.target).await?;
         // A swap whose answer was lost may have renamed it after all: then it is the live database.
         if databases::with_oid(&admin, self.oid).await?.is_none_or(|found| found.name != self.name) {
-            return Ok(());
+            return Ok(None);
         }
         if keep {
             let state = State::Kept { target: self.target.clone(), dump: self.dump.clone(), since: Timestamp::now() };
             databases::allow_connections(&admin, &self.name).await?;
-            return databases::comment(&admin, &self.name, Some(&state.to_comment())).await;
+            databases::comment(&admin, &self.name, Some(&state.to_comment())).await?;
+            return Ok(None);
         }
-        drop_database(server, &admin, &self.name).await
-    }
-}
-
-/// Drops a database with whoever is still connected to it (PostgreSQL 13 and newer) and the subscriptions in it.
-pub(crate) async fn drop_database(server: &Server, admin: &Session, database: &str) -> PgResult<()> {
-    match databases::drop_if_exists(admin, database).await {
-        // No database with a subscription can be dropped.
-        Err(error) if error.sqlstate() == Some(IN_USE) => {
-            // Without their slots: those of a restored copy are the original's, which still uses them.
-            databases::allow_connections(admin, database).await?;
-            subscriptions::detach_all(&server.connect(database).await?, database).await?;
-            databases::drop_if_exists(admin, database).await
-        }
-        other => other,
+        drop(admin);
+        // Whoever asked us to end waits for this already.
+        let dropped = drop_patiently(server, &self.target, &self.name, &CancellationToken::new()).await?;
+        Ok(dropped.told(&self.name))
     }
 }

@@ -3,6 +3,8 @@
 //! `pg_restore --list` prints the same, but one line an entry without quotes, in which a name may look like anything, and
 //! without what an entry depends on.
 
+use std::ops::Range;
+
 /// What every archive begins with.
 const MAGIC: &[u8] = b"PGDMP";
 
@@ -41,23 +43,105 @@ impl Entry {
     }
 }
 
+/// An entry with its statements, as `pg_restore` sends them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) entry: Entry,
+    /// The statements that make it.
+    pub(crate) made_by: String,
+    /// The statement that would drop it, which names it in full.
+    pub(crate) dropped_by: String,
+}
+
+/// The entry that says the search path under which all others are made (`dumpSearchPath` of `pg_dump.c`).
+const SEARCH_PATH: &str = "SEARCHPATH";
+
 /// Reads all entries; the error says what is wrong.
 pub(crate) fn parse(archive: &[u8]) -> Result<Vec<Entry>, String> {
-    let rest = archive.strip_prefix(MAGIC).ok_or("it is not an archive of `pg_dump -Fc`")?;
-    let mut reader = Reader { rest, int_bytes: 0, offset_bytes: 0, version: (0, 0) };
-    reader.header()?;
-    let count = reader.int()?;
-    (0..count).map(|_| reader.entry()).collect()
+    let (mut reader, count) = Reader::at_first_entry(archive)?;
+    (0..count).map(|_| reader.entry().map(|read| read.written.entry)).collect()
+}
+
+/// Reads all entries with their statements; the error says what is wrong.
+pub(crate) fn parse_written(archive: &[u8]) -> Result<Vec<Written>, String> {
+    let (mut reader, count) = Reader::at_first_entry(archive)?;
+    (0..count).map(|_| reader.entry().map(|read| read.written)).collect()
+}
+
+/// The same archive with `statement` in place of the one that sets the search path; none if it sets none, as before
+/// PostgreSQL's releases of March 2018. An archive of a schema holds no rows, so that no offsets of them change.
+pub(crate) fn with_search_path(archive: &[u8], statement: &str) -> Result<Option<Vec<u8>>, String> {
+    let (mut reader, count) = Reader::at_first_entry(archive)?;
+    for _ in 0..count {
+        let read = reader.entry()?;
+        if read.written.entry.kind != SEARCH_PATH {
+            continue;
+        }
+        let length = i64::try_from(statement.len()).map_err(|_| "a search path that is too long".to_owned())?;
+        let mut changed = archive[..read.made_by.start].to_vec();
+        changed.push(0);
+        changed.extend(length.to_le_bytes().into_iter().chain(std::iter::repeat(0)).take(reader.int_bytes));
+        changed.extend_from_slice(statement.as_bytes());
+        changed.extend_from_slice(&archive[read.made_by.end..]);
+        return Ok(Some(changed));
+    }
+    Ok(None)
+}
+
+/// The same archive with other statements where `change` gives some; none if it gives none. An archive of a schema holds no
+/// rows, so that no offsets of them change.
+pub(crate) fn with_statements(
+    archive: &[u8],
+    change: impl Fn(&Written) -> Option<String>,
+) -> Result<Option<Vec<u8>>, String> {
+    let (mut reader, count) = Reader::at_first_entry(archive)?;
+    let (mut changed, mut copied) = (Vec::new(), 0);
+    for _ in 0..count {
+        let read = reader.entry()?;
+        let Some(statements) = change(&read.written) else { continue };
+        let length = i64::try_from(statements.len()).map_err(|_| "statements that are too long".to_owned())?;
+        changed.extend_from_slice(&archive[copied..read.made_by.start]);
+        changed.push(0);
+        changed.extend(length.to_le_bytes().into_iter().chain(std::iter::repeat(0)).take(reader.int_bytes));
+        changed.extend_from_slice(statements.as_bytes());
+        copied = read.made_by.end;
+    }
+    if copied == 0 {
+        return Ok(None);
+    }
+    changed.extend_from_slice(&archive[copied..]);
+    Ok(Some(changed))
+}
+
+/// An entry, and where in the archive its statements stand, their length included.
+struct Read {
+    written: Written,
+    made_by: Range<usize>,
 }
 
 struct Reader<'a> {
     rest: &'a [u8],
+    /// Bytes of the whole archive.
+    bytes: usize,
     int_bytes: usize,
     offset_bytes: usize,
     version: (u8, u8),
 }
 
 impl<'a> Reader<'a> {
+    /// Reads up to the first entry; returns how many there are.
+    fn at_first_entry(archive: &'a [u8]) -> Result<(Self, i64), String> {
+        let rest = archive.strip_prefix(MAGIC).ok_or("it is not an archive of `pg_dump -Fc`")?;
+        let mut reader = Self { rest, bytes: archive.len(), int_bytes: 0, offset_bytes: 0, version: (0, 0) };
+        reader.header()?;
+        let count = reader.int()?;
+        Ok((reader, count))
+    }
+
+    fn position(&self) -> usize {
+        self.bytes - self.rest.len()
+    }
+
     fn header(&mut self) -> Result<(), String> {
         self.version = (self.byte()?, self.byte()?);
         if self.version.0 != VERSION_MIN.0 || self.version < VERSION_MIN {
@@ -84,14 +168,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn entry(&mut self) -> Result<Entry, String> {
+    fn entry(&mut self) -> Result<Read, String> {
         let id = u32::try_from(self.int()?).map_err(|_| "the number of an entry is invalid".to_owned())?;
         let _has_data = self.int()?;
         let _class_and_oid = (self.string()?, self.string()?);
         let name = self.string()?.unwrap_or_default();
         let kind = self.string()?.unwrap_or_default();
         let _section = self.int()?;
-        let _statements = (self.string()?, self.string()?, self.string()?);
+        let begin = self.position();
+        let made_by = self.string()?.unwrap_or_default();
+        let end = self.position();
+        let dropped_by = self.string()?.unwrap_or_default();
+        let _copy_statement = self.string()?;
         let schema = self.string()?.filter(|schema| !schema.is_empty());
         let _tablespace_and_access_method = (self.string()?, self.string()?);
         if self.version >= VERSION_RELKIND {
@@ -103,7 +191,8 @@ impl<'a> Reader<'a> {
             needs.push(number.parse().map_err(|_| format!("`{number}` is not the number of an entry"))?);
         }
         let _offset_of_data = self.take(1 + self.offset_bytes)?;
-        Ok(Entry { id, kind, schema, name, needs })
+        let entry = Entry { id, kind, schema, name, needs };
+        Ok(Read { written: Written { entry, made_by, dropped_by }, made_by: begin..end })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
@@ -200,6 +289,22 @@ pub(crate) mod tests {
     fn entries_are_read_whatever_their_names() {
         assert_eq!(parse(&archive(&sample())).unwrap(), sample());
         assert_eq!(sample()[2].label(), "view audit.v");
+    }
+
+    #[test]
+    fn statements_are_read_and_the_search_path_is_replaced() {
+        let mut entries = sample();
+        let path =
+            Entry { id: 3, kind: SEARCH_PATH.to_owned(), schema: None, name: SEARCH_PATH.to_owned(), needs: vec![] };
+        entries.insert(1, path);
+        let original = archive(&entries);
+        let statement = "SELECT pg_catalog.set_config('search_path', '\"$user\", public', false);";
+        let changed = with_search_path(&original, statement).unwrap().unwrap();
+        let written = parse_written(&changed).unwrap();
+        assert_eq!(written.iter().map(|one| one.entry.clone()).collect::<Vec<_>>(), entries);
+        assert_eq!(written[1].made_by, statement);
+        assert_eq!((written[2].made_by.as_str(), written[2].dropped_by.as_str()), ("CREATE …", "DROP …"));
+        assert_eq!(with_search_path(&archive(&sample()), statement), Ok(None));
     }
 
     #[test]

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use backup_core::failure::{Remedy, Setting};
 use backup_core::remedy;
 
-use crate::adapters::connection::Server;
+use crate::adapters::connection::{Server, Session};
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::adapters::sql::carried::{self, Found};
 use crate::adapters::sql::databases;
+use crate::adapters::sql::event_triggers::{self, Quiet};
 use crate::dump::schema;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::ident::QualifiedName;
@@ -21,9 +22,10 @@ use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 use crate::restore::carry::rows::CarryOver;
 use crate::restore::carry::table::CarriedTable;
-use crate::restore::load;
+use crate::restore::load_unit;
 use crate::restore::prepared::Restore;
-use crate::restore::tools::{SchemaArchive, Section};
+use crate::restore::tools::{Restored, SchemaArchive, Section};
+use crate::restore::unrestored::incomplete;
 use crate::stored::detail::RowText;
 
 /// Which of these tables a database has, for whoever carries over what is there; none if there is no such database.
@@ -103,14 +105,19 @@ pub(super) async fn definitions(
     if found.is_empty() {
         return Ok(None);
     }
-    let copy = load::connect(server, temporary.name(), RowText::default()).await?;
+    let copy = load_unit::connect(server, temporary.name(), RowText::default()).await?;
+    // Event triggers of the dump are there by now.
+    let quiet = event_triggers::quiet(&copy, plan.server_major).await?;
+    if let Some(quiet) = quiet {
+        event_triggers::silence(&copy, quiet).await?;
+    }
     let names: Vec<QualifiedName> = found.iter().map(|table| table.name.clone()).collect();
     let there = carried::read(&copy, &names).await?;
     if !same(&found, &there) {
         // All of them: their foreign keys may be among each other.
         let old: Vec<QualifiedName> = there.into_iter().flatten().map(|table| table.name).collect();
         carried::drop_tables(&copy, &old).await.map_err(rows::failed)?;
-        make(restore, temporary.name(), &found).await?;
+        make(restore, &copy, temporary.name(), &found, quiet).await?;
         if !same(&found, &carried::read(&copy, &names).await?) {
             return Err(PgError::CarryOver {
                 what: "the tables to carry over are defined otherwise in the restored database".to_owned(),
@@ -127,7 +134,13 @@ fn same(found: &[Found], there: &[Option<Found>]) -> bool {
 }
 
 /// Makes the tables in the copy, as PostgreSQL's own programs take them from the live database.
-async fn make(restore: &Restore, copy: &str, tables: &[Found]) -> PgResult<()> {
+async fn make(
+    restore: &Restore,
+    session: &Session,
+    copy: &str,
+    tables: &[Found],
+    quiet: Option<Quiet>,
+) -> PgResult<()> {
     let Restore { server, options, run, plan, .. } = restore;
     let pg_bin = options.pg_bin.as_deref();
     let need = Need::server(plan.server_major);
@@ -143,16 +156,23 @@ async fn make(restore: &Restore, copy: &str, tables: &[Found]) -> PgResult<()> {
         only: tables.iter().map(|table| table.name.quoted()).collect(),
     };
     let archive = request.dump_now().await?;
-    let session = load::connect(server, copy, RowText::default()).await?;
     let schemas: BTreeMap<&str, &str> =
         tables.iter().map(|table| (table.name.schema.as_str(), table.schema_owner.as_str())).collect();
     for (schema, owner) in schemas {
-        carried::create_schema(&session, schema, (!options.no_owner).then_some(owner)).await.map_err(rows::failed)?;
+        carried::create_schema(session, schema, (!options.no_owner).then_some(owner)).await.map_err(rows::failed)?;
     }
     let archive = SchemaArchive::open(reader, &archive, &plan.target, &[]).await?;
+    if let Some(quiet) = quiet {
+        archive.quieten(quiet.option());
+    }
     let mut told = BTreeSet::new();
     for section in [Section::PreData, Section::IndexesApart, Section::PostData] {
-        told.extend(archive.restore(section, server, copy, options).await?);
+        let Restored { told: said, failed } = archive.restore(section, server, copy, options).await?;
+        let failed: Vec<_> = failed.into_iter().map(|entry| entry.object).collect();
+        if !failed.is_empty() {
+            return Err(incomplete(&plan.target, &failed));
+        }
+        told.extend(said);
     }
     told.into_iter().for_each(|message| run.progress.warn(message));
     Ok(())

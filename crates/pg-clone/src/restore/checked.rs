@@ -1,12 +1,17 @@
 //! A dump that was looked at before it is restored.
 
+use std::collections::BTreeSet;
+
 use backup_core::manifest::Manifest;
 
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::error::PgResult;
+use crate::restore::archive_toc::Entry;
+use crate::restore::dependents::{self, Dependents};
 use crate::restore::prepared::Restore;
+use crate::restore::selection::doubtful_keys;
 use crate::restore::tools::SchemaArchive;
-use crate::restore::{select, tools};
+use crate::restore::{select, stream};
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::{legacy, verify};
@@ -22,8 +27,16 @@ pub(super) enum Reading {
 
 /// A dump whose stored bytes have been read, as far as was asked, and found to be what was written.
 pub(super) enum Checked {
-    Ours { manifest: Box<Manifest<DumpDetail>>, archive: SchemaArchive },
+    Ours { manifest: Box<Manifest<DumpDetail>>, archive: SchemaArchive, later: Option<Box<Later>> },
     Legacy { tool: Tool },
+}
+
+/// What can be made only in the database of the right name, after the switch.
+pub(super) struct Later {
+    /// The extensions, for people.
+    pub(super) extensions: String,
+    pub(super) manifest: Manifest<DumpDetail>,
+    pub(super) archive: SchemaArchive,
 }
 
 impl Checked {
@@ -50,7 +63,7 @@ impl Checked {
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
             if reading == Reading::Everything {
-                tools::check_stream(&tool, &**store, object).await?;
+                stream::check_stream(&tool, &**store, object).await?;
             }
             return Ok(Self::Legacy { tool });
         };
@@ -63,11 +76,45 @@ impl Checked {
         }
         let bytes = select::schema_archive(&**store, &plan.key, manifest).await?;
         let unwanted = &manifest.detail.excluded_foreign_keys;
-        let mut archive = SchemaArchive::open(tool, &bytes, &plan.key, unwanted).await?;
+        let mut archive = SchemaArchive::open(tool.clone(), &bytes, &plan.key, unwanted).await?;
+        let entries = select::entries(&bytes, &plan.key)?;
+        let emptied = &manifest.detail.filters.emptied;
+        if !emptied.is_empty() {
+            archive = archive.doubting(doubtful_keys(&entries, emptied));
+        }
+        if !options.no_acl
+            && let Some(told) = closed_public(&entries, manifest.detail.server.major(), plan.server_major)
+        {
+            run.progress.warn(told);
+        }
         if let Some(part) = &plan.part {
             archive = archive.without(&part.left_out, &plan.key)?;
         }
-        Ok(Self::Ours { manifest: Box::new(manifest.clone()), archive })
+        let bound: Vec<&str> = dependents::bound(&manifest.detail).iter().map(|bound| bound.extension).collect();
+        if bound.is_empty() {
+            return Ok(Self::Ours { manifest: Box::new(manifest.clone()), archive, later: None });
+        }
+        let found = Dependents::of(&entries, &bound);
+        let (with, without) = found.part(&manifest.detail);
+        let left_out = plan.part.as_ref().map(|part| &part.left_out);
+        let ids = found.ids.iter().filter(|id| left_out.is_none_or(|left_out| !left_out.contains(id))).copied();
+        let ids: BTreeSet<u32> = ids.collect();
+        archive = archive.without(&ids, &plan.key)?;
+        let later = Later {
+            extensions: format!("extension {}", bound.join(", ")),
+            manifest: of_part(manifest, with),
+            archive: SchemaArchive::open(tool, &bytes, &plan.key, unwanted).await?.only(&ids),
+        };
+        let manifest = Box::new(of_part(manifest, without));
+        Ok(Self::Ours { manifest, archive, later: Some(Box::new(later)) })
+    }
+
+    /// What is made after the switch, if there is anything.
+    pub(super) fn later(&self) -> Option<&Later> {
+        match self {
+            Self::Ours { later, .. } => later.as_deref(),
+            Self::Legacy { .. } => None,
+        }
     }
 
     pub(super) fn settings(&self) -> Option<&DatabaseSettings> {
@@ -75,5 +122,45 @@ impl Checked {
             Self::Ours { manifest, .. } => Some(&manifest.detail.database),
             Self::Legacy { .. } => None,
         }
+    }
+}
+
+fn of_part(manifest: &Manifest<DumpDetail>, detail: DumpDetail) -> Manifest<DumpDetail> {
+    let mut part = manifest.clone();
+    part.detail = detail;
+    part
+}
+
+/// What to tell where everybody could create in the schema `public` and nobody is going to be able to: PostgreSQL 15 took that
+/// right away from new databases, and a `pg_dump` before it does not say who had it by default.
+fn closed_public(entries: &[Entry], dumped_major: u32, server_major: u32) -> Option<String> {
+    const CLOSED_MAJOR: u32 = 15;
+    let is_said = entries.iter().any(|entry| entry.kind == "ACL" && entry.name == "SCHEMA public");
+    (dumped_major < CLOSED_MAJOR && server_major >= CLOSED_MAJOR && !is_said).then(|| {
+        format!(
+            "in the dump, of PostgreSQL {dumped_major}, every role could create objects in the schema `public`; in databases of \
+             PostgreSQL {server_major} only their owner can: `GRANT CREATE ON SCHEMA public TO …` lets others"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_that_everybody_loses_is_told() {
+        let entry = |kind: &str, name: &str| Entry {
+            id: 1,
+            kind: kind.to_owned(),
+            schema: None,
+            name: name.to_owned(),
+            needs: Vec::new(),
+        };
+        let silent = [entry("TABLE", "SCHEMA public"), entry("ACL", "TABLE t")];
+        assert!(closed_public(&silent, 14, 18).unwrap().contains("GRANT CREATE"));
+        assert_eq!(closed_public(&silent, 14, 14), None);
+        assert_eq!(closed_public(&silent, 15, 18), None);
+        assert_eq!(closed_public(&[entry("ACL", "SCHEMA public")], 14, 18), None, "the dump says who can");
     }
 }

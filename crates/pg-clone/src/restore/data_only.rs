@@ -3,6 +3,7 @@
 pub(super) mod changes;
 mod compare;
 mod decide;
+pub(super) mod lock_room;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,14 +15,17 @@ use backup_core::remedy;
 use backup_core::store::StoreRead;
 
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::sql::{live_tables, sequences, server, standing, target, transaction};
+use crate::adapters::sql::{
+    event_triggers, live_tables, sequences, server, session_settings, standing, target, transaction,
+};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::recover;
 use crate::live::target_lock::TargetLock;
 use crate::options::RestoreOptions;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
 use crate::restore::large_objects::{self, Destination};
-use crate::restore::load::{connect, load_within};
+use crate::restore::load::load_within;
+use crate::restore::load_unit::connect;
 use crate::restore::loading::Load;
 use crate::restore::plan::RestorePlan;
 use crate::restore::prepared::Restore;
@@ -59,6 +63,10 @@ pub(crate) async fn look(
     let altered = changes::altered(&target);
     let beyond = standing::out_of_reach(&session, &tables, &altered, &detail.sequences, options.replace_rows).await?;
     problems.extend(decide::no_right(&beyond));
+    if options.disable_triggers {
+        let role = standing::read(&session, &[]).await?;
+        problems.extend((!role.is_superuser).then(|| decide::no_superuser(&role.role)));
+    }
     Ok(Looked { plan, problems })
 }
 
@@ -108,13 +116,20 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
         text,
         run: run.clone(),
     };
-    let filled = run.or_cancelled(Box::pin(fill(&session, &mut load, plan, &manifest.detail, options))).await;
+    let fill_once = fill(&session, &mut load, plan, &manifest.detail, options, SearchPath::Empty);
+    let mut filled = run.or_cancelled(Box::pin(fill_once)).await;
+    if filled.as_ref().is_err_and(may_need_search_path) {
+        transaction::roll_back(&session, "rolling back").await?;
+        let fill_again = fill(&session, &mut load, plan, &manifest.detail, options, SearchPath::InUse);
+        filled = run.or_cancelled(Box::pin(fill_again)).await;
+    }
     let (done, rows) = match filled.and_then(|filled| run.stop_if_cancelled().map(|()| filled).map_err(PgError::from)) {
         Ok(filled) => filled,
         Err(error) => {
             // Without it the server undoes everything too, as soon as it sees that we are gone.
             let _ = tokio::time::timeout(ROLLBACK_TIMEOUT, transaction::roll_back(&session, "rolling back")).await;
-            return Err(undone(error, &plan.target));
+            let not_valid = plan.data_only.as_ref().map(|plan| plan.not_valid_keys.as_slice()).unwrap_or_default();
+            return Err(undone(error, &plan.target, not_valid));
         }
     };
     run.step("data_only.commit", &plan.target);
@@ -140,6 +155,22 @@ pub(crate) fn legacy() -> Problem {
     }
 }
 
+/// Under which search path rows are loaded: what computes a generated column or checks a row may need one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SearchPath {
+    /// None, as `pg_restore` has it.
+    Empty,
+    /// That which the database has in use, for functions that name others without a schema.
+    InUse,
+}
+
+/// Whether the server found something not that it may find with a search path.
+fn may_need_search_path(error: &PgError) -> bool {
+    /// SQLSTATEs of undefined functions, tables, objects and schemas.
+    const UNDEFINED: [&str; 4] = ["42883", "42P01", "42704", "3F000"];
+    error.sqlstate().is_some_and(|code| UNDEFINED.contains(&code))
+}
+
 /// Everything but the COMMIT: returns what was done, and the rows that the server took.
 async fn fill(
     session: &Session,
@@ -147,6 +178,7 @@ async fn fill(
     plan: &RestorePlan,
     detail: &DumpDetail,
     options: &RestoreOptions,
+    search_path: SearchPath,
 ) -> PgResult<(DataPlan, u64)> {
     let run = &load.run.clone();
     run.step("data_only.tables", &format!("{} tables", detail.tables.len()));
@@ -163,14 +195,35 @@ async fn fill(
     load.detours = target.detours();
     let held = target.family();
     let before = target::behaviour(session, &held).await?;
+    // What is made and altered for a time is no business of theirs.
+    let quiet = event_triggers::quiet(session, server::major(session).await?).await?;
+    event_triggers::hush(session, quiet).await?;
     live_tables::make(session, "preparing the tables", &changes::loosen(&target)).await?;
+    event_triggers::unhush(session, quiet).await?;
     if options.replace_rows {
         run.step("data_only.empty", &plan.target);
         live_tables::make(session, "emptying the tables", &changes::empty(&detail.tables, &target)).await?;
     }
-    let rows = rows(session, load, detail, options).await?;
+    if options.disable_triggers {
+        live_tables::leave_unchecked(session).await?;
+    }
+    if search_path == SearchPath::InUse {
+        session_settings::reset_search_path(session).await?;
+    }
+    let rows = rows(session, load, detail).await?;
+    if search_path == SearchPath::InUse {
+        // What is compared is printed under none.
+        session_settings::empty_search_path(session).await?;
+    }
+    if options.disable_triggers {
+        live_tables::check_again(session).await?;
+    }
+    event_triggers::hush(session, quiet).await?;
+    beside_rows(session, load, detail, options).await?;
+    event_triggers::unhush(session, quiet).await?;
     run.step("data_only.keys", &format!("{} foreign keys", done.foreign_keys.len()));
     live_tables::check_constraints(session).await?;
+    event_triggers::hush(session, quiet).await?;
     live_tables::make(session, "putting triggers and foreign keys back", &changes::tighten(&target)).await?;
     if target::behaviour(session, &held).await? != before {
         return Err(PgError::internal(
@@ -196,14 +249,20 @@ async fn refuse_unchecked(session: &Session) -> PgResult<()> {
     Err(PgError::ForeignKeysOff)
 }
 
-/// Rows, values of sequences, large objects.
-async fn rows(session: &Session, load: &Load, detail: &DumpDetail, options: &RestoreOptions) -> PgResult<u64> {
+/// Loads the rows; returns how many the server took.
+async fn rows(session: &Session, load: &Load, detail: &DumpDetail) -> PgResult<u64> {
     let run = &load.run;
     run.step("data_only.rows", &format!("{} tables", detail.tables.len()));
     let bytes = detail.tables.iter().map(|table| table.data.content_bytes).sum();
     run.progress.event(Event::Total { bytes, items: detail.tables.len() as u64 });
     let loaded: BTreeMap<usize, u64> = load_within(load, session).await?;
     differences::check_rows(&detail.tables, &loaded)?;
+    Ok(loaded.values().sum())
+}
+
+/// Values of sequences, and large objects.
+async fn beside_rows(session: &Session, load: &Load, detail: &DumpDetail, options: &RestoreOptions) -> PgResult<()> {
+    let run = &load.run;
     run.step("data_only.sequences", &format!("{} sequences", detail.sequences.len()));
     live_tables::make(session, "setting the sequences", &changes::renew(&detail.sequences)).await?;
     sequences::set(session, &detail.sequences).await?;
@@ -212,11 +271,11 @@ async fn rows(session: &Session, load: &Load, detail: &DumpDetail, options: &Res
         let live = Destination::Live { replaced: options.replace_rows };
         large_objects::restore(load, session, objects, live, options).await?;
     }
-    Ok(loaded.values().sum())
+    Ok(())
 }
 
 /// What the server refused, for somebody who wants to know what became of his database.
-fn undone(error: PgError, database: &str) -> PgError {
+fn undone(error: PgError, database: &str, not_valid_keys: &[String]) -> PgError {
     /// SQLSTATE of `foreign_key_violation`.
     const KEY_BROKEN: &str = "23503";
     /// SQLSTATE of `lock_not_available`, as of a `lock_timeout`.
@@ -225,11 +284,20 @@ fn undone(error: PgError, database: &str) -> PgError {
         return PgError::RowsDiffer { database: database.to_owned(), what };
     }
     let PgError::Sql { doing, message, sqlstate, .. } = error else { return error };
-    let help = match sqlstate.as_str() {
-        KEY_BROKEN => {
+    let names = |key: &&String| key.rsplit('.').next().is_some_and(|name| message.contains(&format!("\"{name}\"")));
+    let not_valid = not_valid_keys.iter().find(names);
+    let help = match (sqlstate.as_str(), not_valid) {
+        (KEY_BROKEN, Some(key)) => remedy![
+            format!(
+                "`{key}` is NOT VALID in the live database: rows from before it may break it, and the dump has such rows. \
+                 A superuser can load them as they are with "
+            ),
+            Setting::DisableTriggers
+        ],
+        (KEY_BROKEN, None) => {
             remedy!["also select the table that it refers to (", Setting::Table, "), or make sure that its rows exist"]
         }
-        LOCKED => format!(
+        (LOCKED, _) => format!(
             "another session has used it for {} s (see pg_stat_activity): run it again when that has ended",
             LOCK_TIMEOUT_MS / 1_000
         )
@@ -248,7 +316,7 @@ fn undone(error: PgError, database: &str) -> PgError {
 fn not_committed(database: &str, error: PgError) -> PgError {
     match error {
         PgError::Lost { source, .. } => PgError::Uncertain { database: database.to_owned(), source },
-        error => undone(error, database),
+        error => undone(error, database, &[]),
     }
 }
 
@@ -267,17 +335,17 @@ mod tests {
             help: None,
         };
         for (sqlstate, expected) in [("23503", "`table`"), ("55P03", "30 s"), ("22P02", "do not fit")] {
-            let error = undone(sql(sqlstate), "shop");
+            let error = undone(sql(sqlstate), "shop", &[]);
             assert_eq!(error.to_string(), "checking the foreign keys failed: it is broken");
             let help = error.remedy().unwrap().to_string();
             assert!(help.contains(expected) && help.ends_with("nothing was changed"), "{help}");
         }
-        assert!(matches!(undone(PgError::Interrupted, "shop"), PgError::Interrupted));
+        assert!(matches!(undone(PgError::Interrupted, "shop", &[]), PgError::Interrupted));
     }
 
     #[test]
     fn rows_that_differ_are_told_with_what_became_of_them() {
-        let error = undone(PgError::Mismatch { what: "`public.t` holds 60 rows, not 90".to_owned() }, "shop");
+        let error = undone(PgError::Mismatch { what: "`public.t` holds 60 rows, not 90".to_owned() }, "shop", &[]);
         assert_eq!(
             error.to_string(),
             "the rows in `shop` would differ from the dump: `public.t` holds 60 rows, not 90"

@@ -4,7 +4,7 @@ use crate::adapters::connection::Session;
 use crate::adapters::sql::{large_objects, transaction};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::options::RestoreOptions;
-use crate::restore::load::copy_in;
+use crate::restore::load_unit::copy_in;
 use crate::restore::loading::Load;
 use crate::restore::read_back::check_large_objects;
 use crate::stored::detail::LargeObjects;

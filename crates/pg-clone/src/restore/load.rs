@@ -1,40 +1,40 @@
-//! Loads table rows: ranged reads straight from the store, hashed and unpacked off the socket task, one COPY a unit.
+//! Loads table rows with several workers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use backup_core::progress::Event;
-use backup_core::store::StoreRead;
-use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use crate::adapters::connection::{Server, Session};
-use crate::adapters::sql::copy_in::CopyIn;
-use crate::adapters::sql::{session_settings, transaction};
+use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
-use crate::restore::frames::unpack;
+use crate::restore::load_again::{load_again, load_configured};
 use crate::restore::load_small::{load_together, load_together_within};
+use crate::restore::load_unit::{Refused, connect, load_unit};
 use crate::restore::loading::{Load, TakenRows};
 use crate::restore::units::{LoadBatch, LoadUnit, load_batches, load_units};
-use crate::stored::detail::{Frame, RowText, TableKind};
+use crate::stored::detail::TableKind;
 
-/// Unpacked frames waiting for the server, per worker: one being sent, one ready.
-const FRAMES_AHEAD: usize = 1;
+/// What loading came to.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// The rows that the server took, by table.
+    pub(crate) rows: BTreeMap<usize, u64>,
+    /// Tables whose rows it refuses, which are left empty, and what it says.
+    pub(crate) refused: BTreeMap<usize, String>,
+}
 
-/// Rows are loaded frozen (PostgreSQL manual, COPY, FREEZE) into tables at least this large: it saves them a rewrite by
-/// VACUUM, and needs a TRUNCATE that would cost thousands of tiny tables more than it gains.
-const FREEZE_STORED_BYTES_MIN: u64 = 1024 * 1024;
-
-/// Loads all tables with `jobs` workers and returns the rows the server took, by table.
-pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usize, u64>> {
+/// Loads all tables with `jobs` workers. Those that extensions read their settings from come first: user tables may need
+/// them, as a generated column of PostGIS needs its reference systems.
+pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<Loaded> {
     let all = load.tables.iter().enumerate();
     let (configuration, tables): (Vec<_>, Vec<_>) =
         all.partition(|(_, table)| table.kind == TableKind::ExtensionConfig);
-    let configuration: Vec<usize> = configuration.into_iter().map(|(at, _)| at).collect();
+    let configuration = configuration.into_iter().flat_map(|(at, table)| load_units(at, &table.data));
+    let mut rows = Vec::new();
+    let configuration = load_configuration(&load, configuration.collect(), &mut rows);
+    let mut refused = load.run.or_cancelled(configuration).await?;
     let units = load_batches(tables.into_iter().map(|(at, table)| (at, &table.data)));
     let workers_max = jobs.min(units.len());
     let units = Arc::new(Mutex::new(units));
@@ -42,68 +42,66 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<BTreeMap<usiz
     for _ in 0..workers_max {
         workers.spawn(work(Arc::clone(&load), Arc::clone(&units)).in_current_span());
     }
-    let mut loaded = BTreeMap::new();
     let gathered = async {
         while let Some(result) = workers.join_next().await {
-            let rows =
+            let done =
                 result.map_err(|error| PgError::died("a worker", &error, "the live database was not touched"))??;
-            for TakenRows { table, rows } in rows {
-                *loaded.entry(table).or_default() += rows;
-            }
+            rows.extend(done.rows);
+            refused.extend(done.refused);
         }
         Ok(())
     };
     let gathered: PgResult<()> = load.run.or_cancelled(gathered).await;
     workers.shutdown().await;
     gathered?;
-    if !configuration.is_empty() {
-        loaded.extend(load.run.or_cancelled(load_configuration(&load, configuration)).await?);
+    if !refused.is_empty() {
+        refused = load.run.or_cancelled(Box::pin(load_again(&load, refused, &mut rows))).await?;
+    }
+    let mut loaded = Loaded::default();
+    for TakenRows { table, rows } in rows {
+        *loaded.rows.entry(table).or_default() += rows;
+    }
+    for Refused { unit, error } in refused {
+        loaded.rows.remove(&unit.table);
+        loaded.refused.entry(unit.table).or_insert_with(|| error.servers_words());
     }
     Ok(loaded)
 }
 
+/// What a worker did.
+#[derive(Debug, Default)]
+struct Done {
+    rows: Vec<TakenRows>,
+    refused: Vec<Refused>,
+}
+
 /// Loads configuration tables of extensions. `CREATE EXTENSION` has made their foreign keys already, so that a table must
-/// come after those it refers to: one that finds a key missing waits for the others.
-async fn load_configuration(load: &Load, mut waiting: Vec<usize>) -> PgResult<BTreeMap<usize, u64>> {
-    /// SQLSTATE of `foreign_key_violation`.
-    const KEY_MISSING: &str = "23503";
+/// come after those it refers to: one that is refused waits for the others. Returns what is refused in the end.
+async fn load_configuration(
+    load: &Load,
+    mut waiting: Vec<LoadUnit>,
+    rows: &mut Vec<TakenRows>,
+) -> PgResult<Vec<Refused>> {
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
     let session = connect(&load.server, &load.database, load.text).await?;
-    let doing = "loading an extension's configuration tables";
-    let mut loaded = BTreeMap::new();
-    while !waiting.is_empty() {
+    loop {
         let before = waiting.len();
-        let mut refused = None;
-        for table in std::mem::take(&mut waiting) {
-            transaction::begin(&session, doing).await?;
-            match load_whole(load, &session, table).await {
-                Ok(rows) => {
-                    transaction::commit(&session, doing).await?;
-                    loaded.insert(table, rows);
-                }
-                Err(error) if error.sqlstate() == Some(KEY_MISSING) => {
-                    transaction::roll_back(&session, doing).await?;
-                    waiting.push(table);
-                    refused = Some(error);
-                }
+        let mut refused = Vec::new();
+        for unit in waiting {
+            match load_configured(load, &session, &unit).await {
+                Ok(taken) => rows.push(TakenRows { table: unit.table, rows: taken }),
+                Err(error) if error.is_refusal() => refused.push(Refused { unit, error }),
                 Err(error) => return Err(error),
             }
         }
         // Nobody could be loaded: waiting on would be for ever.
-        if let (Some(error), true) = (refused, waiting.len() == before) {
-            return Err(error);
+        if refused.is_empty() || refused.len() == before {
+            return Ok(refused);
         }
+        waiting = refused.into_iter().map(|refused| refused.unit).collect();
     }
-    Ok(loaded)
-}
-
-async fn load_whole(load: &Load, session: &Session, table: usize) -> PgResult<u64> {
-    let mut rows = 0;
-    for mut unit in load_units(table, &load.tables[table].data) {
-        // No TRUNCATE before these: the extension has rows of its own in there.
-        unit.whole_table = false;
-        rows += load_unit(load, session, &unit).await?;
-    }
-    Ok(rows)
 }
 
 /// Loads all tables one after the other within the session's transaction, and removes nothing; returns the rows the server
@@ -127,96 +125,33 @@ pub(crate) async fn load_within(load: &Load, session: &Session) -> PgResult<BTre
     Ok(loaded)
 }
 
-async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Vec<TakenRows>> {
-    let session = connect(&load.server, &load.database, load.text).await?;
-    let mut loaded = Vec::new();
+async fn work(load: Arc<Load>, batches: Arc<Mutex<Vec<LoadBatch>>>) -> PgResult<Done> {
+    let mut session = connect(&load.server, &load.database, load.text).await?;
+    let mut done = Done::default();
     loop {
         let batch = batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let Some(batch) = batch else { return Ok(loaded) };
-        match batch.units.as_slice() {
-            [unit] => {
-                let rows = load_unit(&load, &session, unit).await?;
-                loaded.push(TakenRows { table: unit.table, rows });
+        let Some(batch) = batch else { return Ok(done) };
+        if batch.units.len() > 1 {
+            match load_together(&load, &session, &batch).await {
+                Ok(rows) => {
+                    done.rows.extend(rows);
+                    continue;
+                }
+                Err(error) if error.is_refusal() => {}
+                Err(error) => return Err(error),
             }
-            _ => loaded.extend(load_together(&load, &session, &batch).await?),
+            // It failed amid a transaction, and for all of them.
+            session = connect(&load.server, &load.database, load.text).await?;
         }
-    }
-}
-
-/// A session of the restore.
-pub(crate) async fn connect(server: &Server, database: &str, text: RowText) -> PgResult<Session> {
-    let session = server.connect(database).await?;
-    session_settings::for_writing(&session, text).await?;
-    Ok(session)
-}
-
-async fn load_unit(load: &Load, session: &Session, unit: &LoadUnit) -> PgResult<u64> {
-    let table = &load.tables[unit.table];
-    let name = table.qualified_name();
-    let doing = format!("loading the rows of `{}`", name.label());
-    let frozen = unit.whole_table
-        && table.kind == TableKind::Table
-        && unit.stored_bytes() >= FREEZE_STORED_BYTES_MIN
-        && !load.detours.contains_key(&unit.table);
-    if frozen {
-        transaction::begin_emptying(session, &name, &doing).await?;
-    }
-    let rows = copy_in(load, session, &load.copy_of(unit.table, frozen), &unit.frames, &doing).await?;
-    if frozen {
-        transaction::commit(session, &doing).await?;
-    }
-    load.check_count(unit, rows)?;
-    Ok(rows)
-}
-
-/// Sends frames through one `COPY … FROM STDIN`; returns the rows the server counted.
-pub(crate) async fn copy_in(
-    load: &Load,
-    session: &Session,
-    copy: &CopyIn,
-    frames: &[Frame],
-    doing: &str,
-) -> PgResult<u64> {
-    let mut taken = copy.begin(session, doing).await?;
-    let (sender, mut content) = mpsc::channel(FRAMES_AHEAD);
-    let read = async move {
-        read_frames(load, frames, &sender).await?;
-        Ok::<(), PgError>(())
-    };
-    let send = async {
-        while let Some(rows) = content.recv().await {
-            let bytes = Bytes::len(&rows) as u64;
-            taken.send(rows).await?;
-            load.run.progress.event(Event::Advance { bytes, items: 0 });
-        }
-        Ok(())
-    };
-    tokio::try_join!(read, send)?;
-    taken.finish().await
-}
-
-/// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.
-async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>) -> PgResult<()> {
-    let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
-    let damaged = |what: String| load.damaged(what);
-    let part = load.part(first.part)?;
-    let mut body = load.store.get(&part.key, Some(first.offset..last.offset + last.length)).await?;
-    let mut waiting = BytesMut::new();
-    for frame in frames {
-        let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
-        while waiting.len() < length {
-            match body.try_next().await? {
-                Some(more) => waiting.extend_from_slice(&more),
-                None => return Err(damaged(format!("`{}` ended early at offset {}", part.key, frame.offset))),
+        for unit in batch.units {
+            match load_unit(&load, &session, &unit).await {
+                Ok(rows) => done.rows.push(TakenRows { table: unit.table, rows }),
+                Err(error) if error.is_refusal() => {
+                    session = connect(&load.server, &load.database, load.text).await?;
+                    done.refused.push(Refused { unit, error });
+                }
+                Err(error) => return Err(error),
             }
         }
-        let stored = waiting.split_to(length).freeze();
-        let rows = unpack(stored, frame.clone())
-            .await
-            .map_err(|what| damaged(format!("`{}` at offset {}: {what}", part.key, frame.offset)))?;
-        if sender.send(rows).await.is_err() {
-            return Ok(()); // the sending side failed and says so itself
-        }
     }
-    Ok(())
 }

@@ -21,6 +21,9 @@ pub use crate::restore::messages::expectations::Expectations;
 /// Most messages of each sort that are kept; all are counted. A restore with more needs no further evidence.
 pub const MESSAGES_KEPT_MAX: usize = 1_000;
 
+/// How a message begins that is about a statement.
+const REFUSED: &str = "could not execute query: ";
+
 /// A message that a rule allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -29,6 +32,21 @@ pub struct Harmless {
     pub reason: Reason,
     /// The message.
     pub message: Message,
+}
+
+impl Harmless {
+    /// What is told of it; nothing if that is told with another one.
+    pub(crate) fn told(&self) -> Option<String> {
+        if self.reason != Reason::BrokenForeignKey {
+            return Some(self.message.to_string());
+        }
+        let command = self.message.command.as_deref()?;
+        let key = command.starts_with("ALTER TABLE ").then(|| allow_list::foreign_key(command)).flatten()?;
+        Some(format!(
+            "the foreign key `{}.{}.{}` was left out: rows of the dump need rows that were left out of it",
+            key.schema, key.table, key.name
+        ))
+    }
 }
 
 /// What a program printed, sorted.
@@ -59,6 +77,11 @@ impl Classified {
         };
         reached_its_end && self.fatal_count == 0
     }
+
+    /// Whether a `pg_restore` that ended with `exit_code` did all but what is fatal, of which all is known.
+    pub(crate) fn only_refused(&self, exit_code: Option<i32>) -> bool {
+        exit_code == Some(1) && self.errors_ignored.is_some() && self.fatal.len() as u64 == self.fatal_count
+    }
 }
 
 /// Sorts everything a `pg_restore` or `pg_dump` printed on stderr. It must run with `LC_ALL=C` and without `--verbose`;
@@ -66,16 +89,20 @@ impl Classified {
 #[must_use]
 pub fn classify(stderr: &str, expectations: &Expectations) -> Classified {
     let mut classified = Classified::default();
-    let mut errors = 0;
+    let (mut errors, mut refusals) = (0, 0);
     for message in parse::messages(stderr) {
         if let Some(count) = message.errors_ignored() {
             classified.errors_ignored = Some(count);
             continue;
         }
         errors += u64::from(message.severity == Severity::Error);
+        refusals += usize::from(message.text.starts_with(REFUSED));
         classified.add(message, expectations);
     }
-    if classified.errors_ignored.is_some_and(|ignored| ignored != errors) {
+    // Of two workers that write at the same moment, one message may stand within the other.
+    let all_stand_apart = stderr.matches(REFUSED).count() == refusals;
+    let may_miscount = expectations.parallel && errors > 0 && all_stand_apart;
+    if classified.errors_ignored.is_some_and(|ignored| ignored != errors) && !may_miscount {
         // Something was printed that looked like part of another message.
         let text = format!("pg_restore ignored {} errors and printed {errors}", classified.errors_ignored.unwrap_or(0));
         classified.add(Message::unexplained(&text), expectations);
@@ -96,6 +123,17 @@ impl Classified {
                 self.fatal.push(message);
             }
         }
+    }
+}
+
+impl Message {
+    /// What the server said, with detail, hint and context, in one line and without the statement; none if it is not an
+    /// error of the server's.
+    pub(crate) fn servers_words(&self) -> Option<String> {
+        let first = self.server_error()?;
+        let is_of_statement = |line: &&str| line.starts_with("LINE ") || line.trim() == "^";
+        let rest = self.text.lines().skip(1).filter(|line| !is_of_statement(line)).map(str::trim);
+        Some(std::iter::once(first).chain(rest.filter(|line| !line.is_empty())).collect::<Vec<_>>().join("; "))
     }
 }
 

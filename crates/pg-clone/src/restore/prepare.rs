@@ -18,6 +18,7 @@ use crate::live::recover;
 use crate::options::RestoreOptions;
 use crate::restore::carry;
 use crate::restore::data_only;
+use crate::restore::dependents;
 use crate::restore::extensions;
 use crate::restore::messages::MANAGED_ROLES;
 use crate::restore::plan::{RestorePlan, Source};
@@ -109,6 +110,8 @@ async fn ours(
     mut manifest: Box<backup_core::manifest::Manifest<DumpDetail>>,
 ) -> PgResult<RestorePlan> {
     let Seen { admin, server_major, target, mut replaces } = seen;
+    let database = manifest.detail.database.clone();
+    manifest.detail.database = database.with_locale(options.locale.as_deref(), options.locale_provider);
     let part = match options.selection.is_partial() {
         true => Some(select::narrow(&**store, &key, &mut manifest, &options.selection).await?),
         false => None,
@@ -118,14 +121,16 @@ async fn ours(
             for told in extensions::versions(&admin, &manifest.detail.extensions).await? {
                 run.progress.warn(told);
             }
-            (None, problems(&admin, server_major, &manifest.detail, options).await?)
+            (None, problems(&admin, server_major, &manifest.detail, &target, options).await?)
         }
         (true, false) => (None, vec![data_only::no_database(&server.describe(), &target)]),
         (true, true) => {
             // It is not replaced: its rows are.
             replaces = None;
             let unselected = part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
-            let looked = data_only::look(server, &target, &manifest.detail, options, unselected).await?;
+            let mut looked = data_only::look(server, &target, &manifest.detail, options, unselected).await?;
+            let room = data_only::lock_room::look(server, &**store, &target, &key, &manifest, options);
+            looked.problems.extend(Box::pin(room).await?);
             (Some(looked.plan), looked.problems)
         }
     };
@@ -189,10 +194,23 @@ fn legacy(
         part: None,
         data_only: None,
         breaks: Vec::new(),
-        problems: if options.selection.is_partial() { vec![data_only::legacy()] } else { Vec::new() },
+        problems: problems_of_legacy(options),
         of_target: 0,
         source: Source::Legacy(object),
     }
+}
+
+/// Of a single-file dump nobody knows where whose rows are, nor what its database was like.
+fn problems_of_legacy(options: &RestoreOptions) -> Vec<Problem> {
+    let part = options.selection.is_partial().then(data_only::legacy);
+    let locale = (options.locale.is_some() || options.locale_provider.is_some()).then(|| {
+        Problem::new(
+            Obstacle::NotInDump,
+            "a single-file dump of django-pgclone does not say the encoding and locale of its database",
+            remedy!["omit ", Setting::Locale, " and ", Setting::LocaleProvider],
+        )
+    });
+    part.into_iter().chain(locale).collect()
 }
 
 /// Stored bytes, and their content, of all of a dump or of what is left of it.
@@ -214,6 +232,7 @@ async fn problems(
     admin: &Session,
     server_major: u32,
     detail: &DumpDetail,
+    target: &str,
     options: &RestoreOptions,
 ) -> PgResult<Vec<Problem>> {
     let mut problems = Vec::new();
@@ -235,28 +254,53 @@ async fn problems(
         problems.push(Problem {
             obstacle: Obstacle::MissingOnServer,
             what: format!("the server does not offer the extensions {}", quoted(&missing)),
-            help: "install their packages on the server".into(),
+            help: remedy![
+                "install their packages on the server, or leave them out with ",
+                Setting::ExcludeExtension.with("EXTENSION")
+            ],
         });
     }
-    if !(options.no_owner && options.no_acl) {
-        // Those of a managed service are nowhere else, and what they own or may do is left out.
-        let roles: Vec<&str> =
-            detail.roles.iter().map(String::as_str).filter(|role| !MANAGED_ROLES.contains(role)).collect();
-        let missing = sql::roles::missing(admin, &roles).await?;
-        if !missing.is_empty() {
-            problems.push(Problem {
-                obstacle: Obstacle::MissingOnServer,
-                what: format!("the roles {} do not exist on the server", quoted(&missing)),
-                help: remedy![
-                    "create them (`CREATE ROLE name`), or skip owners and privileges with ",
-                    Setting::NoOwner,
-                    " and ",
-                    Setting::NoAcl
-                ],
-            });
-        }
+    for bound in dependents::bound(detail) {
+        let database = sql::extensions::parameter(admin, bound.parameter).await?;
+        problems.extend(dependents::not_there(bound, target, database.as_deref()));
     }
+    problems.extend(missing_roles(admin, detail, options).await?);
     Ok(problems)
+}
+
+/// Roles that are not there: of owners and grants as long as these are restored, and in any case those that policies name.
+async fn missing_roles(admin: &Session, detail: &DumpDetail, options: &RestoreOptions) -> PgResult<Option<Problem>> {
+    let all = if options.no_owner && options.no_acl { &detail.policy_roles } else { &detail.roles };
+    // Those of a managed service are nowhere else, and what they own or may do is left out.
+    let wanted: Vec<&str> = all.iter().map(String::as_str).filter(|role| !MANAGED_ROLES.contains(role)).collect();
+    let missing = sql::roles::missing(admin, &wanted).await?;
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let of_policies: Vec<String> = missing.iter().filter(|role| detail.policy_roles.contains(role)).cloned().collect();
+    let help = match (of_policies.len(), missing.len()) {
+        (0, _) => remedy![
+            "create them (`CREATE ROLE name`), or skip owners and privileges with ",
+            Setting::NoOwner,
+            " and ",
+            Setting::NoAcl
+        ],
+        (some, all) if some == all => {
+            "create them (`CREATE ROLE name`): policies name them, and are not left out".into()
+        }
+        _ => remedy![
+            "create them (`CREATE ROLE name`); ",
+            Setting::NoOwner,
+            " and ",
+            Setting::NoAcl,
+            format!(" skip owners and privileges, but not policies, which name {}", quoted(&of_policies))
+        ],
+    };
+    Ok(Some(Problem {
+        obstacle: Obstacle::MissingOnServer,
+        what: format!("the roles {} do not exist on the server", quoted(&missing)),
+        help,
+    }))
 }
 
 /// Names for people.

@@ -28,7 +28,7 @@ pub(crate) fn refuse_unconfirmed(
 ) -> PgResult<()> {
     let Some(replaced) = replaces else { return Ok(()) };
     if options.confirm.as_deref() == Some(target) {
-        return Ok(());
+        return refuse_incomplete(target, options);
     }
     let wrong = options.confirm.as_ref().map_or(String::new(), |given| format!(", and `{given}` was confirmed"));
     let part = match options.selection.is_partial() {
@@ -46,6 +46,22 @@ pub(crate) fn refuse_unconfirmed(
             Setting::Confirm.with(target.to_owned()),
             ", or restore into another database with ",
             Setting::Into.with("NAME")
+        ],
+    })
+}
+
+/// A copy that lacks something replaces nobody's live database unless its name was typed once more.
+pub(crate) fn refuse_incomplete(target: &str, options: &RestoreOptions) -> PgResult<()> {
+    if !options.allow_incomplete || options.confirm_incomplete.as_deref() == Some(target) {
+        return Ok(());
+    }
+    Err(PgError::Confirm {
+        what: format!("this may replace the live database `{target}` with an incomplete copy"),
+        help: remedy![
+            "nothing was changed. Confirm it once more with ",
+            Setting::ConfirmIncomplete.with(target.to_owned()),
+            ", or omit ",
+            Setting::AllowIncomplete
         ],
     })
 }

@@ -9,6 +9,7 @@ use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 use crate::restore::build::build;
 use crate::restore::checked::{Checked, Reading};
+use crate::restore::early_settings;
 use crate::restore::prepared::Restore;
 
 impl Restore {
@@ -35,6 +36,7 @@ impl Restore {
         let mut reports = Vec::new();
         let ended = async {
             site.run(Point::PostCreate, &mut reports).await?;
+            early_settings::apply(&lock, &temporary, source.settings()).await?;
             run.or_cancelled(Box::pin(build(&self, &source, &temporary))).await?;
             site.run(Point::PreDump, &mut reports).await?;
             site.before_the_swap(source.settings(), &mut reports).await?;

@@ -6,6 +6,7 @@ use crate::hook::{HookFailure, HookReport};
 use crate::live::local::CopyChange;
 use crate::restore::carry::rows::CarriedRows;
 use crate::restore::data_only::DataPlan;
+use crate::restore::unrestored::Unrestored;
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -27,6 +28,10 @@ pub struct RestoreReport {
     pub disconnected: u64,
     /// Messages of `pg_restore` that are known to be harmless, and settings the role may not set.
     pub warnings: Vec<String>,
+    /// What of the dump the server refuses to take, where it was restored all the same
+    /// ([`RestoreOptions::allow_incomplete`](crate::restore::RestoreOptions::allow_incomplete)).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Unrestored>,
     /// Copies of the database that appeared, changed or vanished.
     pub copies: Vec<CopyChange>,
     /// Tables whose rows of the live database were carried over.

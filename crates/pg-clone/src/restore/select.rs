@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use backup_core::key::Key;
 use backup_core::manifest::Manifest;
 use backup_core::progress::{Event, SharedProgress};
 use backup_core::store::StoreRead;
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{PgError, PgResult};
-use crate::restore::archive_toc;
+use crate::restore::archive_toc::{self, Entry};
 use crate::restore::selection::{Chosen, Selection, choose};
 use crate::restore::units::{Read, reads};
 use crate::stored::detail::{DumpDetail, ROLE_SCHEMA};
@@ -30,6 +31,14 @@ pub(crate) async fn schema_archive(
     Ok(bytes)
 }
 
+/// The entries of the schema archive of the dump `key`.
+pub(crate) fn entries(archive: &[u8], key: &str) -> PgResult<Vec<Entry>> {
+    archive_toc::parse(archive).map_err(|what| PgError::Integrity {
+        dump: key.to_owned(),
+        what: format!("the schema archive's table of contents cannot be read: {what}"),
+    })
+}
+
 /// Chooses the part that `selection` asks for, and makes `manifest` say only that.
 pub(crate) async fn narrow(
     store: &dyn StoreRead,
@@ -38,10 +47,7 @@ pub(crate) async fn narrow(
     selection: &Selection,
 ) -> PgResult<Chosen> {
     let archive = schema_archive(store, key, manifest).await?;
-    let entries = archive_toc::parse(&archive).map_err(|what| PgError::Integrity {
-        dump: key.to_owned(),
-        what: format!("the schema archive's table of contents cannot be read: {what}"),
-    })?;
+    let entries = entries(&archive, key)?;
     let chosen = choose(selection, &entries, &manifest.detail)?;
     let detail = &mut manifest.detail;
     let mut at = 0..;
@@ -49,6 +55,7 @@ pub(crate) async fn narrow(
     let stays = |schema: &str, name: &str| !chosen.gone.contains(&(schema.to_owned(), name.to_owned()));
     detail.sequences.retain(|sequence| !chosen.schema_only && stays(&sequence.schema, &sequence.name));
     detail.matviews.retain(|view| !chosen.schema_only && stays(&view.schema, &view.name));
+    detail.extensions.retain(|extension| !selection.exclude_extensions.contains(&extension.name));
     if !chosen.large_objects {
         detail.large_objects = None;
     }
@@ -109,6 +116,16 @@ async fn check(
     }
     progress.event(Event::Advance { bytes: 0, items: 1 });
     Ok(())
+}
+
+/// A range of a stored object, which may end early.
+pub(crate) async fn read_range(store: &dyn StoreRead, key: &Key, range: Range<u64>) -> PgResult<Bytes> {
+    let mut body = store.get(key, Some(range)).await?;
+    let mut stored = BytesMut::new();
+    while let Some(more) = body.try_next().await? {
+        stored.extend_from_slice(&more);
+    }
+    Ok(stored.freeze())
 }
 
 fn within(read: &Range<u64>, offset: u64, length: u64) -> Option<Range<usize>> {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::pattern::TablePattern;
 use crate::restore::archive_toc::Entry;
+use crate::restore::dependents::Dependents;
 use crate::setters::setters;
 use crate::stored::detail::{DumpDetail, TableDump};
 
@@ -30,6 +31,8 @@ pub struct Selection {
     pub schemas: Vec<TablePattern>,
     /// Not these, whatever else is said of them.
     pub exclude_tables: Vec<TablePattern>,
+    /// Not these extensions, by name, nor what cannot be without them.
+    pub exclude_extensions: Vec<String>,
     /// No rows, no values of sequences, no large objects.
     pub schema_only: bool,
     /// Nothing but rows, values of sequences and large objects: they go into the schema that the target has.
@@ -79,6 +82,7 @@ setters! {
         plain tables: Vec<TablePattern>,
         plain schemas: Vec<TablePattern>,
         plain exclude_tables: Vec<TablePattern>,
+        plain exclude_extensions: Vec<String>,
         flag schema_only: bool,
         flag data_only: bool,
         plain excluded: Excluded,
@@ -89,7 +93,7 @@ impl Selection {
     /// Whether anything less than the whole dump is asked for.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.schema_only || self.data_only || self.names_relations()
+        self.schema_only || self.data_only || self.names_relations() || !self.exclude_extensions.is_empty()
     }
 
     fn names_relations(&self) -> bool {
@@ -197,6 +201,9 @@ pub(crate) fn choose(selection: &Selection, entries: &[Entry], detail: &DumpDeta
             chosen.emptied.push(format!("{}.{}", table.schema, table.name));
         }
     }
+    if !selection.exclude_extensions.is_empty() {
+        leave_out_extensions(&selection.exclude_extensions, entries, detail, &mut chosen)?;
+    }
     chosen.consequences.sort();
     chosen.consequences.dedup();
     Ok(chosen)
@@ -214,6 +221,36 @@ impl Selection {
     fn excludes(&self, schema: &str, name: &str) -> bool {
         self.exclude_tables.iter().any(|pattern| pattern.matches(schema, name, schema == VISIBLE_SCHEMA))
     }
+}
+
+fn leave_out_extensions(
+    names: &[String],
+    entries: &[Entry],
+    detail: &DumpDetail,
+    chosen: &mut Chosen,
+) -> PgResult<()> {
+    let has = |name: &String| detail.extensions.iter().any(|extension| extension.name == *name);
+    if let Some(unknown) = names.iter().find(|name| !has(name)) {
+        return Err(PgError::Usage {
+            what: format!("the dump has no extension `{unknown}`"),
+            help: remedy!["nothing was changed. ", Operation::ShowDump.on("KEY"), " lists its extensions"],
+        });
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let gone = Dependents::of(entries, &names);
+    let because_of = format!("extension {}", names.join(", "));
+    chosen.consequences.extend(gone.others(entries).map(|entry| Consequence {
+        object: entry.label(),
+        because_of: because_of.clone(),
+        fate: Fate::LeftOut,
+    }));
+    chosen.left_out.extend(&gone.ids);
+    chosen.rows.retain(|at| detail.tables.get(*at).is_some_and(|table| !gone.holds(&table.schema, &table.name)));
+    let sequences = detail.sequences.iter().map(|sequence| (&sequence.schema, &sequence.name));
+    let views = detail.matviews.iter().map(|view| (&view.schema, &view.name));
+    let named = sequences.chain(views).filter(|(schema, name)| gone.holds(schema, name));
+    chosen.gone.extend(named.map(|(schema, name)| (schema.clone(), name.clone())));
+    Ok(())
 }
 
 fn refuse_unmatched(selection: &Selection, graph: &Graph<'_>, tables: &[TableDump]) -> PgResult<()> {
@@ -414,6 +451,22 @@ fn leave_out_broken_keys(graph: &Graph<'_>, selected: &BTreeSet<u32>, chosen: &m
             chosen.consequences.push(Consequence { object, because_of, fate: Fate::LeftOut });
         }
     }
+}
+
+/// Numbers of the foreign keys that rows may break where the `emptied` tables, as `schema.table`, have none; and of what is
+/// said of these keys.
+pub(crate) fn doubtful_keys(entries: &[Entry], emptied: &[String]) -> BTreeSet<u32> {
+    let graph = Graph::new(entries);
+    let emptied: BTreeSet<&str> = emptied.iter().map(String::as_str).collect();
+    let (without, with): (Vec<_>, Vec<_>) =
+        graph.tables.iter().partition(|((schema, name), _)| emptied.contains(format!("{schema}.{name}").as_str()));
+    let some_missing = graph.lines(without.into_iter().map(|(_, id)| *id));
+    let some_present = graph.lines(with.into_iter().map(|(_, id)| *id));
+    let keys = entries.iter().filter(|entry| entry.kind == "FK CONSTRAINT");
+    let keys = keys.filter(|entry| broken_key(&graph, entry, &some_present, &some_missing).is_some());
+    let keys: BTreeSet<u32> = keys.map(|entry| entry.id).collect();
+    let said_of = entries.iter().filter(|entry| entry.needs.iter().any(|need| keys.contains(need)));
+    said_of.map(|entry| entry.id).chain(keys.iter().copied()).collect()
 }
 
 /// The table a foreign key refers to, if the key could be broken: the referring table has rows and that one not all.

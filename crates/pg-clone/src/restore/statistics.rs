@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::adapters::connection::Server;
+use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql::session_settings;
 use crate::adapters::sql::statistics::{self, Analyzed};
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
-use crate::restore::load::connect;
+use crate::restore::load_unit::connect;
 use crate::run::Run;
 use crate::stored::detail::RowText;
 
@@ -26,13 +27,16 @@ pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, job
     let queue = Arc::new(std::sync::Mutex::new(batches));
     let mut workers = JoinSet::new();
     for _ in 0..jobs.min(tables.len()) {
-        let (server, database, queue) = (server.clone(), database.to_owned(), Arc::clone(&queue));
+        let (server, database, queue, run) = (server.clone(), database.to_owned(), Arc::clone(&queue), run.clone());
         workers.spawn(async move {
             let session = connect(&server, &database, RowText::default()).await?;
             loop {
                 let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
                 let Some(tables) = next else { return Ok::<(), PgError>(()) };
-                statistics::analyze(&session, &tables).await?;
+                match statistics::analyze(&session, &tables).await {
+                    Err(error) if error.is_refusal() => one_by_one(&session, &tables, &run).await?,
+                    other => other?,
+                }
             }
         });
     }
@@ -45,6 +49,22 @@ pub(crate) async fn analyze(server: &Server, database: &str, what: Analyzed, job
     let joined = run.or_cancelled(joined).await;
     workers.shutdown().await;
     joined
+}
+
+/// An expression of an index or of extended statistics may need the search path that the database has in use. What cannot
+/// be analyzed even so is whole but for that.
+async fn one_by_one(session: &Session, tables: &[QualifiedName], run: &Run) -> PgResult<()> {
+    session_settings::reset_search_path(session).await?;
+    for table in tables {
+        match statistics::analyze(session, std::slice::from_ref(table)).await {
+            Err(error) if error.is_refusal() => {
+                let words = error.servers_words();
+                run.warn(format!("`{}` has no planner statistics: analyzing it failed: {words}", table.label()));
+            }
+            other => other?,
+        }
+    }
+    session_settings::empty_search_path(session).await
 }
 
 /// Tables of one ANALYZE: one each until there are so many that the round trips count, and even then few enough that the

@@ -1,38 +1,29 @@
-//! Schema and post-data through `pg_restore`, every message classified.
+//! The schema archive, restored in sections by `pg_restore`, every message classified.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
-
-use backup_core::failure::{Remedy, Setting};
-use backup_core::key::Key;
-use backup_core::remedy;
-use backup_core::store::StoreRead;
-use bytes::Bytes;
-use futures::TryStreamExt;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use std::process::ExitStatus;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
-use crate::adapters::pg_tools::{Tool, last_lines, list_archive, read_stderr, serverless, what_helps};
+use crate::adapters::pg_tools::{Tool, list_archive, read_stderr, serverless};
 use crate::error::{PgError, PgResult};
+use crate::ident::quote_literal;
 use crate::options::RestoreOptions;
-use crate::restore::index_conflict;
-use crate::restore::messages::{self, Expectations, Harmless, Reason};
+use crate::restore::failed_entry::{FailedEntry, failed_entries};
+use crate::restore::messages::{self, Classified, Expectations, Harmless, Reason};
+use crate::restore::pg_restore::{common_arguments, expected, failure, memory, session_options, told};
+use crate::restore::{archive_toc, index_conflict, newer_syntax};
 use crate::stored::detail::ForeignKey;
-
-/// Memory for index builds when the server allows no more by itself, shared by the jobs; in kilobytes.
-const MAINTENANCE_WORK_MEM_KB: usize = 256 * 1024;
-
-/// PostgreSQL's own default, below which we never go; in kilobytes.
-const MAINTENANCE_WORK_MEM_KB_MIN: usize = 64 * 1024;
 
 /// How entries begin that come last, one after the other. Event triggers fire on what a restore does after post-data, and
 /// `pg_restore` itself has them last. Default privileges may fail harmlessly, and with `--jobs` an error of a worker is
 /// counted again with each of its later entries: the count would no longer tell whether a message was overlooked.
 const LAST: [&str; 4] =
     ["EVENT TRIGGER - ", "COMMENT - EVENT TRIGGER ", "SECURITY LABEL - EVENT TRIGGER ", "DEFAULT ACL "];
+
+/// How an extension begins there.
+const EXTENSION: &str = "EXTENSION - ";
 
 /// How an index begins there. An index of a partitioned table that joins its parent is `INDEX ATTACH`.
 const INDEX: &str = "INDEX ";
@@ -47,24 +38,44 @@ pub(crate) struct SchemaArchive {
     unwanted: BTreeSet<String>,
     /// Numbers of indexes that are not built beside others.
     apart: BTreeSet<u32>,
+    /// Numbers of foreign keys that rows left out of the dump may break.
+    doubtful: BTreeSet<u32>,
     /// What could not be owned when it was made, to be tried again.
     postponed: Mutex<Vec<Harmless>>,
+    /// An option of its sessions that keeps event triggers from firing.
+    quiet: OnceLock<String>,
+}
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Restored {
+    /// What is told and stops nothing.
+    pub(crate) told: Vec<String>,
+    /// What the server refused.
+    pub(crate) failed: Vec<FailedEntry>,
 }
 
 /// Which entries a run restores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
+    /// What comes before the last extension, and that, without privileges; nothing where there is no extension.
+    Extensions,
+    /// What [`Section::Extensions`] has not made.
     PreData,
     /// Before the rest of post-data, one at a time: see [`index_conflict`].
     IndexesApart,
     PostData,
+    /// Foreign keys to tables whose rows are not in the dump, one at a time: those that hold are made.
+    DoubtfulKeys,
     EventTriggers,
 }
 
 impl SchemaArchive {
     /// Takes the archive's bytes and reads its table of contents, before anything is created.
     pub(crate) async fn open(tool: Tool, bytes: &[u8], dump: &str, unwanted: &[ForeignKey]) -> PgResult<Self> {
-        let archive = ArchiveFile::new(bytes).map_err(memory)?;
+        // Of one that we misread `pg_restore` says what is wrong.
+        let readable = newer_syntax::for_server(bytes, tool.server_major).ok().flatten();
+        let archive = ArchiveFile::new(readable.as_deref().unwrap_or(bytes)).map_err(memory)?;
         let listed = list_archive(&tool, archive.path()).await.map_err(memory)?;
         let listed = listed.map_err(|said| PgError::Integrity {
             dump: dump.to_owned(),
@@ -78,7 +89,13 @@ impl SchemaArchive {
         let apart = indexes_apart(&tool, &archive, &contents).await.map_err(memory)?;
         let unwanted =
             unwanted.iter().map(|key| format!("FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
-        Ok(Self { tool, archive, contents, unwanted, apart, postponed: Mutex::default() })
+        let (doubtful, postponed, quiet) = (BTreeSet::new(), Mutex::default(), OnceLock::new());
+        Ok(Self { tool, archive, contents, unwanted, apart, doubtful, postponed, quiet })
+    }
+
+    /// With the entries of these numbers made by [`Section::DoubtfulKeys`].
+    pub(crate) fn doubting(self, doubtful: BTreeSet<u32>) -> Self {
+        Self { doubtful, ..self }
     }
 
     /// Without the entries of these numbers.
@@ -95,34 +112,96 @@ impl SchemaArchive {
         Ok(self)
     }
 
-    /// Restores one section into `database`; any message outside the allow-list is an error. Returns the harmless ones.
+    /// With nothing but the entries of these numbers.
+    pub(crate) fn only(mut self, ids: &BTreeSet<u32>) -> Self {
+        self.contents.retain(|line| is_among(line, ids));
+        self
+    }
+
+    /// Has `option` set in every later session, which keeps event triggers from firing.
+    pub(crate) fn quieten(&self, option: String) {
+        // Asked for once a restore: whoever is second wants the same.
+        let _ = self.quiet.set(option);
+    }
+
+    /// Restores one section into `database`. A message outside the allow-list is an error, unless it says of one entry that
+    /// the server refuses it.
     pub(crate) async fn restore(
         &self,
         section: Section,
         server: &Server,
         database: &str,
         options: &RestoreOptions,
-    ) -> PgResult<Vec<String>> {
+    ) -> PgResult<Restored> {
         let chosen = self.chosen(section);
-        if chosen.is_empty() {
-            return Ok(Vec::new());
+        // Its own count of errors tells whether one was overlooked, and with --jobs those of setting up a worker are not
+        // in it.
+        let in_parallel = section == Section::PostData && !self.tool.sends_unknown_setting();
+        let jobs = if in_parallel { options.jobs } else { 1 };
+        let doubtful_foreign_keys = section == Section::DoubtfulKeys;
+        let part = match section {
+            Section::Extensions | Section::PreData => "--section=pre-data",
+            _ => "--section=post-data",
+        };
+        let work = Work { entries: &chosen, archive: &self.archive, part: Some(part), jobs, doubtful_foreign_keys };
+        let mut restored = self.carry_out(work, server, database, options).await?;
+        if section == Section::PreData {
+            // By themselves, for what they are on is made already: see [`has_no_section`].
+            let entries = self.early_privileges();
+            let work = Work { entries: &entries, archive: &self.archive, part: None, jobs: 1, doubtful_foreign_keys };
+            let privileges = self.carry_out(work, server, database, options).await?;
+            restored.told.extend(privileges.told);
+            restored.failed.extend(privileges.failed);
         }
-        let list = ArchiveFile::new(chosen.join("\n").as_bytes()).map_err(memory)?;
+        Ok(restored)
+    }
+
+    /// Tries entries again that failed, in the archive's order, one at a time and with `search_path`, which is the
+    /// database's own. What failed for good is among what failed again.
+    pub(crate) async fn again(
+        &self,
+        failed: Vec<FailedEntry>,
+        search_path: &str,
+        server: &Server,
+        database: &str,
+        options: &RestoreOptions,
+    ) -> PgResult<Restored> {
+        let ids: BTreeSet<u32> = failed.iter().filter(|one| one.again).map(|one| one.id).collect();
+        let entries: Vec<&str> = self.contents.iter().map(String::as_str).filter(|line| is_among(line, &ids)).collect();
+        let archive = std::fs::read(self.archive.path()).map_err(memory)?;
+        let statement =
+            format!("SELECT pg_catalog.set_config('search_path', {}, false);\n", quote_literal(search_path));
+        let changed = archive_toc::with_search_path(&archive, &statement).map_err(|what| self.misread(what))?;
+        let archive = ArchiveFile::new(&changed.unwrap_or(archive)).map_err(memory)?;
+        let work = Work { entries: &entries, archive: &archive, part: None, jobs: 1, doubtful_foreign_keys: false };
+        let mut restored = self.carry_out(work, server, database, options).await?;
+        // Whose owner could not be set is told again with the rest of what is made again.
+        restored.failed.extend(failed.into_iter().filter(|one| !one.again && !ids.contains(&one.id)));
+        Ok(restored)
+    }
+
+    async fn carry_out(
+        &self,
+        work: Work<'_>,
+        server: &Server,
+        database: &str,
+        options: &RestoreOptions,
+    ) -> PgResult<Restored> {
+        if work.entries.is_empty() {
+            return Ok(Restored::default());
+        }
+        let list = ArchiveFile::new(work.entries.join("\n").as_bytes()).map_err(memory)?;
         let environment = server.child_environment(database)?;
         let mut command = self.tool.command(&environment);
-        command.arg("--use-list").arg(list.path());
-        match section {
-            Section::PreData => command.arg("--section=pre-data"),
-            // Its own count of errors tells whether one was overlooked, and with --jobs those of setting up a worker are not
-            // in it.
-            Section::PostData if self.tool.sends_unknown_setting() => command.arg("--section=post-data"),
-            Section::PostData => command.args(["--section=post-data".to_owned(), format!("--jobs={}", options.jobs)]),
-            Section::IndexesApart | Section::EventTriggers => command.arg("--section=post-data"),
-        };
-        command.env("PGOPTIONS", session_options(server, options.jobs));
+        command.arg("--use-list").arg(list.path()).args(work.part);
+        if work.jobs > 1 {
+            command.arg(format!("--jobs={}", work.jobs));
+        }
+        let quiet = self.quiet.get().map(String::as_str).unwrap_or_default();
+        command.env("PGOPTIONS", format!("{} {quiet}", session_options(server, options.jobs)));
         common_arguments(&mut command, options);
         // The temporary database's name is ours and plain: it cannot be taken for a connection string.
-        command.arg(format!("--dbname={database}")).arg(self.archive.path());
+        command.arg(format!("--dbname={database}")).arg(work.archive.path());
         let output = async {
             let mut child = self.tool.spawn(&mut command)?;
             let said = read_stderr(child.stderr.take()).await;
@@ -130,11 +209,39 @@ impl SchemaArchive {
             Ok::<_, PgError>((status, said))
         };
         let (status, said) = output.await?;
-        let harmless = judge(&self.tool, status, &said, options)?;
+        let expectations = Expectations {
+            parallel: work.jobs > 1,
+            doubtful_foreign_keys: work.doubtful_foreign_keys,
+            ..expected(&self.tool, options)
+        };
+        let classified = messages::classify(&said, &expectations);
+        let mut failed = Vec::new();
+        if !classified.accepts(status.code()) {
+            failed = self.failed(status, &said, &classified)?;
+        }
         let (postponed, harmless): (Vec<_>, Vec<_>) =
-            harmless.into_iter().partition(|harmless| harmless.reason == Reason::OthersOwner);
+            told(classified).partition(|harmless| harmless.reason == Reason::OthersOwner);
         self.postponed.lock().unwrap_or_else(PoisonError::into_inner).extend(postponed);
-        Ok(harmless.iter().map(|harmless| harmless.message.to_string()).collect())
+        Ok(Restored { told: harmless.iter().filter_map(Harmless::told).collect(), failed })
+    }
+
+    /// The entries that a run failed for, if it says so of each and did the rest.
+    fn failed(&self, status: ExitStatus, said: &str, classified: &Classified) -> PgResult<Vec<FailedEntry>> {
+        if classified.only_refused(status.code()) {
+            let archive = std::fs::read(self.archive.path()).map_err(memory)?;
+            let written = archive_toc::parse_written(&archive).map_err(|what| self.misread(what))?;
+            if let Some(failed) = failed_entries(&classified.fatal, &written) {
+                return Ok(failed);
+            }
+        }
+        Err(failure(&self.tool, status, said, classified))
+    }
+
+    fn misread(&self, what: String) -> PgError {
+        PgError::internal(
+            format!("the archive that {} read cannot be read: {what}", self.tool.version),
+            "the live database was not touched",
+        )
     }
 
     /// What could not be owned when it was made.
@@ -143,22 +250,60 @@ impl SchemaArchive {
     }
 
     fn chosen(&self, section: Section) -> Vec<&str> {
-        self.contents
-            .iter()
-            .map(String::as_str)
-            .filter(|line| match section {
-                Section::PreData => !comes_last(line),
-                Section::IndexesApart => self.is_apart(line),
-                Section::PostData => !self.is_apart(line) && !comes_last(line),
-                Section::EventTriggers => comes_last(line),
-            })
-            .filter(|line| !self.unwanted.iter().any(|unwanted| entry(line).starts_with(unwanted.as_str())))
-            .collect()
+        let all = self.of(section).into_iter();
+        all.filter(|line| section != Section::Extensions || !is_privilege(line)).collect()
+    }
+
+    /// The privileges that [`Section::Extensions`] leaves for later.
+    fn early_privileges(&self) -> Vec<&str> {
+        self.of(Section::Extensions).into_iter().filter(|line| is_privilege(line)).collect()
+    }
+
+    /// A section's entries, each with the comments, labels and privileges behind it.
+    fn of(&self, section: Section) -> Vec<&str> {
+        let extensions = self.contents.iter().rposition(|line| entry(line).starts_with(EXTENSION));
+        let extensions = extensions.map_or(0, |at| at + 1);
+        // What a selection leaves at the head without what it is about.
+        let first = if extensions > 0 { Section::Extensions } else { Section::PreData };
+        let mut is_of = section == first;
+        let mut chosen = Vec::new();
+        for (at, line) in self.contents.iter().map(String::as_str).enumerate() {
+            if !has_no_section(line) {
+                let wanted = match section {
+                    Section::Extensions => at < extensions && !comes_last(line),
+                    Section::PreData => at >= extensions && !comes_last(line),
+                    Section::IndexesApart => self.is_apart(line),
+                    Section::PostData => !self.is_apart(line) && !comes_last(line) && !self.is_doubtful(line),
+                    Section::DoubtfulKeys => self.is_doubtful(line),
+                    Section::EventTriggers => comes_last(line),
+                };
+                is_of = wanted && !self.unwanted.iter().any(|key| entry(line).starts_with(key.as_str()));
+            }
+            if is_of {
+                chosen.push(line);
+            }
+        }
+        chosen
     }
 
     fn is_apart(&self, line: &str) -> bool {
-        number(line).is_some_and(|number| self.apart.contains(&number))
+        is_among(line, &self.apart)
     }
+
+    fn is_doubtful(&self, line: &str) -> bool {
+        is_among(line, &self.doubtful)
+    }
+}
+
+/// Entries to restore, and how.
+struct Work<'a> {
+    entries: &'a [&'a str],
+    archive: &'a ArchiveFile,
+    /// The only section that is restored of them, as `pg_restore` takes it.
+    part: Option<&'static str>,
+    jobs: usize,
+    /// Whether these are all foreign keys that rows may break.
+    doubtful_foreign_keys: bool,
 }
 
 async fn indexes_apart(tool: &Tool, archive: &ArchiveFile, contents: &[String]) -> std::io::Result<BTreeSet<u32>> {
@@ -178,6 +323,10 @@ fn number(line: &str) -> Option<u32> {
     line.split(';').next()?.parse().ok()
 }
 
+fn is_among(line: &str, numbers: &BTreeSet<u32>) -> bool {
+    number(line).is_some_and(|number| numbers.contains(&number))
+}
+
 /// What a line of the table of contents says after its three numbers: `123; 3466 16500 EVENT TRIGGER - name owner`.
 /// Only its beginning can be trusted: names may hold anything, words of other entries too.
 fn entry(line: &str) -> &str {
@@ -188,125 +337,15 @@ fn comes_last(line: &str) -> bool {
     LAST.iter().any(|beginning| entry(line).starts_with(beginning))
 }
 
-fn common_arguments(command: &mut Command, options: &RestoreOptions) {
-    if options.no_owner {
-        command.arg("--no-owner");
-    }
-    if options.no_acl {
-        command.arg("--no-acl");
-    }
-    if options.managed {
-        command.arg("--no-tablespaces");
-    }
+/// Whether `pg_restore` counts it to the section of the entry before it, which is the one that it is about. At the head of a
+/// list that is whatever the list leaves out, and so `--section` would drop it.
+fn has_no_section(line: &str) -> bool {
+    ["COMMENT ", "SECURITY LABEL ", "ACL "].iter().any(|beginning| entry(line).starts_with(beginning))
 }
 
-fn session_options(server: &Server, jobs: usize) -> String {
-    let work_mem = (MAINTENANCE_WORK_MEM_KB / jobs.max(1)).max(MAINTENANCE_WORK_MEM_KB_MIN);
-    format!(
-        "-c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout={} \
-        -c lock_timeout=0 -c default_transaction_read_only=off -c array_nulls=on -c client_min_messages=warning",
-        server.statement_timeout_ms()
-    )
-}
-
-/// A run is good when every message is on the allow-list: `pg_restore` goes on after an error and says so only by its
-/// exit code, which it also uses for errors that do not matter.
-fn judge(
-    tool: &Tool,
-    status: std::process::ExitStatus,
-    said: &str,
-    options: &RestoreOptions,
-) -> PgResult<Vec<Harmless>> {
-    let expectations = Expectations {
-        managed: options.managed,
-        unknown_setting: tool.sends_unknown_setting(),
-        ..Expectations::default()
-    };
-    let mut classified = messages::classify(said, &expectations);
-    if classified.accepts(status.code()) {
-        // Told once, before anything was made.
-        classified.harmless.retain(|harmless| harmless.reason != Reason::UnknownSetting);
-        return Ok(classified.harmless);
-    }
-    if classified.fatal.is_empty() {
-        return Err(tool.failed(status, said));
-    }
-    let told: Vec<String> = classified.fatal.iter().take(3).map(ToString::to_string).collect();
-    let mut help = Remedy::from(told.join("; "));
-    if let Some(helps) = what_helps(said) {
-        help = help.and("; ").and(helps);
-    }
-    let help = help
-        .and("; the live database was not touched; ")
-        .and(remedy![Setting::KeepFailed, " keeps the temporary database for inspection"]);
-    Err(PgError::Tool {
-        program: tool.path.display().to_string(),
-        how: format!("reported {} errors", classified.fatal_count),
-        help,
-    })
-}
-
-/// Reads a whole single-file archive without restoring it: a cut or damaged one fails here, before anything is created.
-pub(crate) async fn check_stream(tool: &Tool, store: &dyn StoreRead, key: &Key) -> PgResult<()> {
-    let mut command = serverless(&tool.path);
-    command.arg("--file=-");
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let (status, said) = feed(tool, command, store, key).await?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(PgError::Integrity { dump: key.to_string(), what: format!("pg_restore cannot read it: {}", last_lines(&said)) })
-}
-
-/// Restores a whole single-file archive from a pipe.
-pub(crate) async fn restore_stream(
-    tool: &Tool,
-    store: &dyn StoreRead,
-    key: &Key,
-    server: &Server,
-    database: &str,
-    options: &RestoreOptions,
-) -> PgResult<Vec<String>> {
-    let environment = server.child_environment(database)?;
-    let mut command = tool.command(&environment);
-    common_arguments(&mut command, options);
-    command.env("PGOPTIONS", session_options(server, 1));
-    command.arg(format!("--dbname={database}"));
-    command.stdin(Stdio::piped()).stdout(Stdio::null());
-    let (status, said) = feed(tool, command, store, key).await?;
-    let harmless = judge(tool, status, &said, options)?;
-    Ok(harmless.iter().map(|harmless| harmless.message.to_string()).collect())
-}
-
-async fn feed(
-    tool: &Tool,
-    mut command: Command,
-    store: &dyn StoreRead,
-    key: &Key,
-) -> PgResult<(std::process::ExitStatus, String)> {
-    let mut child = tool.spawn(&mut command)?;
-    let stdin = child.stdin.take();
-    let write = async {
-        let Some(mut stdin) = stdin else { return Ok(()) };
-        let mut body = store.get(key, None).await?;
-        while let Some(chunk) = body.try_next().await? {
-            let chunk: Bytes = chunk;
-            if stdin.write_all(&chunk).await.is_err() {
-                break; // it ended early: its exit code and messages say why
-            }
-        }
-        let _ = stdin.shutdown().await;
-        Ok::<(), PgError>(())
-    };
-    let stderr = child.stderr.take();
-    let (written, said) = tokio::join!(write, read_stderr(stderr));
-    written?;
-    let status = child.wait().await.map_err(memory)?;
-    Ok((status, said))
-}
-
-fn memory(source: std::io::Error) -> PgError {
-    PgError::Machine { what: "pg_restore cannot be run", safe: "the live database was not touched", source }
+/// Privileges, which come after what they are on: without the right to create in its schema nothing more could be made.
+fn is_privilege(line: &str) -> bool {
+    entry(line).starts_with("ACL ")
 }
 
 #[cfg(test)]

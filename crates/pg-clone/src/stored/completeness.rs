@@ -13,7 +13,15 @@ impl Filters {
             true => None,
             false => Some(format!("{what} {}", tables.join(", "))),
         };
-        [named("left out:", &self.excluded), named("without rows:", &self.emptied)].into_iter().flatten().collect()
+        let doubtful = "foreign keys that are restored only if no row needs those rows:";
+        [
+            named("left out:", &self.excluded),
+            named("without rows:", &self.emptied),
+            named(doubtful, &self.doubtful_foreign_keys),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }
 
@@ -62,6 +70,8 @@ mod tests {
             ..Filters::default()
         };
         assert_eq!(filters.missing(), ["left out: public.log", "without rows: a.b, a.c"]);
+        let filters = Filters { doubtful_foreign_keys: vec!["a.d.d_b_fkey".into()], ..filters };
+        assert!(filters.missing()[2].ends_with("no row needs those rows: a.d.d_b_fkey"), "{:?}", filters.missing());
         assert!(Filters::default().missing().is_empty());
     }
 }

@@ -30,6 +30,9 @@ pub struct DumpDetail {
     pub extensions: Vec<Extension>,
     /// Roles that own something in the database or have a privilege on it.
     pub roles: Vec<String>,
+    /// Those of them that policies name: without them the policies cannot be made. Dumps of earlier versions do not say.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub policy_roles: Vec<String>,
     /// Tables whose rows are in the dump, ordered by schema and name.
     pub tables: Vec<TableDump>,
     /// States of the sequences.
@@ -100,6 +103,9 @@ pub struct Filters {
     pub excluded: Vec<String>,
     /// Tables whose rows were left out, as `schema.table`.
     pub emptied: Vec<String>,
+    /// Foreign keys to those tables, as `schema.table.key`: one that a row of the dump needs cannot be restored.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub doubtful_foreign_keys: Vec<String>,
 }
 
 /// An installed extension.

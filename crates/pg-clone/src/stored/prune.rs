@@ -248,6 +248,7 @@ async fn plan(store: &dyn Store, options: &PruneOptions, now: Timestamp) -> PgRe
     plan.incomplete = leftovers.abandoned.iter().map(incomplete).collect();
     plan.uploads = leftovers.uploads.len() as u64;
     plan.freed_bytes += leftovers.freed_bytes();
+    plan.warnings.extend(leftovers.warning());
     plan.leftovers = leftovers;
     Ok(plan)
 }

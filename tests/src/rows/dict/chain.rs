@@ -73,6 +73,6 @@ pub(super) async fn compacted(world: &World) -> RowResult {
     world.lastgood([&all[..], &["-n"]].concat()).ok().await?.says(left)?;
     world.lastgood(all).ok().await?.says("1 leftover")?;
     ensure!(world.place().read(left).await.is_err(), "what was never finished is still there");
-    world.lastgood(["dict", "restore", "--to", "after.json"]).ok().await?;
+    world.lastgood(["dict", "restore", "--force", "--to", "after.json"]).ok().await?;
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) async fn refused(world: &World) -> RowResult {
         for bad in [flipped, good[..good.len() - 1].to_vec(), longer] {
             world.place().write(key, &bad).await?;
             world.lastgood(["dict", "verify"]).fails(INTEGRITY).await?.says(file)?;
-            world.lastgood(["dict", "restore", "--to", "state.json"]).fails(INTEGRITY).await?;
+            world.lastgood(["dict", "restore", "--force", "--to", "state.json"]).fails(INTEGRITY).await?;
             let kept = std::fs::read_to_string(local(world, "state.json"))?;
             ensure_eq!(kept.as_str(), "what was there", "the file after a refused restore");
         }
@@ -31,7 +31,7 @@ pub(super) async fn refused(world: &World) -> RowResult {
     }
     world.lastgood(["dict", "verify"]).ok().await?;
     world.place().remove(file).await?;
-    world.lastgood(["dict", "restore", "--to", "state.json"]).fails(INTEGRITY).await?.says("missing")?;
+    world.lastgood(["dict", "restore", "--force", "--to", "state.json"]).fails(INTEGRITY).await?.says("missing")?;
     Ok(())
 }
 

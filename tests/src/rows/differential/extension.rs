@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::compare_copy;
 use crate::ensure_eq;
+use crate::harness::compare::Picture;
 use crate::harness::{Failure, RowResult, World};
 
 /// Tables that refer to each other against the order of their names; one row of the extension's own among the user's.
@@ -35,11 +36,11 @@ struct Installed {
 }
 
 impl Installed {
-    fn new(folder: &Path) -> std::io::Result<Self> {
+    fn new(folder: &Path, script: &str) -> std::io::Result<Self> {
         let name = format!("lastgood_acceptance_{}", std::process::id());
         let mut installed = Self { name: name.clone(), files: Vec::new() };
         let control = "default_version = '1.0'\nrelocatable = false\n";
-        for (suffix, text) in [(".control", control), ("--1.0.sql", SCRIPT)] {
+        for (suffix, text) in [(".control", control), ("--1.0.sql", script)] {
             installed.put(folder, suffix, text)?;
         }
         Ok(installed)
@@ -63,17 +64,17 @@ impl Drop for Installed {
 }
 
 /// The server's folder of extensions with ours in it.
-fn install(world: &World) -> RowResult<(PathBuf, Installed)> {
+fn install(world: &World, script: &str) -> RowResult<(PathBuf, Installed)> {
     let output = Command::new(world.cluster().bin_dir().join("pg_config")).arg("--sharedir").output()?;
     let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim()).join("extension");
-    let installed = Installed::new(&folder)
+    let installed = Installed::new(&folder, script)
         .map_err(|error| Failure::Skipped(format!("no extension can be put into {}: {error}", folder.display())))?;
     Ok((folder, installed))
 }
 
 /// The target's default is older than the source's version, then newer, then there is none at all.
 pub(super) async fn other_version(world: &World) -> RowResult {
-    let (folder, mut installed) = install(world)?;
+    let (folder, mut installed) = install(world, SCRIPT)?;
     let name = installed.name.clone();
     installed.put(&folder, "--1.0--1.1.sql", "CREATE TABLE since_1_1 (id integer);")?;
     let version =
@@ -113,7 +114,7 @@ pub(super) async fn other_version(world: &World) -> RowResult {
 
 /// Its rows come back, once, in an order that its foreign keys allow.
 pub(super) async fn configuration_rows(world: &World) -> RowResult {
-    let (_folder, installed) = install(world)?;
+    let (_folder, installed) = install(world, SCRIPT)?;
     let source = world.create("source")?;
     let name = &installed.name;
     world.psql(&source, &format!("CREATE SCHEMA ext; CREATE EXTENSION {name} SCHEMA ext; {ROWS}"))?;
@@ -121,5 +122,108 @@ pub(super) async fn configuration_rows(world: &World) -> RowResult {
     // The extension's own row is there once, as the extension made it.
     let shipped = world.psql(&world.name("copy"), "SELECT count(*) FROM ext.z_settings WHERE builtin")?;
     ensure_eq!(shipped, "1", "rows that the extension itself brings");
+    Ok(())
+}
+
+/// Reference systems that a function of the extension needs, all of them dumped, those that it brings itself too.
+const REFERENCES: &str = r"
+CREATE TABLE systems (id integer PRIMARY KEY, factor integer NOT NULL, built_in json);
+INSERT INTO systems VALUES (1, 10, '{}'), (2, 20, NULL);
+SELECT pg_catalog.pg_extension_config_dump('systems', '');
+CREATE FUNCTION scaled(v integer, s integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE f integer;
+BEGIN
+  SELECT factor INTO f FROM @extschema@.systems WHERE id = s;
+  IF NOT FOUND THEN RAISE EXCEPTION 'cannot find system %', s; END IF;
+  RETURN v * f;
+END $$;
+";
+
+/// Rows of the user's in the extension's table, which a stored column of the user's needs.
+const MEASURED: &str = r"
+INSERT INTO ext.systems VALUES (900, 3, '[1]');
+CREATE TABLE measured (v integer, s integer GENERATED ALWAYS AS (ext.scaled(v, 900)) STORED);
+INSERT INTO measured SELECT generate_series(1, 200);
+CREATE TABLE a_large (v integer CHECK (ext.scaled(v, 2) >= 0), note text);
+INSERT INTO a_large SELECT g, repeat(md5(g::text), 8) FROM generate_series(1, 20000) g;
+";
+
+/// Rows of extensions come before those of users; those that the extension has put there itself are no obstacle.
+pub(super) async fn configuration_first(world: &World) -> RowResult {
+    let (_folder, installed) = install(world, REFERENCES)?;
+    let source = world.create("source")?;
+    world.psql(&source, &format!("CREATE SCHEMA ext; CREATE EXTENSION {} SCHEMA ext; {MEASURED}", installed.name))?;
+    compare_copy(world, &source).await?;
+    // A row that is another one under the same key is not taken for it.
+    world.psql(&source, "UPDATE ext.systems SET factor = 11 WHERE id = 1")?;
+    let key = world.dump(&source).await?;
+    let refused = world.lastgood(["pg", "restore", &key, "--into", &world.name("nowhere")]).fails(1).await?;
+    refused
+        .says("rows of ext.systems: duplicate key value violates unique constraint")?
+        .says("(id)=(1) already exists")?;
+    Ok(())
+}
+
+/// Writes down every command, into a table whose rows are dumped; fires for us, too, unless it is kept from it.
+const WATCHING: &str = r"
+CREATE TABLE journal (command text);
+SELECT pg_catalog.pg_extension_config_dump('journal', '');
+CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+  -- Which the extension would write of itself.
+  IF tg_tag <> 'CREATE EXTENSION' THEN
+    LOCK TABLE @extschema@.journal IN EXCLUSIVE MODE;
+    INSERT INTO @extschema@.journal VALUES (tg_tag);
+  END IF;
+END $$;
+CREATE EVENT TRIGGER {name}_note ON ddl_command_end EXECUTE FUNCTION note();
+";
+
+/// The user's own: nobody changes a definition any more.
+const FORBIDDING: &str = r"
+CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no changes on Fridays'; END $$;
+CREATE EVENT TRIGGER forbid ON ddl_command_start EXECUTE FUNCTION forbid()";
+
+/// Nothing of what a restore does fires an event trigger.
+pub(super) async fn event_triggers(world: &World) -> RowResult {
+    let name = format!("lastgood_acceptance_{}", std::process::id());
+    let (_folder, installed) = install(world, &WATCHING.replace("{name}", &name))?;
+    let source = world.create("source")?;
+    let tables: String = (1..=12)
+        .map(|at| {
+            format!(
+                "CREATE TABLE t{at} (id integer PRIMARY KEY, a integer, b integer); \
+                 INSERT INTO t{at} SELECT g, g, g FROM generate_series(1, 100) g; \
+                 CREATE INDEX ON t{at} (a); CREATE INDEX ON t{at} (b); \
+                 CREATE MATERIALIZED VIEW v{at} AS SELECT count(*) FROM t{at}; "
+            )
+        })
+        .collect();
+    let extension = format!("CREATE SCHEMA ext; CREATE EXTENSION {} SCHEMA ext", installed.name);
+    let lone = "CREATE TABLE lone AS SELECT generate_series(1, 10) AS id";
+    world.psql(&source, &format!("{extension}; {tables}; {lone}; {FORBIDDING}"))?;
+    let journal = "SELECT command, count(*) FROM ext.journal GROUP BY 1 ORDER BY 1";
+    let before = world.psql(&source, journal)?;
+    ensure_eq!(before.lines().count() >= 4, true, "what the row set up: {before}");
+    world.lastgood(["pg", "dump", &source]).ok().await?;
+    ensure_eq!(world.psql(&source, journal)?, before, "the journal after a dump");
+    for jobs in ["1", "4"] {
+        let copy = world.name(&format!("copy_{jobs}"));
+        let restore = ["pg", "restore", &source, "--into", &copy, "--jobs", jobs];
+        world.lastgood(restore).ok().await?;
+        ensure_eq!(world.psql(&copy, journal)?, before, "the journal of a copy, {jobs} jobs");
+        let picture = Picture::of(world.cluster(), &source)?;
+        picture.expect(&Picture::of(world.cluster(), &copy)?, "the copy")?;
+    }
+    // Tables that are carried over are made in a copy that has all of them.
+    world.psql(
+        &source,
+        "ALTER EVENT TRIGGER forbid DISABLE; ALTER TABLE lone ADD c integer; ALTER EVENT TRIGGER forbid ENABLE",
+    )?;
+    let today = world.psql(&source, "SELECT count(*) FROM lone")?;
+    let over = ["pg", "restore", &source, "--confirm-database", &source, "--carry-over", "public.lone"];
+    world.lastgood(over).ok().await?;
+    ensure_eq!(world.psql(&source, journal)?, before, "the journal after tables were carried over");
+    ensure_eq!(world.psql(&source, "SELECT count(c IS NULL) FROM lone")?, today, "rows that were carried over");
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! A database and its files in cold storage.
 
 use super::shared::{BULK, check, fill, glacier, lose, paid, store};
+use crate::harness::command::Lastgood;
 use crate::harness::failure::Within as _;
 use crate::harness::{RowResult, World};
 use crate::rows::pg::carry::{BOOKS, books};
 use crate::{ensure, ensure_eq};
 
 /// What a restore over the live database is given.
-fn restore<'a>(backup: &'a str, shop: &'a str) -> [&'a str; 6] {
+pub(super) fn restore<'a>(backup: &'a str, shop: &'a str) -> [&'a str; 6] {
     ["restore", backup, "--files", "store", "--confirm-database", shop]
 }
 
@@ -198,7 +199,18 @@ pub(super) async fn killed(world: &World) -> RowResult {
         glacier(world, &["fetch", "shop"]).env("LASTGOOD_CRASH_AT", step).run().await?.expect_killed().within(step)?;
     }
     glacier(world, &["fetch", "shop"]).ok().await?;
-    let command = restore("shop", &shop);
+    killed_restores(world, (&shop, &content), |verb| glacier(world, verb)).await?;
+    check(world, &files)
+}
+
+/// Kills restores of what was fetched over the live database `shop` at each step, and lets the last one end. `content` is what
+/// the backup has.
+pub(super) async fn killed_restores<'w>(
+    world: &'w World,
+    (shop, content): (&str, &str),
+    run: impl Fn(&[&str]) -> Lastgood<'w>,
+) -> RowResult {
+    let command = restore("shop", shop);
     let carried = ["--carry-over", "public.books", "--carry-over", "public.links"];
     for (step, switched) in [
         ("restore.data", false),
@@ -209,23 +221,23 @@ pub(super) async fn killed(world: &World) -> RowResult {
         ("glacier.orphan", true),
         ("glacier.place", true),
     ] {
-        world.set_version(&shop, 2)?;
-        world.psql(&shop, "INSERT INTO books (name) VALUES ('since')")?;
-        let (changed, written) = (world.checksum(&shop)?, books(world, &shop)?);
+        world.set_version(shop, 2)?;
+        world.psql(shop, "INSERT INTO books (name) VALUES ('since')")?;
+        let (changed, written) = (world.checksum(shop)?, books(world, shop)?);
         std::fs::write(store(world).join("orphan"), "nobody knows me")?;
-        let run = glacier(world, &command).args(carried).env("LASTGOOD_CRASH_AT", step).run().await?;
-        run.expect_killed().within(step)?;
+        let killed = run(&command).args(carried).env("LASTGOOD_CRASH_AT", step).run().await?;
+        killed.expect_killed().within(step)?;
         world.lastgood(["pg", "recover"]).ok().await.within(step)?;
-        let expected = if switched { &content } else { &changed };
-        ensure_eq!(&world.checksum(&shop)?, expected, "the database after a kill at {step}");
-        ensure_eq!(books(world, &shop)?, written, "the books after a kill at {step}");
+        let expected = if switched { content } else { &changed };
+        ensure_eq!(world.checksum(shop)?, expected, "the database after a kill at {step}");
+        ensure_eq!(books(world, shop)?, written, "the books after a kill at {step}");
         let here = store(world).join("orphan").exists();
         ensure!(switched || here, "an orphan was moved before the database was restored: {step}");
         let listed = world.lastgood(["glacier", "orphans", "ls", "--files", "store", "--json"]).ok().await?.json()?;
         let away = listed.as_array().into_iter().flatten().any(|set| set["files"][0] == "orphan");
         ensure!(here || away, "the orphan is nowhere after a kill at {step}");
     }
-    glacier(world, &command).args(carried).ok().await?;
-    ensure_eq!(world.checksum(&shop)?, content, "the database");
-    check(world, &files)
+    run(&command).args(carried).ok().await?;
+    ensure_eq!(world.checksum(shop)?, content, "the database");
+    Ok(())
 }

@@ -13,10 +13,10 @@ use crate::harness::{RowResult, World};
 use crate::{ensure, ensure_eq};
 
 /// The vault of the rows.
-const VAULT: &str = "attachments";
+pub(super) const VAULT: &str = "attachments";
 
 /// The account of keys that do not say theirs, such as those of the S3 peer.
-const ACCOUNT: &str = "111111111111";
+pub(super) const ACCOUNT: &str = "111111111111";
 
 /// An hour more than an inventory takes.
 const INVENTORY: Duration = Duration::from_secs(6 * 3600);
@@ -24,18 +24,30 @@ const INVENTORY: Duration = Duration::from_secs(6 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The service beside a row's location.
-struct Service(GlacierFake);
+pub(super) struct Service(GlacierFake);
 
 impl Service {
-    fn start() -> RowResult<Self> {
-        let fake = GlacierFake::start(&FakeOptions::default())?;
+    pub(super) fn start() -> RowResult<Self> {
+        Self::at(&FakeOptions::default())
+    }
+
+    pub(super) fn at(options: &FakeOptions) -> RowResult<Self> {
+        let fake = GlacierFake::start(options)?;
         fake.make_vault(ACCOUNT, REGION, VAULT);
         Ok(Self(fake))
     }
 
+    pub(super) fn fake(&self) -> &GlacierFake {
+        &self.0
+    }
+
     /// `lastgood glacier` with these words, where it finds the service.
-    fn glacier<'w>(&self, world: &'w World, verb: &[&str]) -> Lastgood<'w> {
-        let mut command = glacier(world, verb);
+    pub(super) fn glacier<'w>(&self, world: &'w World, verb: &[&str]) -> Lastgood<'w> {
+        self.with(glacier(world, verb), world)
+    }
+
+    /// The same command, where it finds the service.
+    pub(super) fn with<'w>(&self, mut command: Lastgood<'w>, world: &'w World) -> Lastgood<'w> {
         for (name, value) in self.0.environment(ACCOUNT, REGION) {
             // A bucket needs its own credentials, which are of the same account.
             if world.place().peer().is_none() || name.starts_with("AWS_ENDPOINT_URL") {
@@ -45,7 +57,7 @@ impl Service {
         command
     }
 
-    async fn killed_at(&self, world: &World, verb: &[&str], steps: &[&str]) -> RowResult {
+    pub(super) async fn killed_at(&self, world: &World, verb: &[&str], steps: &[&str]) -> RowResult {
         for step in steps {
             let step = format!("glacier.{step}");
             self.glacier(world, verb).env("LASTGOOD_CRASH_AT", step).run().await?.expect_killed()?;
@@ -54,12 +66,12 @@ impl Service {
         Ok(())
     }
 
-    fn calls(&self, op: &str) -> usize {
+    pub(super) fn calls(&self, op: &str) -> usize {
         self.0.log().iter().filter(|call| call.op == op).count()
     }
 }
 
-const BACKUP: [&str; 7] = ["backup", "--files", "store", "--name", "uploads", "--vault", VAULT];
+pub(super) const BACKUP: [&str; 7] = ["backup", "--files", "store", "--name", "uploads", "--vault", VAULT];
 
 /// The same to a vault that nobody made.
 const NOWHERE: [&str; 7] = ["backup", "--files", "store", "--name", "uploads", "--vault", "nowhere"];
@@ -122,6 +134,10 @@ pub(super) async fn bad_luck(world: &World) -> RowResult {
     service.0.faults([Rule::new(Action::LoseResponse).on("CompleteMultipartUpload").times(1)]);
     run(&BACKUP).ok().await?;
     ensure_eq!(service.0.archives(), ARCHIVES, "archives after a lost answer");
+    // What is in the folder that was backed up need not be retrieved.
+    run(&["retrieve", "uploads"]).ok().await?.says("Nothing was requested")?;
+    std::fs::remove_dir_all(store(world))?;
+    std::fs::create_dir(store(world))?;
     service.0.settings(|settings| settings.no_expedited = true);
     run(&["retrieve", "uploads", "--tier", "expedited"])
         .fails(21)
@@ -145,8 +161,6 @@ pub(super) async fn bad_luck(world: &World) -> RowResult {
     run(&["retrieve", "uploads"]).ok().await?.says("Requested 1 archive by Bulk")?;
     service.0.clock().advance(BULK);
     service.0.faults([Rule::new(Action::FlipLastByte).on("GetJobOutput").times(1)]);
-    std::fs::remove_dir_all(store(world))?;
-    std::fs::create_dir(store(world))?;
     run(&["fetch", "uploads"]).ok().await?;
     run(&["restore", "uploads", "--files", "store"]).ok().await?.says("Restored 5 files")?;
     check(world, &files)?;

@@ -63,7 +63,7 @@ async fn services(world: &World) -> RowResult {
 
 /// What a restore with these options writes.
 async fn restored(world: &World, options: &[&str]) -> RowResult<String> {
-    let command = ["dict", "restore", "--to", "state.json"].into_iter().chain(options.iter().copied());
+    let command = ["dict", "restore", "--force", "--to", "state.json"].into_iter().chain(options.iter().copied());
     world.lastgood(command).ok().await?;
     Ok(std::fs::read_to_string(world.folder().join("state.json"))?)
 }

@@ -5,6 +5,8 @@ use aws_sdk_s3::config::Builder;
 
 use super::failure::Place;
 use crate::aws::{Settings, timeouts};
+use crate::error::StoreError;
+use crate::store::StoreResult;
 
 #[derive(Debug)]
 pub(super) struct Bucket {
@@ -13,11 +15,24 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(settings: &Settings, place: Place) -> Self {
+    pub(super) fn new(settings: &Settings, mut place: Place) -> StoreResult<Self> {
+        if let Some(fault) = settings.fault() {
+            return Err(StoreError::Invalid { what: fault.to_owned() });
+        }
+        place.endpoint = settings.endpoint_of("S3");
+        if let Some(endpoint) = &place.endpoint
+            && !endpoint.contains("://")
+        {
+            let what = format!(
+                "the endpoint `{endpoint}` has no scheme: set AWS_ENDPOINT_URL_S3, or `endpoint_url` of the profile, to \
+                 `https://{endpoint}` or `http://{endpoint}`"
+            );
+            return Err(StoreError::Invalid { what });
+        }
         // A dot in the bucket's name breaks the certificate of `bucket.endpoint`.
-        let path_style = settings.names_endpoint_of("S3") || place.bucket.contains('.');
+        let path_style = place.endpoint.is_some() || place.bucket.contains('.');
         let config = Builder::from(settings.sdk()).force_path_style(path_style).build();
-        Self { client: Client::from_conf(config), place }
+        Ok(Self { client: Client::from_conf(config), place })
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::bucket::Bucket;
 use super::failure::Operation;
-use super::listing;
+use super::moment::moment;
 use crate::error::StoreError;
 use crate::probe::MARKER_KEY;
 use crate::store::StoreResult;
@@ -54,7 +54,7 @@ pub(super) async fn now(bucket: &Bucket) -> StoreResult<Timestamp> {
         Err(error) => return Err(error),
     }
     let date = date.take().and_then(|date| DateTime::from_str(&date, DateTimeFormat::HttpDate).ok());
-    date.as_ref().and_then(listing::moment).ok_or_else(|| StoreError::Unsuitable {
+    date.as_ref().and_then(moment).ok_or_else(|| StoreError::Unsuitable {
         what: format!("`{place}` does not say what time it is: its answers have no `Date`"),
         help: "name a server that sends one, as HTTP requires, or a proxy that leaves it in".into(),
     })

@@ -10,7 +10,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::super::backend::{Backend, Bucket, Object as Stored};
 use super::super::cold::Copy;
 use super::paging::{Said, asked, said};
-use super::{HideNewerThan, Paging, length, ok};
+use super::{FolderByFolder, HideNewerThan, Paging, UploadsBegan, length, ok};
 use crate::faults::ListingFault;
 
 /// Most entries of a page, and most keys of a deletion (AWS, "ListObjectsV2", "DeleteObjects").
@@ -62,13 +62,44 @@ fn page<'a>(
     page
 }
 
+/// The names between slashes, by which a walk goes: a folder before what its name begins.
+fn walked(key: &str) -> Vec<&str> {
+    key.split('/').collect()
+}
+
+/// A page of a walk folder by folder. `after` is a place in that walk.
+fn walked_page<'a>(bucket: &'a Bucket, prefix: &str, after: &str, limit: usize) -> Page<'a> {
+    let keys = bucket.objects.keys().map(String::as_str).filter(|key| key.starts_with(prefix));
+    let mut keys: Vec<&str> = keys.filter(|key| after.is_empty() || walked(key) > walked(after)).collect();
+    keys.sort_by(|one, other| walked(one).cmp(&walked(other)));
+    let next = (keys.len() > limit).then(|| keys[limit - 1].to_owned());
+    keys.truncate(limit);
+    Page { objects: keys, folders: Vec::new(), next }
+}
+
+/// The name as it is asked for (AWS, "ListObjectsV2", `encoding-type`): as HTML forms encode it.
+fn encoded(encoding: Option<&EncodingType>, name: &str) -> String {
+    match encoding.map(EncodingType::as_str) {
+        Some(EncodingType::URL) => {
+            percent_encoding::utf8_percent_encode(name, UNENCODED).to_string().replace("%20", "+")
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// What S3 leaves as it is.
+const UNENCODED: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
+
 pub(super) fn list_objects(
     backend: &Backend,
     request: S3Request<ListObjectsV2Input>,
 ) -> S3Result<S3Response<ListObjectsV2Output>> {
     let lag = request.extensions.get::<HideNewerThan>().copied();
     let paging = request.extensions.get::<Paging>().copied();
+    let by_folder = request.extensions.get::<FolderByFolder>().is_some();
     let input = request.input;
+    let encoding = input.encoding_type.as_ref();
     let asks = |asked: &OptionalObjectAttributes| asked.as_str() == OptionalObjectAttributes::RESTORE_STATUS;
     let restores =
         input.optional_object_attributes.iter().flatten().any(asks) && !backend.hides_restores.load(Ordering::Relaxed);
@@ -92,7 +123,10 @@ pub(super) fn list_objects(
             .take_while(|(key, _)| key.starts_with(&prefix) || **key < prefix)
             .filter(|(_, object)| shown(object))
             .map(|(key, _)| key.as_str());
-        let mut page = page(keys, &prefix, input.delimiter.as_deref(), &after, limit);
+        let mut page = match by_folder && input.delimiter.is_none() {
+            true => walked_page(bucket, &prefix, &after, limit),
+            false => page(keys, &prefix, input.delimiter.as_deref(), &after, limit),
+        };
         let mut said = Said { truncated: Some(page.next.is_some()), next: page.next.take() };
         if let (Some(paging), Some(asked)) = (paging, &asked) {
             said = self::said(paging.fault, asked, said.next);
@@ -100,8 +134,11 @@ pub(super) fn list_objects(
                 page = Page::default();
             }
         }
-        let contents = page.objects.iter().map(|key| entry(bucket, key, restores)).collect::<Vec<_>>();
-        let folders = page.folders.iter().map(|folder| CommonPrefix { prefix: Some(folder.clone()) });
+        let mut contents = page.objects.iter().map(|key| entry(bucket, key, restores)).collect::<Vec<_>>();
+        for object in &mut contents {
+            object.key = object.key.as_deref().map(|key| encoded(encoding, key));
+        }
+        let folders = page.folders.iter().map(|folder| CommonPrefix { prefix: Some(encoded(encoding, folder)) });
         ok(ListObjectsV2Output {
             key_count: i32::try_from(page.objects.len() + page.folders.len()).ok(),
             common_prefixes: Some(folders.collect()),
@@ -109,7 +146,8 @@ pub(super) fn list_objects(
             is_truncated: said.truncated,
             next_continuation_token: said.next,
             name: Some(input.bucket.clone()),
-            prefix: input.prefix.clone(),
+            prefix: input.prefix.as_deref().map(|prefix| encoded(encoding, prefix)),
+            encoding_type: input.encoding_type.clone(),
             delimiter: input.delimiter.clone(),
             max_keys: i32::try_from(limit).ok(),
             ..Default::default()
@@ -148,7 +186,9 @@ pub(super) fn list_uploads(
     request: S3Request<ListMultipartUploadsInput>,
 ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
     let paging = request.extensions.get::<Paging>().copied();
+    let began = request.extensions.get::<UploadsBegan>().copied();
     let input = request.input;
+    let encoding = input.encoding_type.clone();
     let prefix = match paging {
         Some(Paging { fault: ListingFault::Unasked, .. }) => String::new(),
         _ => input.prefix.unwrap_or_default(),
@@ -180,15 +220,16 @@ pub(super) fn list_uploads(
             }
         }
         let uploads = found.into_iter().map(|((key, id), started)| MultipartUpload {
-            key: Some(key),
+            key: Some(encoded(encoding.as_ref(), &key)),
             upload_id: Some(id),
-            initiated: Some(started.into()),
+            initiated: Some(began.map_or(started, |UploadsBegan(moment)| moment).into()),
             ..Default::default()
         });
         ok(ListMultipartUploadsOutput {
             uploads: Some(uploads.collect()),
             is_truncated: said.truncated,
-            next_key_marker: said.next,
+            next_key_marker: said.next.map(|key| encoded(encoding.as_ref(), &key)),
+            encoding_type: encoding.clone(),
             next_upload_id_marker: next_id,
             ..Default::default()
         })

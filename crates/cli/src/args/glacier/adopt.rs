@@ -39,6 +39,14 @@ pub(crate) struct Adopt {
     /// Folder of what is downloaded [default: lastgood/glacier in $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Schema of the tables of GlacierOnRails [default: `gem-schema` of the configuration file, or else public]
+    #[arg(long, value_name = "SCHEMA")]
+    pub(crate) gem_schema: Option<String>,
+    /// The three tables of GlacierOnRails where they have other names: of backups, of archives, and of both [default:
+    /// `gem-tables` of the configuration file, or else
+    /// application_data_backups,glacier_archives,application_data_backups_glacier_file_archives]
+    #[arg(long, value_name = "TABLES")]
+    pub(crate) gem_tables: Option<String>,
     #[command(flatten)]
     pub(crate) tools: Tools,
     #[command(flatten)]

@@ -98,8 +98,8 @@ pub(crate) enum Orphans {
 /// Arguments of `glacier orphans ls`.
 #[derive(Debug, Args)]
 pub(crate) struct OrphansLs {
-    /// Folder of the files
-    #[arg(long, value_name = "DIR", required_unless_present = "orphans")]
+    /// Folder of the files [default: `files` of the configuration file]
+    #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: OrphansPlace,
@@ -111,8 +111,8 @@ pub(crate) struct OrphansUndo {
     /// Name of the restore, as printed by `glacier orphans ls`
     #[arg(value_name = "RESTORE")]
     pub(crate) restore: String,
-    /// Folder of the files
-    #[arg(long, value_name = "DIR", required_unless_present = "orphans")]
+    /// Folder of the files [default: `files` of the configuration file]
+    #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: OrphansPlace,

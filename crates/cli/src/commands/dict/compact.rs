@@ -4,12 +4,14 @@ use dictstore_backup::{Compact, CompactOptions, RestoreOptions, RestoreTo};
 
 use crate::args::dict;
 use crate::commands::dict::asked::{at, semantics, warn};
+use crate::commands::dict::lock::{self, Kind};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
 use crate::render::dict::{compacted, restore_plan};
 
 pub(super) async fn run(arguments: &dict::Compact, context: &Context) -> CliResult<Exit> {
+    let _lock = lock::take(&arguments.lock, Kind::Exclusive, context).await?;
     let store = at(&arguments.place, context)?.open_to_change().await?;
     let restore = RestoreOptions::new(RestoreTo::Latest)
         .semantics(semantics(arguments.dictdb_semantics))

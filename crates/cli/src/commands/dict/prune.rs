@@ -5,6 +5,7 @@ use dictstore_backup::{Prune, PruneOptions};
 
 use crate::args::dict;
 use crate::commands::dict::asked::at;
+use crate::commands::dict::lock::{self, Kind};
 use crate::commands::prune::{decide, end};
 use crate::context::Context;
 use crate::error::CliResult;
@@ -13,6 +14,7 @@ use crate::exit::Exit;
 pub(super) async fn run(arguments: &dict::Prune, context: &Context) -> CliResult<Exit> {
     let policy = arguments.keep.policy_beside(&arguments.unfinished);
     let options = PruneOptions::new(policy).source(arguments.of.source.clone()).grace(arguments.unfinished.grace());
+    let _lock = lock::take(&arguments.lock, Kind::Exclusive, context).await?;
     let store = at(&arguments.place, context)?.open_to_change().await?;
     let prune = Prune::prepare(&store, &options, &context.run).await?;
     if !decide(prune.plan(), file_of, arguments.dry_run, context).await? {

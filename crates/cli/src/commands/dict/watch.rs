@@ -8,6 +8,7 @@ use tokio::process::Command;
 
 use crate::args::dict::Watch;
 use crate::commands::dict::asked::open;
+use crate::commands::dict::lock::{self, Kind};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -16,7 +17,10 @@ use crate::render::units::counted;
 pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit> {
     let store = open(&arguments.place, context).await?;
     let mut watched = Watched::new(arguments.of.source.clone());
-    let found = watched.look(&store, context).await?;
+    let found = {
+        let _lock = lock::take(&arguments.lock, Kind::Shared, context).await?;
+        watched.look(&store, context).await?
+    };
     let mut seen: HashSet<String> = found.into_iter().collect();
     context.printer.note(&format!(
         "watching {}: {} so far",
@@ -30,7 +34,12 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit>
             Ok(())
         };
         context.or_cancelled(pause).await?;
-        for file in watched.look(&store, context).await? {
+        // Given back before the program runs: whoever writes here need not wait for it.
+        let found = {
+            let _lock = lock::take(&arguments.lock, Kind::Shared, context).await?;
+            watched.look(&store, context).await?
+        };
+        for file in found {
             if arguments.count.is_none_or(|count| ran < count) && seen.insert(file.clone()) {
                 execute(arguments, &file, context).await?;
                 ran += 1;

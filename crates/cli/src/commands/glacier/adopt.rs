@@ -27,7 +27,8 @@ pub(super) async fn run(arguments: &Adopt, context: &Context) -> CliResult<Exit>
     let context = &dumps::under(&arguments.tools, context)?;
     let (server, database) = context.database_of(&arguments.server, arguments.database.as_deref())?;
     let login = Login { server, database };
-    let found = context.or_cancelled(async { Ok(backups(&login, &GemTables::default()).await?) }).await?;
+    let tables = dumps::gem_tables(arguments.gem_schema.as_deref(), arguments.gem_tables.as_deref(), context)?;
+    let found = context.or_cancelled(async { Ok(backups(&login, &tables).await?) }).await?;
     let Some(vault) = &arguments.vault else {
         if found.is_empty() {
             context.printer.note(&format!("no backups of GlacierOnRails in `{}`", login.database));
@@ -47,7 +48,8 @@ pub(super) async fn run(arguments: &Adopt, context: &Context) -> CliResult<Exit>
     }
     let mut done = TakenOver { adopted, database: None };
     if let (Some(dump), Some(into)) = (done.adopted.dump.clone(), &arguments.into) {
-        done.database = Some(Box::pin(restore(arguments, &login, backup, (&dump, into), context)).await?);
+        let of = (backup, &tables);
+        done.database = Some(Box::pin(restore(arguments, &login, of, (&dump, into), context)).await?);
     }
     context.printer.result(&done, taken_over)?;
     ended(done, context)
@@ -71,7 +73,7 @@ fn chosen(found: &[GemBackup], wanted: Option<i64>) -> CliResult<&GemBackup> {
 async fn restore(
     arguments: &Adopt,
     login: &Login,
-    backup: &GemBackup,
+    (backup, tables): (&GemBackup, &GemTables),
     (dump, into): (&Path, &String),
     context: &Context,
 ) -> CliResult<RestoreReport> {
@@ -82,7 +84,7 @@ async fn restore(
     let mut options = restore_options(&context.settings, key);
     options.into = Some(into.clone());
     options.confirm.clone_from(&arguments.confirm_database);
-    options.carry_over = dumps::with_tables_of_the_gem(&arguments.carry_over, &login.server, into).await?;
+    options.carry_over = dumps::with_tables_of_the_gem(&arguments.carry_over, tables, &login.server, into).await?;
     let restore = Restore::prepare(&login.server, &store, options, &context.run).await?;
     dumps::restore(restore, arguments.confirm_database.is_some(), context).await
 }

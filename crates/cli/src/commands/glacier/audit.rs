@@ -6,7 +6,7 @@ use glacier_archive::audit::{audit, plan_audit};
 use crate::args::glacier::Audit;
 use crate::commands::glacier::shared::{Sides, limits, price_book};
 use crate::context::Context;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::archives::audited;
 use crate::render::glacier::{archives, retrieval_plan, within};
@@ -29,9 +29,16 @@ pub(super) async fn run(arguments: &Audit, context: &Context) -> CliResult<Exit>
     }
     let now = context.run.clock.now();
     context.printer.result(&found, |found| audited(found, now))?;
-    if let Some(first) = found.failed.first() {
-        let why = format!("{}; {} of the sample failed", first.what, archives(found.failed.len() as u64));
+    let failed = archives(found.failed.len() as u64);
+    if let Some(first) = found.failed.iter().find(|failed| failed.damaged) {
+        let why = format!("it is not what was archived; {failed} of the sample failed");
         return Err(GlacierError::Damaged { what: first.key.to_string(), why }.into());
+    }
+    if !found.failed.is_empty() {
+        return Err(CliError::Partial {
+            what: format!("{failed} of the sample could not be read"),
+            help: "run the same command again: the sample stays the same until it was read".to_owned(),
+        });
     }
     if found.waiting == 0 {
         return Ok(Exit::Ok);

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 
 use backup_core::location::Location;
 use backup_core::store::SharedStore;
-use glacier_archive::backup::{BackupSettings, backup_with, plan_backup};
+use glacier_archive::backup::{BackupSettings, Written, backup_with, plan_backup};
 use glacier_archive::class::Class;
-use glacier_archive::find;
+use glacier_archive::find::{self, Files};
 use glacier_archive::key::check_name;
 use glacier_archive::rebuild::rebuild;
 use glacier_archive::state::State;
+use glacier_archive::turn::Turn;
+use glacier_archive::{gone, stored};
+use pg_clone::Server;
+use pg_clone::dump::DumpReport;
 
 use crate::args::glacier::Backup;
 use crate::commands::glacier::database;
-use crate::commands::glacier::shared::{open_state, open_vault, price_book, sides, warn_of_rules};
+use crate::commands::glacier::shared::{configured_files, open_state, open_vault, price_book, sides, warn_of_rules};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -24,14 +28,13 @@ use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit> {
     let context = &database::under(&arguments.dumped.tools, context)?;
-    let files = files_of(arguments, context)?;
     let named = database::named(&arguments.dumped, context)?;
     let named = named.as_ref().map(|(server, database)| (server, database.as_str()));
-    let name = name_of(arguments, &files, named.map(|(_, database)| database))?;
+    let name = name_of(arguments, named.map(|(_, database)| database), context)?;
     let prices = price_book(&arguments.prices, context)?;
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
-        let settings = settings(arguments, files, name, &store, context).await?;
+        let settings = settings(arguments, name, named.is_some(), &store, context).await?;
         let state = open_state(&arguments.kept, &settings.name, &store, context)?;
         warn_of_rules(&settings.name, settings.class, &prices, context).await?;
         let database = match named {
@@ -44,20 +47,11 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
         return exit_of(plan.plan.failed.len());
     }
     let hot = context.open_to_write(arguments.init).await?;
-    let settings = settings(arguments, files, name, &hot, context).await?;
+    let settings = settings(arguments, name, named.is_some(), &hot, context).await?;
     let state = open_state(&arguments.kept, &settings.name, &hot, context)?.locked()?;
     warn_of_rules(&settings.name, settings.class, &prices, context).await?;
-    let store = with_vault(hot, &state, &settings, context).await?;
-    let (part, dump) = match named {
-        // First: files that its rows name are in the folder by then, and stay there.
-        Some(named) => {
-            let (part, report) = Box::pin(database::dump(named, &store, &state, &settings, context)).await?;
-            (Some(part), Some(report))
-        }
-        None => (None, None),
-    };
-    // Not dropped at a signal: it gives its upload up by itself.
-    let report = Box::pin(backup_with(store, &state, &settings, part, &context.run)).await?;
+    let turn = Turn::take(&hot, &state, &settings.name).await?;
+    let (report, dump) = turn.within(Box::pin(archived(hot, &state, &settings, named, context))).await?;
     for failed in &report.failed {
         context.printer.warn(&format!("`{}` was left out: {}", failed.name, failed.what));
     }
@@ -68,6 +62,26 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
     let report = WithDump { written: report, dump };
     context.printer.result(&Published { location: context.location()?.to_string(), report }, backup_with_dump)?;
     exit_of(failed)
+}
+
+/// Archives what is meant, while nobody else does. Not dropped at a signal: it gives its upload up by itself.
+async fn archived(
+    hot: SharedStore,
+    state: &State,
+    settings: &BackupSettings,
+    named: Option<(&Server, &str)>,
+    context: &Context,
+) -> CliResult<(Written, Option<DumpReport>)> {
+    let store = with_vault(hot, state, settings, context).await?;
+    let (part, dump) = match named {
+        // First: files that its rows name are in the folder by then, and stay there.
+        Some(named) => {
+            let (part, report) = Box::pin(database::dump(named, &store, state, settings, context)).await?;
+            (Some(part), Some(report))
+        }
+        None => (None, None),
+    };
+    Ok((Box::pin(backup_with(store, state, settings, part, &context.run)).await?, dump))
 }
 
 /// How a run ends that left out `failed` files.
@@ -81,25 +95,55 @@ fn exit_of(failed: usize) -> CliResult<Exit> {
     })
 }
 
-fn files_of(arguments: &Backup, context: &Context) -> CliResult<PathBuf> {
-    let configured = || context.settings.layer().glacier_files.as_ref().map(|set| set.value.clone());
-    arguments.files.clone().or_else(configured).ok_or_else(|| {
-        CliError::usage(
-            "no folder of files was named",
-            "name it with `--files`, or as `files` of `[glacier]` in the configuration file",
-        )
-    })
+fn no_folder() -> CliError {
+    CliError::usage(
+        "no folder of files was named",
+        "name it with `--files`, or as `files` of `[glacier]` in the configuration file",
+    )
 }
 
-fn name_of(arguments: &Backup, files: &Path, database: Option<&str>) -> CliResult<String> {
+/// The folder whose files are archived; nothing if the database is backed up alone.
+async fn files_of(
+    arguments: &Backup,
+    name: &str,
+    has_database: bool,
+    store: &SharedStore,
+    context: &Context,
+) -> CliResult<Option<PathBuf>> {
+    if arguments.database_only && !has_database {
+        return Err(CliError::usage("no database was named", "name it with `--database`"));
+    }
+    if arguments.database_only {
+        return Ok(None);
+    }
+    if let Some(folder) = arguments.files.clone().or_else(|| configured_files(context)) {
+        return Ok(Some(folder));
+    }
+    let known = context.or_cancelled(async { Ok(find::files(&**store, name).await?) }).await?;
+    let earlier = match known {
+        Files::None if has_database => return Ok(None),
+        Files::None => return Err(no_folder()),
+        Files::Here(folder) if folder.is_dir() => return Ok(Some(folder)),
+        Files::Here(folder) => folder.display().to_string(),
+        Files::Elsewhere(folder) => folder,
+    };
+    let what =
+        format!("earlier backups of `{name}` have the files of `{earlier}`, which is not a folder of this machine");
+    let alone = if has_database { ", or back up the database alone with `--database-only`" } else { "" };
+    Err(CliError::usage(what, format!("name the folder with `--files`{alone}")))
+}
+
+fn name_of(arguments: &Backup, database: Option<&str>, context: &Context) -> CliResult<String> {
+    let files = || arguments.files.clone().or_else(|| configured_files(context)).ok_or_else(no_folder);
     match (&arguments.name, database) {
         (Some(name), _) => Ok(name.clone()),
         (None, Some(database)) if check_name(database).is_ok() => Ok(database.to_owned()),
-        (None, _) => folder_name(files),
+        (None, _) => folder_name(&files()?),
     }
 }
 
-/// The location with the vault, which must be there; what it calls archives is read from manifests first, if nothing is known.
+/// The location with the vault, which must be there. What it calls archives is read from manifests first, if nothing is known,
+/// and what other machines stored and deleted since is taken over: a vault cannot be asked.
 async fn with_vault(
     hot: SharedStore,
     state: &State,
@@ -108,11 +152,17 @@ async fn with_vault(
 ) -> CliResult<SharedStore> {
     let Some(vault) = &settings.vault else { return Ok(hot) };
     open_vault(vault, context).await.look().await?;
+    // A run that dies before its manifest leaves archives there that only this machine knows of.
+    state.keep_vault(vault)?;
     if state.catalogue().vaulted()?.is_empty() {
         Box::pin(rebuild(&hot, state, &settings.name, &context.run)).await?;
+    } else {
+        stored::catch_up(&hot, state, &settings.name).await?;
     }
+    gone::catch_up(&hot, state, &settings.name).await?;
     let (store, _) =
         Box::pin(sides(hot, state, &settings.name, (Some(vault.as_str()), BTreeMap::new()), context)).await?;
+    gone::settle(&store, state).await?;
     Ok(store)
 }
 
@@ -143,11 +193,12 @@ fn asked_class(arguments: &Backup, context: &Context) -> CliResult<Option<Class>
 
 async fn settings(
     arguments: &Backup,
-    files: PathBuf,
     name: String,
+    has_database: bool,
     store: &SharedStore,
     context: &Context,
 ) -> CliResult<BackupSettings> {
+    let files = files_of(arguments, &name, has_database, store, context).await?;
     let vault = vault_of(arguments, &name, store, context).await?;
     let bundles = context.settings.layer().glacier_bundles.as_ref().is_none_or(|set| set.value);
     let class = match (context.location()?, asked_class(arguments, context)?) {

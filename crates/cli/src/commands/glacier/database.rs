@@ -1,6 +1,7 @@
 //! The database of a backup: pg-clone dumps and restores it, and glacier-archive keeps it.
 
 use backup_core::store::SharedStore;
+use glacier_archive::adapters::postgres::gem::GemTables;
 use glacier_archive::backup::BackupSettings;
 use glacier_archive::database::{self, DatabasePart, Dumped};
 use glacier_archive::find::Backup;
@@ -21,12 +22,8 @@ use crate::commands::pg::asked::{dump_options, restore_options};
 use crate::commands::pg::{confirmed, redact};
 use crate::context::Context;
 use crate::env;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::render::pg::restore_notes;
-
-/// The tables in which GlacierOnRails keeps what it knows.
-const TABLES_OF_GLACIER_ON_RAILS: [&str; 3] =
-    ["application_data_backups", "glacier_archives", "application_data_backups_glacier_file_archives"];
 
 /// The server and the database to dump, if one is named.
 pub(super) fn named(asked: &Asked, context: &Context) -> CliResult<Option<(Server, String)>> {
@@ -100,7 +97,8 @@ pub(super) async fn prepared(
     let target = options.into.as_deref().unwrap_or(&detail.database);
     options.confirm.clone_from(&asked.confirm_database);
     options.reversible |= asked.reversible;
-    options.carry_over = carried(asked, kept, (&server, target)).await?;
+    let tables = gem_tables(None, None, context)?;
+    options.carry_over = carried(asked, (kept, &tables), (&server, target)).await?;
     options.managed |= asked.managed;
     options.no_owner = asked.no_owner;
     options.no_acl = asked.no_acl;
@@ -111,7 +109,7 @@ pub(super) async fn prepared(
 /// forget those since.
 async fn carried(
     asked: &arguments::Database,
-    kept: &Kept,
+    (kept, tables): (&Kept, &GemTables),
     (server, target): (&Server, &str),
 ) -> CliResult<Vec<QualifiedName>> {
     if asked.no_carry_over {
@@ -120,16 +118,31 @@ async fn carried(
     let catalogue = present(server, target, &catalogue::carried(kept)).await?;
     let mut named = asked.carry_over.clone();
     named.extend(catalogue.into_iter().filter(|table| !asked.carry_over.contains(table)));
-    with_tables_of_the_gem(&named, server, target).await
+    with_tables_of_the_gem(&named, tables, server, target).await
+}
+
+/// The tables in which GlacierOnRails keeps what it knows: as they are named, as they are configured, or as it calls them.
+pub(super) fn gem_tables(schema: Option<&str>, names: Option<&str>, context: &Context) -> CliResult<GemTables> {
+    let (layer, own) = (context.settings.layer(), GemTables::default());
+    let schema = schema.or_else(|| layer.glacier_gem_schema.as_ref().map(|set| set.value.as_str()));
+    let schema = schema.map_or(own.schema.clone(), str::to_owned);
+    match names.or_else(|| layer.glacier_gem_tables.as_ref().map(|set| set.value.as_str())) {
+        None => Ok(GemTables { schema, ..own }),
+        Some(names) => GemTables::named(&schema, names).ok_or_else(|| {
+            let what = format!("`{names}` does not name the three tables of GlacierOnRails");
+            CliError::usage(what, "name those of backups, of archives, and of both, with `,` between")
+        }),
+    }
 }
 
 /// These tables, and those of GlacierOnRails that there are.
 pub(super) async fn with_tables_of_the_gem(
     named: &[QualifiedName],
+    tables: &GemTables,
     server: &Server,
     target: &str,
 ) -> CliResult<Vec<QualifiedName>> {
-    let about_backups = TABLES_OF_GLACIER_ON_RAILS.map(|table| QualifiedName::new("public", table));
+    let about_backups = tables.names().map(|(schema, table)| QualifiedName::new(schema, table));
     let there = present(server, target, &about_backups).await?;
     let mut tables = named.to_vec();
     tables.extend(there.into_iter().filter(|table| !named.contains(table)));

@@ -8,8 +8,7 @@ use crate::commands::glacier::shared::Opened;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
-use crate::render::glacier::{fetched, missing};
-use crate::render::units::counted;
+use crate::render::glacier::{archives, fetched, missing};
 
 pub(super) async fn run(arguments: &Seen, context: &Context) -> CliResult<Exit> {
     let opened = Opened::locked(arguments, context).await?;
@@ -20,9 +19,13 @@ pub(super) async fn run(arguments: &Seen, context: &Context) -> CliResult<Exit> 
         context.printer.warn(&format!("`{}` was not fetched: {}", failed.key, failed.what));
     }
     context.printer.result(&done, fetched)?;
+    if let Some(first) = done.failed.iter().find(|failed| failed.damaged) {
+        let why = format!("it is not what was archived; {} could not be fetched", archives(done.failed.len() as u64));
+        return Err(GlacierError::Damaged { what: first.key.to_string(), why }.into());
+    }
     if !done.failed.is_empty() {
         return Err(CliError::Partial {
-            what: format!("{} could not be fetched", counted(done.failed.len() as u64, "archive", "archives")),
+            what: format!("{} could not be fetched", archives(done.failed.len() as u64)),
             help: "run the same command again; `lastgood glacier status` shows what has to be retrieved again"
                 .to_owned(),
         });

@@ -1,6 +1,7 @@
 //! `lastgood glacier delete` and `lastgood glacier prune`.
 
 use backup_core::key::Key;
+use glacier_archive::gone;
 use glacier_archive::key::{BackupKey, Which as Asked};
 use glacier_archive::prune::{Deletion, Fees, Which};
 use serde::Serialize;
@@ -63,6 +64,9 @@ async fn carry_out(
     let hot = context.open_to_change().await?;
     let named = Named { name: name.to_owned(), vault: None, kept: kept.clone() };
     let sides = Sides::of(&named, hot, !dry_run.dry_run, context).await?;
+    if !dry_run.dry_run {
+        gone::settle(&sides.store, &sides.state).await?;
+    }
     let deletion = Deletion::prepare(&sides.store, name, which, &prices, &context.run).await?;
     let plan = deletion.plan();
     for warning in &plan.retention.warnings {

@@ -1,8 +1,9 @@
 //! `lastgood glacier restore`: the database, then what its backup does not know, then the files.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use backup_core::{Class, Failure as _};
 use glacier_archive::GlacierError;
 use glacier_archive::catalogue::KnownFile;
 use glacier_archive::database;
@@ -15,11 +16,12 @@ use glacier_archive::restore::{RestoreSettings, restore};
 use glacier_archive::standing::{self, Known};
 use glacier_archive::state::State;
 use pg_clone::PgError;
+use pg_clone::restore::RestoreReport;
 
 use crate::args::glacier::Restore;
 use crate::commands::glacier::database as dumps;
 use crate::commands::glacier::orphans::place;
-use crate::commands::glacier::shared::open_state;
+use crate::commands::glacier::shared::{files_of, open_state};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -34,7 +36,8 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     let backup = context.or_cancelled(async { Ok(find(&store, &which).await?) }).await?;
     let state = open_state(&arguments.kept, &which.name, &store, context)?.locked()?;
     let only = Only::of(arguments.only.clone()).but(arguments.parts.parts());
-    let files = arguments.files.as_deref().filter(|_| only.parts != Parts::Database);
+    let files = folder(arguments, &only, &backup, context)?;
+    let files = files.as_deref();
     let takes_database = match only.parts {
         Parts::Database => database::of(&backup).map(|_| true)?,
         _ => only.takes_database() && backup.manifest.detail.database.is_some(),
@@ -53,14 +56,19 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     let mut done = Outcome { key: backup.key.to_string(), database: None, orphans: None, files: None };
     if takes_database {
         if let Some(files) = files.filter(|_| !known_orphans.is_empty()) {
-            orphans::prepare(files, &place(&arguments.place, Some(files)))?;
+            orphans::prepare(files, &place(&arguments.place, files))?;
         }
-        let prepared =
-            Box::pin(dumps::prepared((&arguments.database, &arguments.kept), &state, &backup, context)).await?;
-        done.database =
-            Some(Box::pin(dumps::restore(prepared, arguments.database.confirm_database.is_some(), context)).await?);
+        done.database = Some(match Box::pin(restored(arguments, &state, &backup, context)).await {
+            Ok(report) => report,
+            Err(error) => {
+                if error.class() == Class::Integrity {
+                    tell_of_damage(&state, &backup, context)?;
+                }
+                return Err(error);
+            }
+        });
         if let Some(files) = files {
-            let to = place(&arguments.place, Some(files));
+            let to = place(&arguments.place, files);
             done.orphans = Some(orphans::set_aside(files, &to, &backup, known_orphans, &context.run)?);
         }
     }
@@ -74,6 +82,43 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     told(&done, context);
     context.printer.result(&done, |done| outcome(done, files))?;
     ended(done, context)
+}
+
+/// Restores the database.
+async fn restored(arguments: &Restore, state: &State, backup: &Backup, context: &Context) -> CliResult<RestoreReport> {
+    let prepared = Box::pin(dumps::prepared((&arguments.database, &arguments.kept), state, backup, context)).await?;
+    dumps::restore(prepared, arguments.database.confirm_database.is_some(), context).await
+}
+
+/// What was fetched and has changed since is fetched again.
+fn tell_of_damage(state: &State, backup: &Backup, context: &Context) -> CliResult<()> {
+    for name in database::drop_damaged(state, backup)? {
+        let key = &backup.key;
+        context.printer.warn(&format!("`{name}` has changed since it was fetched, and was removed: `lastgood glacier fetch {key}` fetches it again"));
+    }
+    Ok(())
+}
+
+/// The folder to restore files to; nothing if none is restored.
+fn folder(arguments: &Restore, only: &Only, backup: &Backup, context: &Context) -> CliResult<Option<PathBuf>> {
+    let has_files = !backup.manifest.detail.database_only;
+    match only.parts {
+        Parts::Database => return Ok(None),
+        Parts::All if !has_files && only.patterns.is_empty() => return Ok(None),
+        _ if !has_files => {
+            let what = format!("`{}` has a database and no files", backup.key);
+            return Err(CliError::usage(
+                what,
+                "nothing was changed. Restore its database only, or choose another backup",
+            ));
+        }
+        Parts::All | Parts::Files => {}
+    }
+    let folder = files_of(arguments.files.as_deref(), backup, context);
+    folder.map(Some).ok_or_else(|| {
+        let what = format!("no folder to restore the files of `{}` to was named", backup.key);
+        CliError::usage(what, "name it with `--files`, or restore the database alone with `--database-only`")
+    })
 }
 
 /// Says what somebody has to look after.

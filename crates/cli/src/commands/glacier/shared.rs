@@ -18,7 +18,6 @@ use glacier_archive::key::Which;
 use glacier_archive::pattern::Only;
 use glacier_archive::plan::Limits;
 use glacier_archive::price::PriceBook;
-use glacier_archive::rebuild;
 use glacier_archive::state::State;
 use glacier_archive::watch::BackupStanding;
 
@@ -47,7 +46,7 @@ impl Opened {
         let state = open_state(&seen.kept, &which.name, &store, context)?;
         let (vault, known) = (backup.manifest.detail.vault.as_deref(), backup.vaulted());
         let (store, cold) = Box::pin(sides(store, &state, &which.name, (vault, known), context)).await?;
-        let folder = seen.files.clone();
+        let folder = files_of(seen.files.as_deref(), &backup, context);
         Ok(Self { store, cold, state, backup, only: Only::of(seen.only.clone()).but(seen.parts.parts()), folder })
     }
 
@@ -60,6 +59,17 @@ impl Opened {
     pub(super) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
+}
+
+/// The folder of a backup's files: as it was named, as it is configured, or where they were backed up, if that is there.
+pub(super) fn files_of(named: Option<&Path>, backup: &Backup, context: &Context) -> Option<PathBuf> {
+    let remembered = || backup.folder().filter(|folder| folder.is_dir());
+    named.map(Path::to_owned).or_else(|| configured_files(context)).or_else(remembered)
+}
+
+/// The folder of the files that is configured.
+pub(super) fn configured_files(context: &Context) -> Option<PathBuf> {
+    context.settings.layer().glacier_files.as_ref().map(|set| set.value.clone())
 }
 
 /// The state of this machine about the backups called `name`.
@@ -141,14 +151,26 @@ impl Sides {
         let state = if lock { state.locked()? } else { state };
         let vault = match vault {
             Some(vault) => Some(vault.clone()),
-            None => context.or_cancelled(async { Ok(find::vault(&*hot, name).await?) }).await?,
+            None => context.or_cancelled(vault_of(name, &hot, &state)).await?,
         };
-        // A machine without a catalogue learns what a vault calls archives from manifests.
-        let is_lost = vault.is_some() && state.catalogue().vaulted()?.is_empty();
-        let known =
-            if is_lost { Box::pin(rebuild::read(&hot, name, &context.run)).await?.vaulted } else { BTreeMap::new() };
+        if let Some(vault) = vault.as_ref().filter(|_| lock) {
+            state.keep_vault(vault)?;
+        }
+        // What a vault calls archives, also those that another machine made, is in manifests.
+        let known = match &vault {
+            Some(_) => context.or_cancelled(async { Ok(find::vaulted(&*hot, name).await?) }).await?,
+            None => BTreeMap::new(),
+        };
         let (store, cold) = Box::pin(sides(hot.clone(), &state, name, (vault.as_deref(), known), context)).await?;
         Ok(Self { hot, store, cold, state, vault })
+    }
+}
+
+/// The vault of the newest backup; without any backup, that of a run which died before its manifest, or of a deletion.
+async fn vault_of(name: &str, hot: &SharedStore, state: &State) -> CliResult<Option<String>> {
+    match find::vault(&**hot, name).await? {
+        None if state.vault().is_some() && find::list(&**hot, Some(name)).await?.is_empty() => Ok(state.vault()),
+        vault => Ok(vault),
     }
 }
 

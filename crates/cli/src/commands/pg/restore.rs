@@ -75,6 +75,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     context.printer.result(&report, restore_report)?;
     match report.hook_failure {
         Some(failure) => Err(PgError::from(failure).into()),
+        None if !report.missing.is_empty() => Ok(Exit::Partial),
         None => Ok(Exit::Ok),
     }
 }
@@ -90,13 +91,18 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResul
     options.carry_over.clone_from(&arguments.carry_over);
     options.no_owner = arguments.no_owner;
     options.no_acl = arguments.no_acl;
+    options.locale.clone_from(&arguments.locale);
+    options.locale_provider = arguments.locale_provider;
     options.keep_failed = arguments.keep_failed;
+    options.allow_incomplete = arguments.allow_incomplete;
+    options.confirm_incomplete.clone_from(&arguments.confirm_incomplete);
     options.force = arguments.force;
     options.managed |= arguments.managed;
     if arguments.part.no_hooks {
         options.hooks = Hooks::default();
     }
     options.replace_rows = arguments.part.replace_rows;
+    options.disable_triggers = arguments.part.disable_triggers;
     options.selection = selection(&arguments.part)?;
     Ok(options)
 }
@@ -107,6 +113,7 @@ fn selection(part: &Part) -> CliResult<Selection> {
         .tables(patterns(&part.tables)?)
         .schemas(patterns(&part.schemas)?)
         .exclude_tables(patterns(&part.exclude_tables)?)
+        .exclude_extensions(part.exclude_extensions.clone())
         .excluded(part.excluded.unwrap_or_default());
     (selection.schema_only, selection.data_only) = (part.schema_only, part.data_only);
     Ok(selection)
@@ -116,7 +123,7 @@ fn whole_copies_only(copy: &str) -> PgError {
     PgError::Usage {
         what: format!("`{copy}` is a database on the server and cannot be restored in part"),
         help: "nothing was changed. Restore a part of a dump instead, or omit --table, --schema, --exclude-table, \
-               --schema-only and --data-only"
+               --exclude-extension, --schema-only and --data-only"
             .into(),
     }
 }

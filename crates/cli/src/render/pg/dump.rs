@@ -18,6 +18,7 @@ pub(crate) fn dump_plan(plan: &DumpPlan) -> String {
         ("with", format!("{}, {}", counted(plan.jobs as u64, "job", "jobs"), plan.pg_dump)),
         ("one session", plan.one_session.clone().unwrap_or_default()),
         ("without rows", plan.emptied.join(", ")),
+        ("doubtful keys", plan.doubtful_foreign_keys.join(", ")),
         ("left out", plan.excluded.join(", ")),
     ];
     if !plan.complete {

@@ -55,6 +55,10 @@ fn from(database: &LocalDatabase) -> String {
         (None, Some(of)) => of.clone(),
         (None, None) => String::new(),
     };
+    if database.invalid {
+        // Of every other property it matters no more.
+        return format!("{from} (invalid: a DROP DATABASE was interrupted)").trim_start().to_owned();
+    }
     if database.outdated { format!("{from} (replaced since)") } else { from }
 }
 

@@ -126,6 +126,8 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
         text.push_str(&format!("\n  {}", counted(data.large_objects, "large object", "large objects")));
     }
     text.push_str(&listed("foreign keys checked before the commit", &data.foreign_keys));
+    text.push_str(&listed("of them NOT VALID, so that rows of the dump may break them", &data.not_valid_keys));
+    text.push_str(&listed("foreign keys NOT CHECKED", &data.unchecked_keys));
     text.push_str(&listed("triggers that do not fire for these rows", &data.triggers));
     text.push_str(&listed("materialized views that are NOT refreshed", &data.not_refreshed));
     for note in restore_notes(plan) {
@@ -210,7 +212,8 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
         let tables = counted(report.tables, "table", "tables");
         text.push_str(&format!("  {tables}, {}", counted(report.rows, "row", "rows")));
     }
-    text.push_str(&format!(", 0 errors, {}", seconds(report.seconds)));
+    let errors = counted(report.missing.len() as u64, "error", "errors");
+    text.push_str(&format!(", {errors}, {}", seconds(report.seconds)));
     if report.replaced {
         text.push_str(&format!("; swapped in {}", duration(Duration::from_millis(report.outage_ms))));
         if report.disconnected > 0 {
@@ -218,6 +221,8 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
         }
     }
     text.push_str(&hooks_ran(&report.hooks));
+    let missing: Vec<String> = report.missing.iter().map(|one| format!("{}: {}", one.object, one.said)).collect();
+    text.push_str(&listed("missing, since the server refuses it", &missing));
     let carried = report.carried_over.iter();
     let carried: Vec<String> =
         carried.map(|carried| format!("{} ({})", carried.table, counted(carried.rows, "row", "rows"))).collect();
@@ -267,6 +272,9 @@ pub(crate) fn recover_step(action: &Action) -> String {
             format!("keep `{database}` as the `:previous` of `{target}`: a restore of it was killed before the swap")
         }
         Action::DropUnmarked { database } => format!("drop `{database}`, the unmarked database of a killed run"),
+        Action::MentionInvalid { database, target } => {
+            format!("leave `{database}` of `{target}`, which is invalid: `lastgood pg drop-local {database}` drops it")
+        }
         Action::Mention { database, target } => format!("leave `{database}`, kept from a failed restore of `{target}`"),
     }
 }

@@ -71,6 +71,7 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
         ("roles", dump.roles.join(", ")),
         ("database", format!("owner {}, {}, {}", settings.owner, settings.encoding, settings.collate)),
         ("without rows", dump.filters.emptied.join(", ")),
+        ("doubtful keys", dump.filters.doubtful_foreign_keys.join(", ")),
         ("left out", dump.filters.excluded.join(", ")),
     ]);
     let tables = table(&TABLES, dump.tables.iter().map(table_row));

@@ -33,6 +33,21 @@ impl Default for GemTables {
 }
 
 impl GemTables {
+    /// Those that are not called as GlacierOnRails calls them: of backups, of archives, and of both, with `,` between.
+    #[must_use]
+    pub fn named(schema: &str, names: &str) -> Option<Self> {
+        let mut names = names.split(',').map(|name| name.trim().to_owned());
+        let (backups, archives, joined) = (names.next()?, names.next()?, names.next()?);
+        let is_whole = names.next().is_none() && [&backups, &archives, &joined].iter().all(|name| !name.is_empty());
+        is_whole.then(|| Self { schema: schema.to_owned(), backups, archives, joined })
+    }
+
+    /// Schema and name of each of the three.
+    #[must_use]
+    pub fn names(&self) -> [(&str, &str); 3] {
+        [&self.backups, &self.archives, &self.joined].map(|table| (self.schema.as_str(), table.as_str()))
+    }
+
     fn quoted(&self, table: &str) -> String {
         let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         format!("{}.{}", quoted(&self.schema), quoted(table))
@@ -131,4 +146,19 @@ fn backup(row: &Row) -> GemBackup {
 fn archive(row: &Row) -> GemArchive {
     let tree_hash = row.get::<_, Option<String>>(2).and_then(|text| text.trim().parse().ok());
     GemArchive { archive_id: row.get(1), tree_hash, filename: row.get::<_, Option<String>>(3).unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_tables_can_have_other_names() {
+        let tables = GemTables::named("app", "backups, archives,both").unwrap();
+        assert_eq!(tables.names(), [("app", "backups"), ("app", "archives"), ("app", "both")]);
+        assert_eq!(tables.all()[2], "\"app\".\"both\"");
+        for text in ["", "a,b", "a,b,", "a,b,c,d", "a,,c"] {
+            assert_eq!(GemTables::named("app", text), None, "{text}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::adapters::connection::address::Address;
 use crate::adapters::connection::session::{Pooled, Unfit};
 use crate::adapters::connection::watch::NotAllowed;
 use crate::error::{PgError, no_connection};
+use crate::standing;
 
 /// What to do about a pooler.
 const POOLED: &str = "nothing was changed. A dump's locks and snapshot do not survive a pooler such as PgBouncer or \
@@ -47,6 +48,7 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
     }
     match error.code().map(tokio_postgres::error::SqlState::code) {
         Some("3D000") => PgError::NoDatabase { database: database.to_owned(), server },
+        Some("55000") if chain(&*error).contains("invalid database") => standing::invalid(database).refusal(),
         // object_not_in_prerequisite_state: the database does not accept connections.
         Some("55000") => PgError::Closed { database: database.to_owned() },
         code => PgError::Unreachable {
@@ -65,7 +67,7 @@ fn help(code: Option<&str>, text: &str) -> Remedy {
     let fixed = match code {
         Some("28P01" | "28000") => "check PGUSER, and the password in PGPASSFILE or ~/.pgpass",
         Some("42501") => "the role has no CONNECT privilege on it: connect as another, or GRANT it",
-        Some("53300") => return no_connection(),
+        Some("53300") => return no_connection(text),
         Some("57P03") => "the server is starting up or shutting down: try again in a moment",
         // protocol_violation: a pooler that knows no startup options.
         Some("08P01") => POOLED,
@@ -113,7 +115,7 @@ fn rejects_us(error: &tokio_postgres::Error) -> bool {
 }
 
 /// An error's text with its causes'.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -42,6 +42,11 @@ impl Server {
         self.statement_timeout.as_millis()
     }
 
+    /// What the user sets for every session, ours and those of programs, as libpq's `options` have it; it may be nothing.
+    pub(crate) fn given_options(&self) -> &str {
+        self.options.as_deref().unwrap_or_default()
+    }
+
     /// Startup options of every session: the user's, and then ours, for of two the server takes the last.
     pub(super) fn session_options(&self) -> String {
         let timeout_ms = self.statement_timeout_ms();

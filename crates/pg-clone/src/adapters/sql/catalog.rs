@@ -143,7 +143,7 @@ pub(crate) async fn table_sources(session: &Session, relations: &[&Relation]) ->
         .collect()
 }
 
-/// States of all sequences, but for those that extensions make and that are none of their configuration, and identity
+/// States of all sequences, but for those that a standby cannot read since they are unlogged, those that extensions make and that are none of their configuration, and identity
 /// sequences of `excluded` tables. Not part of the snapshot: a sequence may be ahead of it, never behind.
 pub(crate) async fn sequences(session: &Session, excluded: &[u32]) -> PgResult<Vec<SequenceState>> {
     let doing = "reading the sequences";
@@ -152,7 +152,7 @@ pub(crate) async fn sequences(session: &Session, excluded: &[u32]) -> PgResult<V
             "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' \
-               AND n.nspname <> 'information_schema' \
+               AND n.nspname <> 'information_schema' AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery()) \
                AND (NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass \
                    AND d.objid = c.oid AND d.deptype = 'e') \
                  OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))) \
@@ -262,6 +262,32 @@ pub(crate) async fn roles(session: &Session) -> PgResult<Vec<String>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// Event triggers that ran for this very login, and run for each of ours (since PostgreSQL 17).
+pub(crate) async fn login_triggers(session: &Session) -> PgResult<Vec<String>> {
+    let rows = session
+        .query(
+            "SELECT evtname::text FROM pg_catalog.pg_event_trigger WHERE evtevent = 'login' AND evtenabled IN ('O', 'A') \
+               AND current_setting('event_triggers', true) = 'on' ORDER BY 1",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("reading the event triggers", error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Roles that policies of tables name, but for those of `excluded` tables.
+pub(crate) async fn policy_roles(session: &Session, excluded: &[u32]) -> PgResult<Vec<String>> {
+    let rows = session
+        .query(
+            "SELECT DISTINCT r.rolname::text FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles r \
+               ON r.oid = ANY (p.polroles) WHERE NOT p.polrelid = ANY ($1) ORDER BY 1",
+            &[&excluded],
+        )
+        .await
+        .map_err(|error| PgError::sql("reading the policies", error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Foreign keys of tables that stay, to tables that are left out.
 pub(crate) async fn foreign_keys_to(session: &Session, excluded: &[u32]) -> PgResult<Vec<ForeignKey>> {
     let rows = session
@@ -271,6 +297,26 @@ pub(crate) async fn foreign_keys_to(session: &Session, excluded: &[u32]) -> PgRe
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE k.contype = 'f' AND k.confrelid = ANY ($1) AND NOT k.conrelid = ANY ($1) ORDER BY 1, 2, 3",
             &[&excluded],
+        )
+        .await
+        .map_err(|error| PgError::sql("reading the foreign keys", error))?;
+    Ok(rows.iter().map(|row| ForeignKey { schema: row.get(0), table: row.get(1), name: row.get(2) }).collect())
+}
+
+/// Foreign keys that are checked, of tables that have rows, to `emptied` tables or to partitions of theirs. Of a partitioned
+/// table's keys the one that its partitions have theirs from.
+pub(crate) async fn foreign_keys_to_emptied(session: &Session, emptied: &[u32]) -> PgResult<Vec<ForeignKey>> {
+    let rows = session
+        .query(
+            "WITH RECURSIVE doubtful(oid, parent) AS ( \
+               SELECT k.oid, k.conparentid FROM pg_catalog.pg_constraint k \
+                 WHERE k.contype = 'f' AND k.confrelid = ANY ($1) AND NOT k.conrelid = ANY ($1) AND k.convalidated \
+               UNION SELECT k.oid, k.conparentid FROM doubtful d JOIN pg_catalog.pg_constraint k ON k.oid = d.parent) \
+             SELECT n.nspname::text, c.relname::text, k.conname::text FROM doubtful d \
+             JOIN pg_catalog.pg_constraint k ON k.oid = d.oid AND k.conparentid = 0 \
+             JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY 1, 2, 3",
+            &[&emptied],
         )
         .await
         .map_err(|error| PgError::sql("reading the foreign keys", error))?;

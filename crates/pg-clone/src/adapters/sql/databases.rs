@@ -5,12 +5,24 @@ use tokio_postgres::types::ToSql;
 
 use crate::adapters::connection::Session;
 use crate::adapters::sql::database_settings::create_database;
+use crate::adapters::sql::server;
 use crate::error::{PgError, PgResult};
 use crate::ident::{quote_ident, quote_literal};
 use crate::stored::database_settings::DatabaseSettings;
 
 /// SQLSTATE of a statement that a server does not know yet: syntax_error.
 const UNKNOWN_SYNTAX: &str = "42601";
+
+/// SQLSTATE of what cannot be dropped since somebody uses it: object_in_use.
+const IN_USE: &str = "55006";
+
+/// Codes with which `DROP DATABASE … WITH (FORCE)` fails where one without may not: PostgreSQL 12 does not know it; and it
+/// asks for the right to end everybody in there, autovacuum too (insufficient_privilege), which ends by itself for the other.
+const TRIED_WITHOUT_FORCE: [&str; 2] = [UNKNOWN_SYNTAX, "42501"];
+
+/// The connection limit of a database that somebody began to drop (`DATCONNLIMIT_INVALID_DB` in PostgreSQL's
+/// `pg_database.h`, since its releases of August 2023).
+pub(super) const INVALID_LIMIT: i32 = -2;
 
 /// A database of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +31,8 @@ pub(crate) struct Database {
     pub(crate) name: String,
     pub(crate) allow_connections: bool,
     pub(crate) is_template: bool,
+    /// Whether dropping it was begun and not ended: then it can be dropped, and nothing else.
+    pub(crate) is_invalid: bool,
     pub(crate) comment: Option<String>,
 }
 
@@ -49,7 +63,8 @@ pub(crate) async fn with_oid(admin: &Session, oid: u32) -> PgResult<Option<Datab
 
 async fn databases(admin: &Session, which: &str, parameters: &[&(dyn ToSql + Sync)]) -> PgResult<Vec<Database>> {
     let statement = format!(
-        "SELECT oid, datname::text, datallowconn, datistemplate, pg_catalog.shobj_description(oid, 'pg_database') \
+        "SELECT oid, datname::text, datallowconn, datistemplate, pg_catalog.shobj_description(oid, 'pg_database'), \
+           datconnlimit = {INVALID_LIMIT} \
          FROM pg_catalog.pg_database {which}"
     );
     let rows =
@@ -60,6 +75,7 @@ async fn databases(admin: &Session, which: &str, parameters: &[&(dyn ToSql + Syn
         allow_connections: row.get(2),
         is_template: row.get(3),
         comment: row.get(4),
+        is_invalid: row.get(5),
     };
     Ok(rows.iter().map(database).collect())
 }
@@ -72,7 +88,7 @@ pub(crate) async fn usages(admin: &Session) -> PgResult<Vec<Usage>> {
                 THEN pg_catalog.pg_database_size(d.oid) END, \
                (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
                 WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid() \
-                  AND coalesce(a.backend_type = 'client backend', true)) \
+                  AND coalesce(a.backend_type = 'client backend', a.usesysid IS NOT NULL)) \
              FROM pg_catalog.pg_database d WHERE NOT d.datistemplate ORDER BY d.datname COLLATE \"C\"",
             &[],
         )
@@ -88,7 +104,8 @@ pub(crate) async fn usage_of(admin: &Session, name: &str) -> PgResult<Option<Usa
             "SELECT d.oid, CASE WHEN has_database_privilege(d.oid, 'CONNECT') \
                 THEN pg_catalog.pg_database_size(d.oid) END, \
                (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
-                WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()) \
+                WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid() \
+                  AND coalesce(a.backend_type = 'client backend', a.usesysid IS NOT NULL)) \
              FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
             &[&name],
         )
@@ -127,7 +144,7 @@ pub(crate) async fn create(
     like: Option<&DatabaseSettings>,
     tablespace: Option<&str>,
 ) -> PgResult<()> {
-    let mut create = create_database(name, like);
+    let mut create = create_database(name, like, server::major(admin).await?);
     if let Some(tablespace) = tablespace {
         create.push_str(&format!(" TABLESPACE {}", quote_ident(tablespace)));
     }
@@ -204,14 +221,25 @@ fn close(names: &[String]) -> String {
 /// Drops a database with whoever is still connected to it (PostgreSQL 13 and newer).
 pub(crate) async fn drop_if_exists(admin: &Session, name: &str) -> PgResult<()> {
     let quoted = quote_ident(name);
-    let dropped = match admin.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")).await {
-        // PostgreSQL 12.
-        Err(error) if error.code().is_some_and(|code| code.code() == UNKNOWN_SYNTAX) => {
-            admin.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted}")).await
-        }
-        other => other,
+    let forced = match admin.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")).await {
+        Err(error) if error.code().is_some_and(|code| TRIED_WITHOUT_FORCE.contains(&code.code())) => error,
+        other => return other.map_err(|error| dropping(name, error)),
     };
-    dropped.map_err(|error| PgError::sql(format!("dropping `{name}`"), error))
+    match admin.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted}")).await {
+        // Whoever is in there may not be ended by us: that is what to say, and not that somebody is.
+        Err(error) if error.code().is_some_and(|code| code.code() == IN_USE) && !is_unknown(&forced) => {
+            Err(dropping(name, forced))
+        }
+        other => other.map_err(|error| dropping(name, error)),
+    }
+}
+
+fn is_unknown(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| code.code() == UNKNOWN_SYNTAX)
+}
+
+fn dropping(name: &str, error: tokio_postgres::Error) -> PgError {
+    PgError::sql(format!("dropping `{name}`"), error)
 }
 
 #[cfg(test)]

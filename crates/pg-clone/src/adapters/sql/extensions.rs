@@ -40,6 +40,15 @@ pub(crate) async fn offered(admin: &Session, wanted: &[Extension]) -> PgResult<V
     Ok(rows.iter().map(offered).collect())
 }
 
+/// The value of a parameter that an extension brings; none where the server has not loaded it.
+pub(crate) async fn parameter(admin: &Session, name: &str) -> PgResult<Option<String>> {
+    let row = admin
+        .query_one("SELECT pg_catalog.current_setting($1, true)", &[&name])
+        .await
+        .map_err(|error| PgError::sql(format!("reading {name}"), error))?;
+    Ok(row.get(0))
+}
+
 /// Those of `wanted` that the server does not offer.
 pub(crate) async fn missing(admin: &Session, wanted: &[&str]) -> PgResult<Vec<String>> {
     let rows = admin

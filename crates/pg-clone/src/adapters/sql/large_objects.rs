@@ -9,6 +9,10 @@ use crate::options::RestoreOptions;
 /// Objects copied by one statement.
 pub(crate) const BATCH: usize = 1_000;
 
+/// Objects given owners, privileges and comments in one transaction. Each takes a lock until its end, and all sessions of a
+/// server share the room for some 6,400 by default: what fills it fails, and so do the clients of other databases meanwhile.
+const ATTRIBUTES_BATCH: u32 = 1_000;
+
 /// Bytes of a large object in one row.
 const SLICE_BYTES: u32 = 256 * 1024;
 
@@ -52,7 +56,8 @@ pub(crate) fn slices(oids: &[u32]) -> CopyOut {
 
 /// Makes room for rows of both kinds, which [`staging`] and [`slicing`] take.
 pub(crate) async fn prepare(session: &Session) -> PgResult<()> {
-    let make = "CREATE TEMP TABLE lastgood_lo (oid oid, owner text, acl text, comment text); \
+    // By number, so that a batch of them is found.
+    let make = "CREATE TEMP TABLE lastgood_lo (oid oid PRIMARY KEY, owner text, acl text, comment text); \
         CREATE TEMP TABLE lastgood_lo_slice (oid oid, at bigint, bytes bytea) ON COMMIT DELETE ROWS";
     session.batch_execute(make).await.map_err(restoring)
 }
@@ -114,9 +119,49 @@ async fn put_slices(session: &Session, end: &str) -> PgResult<()> {
     session.batch_execute(&put).await.map_err(restoring)
 }
 
-/// Gives the staged objects the owners and privileges that `options` ask for, and their comments; nothing stays staged.
+/// Gives the staged objects the owners and privileges that `options` ask for, and their comments, some at a time: outside a
+/// transaction each time in one of its own. Nothing stays staged.
 pub(crate) async fn give_attributes(session: &Session, options: &RestoreOptions) -> PgResult<()> {
-    session.batch_execute(&attributes(options)).await.map_err(restoring)
+    let mut after = 0;
+    for last in batch_ends(session, options).await? {
+        session.batch_execute(&attributes(options, after, last)).await.map_err(restoring)?;
+        after = last;
+    }
+    session.batch_execute(&format!("DROP TABLE {STAGED}, {SLICES}")).await.map_err(restoring)
+}
+
+/// The last number of each batch of staged objects that get attributes, in order.
+async fn batch_ends(session: &Session, options: &RestoreOptions) -> PgResult<Vec<u32>> {
+    let statement = format!(
+        "SELECT max(oid) FROM (SELECT oid, (row_number() OVER (ORDER BY oid) - 1) / {ATTRIBUTES_BATCH} AS batch \
+         FROM {STAGED} WHERE {}) AS numbered GROUP BY batch ORDER BY 1",
+        with_attributes(options)
+    );
+    let rows = session.query(&statement, &[]).await.map_err(restoring)?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Whether a staged object gets an owner, privileges or a comment.
+fn with_attributes(options: &RestoreOptions) -> String {
+    let mut which = vec!["comment IS NOT NULL".to_owned()];
+    if !options.no_owner {
+        which.push(of_others(options).to_owned());
+    }
+    if !options.no_acl {
+        which.push("acl IS NOT NULL".to_owned());
+    }
+    which.join(" OR ")
+}
+
+/// Which staged objects get another owner than us.
+fn of_others(options: &RestoreOptions) -> &'static str {
+    // On a managed server others' objects stay ours, as their tables do.
+    if options.managed {
+        "(owner <> current_user AND EXISTS (SELECT FROM pg_catalog.pg_roles r \
+         WHERE r.rolname = owner AND pg_has_role(r.oid, 'MEMBER')))"
+    } else {
+        "owner <> current_user"
+    }
 }
 
 fn restoring(error: tokio_postgres::Error) -> PgError {
@@ -127,39 +172,35 @@ fn making_room(error: tokio_postgres::Error) -> PgError {
     PgError::sql("looking for large objects of the same numbers", error)
 }
 
-/// Owners first: they are the grantors of what follows, and what they may do by themselves can be less than everything.
-fn attributes(options: &RestoreOptions) -> String {
+/// What gives attributes to the staged objects of numbers in `(after, last]`. Owners first: they are the grantors of what
+/// follows, and what they may do by themselves can be less than everything.
+fn attributes(options: &RestoreOptions, after: u32, last: u32) -> String {
     let mut body = String::new();
+    let staged = format!("(SELECT * FROM {STAGED} WHERE oid > '{after}'::oid AND oid <= '{last}'::oid)");
     if !options.no_owner {
-        // On a managed server others' objects stay ours, as their tables do.
-        let which = if options.managed {
-            "owner <> current_user AND EXISTS (SELECT FROM pg_catalog.pg_roles r \
-             WHERE r.rolname = owner AND pg_has_role(r.oid, 'MEMBER'))"
-        } else {
-            "owner <> current_user"
-        };
+        let which = of_others(options);
         body.push_str(&format!(
-            "FOR o IN SELECT * FROM pg_temp.lastgood_lo WHERE {which} LOOP \
+            "FOR o IN SELECT * FROM {staged} AS l WHERE {which} LOOP \
                EXECUTE format('ALTER LARGE OBJECT %s OWNER TO %I', o.oid, o.owner); END LOOP; "
         ));
     }
     if !options.no_acl {
         // `{}`: even the owner has nothing. As an array it has no dimension, which aclexplode refuses.
-        body.push_str(
-            "FOR o IN SELECT l.oid, pg_catalog.pg_get_userbyid(m.lomowner) AS owner FROM pg_temp.lastgood_lo l \
+        body.push_str(&format!(
+            "FOR o IN SELECT l.oid, pg_catalog.pg_get_userbyid(m.lomowner) AS owner FROM {staged} AS l \
                JOIN pg_catalog.pg_largeobject_metadata m ON m.oid = l.oid WHERE l.acl IS NOT NULL \
              LOOP EXECUTE format('REVOKE ALL ON LARGE OBJECT %s FROM PUBLIC, %I', o.oid, o.owner); END LOOP; \
              FOR o IN SELECT l.oid, a.grantee, a.privilege_type, a.is_grantable \
-               FROM (SELECT * FROM pg_temp.lastgood_lo WHERE acl IS NOT NULL AND acl <> '{}') l, \
+               FROM (SELECT * FROM {staged} AS s WHERE acl IS NOT NULL AND acl <> '{{}}') l, \
                  LATERAL pg_catalog.aclexplode(l.acl::aclitem[]) a \
              LOOP EXECUTE format('GRANT %s ON LARGE OBJECT %s TO %s%s', o.privilege_type, o.oid, \
                CASE WHEN o.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(o.grantee)) END, \
-               CASE WHEN o.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END); END LOOP; ",
-        );
+               CASE WHEN o.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END); END LOOP; "
+        ));
     }
-    body.push_str(
-        "FOR o IN SELECT * FROM pg_temp.lastgood_lo WHERE comment IS NOT NULL LOOP \
-           EXECUTE format('COMMENT ON LARGE OBJECT %s IS %L', o.oid, o.comment); END LOOP; ",
-    );
-    format!("DO $lastgood$ DECLARE o record; BEGIN {body} END $lastgood$; DROP TABLE {STAGED}, {SLICES}")
+    body.push_str(&format!(
+        "FOR o IN SELECT * FROM {staged} AS l WHERE comment IS NOT NULL LOOP \
+           EXECUTE format('COMMENT ON LARGE OBJECT %s IS %L', o.oid, o.comment); END LOOP; "
+    ));
+    format!("DO $lastgood$ DECLARE o record; BEGIN {body} END $lastgood$")
 }

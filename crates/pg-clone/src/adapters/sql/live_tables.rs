@@ -23,8 +23,9 @@ pub(crate) enum Change {
     DeferConstraints,
     /// Some rows go; the condition comes with its `WHERE`.
     Delete { table: QualifiedName, condition: String },
-    /// All rows go, of `alone` without what is below them, of `whole` with it.
-    Truncate { alone: Vec<QualifiedName>, whole: Vec<QualifiedName> },
+    /// All rows go, of `alone` without what is below them, of `whole` with it; and with `cascade` of every table that refers
+    /// to them.
+    Truncate { alone: Vec<QualifiedName>, whole: Vec<QualifiedName>, cascade: bool },
     /// A sequence gets a new file: `setval` alone would outlive a rollback.
     RestartSequence(QualifiedName),
 }
@@ -71,10 +72,10 @@ impl Change {
             }
             Self::DeferConstraints => "SET CONSTRAINTS ALL DEFERRED".to_owned(),
             Self::Delete { table, condition } => format!("DELETE FROM {} {condition}", alone(table)),
-            Self::Truncate { alone, whole } => {
+            Self::Truncate { alone, whole, cascade } => {
                 let tables: Vec<String> =
                     all_alone(alone).into_iter().chain(whole.iter().map(QualifiedName::quoted)).collect();
-                format!("TRUNCATE {}", tables.join(", "))
+                format!("TRUNCATE {}{}", tables.join(", "), if *cascade { " CASCADE" } else { "" })
             }
             Self::RestartSequence(sequence) => format!("ALTER SEQUENCE {} RESTART", sequence.quoted()),
         }
@@ -96,6 +97,21 @@ pub(crate) async fn begin(session: &Session, lock_timeout_ms: u32) -> PgResult<(
         "{READING}; RESET timezone; RESET synchronous_commit; BEGIN; SET LOCAL lock_timeout = {lock_timeout_ms}"
     );
     session.batch_execute(&begin).await.map_err(|error| PgError::sql("beginning the transaction", error))
+}
+
+/// From here on no foreign key of the rows that are loaded is checked, as for a replica: only superusers may say so.
+pub(crate) async fn leave_unchecked(session: &Session) -> PgResult<()> {
+    set_role(session, "replica").await
+}
+
+/// From here on foreign keys hold.
+pub(crate) async fn check_again(session: &Session) -> PgResult<()> {
+    set_role(session, "DEFAULT").await
+}
+
+async fn set_role(session: &Session, role: &str) -> PgResult<()> {
+    let set = format!("SET LOCAL session_replication_role TO {role}");
+    session.batch_execute(&set).await.map_err(|error| PgError::sql("leaving foreign keys unchecked", error))
 }
 
 /// Makes all the changes, in order; `doing` is what an error says was done.

@@ -44,6 +44,20 @@ pub(crate) async fn major(session: &Session) -> PgResult<u32> {
     Ok(row.get::<_, i32>(0).unsigned_abs())
 }
 
+/// How many locks all sessions of the server can have together (PostgreSQL manual, `max_locks_per_transaction`). There is
+/// some more memory, but it is anybody's.
+pub(crate) async fn lock_room(session: &Session) -> PgResult<u64> {
+    let row = session
+        .query_one(
+            "SELECT current_setting('max_locks_per_transaction')::int8 \
+               * (current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8)",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("reading the size of the lock table", error))?;
+    Ok(row.get::<_, i64>(0).unsigned_abs())
+}
+
 /// `session_replication_role`, by which somebody may have switched off all triggers, and with them the foreign keys.
 pub(crate) async fn replication_role(session: &Session) -> PgResult<String> {
     let row = session

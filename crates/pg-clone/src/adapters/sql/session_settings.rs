@@ -39,6 +39,25 @@ pub(crate) async fn reset_search_path(session: &Session) -> PgResult<()> {
     run(session, "RESET search_path").await
 }
 
+/// The search path of the role and the database, whatever the session has set.
+pub(crate) async fn own_search_path(session: &Session) -> PgResult<String> {
+    let row = session
+        .query_one("SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'", &[])
+        .await
+        .map_err(|error| PgError::sql("reading the database's search path", error))?;
+    Ok(row.get(0))
+}
+
+/// No search path again, so that every name must say its schema.
+pub(crate) async fn empty_search_path(session: &Session) -> PgResult<()> {
+    run(session, "SET search_path = ''").await
+}
+
+/// Has the server say whom it waits for, which it otherwise only writes into its log.
+pub(crate) async fn hear_of_waiting(session: &Session) -> PgResult<()> {
+    run(session, "SET client_min_messages = log").await
+}
+
 async fn run(session: &Session, settings: &str) -> PgResult<()> {
     session.batch_execute(settings).await.map_err(|error| PgError::sql("preparing the session", error))
 }

@@ -120,19 +120,32 @@ pub(crate) async fn end_all(admin: &Session, databases: &[String], spared: &[i32
     Ok(rows.iter().map(|row| Connected { pid: row.get(0), database: row.get(2) }).collect())
 }
 
-/// Ends the sessions of a database but our own and `spared`, and tells which there were. Autovacuum's end by themselves: the
-/// server sees to it.
+/// Ends the sessions of a database but our own and `spared`, and tells which there were. What has no role is the server's own,
+/// as autovacuum, and only a superuser may end it: it ends by itself, for the server asks it to. Whoever is no superuser is not
+/// told what kind a session is, but whose.
 pub(crate) async fn end_all_but(admin: &Session, database: &str, spared: i32) -> PgResult<Vec<i32>> {
     let rows = admin
         .query(
             "SELECT pid, pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-             WHERE datname = $1 AND pid NOT IN (pg_catalog.pg_backend_pid(), $2) \
-               AND coalesce(backend_type <> 'autovacuum worker', true)",
+             WHERE datname = $1 AND pid NOT IN (pg_catalog.pg_backend_pid(), $2) AND usesysid IS NOT NULL",
             &[&database, &spared],
         )
         .await
         .map_err(|error| PgError::sql(format!("ending the sessions of `{database}`"), error))?;
     Ok(rows.iter().map(|row: &Row| row.get(0)).collect())
+}
+
+/// What kind of process it is, as far as we may know: `client backend, psql`.
+pub(crate) async fn kind_of(admin: &Session, pid: i32) -> PgResult<Option<String>> {
+    let row = admin
+        .query_opt(
+            "SELECT nullif(concat_ws(', ', backend_type, nullif(application_name, '')), '') \
+             FROM pg_catalog.pg_stat_activity WHERE pid = $1",
+            &[&pid],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking whom the server waits for", error))?;
+    Ok(row.and_then(|row| row.get(0)))
 }
 
 /// Everything that uses a database but our own sessions and `spared`, in words.

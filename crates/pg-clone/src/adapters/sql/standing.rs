@@ -1,6 +1,7 @@
 //! Asks a server what the role is allowed to do and which databases exist.
 
 use crate::adapters::connection::Session;
+use crate::adapters::sql::databases::INVALID_LIMIT;
 use crate::error::{PgError, PgResult};
 use crate::standing::{Known, Locales, Replication, Standing};
 use crate::stored::database_settings::DatabaseSettings;
@@ -25,9 +26,10 @@ pub(crate) async fn read(session: &Session, databases: &[&str]) -> PgResult<Stan
             "SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, pg_has_role(d.datdba, 'USAGE'), \
                d.datistemplate, (SELECT count(*) FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname), \
                (SELECT count(*) FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid), \
-               (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname) \
+               (SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname), \
+               d.datconnlimit = $2 \
              FROM pg_catalog.pg_database d WHERE d.datname::text = ANY ($1::text[])",
-            &[&databases],
+            &[&databases, &INVALID_LIMIT],
         )
         .await
         .map_err(sql)?;
@@ -41,6 +43,7 @@ pub(crate) async fn read(session: &Session, databases: &[&str]) -> PgResult<Stan
             subscriptions: row.get::<_, i64>(5).unsigned_abs(),
         },
         prepared: row.get::<_, i64>(6).unsigned_abs(),
+        is_invalid: row.get(7),
     };
     Ok(Standing {
         role: me.get(0),
@@ -87,12 +90,14 @@ pub(crate) async fn locales(session: &Session, settings: &DatabaseSettings) -> P
     let row = session
         .query_one(
             "SELECT pg_catalog.pg_char_to_encoding($1::text::name) >= 0, \
-               EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i')",
+               EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i') \
+                 AND current_setting('server_version_num')::int >= 150000, \
+               current_setting('server_version_num')::int >= 170000",
             &[&settings.encoding],
         )
         .await
         .map_err(sql)?;
-    let mut locales = Locales { encoding: row.get(0), icu: row.get(1), missing: Vec::new() };
+    let mut locales = Locales { encoding: row.get(0), icu: row.get(1), builtin: row.get(2), missing: Vec::new() };
     for name in [&settings.collate, &settings.ctype] {
         if locales.missing.contains(name) {
             continue;

@@ -90,6 +90,10 @@ pub(crate) struct TargetKey {
     pub(crate) referenced_oid: u32,
     pub(crate) referenced: String,
     pub(crate) is_deferrable: bool,
+    /// Whether the server looks after it: since PostgreSQL 18 a key may be there for people alone.
+    pub(crate) is_enforced: bool,
+    /// Whether all rows of the table are known to keep it; not if it is `NOT VALID`.
+    pub(crate) is_validated: bool,
 }
 
 /// A trigger of the user's.
@@ -262,7 +266,8 @@ async fn keys(session: &Session, tables: &[u32]) -> PgResult<Vec<TargetKey>> {
     let rows = session
         .query(
             "SELECT k.conname::text, k.conrelid, n.nspname::text, c.relname::text, k.confrelid, \
-               rn.nspname || '.' || r.relname, k.condeferrable \
+               rn.nspname || '.' || r.relname, k.condeferrable, \
+               coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true), k.convalidated \
              FROM pg_catalog.pg_constraint k \
              JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -282,6 +287,8 @@ async fn keys(session: &Session, tables: &[u32]) -> PgResult<Vec<TargetKey>> {
         referenced_oid: row.get(4),
         referenced: row.get(5),
         is_deferrable: row.get(6),
+        is_enforced: row.get(7),
+        is_validated: row.get(8),
     };
     Ok(rows.iter().map(key).collect())
 }

@@ -1,6 +1,6 @@
 //! The two copies a database can have from a reversible restore, and what a restore does to them.
 
-use backup_core::failure::Setting;
+use backup_core::failure::{Operation, Setting};
 use backup_core::remedy;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -54,8 +54,9 @@ fn find(databases: &[Found], target: &str, role: CopyRole) -> Option<Found> {
 }
 
 fn is_copy(found: &Found, target: &str, role: CopyRole) -> bool {
-    // Under the target's own name it is the live database, whatever its comment says.
+    // Under the target's own name it is the live database, whatever its comment says. One that is half dropped holds nothing.
     found.name != target
+        && !found.is_invalid
         && match (&found.state, role) {
             (Some(State::Previous { target: of, .. } | State::Returning { target: of, .. }), CopyRole::Previous)
             | (Some(State::Current { target: of, .. }), CopyRole::Current) => of == target,
@@ -122,24 +123,38 @@ pub(crate) fn changes(databases: &[Found], target: &str, reversible: bool) -> Ve
 
 /// Databases of somebody else's that have the name a copy needs.
 pub(crate) fn collisions(databases: &[Found], target: &str, changes: &[CopyChange]) -> Vec<Problem> {
-    let taken = |change: &&CopyChange| {
+    let holder = |change: &CopyChange| {
         let mut of_that_name = databases.iter().filter(|found| found.name == change.database);
-        of_that_name.any(|found| !is_copy(found, target, change.role))
+        of_that_name.find(|found| !is_copy(found, target, change.role))
     };
-    changes
-        .iter()
-        .filter(|change| change.effect != Effect::Vanishes)
-        .filter(taken)
-        .map(|change| Problem {
-            obstacle: Obstacle::NameTaken,
-            what: format!(
-                "the name `{}` is needed for its {}, but another database has it",
-                change.database,
-                change.role.reference()
-            ),
-            help: remedy!["rename or drop that database, or restore without ", Setting::Reversible],
+    let problem = |change: &CopyChange| {
+        let needed = format!("the name `{}` is needed for its {}", change.database, change.role.reference());
+        Some(match holder(change)?.is_invalid {
+            true => Problem {
+                obstacle: Obstacle::InvalidDatabase,
+                what: format!("{needed}, but that database is invalid: a DROP DATABASE of it was interrupted"),
+                help: remedy!["drop it: ", Operation::DropDatabase.on(change.database.clone())],
+            },
+            false => Problem {
+                obstacle: Obstacle::NameTaken,
+                what: format!("{needed}, but another database has it"),
+                help: remedy!["rename or drop that database, or restore without ", Setting::Reversible],
+            },
         })
-        .collect()
+    };
+    changes.iter().filter(|change| change.effect != Effect::Vanishes).filter_map(problem).collect()
+}
+
+/// Databases in the place of a copy of `target`'s that can only be dropped: no reversible restore can make one there.
+pub(crate) fn half_dropped(databases: &[Found], target: &str) -> Vec<Problem> {
+    let would_be = [CopyRole::Previous, CopyRole::Current].map(|role| CopyChange {
+        role,
+        database: copy_name(target, role),
+        effect: Effect::Appears,
+        since: None,
+    });
+    let problems = collisions(databases, target, &would_be).into_iter();
+    problems.filter(|problem| problem.obstacle == Obstacle::InvalidDatabase).collect()
 }
 
 /// Since when a database has been what its mark says.
@@ -162,7 +177,7 @@ mod tests {
     use super::*;
 
     fn found(oid: u32, name: &str, state: Option<State>) -> Found {
-        Found { oid, name: name.into(), allow_connections: true, state }
+        Found { oid, name: name.into(), allow_connections: true, is_invalid: false, state }
     }
 
     fn previous() -> State {
@@ -207,6 +222,17 @@ mod tests {
         let other = State::Previous { target: "blog".into(), comment: None, since: Timestamp::UNIX_EPOCH };
         let databases = [found(1, "shop", None), found(2, "shop__previous", Some(other))];
         assert_eq!(collisions(&databases, "shop", &changes).len(), 1, "a copy of another database");
+    }
+
+    #[test]
+    fn a_copy_that_is_half_dropped_stands_in_the_way_of_a_new_one_only() {
+        let half = Found { is_invalid: true, ..found(2, "shop__previous", Some(previous())) };
+        let databases = [found(1, "shop", None), half];
+        assert_eq!(effects(&databases, false), vec![], "it cannot be renamed");
+        let told = collisions(&databases, "shop", &changes(&databases, "shop", true));
+        assert!(matches!(told.as_slice(), [only] if only.obstacle == Obstacle::InvalidDatabase), "{told:?}");
+        assert_eq!(half_dropped(&databases, "shop"), told);
+        assert_eq!(half_dropped(&databases, "blog"), vec![]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::adapters::connection::{Server, Session};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::local::list::{self, LocalDatabase, Role};
 use crate::live::target_lock::{self, TargetLock};
-use crate::live::temporary::drop_database;
+use crate::live::dropping::drop_database;
 use crate::run::Run;
 
 /// What would be dropped.

@@ -54,6 +54,9 @@ pub struct LocalDatabase {
     pub sessions: u64,
     /// Whether it accepts connections.
     pub allow_connections: bool,
+    /// Whether a `DROP DATABASE` of it was interrupted: then it can be dropped, and nothing else.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub invalid: bool,
     #[serde(skip)]
     pub(crate) found: Found,
 }
@@ -114,6 +117,7 @@ fn described(this: &Found, databases: &[Found]) -> LocalDatabase {
         bytes: None,
         sessions: 0,
         allow_connections: this.allow_connections,
+        invalid: this.is_invalid,
         found: this.clone(),
     }
 }
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
 
     fn found(oid: u32, name: &str, state: Option<State>) -> Found {
-        Found { oid, name: name.into(), allow_connections: true, state }
+        Found { oid, name: name.into(), allow_connections: true, is_invalid: false, state }
     }
 
     #[test]

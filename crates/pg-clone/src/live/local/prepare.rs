@@ -137,6 +137,7 @@ impl LocalRestore {
     ) -> PgResult<Self> {
         options.check()?;
         refuse_carrying(&options)?;
+        refuse_locale(&options)?;
         let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
         plan.hooks = options.hooks.plan(plan.points());
         Ok(Self { server: server.clone(), options, run: run.clone(), plan })
@@ -222,6 +223,22 @@ async fn look(
         plan.problems.iter_mut().filter(of_target).for_each(|problem| problem.help = "choose another target".into());
     }
     Ok(plan)
+}
+
+/// A local database is copied with its locale.
+fn refuse_locale(options: &RestoreOptions) -> PgResult<()> {
+    if options.locale.is_none() && options.locale_provider.is_none() {
+        return Ok(());
+    }
+    Err(PgError::Usage {
+        what: "a database of the server keeps its locale".to_owned(),
+        help: remedy![
+            "nothing was changed. Restore a dump, or omit ",
+            Setting::Locale,
+            " and ",
+            Setting::LocaleProvider
+        ],
+    })
 }
 
 /// A local database is restored as it is: one that is kept to go back to must not change on the way.

@@ -8,7 +8,7 @@ const LIVE_OID: u32 = 5;
 const COPY_OID: u32 = 9;
 
 fn found(oid: u32, name: &str, state: Option<State>) -> Found {
-    Found { oid, name: name.into(), allow_connections: true, state }
+    Found { oid, name: name.into(), allow_connections: true, is_invalid: false, state }
 }
 
 fn closed(oid: u32, name: &str, state: Option<State>) -> Found {
@@ -44,6 +44,22 @@ fn names_fit_and_are_recognised() {
     assert_eq!(number_in_name("lastgood_shop_copy"), None);
     assert_eq!(number_in_name("lastgood_0123456g_01234567"), None);
     assert_eq!(number_in_name("lastgood_0123456é_0123456"), None);
+}
+
+#[test]
+fn of_what_is_half_dropped_recovery_drops_what_it_would_have_dropped_anyway() {
+    let live = found(LIVE_OID, "shop", None);
+    let half = |name: &str, state| Found { is_invalid: true, ..found(COPY_OID, name, Some(state)) };
+    let kept = State::Previous { target: "shop".into(), comment: None, since: Timestamp::UNIX_EPOCH };
+    let (database, target) = ("shop__previous".to_owned(), "shop".to_owned());
+    let told = Action::MentionInvalid { database: database.clone(), target: target.clone() };
+    assert_eq!(decide(&[live.clone(), half(&database, kept)], number()), [told]);
+    let temporary = ours(7);
+    let dropped = [Action::DropCopy { database: temporary.clone(), target: target.clone() }];
+    assert_eq!(decide(&[live, half(&temporary, restoring("shop"))], number()), dropped);
+    // It cannot be given its name back.
+    let superseded = [half(&temporary, superseded(LIVE_OID))];
+    assert_eq!(decide(&superseded, number()), [Action::DropSuperseded { database: temporary.clone(), target }]);
 }
 
 #[test]
@@ -120,7 +136,7 @@ fn apply(databases: &[Found], actions: &[Action]) -> Vec<Found> {
             Action::RenameBack { database, target, .. } => {
                 assert!(after.iter().all(|found| found.name != *target), "two databases of one name");
                 for found in after.iter_mut().filter(|found| found.name == *database) {
-                    *found = Found { oid: found.oid, name: target.clone(), allow_connections: true, state: None };
+                    *found = Found { allow_connections: true, state: None, name: target.clone(), ..found.clone() };
                 }
             }
             Action::DropCopy { database, .. }
@@ -133,7 +149,7 @@ fn apply(databases: &[Found], actions: &[Action]) -> Vec<Found> {
                     found.state = Some(State::Previous { target, comment, since: *replaced });
                 }
             }
-            Action::Mention { .. } => {}
+            Action::Mention { .. } | Action::MentionInvalid { .. } => {}
         }
     }
     after

@@ -164,7 +164,7 @@ mod tests {
 
     fn copy(oid: u32, role: CopyRole) -> Found {
         let name = copy_name("shop", role);
-        Found { oid, name, allow_connections: true, state: None }
+        Found { oid, name, allow_connections: true, is_invalid: false, state: None }
     }
 
     /// The names after the moves, by oid; fails if two databases ever share one.

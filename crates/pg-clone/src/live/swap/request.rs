@@ -27,6 +27,7 @@ pub struct SwapRequest {
     pub(super) pristine: Option<Pristine>,
     pub(super) void: Vec<Found>,
     pub(super) mark: Option<State>,
+    pub(super) comment: Option<String>,
     pub(super) carry: Option<CarryOver>,
 }
 
@@ -68,6 +69,7 @@ impl SwapRequest {
             pristine: None,
             void: Vec::new(),
             mark: None,
+            comment: None,
             carry: None,
         }
     }
@@ -103,6 +105,12 @@ impl SwapRequest {
     /// Carries tables of the live database over once nobody uses it any more.
     pub(crate) fn carrying(mut self, carry: Option<CarryOver>) -> Self {
         self.carry = carry;
+        self
+    }
+
+    /// Gives the database that takes the name this comment, and not the one of the settings.
+    pub(crate) fn commented(mut self, comment: Option<String>) -> Self {
+        self.comment = comment;
         self
     }
 

@@ -9,7 +9,7 @@ use crate::adapters::sql::target::Target;
 use crate::error::PgResult;
 use crate::ident::QualifiedName;
 use crate::restore::differences::refuse_differences;
-use crate::restore::load::copy_in;
+use crate::restore::load_unit::copy_in;
 use crate::restore::loading::Load;
 use crate::restore::read_back::{Tally, read_back};
 use crate::restore::units::load_units;

@@ -35,10 +35,14 @@ pub enum Reason {
     SuperusersLanguage,
     /// A foreign key to a table that was left out of the dump on request.
     ExcludedForeignKey,
+    /// A foreign key that rows need which were left out of the dump on request.
+    BrokenForeignKey,
     /// Tables whose foreign keys form a circle.
     CircularForeignKeys,
     /// A parameter that `pg_restore` sets and the server is too old for.
     UnknownSetting,
+    /// A warning of the server's.
+    ServersWarning,
 }
 
 impl Reason {
@@ -70,7 +74,7 @@ pub struct Rule {
 
 /// The rules. `{role}` stands for one of [`MANAGED_ROLES`]; [`Reason::ManagedRole`] must hold for every statement of an
 /// entry, since the server undoes them together, and so must [`Reason::OthersOwner`]. [`Reason::ExcludedForeignKey`] holds only for the foreign keys that the
-/// dump's manifest lists.
+/// dump's manifest lists, [`Reason::BrokenForeignKey`] only in the run that makes nothing but doubtful ones.
 pub const ALLOW_LIST: &[Rule] = &[
     Rule {
         reason: Reason::ExtensionComment,
@@ -135,6 +139,13 @@ pub const ALLOW_LIST: &[Rule] = &[
         why: "the table it refers to was left out on request; the manifest lists the foreign key",
     },
     Rule {
+        reason: Reason::BrokenForeignKey,
+        says: "insert or update on table \".+\" violates foreign key constraint \".+\"|\
+               constraint \".+\" for table \".+\" does not exist",
+        of: "(ALTER TABLE|COMMENT ON CONSTRAINT) ",
+        why: "the rows it needs were left out of the dump on request; it is told",
+    },
+    Rule {
         reason: Reason::CircularForeignKeys,
         says: "there are circular foreign-key constraints (on this table|among these tables):",
         of: "",
@@ -145,6 +156,12 @@ pub const ALLOW_LIST: &[Rule] = &[
         says: "unrecognized configuration parameter \"transaction_timeout\"",
         of: "SET transaction_timeout = 0;?$",
         why: "a limit that would be off anyway, and that servers before 17 do not have",
+    },
+    Rule {
+        reason: Reason::ServersWarning,
+        says: "WARNING:  .+",
+        of: "",
+        why: "the server did what it was told, and warned; versions 15 and newer of `pg_restore` keep it to themselves",
     },
 ];
 
@@ -198,6 +215,9 @@ pub(super) fn reason(message: &Message, expectations: &Expectations) -> Option<R
                         !message.is_cut && statements(command).all(|statement| of.is_match(statement))
                     }
                     Reason::ExcludedForeignKey => of.is_match(command) && is_expected(command, expectations),
+                    Reason::BrokenForeignKey => {
+                        expectations.doubtful_foreign_keys && of.is_match(command) && foreign_key(command).is_some()
+                    }
                     _ => of.is_match(command),
                 }
         }
@@ -219,7 +239,7 @@ fn is_expected(command: &str, expectations: &Expectations) -> bool {
 }
 
 /// The foreign key that `command` makes or comments on.
-fn foreign_key(command: &str) -> Option<ForeignKey> {
+pub(super) fn foreign_key(command: &str) -> Option<ForeignKey> {
     if let Some(rest) = command.strip_prefix("ALTER TABLE ") {
         let ((schema, table), rest) = qualified(rest.strip_prefix("ONLY ").unwrap_or(rest))?;
         let (name, rest) = identifier(rest.trim_start().strip_prefix("ADD CONSTRAINT ")?)?;

@@ -8,6 +8,9 @@ const TEXT_BYTES_MAX: usize = 4 * 1024;
 /// Before the statement `pg_restore` could not execute.
 const COMMAND_MARK: &str = "Command was: ";
 
+/// How a warning of the server's begins, which versions 12 to 14 hand on and later ones keep to themselves.
+pub(super) const SERVERS_WARNING: &str = "WARNING:  ";
+
 /// How bad a program says something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -110,6 +113,9 @@ fn take(current: &mut Option<Message>, line: &str) -> Option<Message> {
     }
     if let Some(text) = rest.strip_prefix("warning: ") {
         return current.replace(Message::new(Severity::Warning, text));
+    }
+    if rest.starts_with(SERVERS_WARNING) {
+        return current.replace(Message::new(Severity::Warning, rest));
     }
     if is_context(rest) {
         // Versions 12 to 14 say here where they are; the command says it better.

@@ -153,6 +153,58 @@ fn a_setting_of_a_newer_pg_restore_is_harmless_only_on_an_older_server() {
 }
 
 #[test]
+fn workers_that_count_an_error_twice_are_believed_unless_their_messages_are_mixed() {
+    let one = "pg_restore: error: could not execute query: ERROR:  could not create unique index \"u\"\n\
+        DETAIL:  Key (a)=(1) is duplicated.\nCONTEXT:  somewhere\nCommand was: CREATE UNIQUE INDEX u ON public.t USING btree (a);\n\n\n";
+    let summary = "pg_restore: warning: errors ignored on restore: 2\n";
+    let workers = Expectations { parallel: true, ..Expectations::default() };
+    let classified = classify(&format!("{one}{summary}"), &workers);
+    assert_eq!(classified.fatal_count, 1, "{classified:?}");
+    let words = "could not create unique index \"u\"; DETAIL:  Key (a)=(1) is duplicated.; CONTEXT:  somewhere";
+    assert_eq!(classified.fatal[0].servers_words().as_deref(), Some(words));
+    assert_eq!(sorted(&format!("{one}{summary}")).fatal_count, 2, "one worker counts right");
+    assert_eq!(classify(summary, &workers).fatal_count, 1, "none was printed");
+    let mixed = format!("{}pg_restore: error: {}", one.trim_end(), one.trim_start_matches("pg_restore: error: "));
+    assert_eq!(classify(&format!("{mixed}{summary}"), &workers).fatal_count, 2, "one stands within the other");
+}
+
+#[test]
+fn p4_warnings_of_the_server_are_told_and_stop_nothing() {
+    // As `pg_restore` 14.23 printed it.
+    let stderr = "pg_restore: WARNING:  wal_level is insufficient to publish logical changes\n\
+        HINT:  Set wal_level to logical before creating subscriptions.\n\
+        pg_restore: WARNING:  tables were not subscribed, you will have to run ALTER SUBSCRIPTION ... REFRESH \
+        PUBLICATION to subscribe the tables\n";
+    let classified = sorted(stderr);
+    assert_eq!(reasons(&classified), [Reason::ServersWarning; 2]);
+    assert!(classified.accepts(Some(0)) && !classified.accepts(Some(1)));
+    assert!(classified.harmless[0].message.to_string().contains("publish logical changes; HINT:  Set wal_level"));
+    // What only looks like one, and an error right behind one.
+    let stderr = "WARNING:  nobody says this\npg_restore: WARNING:  x\npg_restore: error: could not execute query: ERROR:  y\n\
+        Command was: SELECT 1;\n";
+    assert_eq!((sorted(stderr).fatal_count, sorted(stderr).harmless_count), (2, 1));
+}
+
+#[test]
+fn keys_to_rows_that_were_left_out_may_break_only_where_that_is_expected() {
+    let stderr = "pg_restore: error: could not execute query: ERROR:  insert or update on table \"posts\" violates foreign \
+        key constraint \"posts_author_fkey\"\nDETAIL:  Key (author)=(1) is not present in table \"people\".\n\
+        Command was: ALTER TABLE ONLY public.posts\n    ADD CONSTRAINT posts_author_fkey FOREIGN KEY (author) REFERENCES \
+        public.people(id);\n\n\npg_restore: error: could not execute query: ERROR:  constraint \"posts_author_fkey\" for \
+        table \"posts\" does not exist\nCommand was: COMMENT ON CONSTRAINT posts_author_fkey ON public.posts IS 'x';\n\n\n\
+        pg_restore: warning: errors ignored on restore: 2\n";
+    let expectations = Expectations { doubtful_foreign_keys: true, ..Expectations::default() };
+    let classified = classify(stderr, &expectations);
+    assert!(classified.accepts(Some(1)), "{classified:?}");
+    let told: Vec<String> = classified.harmless.iter().filter_map(Harmless::told).collect();
+    assert!(
+        matches!(told.as_slice(), [only] if only.contains("`public.posts.posts_author_fkey` was left out")),
+        "{told:?}"
+    );
+    assert_eq!(sorted(stderr).fatal_count, 2);
+}
+
+#[test]
 fn a_flood_is_counted_and_not_kept() {
     let one = "pg_restore: error: could not execute query: ERROR:  relation \"x\" does not exist\nCommand was: SELECT 1;\n\n\n";
     let flood = one.repeat(50_000) + &"x".repeat(100_000) + "\n" + &"y\n".repeat(100_000);

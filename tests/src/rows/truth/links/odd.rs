@@ -159,11 +159,11 @@ pub(super) async fn dict(world: &World) -> RowResult {
             tells(world, pruned, linked)?;
             ensure_eq!(world.place().objects().await?.len(), within, "objects after {command:?}, `{linked}` a link");
         }
-        let restored = run(&["dict", "restore", "--to", "out.json", "--up-to", &file]).run().await?;
+        let restored = run(&["dict", "restore", "--force", "--to", "out.json", "--up-to", &file]).run().await?;
         ensure!(restored.code() != Some(0) || linked == "manifests", "what is behind `{linked}` was restored");
         ensure_eq!(outside(world).picture().await?, before, "what is outside, `{linked}` a link");
         moved_back(world, linked)?;
-        run(&["dict", "restore", "--to", "out.json", "--up-to", &file]).ok().await?;
+        run(&["dict", "restore", "--force", "--to", "out.json", "--up-to", &file]).ok().await?;
     }
     Ok(())
 }

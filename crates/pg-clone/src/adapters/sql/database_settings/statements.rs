@@ -16,19 +16,25 @@ const QUOTED_LISTS: [&str; 6] = [
     "unix_socket_directories",
 ];
 
-/// `CREATE DATABASE` with the encoding and locale of `like`, or the server's defaults.
-pub(in crate::adapters::sql) fn create_database(name: &str, like: Option<&DatabaseSettings>) -> String {
+/// First major version with providers of locales.
+const PROVIDERS_MAJOR: u32 = 15;
+
+/// `CREATE DATABASE` with the encoding and locale of `like`, or the server's defaults, for a server of this major version.
+pub(in crate::adapters::sql) fn create_database(name: &str, like: Option<&DatabaseSettings>, major: u32) -> String {
     let mut statement = format!("CREATE DATABASE {} TEMPLATE template0", quote_ident(name));
     let Some(like) = like else { return statement };
     for (option, value) in [("ENCODING", &like.encoding), ("LC_COLLATE", &like.collate), ("LC_CTYPE", &like.ctype)] {
         statement.push_str(&format!(" {option} {}", quote_literal(value)));
     }
-    // Named even when it is libc: the template's may be another.
+    if major < PROVIDERS_MAJOR {
+        return statement;
+    }
+    // Named even when it is libc, and by a dump of a server that knew no other: the template's may be another.
     let (provider, locale) = match like.locale_provider.as_deref() {
-        Some("c") => ("libc", None),
+        None | Some("c") => ("libc", None),
         Some("i") => ("icu", Some("ICU_LOCALE")),
         Some("b") => ("builtin", Some("BUILTIN_LOCALE")),
-        _ => return statement,
+        Some(_) => return statement,
     };
     statement.push_str(&format!(" LOCALE_PROVIDER {provider}"));
     for (option, value) in [(locale, &like.icu_locale), (Some("ICU_RULES"), &like.icu_rules)] {
@@ -200,11 +206,13 @@ mod tests {
             let locale_provider = provider.map(Into::into);
             let (icu_locale, icu_rules) = (locale.map(Into::into), rules.map(Into::into));
             let like = DatabaseSettings { locale_provider, icu_locale, icu_rules, ..settings() };
-            create_database("d", Some(&like))
+            create_database("d", Some(&like), 18)
         };
         let plain = "CREATE DATABASE \"d\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'";
-        assert_eq!(create(None, None, None), plain);
-        assert_eq!(create(Some("c"), None, None), format!("{plain} LOCALE_PROVIDER libc"));
+        for libc in [None, Some("c")] {
+            assert_eq!(create(libc, None, None), format!("{plain} LOCALE_PROVIDER libc"), "whatever the template's is");
+        }
+        assert_eq!(create_database("d", Some(&settings()), 14), plain);
         assert_eq!(
             create(Some("i"), Some("de-AT"), Some("& a < b")),
             format!("{plain} LOCALE_PROVIDER icu ICU_LOCALE 'de-AT' ICU_RULES '& a < b'")

@@ -1,0 +1,49 @@
+//! A role that is no superuser, and what only superusers may end.
+
+use std::time::Duration;
+
+use crate::ensure_eq;
+use crate::harness::{Failure, Lastgood, RowResult, World};
+
+/// Rows enough for an autovacuum that is made as slow as it can be.
+const SCHEMA: &str = "CREATE TABLE t (id integer, v text) WITH (autovacuum_vacuum_threshold = 0, \
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1); \
+    INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series(1, 20000) g; DELETE FROM t WHERE id % 2 = 0";
+
+const AT_WORK: &str = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = ";
+
+fn keeper<'w>(world: &'w World, words: &[&str]) -> Lastgood<'w> {
+    world.lastgood(words.iter().copied()).env("PGUSER", "keeper").env("PGPASSWORD", "keeper")
+}
+
+/// A database of the role's, with autovacuum at work in it.
+async fn vacuumed(world: &World, base: &str) -> RowResult<String> {
+    let name = world.create(base)?;
+    world.psql("postgres", &format!("ALTER DATABASE \"{name}\" OWNER TO keeper"))?;
+    world.psql(&name, SCHEMA)?;
+    for _ in 0..1_500 {
+        if world.psql("postgres", &format!("{AT_WORK}'{name}'"))? != "0" {
+            return Ok(name);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Err(Failure::new("autovacuum does not come"))
+}
+
+/// Copies and drops wait for the server to call autovacuum off.
+pub(super) async fn beside_autovacuum(world: &World) -> RowResult {
+    world.psql("postgres", "ALTER SYSTEM SET autovacuum_naptime = '1s'")?;
+    world.psql("postgres", "SELECT pg_reload_conf()")?;
+    world.psql("postgres", "CREATE ROLE keeper LOGIN PASSWORD 'keeper' CREATEDB")?;
+    let source = vacuumed(world, "source").await?;
+    let copy = world.name("copy");
+    keeper(world, &["pg", "copy", &source, &copy]).ok().await?;
+    ensure_eq!(world.psql(&copy, "SELECT count(*) FROM t")?, "10000", "rows of the copy");
+    let doomed = vacuumed(world, "doomed").await?;
+    keeper(world, &["pg", "drop-local", &doomed, "--confirm-database", &doomed]).ok().await?;
+    // A session that the role may not end is another thing, and named.
+    let _client = world.connect(&copy).await?;
+    let refused = keeper(world, &["pg", "drop-local", &copy, "--yes"]).fails(1).await?;
+    refused.says("terminate")?;
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! What servers and clients of different releases make of each other.
+
+use backup_testkit::postgres::Install;
+
+use crate::harness::{Failure, RowResult, World};
+use crate::{ensure, ensure_eq};
+
+/// The folder of the clients of this major version; the row is skipped where there are none.
+fn clients(major: u32) -> RowResult<String> {
+    let all = Install::all();
+    let found = all.iter().rev().find(|install| install.has_clients && install.major == major);
+    let found = found.ok_or_else(|| Failure::Skipped(format!("there are no clients of PostgreSQL {major} here")))?;
+    Ok(found.bin_dir.display().to_string())
+}
+
+/// A publication where the server writes too little for it: the server warns and does it.
+pub(super) async fn warnings(world: &World) -> RowResult {
+    let bin = clients(14)?;
+    let world = world.on_version(14)?;
+    let source = world.create("source")?;
+    world.psql(
+        &source,
+        "CREATE TABLE t (i integer PRIMARY KEY); INSERT INTO t VALUES (1); CREATE PUBLICATION p FOR TABLE t",
+    )?;
+    world.lastgood(["pg", "dump", &source, "--pg-bin", &bin]).ok().await?;
+    let copy = world.name("copy");
+    let restored = world.lastgood(["pg", "restore", &source, "--into", &copy, "--pg-bin", &bin]).ok().await?;
+    restored.says("wal_level is insufficient to publish logical changes")?;
+    ensure_eq!(world.psql(&copy, "SELECT pubname FROM pg_publication")?, "p", "the publication");
+    Ok(())
+}
+
+/// An identity sequence of an unlogged table, and a subscription that nobody connects.
+const OF_14: &str = "CREATE UNLOGGED TABLE cache (id integer GENERATED ALWAYS AS IDENTITY, v text); \
+    INSERT INTO cache (v) VALUES ('x'), ('y'); \
+    CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)";
+
+/// The schema archives of newer clients hold what 14 does not know.
+pub(super) async fn newer_clients(world: &World) -> RowResult {
+    let majors: Vec<u32> = [15, 16, 18].into_iter().filter(|major| clients(*major).is_ok()).collect();
+    let world = world.on_version(14)?;
+    let source = world.create("source")?;
+    world.psql(&source, OF_14)?;
+    ensure!(!majors.is_empty(), "there are no newer clients here");
+    for major in majors {
+        let bin = clients(major)?;
+        let dumped = world.lastgood(["pg", "dump", &source, "--pg-bin", &bin, "--json"]).ok().await?;
+        let dumped = dumped.says("PostgreSQL 14 does not know")?.says("dump with the programs of version 14")?;
+        let key = dumped.json()?["key"].as_str().unwrap_or_default().to_owned();
+        let copy = world.name(&format!("by_{major}"));
+        world.lastgood(["pg", "restore", &key, "--into", &copy, "--pg-bin", &bin]).ok().await?;
+        let next = "INSERT INTO cache (v) VALUES ('z') RETURNING id";
+        ensure_eq!(world.psql(&copy, next)?, "3", "the next identity by clients of {major}");
+        let kind =
+            "SELECT string_agg(relpersistence::text, '' ORDER BY relname) FROM pg_class WHERE relname LIKE 'cache%'";
+        ensure_eq!(world.psql(&copy, kind)?, world.psql(&source, kind)?, "how they are stored, by clients of {major}");
+        let copied = world.psql("postgres", "SELECT count(*) FROM pg_subscription")?;
+        ensure!(copied != "1", "the subscription is missing by clients of {major}");
+        world.psql(&copy, "ALTER SUBSCRIPTION s SET (slot_name = NONE); DROP SUBSCRIPTION s")?;
+    }
+    Ok(())
+}
+
+/// A key for people's eyes, between two tables of which one has a trigger.
+const UNENFORCED: &str = "CREATE TABLE parent (id integer PRIMARY KEY); \
+    CREATE TABLE child (id integer CONSTRAINT noted REFERENCES parent NOT ENFORCED); \
+    CREATE TABLE strict (id integer CONSTRAINT kept REFERENCES parent); \
+    INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (1), (99); INSERT INTO strict VALUES (2); \
+    CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; \
+    CREATE TRIGGER same BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION same()";
+
+/// The plan promises that the rows are replaced, and they are.
+pub(super) async fn not_enforced(world: &World) -> RowResult {
+    let world = world.on_version(18)?;
+    let live = world.create("live")?;
+    world.psql(&live, UNENFORCED)?;
+    let key = world.dump(&live).await?;
+    let copy = world.name("copy");
+    world.lastgood(["pg", "restore", &key, "--into", &copy]).ok().await?;
+    ensure_eq!(
+        world.psql(&copy, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM child")?,
+        "1 99",
+        "rows of the copy"
+    );
+    world.psql(&live, "DELETE FROM strict; DELETE FROM parent WHERE id = 2; INSERT INTO child VALUES (3)")?;
+    let replace =
+        ["pg", "restore", &key, "--into", &live, "--data-only", "--replace-rows", "--confirm-database", &live];
+    world.lastgood(replace).arg("-n").ok().await?.never_says("noted")?;
+    world.lastgood(replace).ok().await?;
+    let rows = "SELECT (SELECT string_agg(id::text, ' ' ORDER BY id) FROM child), (SELECT count(*) FROM parent), \
+        (SELECT count(*) FROM strict)";
+    ensure_eq!(world.psql(&live, rows)?, "1 99|2|1", "rows put into the live tables");
+    let keys = "SELECT string_agg(concat_ws(' ', conname, conenforced, condeferrable), ', ' ORDER BY conname) \
+        FROM pg_constraint WHERE contype = 'f'";
+    ensure_eq!(world.psql(&live, keys)?, "kept t f, noted f f", "the keys");
+    Ok(())
+}
+
+/// A trigger that notes down every login, as somebody's audit does.
+const LOGIN: &str = "CREATE TABLE logins (at timestamptz DEFAULT now()); \
+    CREATE FUNCTION login() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS \
+      'BEGIN INSERT INTO public.logins DEFAULT VALUES; END'; \
+    CREATE EVENT TRIGGER login ON login EXECUTE FUNCTION login(); ALTER EVENT TRIGGER login ENABLE ALWAYS";
+
+/// The stock way round is PGOPTIONS: it holds for every session of a dump, of a restore and of rows alone.
+pub(super) async fn login_trigger(world: &World) -> RowResult {
+    const QUIET: (&str, &str) = ("PGOPTIONS", "-c event_triggers=off");
+    let world = world.on_version(17)?;
+    let shop = world.sample("shop")?;
+    world.psql(&shop, LOGIN)?;
+    let count = || world.psql(&shop, "SELECT count(*) FROM logins");
+    let alone = count()?.parse::<u32>()?;
+    ensure_eq!(count()?.parse::<u32>()?, alone + 1, "logins with one session between");
+    let dumped = world.lastgood(["pg", "dump", &shop, "--json", "--jobs", "3"]).env(QUIET.0, QUIET.1).ok().await?;
+    let dumped = dumped.never_says("event trigger")?;
+    ensure_eq!(count()?.parse::<u32>()?, alone + 2, "logins after a dump");
+    let key = dumped.json()?["key"].as_str().unwrap_or_default().to_owned();
+    let copy = world.name("copy");
+    world.lastgood(["pg", "restore", &key, "--into", &copy]).env(QUIET.0, QUIET.1).ok().await?;
+    world.lastgood(["pg", "dump", &shop]).ok().await?.says("the event trigger `login` ran at each login")?;
+    let rows = "SELECT (SELECT count(*) FROM logins) - 1";
+    ensure_eq!(
+        world.psql(&copy, rows)?.parse::<u32>()?,
+        alone + 1,
+        "logins in the copy, whose trigger notes down ours"
+    );
+    Ok(())
+}
+
+/// What every role could do in `public` up to 14, and nobody said.
+pub(super) async fn public_schema(world: &World) -> RowResult {
+    let bin = clients(14)?;
+    let old = world.on_version(14)?;
+    let source = old.create("source")?;
+    old.psql(&source, "CREATE TABLE t AS SELECT 1 AS i")?;
+    old.lastgood(["pg", "dump", &source, "--pg-bin", &bin]).ok().await?;
+    let new = world.on_version(16)?;
+    let copy = new.name("copy");
+    let restored = new.lastgood(["pg", "restore", &source, "--into", &copy]).ok().await?;
+    restored.says("every role could create objects in the schema `public`")?;
+    // Clients of 15 and newer say who can, and it stays so.
+    let newer = clients(16)?;
+    old.lastgood(["pg", "dump", &source, "--pg-bin", &newer]).ok().await?;
+    let copy = new.name("again");
+    let restored = new.lastgood(["pg", "restore", &source, "--into", &copy]).ok().await?;
+    restored.never_says("every role could create")?;
+    let right = "SELECT has_schema_privilege('pg_monitor', 'public', 'CREATE')";
+    ensure_eq!(new.psql(&copy, right)?, "t", "whether everybody can create in `public`");
+    Ok(())
+}
