@@ -216,8 +216,7 @@ impl std::error::Error for RequestError {}
 
 /// What a profile for IAM Identity Center is told: signing in there takes two more SDKs, and `aws` does it already.
 const SSO: &str = "the profile signs in by IAM Identity Center (SSO), which this program does not do by itself: run `aws sso login`, and \
-                   use a profile with `credential_process = aws configure export-credentials --profile NAME --format process`, NAME being \
-                   this one";
+                   choose a profile whose `credential_process` is `aws configure export-credentials` for this one";
 
 /// Why there are no credentials, if that is what stopped the request. What they were asked of may answer later only if it did
 /// not answer at all.

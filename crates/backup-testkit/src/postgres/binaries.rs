@@ -6,11 +6,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::error::ClusterError;
+use super::error::{BIN_DIR_VARIABLE, ClusterError};
 use super::installs::{Programs, VERSIONS_DIR, has_server};
-
-/// Names the folder of the server binaries to use, instead of the newest ones found.
-pub(super) const BIN_DIR_VARIABLE: &str = "LASTGOOD_PG_SERVER_BIN";
 
 /// Names the folder of `psql`, `pg_dump` and the others, if it is not that of the server.
 const CLIENT_DIR_VARIABLE: &str = "LASTGOOD_PG_CLIENT_BIN";

@@ -4,6 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+/// Names the folder of the server binaries to use, instead of the newest ones found.
+pub(super) const BIN_DIR_VARIABLE: &str = "LASTGOOD_PG_SERVER_BIN";
+
 /// Why a cluster, or a program run against it, failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -11,7 +14,7 @@ pub enum ClusterError {
     /// There is no Postgres server on this machine.
     #[error(
         "no Postgres server binaries found; install the server (Debian: `postgresql`) or set {} to their folder",
-        super::binaries::BIN_DIR_VARIABLE
+        BIN_DIR_VARIABLE
     )]
     NoBinaries,
     /// There is no server of a version that was asked for.

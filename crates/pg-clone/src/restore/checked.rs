@@ -27,7 +27,7 @@ pub(super) enum Reading {
 
 /// A dump whose stored bytes have been read, as far as was asked, and found to be what was written.
 pub(super) enum Checked {
-    Ours { manifest: Box<Manifest<DumpDetail>>, archive: SchemaArchive, later: Option<Box<Later>> },
+    Ours { manifest: Box<Manifest<DumpDetail>>, archive: Box<SchemaArchive>, later: Option<Box<Later>> },
     Legacy { tool: Tool },
 }
 
@@ -92,7 +92,7 @@ impl Checked {
         }
         let bound: Vec<&str> = dependents::bound(&manifest.detail).iter().map(|bound| bound.extension).collect();
         if bound.is_empty() {
-            return Ok(Self::Ours { manifest: Box::new(manifest.clone()), archive, later: None });
+            return Ok(Self::Ours { manifest: Box::new(manifest.clone()), archive: Box::new(archive), later: None });
         }
         let found = Dependents::of(&entries, &bound);
         let (with, without) = found.part(&manifest.detail);
@@ -106,7 +106,7 @@ impl Checked {
             archive: SchemaArchive::open(tool, &bytes, &plan.key, unwanted).await?.only(&ids),
         };
         let manifest = Box::new(of_part(manifest, without));
-        Ok(Self::Ours { manifest, archive, later: Some(Box::new(later)) })
+        Ok(Self::Ours { manifest, archive: Box::new(archive), later: Some(Box::new(later)) })
     }
 
     /// What is made after the switch, if there is anything.

@@ -3,27 +3,28 @@
 use backup_core::failure::{Remedy, Setting};
 use backup_core::remedy;
 
-use crate::restore::unrestored::Unrestored;
+/// Something that failed, and the server's words.
+pub(super) type Failed<'a> = (&'a str, &'a str);
 
 /// The ways out for what failed for such a reason, each for the middle of a help.
-pub(super) fn hints(failed: &[Unrestored]) -> Vec<Remedy> {
-    let any = |is: &dyn Fn(&Unrestored) -> bool| failed.iter().any(is);
+pub(super) fn hints(failed: &[Failed<'_>]) -> Vec<Remedy> {
+    let any = |is: &dyn Fn(&str, &str) -> bool| failed.iter().any(|(object, said)| is(object, said));
     let mut hints = Vec::new();
-    if any(&|one| one.said.contains("permission denied for schema public")) {
+    if any(&|_, said| said.contains("permission denied for schema public")) {
         hints.push(remedy![
             "the role is no superuser's, and owners of the dump may not create in `public`: ",
             Setting::Managed,
             " leaves what they own to the role"
         ]);
     }
-    if any(&|one| one.object.starts_with("rows of materialized view ") && one.said.contains("permission denied")) {
+    if any(&|object, said| object.starts_with("rows of materialized view ") && said.contains("permission denied")) {
         hints.push(
             "a materialized view is filled with the rights of its owner, whoever restores it: GRANT them to the owner in \
              the source and dump again"
                 .into(),
         );
     }
-    if any(&|one| one.object.starts_with("policy ") && names_missing_role(&one.said)) {
+    if any(&|object, said| object.starts_with("policy ") && names_missing_role(said)) {
         hints.push("roles that policies name must exist (`CREATE ROLE name`): no option leaves them out".into());
     }
     hints
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     fn told(object: &str, said: &str) -> Vec<String> {
-        hints(&[Unrestored::new(object, said)]).iter().map(ToString::to_string).collect()
+        hints(&[(object, said)]).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -40,8 +40,7 @@ impl Harmless {
         if self.reason != Reason::BrokenForeignKey {
             return Some(self.message.to_string());
         }
-        let command = self.message.command.as_deref()?;
-        let key = command.starts_with("ALTER TABLE ").then(|| allow_list::foreign_key(command)).flatten()?;
+        let key = allow_list::key_made_by(self.message.command.as_deref()?)?;
         Some(format!(
             "the foreign key `{}.{}.{}` was left out: rows of the dump need rows that were left out of it",
             key.schema, key.table, key.name

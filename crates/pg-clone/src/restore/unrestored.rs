@@ -38,7 +38,8 @@ pub(crate) fn incomplete(dump: &str, failed: &[Unrestored]) -> PgError {
         Setting::ExcludeExtension.with("EXTENSION"),
         " leave out what you can do without"
     ];
-    for hint in hints(failed) {
+    let said: Vec<(&str, &str)> = failed.iter().map(|one| (one.object.as_str(), one.said.as_str())).collect();
+    for hint in hints(&said) {
         help = help.and("; ").and(hint);
     }
     PgError::Incomplete {

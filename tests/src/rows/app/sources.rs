@@ -144,7 +144,10 @@ pub(super) async fn odd_folders(world: &World) -> RowResult {
             world.lastgood(backup).args(dry.iter().copied()).fails(1).await?.says(said)?;
         }
     }
-    std::fs::write(world.folder().join("records/user.json"), b"\xff\xfe{\0\"\0i\0d\0\"\0:\0001\0}\0\n\0")?;
+    std::fs::write(
+        world.folder().join("records/user.json"),
+        b"\xff\xfe{\x00\"\x00i\x00d\x00\"\x00:\x001\x00}\x00\n\x00",
+    )?;
     world.lastgood(backup).fails(1).await?.says("UTF-16 by its byte order mark")?;
     Ok(())
 }

@@ -38,6 +38,12 @@ pub(super) fn create(world: &World, base: &str, major: u32) -> RowResult<String>
             world.cluster().psql_file(&name, &file)?;
         }
     }
-    world.psql("postgres", &SETTINGS.replace("{}", &name))?;
+    settings(world, &name)?;
     Ok(name)
+}
+
+/// Gives a database its settings.
+pub(super) fn settings(world: &World, name: &str) -> RowResult {
+    world.psql("postgres", &SETTINGS.replace("{}", name))?;
+    Ok(())
 }

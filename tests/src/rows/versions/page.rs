@@ -157,6 +157,7 @@ mod tests {
                 Pair { server: old.clone(), client: client(13) },
                 Pair { server: old.clone(), client: client(18) },
             ],
+            files: Vec::new(),
             upward: vec![
                 (old.clone(), middle.clone(), vec![client(13)]),
                 (old, new.clone(), vec![]),

@@ -121,16 +121,19 @@ impl Arrival<'_> {
         stock.expect(&Picture::of(there.cluster(), shop)?, "the live database")
     }
 
-    /// Creates the database with PostgreSQL's own programs.
+    /// Fills the database by PostgreSQL's own program. It is created by hand: of servers before 15 newer clients say what
+    /// those servers cannot read (`LOCALE_PROVIDER`).
     fn by_stock(&self, archive: &[u8]) -> RowResult {
-        let file = self.there.folder().join("stock.dump");
+        let (there, file) = (self.there, self.there.folder().join("stock.dump"));
         std::fs::write(&file, archive)?;
+        there.cluster().create_database(self.shop)?;
+        content::settings(there, self.shop)?;
         let program = format!("{}/pg_restore", self.restorer.bin_dir);
         let mut command = Command::new(&program);
-        command.args(["--create", "--dbname=postgres"]).arg(&file).env_clear().envs(self.there.cluster().env());
+        command.arg(format!("--dbname={}", self.shop)).arg(&file).env_clear().envs(there.cluster().env());
         let output = command.output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        // 17 and newer set what older servers do not know, and go on; 13 and 14 show warnings of the server.
+        // 17 and newer set what older servers do not know, and go on.
         let only_that =
             said.lines().filter(|line| line.contains("error:")).all(|line| line.contains("transaction_timeout"));
         if output.status.success() || (only_that && output.status.code() == Some(1)) {

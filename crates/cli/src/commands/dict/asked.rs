@@ -18,7 +18,9 @@ pub(super) fn at(place: &Where, context: &Context) -> CliResult<Context> {
 
 /// The location, for reading.
 pub(super) async fn open(place: &Where, context: &Context) -> CliResult<SharedStore> {
-    at(place, context)?.open().await
+    // The surroundings are large, and every command's future would be too.
+    let at = Box::new(at(place, context)?);
+    Box::pin(at.open()).await
 }
 
 pub(super) fn options(point: &Point, of: &OfStore) -> RestoreOptions {

@@ -84,13 +84,14 @@ pub(crate) async fn out_of_reach(
 }
 
 /// What the server has of the encoding and locales of `settings`. Of its system's locales it tells by trying one: a
-/// category that has nothing to do with sorting takes the same names.
+/// category that has nothing to do with sorting takes the same names. The collation `unicode` is of ICU, and from 16 on it
+/// is listed by servers without it too.
 pub(crate) async fn locales(session: &Session, settings: &DatabaseSettings) -> PgResult<Locales> {
     let sql = |error| PgError::sql("asking for encodings and locales", error);
     let row = session
         .query_one(
             "SELECT pg_catalog.pg_char_to_encoding($1::text::name) >= 0, \
-               EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i') \
+               EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i' AND collname <> 'unicode') \
                  AND current_setting('server_version_num')::int >= 150000, \
                current_setting('server_version_num')::int >= 170000",
             &[&settings.encoding],

@@ -39,7 +39,10 @@ pub(in crate::restore) fn empty(tables: &[TableDump], target: &Target) -> Vec<Ch
     let whole = target.partitioned.iter().filter(|table| held.contains(&table.oid));
     let whole: Vec<QualifiedName> = whole.map(|table| table.qualified_name()).collect();
     if !(alone.is_empty() && whole.is_empty()) {
-        changes.push(Change::Truncate { alone, whole });
+        // Some releases of 18 refuse tables that a key which is not enforced connects, although all are named. Whoever refers
+        // to one of these tables is among them, or nothing would be emptied at all.
+        let cascade = target.keys.iter().any(|key| !key.is_enforced && held.contains(&key.referenced_oid));
+        changes.push(Change::Truncate { alone, whole, cascade });
     }
     changes
 }
@@ -121,6 +124,8 @@ mod tests {
             referenced_oid: 1,
             referenced: "public.a".to_owned(),
             is_deferrable,
+            is_enforced: true,
+            is_validated: true,
         };
         let name = |name: &str| name.to_owned();
         let p =
@@ -177,6 +182,12 @@ mod tests {
             texts(&empty(&detail.tables, &target)),
             [r#"TRUNCATE ONLY "public"."a", ONLY "public"."p1", "public"."p""#]
         );
+        let unenforced = TargetKey { is_enforced: false, table_oid: 20, referenced_oid: 1, ..TargetKey::default() };
+        let with_one = Target { keys: vec![unenforced.clone()], ..target.clone() };
+        assert!(texts(&empty(&detail.tables, &with_one))[0].ends_with(r#""public"."p" CASCADE"#));
+        assert_eq!(texts(&loosen(&Target { triggers: Vec::new(), ..with_one })), ["SET CONSTRAINTS ALL DEFERRED"]);
+        let elsewhere = Target { keys: vec![TargetKey { referenced_oid: 99, ..unenforced }], ..target.clone() };
+        assert!(texts(&empty(&detail.tables, &elsewhere))[0].ends_with(r#""public"."p""#));
         target.partitioned[0].leaves.push(3);
         target.tables[0] = Some(TargetTable { condition: "WHERE mine".to_owned(), ..there(1) });
         let expected = [r#"DELETE FROM ONLY "public"."a" WHERE mine"#, r#"TRUNCATE ONLY "public"."p1""#];

@@ -31,6 +31,12 @@ pub struct DataPlan {
     pub large_objects: u64,
     /// Foreign keys that are checked when all rows are there.
     pub foreign_keys: Vec<String>,
+    /// Those of them that are `NOT VALID`: rows that were there before them may break them, and the dump's may be such rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_valid_keys: Vec<String>,
+    /// Foreign keys that are not checked, because somebody said so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked_keys: Vec<String>,
     /// Triggers that do not fire for these rows.
     pub triggers: Vec<String>,
     /// Materialized views that read these tables: they stay as they are.
@@ -76,7 +82,9 @@ pub(super) fn decide(
         defaults: tables.iter().flat_map(|(dumped, there)| beyond(dumped, there)).collect(),
         sequences: detail.sequences.iter().map(|state| format!("{}.{}", state.schema, state.name)).collect(),
         large_objects: detail.large_objects.as_ref().map_or(0, |objects| objects.count),
-        foreign_keys: own_keys(target).map(key_label).collect(),
+        foreign_keys: if options.disable_triggers { Vec::new() } else { keys(target) },
+        not_valid_keys: own_keys(target).filter(|key| !key.is_validated).map(key_label).collect(),
+        unchecked_keys: if options.disable_triggers { keys(target) } else { Vec::new() },
         triggers: target
             .triggers
             .iter()
@@ -163,7 +171,11 @@ pub(super) fn emptied(target: &Target) -> BTreeSet<u32> {
 /// Foreign keys that rows of these tables must keep.
 pub(super) fn own_keys(target: &Target) -> impl Iterator<Item = &TargetKey> {
     let tables = target.family();
-    target.keys.iter().filter(move |key| tables.contains(&key.table_oid))
+    target.keys.iter().filter(move |key| key.is_enforced && tables.contains(&key.table_oid))
+}
+
+fn keys(target: &Target) -> Vec<String> {
+    own_keys(target).map(key_label).collect()
 }
 
 fn label(table: &TableDump) -> String {
@@ -237,7 +249,8 @@ fn columns(dumped: &TableDump, there: &TargetTable) -> Vec<String> {
     said.extend(listed(missing).map(|names| format!("has no column {names}")));
     said.extend(listed(generated).map(|names| format!("has the generated column {names}")));
     said.extend(listed(required).map(|names| format!("requires a value in {names}, which the dump lacks")));
-    if gets_rows && dumped.columns.is_empty() && !there.columns.is_empty() {
+    // A table whose columns are all computed has none in a dump.
+    if gets_rows && dumped.columns.is_empty() && there.columns.iter().any(|column| !there.generated.contains(column)) {
         said.push("has columns, and in the dump it has none".to_owned());
     }
     said
@@ -251,6 +264,15 @@ fn rows_in_the_way(plan: &DataPlan) -> Option<Problem> {
         what: format!("there are already rows in {}", full.join(", ")),
         help: remedy!["delete them in the same transaction with ", Setting::ReplaceRows, ", or choose other tables"],
     })
+}
+
+/// Only a superuser leaves keys unchecked.
+pub(super) fn no_superuser(role: &str) -> Problem {
+    Problem::new(
+        Obstacle::MissingPrivilege,
+        format!("only a superuser can load rows without checking foreign keys, and `{role}` is none"),
+        remedy!["connect as one, or omit ", Setting::DisableTriggers],
+    )
 }
 
 /// What the role may not write.

@@ -239,7 +239,7 @@ fn is_expected(command: &str, expectations: &Expectations) -> bool {
 }
 
 /// The foreign key that `command` makes or comments on.
-pub(super) fn foreign_key(command: &str) -> Option<ForeignKey> {
+fn foreign_key(command: &str) -> Option<ForeignKey> {
     if let Some(rest) = command.strip_prefix("ALTER TABLE ") {
         let ((schema, table), rest) = qualified(rest.strip_prefix("ONLY ").unwrap_or(rest))?;
         let (name, rest) = identifier(rest.trim_start().strip_prefix("ADD CONSTRAINT ")?)?;
@@ -248,6 +248,11 @@ pub(super) fn foreign_key(command: &str) -> Option<ForeignKey> {
     let (name, rest) = identifier(command.strip_prefix("COMMENT ON CONSTRAINT ")?)?;
     let ((schema, table), rest) = qualified(rest.strip_prefix(" ON ")?)?;
     rest.starts_with(" IS ").then_some(ForeignKey { schema, table, name })
+}
+
+/// The foreign key that `command` makes.
+pub(super) fn key_made_by(command: &str) -> Option<ForeignKey> {
+    foreign_key(command).filter(|_| command.starts_with("ALTER TABLE "))
 }
 
 #[cfg(test)]

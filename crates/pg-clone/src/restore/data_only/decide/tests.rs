@@ -28,6 +28,8 @@ fn key(name: &str, table_oid: u32, referenced_oid: u32) -> TargetKey {
         referenced_oid,
         referenced: format!("public.t{referenced_oid}"),
         is_deferrable: false,
+        is_enforced: true,
+        is_validated: true,
     }
 }
 
@@ -58,6 +60,33 @@ fn columns_beyond_the_dump_get_their_defaults() {
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(plan.defaults, ["public.t.note"]);
     assert_eq!(plan.tables, [DataTable { table: "public.t".to_owned(), rows: 1, truncated: false }]);
+}
+
+#[test]
+fn a_table_of_computed_columns_alone_takes_its_rows() {
+    let mut detail = detail(&["t"]);
+    detail.tables[0].columns.clear();
+    let computed = TargetTable { generated: vec!["a".to_owned()], ..there(1) };
+    assert!(said(&detail, &target(vec![Some(computed)]), false).is_empty());
+    assert!(said(&detail, &target(vec![Some(there(1))]), false)[0].contains("has columns, and in the dump it has none"));
+}
+
+#[test]
+fn a_key_that_is_not_enforced_is_not_promised_to_be_checked() {
+    let mut target = target(vec![Some(there(1)), Some(there(2))]);
+    target.keys = vec![key("kept", 1, 2), TargetKey { is_enforced: false, ..key("noted", 1, 2) }];
+    assert_eq!(decided(&detail(&["t1", "t2"]), &target, true).0.foreign_keys, ["public.t1.kept"]);
+}
+
+#[test]
+fn keys_that_are_not_valid_are_told_and_unchecked_ones_are_not_promised() {
+    let mut target = target(vec![Some(there(1)), Some(there(2))]);
+    target.keys = vec![key("kept", 1, 2), TargetKey { is_validated: false, ..key("old", 1, 2) }];
+    let (plan, _) = decided(&detail(&["t1", "t2"]), &target, true);
+    assert_eq!((plan.foreign_keys.len(), plan.not_valid_keys.as_slice()), (2, ["public.t1.old".to_owned()].as_slice()));
+    let options = RestoreOptions { disable_triggers: true, ..options(true) };
+    let (plan, _) = decide(&detail(&["t1", "t2"]), &target, &options, &[]);
+    assert_eq!((plan.foreign_keys.len(), plan.unchecked_keys.len()), (0, 2));
 }
 
 #[test]
