@@ -120,8 +120,8 @@ impl GlacierFake {
     ) -> Option<(String, String)> {
         let (name, body) = ((account.to_owned(), region.to_owned(), vault.to_owned()), body.into());
         let (tree_hash, created) = (hash::tree_hash(&body), self.clock().now());
-        let archive =
-            state::Archive { body, tree_hash: tree_hash.clone(), description: description.to_owned(), created };
+        let (body, description) = (body::Body::of(vec![body]), description.to_owned());
+        let archive = state::Archive { body, tree_hash: tree_hash.clone(), description, created };
         self.vaults.with(|state| {
             let id = state.id(138);
             state.vaults.get_mut(&name)?.archives.insert(id.clone(), archive);

@@ -39,7 +39,6 @@ pub(super) fn root(leaves: Vec<Hash>) -> String {
 }
 
 /// The tree hash of `bytes`, in hexadecimal digits.
-#[cfg(test)]
 pub(super) fn tree_hash(bytes: &[u8]) -> String {
     root(leaves(bytes))
 }

@@ -83,8 +83,12 @@ pub(super) fn upload_archive(
     }
     let description = description(described(received))?;
     let id = state.id(138);
-    let archive =
-        Archive { body: Body::of(vec![received.body.clone()]), tree_hash: tree_hash.clone(), description, created: received.now };
+    let archive = Archive {
+        body: Body::of(vec![received.body.clone()]),
+        tree_hash: tree_hash.clone(),
+        description,
+        created: received.now,
+    };
     state.vault(vault)?.archives.insert(id.clone(), archive);
     Ok(archived(vault, &id, &tree_hash))
 }

@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn an_inventory_of_a_clock_that_is_ahead_has_a_time_and_no_age() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-        let found = |hours| Reconciled { as_of: Some(now + SignedDuration::from_hours(hours)), ..Reconciled::default() };
+        let found =
+            |hours| Reconciled { as_of: Some(now + SignedDuration::from_hours(hours)), ..Reconciled::default() };
         let ahead = reconciled(&found(2), now);
         assert!(ahead.ends_with("(inventory made 2026-11-21T05:00:00Z, by the clock of the service)"), "{ahead}");
         assert!(reconciled(&found(-2), now).ends_with("(inventory made 2 h ago)"), "{}", reconciled(&found(-2), now));

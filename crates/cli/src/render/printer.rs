@@ -202,8 +202,7 @@ mod tests {
         let redactor = Redactor::new();
         redactor.register(&Secret::new("shop-password"));
         let printer = Printer::new(true, false, redactor);
-        let mut document =
-            serde_json::json!({"key": "shop/1.dump", "warnings": ["role shop-password"], "problems": [{"what": "shop-password"}]});
+        let mut document = serde_json::json!({"key": "shop/1.dump", "warnings": ["role shop-password"], "problems": [{"what": "shop-password"}]});
         printer.redact_free_texts(&mut document, false);
         assert_eq!(
             document,

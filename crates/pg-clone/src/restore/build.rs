@@ -133,7 +133,8 @@ async fn build_ours(
         large_objects::restore(&load, &session, objects, Destination::NewDatabase, options).await?;
     }
     run.step("restore.post_data", name);
-    for section in [Section::IndexesApart, Section::PostData, Section::DoubtfulKeys] {
+    let (attaches, keys) = (Section::IndexAttaches, Section::ForeignKeys);
+    for section in [Section::IndexesApart, Section::PostData, attaches, keys, Section::DoubtfulKeys] {
         warnings.extend(attempts.section(section).await?);
     }
     warnings.extend(views(restore, place, &mut attempts, &detail.matviews).await?);

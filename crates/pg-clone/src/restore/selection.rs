@@ -223,12 +223,7 @@ impl Selection {
     }
 }
 
-fn leave_out_extensions(
-    names: &[String],
-    entries: &[Entry],
-    detail: &DumpDetail,
-    chosen: &mut Chosen,
-) -> PgResult<()> {
+fn leave_out_extensions(names: &[String], entries: &[Entry], detail: &DumpDetail, chosen: &mut Chosen) -> PgResult<()> {
     let has = |name: &String| detail.extensions.iter().any(|extension| extension.name == *name);
     if let Some(unknown) = names.iter().find(|name| !has(name)) {
         return Err(PgError::Usage {

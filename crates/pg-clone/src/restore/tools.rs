@@ -28,6 +28,12 @@ const EXTENSION: &str = "EXTENSION - ";
 /// How an index begins there. An index of a partitioned table that joins its parent is `INDEX ATTACH`.
 const INDEX: &str = "INDEX ";
 
+/// How an index begins that joins that of the table which its table is a partition of.
+const INDEX_ATTACH: &str = "INDEX ATTACH ";
+
+/// How a foreign key begins.
+const FOREIGN_KEY: &str = "FK CONSTRAINT ";
+
 /// The schema archive with its table of contents, ready for several runs.
 #[derive(Debug)]
 pub(crate) struct SchemaArchive {
@@ -38,6 +44,8 @@ pub(crate) struct SchemaArchive {
     unwanted: BTreeSet<String>,
     /// Numbers of indexes that are not built beside others.
     apart: BTreeSet<u32>,
+    /// Whether indexes join some that join others themselves: see [`index_conflict::joins_nested`].
+    nested: bool,
     /// Numbers of foreign keys that rows left out of the dump may break.
     doubtful: BTreeSet<u32>,
     /// What could not be owned when it was made, to be tried again.
@@ -65,6 +73,10 @@ pub(crate) enum Section {
     /// Before the rest of post-data, one at a time: see [`index_conflict`].
     IndexesApart,
     PostData,
+    /// Indexes that join others, one at a time, if some join such.
+    IndexAttaches,
+    /// Foreign keys, which then wait for them.
+    ForeignKeys,
     /// Foreign keys to tables whose rows are not in the dump, one at a time: those that hold are made.
     DoubtfulKeys,
     EventTriggers,
@@ -86,11 +98,11 @@ impl SchemaArchive {
             .filter(|line| !line.starts_with(';') && !line.trim().is_empty())
             .map(ToOwned::to_owned)
             .collect();
-        let apart = indexes_apart(&tool, &archive, &contents).await.map_err(memory)?;
+        let (apart, nested) = index_conflicts(&tool, &archive, &contents).await.map_err(memory)?;
         let unwanted =
-            unwanted.iter().map(|key| format!("FK CONSTRAINT {} {} {} ", key.schema, key.table, key.name)).collect();
+            unwanted.iter().map(|key| format!("{FOREIGN_KEY}{} {} {} ", key.schema, key.table, key.name)).collect();
         let (doubtful, postponed, quiet) = (BTreeSet::new(), Mutex::default(), OnceLock::new());
-        Ok(Self { tool, archive, contents, unwanted, apart, doubtful, postponed, quiet })
+        Ok(Self { tool, archive, contents, unwanted, apart, nested, doubtful, postponed, quiet })
     }
 
     /// With the entries of these numbers made by [`Section::DoubtfulKeys`].
@@ -136,7 +148,8 @@ impl SchemaArchive {
         let chosen = self.chosen(section);
         // Its own count of errors tells whether one was overlooked, and with --jobs those of setting up a worker are not
         // in it.
-        let in_parallel = section == Section::PostData && !self.tool.sends_unknown_setting();
+        let in_parallel =
+            matches!(section, Section::PostData | Section::ForeignKeys) && !self.tool.sends_unknown_setting();
         let jobs = if in_parallel { options.jobs } else { 1 };
         let doubtful_foreign_keys = section == Section::DoubtfulKeys;
         let part = match section {
@@ -273,7 +286,12 @@ impl SchemaArchive {
                     Section::Extensions => at < extensions && !comes_last(line),
                     Section::PreData => at >= extensions && !comes_last(line),
                     Section::IndexesApart => self.is_apart(line),
-                    Section::PostData => !self.is_apart(line) && !comes_last(line) && !self.is_doubtful(line),
+                    Section::PostData => {
+                        let waits = self.nested && (is_attach(line) || is_foreign_key(line));
+                        !waits && !self.is_apart(line) && !comes_last(line) && !self.is_doubtful(line)
+                    }
+                    Section::IndexAttaches => self.nested && is_attach(line),
+                    Section::ForeignKeys => self.nested && is_foreign_key(line) && !self.is_doubtful(line),
                     Section::DoubtfulKeys => self.is_doubtful(line),
                     Section::EventTriggers => comes_last(line),
                 };
@@ -306,17 +324,23 @@ struct Work<'a> {
     doubtful_foreign_keys: bool,
 }
 
-async fn indexes_apart(tool: &Tool, archive: &ArchiveFile, contents: &[String]) -> std::io::Result<BTreeSet<u32>> {
+/// Which indexes are not built beside others, and whether some join such as join others.
+async fn index_conflicts(
+    tool: &Tool,
+    archive: &ArchiveFile,
+    contents: &[String],
+) -> std::io::Result<(BTreeSet<u32>, bool)> {
     let indexes: Vec<&str> =
         contents.iter().map(String::as_str).filter(|line| entry(line).starts_with(INDEX)).collect();
     if indexes.len() < 2 {
-        return Ok(BTreeSet::new());
+        return Ok((BTreeSet::new(), false));
     }
     let list = ArchiveFile::new(indexes.join("\n").as_bytes())?;
     let mut command = serverless(&tool.path);
     command.args(["--verbose", "--file=-", "--use-list"]).arg(list.path()).arg(archive.path());
     let script = command.output().await?.stdout;
-    Ok(index_conflict::to_build_apart(&String::from_utf8_lossy(&script)))
+    let script = String::from_utf8_lossy(&script);
+    Ok((index_conflict::to_build_apart(&script), index_conflict::joins_nested(&script)))
 }
 
 fn number(line: &str) -> Option<u32> {
@@ -331,6 +355,14 @@ fn is_among(line: &str, numbers: &BTreeSet<u32>) -> bool {
 /// Only its beginning can be trusted: names may hold anything, words of other entries too.
 fn entry(line: &str) -> &str {
     line.splitn(4, ' ').nth(3).unwrap_or_default()
+}
+
+fn is_attach(line: &str) -> bool {
+    entry(line).starts_with(INDEX_ATTACH)
+}
+
+fn is_foreign_key(line: &str) -> bool {
+    entry(line).starts_with(FOREIGN_KEY)
 }
 
 fn comes_last(line: &str) -> bool {

@@ -124,7 +124,10 @@ pub(super) async fn labels(world: &World) -> RowResult {
     let before = world.checksum(&shop)?;
     let restore = ["pg", "restore", &shop, "--confirm-database", &shop];
     let refused = world.lastgood(restore).fails(FAILED).await?;
-    refused.says("security label public.TABLE orders")?.says("security label provider \"acceptance\" is not loaded")?.says("the live database was not touched")?;
+    refused
+        .says("security label public.TABLE orders")?
+        .says("security label provider \"acceptance\" is not loaded")?
+        .says("the live database was not touched")?;
     ensure_eq!(world.checksum(&shop)?, before, "the live database");
     ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
     Ok(())

@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::adapters;
 use crate::adapters::connection::{Server, Session};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
+use crate::live::dropping::drop_database;
 use crate::live::local::list::{self, LocalDatabase, Role};
 use crate::live::target_lock::{self, TargetLock};
-use crate::live::dropping::drop_database;
 use crate::run::Run;
 
 /// What would be dropped.

@@ -68,7 +68,9 @@ fn a_table_of_computed_columns_alone_takes_its_rows() {
     detail.tables[0].columns.clear();
     let computed = TargetTable { generated: vec!["a".to_owned()], ..there(1) };
     assert!(said(&detail, &target(vec![Some(computed)]), false).is_empty());
-    assert!(said(&detail, &target(vec![Some(there(1))]), false)[0].contains("has columns, and in the dump it has none"));
+    assert!(
+        said(&detail, &target(vec![Some(there(1))]), false)[0].contains("has columns, and in the dump it has none")
+    );
 }
 
 #[test]
