@@ -295,7 +295,7 @@ fn contents() -> Vec<Row> {
         Row::new("P-exclude", "excluded tables and rows, partitions, keys to them", Area::Pg, Both, |world| {
             Box::pin(filters::excluded(world))
         }),
-        Row::new("P-nested", "indexes of partitions of partitions are valid, whoever is last", Area::Pg, Folder, |world| {
+        Row::new("P-nested", "indexes of partitions of partitions are valid", Area::Pg, Folder, |world| {
             Box::pin(nested::indexes(world))
         }),
         Row::new("P-tables", "very many tiny tables need few requests", Area::Pg, Both, |world| {
