@@ -18,9 +18,23 @@ use crate::stored::detail::ForeignKey;
 
 /// How entries begin that come last, one after the other. Event triggers fire on what a restore does after post-data, and
 /// `pg_restore` itself has them last. Default privileges may fail harmlessly, and with `--jobs` an error of a worker is
-/// counted again with each of its later entries: the count would no longer tell whether a message was overlooked.
-const LAST: [&str; 4] =
-    ["EVENT TRIGGER - ", "COMMENT - EVENT TRIGGER ", "SECURITY LABEL - EVENT TRIGGER ", "DEFAULT ACL "];
+/// counted again with each of its later entries: the count would no longer tell whether a message was overlooked. What the
+/// server warns of are publications and subscriptions: see [`QUIET`].
+const LAST: [&str; 6] = [
+    "EVENT TRIGGER - ",
+    "COMMENT - EVENT TRIGGER ",
+    "SECURITY LABEL - EVENT TRIGGER ",
+    "DEFAULT ACL ",
+    "PUBLICATION ",
+    "SUBSCRIPTION ",
+];
+
+/// Up to version 14 `pg_restore` hands on what the server warns of, in several writes: two workers that do so at once mix
+/// their words, and nobody could tell an error in them.
+const QUIET: &str = "-c client_min_messages=error";
+
+/// Its first version that keeps such warnings to itself.
+const WARNINGS_KEPT_MAJOR: u32 = 15;
 
 /// How an extension begins there.
 const EXTENSION: &str = "EXTENSION - ";
@@ -211,7 +225,9 @@ impl SchemaArchive {
             command.arg(format!("--jobs={}", work.jobs));
         }
         let quiet = self.quiet.get().map(String::as_str).unwrap_or_default();
-        command.env("PGOPTIONS", format!("{} {quiet}", session_options(server, options.jobs)));
+        let mixed = work.jobs > 1 && self.tool.major < WARNINGS_KEPT_MAJOR;
+        let silent = if mixed { QUIET } else { "" };
+        command.env("PGOPTIONS", format!("{} {silent} {quiet}", session_options(server, options.jobs)));
         common_arguments(&mut command, options);
         // The temporary database's name is ours and plain: it cannot be taken for a connection string.
         command.arg(format!("--dbname={database}")).arg(work.archive.path());
