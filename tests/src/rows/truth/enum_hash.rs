@@ -235,7 +235,8 @@ async fn compared(world: &World) -> RowResult {
         CREATE TABLE note (change text); INSERT INTO note VALUES ('SELECT 1'); \
         CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE (SELECT change FROM \
         public.note); END $$; \
-        CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION meddle()";
+        CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION meddle(); \
+        ALTER EVENT TRIGGER meddle ENABLE ALWAYS";
     world.psql(target, plain)?;
     for (table, change, said) in [
         ("other", "DELETE FROM public.other WHERE id = 7", "`public.other` holds 49 rows, not 50"),
