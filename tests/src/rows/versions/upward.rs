@@ -1,5 +1,6 @@
 //! From each server to every newer one, compared with what PostgreSQL's own programs make of it there.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use backup_testkit::postgres::Install;
@@ -16,7 +17,8 @@ const REFUSED: i32 = 1;
 /// Dumps once with each client, and restores each dump on every newer server with that server's own clients.
 pub(super) async fn to_every_newer(world: &World, server: &Install, installs: &[Install]) -> RowResult {
     let newer = installs.iter().filter(|install| install.has_server && install.major > server.major);
-    let newer: Vec<&Install> = newer.collect();
+    // The newest minor of each: the last of those in order.
+    let newer: BTreeMap<u32, &Install> = newer.map(|install| (install.major, install)).collect();
     let dumpers = clients(server, installs);
     let Some((_, reader)) = dumpers.last() else { return Err(Failure::new("no clients")) };
     let source = start(world, server, reader)?;
@@ -28,7 +30,7 @@ pub(super) async fn to_every_newer(world: &World, server: &Install, installs: &[
         let key = dumped(&source, &shop, dumper).await.within(&format!("pg_dump {dumper}"))?;
         dumps.push((dumper, key, archive(&source, &shop, dumper)?));
     }
-    for target in newer {
+    for target in newer.into_values() {
         let Some((_, own)) = clients(target, installs).into_iter().next() else { continue };
         let there = start(&source, target, &own)?;
         content::roles(&there)?;
