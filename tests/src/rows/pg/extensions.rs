@@ -64,12 +64,6 @@ const DATABASES: [(&str, &str); 11] = [
          SELECT periods.add_foreign_key('rooms', ARRAY['staff'], 'used', 'staff_id_employed')",
     ),
     (
-        "pglogical",
-        "CREATE EXTENSION pglogical; CREATE TABLE t (id integer PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'); \
-         SELECT pglogical.create_node(node_name := 'here', dsn := 'host=nowhere dbname=t'); \
-         SELECT pglogical.replication_set_add_table('default', 't')",
-    ),
-    (
         "pg_trgm",
         "CREATE EXTENSION pg_trgm; CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE EXTENSION ltree; \
          CREATE TABLE words (w citext PRIMARY KEY, h hstore, p ltree); \
@@ -91,23 +85,36 @@ const DATABASES: [(&str, &str); 11] = [
            EXCLUDE USING gist (room WITH =, at WITH &&)); \
          INSERT INTO stays SELECT g, tstzrange('2026-01-01', '2026-01-02'), uuid_generate_v4(), digest(g::text, 'sha256') FROM generate_series(1, 50) g",
     ),
+    // Last: as long as it is loaded, the server waits for its workers before it drops a database.
+    (
+        "pglogical",
+        "CREATE EXTENSION pglogical; CREATE TABLE t (id integer PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'); \
+         SELECT pglogical.create_node(node_name := 'here', dsn := 'host=nowhere dbname=t'); \
+         SELECT pglogical.replication_set_add_table('default', 't')",
+    ),
 ];
 
 /// All that the server offers; those that it does not are named.
 pub(super) async fn there_and_back(world: &World) -> RowResult {
     let offered = world.psql("postgres", "SELECT name FROM pg_available_extensions")?;
     let offers = |name: &str| offered.lines().any(|line| line == name);
-    if offers("pglogical") {
-        world.psql("postgres", "ALTER SYSTEM SET shared_preload_libraries = 'pglogical'")?;
-        world.psql("postgres", "ALTER SYSTEM SET wal_level = 'logical'")?;
-        world.cluster().restart(Shutdown::Fast)?;
-    }
     let mut without = Vec::new();
     for (name, sql) in DATABASES {
-        match offers(name) {
-            true => one(world, name, sql).await.within(name)?,
-            false => without.push(name),
+        if !offers(name) {
+            without.push(name);
+            continue;
         }
+        if name == "pglogical" {
+            world.psql("postgres", "ALTER SYSTEM SET shared_preload_libraries = 'pglogical'")?;
+            world.psql("postgres", "ALTER SYSTEM SET wal_level = 'logical'")?;
+            world.cluster().restart(Shutdown::Fast)?;
+        }
+        one(world, name, sql).await.within(name)?;
+    }
+    if offers("pglogical") {
+        // So that whoever clears the server need not wait for its workers.
+        world.psql("postgres", "ALTER SYSTEM RESET shared_preload_libraries")?;
+        world.cluster().restart(Shutdown::Fast)?;
     }
     match without.is_empty() {
         true => Ok(()),
@@ -127,9 +134,5 @@ async fn one(world: &World, name: &str, sql: &str) -> RowResult {
     before.expect(&Picture::of(world.cluster(), &source)?, "the live database")?;
     let copied = world.name(&format!("{name}_copy"));
     world.lastgood(["pg", "copy", &source, &copied, "--yes"]).ok().await?;
-    before.without_settings().expect(&Picture::of(world.cluster(), &copied)?.without_settings(), "a local copy")?;
-    for database in [&beside, &copied, &source] {
-        world.psql("postgres", &format!("DROP DATABASE \"{database}\" WITH (FORCE)"))?;
-    }
-    Ok(())
+    before.without_settings().expect(&Picture::of(world.cluster(), &copied)?.without_settings(), "a local copy")
 }
