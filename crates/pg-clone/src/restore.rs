@@ -117,7 +117,6 @@ impl Restore {
             Ok((mut built, (swap, warnings))) => {
                 built.warnings.extend(warnings);
                 if let Some(later) = source.later() {
-                    run.step("restore.later", &later.extensions);
                     built.add(Box::pin(build_later(&self, later)).await);
                 }
                 let hook_failure = site.after_the_swap(&mut hooks).await;

@@ -31,7 +31,7 @@ pub use crate::vaulted::VaultArchive;
 pub use inventory::InventoryFile;
 pub use jobs::{JobState, VaultJob};
 pub use store::VaultStore;
-pub use upload::PARTS_IN_FLIGHT;
+pub use wire::PARTS_IN_FLIGHT;
 
 /// The largest part that is sent: nine of them are in memory at once.
 const PART_BYTES_SENT_MAX: usize = 64 * 1024 * 1024;

@@ -72,6 +72,7 @@ pub(super) async fn build(restore: &Restore, source: &Checked, temporary: &Tempo
 
 /// Makes in the database that is live now what can be made only there. What is refused is told, and nothing is undone.
 pub(super) async fn build_later(restore: &Restore, later: &Later) -> Built {
+    restore.run.step("restore.later", &later.extensions);
     let place = Place::Live(&restore.plan.target);
     match build_ours(restore, &later.manifest, &later.archive, place).await {
         Ok(built) => built,

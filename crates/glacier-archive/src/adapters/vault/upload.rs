@@ -12,14 +12,11 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::buffers::Buffers;
 use super::failure::Failed;
-use super::wire::{Hashed, on_the_wire};
+use super::wire::{Hashed, PARTS_IN_FLIGHT, on_the_wire};
 use super::{PART_BYTES_SENT_MAX, Vault, VaultArchive};
 use crate::error::{GlacierError, GlacierResult};
 use crate::part_size::{PARTS_MAX, part_bytes_for};
 use crate::tree_hash::{LEAF_BYTES, TreeHash};
-
-/// Parts on their way at once.
-pub const PARTS_IN_FLIGHT: usize = 8;
 
 /// Parts in memory: beside those on their way, one is read and hashed, so that no request has to wait for that.
 const PARTS_HELD: usize = PARTS_IN_FLIGHT + 1;

@@ -15,6 +15,9 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use backup_core::digest::Sha256Digest;
 use tokio::sync::Semaphore;
 
+/// Parts on their way at once.
+pub const PARTS_IN_FLIGHT: usize = 8;
+
 /// The header in which a request says the tree hash of its body.
 const TREE_HASH: &str = "x-amz-sha256-tree-hash";
 
