@@ -112,8 +112,9 @@ first difference. `cargo xtask test --all-versions` does the same after everythi
 
 On each server and with each version of `pg_dump` and `pg_restore`: dump, `verify --read all`, `restore --into`, restore over the live
 database, `:previous` twice, `copy`, `restore --data-only`, `restore --table`, a single file of `pg_dump -Fc`, the dump of a standby,
-and most of it again as a role that owns its database and is no superuser, and for databases of other encodings and locale providers. The databases contain something of everything that the
-version knows (`tests/versions/*.sql`). Schema, rows, sequences, large objects and the database's settings were equal.
+and most of it again as a role that owns its database and is no superuser, and for databases of other encodings and locale providers.
+The databases contain something of everything that the version knows (`tests/versions/*.sql`). Schema, rows, sequences, large objects and
+the database's settings were equal.
 
 | server | from | clients |
 |---|---|---|
