@@ -32,7 +32,7 @@ const STEPS: [Step; 13] = [
 
 /// Areas of rows that take about as long as the others.
 const HALVES: [&[&str]; 2] =
-    [&["core", "retention", "truth", "dict", "app", "pg"], &["ec2", "glacier", "kill", "differential", "versions"]];
+    [&["core", "retention", "truth", "dict", "app", "pg", "differential", "versions"], &["ec2", "glacier", "kill"]];
 
 /// Takes an hour, so that it is not for CI.
 const ALL_VERSIONS: (&str, Step) = ("--all-versions", ("every PostgreSQL version", e2e::all_versions));
