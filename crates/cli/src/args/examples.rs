@@ -428,7 +428,6 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[
             ("lastgood glacier backup --files ./uploads -n", "Show what would be archived, and what it costs"),
             ("lastgood glacier backup --database shop --files ./uploads/store", "Archive a database and its files"),
-            ("lastgood glacier backup --database shop", "Archive it with the files of its last backup, if it had any"),
             ("lastgood glacier backup --files ./uploads --vault attachments", "Archive to a vault of the account"),
         ],
     ),

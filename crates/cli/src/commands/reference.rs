@@ -155,6 +155,7 @@ fn group_title(group: &str) -> &str {
         "format" => "`format`: manifests and other stored documents",
         "freeze" => "`freeze`: file systems held still for a snapshot",
         "glacier" => "`glacier`: cold storage",
+        "lease" => "`lease`: one machine at a time",
         "host" => "`host`: hosts that commands are run on",
         "pg" => "`pg`: PostgreSQL",
         "retention" => "`retention`: retention rules",

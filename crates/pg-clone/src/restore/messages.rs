@@ -7,6 +7,7 @@
 mod allow_list;
 mod expectations;
 mod identifier;
+mod mixed;
 mod parse;
 
 use std::fmt;
@@ -89,6 +90,7 @@ impl Classified {
 pub fn classify(stderr: &str, expectations: &Expectations) -> Classified {
     let mut classified = Classified::default();
     let (mut errors, mut refusals) = (0, 0);
+    let stderr = if expectations.parallel { &mixed::apart(stderr) } else { stderr };
     for message in parse::messages(stderr) {
         if let Some(count) = message.errors_ignored() {
             classified.errors_ignored = Some(count);
