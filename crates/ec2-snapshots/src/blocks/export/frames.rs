@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn frames_made_in_the_same_memory_are_whole_and_apart() {
         let frames = Frames::default();
-        let blocks = [vec![1; 4096], (0..4096).map(|at| (at * at % 251) as u8).collect(), vec![2; 16]];
+        let blocks = [vec![1; 4096], (0..4096).map(|at| (at * at % 251) as u8).collect(), vec![2; 4096]];
         let mut firsts: Vec<Frame> = blocks.iter().map(|block| frames.compressed(block).unwrap()).collect();
         let last = firsts.pop().map(|frame| frame.bytes().as_ptr());
         let again = frames.compressed(&blocks[0]).unwrap();
