@@ -190,9 +190,11 @@ impl BackupWriter {
         let content = content_of(&body);
         // Where the manifest has the content, the file beside it is for DictDB, and its durability is the manifest's.
         let options = PutOptions::new(PutMode::Create).volatile(content.is_some());
-        let key = name.key()?;
+        let (store, key) = (self.store.clone(), name.key()?);
         // Only the manifest has to wait for the reservation.
-        let (reserved, put) = tokio::join!(self.reserve(name, head), self.store.put(&key, body, &options));
+        let putting = tokio::spawn(async move { store.put(&key, body, &options).await });
+        let reserved = self.reserve(name, head).await;
+        let put = putting.await.map_err(|error| DictError::Panicked { what: error.to_string() })?;
         match (&reserved, &put) {
             (Ok(true), Ok(())) => {}
             (_, Ok(())) => self.give_up(name).await?,
