@@ -33,7 +33,7 @@ pub use jobs::{JobState, VaultJob};
 pub use store::VaultStore;
 pub use wire::PARTS_IN_FLIGHT;
 
-/// The largest part that is sent: nine of them are in memory at once.
+/// The largest part that is sent: ten of them are in memory at once.
 const PART_BYTES_SENT_MAX: usize = 64 * 1024 * 1024;
 
 /// A vault.

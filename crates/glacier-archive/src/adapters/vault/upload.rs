@@ -18,8 +18,8 @@ use crate::error::{GlacierError, GlacierResult};
 use crate::part_size::{PARTS_MAX, part_bytes_for};
 use crate::tree_hash::{LEAF_BYTES, TreeHash};
 
-/// Parts in memory: beside those on their way, one is read and hashed, so that no request has to wait for that.
-const PARTS_HELD: usize = PARTS_IN_FLIGHT + 1;
+/// Parts in memory: beside those on their way, some are read and hashed, so that no request has to wait for that.
+const PARTS_HELD: usize = PARTS_IN_FLIGHT + 2;
 
 /// What `ListParts` tells of a part: where it begins, and its hash.
 pub(super) type Sent = BTreeMap<u64, String>;
