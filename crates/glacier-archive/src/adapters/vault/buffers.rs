@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Buffers that nobody uses at the moment.
+/// Buffers, shared by all parts of an upload.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>, Arc<tokio::sync::Mutex<()>>);
+pub(super) struct Buffers {
+    /// Those that nobody uses at the moment.
+    spare: Arc<Mutex<Vec<Vec<u8>>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 /// A buffer in use; it goes back when the last of those who share it drops it.
 struct Filled {
@@ -18,7 +22,7 @@ struct Filled {
 impl Buffers {
     /// The turn to fill one: a file is read from its beginning to its end, and those who do it at once only wait for each other.
     pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.1.lock().await
+        self.turn.lock().await
     }
 
     /// `length` bytes as `fill` writes them.
@@ -26,7 +30,7 @@ impl Buffers {
     /// # Errors
     /// What `fill` says.
     pub(super) fn filled(&self, length: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Bytes> {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let bytes = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let mut filled = Filled { bytes, home: self.clone() };
         filled.bytes.resize(length, 0);
         fill(&mut filled.bytes)?;
@@ -43,7 +47,7 @@ impl AsRef<[u8]> for Filled {
 impl Drop for Filled {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        self.home.spare.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
     }
 }
 
@@ -77,6 +81,6 @@ mod tests {
     fn one_that_could_not_be_filled_is_free_again() {
         let buffers = Buffers::default();
         buffers.filled(8, |_| Err(io::ErrorKind::UnexpectedEof.into())).unwrap_err();
-        assert_eq!(buffers.0.lock().unwrap().len(), 1);
+        assert_eq!(buffers.spare.lock().unwrap().len(), 1);
     }
 }

@@ -80,3 +80,40 @@ impl HttpConnector for InTurn<SharedHttpConnector> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    /// Counts the requests on the wire, and answers none.
+    #[derive(Clone, Debug, Default)]
+    struct Wire {
+        now: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    impl HttpConnector for Wire {
+        fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+            let Self { now, most } = self.clone();
+            HttpConnectorFuture::new(async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                Err(ConnectorError::other("no answer".into(), None))
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_requests_are_on_the_wire_than_there_are_turns() {
+        let wire = Wire::default();
+        let inner = SharedHttpConnector::new(wire.clone());
+        let in_turn = InTurn { inner, turns: Arc::new(Semaphore::new(3)) };
+        join_all((0..20).map(|_| in_turn.call(HttpRequest::empty()))).await;
+        assert_eq!(wire.most.load(Ordering::SeqCst), 3);
+    }
+}
