@@ -14,6 +14,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use self::mixed::REFUSED;
+
 pub use allow_list::{ALLOW_LIST, MANAGED_ROLES, Reason, Rule};
 pub use parse::{Message, Severity};
 
@@ -21,9 +23,6 @@ pub use crate::restore::messages::expectations::Expectations;
 
 /// Most messages of each sort that are kept; all are counted. A restore with more needs no further evidence.
 pub const MESSAGES_KEPT_MAX: usize = 1_000;
-
-/// How a message begins that is about a statement.
-const REFUSED: &str = "could not execute query: ";
 
 /// A message that a rule allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
