@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{CliError, CliResult};
+use crate::render::escape::escape;
 use crate::render::printer::stderr_is_terminal;
 
 /// Longest answer read, in bytes: four times PostgreSQL's longest name, in case somebody pastes the wrong thing.
@@ -21,7 +22,7 @@ pub(crate) fn is_interactive() -> bool {
 /// [`CliError::Interrupted`] if the run is cancelled or the input ends.
 pub(crate) async fn ask(question: &str, cancel: &CancellationToken) -> CliResult<String> {
     let mut stderr = anstream::stderr();
-    let _unseen = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+    let _unseen = write!(stderr, "{} ", escape(question)).and_then(|()| stderr.flush());
     let (send, answer) = tokio::sync::oneshot::channel();
     // Not a task of the runtime's: its end would wait for a line that may never come.
     std::thread::spawn(move || {

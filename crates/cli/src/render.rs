@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 #[cfg(feature = "ec2")]
 pub(crate) mod ec2;
 pub(crate) mod error;
+pub(crate) mod escape;
 #[cfg(feature = "glacier")]
 pub(crate) mod glacier;
 pub(crate) mod listing;

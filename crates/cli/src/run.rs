@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anstream::ColorChoice;
 use backup_core::run::Run;
@@ -11,13 +12,17 @@ use lastgood_operator::settings::{Config, Layer};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::config::Config as ConfigCommand;
-use crate::args::{Cli, Color, Command, help};
+use crate::args::{Cli, Color, Command, help, words};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::{self, Exit};
 use crate::render::printer::Printer;
 use crate::render::{error, progress};
 use crate::{args, commands, config, env, faults, location, logging, secrets, signal};
+
+/// How long is waited, at the end of everything, for what still blocks a thread; what was begun and given up is no more than
+/// a temporary file.
+const LAST_TASKS_MAX: Duration = Duration::from_secs(2);
 
 /// Runs the command line; returns the code to end with.
 pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
@@ -47,7 +52,10 @@ pub(crate) fn run(arguments: Vec<OsString>) -> u8 {
             return Exit::Failed.code();
         }
     };
-    runtime.block_on(Box::pin(execute(cli, Arc::clone(&printer)))).code()
+    let exit = runtime.block_on(Box::pin(execute(cli, Arc::clone(&printer))));
+    // A file that is read on a disk which does not answer would be waited for without end.
+    runtime.shutdown_timeout(LAST_TASKS_MAX);
+    exit.code()
 }
 
 async fn execute(cli: Cli, printer: Arc<Printer>) -> Exit {
@@ -71,6 +79,9 @@ async fn execute(cli: Cli, printer: Arc<Printer>) -> Exit {
         }
         Err(error) => Err(error),
     };
+    if caught.exit().is_some() || result.is_err() {
+        printer.warn_of_published();
+    }
     match result {
         Ok(exit) => exit,
         Err(failed) => {
@@ -118,6 +129,10 @@ fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Red
             Err(_) => Exit::Failed,
         };
     }
+    if let Some((what, advice)) = words::meant(error, &args::command(), arguments) {
+        error::report(&printer, &CliError::usage(what, format!("nothing was done. {advice}")), Exit::Usage);
+        return Exit::Usage;
+    }
     if json {
         let text = error.render().to_string();
         let (message, rest) = text.trim_end().split_once("\n\n").unwrap_or((text.trim_end(), ""));
@@ -125,7 +140,7 @@ fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Red
         let tip = if help::is_host_missing(error) { help::HOST_TIP } else { "" };
         error::report(&printer, &CliError::usage(message, format!("{rest}\n{tip}")), Exit::Usage);
     } else {
-        printer.stderr(&error.render().ansi().to_string());
+        printer.styled(&error.render().ansi().to_string());
         if help::is_host_missing(error) {
             printer.stderr(&format!("\n  tip: {}", help::HOST_TIP));
         }

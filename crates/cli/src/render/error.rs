@@ -31,9 +31,10 @@ pub(crate) fn report(printer: &Printer, error: &CliError, exit: Exit) {
         let report = report.redacted(printer);
         // A struct of strings always has a JSON form; should that ever change, the text is better than silence.
         let line = serde_json::to_string(&report).unwrap_or_else(|_| report.text());
-        printer.stderr(&line);
+        printer.json_line(&line);
     } else {
-        printer.stderr(&report.text());
+        let red = anstyle::AnsiColor::Red.on_default().effects(anstyle::Effects::BOLD);
+        printer.labelled(red, &report.label(), &report.text());
     }
 }
 
@@ -82,9 +83,13 @@ impl Report {
         }
     }
 
+    fn label(&self) -> String {
+        format!("error[{}]", self.code)
+    }
+
+    /// What stands behind the label.
     fn text(&self) -> String {
-        let red = anstyle::AnsiColor::Red.on_default().effects(anstyle::Effects::BOLD);
-        let mut text = format!("{red}error[{}]{red:#}: {}", self.code, self.message.trim_end());
+        let mut text = self.message.trim_end().to_owned();
         for cause in &self.causes {
             text.push_str(&block("cause", cause));
         }
@@ -120,9 +125,9 @@ mod tests {
 
     #[test]
     fn message_cause_and_help_stand_below_each_other() {
-        let text = Report::new(&denied(), Exit::Failed).text();
+        let report = Report::new(&denied(), Exit::Failed);
         assert_eq!(
-            anstream::adapter::strip_str(&text).to_string(),
+            format!("{}: {}", report.label(), report.text()),
             "error[store::permission_denied]: not allowed to s3:PutObject `pg/shop/manifest.json`\n  \
              cause: 403 Forbidden\n  help: allow `s3:PutObject`\n        on this prefix"
         );

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use pg_clone::hook::{HookReport, PlannedHook};
 
+use crate::render::escape::line;
 use crate::render::units::{self, counted};
 
 /// Seconds as people read them; what is no duration is shown as none.
@@ -50,8 +51,14 @@ pub(crate) fn needs_confirmation(wanted: bool, database: &str, given: Option<&st
     }
 }
 
-/// Lines of `name  value`, the values under each other; empty values are left out.
+/// Lines of `name  value`, the values under each other; empty values are left out. A value is one line, whatever it is called.
 fn facts(facts: &[(&str, String)]) -> String {
+    let lines: Vec<(&str, String)> = facts.iter().map(|(name, value)| (*name, line(value).into_owned())).collect();
+    paragraphs(&lines)
+}
+
+/// [`facts`] with values that may have several lines.
+fn paragraphs(facts: &[(&str, String)]) -> String {
     let filled = || facts.iter().filter(|(_, value)| !value.is_empty());
     let width = filled().map(|(name, _)| name.len()).max().unwrap_or_default();
     filled().map(|(name, value)| format!("  {name:width$}  {value}")).collect::<Vec<_>>().join("\n")

@@ -1,8 +1,8 @@
 //! The only access to standard output and standard error.
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use backup_core::secret::Redactor;
 use indicatif::ProgressBar;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{CliError, CliResult};
+use crate::render::escape::{escape, styled};
 
 /// Fields of reports that repeat what a server or a program said. The others are names and numbers: masking those would
 /// turn the key of a database called like its password into one that does not exist.
@@ -38,6 +39,22 @@ impl Write for Pieces<'_> {
     }
 }
 
+/// Standard output for bytes that are no text: none of them is taken out. A reader that goes away has not got all of it.
+#[cfg(feature = "dict")]
+struct Exact<'p>(&'p Printer);
+
+#[cfg(feature = "dict")]
+impl Write for Exact<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.beside_the_bar(|| io::stdout().lock().write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().lock().flush()
+    }
+}
+
 /// Data goes to standard output, everything else past the redactor to standard error.
 #[derive(Debug)]
 pub(crate) struct Printer {
@@ -45,12 +62,14 @@ pub(crate) struct Printer {
     quiet: bool,
     redactor: Redactor,
     bar: Mutex<Option<ProgressBar>>,
+    published: Mutex<Option<String>>,
     closed: AtomicBool,
 }
 
 impl Printer {
     pub(crate) fn new(json: bool, quiet: bool, redactor: Redactor) -> Self {
-        Self { json, quiet, redactor, bar: Mutex::new(None), closed: AtomicBool::new(false) }
+        let (bar, published) = (Mutex::new(None), Mutex::new(None));
+        Self { json, quiet, redactor, bar, published, closed: AtomicBool::new(false) }
     }
 
     /// Whether results are JSON documents.
@@ -70,7 +89,7 @@ impl Printer {
             bar.finish_and_clear();
         }
         if !self.json {
-            return self.data(&text(value));
+            return self.data(&escape(&text(value)));
         }
         let document = serde_json::to_value(value).and_then(|mut document| {
             self.redact_free_texts(&mut document, false);
@@ -79,6 +98,17 @@ impl Printer {
         let unwritable =
             |error: serde_json::Error| CliError::Output { action: "write the result".to_owned(), source: error.into() };
         self.data(&document.map_err(unwritable)?)
+    }
+
+    /// Prints what was done, as [`Printer::result`] does. With `-q` a run that ends well says nothing, so that cron mails nothing;
+    /// a document is printed whenever one was asked for.
+    pub(crate) fn done<T: Serialize>(
+        &self,
+        value: &T,
+        is_well: bool,
+        text: impl FnOnce(&T) -> String,
+    ) -> CliResult<()> {
+        if is_well && self.quiet && !self.json { Ok(()) } else { self.result(value, text) }
     }
 
     /// Prints a result as [`Printer::result`] does, but piece by piece: one that may be too large for a tree in memory. Its
@@ -112,7 +142,7 @@ impl Printer {
     }
 
     /// Prints text on standard output, ended by a line feed unless it is empty. Texts that came from a server or a
-    /// program must have been redacted.
+    /// program must have been redacted and escaped.
     pub(crate) fn data(&self, text: &str) -> CliResult<()> {
         if text.is_empty() {
             return Ok(());
@@ -146,6 +176,12 @@ impl Printer {
         }
     }
 
+    /// Standard output for what a command writes to `-` instead of a file: exactly that.
+    #[cfg(feature = "dict")]
+    pub(crate) fn exact(&self) -> impl Write + '_ {
+        Exact(self)
+    }
+
     /// Says something on standard error that is no result; silent with `-q` and with `--json`.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet && !self.json {
@@ -157,17 +193,50 @@ impl Printer {
     pub(crate) fn warn(&self, message: &str) {
         if self.json {
             let message = self.redactor.redact(message);
-            self.stderr(&serde_json::json!({"event": "warning", "message": message}).to_string());
+            self.json_line(&serde_json::json!({"event": "warning", "message": message}).to_string());
         } else {
             let style = anstyle::AnsiColor::Yellow.on_default().effects(anstyle::Effects::BOLD);
-            self.stderr(&format!("{style}warning{style:#}: {message}"));
+            self.labelled(style, "warning", message);
         }
     }
 
-    /// Writes a line to standard error. Nobody may be listening there, and then nothing is lost.
+    /// Writes text to standard error, as a terminal may be sent it.
     pub(crate) fn stderr(&self, text: &str) {
+        self.unheard(&escape(&self.redactor.redact(text)));
+    }
+
+    /// Writes `label` in `style` and text behind it to standard error. The colours of the text are nobody's.
+    pub(crate) fn labelled(&self, style: anstyle::Style, label: &str, text: &str) {
         let text = self.redactor.redact(text);
-        let _unheard = self.beside_the_bar(|| writeln!(anstream::stderr().lock(), "{}", text.trim_end_matches('\n')));
+        self.unheard(&format!("{style}{label}{style:#}: {}", escape(&text)));
+    }
+
+    /// Writes text whose colours are ours to standard error: what clap says of a command line.
+    pub(crate) fn styled(&self, text: &str) {
+        self.unheard(&styled(&self.redactor.redact(text)));
+    }
+
+    /// Writes a JSON document of one line to standard error, exactly.
+    pub(crate) fn json_line(&self, document: &str) {
+        self.unheard(&self.redactor.redact(document));
+    }
+
+    /// Writes a line to standard error. Nobody may be listening there, and then nothing is lost.
+    fn unheard(&self, line: &str) {
+        let _unheard = self.beside_the_bar(|| writeln!(anstream::stderr().lock(), "{}", line.trim_end_matches('\n')));
+    }
+
+    /// Remembers that a backup was published, whatever becomes of the run after that.
+    pub(crate) fn remember_published(&self, key: &str) {
+        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.to_owned());
+    }
+
+    /// Says of a run that was interrupted, or failed after all, what it had published before: once.
+    pub(crate) fn warn_of_published(&self) {
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(key) = published {
+            self.warn(&format!("`{key}` was published before that, and is whole"));
+        }
     }
 
     /// Draws lines above `bar` from now on, or, without one, where the cursor is.

@@ -7,12 +7,16 @@ use backup_core::progress::{Event, Progress, SharedProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{CliError, CliResult};
+use crate::render::escape::line;
 use crate::render::printer::{Printer, stderr_is_terminal};
 use crate::render::remedy::sentence;
 use crate::render::units;
 
 /// How often a run without a terminal says that it is alive: often enough for a log's reader, rare enough for the log.
 const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// How the names of steps end that come right after a backup began to exist; their details are its key.
+const PUBLISHED: &str = ".published";
 
 /// Bar redraws a second; each one costs a system call or two.
 const REDRAWS_PER_S: u8 = 8;
@@ -136,6 +140,11 @@ fn log(event: &Event) {
 impl Progress for Shown {
     fn event(&self, event: Event) {
         log(&event);
+        if let Event::Step { name, detail } = &event
+            && name.ends_with(PUBLISHED)
+        {
+            self.printer.remember_published(detail);
+        }
         let event = match event {
             Event::Warning { message, remedy } => {
                 let message = sentence(&message, remedy.as_ref());
@@ -158,7 +167,7 @@ impl Progress for Shown {
             Mode::Never => {}
             Mode::Json => {
                 if let Ok(line) = serde_json::to_string(&event) {
-                    self.printer.stderr(&line);
+                    self.printer.json_line(&line);
                 }
             }
             Mode::Bar => self.draw(&event),
@@ -206,7 +215,7 @@ impl Shown {
             bar.set_style(bar_style(tally.bytes_total > 0));
         }
         bar.set_position(tally.bytes);
-        bar.set_message(tally.step);
+        bar.set_message(line(&tally.step).into_owned());
     }
 }
 

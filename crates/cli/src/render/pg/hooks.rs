@@ -3,7 +3,8 @@
 use backup_core::secret::Redactor;
 use pg_clone::hook::{HookReport, Trial};
 
-use super::{facts, seconds};
+use super::{paragraphs, seconds};
+use crate::render::escape::line;
 use crate::render::units::counted;
 
 /// Lines shown of what each hook printed last; all of it has passed by already.
@@ -19,10 +20,13 @@ pub(crate) fn hook_trial(trial: &Trial, redactor: &Redactor) -> String {
     let mut lines: Vec<(&str, String)> =
         trial.hooks.iter().map(|report| (report.point.name(), words(report))).collect();
     lines.extend(
-        trial.failure.iter().map(|failure| (failure.point.name(), format!("{}  {}", failure.hook, failure.what))),
+        trial
+            .failure
+            .iter()
+            .map(|failure| (failure.point.name(), format!("{}  {}", line(&failure.hook), failure.what))),
     );
     if !lines.is_empty() {
-        text.push_str(&facts(&lines));
+        text.push_str(&paragraphs(&lines));
         text.push('\n');
     }
     text.push_str("The scratch database was dropped; nothing was swapped");
@@ -31,10 +35,10 @@ pub(crate) fn hook_trial(trial: &Trial, redactor: &Redactor) -> String {
 
 fn words(report: &HookReport) -> String {
     let printed = counted(report.output_lines, "line", "lines");
-    let mut text = format!("{}  ok {}, {printed}", report.hook, seconds(report.seconds));
+    let mut text = format!("{}  ok {}, {printed}", line(&report.hook), seconds(report.seconds));
     let skipped = report.said.len().saturating_sub(SAID_LINES_MAX);
-    for line in &report.said[skipped..] {
-        text.push_str(&format!("\n    {line}"));
+    for said in &report.said[skipped..] {
+        text.push_str(&format!("\n    {}", line(said)));
     }
     text
 }

@@ -8,6 +8,7 @@ use pg_clone::live::local::{
 };
 
 use super::{facts, hook_facts, seconds};
+use crate::render::escape::line;
 use crate::render::remedy::words;
 use crate::render::table::{Align, Column, table};
 use crate::render::units::{age, bytes, counted, duration};
@@ -108,14 +109,14 @@ pub(crate) fn local_plan(plan: &LocalPlan, now: Timestamp) -> String {
     lines.extend(hook_facts(&plan.hooks));
     let mut text = format!(
         "Will {verb} `{}` ({}{}{})\n{}",
-        plan.source.name,
+        line(&plan.source.name),
         role(plan.source.role),
         plan.source.bytes.map_or(String::new(), |size| format!(", {}", bytes(size))),
         plan.source.since.map_or(String::new(), |since| format!(", {}", age(since, now))),
         facts(&lines),
     );
     for note in &plan.breaks {
-        text.push_str(&format!("\n  {note}"));
+        text.push_str(&format!("\n  {}", line(note)));
     }
     for problem in &plan.problems {
         text.push_str(&format!("\n  problem: {}\n           {}", problem.what, words(&problem.help)));
@@ -154,7 +155,7 @@ pub(crate) fn drop_plan(plan: &DropPlan, now: Timestamp) -> String {
         ("size", database.bytes.map_or(String::new(), bytes)),
         ("sessions", database.sessions.to_string()),
     ]);
-    format!("Will drop `{}` on {}\n{holds}", database.name, plan.server)
+    format!("Will drop `{}` on {}\n{holds}", line(&database.name), line(&plan.server))
 }
 
 pub(crate) fn drop_report(report: &DropReport) -> String {

@@ -1,5 +1,6 @@
 //! The plan and report of a restore, and of a recovery.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use pg_clone::restore::{DataPlan, RestorePlan, RestoreReport};
 
 use super::local::copy_changes;
 use super::{facts, hook_facts, hooks_ran, seconds};
+use crate::render::escape::line;
 use crate::render::remedy::words;
 use crate::render::units::{age, bytes, counted, duration};
 
@@ -43,13 +45,13 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
     lines.extend(hook_facts(&plan.hooks));
     let mut text = format!(
         "Will restore `{}` ({}, taken {})\n{}",
-        plan.key,
+        line(&plan.key),
         bytes(plan.stored_bytes),
         age(plan.created_at, now),
         facts(&lines),
     );
-    for line in copy_changes(&plan.copies, now) {
-        text.push_str(&format!("\n  {line}"));
+    for change in copy_changes(&plan.copies, now) {
+        text.push_str(&format!("\n  {}", line(&change)));
     }
     let carried = |in_live: bool| {
         let tables = plan.carry_over.iter().filter(move |carried| carried.in_live == in_live);
@@ -58,7 +60,7 @@ pub(crate) fn restore_plan(plan: &RestorePlan, now: Timestamp) -> String {
     text.push_str(&listed("carried over from the live database", &carried(true)));
     text.push_str(&listed("not in the live database, and restored from the dump", &carried(false)));
     for note in restore_notes(plan) {
-        text.push_str(&format!("\n  {note}"));
+        text.push_str(&format!("\n  {}", line(&note)));
     }
     if let Some(part) = &plan.part {
         text.push_str(&part_lines(plan, part));
@@ -75,6 +77,9 @@ pub(crate) fn restore_notes(plan: &RestorePlan) -> Vec<String> {
     }
     if !plan.complete {
         notes.push(format!("THE DUMP IS PARTIAL: {}", plan.missing.join("; ")));
+    } else if plan.replaces.is_none() && !plan.missing.is_empty() {
+        // A live database keeps its own.
+        notes.push(format!("the dump comes {}: set them afterwards", plan.missing.join("; ")));
     }
     if let Some(newest) = plan.passed_over.first() {
         let count = plan.passed_over.len() as u64;
@@ -84,6 +89,7 @@ pub(crate) fn restore_notes(plan: &RestorePlan) -> Vec<String> {
             if count > 1 { " and older ones" } else { "" },
         ));
     }
+    notes.extend(plan.unreadable.iter().map(|why| format!("skipped a newer dump: {why}")));
     notes.extend(plan.breaks.iter().cloned());
     notes
 }
@@ -105,7 +111,7 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
         "Will load rows from `{}` ({}, taken {}) into the live database\n{}\n  in one transaction: on any error \
          nothing is \
          changed; until it ends, nobody else can use these tables",
-        plan.key,
+        line(&plan.key),
         bytes(plan.stored_bytes),
         age(plan.created_at, now),
         facts(&[("into", format!("{} on {}", plan.target, plan.server)), ("rows", counts)]),
@@ -131,7 +137,7 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
     text.push_str(&listed("triggers that do not fire for these rows", &data.triggers));
     text.push_str(&listed("materialized views that are NOT refreshed", &data.not_refreshed));
     for note in restore_notes(plan) {
-        text.push_str(&format!("\n  {note}"));
+        text.push_str(&format!("\n  {}", line(&note)));
     }
     text + &problem_lines(plan)
 }
@@ -142,7 +148,7 @@ fn part_lines(plan: &RestorePlan, part: &Chosen) -> String {
     if plan.replaces.is_some() {
         text.push_str(&format!(
             "\n  THE WHOLE LIVE DATABASE `{}` IS REPLACED BY THIS PART: everything that is not selected will be gone",
-            plan.target
+            line(&plan.target)
         ));
     }
     if part.schema_only {
@@ -165,8 +171,8 @@ fn part_lines(plan: &RestorePlan, part: &Chosen) -> String {
             }
         })
         .collect();
-    for line in &told {
-        text.push_str(&format!("\n  {line}"));
+    for consequence in &told {
+        text.push_str(&format!("\n  {}", line(consequence)));
     }
     text
 }
@@ -178,7 +184,7 @@ fn listed(what: &str, names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let shown: Vec<Cow<'_, str>> = names.iter().take(SHOWN).map(|name| line(name)).collect();
     let more = match names.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(", and {more} more"),
