@@ -41,6 +41,16 @@ pub enum StoreError {
         /// The key that was to be replaced.
         key: String,
     },
+    /// Somebody else holds the lock of the location, and does not give it back.
+    #[error("`{location}` is locked: {holder} holds its lock{}", waited(*seconds))]
+    Locked {
+        /// The location, as the user wrote it.
+        location: String,
+        /// Who, as far as it is known: `process 4711 (`lastgood`)`.
+        holder: String,
+        /// How long it was waited for, in seconds.
+        seconds: u64,
+    },
     /// The credentials are valid and not allowed to do this.
     #[error("not allowed to {action} `{key}`")]
     PermissionDenied {
@@ -51,6 +61,13 @@ pub enum StoreError {
         /// The next thing to do.
         help: Remedy,
         /// What the store said.
+        #[source]
+        source: Cause,
+    },
+    /// There are no credentials to ask with.
+    #[error("no AWS credentials were found")]
+    NoCredentials {
+        /// Where was looked, and what was said there.
         #[source]
         source: Cause,
     },
@@ -121,6 +138,24 @@ pub enum StoreError {
         /// What was tried.
         action: String,
         /// What the transport said.
+        #[source]
+        source: Cause,
+    },
+    /// The server's certificate cannot be verified: nothing was sent.
+    #[error("the certificate of {server} cannot be verified")]
+    Untrusted {
+        /// Who was asked.
+        server: String,
+        /// What is wrong with it.
+        #[source]
+        source: Cause,
+    },
+    /// The file system has room for content and none for another file.
+    #[error("no inode left to make `{key}`: the file system has as many files as it can have")]
+    NoInodes {
+        /// The key being written.
+        key: String,
+        /// What the system said.
         #[source]
         source: Cause,
     },
@@ -195,8 +230,13 @@ impl Failure for StoreError {
              " with the folder that a link points to"];
         AlreadyExists: "store::already_exists", Failed, permanent, "an object of that key is there already";
         Precondition: "store::precondition", Failed, permanent, "somebody else changed the object meanwhile";
+        Locked: "store::locked", Held, permanent, "somebody else holds the lock of the location",
+            "nothing more was changed. Wait until that process has ended, or end it, and run the command again; the lock ends with \
+             its process, and its file `.lastgood-lock` stays";
         PermissionDenied: "store::permission_denied", Failed, permanent,
             "the credentials are valid and not allowed to do this", "allow the action that the error names";
+        NoCredentials: "store::no_credentials", Key, permanent, "there are no credentials for the store",
+            "nothing was sent. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine";
         Unauthenticated: "store::unauthenticated", Key, permanent, "the store does not accept the credentials",
             "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach a role to this machine";
         ClockWrong: "store::clock_wrong", Failed, permanent, "the clock of this machine is wrong, so that the store does not accept its requests",
@@ -210,8 +250,15 @@ impl Failure for StoreError {
         Busy: "store::busy", Unreachable, passing, "the store asks to slow down, or failed in a way that may pass";
         Unreachable: "store::unreachable", Unreachable, passing,
             "the store did not answer; whether the request took effect is unknown";
+        Untrusted: "store::untrusted", Unreachable, permanent, "the certificate of a server cannot be verified",
+            "nothing was sent. If your own authority signed it, set AWS_CA_BUNDLE to that authority's certificate; otherwise the server \
+             needs a valid one for the name it is asked by, or another server answered in its place";
         NoSpace: "store::no_space", Failed, permanent, "the disk or quota is full",
-            ["nothing was published. Free up space, or choose another location with ", Setting::Location];
+            ["nothing was published. Delete old backups with `prune`, which works on a full disk too, free up space otherwise, or choose another \
+              location with ", Setting::Location];
+        NoInodes: "store::no_inodes", Failed, permanent, "the file system has as many files as it can have",
+            ["nothing was published. Delete old backups with `prune`, which works without a free inode too, delete other files (`df -i` \
+              counts them), or choose another location with ", Setting::Location];
         Archived: "store::archived", Failed, permanent,
             "the object is in cold storage, and nothing of it can be read before it is retrieved",
             "retrieve it first, such as by `aws s3api restore-object`, and read it again once it is readable";
@@ -242,6 +289,12 @@ impl StoreError {
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Unreachable { .. })
+    }
+
+    /// Whether there is no room for what was to be written, of whichever kind.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::NoSpace { .. } | Self::NoInodes { .. })
     }
 
     /// Whether the object simply is not there.
@@ -289,6 +342,11 @@ impl StoreError {
     }
 }
 
+/// How long something was waited for, if at all.
+fn waited(seconds: u64) -> String {
+    if seconds == 0 { String::new() } else { format!(" and did not give it back within {seconds} s") }
+}
+
 fn said_there(time: Option<jiff::Timestamp>) -> String {
     time.map(|time| format!(", and the store says {time}")).unwrap_or_default()
 }
@@ -315,6 +373,14 @@ pub enum FormatError {
         /// The features it requires and this version does not know.
         features: Vec<String>,
     },
+    /// It is there, and could not be read just now: that is not its own fault, as far as is known.
+    #[error("`{key}` cannot be read now: {what}")]
+    Unreadable {
+        /// The document.
+        key: String,
+        /// Why not.
+        what: String,
+    },
     /// Its own digest does not match: edited, truncated or damaged.
     #[error("`{key}` does not match its own digest: it was changed after it was written")]
     Digest {
@@ -337,6 +403,12 @@ impl FormatError {
     pub fn is_newer(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::Requires { .. })
     }
+
+    /// Whether it may be as good as it ever was, and only could not be read: nobody acts as if it was not there.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Unreadable { .. })
+    }
 }
 
 impl Failure for FormatError {
@@ -346,6 +418,8 @@ impl Failure for FormatError {
             "nothing was written. A newer version wrote it: upgrade lastgood";
         Requires: "format::requires", NewerFormat, permanent, "a stored document needs something that this version does not have",
             "nothing was written. A newer version wrote it: upgrade lastgood";
+        Unreadable: "format::unreadable", Failed, permanent, "a stored document is there and cannot be read now",
+            "let the user of this program read it, or retrieve it from cold storage, and run the command again";
         Digest: "format::digest", Integrity, permanent, "a stored document was changed after it was written",
             "restore from another backup";
         Invalid: "format::invalid", Integrity, permanent, "a stored document is not what it should be";

@@ -57,7 +57,7 @@ impl Location {
             Self::File(_) | Self::Memory if access.credentials.is_some() => {
                 Err(StoreError::Invalid { what: format!("`{self}` takes no credentials: only `s3://…` does") })
             }
-            Self::File(path) => Ok(wrapped(FsStore::open(path)?, access)),
+            Self::File(path) => Ok(wrapped(access.waited_for(FsStore::open(path)?), access)),
             Self::Memory => Ok(wrapped(MemoryStore::new(), access)),
         }
     }

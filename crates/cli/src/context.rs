@@ -120,7 +120,9 @@ impl Context {
 
     async fn opened(&self, location: &Location) -> CliResult<SharedStore> {
         self.warn_if_exposed(location);
-        let store = location.open_with(&self.access()).await?;
+        let access = self.access();
+        // Credentials may be asked of a service that does not answer.
+        let store = self.or_cancelled(async { Ok(location.open_with(&access).await?) }).await?;
         self.remember(&store);
         Ok(store)
     }
@@ -130,7 +132,7 @@ impl Context {
         let layer = self.settings.layer();
         let rate = |set: Option<&Set<Rate>>| set.and_then(|set| set.value.0);
         let rates = Rates { upload: rate(layer.limit_upload.as_ref()), download: rate(layer.limit_download.as_ref()) };
-        Access::new().progress(Arc::clone(&self.run.progress)).rates(rates)
+        Access::new().progress(Arc::clone(&self.run.progress)).cancelled_by(self.run.cancel.clone()).rates(rates)
     }
 
     fn remember(&self, store: &SharedStore) {

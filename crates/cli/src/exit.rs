@@ -45,7 +45,7 @@ pub(crate) const TABLE: &[(Exit, &str)] = &[
     (Exit::Tool, "an external program such as `pg_dump`, or a hook, failed or is missing"),
     (Exit::RestoreTest, "a restore test failed (reserved)"),
     (Exit::Interrupted, "interrupted by SIGINT, after clean-up"),
-    (Exit::Terminated, "terminated by SIGTERM, after clean-up"),
+    (Exit::Terminated, "terminated by SIGTERM or SIGHUP, after clean-up"),
 ];
 
 impl Exit {

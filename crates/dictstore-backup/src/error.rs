@@ -84,6 +84,16 @@ pub enum DictError {
         /// What can be restored instead.
         help: Remedy,
     },
+    /// The backup that is wanted, or one it builds on, is there and cannot be read now.
+    #[error("cannot restore up to `{wanted}`, which is there and cannot be read: {what}")]
+    NewerUnreadable {
+        /// The backup wanted.
+        wanted: String,
+        /// Why not.
+        what: String,
+        /// What can be restored instead.
+        help: Remedy,
+    },
     /// There is no backup to restore.
     #[error("there is no backup {which} in `{location}`")]
     NoBackup {
@@ -107,10 +117,12 @@ pub enum DictError {
         last: String,
     },
     /// Another program holds the lock that both were told to take.
-    #[error("another program has held the lock on `{file}` for {seconds} s; nothing was changed")]
+    #[error("`{file}` is locked: {holder} has held its lock for {seconds} s; nothing was changed")]
     Locked {
         /// The file.
         file: String,
+        /// Who, as far as it is known: `process 4711 (`python3`)`.
+        holder: String,
         /// How long it was waited for.
         seconds: u64,
     },
@@ -124,6 +136,14 @@ pub enum DictError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// What a file was to be written to is neither absent nor a regular file.
+    #[error("`{path}` is {what}, which is not replaced")]
+    InTheWay {
+        /// Where.
+        path: String,
+        /// What is there.
+        what: &'static str,
     },
     /// The location failed.
     #[error(transparent)]
@@ -167,6 +187,8 @@ impl Failure for DictError {
             "a file is whole and unsafe to read: it names foreign classes, or is too deep or too large";
         Gap: "dict::gap", Integrity, permanent, "a backup between the full backup and the one wanted is missing or damaged",
             "restore what the error names instead";
+        NewerUnreadable: "dict::newer_unreadable", Confirmation, permanent,
+            "a newer backup than the one that could be restored cannot be read now", "restore what the error names instead";
         NoBackup: "dict::no_backup", Failed, permanent, "there is no backup to restore";
         Source: "dict::source", Usage, permanent,
             "several in-memory stores have backups where one was looked for, or the one that was named has none",
@@ -176,6 +198,8 @@ impl Failure for DictError {
         Locked: "dict::locked", Held, permanent, "another program holds the lock that both were told to take",
             "end the program that holds it, or run the command again once it has given it back";
         Io: "dict::io", Failed, permanent, "a file on this machine cannot be read or written";
+        InTheWay: "dict::in_the_way", Usage, permanent, "a file was to be written where something other than a regular file is",
+            "nothing was changed. Give the name of a file, or of one that is not there yet";
         Usage: "dict::usage", Usage, permanent, "an option cannot be used";
         Stopped: "dict::stopped", Failed, permanent, "the backups of this in-memory store were stopped";
         Interrupted: "dict::interrupted", Interrupted, permanent, "the run was interrupted, and cleaned up after itself";
@@ -187,7 +211,9 @@ impl Failure for DictError {
         match self {
             Self::Core(error) => error.remedy(),
             Self::Shared(error) => error.remedy(),
-            Self::Gap { help, .. } | Self::Source { help, .. } => Some(help.clone()),
+            Self::Gap { help, .. } | Self::NewerUnreadable { help, .. } | Self::Source { help, .. } => {
+                Some(help.clone())
+            }
             _ => self.kind().remedy(),
         }
     }

@@ -232,14 +232,14 @@ impl Backup {
 
     async fn publish(self) -> ObjectResult<BackupReport> {
         let Self { store, options, run, source_kind, view, place, skipped, started, plan, .. } = self;
-        probe::require(&*store).await?;
+        run.or_cancelled(async { Ok::<_, ObjectError>(probe::require(&*store).await?) }).await?;
         if let Some((newest, age)) = skipped {
             return Ok(BackupReport::Skipped { newest, age_s: age.as_secs() });
         }
         if let Some((told, remedy)) = place.first_of_its_source() {
             run.progress.advise(told, remedy);
         }
-        let key = free_key(&*store, &options.name, after(place.last, started)).await?;
+        let key = run.or_cancelled(free_key(&*store, &options.name, after(place.last, started))).await?;
         run.step("app.read", &source_kind);
         let reading = Reading { view, types: plan.types, left_out: plan.left_out };
         let read = write(&store, reading, &options, &place, &key, &run).await?;

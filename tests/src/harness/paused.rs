@@ -1,7 +1,10 @@
 //! A run that waits where a step begins.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::command::{Lastgood, Running};
 use super::failure::{Failure, RowResult};
@@ -39,12 +42,28 @@ impl Paused {
         Ok(Self { run, flag })
     }
 
+    /// Sends it a signal where it waits: one that asks it to end also ends the wait.
+    ///
+    /// # Errors
+    /// If it cannot be sent.
+    pub fn signal(&self, signal: Signal) -> RowResult {
+        self.run.signal(signal)
+    }
+
+    /// The process id of the run.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.run.pid()
+    }
+
     /// Lets it go on.
     ///
     /// # Errors
     /// If it cannot be told.
     pub fn goes_on(self) -> RowResult<Running> {
-        std::fs::remove_file(&self.flag)?;
+        // Gone already if the run has ended.
+        std::fs::remove_file(&self.flag)
+            .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
         Ok(self.run)
     }
 }

@@ -51,7 +51,7 @@ impl Location {
         let found = self.before_init(init).await?;
         let store = match (found, self) {
             (Some(store), _) => store,
-            (None, Self::File(path)) => wrapped(FsStore::create(path)?, init.access),
+            (None, Self::File(path)) => wrapped(init.access.waited_for(FsStore::create(path)?), init.access),
             (None, _) => self.open_with(init.access).await?,
         };
         mark(store, init).await

@@ -8,10 +8,12 @@ use uuid::Uuid;
 use super::deletion::Deletion;
 use super::external::{Left, Outside, Remover, removable_by};
 use super::names::{self, Tombstone};
-use super::plan::freed_bytes;
+use super::parts::delete_parts;
 use super::references::References;
+use super::room;
 use super::tombstone::{put_tombstone, tombstone};
 use super::{PruneOutcome, PrunePlan, Removal};
+use crate::catalogue::unreadable;
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::run::Run;
@@ -33,57 +35,100 @@ pub async fn apply(
     run: &Run,
 ) -> Result<PruneOutcome, CoreError> {
     plan.removable_by(removers)?;
-    let progress = &*run.progress;
-    let mut deletion = Deletion { store, progress, outcome: PruneOutcome::default() };
-    progress.step("prune.mark", &format!("{} backups", plan.removals.len()));
-    let marked = mark(&mut deletion, plan, run).await;
+    let mut deletion = Deletion { store, progress: &*run.progress, outcome: PruneOutcome::default() };
+    let mut waiting: Vec<&Removal> = plan.removals.iter().collect();
+    loop {
+        let of = waiting.len();
+        let full;
+        (waiting, full) = pass(&mut deletion, plan, waiting, scope, removers, run).await?;
+        let Some(full) = full else { break };
+        if waiting.len() == of {
+            // None could be marked, so that nothing went that would make room.
+            match room::make(&mut deletion, plan, &waiting, scope, run).await? {
+                Some(gone) => {
+                    waiting.remove(gone);
+                }
+                None => {
+                    let full = Arc::new(full);
+                    waiting.iter().for_each(|removal| deletion.fail(&removal.manifest, &full));
+                    break;
+                }
+            }
+        }
+    }
+    deletion.ended()
+}
+
+/// Removes those of `removals` that there is room to mark. Those that wait for room are returned, and what said so.
+async fn pass<'a>(
+    deletion: &mut Deletion<'_>,
+    plan: &PrunePlan,
+    removals: Vec<&'a Removal>,
+    scope: &str,
+    removers: &[&dyn Remover],
+    run: &Run,
+) -> Result<(Vec<&'a Removal>, Option<StoreError>), CoreError> {
+    let (store, progress) = (deletion.store, deletion.progress);
+    progress.step("prune.mark", &format!("{} backups", removals.len()));
+    let (marked, full) = mark(deletion, &removals, run).await;
 
     progress.step("prune.look", scope);
     let going: HashSet<&Key> = marked.iter().map(|removal| &removal.manifest).collect();
     let planned: HashSet<&Key> =
-        plan.removals.iter().flat_map(|removal| removal.parts.keys().chain([&removal.manifest])).collect();
+        removals.iter().flat_map(|removal| removal.parts.keys().chain([&removal.manifest])).collect();
     let matters = |key: &Key| planned.contains(key);
     let mut references = References::collect(store, scope, &plan.known, &going, matters, progress).await?;
-    let earlier = interrupted(&mut deletion, &references.tombstones, &going).await?;
+    let mut earlier = interrupted(deletion, &references.tombstones, &going).await?;
     earlier.iter().try_for_each(|removal| removable_by(removal, removers))?;
     if !earlier.is_empty() {
         // What the known ones refer to was only compared with what the plan removes.
         let begun: HashSet<&Key> = earlier.iter().flat_map(|removal| removal.parts.keys()).collect();
         let matters = |key: &Key| planned.contains(key) || begun.contains(key);
         references = References::collect(store, scope, &BTreeSet::new(), &going, matters, progress).await?;
+        // Finished once everything beside them can be read again.
+        earlier.retain(|removal| !references.may_need(&removal.manifest));
     }
     // A backup whose mark failed stays, and so does what it refers to.
-    let unmarked = plan.removals.iter().filter(|removal| !going.contains(&removal.manifest));
-    for removal in unmarked {
+    let (_, unmarked): (Vec<&Removal>, Vec<&Removal>) =
+        removals.into_iter().partition(|removal| going.contains(&removal.manifest));
+    for removal in &unmarked {
         references.keys.extend(removal.parts.keys().cloned());
         references.keys.extend(removal.needs.iter().cloned());
         references.external.extend(removal.external.iter().map(ToString::to_string));
     }
 
-    let mut going = withdraw(&mut deletion, marked, &mut references).await;
+    let mut going = withdraw(deletion, marked, &mut references).await;
     // Nothing that is published needs these any more, and something of them may be gone: they are finished.
     let (begun, gone_before): (Vec<Removal>, Vec<Removal>) =
         earlier.into_iter().partition(|removal| !removal.external.is_empty());
     going.extend(&begun);
     progress.step("prune.manifests", &format!("{} backups", going.len()));
     let outside = Outside::new(removers, run, &going);
-    let mut gone = delete_manifests(&mut deletion, going, &mut references, outside).await;
+    let mut gone = delete_manifests(deletion, going, &mut references, outside).await;
     gone.extend(gone_before);
     progress.step("prune.parts", &format!("{} backups", gone.len()));
-    delete_parts(&mut deletion, &gone, &references).await?;
-    Ok(deletion.outcome)
+    delete_parts(deletion, &gone, &references).await?;
+    let failed: HashSet<&Key> = deletion.outcome.failures.iter().map(|failure| &failure.key).collect();
+    let waiting = unmarked.into_iter().filter(|removal| full.is_some() && !failed.contains(&removal.manifest));
+    Ok((waiting.collect(), full))
 }
 
-/// Writes the tombstones; returns the removals that have one.
-async fn mark<'a>(deletion: &mut Deletion<'_>, plan: &'a PrunePlan, run: &Run) -> Vec<&'a Removal> {
-    let mut marked = Vec::with_capacity(plan.removals.len());
-    for removal in &plan.removals {
+/// Writes the tombstones; returns the removals that have one, and what said that there is no room for more.
+async fn mark<'a>(
+    deletion: &mut Deletion<'_>,
+    removals: &[&'a Removal],
+    run: &Run,
+) -> (Vec<&'a Removal>, Option<StoreError>) {
+    let mut marked = Vec::with_capacity(removals.len());
+    // The newest first: what others build on is older, and does not go before them if there is no room for all.
+    for removal in removals.iter().rev().copied() {
         match put_tombstone(deletion.store, &tombstone(removal, run, false), PutMode::Create).await {
             Ok(()) => marked.push(removal),
+            Err(error) if error.is_full() => return (marked, Some(error)),
             Err(error) => deletion.fail(&removal.manifest, &Arc::new(error)),
         }
     }
-    marked
+    (marked, None)
 }
 
 /// Removals that earlier runs began and that must be finished: their manifest is gone and their tombstone is not, or
@@ -100,11 +145,20 @@ async fn interrupted(
         let tombstone: Tombstone = match names::read(deletion.store, key).await {
             Ok(tombstone) => tombstone,
             Err(CoreError::Store(error)) if error.is_not_found() => continue,
+            Err(CoreError::Store(error)) => {
+                let error = unreadable(key, error)?;
+                deletion.progress.warn(format!("{error}; the deletion that it is of is not finished"));
+                continue;
+            }
             Err(error) => return Err(error),
         };
         if names::tombstone_key(&tombstone.manifest)? != *key {
             let what = format!("it is the tombstone of `{}`", tombstone.manifest);
             return Err(FormatError::Invalid { key: key.to_string(), what }.into());
+        }
+        // It lists nothing: the mark of a claim, which another prune is about to write, or of which nothing is left to do.
+        if tombstone.lists_nothing() {
+            continue;
         }
         // With its manifest and all it owns it is a backup still, and retention decides about it anew.
         let is_whole = !tombstone.removing && exists(deletion.store, &tombstone.manifest).await?;
@@ -142,9 +196,7 @@ async fn withdraw<'a>(
     references: &mut References,
 ) -> Vec<&'a Removal> {
     let mut going: BTreeMap<&Key, &Removal> = marked.into_iter().map(|removal| (&removal.manifest, removal)).collect();
-    let wanted =
-        |removal: &Removal| references.keys.contains(&removal.manifest) || references.parents.contains(&removal.id);
-    let mut staying: Vec<&Removal> = going.values().copied().filter(|removal| wanted(removal)).collect();
+    let mut staying: Vec<&Removal> = going.values().copied().filter(|removal| references.wants(removal)).collect();
     let mut tombstones = Vec::new();
     while let Some(removal) = staying.pop() {
         if going.remove(&removal.manifest).is_none() {
@@ -215,28 +267,4 @@ async fn delete_manifests(
         stay.into_iter().for_each(|removal| keep_back(deletion, removal, references));
     }
     gone
-}
-
-/// Deletes the parts nothing refers to, then the tombstones of the removals of which nothing is left to do.
-async fn delete_parts(deletion: &mut Deletion<'_>, gone: &[Removal], references: &References) -> Result<(), CoreError> {
-    let unused = |key: &&Key| !references.keys.contains(*key) && !names::is_infrastructure(key);
-    let parts: BTreeSet<&Key> = gone.iter().flat_map(|removal| removal.parts.keys()).filter(unused).collect();
-    let parts: Vec<Key> = parts.into_iter().cloned().collect();
-    let left = deletion.delete(&parts).await;
-    let mut done = Vec::new();
-    for removal in gone {
-        deletion.outcome.removed.push(removal.manifest.clone());
-        if !removal.parts.keys().any(|key| left.contains(key)) {
-            done.push(names::uses_key(&removal.manifest)?);
-            done.push(names::tombstone_key(&removal.manifest)?);
-        }
-    }
-    let deleted: HashSet<Key> = parts.into_iter().filter(|key| !left.contains(key)).collect();
-    let freed = gone.iter().map(|removal| Removal {
-        parts: removal.parts.iter().filter(|(key, _)| deleted.contains(*key)).map(|(k, b)| (k.clone(), *b)).collect(),
-        ..removal.clone()
-    });
-    deletion.outcome.freed_bytes = freed_bytes(&freed.collect::<Vec<_>>());
-    deletion.delete(&done).await;
-    Ok(())
 }

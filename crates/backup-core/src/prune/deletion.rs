@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Failure, PruneOutcome};
-use crate::error::StoreError;
+use crate::error::{CoreError, StoreError};
 use crate::key::Key;
 use crate::progress::{Event, Progress};
 use crate::store::Store;
@@ -46,6 +46,27 @@ impl Deletion<'_> {
             self.progress.event(Event::Advance { bytes: 0, items: batch.len() as u64 });
         }
         left
+    }
+
+    /// What was done.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if that is nothing, because somebody else holds the location's lock.
+    pub(super) fn ended(self) -> Result<PruneOutcome, CoreError> {
+        let PruneOutcome { removed, objects, failures, .. } = &self.outcome;
+        let locked = |failure: &Failure| match &*failure.error {
+            StoreError::Locked { location, holder, seconds } => {
+                Some(StoreError::Locked { location: location.clone(), holder: holder.clone(), seconds: *seconds })
+            }
+            _ => None,
+        };
+        // The first one waited for it.
+        match failures.first().and_then(locked) {
+            Some(error) if removed.is_empty() && *objects == 0 && failures.iter().all(|one| locked(one).is_some()) => {
+                Err(error.into())
+            }
+            _ => Ok(self.outcome),
+        }
     }
 
     /// Notes that something could not be done to `key`.

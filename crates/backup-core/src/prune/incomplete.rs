@@ -9,17 +9,18 @@ use serde::Serialize;
 
 use super::PruneOutcome;
 use super::apply::exists;
+use super::claim::claim;
 use super::deletion::Deletion;
-use super::names::{self, CLAIM_BYTES_MAX, Claim, FORMAT, Tombstone};
+use super::names::{self, CLAIM_BYTES_MAX};
 use super::references::References;
-use super::tombstone::put_tombstone;
+use crate::catalogue::unreadable;
 use crate::document;
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
-use crate::manifest::{MANIFEST_NAME, Tool};
+use crate::manifest::MANIFEST_NAME;
 use crate::probe::{self, MARKER_KEY};
 use crate::progress::{Progress, Silent};
-use crate::store::{ObjectMeta, PutMode, PutOptions, Store, StoreRead, UnfinishedUpload};
+use crate::store::{ObjectMeta, Store, StoreRead, UnfinishedUpload};
 
 /// How long something must have been left alone before it counts as abandoned. Longer than any single upload or pause of
 /// a run that is still alive.
@@ -110,7 +111,7 @@ pub async fn incomplete(
             groups.entry(manifest.clone()).or_default().take(&manifest, object);
         }
     }
-    let (uploads, uploads_unknown) = uploads(store, scope).await?;
+    let (uploads, uploads_unknown) = uploads(store, scope, grace).await?;
     for upload in &uploads {
         if let Some(group) = manifest_of(&upload.key).and_then(|manifest| groups.get_mut(&manifest)) {
             group.newest = group.newest.max(Some(upload.started));
@@ -121,10 +122,18 @@ pub async fn incomplete(
     let (mut abandoned, mut stale) = (Vec::new(), Vec::new());
     for (manifest, group) in groups {
         let claimed_at = match (group.has_manifest, group.tombstone) {
+            // Nothing is left but the word that something was to go.
+            (false, Some(marked)) if group.objects.is_empty() && expired(marked) => {
+                if names::lists_nothing(store, &manifest).await {
+                    stale.push(names::tombstone_key(&manifest)?);
+                }
+                continue;
+            }
             (false, _) => None,
             (true, None) => continue,
             (true, Some(marked)) => {
-                let claimed_at = claim_at(store, &manifest).await?;
+                // What it is cannot be known now.
+                let Some(claimed_at) = claim_at(store, &manifest).await? else { continue };
                 if claimed_at.is_none() {
                     // One that says that something is gone is finished, and not taken back.
                     if old(marked) && !names::is_removing(store, &manifest).await? {
@@ -152,7 +161,11 @@ pub async fn incomplete(
 }
 
 /// Unfinished uploads below `scope`, and what the store says if it cannot list them.
-async fn uploads(store: &dyn Store, scope: &str) -> Result<(Vec<UnfinishedUpload>, Option<String>), CoreError> {
+async fn uploads(
+    store: &dyn Store,
+    scope: &str,
+    grace: SignedDuration,
+) -> Result<(Vec<UnfinishedUpload>, Option<String>), CoreError> {
     let mut uploads = match store.unfinished(scope).await {
         Err(error) if error.is_unsupported() => return Ok((Vec::new(), Some(error.to_string()))),
         found => found?,
@@ -165,9 +178,9 @@ async fn uploads(store: &dyn Store, scope: &str) -> Result<(Vec<UnfinishedUpload
         && let Some(marker) = probe::check(store).await?
     {
         // Some servers say of every upload that it began long ago, where no part says when it came. One that seems older than the
-        // location may be of a run that has just begun; without parts it costs nothing.
+        // location may be of a run that has just begun. Whoever allows no grace says that there is none.
         let location_began = marker.created_at - GRACE;
-        uploads.retain(|upload| upload.started >= location_began);
+        uploads.retain(|upload| grace.is_zero() || upload.started >= location_began);
     }
     Ok((uploads, None))
 }
@@ -181,7 +194,8 @@ async fn spare_referenced(store: &dyn StoreRead, scope: &str, abandoned: &mut [A
     let matters = |key: &Key| objects.contains(key);
     let references = References::collect(store, scope, &BTreeSet::new(), &HashSet::new(), matters, &Silent).await?;
     for found in abandoned {
-        found.objects.retain(|key, _| !references.keys.contains(key));
+        let may_be_needed = references.may_need(&found.manifest);
+        found.objects.retain(|key, _| !may_be_needed && !references.keys.contains(key));
     }
     Ok(())
 }
@@ -213,11 +227,14 @@ impl Group {
     }
 }
 
-async fn claim_at(store: &dyn StoreRead, manifest: &Key) -> Result<Option<Timestamp>, CoreError> {
+/// When the claim was made that stands in the manifest's place, if one does; `None` if it cannot be read.
+async fn claim_at(store: &dyn StoreRead, manifest: &Key) -> Result<Option<Option<Timestamp>>, CoreError> {
     match document::read(store, manifest, CLAIM_BYTES_MAX).await {
-        Ok(bytes) => Ok(names::claim(&bytes).map(|claim| claim.abandoned_at)),
-        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. } | StoreError::NotAnObject { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(bytes) => Ok(Some(names::claim(&bytes).map(|claim| claim.abandoned_at))),
+        Err(StoreError::NotFound { .. } | StoreError::Damaged { .. } | StoreError::NotAnObject { .. }) => {
+            Ok(Some(None))
+        }
+        Err(error) => Ok(unreadable(manifest, error).map(|_| None)?),
     }
 }
 
@@ -235,7 +252,7 @@ pub async fn clear(
     progress.step("prune.claim", &format!("{} incomplete backups", plan.abandoned.len()));
     let mut claimed = Vec::new();
     for abandoned in &plan.abandoned {
-        match claim(store, abandoned, plan.now).await {
+        match claimed_by_us(store, abandoned, plan.now).await {
             Ok(true) => claimed.push(abandoned),
             Ok(false) => deletion.outcome.kept_back.push(abandoned.manifest.clone()),
             Err(error) => deletion.fail(&abandoned.manifest, &Arc::new(error)),
@@ -247,6 +264,10 @@ pub async fn clear(
     progress.step("prune.abandoned", &format!("{} incomplete backups", claimed.len()));
     let mut done = Vec::new();
     for abandoned in claimed {
+        if references.may_need(&abandoned.manifest) {
+            deletion.outcome.kept_back.push(abandoned.manifest.clone());
+            continue;
+        }
         let unused: Vec<Key> =
             abandoned.objects.keys().filter(|key| !references.keys.contains(*key)).cloned().collect();
         let left = deletion.delete(&unused).await;
@@ -265,39 +286,18 @@ pub async fn clear(
     for upload in &plan.uploads {
         match store.abort_unfinished(upload).await {
             Ok(()) => deletion.outcome.uploads += 1,
+            // It was completed, or another prune gave it up.
+            Err(error) if error.is_not_found() => {}
             Err(error) => deletion.fail(&upload.key, &Arc::new(error)),
         }
     }
-    Ok(deletion.outcome)
+    deletion.ended()
 }
 
-/// Claims the manifest's place; `false` if a manifest took it. The tombstone lets a later run find the claim again and,
-/// as it lists nothing, deletes nothing if this run ends before it claimed.
-async fn claim(store: &dyn Store, abandoned: &Abandoned, now: Timestamp) -> Result<bool, StoreError> {
-    if abandoned.claimed_at.is_some() {
-        return Ok(true);
-    }
-    let manifest = &abandoned.manifest;
-    let writer = Tool::current().writer;
-    let tombstone = Tombstone {
-        format: FORMAT,
-        manifest: manifest.clone(),
-        deleted_at: now,
-        writer: writer.clone(),
-        parts: Vec::new(),
-        requires: Vec::new(),
-        external: Vec::new(),
-        removing: false,
-    };
-    put_tombstone(store, &tombstone, PutMode::Create).await?;
-    let body = names::bytes(manifest, &Claim { format: FORMAT, abandoned_at: now, writer })?;
-    match store.put(manifest, body, &PutOptions::new(PutMode::Create)).await {
-        Ok(()) => Ok(true),
-        Err(StoreError::AlreadyExists { .. }) => {
-            store.delete(&[names::tombstone_key(manifest)?]).await?;
-            Ok(false)
-        }
-        Err(error) => Err(error),
+async fn claimed_by_us(store: &dyn Store, abandoned: &Abandoned, now: Timestamp) -> Result<bool, StoreError> {
+    match abandoned.claimed_at {
+        Some(_) => Ok(true),
+        None => claim(store, &abandoned.manifest, &abandoned.objects, now).await,
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod beneath;
 mod failure;
+mod lock;
 mod names;
 mod object;
 mod publish;
 mod temp;
 mod upload;
+mod waiting;
 mod walk;
 
 use std::fs::File;
@@ -22,6 +24,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use rustix::fs::fstat;
 use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
 
 use self::beneath::{FILE, Root};
 use self::failure::{blocking, failed};
@@ -36,6 +39,7 @@ use super::{
 use crate::error::StoreError;
 use crate::failure::{Operation, Setting};
 use crate::key::Key;
+use crate::progress::SharedProgress;
 use crate::{remedy, units};
 
 /// Bytes read at a time: large enough that the hop to a blocking thread does not show, small enough to hold many.
@@ -91,6 +95,16 @@ impl FsStore {
             .create(path)
             .map_err(|error| failed(&path.display().to_string(), "create the folder", 0, error))?;
         Self::open(path)
+    }
+
+    /// Tells `progress` of waits for the folder's lock, and ends them when `cancel` is set.
+    #[must_use]
+    pub fn waiting(mut self, progress: Option<SharedProgress>, cancel: CancellationToken) -> Self {
+        // Nobody else has it yet: it is asked for when the folder is opened.
+        if let Some(root) = Arc::get_mut(&mut self.root) {
+            root.waiting = waiting::Waiting::new(progress, cancel);
+        }
+        self
     }
 }
 

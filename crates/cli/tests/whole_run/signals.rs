@@ -58,7 +58,7 @@ fn c16_dict_commands_end_at_a_signal_and_leave_everything_as_it_was() {
         (&diff, "dict.read"),
     ];
     for (at, (line, step)) in points.into_iter().enumerate() {
-        let (name, code) = if at % 2 == 0 { ("TERM", 143) } else { ("INT", 130) };
+        let (name, code) = [("TERM", 143), ("INT", 130), ("HUP", 143)][at % 3];
         let child = paused(lastgood(bench.path(), line), step, &pause);
         signal(&child, name);
         let ended: Run = child.wait_with_output().expect("it ends").into();

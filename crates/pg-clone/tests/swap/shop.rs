@@ -64,7 +64,7 @@ pub(crate) async fn replace(server: &Server, cluster: &Cluster, target: &str, ru
     drop(admin);
     let swapped = swap(server, SwapRequest::new(&lock, &copy, live), run).await;
     if swapped.is_err() {
-        copy.give_up(server, false, &run.progress).await;
+        copy.give_up(server, false, run).await;
     }
     swapped
 }

@@ -10,9 +10,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, openat, openat2, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, fstat, openat, openat2, statat};
 use rustix::io::Errno;
 
+use super::waiting::Waiting;
 use crate::error::StoreError;
 
 /// Nothing outside, and no link of any kind.
@@ -33,6 +34,9 @@ const ATTEMPTS_MAX: usize = 8;
 /// Links remembered for people, each once; they are to be found, not counted.
 const REMEMBERED_MAX: usize = 100;
 
+/// A folder of another user.
+const CLOSED: &str = "a folder that this user may not look into";
+
 /// Bytes read of a folder at a time, as glibc does.
 const NAMES_BYTES: usize = 32 * 1024;
 
@@ -43,6 +47,7 @@ pub(super) struct Root {
     kernel_refuses_links: bool,
     /// As the user wrote it, for messages.
     pub(super) shown: String,
+    pub(super) waiting: Waiting,
     unfollowed: Mutex<BTreeMap<String, &'static str>>,
 }
 
@@ -52,7 +57,8 @@ impl Root {
         // Kernels without it say ENOSYS, filters of system calls often EPERM.
         let asked = openat2(&handle, ".", FOLDER_PATH | OFlags::CLOEXEC, Mode::empty(), RESOLVE);
         let handle = Arc::new(handle);
-        Ok(Self { handle, kernel_refuses_links: asked.is_ok(), shown, unfollowed: Mutex::default() })
+        let (kernel_refuses_links, waiting) = (asked.is_ok(), Waiting::default());
+        Ok(Self { handle, kernel_refuses_links, shown, waiting, unfollowed: Mutex::default() })
     }
 
     /// As a kernel without openat2 would have it.
@@ -64,6 +70,11 @@ impl Root {
     /// The root itself.
     pub(super) fn handle(&self) -> &Arc<OwnedFd> {
         &self.handle
+    }
+
+    /// Whether the folder itself was removed: its handle is all that is left of it.
+    pub(super) fn is_gone(&self) -> bool {
+        fstat(&self.handle).is_ok_and(|stat| stat.st_nlink == 0)
     }
 
     /// Opens what is at `path`, segments joined by `/`, from the root; the root if it is empty. A link is `ELOOP`.
@@ -109,11 +120,32 @@ impl Root {
             FileType::CharacterDevice | FileType::BlockDevice => "a device, which is not read",
             _ => "no file",
         };
+        self.remember(path, what);
+        StoreError::NotAnObject { key: path.to_owned(), what: what.to_owned() }
+    }
+
+    fn remember(&self, path: &str, what: &'static str) {
         let mut unfollowed = self.unfollowed.lock().unwrap_or_else(PoisonError::into_inner);
         if unfollowed.len() < REMEMBERED_MAX {
             unfollowed.insert(path.to_owned(), what);
         }
-        StoreError::NotAnObject { key: path.to_owned(), what: what.to_owned() }
+    }
+
+    /// Remembers the folder on the way to `path` that this user may not look into, for people.
+    pub(super) fn remember_closed(&self, path: &str) {
+        let steps = path.match_indices('/').map(|(at, _)| at);
+        let closed = steps.map(|end| &path[..end]).find(|folder| {
+            let inside = path[folder.len() + 1..].split('/').next().unwrap_or_default();
+            self.stat(&format!("{folder}/{inside}")).err() == Some(Errno::ACCESS)
+        });
+        if let Some(folder) = closed {
+            self.remember(folder, CLOSED);
+        }
+    }
+
+    /// Remembers a folder that this user may not list.
+    pub(super) fn remember_unlisted(&self, folder: &str) {
+        self.remember(folder.trim_end_matches('/'), CLOSED);
     }
 
     /// What on the way to `path` is neither file nor folder: what the kernel means by `ELOOP`.
@@ -256,6 +288,16 @@ mod tests {
             names.sort_by(|one, other| one.0.cmp(&other.0));
             assert_eq!(names, [("b".to_owned(), FileType::Directory), ("file".to_owned(), FileType::Symlink)]);
         }
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_is_gone_and_one_that_was_moved_is_not() {
+        let (folder, [root, _]) = roots();
+        let (inside, moved) = (folder.path().join("root"), folder.path().join("moved"));
+        std::fs::rename(&inside, &moved).unwrap();
+        assert!(!root.is_gone());
+        std::fs::remove_dir_all(&moved).unwrap();
+        assert!(root.is_gone());
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The one step that makes a file an object, and the one that removes it.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use jiff::Timestamp;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, fstat, fsync, futimens,
-    linkat, openat, renameat, renameat_with, unlinkat,
+    AtFlags, FileType, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, fstat, fsync, futimens, linkat, renameat,
+    renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::beneath::{self, FOLDER_PATH, Root, kind_of};
+use super::lock;
 use super::names::{LOCK_NAME, path_of};
 use crate::error::StoreError;
 use crate::failure::Setting;
@@ -40,12 +40,12 @@ impl Finished<'_> {
         match mode {
             PutMode::Create => self.create()?,
             PutMode::Replace => {
-                let _lock = self.lock()?;
+                let _lock = lock::take(self.root)?;
                 self.found()?;
                 self.replace()?;
             }
             PutMode::IfMatch(tag) => {
-                let _lock = self.lock()?;
+                let _lock = lock::take(self.root)?;
                 if self.found()?.as_ref().map(tag_of).as_ref() != Some(tag) {
                     return Err(StoreError::Precondition { key: self.key.to_string() });
                 }
@@ -104,10 +104,6 @@ impl Finished<'_> {
         self.found().err().unwrap_or_else(|| StoreError::already_exists(self.key))
     }
 
-    fn lock(&self) -> StoreResult<File> {
-        lock(self.root).map_err(|error| self.root.failed(LOCK_NAME, "lock", 0, error))
-    }
-
     fn failed(&self, errno: Errno) -> StoreError {
         match errno {
             Errno::ISDIR | Errno::NOTEMPTY => occupied(self.key),
@@ -135,7 +131,7 @@ pub(super) fn remove(root: &Root, key: &Key) -> StoreResult<()> {
         Ok(kind) => return Err(root.not_an_object(path, kind)),
         Err(errno) => return Err(removing(errno.into())),
     }
-    let _lock = lock(root).map_err(|error| root.failed(LOCK_NAME, "lock", 0, error))?;
+    let _lock = lock::take(root)?;
     remove_file(root, folder.as_fd(), path).map_err(|errno| removing(errno.into()))
 }
 
@@ -157,24 +153,12 @@ pub(super) fn remove_file(root: &Root, folder: BorrowedFd<'_>, path: &str) -> Re
     Ok(())
 }
 
-/// Waits for the lock; it ends with the file.
-fn lock(root: &Root) -> io::Result<File> {
-    let file = lock_file(root)?;
-    file.lock()?;
-    Ok(file)
-}
-
-fn lock_file(root: &Root) -> Result<File, Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    openat(root.handle(), LOCK_NAME, flags, Mode::RUSR | Mode::WUSR).map(File::from)
-}
-
 /// The time by the clock of the file system, which is the server's where the folder is on a network: what it writes on a
 /// file that is touched without saying a time.
 pub(super) fn now(root: &Root) -> StoreResult<Timestamp> {
     let of_the_file_system = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: of_the_file_system, last_modification: of_the_file_system };
-    let touched = lock_file(root).and_then(|file| {
+    let touched = lock::open(root).and_then(|file| {
         futimens(&file, &times)?;
         fstat(&file)
     });

@@ -14,6 +14,13 @@ use crate::error::PgResult;
 /// A dump leaves connections idle for long: without probes a firewall forgets them.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
+/// Time between two probes that nobody answers.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a connection lasts over which nothing arrives there any more, probes included. The kernel also counts the time in
+/// which a server takes nothing (tcp(7), `TCP_USER_TIMEOUT`), and one whose disk is slow may take nothing for a minute.
+const UNACKNOWLEDGED_MAX_MS: u32 = 5 * 60 * 1000;
+
 /// PostgreSQL's port.
 const PORT_DEFAULT: u16 = 5432;
 
@@ -102,6 +109,8 @@ impl Address {
         stream.set_nodelay(true)?;
         rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
         rustix::net::sockopt::set_tcp_keepidle(&stream, KEEPALIVE_IDLE)?;
+        rustix::net::sockopt::set_tcp_keepintvl(&stream, KEEPALIVE_EVERY)?;
+        rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MAX_MS)?;
         Ok(Either::Left(stream))
     }
 }
