@@ -10,11 +10,15 @@ mod credentials;
 #[cfg(feature = "aws")]
 mod endpoint;
 #[cfg(feature = "aws")]
+mod learning;
+#[cfg(feature = "aws")]
 mod request_error;
 #[cfg(feature = "aws")]
 mod settings;
 
 pub use self::credentials::Credentials;
+#[cfg(feature = "aws")]
+pub(crate) use self::endpoint::shown;
 #[cfg(feature = "aws")]
 pub use self::request_error::{Answer, Meaning, RequestError};
 #[cfg(feature = "aws")]

@@ -13,7 +13,9 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::checksum_config::{RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::credentials::Credentials;
+use super::learning::learned_by;
 use super::{ca_bundle, endpoint};
+use crate::secret::Redactor;
 
 /// A connection that takes longer is to an endpoint that is not there.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,11 +66,10 @@ impl Settings {
             None => (sdk, None),
             // Credentials are asked for with the same certificates.
             Some(Ok(client)) => (Self::sdk_of(given, configured, Some(client)).await, None),
-            Some(Err(fault)) => {
-                (Self::sdk_of(given, configured, Some(ca_bundle::trusting_nobody())).await, Some(fault))
-            }
+            Some(Err(fault)) => (Self::sdk_of(given, configured, Some(ca_bundle::refusing(&fault))).await, Some(fault)),
         };
-        Self { sdk: endpoint::without_empty(sdk), region_configured, fault }
+        let sdk = learned_by(Redactor::of_this_process(), endpoint::without_empty(sdk));
+        Self { sdk, region_configured, fault }
     }
 
     async fn sdk_of(
@@ -142,6 +143,14 @@ impl Settings {
         endpoint::of(&self.sdk, service)
     }
 
+    /// [`Settings::endpoint_of`] for people: without secrets, and with what named it.
+    #[must_use]
+    pub fn endpoint_told(&self, service: &str) -> Option<String> {
+        let endpoint = self.endpoint_of(service)?;
+        let origin = endpoint::origin(service, &endpoint, |name| std::env::var(name).ok());
+        Some(format!("{} (from {origin})", endpoint::shown(&endpoint)))
+    }
+
     /// What the SDK makes the client of a service from.
     #[must_use]
     pub fn sdk(&self) -> &SdkConfig {
@@ -152,7 +161,8 @@ impl Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Settings");
-        shown.field("region", &self.region()).field("endpoint", &self.sdk.endpoint_url()).finish_non_exhaustive()
+        shown.field("region", &self.region()).field("endpoint", &self.sdk.endpoint_url().map(endpoint::shown));
+        shown.finish_non_exhaustive()
     }
 }
 

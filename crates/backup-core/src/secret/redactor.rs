@@ -2,18 +2,25 @@
 
 use std::fmt::{self, Write};
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
 use super::{MASK, Secret};
 
-/// Bytes from which on a secret is masked wherever it stands. No word of a sentence hides so long a text by chance.
+/// Bytes from which on a secret is masked at all: a shorter one is in every other word, and hides more of a message than of
+/// itself.
+const MASKED_BYTES_MIN: usize = 4;
+
+/// Bytes from which on a secret is masked wherever it stands, unless it is a plain word: no sentence holds it by chance.
 const ANYWHERE_BYTES_MIN: usize = 8;
 
-/// Bytes from which on it is masked where it is a whole word. A shorter one, such as `test`, is an ordinary word too, and masked
-/// only where something says that it is a secret: [`SAYS_SO`].
+/// Bytes from which on even a plain word is masked where it is a whole one. A shorter one, such as `test` or `5432`, is ordinary,
+/// and masked only where something says that it is a secret: [`SAYS_SO`].
 const WORD_BYTES_MIN: usize = 6;
+
+/// Bytes from which on letters alone are no plain word any more, but a key or a token.
+const TOKEN_BYTES_MIN: usize = 16;
 
 /// What stands before a secret; and `:` and `@` around it, as in URLs.
 const SAYS_SO: [&str; 6] = ["password=", "password='", "passwd=", "secret=", "access_key=", "token="];
@@ -27,6 +34,14 @@ impl Redactor {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// That of this process, which also learns secrets where they are found: credentials of AWS as soon as a file, a program or a
+    /// service gave them. Programs that show texts use this one.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        static OURS: LazyLock<Redactor> = LazyLock::new(Redactor::new);
+        OURS.clone()
     }
 
     /// Masks `secret` from now on: as it is, percent-encoded (RFC 3986), as JSON and Rust escape it, and as it
@@ -62,10 +77,14 @@ impl Redactor {
     pub fn redact(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let lower = text.to_ascii_lowercase();
-        let is_masked = |hit: &Range<usize>| match hit.len() {
-            ANYWHERE_BYTES_MIN.. => true,
-            WORD_BYTES_MIN.. => is_word(text, hit),
-            _ => is_word(text, hit) && is_said(&lower, hit),
+        let is_masked = |hit: &Range<usize>| {
+            let (plain, whole) = (is_plain(&text[hit.clone()]), is_word(text, hit));
+            match hit.len() {
+                ..MASKED_BYTES_MIN => false,
+                ANYWHERE_BYTES_MIN.. if !plain => true,
+                ..WORD_BYTES_MIN if plain => whole && is_said(&lower, hit),
+                _ => whole,
+            }
         };
         let hits = known.iter().flat_map(|form| occurrences(text, form));
         let mut hits: Vec<Range<usize>> = hits.filter(is_masked).collect();
@@ -87,12 +106,22 @@ impl Redactor {
     }
 }
 
-/// Whether letters and digits end at both ends of the hit. An escape before it, such as the `n` of `\\n`, is no letter.
+/// Whether a secret could be an ordinary word or number: nothing but letters, or nothing but digits, and not too many.
+fn is_plain(secret: &str) -> bool {
+    let only = |kind: fn(char) -> bool| secret.chars().all(kind);
+    secret.len() < TOKEN_BYTES_MIN && (only(char::is_alphabetic) || only(|c| c.is_ascii_digit()))
+}
+
+/// Whether the hit is in the middle of no word: letters and digits end at both of its ends, if it has any there. An escape before
+/// it, such as the `n` of `\\n`, is no letter.
 fn is_word(text: &str, hit: &Range<usize>) -> bool {
     let goes_on = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut inside = text[hit.clone()].chars();
+    let (first, end) = (inside.next(), text[hit.end..].chars().next());
+    let last = inside.next_back().or(first);
     let mut before = text[..hit.start].chars().rev();
-    let last = before.next();
-    (!goes_on(last) || before.next() == Some('\\')) && !goes_on(text[hit.end..].chars().next())
+    let is_apart = !goes_on(first) || !goes_on(before.next()) || before.next() == Some('\\');
+    is_apart && (!goes_on(last) || !goes_on(end))
 }
 
 /// Whether what stands around the hit says that it is a secret. `lower` is the text in lower case.
@@ -150,10 +179,10 @@ mod tests {
     #[test]
     fn overlapping_and_repeated_secrets_leave_nothing() {
         let redactor = Redactor::new();
-        for secret in ["abcabcab", "bcabcabd", "aaaaaaaa", ""] {
+        for secret in ["abc1bcab", "bc1bcabd", "a1a1a1a1", ""] {
             redactor.register(&Secret::new(secret));
         }
-        assert_eq!(redactor.redact("xabcabcabdx aaaaaaaaa é"), "x****x **** é");
+        assert_eq!(redactor.redact("xabc1bcabdx a1a1a1a1a1 é"), "x****x **** é");
         assert_eq!(redactor.redact("nothing here"), "nothing here");
     }
 
@@ -171,6 +200,25 @@ mod tests {
             ("PASSWORD=test dbname=test", "PASSWORD=**** dbname=test"),
             ("AWS_SECRET_ACCESS_KEY=test", "AWS_SECRET_ACCESS_KEY=****"),
             ("said \\nhunter2, `hunter2`", "said \\n****, `****`"),
+        ] {
+            assert_eq!(redactor.redact(text), shown);
+        }
+    }
+
+    #[test]
+    fn nothing_shorter_than_four_is_masked_and_nothing_in_a_word() {
+        let redactor = Redactor::new();
+        for secret in ["b", "ab1", "ab1!", "postgres", "hunter2", "Tr0ub4dor&3"] {
+            redactor.register(&Secret::new(secret));
+        }
+        for text in ["a database, a backup: `lab1`", "password=b", "ab1", "PostgreSQL and postgresql", "xhunter2x"] {
+            assert_eq!(redactor.redact(text), text);
+        }
+        for (text, shown) in [
+            ("as `postgres`", "as `****`"),
+            ("echo ab1!", "echo ****"),
+            ("xTr0ub4dor&3x", "x****x"),
+            ("hunter2.", "****."),
         ] {
             assert_eq!(redactor.redact(text), shown);
         }

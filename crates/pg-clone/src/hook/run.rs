@@ -150,7 +150,7 @@ async fn run_one(hook: &Hook, point: Point, scene: &Scene<'_>, limit: Duration) 
 
 /// Knows what a hook could print of what it was given.
 fn redactor(password: Option<&Secret>) -> Redactor {
-    let redactor = Redactor::new();
+    let redactor = Redactor::of_this_process();
     let inherited = INHERITED_SECRETS.iter().filter_map(|name| std::env::var(name).ok()).map(Secret::new);
     password.cloned().into_iter().chain(inherited).for_each(|secret| redactor.register(&secret));
     redactor
