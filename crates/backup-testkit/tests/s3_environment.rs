@@ -40,7 +40,7 @@ async fn child_creates() {
 #[ignore = "run by the tests below, in its environment"]
 async fn child_has_no_credentials() {
     let error = create().await.unwrap_err();
-    assert!(matches!(error, StoreError::Unauthenticated { .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NoCredentials { .. }), "{error:?}");
 }
 
 #[tokio::test]

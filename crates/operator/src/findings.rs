@@ -5,6 +5,7 @@ mod location;
 mod server;
 
 use backup_core::location::Exposure;
+use backup_core::store::ListingOrder;
 use backup_core::{CoreError, StoreError};
 use jiff::SignedDuration;
 use pg_clone::PgError;
@@ -64,6 +65,15 @@ pub enum Found {
         location: String,
         /// The format of its marker.
         format: u64,
+        /// In which order its store lists by itself, where that is known and not a folder's.
+        listing: Option<ListingOrder>,
+    },
+    /// The location can be reached, and not written to: backups will fail, and restores need not.
+    ReadOnly {
+        /// The location.
+        location: String,
+        /// Why, and what to do about it.
+        failure: StoreError,
     },
     /// Other users can look into the location.
     Exposed(Exposure),
@@ -163,6 +173,7 @@ impl Finding {
         match &self.found {
             Found::Failed(_) => Severity::Fail,
             Found::Exposed(_)
+            | Found::ReadOnly { .. }
             | Found::UploadsUnknown { .. }
             | Found::CannotCreateDatabases { .. }
             | Found::Unrestorable { .. } => Severity::Warn,
@@ -185,6 +196,7 @@ impl Finding {
         }
         match &self.found {
             Found::Exposed(exposure) => Some(Remedy::Command(exposure.remedy())),
+            Found::ReadOnly { failure, .. } => backup_core::Failure::remedy(failure).map(Remedy::Said),
             Found::Uploads { .. } => Some(Remedy::PruneLeftovers),
             Found::CannotCreateDatabases { role } => Some(Remedy::GrantCreateDatabases { role: role.clone() }),
             Found::Unrestorable { problem, .. } => Some(Remedy::Said(problem.help.clone())),

@@ -5,6 +5,23 @@ use std::str::FromStr;
 
 use crate::error::PgError;
 
+/// Bytes of the longest name that the server keeps whole (PostgreSQL manual, "Identifiers and Key Words").
+pub const NAME_BYTES_MAX: usize = 63;
+
+/// Refuses the name of a database that the server would cut, so that another one would be meant, or refuse in words of its own.
+///
+/// # Errors
+/// [`PgError::Usage`].
+pub fn refuse_long(name: &str) -> Result<(), PgError> {
+    if name.len() <= NAME_BYTES_MAX {
+        return Ok(());
+    }
+    Err(PgError::Usage {
+        what: format!("`{name}` has {} bytes, and the name of a database has at most {NAME_BYTES_MAX}", name.len()),
+        help: "nothing was changed. Choose a shorter name; letters beyond ASCII take two bytes or more".into(),
+    })
+}
+
 /// `name` as a quoted identifier (PostgreSQL manual, "Identifiers and Key Words"). Always quoted: no list of keywords
 /// to keep.
 #[must_use]
@@ -101,6 +118,14 @@ mod tests {
         assert_eq!(read(r#""A ""b"".c".d"#), Some(QualifiedName::new(r#"A "b".c"#, "d")));
         for wrong in ["orders", "a.b.c", ".b", "a.", "\"a.b", "", "a..b"] {
             assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_server_would_cut_is_refused() {
+        refuse_long(&"x".repeat(63)).unwrap();
+        for long in ["x".repeat(64), "é".repeat(32)] {
+            assert!(refuse_long(&long).unwrap_err().to_string().contains("64 bytes"), "{long}");
         }
     }
 

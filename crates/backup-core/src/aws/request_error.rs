@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::endpoint::shown;
+
 /// Why a request failed, without anything secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestError {
@@ -16,6 +18,8 @@ pub enum RequestError {
     NoAnswer(String),
     /// No credentials could be found.
     NoCredentials(String),
+    /// The server's certificate cannot be verified, so that nothing was sent.
+    Untrusted(String),
     /// The request could not be made.
     Unmade(String),
 }
@@ -148,6 +152,10 @@ impl RequestError {
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
+        // Where credentials are asked for has a certificate too.
+        if let Some(why) = of_certificate(error) {
+            return Self::Untrusted(why);
+        }
         if let Some(failure) = of_credentials(error) {
             return failure;
         }
@@ -164,6 +172,8 @@ impl RequestError {
                 Self::Answer(Answer { status: response.raw().status().as_u16(), ..Answer::default() })
             }
             SdkError::ConstructionFailure(_) => unsent(chain(error), Self::Unmade),
+            // What is configured cannot be used, and our own client says so instead of sending anything.
+            SdkError::DispatchFailure(failure) if failure.is_user() => Self::Unmade(innermost(error)),
             _ => unsent(chain(error), Self::NoAnswer),
         }
     }
@@ -174,7 +184,7 @@ impl RequestError {
         match self {
             Self::Answer(answer) => !matches!(answer.meaning(), Meaning::Throttled | Meaning::Failing),
             Self::NoAnswer(_) => false,
-            Self::NoCredentials(_) | Self::Unmade(_) => true,
+            Self::NoCredentials(_) | Self::Untrusted(_) | Self::Unmade(_) => true,
         }
     }
 
@@ -185,7 +195,7 @@ impl RequestError {
         match self {
             Self::Answer(answer) => answer.meaning() == Meaning::Failing,
             Self::NoAnswer(_) => true,
-            Self::NoCredentials(_) | Self::Unmade(_) => false,
+            Self::NoCredentials(_) | Self::Untrusted(_) | Self::Unmade(_) => false,
         }
     }
 }
@@ -207,7 +217,9 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answer(answer) => answer.fmt(f),
-            Self::NoAnswer(text) | Self::NoCredentials(text) | Self::Unmade(text) => f.write_str(text),
+            Self::NoAnswer(text) | Self::NoCredentials(text) | Self::Untrusted(text) | Self::Unmade(text) => {
+                f.write_str(text)
+            }
         }
     }
 }
@@ -217,6 +229,16 @@ impl std::error::Error for RequestError {}
 /// What a profile for IAM Identity Center is told: signing in there takes two more SDKs, and `aws` does it already.
 const SSO: &str = "the profile signs in by IAM Identity Center (SSO), which this program does not do by itself: run `aws sso login`, and \
                    choose a profile whose `credential_process` is `aws configure export-credentials` for this one";
+
+/// How the SDK calls the service that gives a machine of EC2 its credentials.
+const MACHINE: &str = "IMDS";
+
+/// Whether this is a machine of EC2, whose service may answer the next time (AWS, "Identify EC2 Linux instances").
+fn is_of_ec2() -> bool {
+    let vendor = std::fs::read_to_string("/sys/class/dmi/id/sys_vendor").unwrap_or_default();
+    let hypervisor = std::fs::read_to_string("/sys/hypervisor/uuid").unwrap_or_default();
+    vendor.trim() == "Amazon EC2" || hypervisor.starts_with("ec2")
+}
 
 /// Why there are no credentials, if that is what stopped the request. What they were asked of may answer later only if it did
 /// not answer at all.
@@ -228,10 +250,42 @@ fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Option<RequestEr
     if text.contains("feature(s) enabled: sso") {
         return Some(RequestError::NoCredentials(SSO.to_owned()));
     }
+    // It is asked last of all: nothing else has any. Outside of EC2 nobody will ever answer there.
+    if text.contains(MACHINE) && !is_of_ec2() {
+        return Some(RequestError::NoCredentials(format!(
+            "neither variables nor a profile have any, and this machine has none either ({text})"
+        )));
+    }
     let unanswered = causes
         .any(|cause| cause.downcast_ref::<ConnectorError>().is_some_and(|error| error.is_io() || error.is_timeout()));
     let timed_out = matches!(failed, CredentialsError::ProviderTimedOut(_));
     Some(if unanswered || timed_out { RequestError::NoAnswer(text) } else { RequestError::NoCredentials(text) })
+}
+
+/// What is wrong with the server's certificate, if that is what stopped the request. The same certificate is shown to whoever
+/// asks again.
+fn of_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>()? {
+        error @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            Some(error.to_string())
+        }
+        _ => None,
+    })
+}
+
+/// The error, and what caused it, also what an I/O error wraps: that one shows only the causes of what it wraps.
+fn causes<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| match error.downcast_ref::<std::io::Error>() {
+        Some(wrapping) => wrapping.get_ref().map(|wrapped| wrapped as &(dyn std::error::Error + 'static)),
+        None => error.source(),
+    })
+}
+
+/// The first cause.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Tells missing credentials from other reasons why a request was not sent: the chain of providers has no code for it.
@@ -242,7 +296,13 @@ fn unsent(text: String, other: fn(String) -> RequestError) -> RequestError {
     if let Some((_, rest)) = text.split_once("failed to apply endpoint `") {
         let (endpoint, why) =
             (rest.split('`').next().unwrap_or_default(), rest.rsplit(": ").next().unwrap_or_default());
-        return RequestError::Unmade(format!("the endpoint `{endpoint}` cannot be used: {why}"));
+        return RequestError::Unmade(format!("the endpoint `{}` cannot be used: {why}", shown(endpoint)));
+    }
+    if let Some((_, rest)) = text.split_once("Custom endpoint `") {
+        let endpoint = shown(rest.split('`').next().unwrap_or_default());
+        return RequestError::Unmade(format!(
+            "the endpoint `{endpoint}` cannot be used: write it as `https://HOST:PORT`"
+        ));
     }
     let lower = text.to_lowercase();
     let credentials = phrases.iter().any(|phrase| lower.contains(phrase));
@@ -301,6 +361,31 @@ mod tests {
         let lost = ConnectorError::io("connection refused".into());
         assert!(!of(CredentialsError::provider_error(lost)).is_permanent());
         assert!(of_credentials(&ConnectorError::io("connection refused".into())).is_none());
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_verified_is_told_at_once() {
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let wrapped = std::io::Error::other(std::io::Error::new(std::io::ErrorKind::InvalidData, unknown));
+        let failed: SdkError<aws_smithy_types::error::ErrorMetadata, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::io(wrapped.into()));
+        let failure = RequestError::of(&failed);
+        assert_eq!(failure, RequestError::Untrusted("invalid peer certificate: UnknownIssuer".to_owned()));
+        assert!(failure.is_permanent() && !failure.is_ambiguous());
+        // Neither is what else may happen while a connection is made.
+        for passing in [std::io::Error::other(rustls::Error::DecryptError), std::io::ErrorKind::ConnectionReset.into()]
+        {
+            assert_eq!(of_certificate(&ConnectorError::io(passing.into())), None);
+        }
+    }
+
+    #[test]
+    fn what_our_own_client_refuses_to_send_is_told_in_its_words() {
+        let failed: SdkError<aws_smithy_types::error::ErrorMetadata, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::user("the certificates in `x` cannot be used: no".into()));
+        let failure = RequestError::of(&failed);
+        assert_eq!(failure, RequestError::Unmade("the certificates in `x` cannot be used: no".to_owned()));
+        assert!(failure.is_permanent());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Findings of `lastgood doctor` in words.
 
+use backup_core::store::ListingOrder;
 use lastgood_operator::findings::{Failure, Finding, Found, Remedy, Severity, Subject};
 use serde::Serialize;
 
@@ -59,6 +60,11 @@ impl Checks {
         self.checks.iter().filter(|check| check.state == Severity::Fail).count()
     }
 
+    /// Whether everything is as it should be.
+    pub(crate) fn is_well(&self) -> bool {
+        self.checks.iter().all(|check| check.state == Severity::Ok)
+    }
+
     pub(crate) fn text(&self) -> String {
         let mut lines = Vec::new();
         for check in &self.checks {
@@ -76,8 +82,14 @@ impl Checks {
 
 fn words(found: &Found) -> String {
     match found {
-        Found::Reachable { location, format } => {
+        Found::Reachable { location, format, listing: None } => {
             format!("`{location}` is reachable (format {format}) and supports conditional writes")
+        }
+        Found::Reachable { location, format, listing: Some(order) } => {
+            format!("`{location}` is reachable (format {format}), supports conditional writes and {}", lists(*order))
+        }
+        Found::ReadOnly { location, failure } => {
+            format!("`{location}` can be read and not written to, so that backups will fail: {failure}")
         }
         Found::Exposed(exposure) => format!("other users can read the location (mode {:04o})", exposure.mode),
         Found::Uploads { old: 0, age_min } => format!("no unfinished uploads older than {} h", age_min.as_hours()),
@@ -106,6 +118,17 @@ fn words(found: &Found) -> String {
         Found::Left(actions) => actions.iter().map(recover_step).collect::<Vec<_>>().join("; "),
         Found::Failed(failure) => failure.to_string(),
         other => format!("{other:?}"),
+    }
+}
+
+/// In which order a store lists, and what that means.
+pub(crate) fn lists(order: ListingOrder) -> &'static str {
+    match order {
+        ListingOrder::ByKey => "lists by key",
+        ListingOrder::ByFolder => {
+            "lists folder by folder instead of by key: up to 200,000 objects below one prefix are sorted here"
+        }
+        _ => "lists in an order that only a newer version knows",
     }
 }
 

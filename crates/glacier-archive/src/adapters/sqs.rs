@@ -105,8 +105,9 @@ fn failed(error: RequestError, action: &'static str, url: &str) -> GlacierError 
     let error = match error {
         RequestError::Answer(answer) => answered(answer, key, action),
         RequestError::NoAnswer(text) => StoreError::Unreachable { key, action, source: text.into() },
-        RequestError::NoCredentials(text) => StoreError::Unauthenticated { source: text.into() },
-        RequestError::Unmade(text) => StoreError::Other { key, action, source: text.into() },
+        RequestError::NoCredentials(text) => StoreError::NoCredentials { source: text.into() },
+        RequestError::Untrusted(text) => StoreError::Untrusted { server: key, source: text.into() },
+        RequestError::Unmade(what) => StoreError::Invalid { what },
     };
     error.into()
 }

@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 
 use backup_core::failure::{Remedy, Setting};
 use backup_core::remedy;
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
@@ -39,8 +40,13 @@ impl Tool {
     pub(crate) async fn find(program: &str, need: Need, pg_bin: Option<&Path>) -> PgResult<Self> {
         let mut found: Vec<Self> = Vec::new();
         for path in candidates(program, need.server_major, pg_bin) {
-            let Ok(output) = serverless(&path).arg("--version").output().await else {
-                continue;
+            let output = match serverless(&path).arg("--version").output().await {
+                Ok(output) => output,
+                Err(error) => match machine_failed(error) {
+                    Some(failed) => return Err(failed),
+                    // It is for another machine, or may not be executed.
+                    None => continue,
+                },
             };
             let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             let Some(major) = major_version(&version) else { continue };
@@ -79,9 +85,9 @@ impl Tool {
     /// Starts `command`.
     pub(crate) fn spawn(&self, command: &mut Command) -> PgResult<Child> {
         tracing::debug!(target: "pg_clone::program", program = %self.path.display(), version = self.major, "started");
-        command.spawn().map_err(|error| PgError::ToolMissing {
-            what: format!("`{}` cannot be started: {error}", self.path.display()),
-            help: remedy!["check ", Setting::PgBin],
+        command.spawn().map_err(|error| {
+            let what = format!("`{}` cannot be started: {error}", self.path.display());
+            machine_failed(error).unwrap_or(PgError::ToolMissing { what, help: remedy!["check ", Setting::PgBin] })
         })
     }
 
@@ -93,6 +99,19 @@ impl Tool {
         }
         PgError::Tool { program: self.path.display().to_string(), how: how_it_ended(status), help }
     }
+}
+
+/// The error, if no program at all could have been started: the machine has no room for one more, or this process none for the
+/// pipes to it.
+fn machine_failed(error: std::io::Error) -> Option<PgError> {
+    const NO_ROOM: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN];
+    let is_no_room = Errno::from_io_error(&error).is_some_and(|errno| NO_ROOM.contains(&errno));
+    is_no_room.then_some(PgError::Machine {
+        what: "this machine cannot start another program",
+        safe: "nothing was changed by it. Raise the limit (`ulimit -n` for open files, `ulimit -u` for processes), or run with fewer \
+               parallel connections",
+        source: error,
+    })
 }
 
 /// What a program must be able to do.

@@ -4,7 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 
 use super::failure::Place;
-use crate::aws::{Settings, timeouts};
+use crate::aws::{Settings, shown, timeouts};
 use crate::error::StoreError;
 use crate::store::StoreResult;
 
@@ -19,8 +19,8 @@ impl Bucket {
         if let Some(fault) = settings.fault() {
             return Err(StoreError::Invalid { what: fault.to_owned() });
         }
-        place.endpoint = settings.endpoint_of("S3");
-        if let Some(endpoint) = &place.endpoint
+        place.endpoint = settings.endpoint_told("S3");
+        if let Some(endpoint) = settings.endpoint_of("S3").as_deref().map(shown)
             && !endpoint.contains("://")
         {
             let what = format!(

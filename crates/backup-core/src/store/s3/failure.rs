@@ -96,8 +96,11 @@ impl Place {
                 let asked = self.endpoint.as_deref().map(|endpoint| format!("{endpoint}: ")).unwrap_or_default();
                 StoreError::Unreachable { key, action, source: format!("{asked}{text}").into() }
             }
-            RequestError::NoCredentials(text) => StoreError::Unauthenticated { source: text.into() },
-            RequestError::Unmade(text) => StoreError::Other { key, action, source: text.into() },
+            RequestError::NoCredentials(text) => StoreError::NoCredentials { source: text.into() },
+            RequestError::Untrusted(text) => {
+                StoreError::Untrusted { server: self.endpoint.clone().unwrap_or(self.to_string()), source: text.into() }
+            }
+            RequestError::Unmade(what) => StoreError::Invalid { what },
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Failed {
     pub(super) error: RequestError,
     action: &'static str,
     key: String,
+    /// Where it is.
+    bucket: String,
     permission: String,
 }
 
@@ -39,7 +41,8 @@ impl Place {
     {
         let below = if action.starts_with("s3:List") { String::new() } else { format!("/{}*", self.prefix) };
         let permission = format!("allow `{action}` on `arn:aws:s3:::{}{below}` for these credentials", self.bucket);
-        Failed { error: RequestError::of(error), action, key: key.to_owned(), permission }
+        let bucket = format!("s3://{}", self.bucket);
+        Failed { error: RequestError::of(error), action, key: key.to_owned(), bucket, permission }
     }
 }
 
@@ -57,7 +60,7 @@ impl Failed {
     }
 
     pub(super) fn into_error(self) -> GlacierError {
-        let Self { error, action, key, permission } = self;
+        let Self { error, action, key, bucket, permission } = self;
         let action = action.to_owned();
         match error {
             RequestError::Answer(answer) if answer.code == NO_CAPACITY => {
@@ -65,8 +68,9 @@ impl Failed {
             }
             RequestError::Answer(answer) => answered(answer, key, action, permission).into(),
             RequestError::NoAnswer(text) => StoreError::Unreachable { key, action, source: text.into() }.into(),
-            RequestError::NoCredentials(text) => StoreError::Unauthenticated { source: text.into() }.into(),
-            RequestError::Unmade(text) => StoreError::Other { key, action, source: text.into() }.into(),
+            RequestError::NoCredentials(text) => StoreError::NoCredentials { source: text.into() }.into(),
+            RequestError::Untrusted(text) => StoreError::Untrusted { server: bucket, source: text.into() }.into(),
+            RequestError::Unmade(what) => StoreError::Invalid { what }.into(),
         }
     }
 }

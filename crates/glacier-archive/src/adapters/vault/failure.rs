@@ -14,6 +14,9 @@ const REFUSALS: [&str; 2] = ["InsufficientCapacityException", "PolicyEnforcedExc
 /// AWS makes no vaults for this account ("Amazon Glacier availability change").
 const NO_LONGER_SUPPORTED: &str = "NoLongerSupportedException";
 
+/// Who is asked.
+const SERVICE: &str = "Amazon Glacier";
+
 /// A request that failed.
 #[derive(Debug)]
 pub(super) struct Failed {
@@ -63,8 +66,11 @@ impl Failed {
             RequestError::Answer(answer) if answer.code == NO_LONGER_SUPPORTED => GlacierError::NoVaults { vault: key },
             RequestError::Answer(answer) => answered(answer, key, action).into(),
             RequestError::NoAnswer(text) => StoreError::Unreachable { key, action, source: text.into() }.into(),
-            RequestError::NoCredentials(text) => StoreError::Unauthenticated { source: text.into() }.into(),
-            RequestError::Unmade(text) => StoreError::Other { key, action, source: text.into() }.into(),
+            RequestError::NoCredentials(text) => StoreError::NoCredentials { source: text.into() }.into(),
+            RequestError::Untrusted(text) => {
+                StoreError::Untrusted { server: SERVICE.to_owned(), source: text.into() }.into()
+            }
+            RequestError::Unmade(what) => StoreError::Invalid { what }.into(),
         }
     }
 }

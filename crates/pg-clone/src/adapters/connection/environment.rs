@@ -1,6 +1,7 @@
 //! The environment variables that say where the server is.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::adapters::connection::conninfo::parse_server;
@@ -8,10 +9,15 @@ use crate::adapters::connection::libpq::{self, Parameters};
 use crate::adapters::connection::service::Places;
 use crate::error::{PgError, PgResult};
 
+/// Ours, beside libpq's.
+const URLS: [&str; 2] = ["LASTGOOD_PG_URL", "DATABASE_URL"];
+
 /// Environment variables as a value, so that what reads them can be tested.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    /// Names of variables whose values are no text: what they mean cannot be known, and another server must not be meant.
+    unreadable: Vec<String>,
     /// The name of the system's user we run as.
     user: Option<String>,
     /// What options of a command line say.
@@ -24,11 +30,34 @@ impl Environment {
     /// The variables of this process, and the user it runs as.
     #[must_use]
     pub fn current() -> Self {
-        let variables = std::env::vars_os()
-            // A value that is no UTF-8 stays, and leads nowhere: without it, another server would be meant.
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
-            .collect();
-        Self { variables, user: user_of(rustix::process::geteuid().as_raw()), ..Self::default() }
+        Self { user: user_of(rustix::process::geteuid().as_raw()), ..Self::of(std::env::vars_os()) }
+    }
+
+    fn of(all: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let (mut variables, mut unreadable) = (BTreeMap::new(), Vec::new());
+        for (name, value) in all {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => drop(variables.insert(name, value)),
+                (Ok(name), Err(_)) if libpq::is_variable(&name) || URLS.contains(&name.as_str()) => {
+                    unreadable.push(name)
+                }
+                // Somebody else's.
+                _ => {}
+            }
+        }
+        Self { variables, unreadable, ..Self::default() }
+    }
+
+    /// Refuses variables that say which server is meant, in bytes that are no text.
+    pub(super) fn refuse_unreadable(&self) -> PgResult<()> {
+        match self.unreadable.first() {
+            None => Ok(()),
+            Some(name) => Err(PgError::Usage {
+                what: format!("the value of `{name}` is not UTF-8"),
+                help: "nothing was done. Write it in UTF-8, or unset it and name the database or server on the command line"
+                    .into(),
+            }),
+        }
     }
 
     /// Just these variables.

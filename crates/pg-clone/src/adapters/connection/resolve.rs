@@ -44,6 +44,7 @@ impl Server {
     /// # Errors
     /// [`PgError::Usage`] for what cannot be understood or done, and for a password on the command line.
     pub fn resolve(target: Option<&str>, origin: Origin, environment: &Environment) -> PgResult<Resolved> {
+        environment.refuse_unreadable()?;
         let mut parameters = target.map_or(Ok(Parameters::new()), parse_target)?;
         if parameters.contains_key("password") && origin == Origin::CommandLine {
             return Err(PgError::Usage {
