@@ -19,7 +19,7 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> CliResult<Exit
     };
     context.or_cancelled(Box::pin(looking)).await?;
     // What servers and programs say is repeated here.
-    context.printer.result(&checks, |checks| context.printer.redactor().redact(&checks.text()))?;
+    context.printer.done(&checks, checks.is_well(), |checks| context.printer.redactor().redact(&checks.text()))?;
     match checks.failed() {
         0 => Ok(Exit::Ok),
         failed => Err(CliError::Unhealthy { failed, checks: checks.checks.len() }),

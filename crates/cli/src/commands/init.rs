@@ -1,12 +1,15 @@
 //! `lastgood init`.
 
+use backup_core::location::Location;
 use backup_core::probe::{self, LAYOUT_FORMAT};
+use backup_core::store::ListingOrder;
 use serde::Serialize;
 
 use crate::args::DryRun;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
+use crate::render::doctor::lists;
 
 #[derive(Debug, Serialize)]
 struct Initialized {
@@ -16,6 +19,9 @@ struct Initialized {
     created_at: Option<jiff::Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     atomic: Option<bool>,
+    /// In which order its store lists, where it is a bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing: Option<ListingOrder>,
     created: bool,
 }
 
@@ -24,16 +30,20 @@ pub(super) async fn run(arguments: DryRun, context: &Context) -> CliResult<Exit>
         return plan(context).await;
     }
     let made = context.init().await?;
+    let is_bucket = matches!(context.location()?, Location::S3 { .. });
     let result = Initialized {
         location: made.store.describe(),
         layout_format: made.marker.format,
         created_at: Some(made.marker.created_at),
         atomic: Some(made.marker.atomic),
+        listing: made.marker.listing.filter(|_| is_bucket),
         created: made.created,
     };
-    context.printer.result(&result, |result| {
+    context.printer.done(&result, true, |result| {
         let what = if result.created { "Created a location at" } else { "Found an existing location at" };
-        format!("{what} `{}` (format {}); its store supports conditional writes", result.location, result.layout_format)
+        let lists = result.listing.map(|order| format!(" and {}", lists(order))).unwrap_or_default();
+        let (location, format) = (&result.location, result.layout_format);
+        format!("{what} `{location}` (format {format}); its store supports conditional writes{lists}")
     })?;
     context.printer.note("Next: `lastgood doctor`, then `lastgood pg dump DATABASE`");
     Ok(Exit::Ok)
@@ -50,6 +60,7 @@ async fn plan(context: &Context) -> CliResult<Exit> {
         layout_format: found.as_ref().map_or(LAYOUT_FORMAT, |marker| marker.format),
         created_at: found.as_ref().map(|marker| marker.created_at),
         atomic: found.as_ref().map(|marker| marker.atomic),
+        listing: None,
         created: found.is_none(),
     };
     context.printer.result(&result, |result| {

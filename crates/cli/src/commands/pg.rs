@@ -1,6 +1,7 @@
 //! `lastgood pg`: which command it is.
 
 pub(super) mod asked;
+mod config_name;
 mod copy;
 mod drop_local;
 mod dump;

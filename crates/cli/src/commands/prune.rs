@@ -1,6 +1,6 @@
 //! What every `prune` does: show the plan, ask, and end with an error if objects could not be deleted.
 
-use backup_core::prune::{PruneDecisions, PruneReport};
+use backup_core::prune::{HeldBack, PruneDecisions, PruneReport};
 
 use crate::args::DryRun;
 use crate::confirm;
@@ -18,6 +18,7 @@ pub(super) async fn decide(plan: &PruneDecisions, name: Name, dry_run: DryRun, c
     let shown = PrunePlan::of(plan, name);
     if dry_run.dry_run {
         context.printer.dry_run(&shown, PrunePlan::text)?;
+        unless_held_back(&plan.held_back)?;
         return Ok(false);
     }
     let removals = &plan.removals;
@@ -28,9 +29,11 @@ pub(super) async fn decide(plan: &PruneDecisions, name: Name, dry_run: DryRun, c
 
 /// Shows what was done. Whoever calls has not been dropped half-way at a signal: each step is quick, and what is begun is
 /// better finished than found later.
-pub(super) fn end(report: &PruneReport, name: Name, context: &Context) -> CliResult<Exit> {
-    context.printer.result(&Pruned::of(report, name), Pruned::text)?;
-    exit_of(report.failures().count())
+pub(super) fn end(report: &PruneReport, held_back: &[HeldBack], name: Name, context: &Context) -> CliResult<Exit> {
+    context.printer.done(&Pruned::of(report, name), report.failures().next().is_none(), Pruned::text)?;
+    let exit = exit_of(report.failures().count(), report.failures().any(|failure| failure.error.is_full()))?;
+    unless_held_back(held_back)?;
+    Ok(exit)
 }
 
 /// Deleting backups (`words`: one, several) is asked about, below the plan; what never became one goes without.
@@ -50,14 +53,36 @@ pub(super) async fn confirm_deletion(
     confirm::require_yes(&what, &context.run.cancel).await
 }
 
+/// What ought to be gone and is not, because something beside it cannot be read, is told however much else was deleted.
+pub(super) fn unless_held_back(held_back: &[HeldBack]) -> CliResult<()> {
+    let Some(first) = held_back.first() else { return Ok(()) };
+    let backups = held_back.iter().map(|held| held.backups).sum();
+    let (one, several) = ("backup stays although no rule keeps it", "backups stay although no rule keeps them");
+    let kept = counted(backups, one, several);
+    let more = match held_back.len() - 1 {
+        0 => String::new(),
+        more => format!(", and neither can {}", counted(more as u64, "other", "others")),
+    };
+    Err(CliError::Partial {
+        what: format!("{kept}: {}{more}", first.why),
+        help: "every kept backup is complete. Let the user of this program read what the error names, or retrieve it from cold \
+               storage; if it is lost for good, delete it. Then run the same command again"
+            .to_owned(),
+    })
+}
+
 /// How a run ends that could not delete `failures` objects.
-pub(super) fn exit_of(failures: usize) -> CliResult<Exit> {
+pub(super) fn exit_of(failures: usize, is_full: bool) -> CliResult<Exit> {
     if failures == 0 {
         return Ok(Exit::Ok);
     }
-    let failed = counted(failures as u64, "object", "objects");
+    let again = match is_full {
+        // The same command would meet the same full disk.
+        true => "Free up a few KiB and a few inodes on its disk in another way, then run the same command again",
+        false => "Run the same command again to delete the rest",
+    };
     Err(CliError::Partial {
-        what: format!("{failed} could not be deleted"),
-        help: "every kept backup is complete. Run the same command again to delete the rest".to_owned(),
+        what: format!("{} could not be deleted", counted(failures as u64, "object", "objects")),
+        help: format!("every kept backup is complete. {again}"),
     })
 }

@@ -36,7 +36,8 @@ pub(super) async fn run(arguments: &app::Backup, context: &Context) -> CliResult
         }
     }
     let published = Published { location: context.location()?.to_string(), report };
-    context.printer.result(&published, written)?;
+    let is_well = !matches!(&published.report, BackupReport::Written(done) if !done.complete || done.warning.is_some());
+    context.printer.done(&published, is_well, written)?;
     match &published.report {
         BackupReport::Written(done) if done.outcome == Outcome::Partial => exit_of(done.failed.len()),
         _ => Ok(Exit::Ok),

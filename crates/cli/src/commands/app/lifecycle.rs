@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: &Lifecycle, context: &Context) -> CliResult<E
         store.set_lifecycle(&folder, &rules).await?
     };
     let report = LifecycleReport { bucket: bucket.clone(), rules, change, dry_run: arguments.dry_run.dry_run };
-    context.printer.result(&report, lifecycle)?;
+    context.printer.done(&report, !report.dry_run, lifecycle)?;
     Ok(Exit::Ok)
 }
 

@@ -19,7 +19,8 @@ pub(super) async fn run(arguments: &app::Prune, context: &Context) -> CliResult<
     if !decide(prune.plan(), name, arguments.dry_run, context).await? {
         return Ok(Exit::Ok);
     }
-    end(&prune.run().await?, name, context)
+    let held_back = prune.plan().held_back.clone();
+    end(&prune.run().await?, &held_back, name, context)
 }
 
 /// The backup as users know it, from the key of its manifest.

@@ -16,6 +16,7 @@ pub(super) async fn run(arguments: &app::Restore, context: &Context) -> CliResul
     let store = context.open().await?;
     let which = &arguments.which;
     let sought = sought(&which.key, which.name.as_deref(), &which.of).preferring(here.as_ref());
+    let sought = sought.allow_older(arguments.allow_older);
     let found = found(&*store, sought, context).await?;
     let options = RestoreOptions::new().types(wanted(&arguments.types)).on_conflict(arguments.on_conflict).here(here);
     // Not dropped at a signal: it gives up by itself, and a commit is not left in the middle.
@@ -38,6 +39,6 @@ pub(super) async fn run(arguments: &app::Restore, context: &Context) -> CliResul
             ));
         }
     }
-    context.printer.result(&done, restored)?;
+    context.printer.done(&done, true, restored)?;
     Ok(Exit::Ok)
 }

@@ -24,6 +24,6 @@ pub(super) async fn run(arguments: &dict::Compact, context: &Context) -> CliResu
     }
     let done = compact.run().await?;
     warn(&done.restored.notes, context);
-    context.printer.result(&done.written, |written| compacted(written.as_ref(), &done.restored.plan))?;
+    context.printer.done(&done.written, true, |written| compacted(written.as_ref(), &done.restored.plan))?;
     Ok(Exit::Ok)
 }

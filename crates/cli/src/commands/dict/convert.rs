@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Convert, context: &Context) -> CliResult<Exit> {
         tables: tables.len() as u64,
         records: tables.iter().map(|table| table.records).sum(),
     };
-    context.printer.result(&report, |report| {
+    context.printer.done(&report, true, |report| {
         let (records, tables) =
             (counted(report.records, "record", "records"), counted(report.tables, "table", "tables"));
         format!("Wrote {records} in {tables} to `{}` as {}", report.file, report.format)

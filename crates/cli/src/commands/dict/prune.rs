@@ -20,5 +20,6 @@ pub(super) async fn run(arguments: &dict::Prune, context: &Context) -> CliResult
     if !decide(prune.plan(), file_of, arguments.dry_run, context).await? {
         return Ok(Exit::Ok);
     }
-    end(&prune.run().await?, file_of, context)
+    let held_back = prune.plan().held_back.clone();
+    end(&prune.run().await?, &held_back, file_of, context)
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(arguments: &Apply, context: &Context) -> CliResult<Exit>
         confirm::require_yes(&what, &context.run.cancel).await?;
     }
     let report = plan.apply(&*cloud, &context.run).await?;
-    context.printer.result(&report, deleted)?;
+    context.printer.done(&report, report.failures.is_empty(), deleted)?;
     let done = report.deleted.len();
     end(report.failures, done, context)
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use backup_core::aws::Settings;
+use ec2_snapshots::adapters::ec2::AwsCloud;
 use ec2_snapshots::model::Region;
 use ec2_snapshots::ports::Cloud;
 use ec2_snapshots::{Failed, listing, regions};
@@ -15,8 +17,16 @@ use crate::render::units::counted;
 
 /// EC2 as the AWS environment says.
 pub(super) async fn cloud(context: &Context) -> CliResult<Arc<dyn Cloud>> {
-    let loaded = async { Ok(ec2_snapshots::adapters::ec2::AwsCloud::load().await) };
-    Ok(Arc::new(context.or_cancelled(loaded).await?))
+    Ok(Arc::new(AwsCloud::new(settings(context).await?)))
+}
+
+/// What clients of AWS are made from.
+pub(super) async fn settings(context: &Context) -> CliResult<Settings> {
+    let settings = context.or_cancelled(async { Ok(Settings::load(None).await) }).await?;
+    match settings.fault() {
+        None => Ok(settings),
+        Some(fault) => Err(CliError::usage(fault, "nothing was asked. Name a file of PEM certificates, or none")),
+    }
 }
 
 /// Every region, and those that are asked for by options or else by the configuration file.

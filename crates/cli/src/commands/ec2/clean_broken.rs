@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: &CleanBroken, context: &Context) -> CliResult
         confirm::require_yes(&what, &context.run.cancel).await?;
     }
     let report = clean::run(&*cloud, plan, &context.run).await?;
-    context.printer.result(&report, cleaned)?;
+    context.printer.done(&report, report.snapshots.failures.is_empty(), cleaned)?;
     let done = report.snapshots.deleted.len() + report.removed.len();
     end(report.snapshots.failures, done, context)
 }

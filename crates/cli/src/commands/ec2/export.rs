@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: &Export, context: &Context) -> CliResult<Exit
         None => None,
     };
     let done = Exported { location: context.location()?.to_string(), report, image };
-    context.printer.result(&done, exported)?;
+    context.printer.done(&done, true, exported)?;
     Ok(Exit::Ok)
 }
 

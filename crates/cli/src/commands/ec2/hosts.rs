@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use crate::args::ec2::freeze::{Consistent, Via};
 use crate::args::ec2::reach::Reaching;
+use crate::commands::ec2::asked;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 
@@ -63,7 +64,7 @@ fn outputs() -> Vec<String> {
 }
 
 async fn systems_manager(id: &str, region: Option<&str>, context: &Context) -> CliResult<Arc<dyn Shell>> {
-    let settings = context.or_cancelled(async { Ok(backup_core::aws::Settings::load(None).await) }).await?;
+    let settings = asked::settings(context).await?;
     let settings = match region {
         Some(region) => settings.in_region(region),
         None if settings.region().is_some() => settings,
@@ -79,7 +80,7 @@ async fn every_instance(context: &Context) -> CliResult<Reach> {
     use ec2_snapshots::host::adapters::Ssm;
     use ec2_snapshots::model::Instance;
 
-    let settings = context.or_cancelled(async { Ok(backup_core::aws::Settings::load(None).await) }).await?;
+    let settings = asked::settings(context).await?;
     let make = move |instance: &Instance| -> Arc<dyn Shell> {
         Arc::new(Ssm::new(&settings.in_region(instance.region.as_str()), instance.id.as_str()))
     };

@@ -26,6 +26,6 @@ pub(super) async fn run(arguments: &Image, context: &Context) -> CliResult<Exit>
         return Ok(Exit::Ok);
     }
     let image = image::run(&*ec2, &plan, &context.run).await?;
-    context.printer.result(&Made { image, plan }, made)?;
+    context.printer.done(&Made { image, plan }, true, made)?;
     Ok(Exit::Ok)
 }

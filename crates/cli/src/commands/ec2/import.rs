@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: &Import, context: &Context) -> CliResult<Exit
         return Ok(Exit::Ok);
     }
     let report = Box::pin(import(&*place.direct, &store, &plan, &context.run)).await?;
-    context.printer.result(&report, |report| imported(report, &place.region))?;
+    context.printer.done(&report, true, |report| imported(report, &place.region))?;
     Ok(Exit::Ok)
 }
 

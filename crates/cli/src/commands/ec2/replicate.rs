@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: &Replicate, context: &Context) -> CliResult<E
         if arguments.dry_run.dry_run {
             context.printer.dry_run(&done, |done| planned(done))?;
         } else {
-            context.printer.result(&done, |done| replicated(done))?;
+            context.printer.done(&done, failures.is_empty(), |done| replicated(done))?;
         }
     }
     // A copy that EC2 gave up hours later: this run did what it can.

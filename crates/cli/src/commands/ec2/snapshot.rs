@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: &Snapshot, context: &Context) -> CliResult<Ex
     let quiesce = freezer.as_ref().map(|freezer| -> &dyn Quiesce { freezer });
     let done = snapshot::run(&*cloud, plan, quiesce, wait, &context.run).await?;
     if shows(&done.failures, done.sets.len()) {
-        context.printer.result(&done, taken)?;
+        context.printer.done(&done, done.failures.is_empty(), taken)?;
     }
     let sets = done.sets.len();
     end(done.failures, sets, context)

@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: &SyncMount, context: &Context) -> CliResult<E
     if done.files_vanished {
         context.printer.warn("files vanished while they were copied; what was there at the end is copied");
     }
-    context.printer.result(&done, synced)?;
+    context.printer.done(&done, true, synced)?;
     Ok(Exit::Ok)
 }
 

@@ -15,7 +15,8 @@ pub(super) async fn run(arguments: &Thaw, context: &Context) -> CliResult<Exit> 
     let shell = shell(&host, arguments.region.as_deref(), &arguments.reaching, context).await?;
     // Not dropped by a signal: what was begun on the host is told.
     let found = thaw(&*shell).await.map_err(Ec2Error::from)?;
-    context.printer.result(&found, |found| thawed(found, shell.host()))?;
+    let is_well = found.iter().all(|found| found.verdict != Verdict::Stuck);
+    context.printer.done(&found, is_well, |found| thawed(found, shell.host()))?;
     match found.into_iter().find(|found| found.verdict == Verdict::Stuck) {
         None => Ok(Exit::Ok),
         Some(stuck) => {

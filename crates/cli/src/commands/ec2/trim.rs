@@ -1,9 +1,10 @@
 //! `lastgood ec2 trim`: on EC2, on a file, or in a simulation.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::Path;
 
+use backup_core::local_file;
 use ec2_snapshots::delete::Doomed;
 use ec2_snapshots::model::Region;
 use ec2_snapshots::plan_file::PlanFile;
@@ -68,7 +69,7 @@ pub(super) async fn run(arguments: &Trim, context: &Context) -> CliResult<Exit> 
         confirm::require_yes(&what, &context.run.cancel).await?;
     }
     let report = trim::run(&*cloud, &plan, failures, &context.run).await?;
-    context.printer.result(&report, deleted)?;
+    context.printer.done(&report, report.failures.is_empty(), deleted)?;
     let done = report.deleted.len();
     end(report.failures, done, context)
 }
@@ -117,5 +118,5 @@ fn warn(plan: &TrimPlan, context: &Context) {
 
 fn write(path: &Path, text: &str) -> CliResult<()> {
     let failed = |source| CliError::Output { action: format!("write `{}`", path.display()), source };
-    std::fs::write(path, text).map_err(failed)
+    local_file::open_empty(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
 }

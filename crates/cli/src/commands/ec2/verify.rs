@@ -23,7 +23,8 @@ pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit
         seed: chosen,
     };
     let report = Box::pin(verify(&*source.direct, &*replica.direct, &options, &context.run)).await?;
-    context.printer.result(&report, compared)?;
+    let is_well = report.clone().into_result().is_ok();
+    context.printer.done(&report, is_well, compared)?;
     report.into_result()?;
     Ok(Exit::Ok)
 }

@@ -60,7 +60,8 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
     }
     let failed = report.failed.len();
     let report = WithDump { written: report, dump };
-    context.printer.result(&Published { location: context.location()?.to_string(), report }, backup_with_dump)?;
+    let published = Published { location: context.location()?.to_string(), report };
+    context.printer.done(&published, failed == 0, backup_with_dump)?;
     exit_of(failed)
 }
 

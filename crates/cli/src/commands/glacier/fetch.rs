@@ -18,7 +18,7 @@ pub(super) async fn run(arguments: &Seen, context: &Context) -> CliResult<Exit> 
     for failed in &done.failed {
         context.printer.warn(&format!("`{}` was not fetched: {}", failed.key, failed.what));
     }
-    context.printer.result(&done, fetched)?;
+    context.printer.done(&done, done.failed.is_empty(), fetched)?;
     if let Some(first) = done.failed.iter().find(|failed| failed.damaged) {
         let why = format!("it is not what was archived; {} could not be fetched", archives(done.failed.len() as u64));
         return Err(GlacierError::Damaged { what: first.key.to_string(), why }.into());

@@ -53,7 +53,7 @@ fn back(arguments: &OrphansUndo, context: &Context) -> CliResult<Exit> {
     for failed in &done.failed {
         context.printer.warn(&format!("`{}` was not moved back: {}", failed.name, failed.what));
     }
-    context.printer.result(&done, orphans_undone)?;
+    context.printer.done(&done, done.failed.is_empty(), orphans_undone)?;
     if done.failed.is_empty() {
         return Ok(Exit::Ok);
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::DryRun;
 use crate::args::glacier::{Delete, Kept, Named, Prices, Prune};
 use crate::commands::glacier::shared::{Sides, price_book};
-use crate::commands::prune::{confirm_deletion, end};
+use crate::commands::prune::{confirm_deletion, end, unless_held_back};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -75,12 +75,14 @@ async fn carry_out(
     let shown = Priced { plan: PrunePlan::of(plan, backup_of), fees: deletion.fees() };
     if dry_run.dry_run {
         context.printer.dry_run(&shown, Priced::text)?;
+        unless_held_back(&plan.held_back)?;
         return Ok(Exit::Ok);
     }
     let deleted = (plan.removals.removals.len() as u64, plan.removals.freed_bytes);
     confirm_deletion(deleted, ("backup", "backups"), || shown.text(), context).await?;
+    let held_back = plan.held_back.clone();
     let report = deletion.run(&sides.state).await?;
-    end(&report, backup_of, context)
+    end(&report, &held_back, backup_of, context)
 }
 
 /// What people call the backup with this manifest.

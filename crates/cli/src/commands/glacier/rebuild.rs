@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: &Rebuild, context: &Context) -> CliResult<Exi
             context.printer.warn(damaged);
         }
         if !arguments.from_archives {
-            context.printer.result(&report, rebuilt)?;
+            context.printer.done(&report, report.damaged.is_empty(), rebuilt)?;
             return exit_of(report.damaged.len());
         }
     }
@@ -74,7 +74,7 @@ async fn from_archives(arguments: &Rebuild, hot: SharedStore, context: &Context)
     if !report.waiting.is_empty() {
         return request(arguments, (&*cold, &opened), report.waiting, context).await;
     }
-    context.printer.result(&report, recovered)?;
+    context.printer.done(&report, report.failed.is_empty(), recovered)?;
     if report.archives > 0 || glacier_archive::find::list(&*opened.hot, Some(name.as_str())).await?.is_empty() {
         let key = Box::pin(publish_recovered(&opened.hot, &opened.state, name, vault, &context.run)).await?;
         context.printer.note(&format!("published `{key}` with all files that are known"));

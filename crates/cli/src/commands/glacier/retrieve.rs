@@ -26,7 +26,7 @@ pub(super) async fn run(arguments: &Retrieve, context: &Context) -> CliResult<Ex
         context.printer.warn(&format!("`{}` was not requested: {}", failed.key, failed.what));
     }
     let now = context.run.clock.now();
-    context.printer.result(&done, |done| retrieved(done, now))?;
+    context.printer.done(&done, done.asked.failed.is_empty(), |done| retrieved(done, now))?;
     if done.asked.failed.is_empty() {
         return Ok(Exit::Ok);
     }

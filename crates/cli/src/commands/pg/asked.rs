@@ -75,7 +75,8 @@ pub(super) fn filter(database: Option<String>, config: Option<&String>, of: &OfC
     filter
 }
 
-/// The dump that somebody who is connected to no server means.
+/// The dump that somebody who is connected to no server means. It is only looked at: that of the newest that can be read is
+/// what somebody wants to see.
 pub(super) fn wanted(text: &str, of: &OfCluster) -> Wanted {
-    Wanted::new(text).cluster(of.cluster.clone())
+    Wanted::new(text).cluster(of.cluster.clone()).allow_older(true)
 }

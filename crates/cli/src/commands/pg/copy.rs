@@ -1,5 +1,6 @@
 //! `lastgood pg copy`.
 
+use pg_clone::ident;
 use pg_clone::live::local::{LocalSource, Purpose};
 use pg_clone::restore::RestoreOptions;
 
@@ -13,6 +14,8 @@ pub(super) async fn run(arguments: &Copy, context: &Context) -> CliResult<Exit> 
     let (server, _) = context.server_of(&arguments.server, None)?;
     let source = LocalSource::name(&arguments.source)?;
     let target = LocalSource::name(&arguments.target)?;
+    ident::refuse_long(&source)?;
+    ident::refuse_long(&target)?;
     let mut options = RestoreOptions::new(source.clone());
     options.into = Some(target.clone());
     options.confirm.clone_from(&arguments.confirm_database);

@@ -1,5 +1,6 @@
 //! `lastgood pg drop-local`.
 
+use pg_clone::ident;
 use pg_clone::live::local::{DropPlan, LocalDrop, LocalSource, Role};
 
 use crate::args::pg::DropLocal;
@@ -13,6 +14,7 @@ use crate::render::units::counted;
 pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<Exit> {
     let (server, _) = context.server_of(&arguments.server, None)?;
     let name = LocalSource::name(&arguments.name)?;
+    ident::refuse_long(&name)?;
     let confirmed = arguments.confirm_database.clone();
     let local_drop = LocalDrop::prepare(&server, &name, confirmed, &context.run).await?;
     let plan = local_drop.plan();
@@ -31,6 +33,6 @@ pub(super) async fn run(arguments: &DropLocal, context: &Context) -> CliResult<E
         confirm::require_yes(&format!("{sessions} `{name}`, which will be dropped"), &context.run.cancel).await?;
     }
     let report = local_drop.run().await?;
-    context.printer.result(&report, drop_report)?;
+    context.printer.done(&report, true, drop_report)?;
     Ok(Exit::Ok)
 }

@@ -3,9 +3,11 @@
 use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::PgResult;
 use pg_clone::dump::{self, DumpOptions};
+use pg_clone::ident;
 
 use crate::args::pg::Dump;
 use crate::commands::pg::asked::{dump_options, shared_flags};
+use crate::commands::pg::config_name::warn_if_mistyped;
 use crate::commands::pg::hooks;
 use crate::context::Context;
 use crate::error::CliResult;
@@ -16,6 +18,7 @@ use crate::render::published::Published;
 pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> {
     let context = &context.with(&arguments.config, flags(arguments))?;
     let (server, database) = context.database_of(&arguments.server, arguments.database.as_deref())?;
+    ident::refuse_long(&database)?;
     let mut options = options(arguments, &context.settings, database)?;
     arguments.hooks.add_to(&mut options.hooks);
     if arguments.dry_run.dry_run {
@@ -27,9 +30,12 @@ pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> 
         return Ok(Exit::Ok);
     }
     let store = context.open_to_write(arguments.init).await?;
+    warn_if_mistyped(&*store, &options.database, &options.config, context).await?;
     let dump = dump::Dump::prepare(&server, &store, options, &context.run)?;
     let report = dump.run().await?;
-    context.printer.result(&Published { location: context.location()?.to_string(), report }, dump_report)?;
+    let is_well = report.complete;
+    let published = Published { location: context.location()?.to_string(), report };
+    context.printer.done(&published, is_well, dump_report)?;
     Ok(Exit::Ok)
 }
 
@@ -51,6 +57,7 @@ fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<
     let mut options = dump_options(settings, database)?;
     options.config.clone_from(&arguments.config);
     options.tags.clone_from(&arguments.tag);
+    options.exclude_setting.clone_from(&arguments.exclude_setting);
     options.allow_empty = arguments.allow_empty;
     options.max_shrink = arguments.max_shrink;
     Ok(options)

@@ -33,7 +33,7 @@ pub(super) async fn test(arguments: &HooksTest, context: &Context) -> CliResult<
         let target = database.as_deref().unwrap_or(TARGET_DEFAULT);
         hook::try_on_empty(&server, target, &options.hooks, &context.run).await?
     };
-    context.printer.result(&trial, |trial| hook_trial(trial, context.printer.redactor()))?;
+    context.printer.done(&trial, trial.failure.is_none(), |trial| hook_trial(trial, context.printer.redactor()))?;
     match trial.failure {
         Some(failure) => Err(PgError::from(failure).into()),
         None => Ok(Exit::Ok),

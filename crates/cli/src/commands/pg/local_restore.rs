@@ -66,7 +66,7 @@ pub(super) async fn execute(
     for warning in &report.warnings {
         context.printer.warn(warning);
     }
-    context.printer.result(&report, local_report)?;
+    context.printer.done(&report, report.hook_failure.is_none(), local_report)?;
     match report.hook_failure {
         Some(failure) => Err(PgError::from(failure).into()),
         None => Ok(Exit::Ok),

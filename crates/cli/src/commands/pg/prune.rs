@@ -6,7 +6,7 @@ use pg_clone::stored::prune::{Prune, PruneOptions, PrunePlan};
 
 use crate::args::pg;
 use crate::commands::pg::asked::{filter, named};
-use crate::commands::prune::{confirm_deletion, exit_of};
+use crate::commands::prune::{confirm_deletion, exit_of, unless_held_back};
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
@@ -24,13 +24,17 @@ pub(super) async fn run(arguments: &pg::Prune, context: &Context) -> CliResult<E
     if arguments.dry_run.dry_run {
         let words = |plan: &PrunePlan| format!("{}\nNothing was changed (dry run)", prune_plan(plan, now));
         context.printer.result(plan, words)?;
+        unless_held_back(&plan.held_back)?;
         return Ok(Exit::Ok);
     }
     let deleted = (plan.deleted().count() as u64, plan.freed_bytes);
     confirm_deletion(deleted, ("dump", "dumps"), || prune_plan(plan, now), context).await?;
+    let held_back = plan.held_back.clone();
     let report = prune.run().await?;
-    context.printer.result(&report, prune_report)?;
-    exit_of(report.failures.len())
+    context.printer.done(&report, report.failures.is_empty(), prune_report)?;
+    let exit = exit_of(report.failures.len(), report.is_full)?;
+    unless_held_back(&held_back)?;
+    Ok(exit)
 }
 
 fn options(arguments: &pg::Prune, database: Option<String>) -> CliResult<PruneOptions> {

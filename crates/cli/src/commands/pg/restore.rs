@@ -2,6 +2,7 @@
 
 use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::hook::Hooks;
+use pg_clone::ident;
 use pg_clone::live::local::LocalSource;
 use pg_clone::options::CONFIG_DEFAULT;
 use pg_clone::pattern::TablePattern;
@@ -68,11 +69,16 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     {
         restore.confirm(typed);
     }
-    let report = restore.run().await?;
+    let mut report = restore.run().await?;
     for warning in &report.warnings {
         context.printer.warn(warning);
     }
-    context.printer.result(&report, restore_report)?;
+    // What the server said may repeat what it was given.
+    for missing in &mut report.missing {
+        missing.said = context.printer.redactor().redact(&missing.said);
+    }
+    let is_well = report.missing.is_empty() && report.hook_failure.is_none();
+    context.printer.done(&report, is_well, restore_report)?;
     match report.hook_failure {
         Some(failure) => Err(PgError::from(failure).into()),
         None if !report.missing.is_empty() => Ok(Exit::Partial),
@@ -82,6 +88,7 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
 
 fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResult<RestoreOptions> {
     let mut options = restore_options(settings, wanted);
+    arguments.into.as_deref().map_or(Ok(()), ident::refuse_long)?;
     options.into.clone_from(&arguments.into);
     options.config.clone_from(&arguments.config);
     options.cluster.clone_from(&arguments.of.cluster);
@@ -95,8 +102,10 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResul
     options.locale_provider = arguments.locale_provider;
     options.keep_failed = arguments.keep_failed;
     options.allow_incomplete = arguments.allow_incomplete;
+    options.allow_older = arguments.allow_older;
     options.confirm_incomplete.clone_from(&arguments.confirm_incomplete);
     options.force = arguments.force;
+    options.allow_outside = arguments.allow_outside.iter().copied().collect();
     options.managed |= arguments.managed;
     if arguments.part.no_hooks {
         options.hooks = Hooks::default();
