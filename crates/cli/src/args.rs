@@ -18,6 +18,7 @@ pub(crate) mod pg;
 mod reach;
 pub(crate) mod retention;
 pub(crate) mod server;
+pub(crate) mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -55,7 +56,7 @@ pub(crate) struct Global {
     /// Print results as one JSON document, and errors and warnings as JSON lines
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print only results, warnings and errors
+    /// Print nothing when all is well: only warnings, errors, and what was asked to be shown (lists, plans, JSON)
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Log to standard error; repeat for more detail (-vv, -vvv)

@@ -1,8 +1,8 @@
 //! Errors of commands, in addition to those of the libraries.
 
-use backup_core::failure::Remedy;
+use backup_core::failure::{Operation, Remedy, Value};
 use backup_core::run::Cancelled;
-use backup_core::{Class, CoreError, Failure, FormatError, StoreError};
+use backup_core::{Class, CoreError, Failure, FormatError, StoreError, remedy};
 #[cfg(feature = "dict")]
 use dictstore_backup::DictError;
 #[cfg(feature = "ec2")]
@@ -103,6 +103,14 @@ impl Failure for CliError {
                 Some(help.clone().into())
             }
             Self::Unhealthy { .. } | Self::Output { .. } | Self::Bug { .. } | Self::Interrupted => self.kind().remedy(),
+            // A word of other programs, which nobody calls a database.
+            Self::Pg(PgError::NoDump { wanted, .. }) if wanted == "latest" => Some(remedy![
+                "the name of a database means its latest complete dump: ",
+                Operation::ShowDump.on(Value::Placeholder("DATABASE")),
+                ". ",
+                Operation::ListDumps,
+                " lists them all"
+            ]),
             // Those of the libraries.
             _ => self.inner().and_then(Failure::remedy),
         }

@@ -101,9 +101,12 @@ pub(crate) struct Which {
 /// Arguments of `app verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Key of the backup as printed by `app ls`, or `latest` [default: every backup]
+    /// Keys of backups as printed by `app ls`, or `latest` [default: every backup]
     #[arg(value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    pub(crate) keys: Vec<String>,
+    /// Every backup, as without a key
+    #[arg(long, conflicts_with = "keys")]
+    pub(crate) all: bool,
     /// Only backups with this name
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -141,6 +144,9 @@ pub(crate) struct Restore {
     /// What to do with records that already exist: fail, skip or replace. For ndjson:DIR this applies to whole files
     #[arg(long, value_name = "RULE", default_value_t = OnConflict::Fail)]
     pub(crate) on_conflict: OnConflict,
+    /// If newer backups cannot be read now, restore the newest that can, and say which were skipped
+    #[arg(long)]
+    pub(crate) allow_older: bool,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
 }

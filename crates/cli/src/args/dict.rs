@@ -38,7 +38,7 @@ pub(crate) enum Dict {
 /// Where the backups are.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Where {
-    /// Folder or s3://bucket/prefix of the backups [default: the location given by -r]
+    /// Folder or s3://bucket/prefix of the backups, as for -r [default: the location given by -r]
     #[arg(value_name = "LOCATION")]
     pub(crate) location: Option<String>,
 }
@@ -100,8 +100,12 @@ pub(crate) struct Show {
 /// Arguments of `dict verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    #[command(flatten)]
-    pub(crate) place: Where,
+    /// File names of backups as printed by `dict ls` [default: every backup]; a folder or s3://bucket/prefix stands for -r
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Every backup, as without a file name
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) of: OfStore,
     #[command(flatten)]
@@ -117,9 +121,12 @@ pub(crate) struct Restore {
     pub(crate) of: OfStore,
     #[command(flatten)]
     pub(crate) lock: Lock,
-    /// File to write
+    /// File to write, or `-` for standard output
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     pub(crate) to: Option<PathBuf>,
+    /// If newer backups cannot be read now, restore the newest that can, and say which were skipped
+    #[arg(long)]
+    pub(crate) allow_older: bool,
     /// Replace the file if it exists, atomically
     #[arg(long)]
     pub(crate) force: bool,

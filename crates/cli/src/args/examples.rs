@@ -6,8 +6,8 @@ pub(crate) mod ec2;
 use crate::args::reach::{Footer, Reach, footer};
 use crate::exit::Exit;
 
-/// Deleting backups is confirmed, and may be refused or done in part.
-const PRUNE: &[Exit] = &[Exit::Partial, Exit::RetentionRefused, Exit::Confirmation];
+/// Deleting backups is confirmed, may be refused or done in part, and takes the lock of a folder.
+const PRUNE: &[Exit] = &[Exit::Partial, Exit::Held, Exit::RetentionRefused, Exit::Confirmation];
 
 /// Changing databases of a server is confirmed, and done by one run at a time.
 const CHANGE: &[Exit] = &[Exit::Held, Exit::Confirmation];
@@ -30,7 +30,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
     footer(
         "init",
         Reach::Location,
-        &[],
+        &[Exit::Held],
         &[
             ("lastgood init", "Create a location in ./.lastgood"),
             ("lastgood init -r s3://acme-backups/prod", "Create a location in a bucket"),
@@ -153,7 +153,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[
             ("lastgood pg verify shop --read all", "Read the latest complete dump and compare every digest"),
             ("lastgood pg verify shop --read 1/7", "Read one seventh, for example one share per weekday"),
-            ("lastgood pg verify shop --restorable", "Restore it into a scratch database, and drop that"),
+            ("lastgood pg verify --all", "Look whether all dumps in the location are there and as long as they were"),
         ],
     ),
     footer(
@@ -232,9 +232,9 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Group,
         &[],
         &[
-            ("lastgood dict ls ./data/backups", "List the backups of a service"),
-            ("lastgood dict restore ./data/backups --to state.json", "Restore the newest state into a file"),
-            ("lastgood dict verify ./data/backups", "Report which backups can be restored"),
+            ("lastgood dict ls -r ./data/backups", "List the backups of a service"),
+            ("lastgood dict restore -r ./data/backups --to state.json", "Restore the newest state into a file"),
+            ("lastgood dict verify -r ./data/backups", "Report which backups can be restored"),
         ],
     ),
     footer(
@@ -242,7 +242,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         &[],
         &[
-            ("lastgood dict ls ./data/backups", "List all backups in a folder"),
+            ("lastgood dict ls -r ./data/backups", "List all backups in a folder"),
             ("lastgood dict ls s3://acme-backups/state --source web1", "List those of one host's store"),
         ],
     ),
@@ -251,8 +251,11 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         &[],
         &[
-            ("lastgood dict show dictdb_backup_1795230000_136215.json ./data/backups", "Show one backup"),
-            ("lastgood dict show dictdb_delta_1795230100_136215.json ./data/backups --json", "The same, for programs"),
+            ("lastgood dict show dictdb_backup_1795230000_136215.json -r ./data/backups", "Show one backup"),
+            (
+                "lastgood dict show dictdb_delta_1795230100_136215.json -r ./data/backups --json",
+                "The same, for programs",
+            ),
         ],
     ),
     footer(
@@ -260,8 +263,8 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         &[],
         &[
-            ("lastgood dict verify ./data/backups", "Read all backups in a folder"),
-            ("lastgood dict verify ./data/backups --source web1", "Read those of one host's store"),
+            ("lastgood dict verify -r ./data/backups", "Read all backups in a folder"),
+            ("lastgood dict verify -r ./data/backups --source web1", "Read those of one host's store"),
         ],
     ),
     footer(
@@ -269,12 +272,12 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         &[],
         &[
-            ("lastgood dict restore ./data/backups --to state.json", "Restore the newest state"),
+            ("lastgood dict restore -r ./data/backups --to state.json", "Restore the newest state"),
             (
-                "lastgood dict restore ./data/backups --to old.pickle --at 2026-11-21T03:00:00Z",
+                "lastgood dict restore -r ./data/backups --to old.pickle --at 2026-11-21T03:00:00Z",
                 "Restore an earlier state",
             ),
-            ("lastgood dict restore ./data/backups -n", "Show which files would be read"),
+            ("lastgood dict restore -r ./data/backups -n", "Show which files would be read"),
         ],
     ),
     footer(
@@ -282,8 +285,8 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         &[Exit::Confirmation],
         &[
-            ("lastgood dict compact ./data/backups", "Write the newest state as a full backup"),
-            ("lastgood dict compact ./data/backups -n", "Show which files it would be made of"),
+            ("lastgood dict compact -r ./data/backups", "Write the newest state as a full backup"),
+            ("lastgood dict compact -r ./data/backups -n", "Show which files it would be made of"),
         ],
     ),
     footer(
@@ -293,7 +296,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[
             ("lastgood dict diff before.json after.pickle", "Compare two files"),
             (
-                "lastgood dict diff dictdb_backup_1795230000_136215.json state.json ./data/backups",
+                "lastgood dict diff dictdb_backup_1795230000_136215.json state.json -r ./data/backups",
                 "Compare a backup with a file",
             ),
         ],
@@ -312,9 +315,9 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         PRUNE,
         &[
-            ("lastgood dict prune ./data/backups --keep-daily 7 -n", "Show which backups would be kept, and why"),
-            ("lastgood dict prune ./data/backups --keep-daily 7 --yes", "Delete the others without asking"),
-            ("lastgood dict prune ./data/backups --incomplete", "Delete only leftovers of interrupted runs"),
+            ("lastgood dict prune -r ./data/backups --keep-daily 7 -n", "Show which backups would be kept, and why"),
+            ("lastgood dict prune -r ./data/backups --keep-daily 7 --yes", "Delete the others without asking"),
+            ("lastgood dict prune -r ./data/backups --incomplete", "Delete only leftovers of interrupted runs"),
         ],
     ),
     footer(
@@ -322,8 +325,8 @@ pub(crate) const FOOTERS: &[Footer] = &[
         Reach::Location,
         &[],
         &[
-            ("lastgood dict watch ./data/backups --exec ./ship-it", "Run ./ship-it FILE for each new backup"),
-            ("lastgood dict watch ./data/backups --exec ./ship-it --count 1", "Exit after the first one"),
+            ("lastgood dict watch -r ./data/backups --exec ./ship-it", "Run ./ship-it FILE for each new backup"),
+            ("lastgood dict watch -r ./data/backups --exec ./ship-it --count 1", "Exit after the first one"),
         ],
     ),
     footer(

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use lastgood_operator::settings::time;
 use pg_clone::ident::QualifiedName;
 use pg_clone::options::LocaleProvider;
+use pg_clone::restore::outside::Outside;
 use pg_clone::restore::selection::Excluded;
 use pg_clone::stored::verify::ReadAmount;
 
@@ -27,7 +28,7 @@ pub(crate) enum Pg {
     Ls(Ls),
     /// Show details of a dump
     Show(Show),
-    /// Check that a dump is present and undamaged
+    /// Check that dumps are present and undamaged
     Verify(Verify),
     /// Restore a dump or a local copy, into a new database or over a live one
     Restore(Restore),
@@ -78,6 +79,10 @@ pub(crate) struct Dump {
     /// Leave out the rows of tables that match this pattern, as in `pg_dump`; repeatable
     #[arg(long, value_name = "TABLE")]
     pub(crate) exclude_table_data: Vec<String>,
+    /// Leave out settings of the database (`ALTER DATABASE … SET`) whose names match this pattern, such as `app.*_secret`:
+    /// whoever can read the location can read the others; repeatable
+    #[arg(long, value_name = "SETTING")]
+    pub(crate) exclude_setting: Vec<String>,
     /// Maximum time to wait for a table lock, such as 30s or 5m; 0 means no limit [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = time::timeout)]
     pub(crate) lock_timeout: Option<Duration>,
@@ -147,9 +152,13 @@ pub(crate) struct Show {
 /// Arguments of `pg verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Key of a dump, a database name for its latest complete dump, DATABASE~1 for the one before, or DATABASE@TIME for the
+    /// Keys of dumps; or a database name for its latest complete dump, DATABASE~1 for the one before, or DATABASE@TIME for the
     /// newest from that time or before, such as shop@2026-11-21T03:00:00Z
-    pub(crate) key: String,
+    #[arg(value_name = "KEY", required_unless_present = "all")]
+    pub(crate) keys: Vec<String>,
+    /// Every dump in the location
+    #[arg(long, conflicts_with = "keys")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) of: OfCluster,
     /// Read everything (`all`), or the n-th of t shares (`n/t`), and compare it with its digests [default: check only presence
@@ -159,6 +168,9 @@ pub(crate) struct Verify {
     /// Also restore it into a scratch database on the server, without hooks, and drop that: finds what the server would refuse
     #[arg(long)]
     pub(crate) restorable: bool,
+    /// With --restorable: allow the dump's schema to do this outside of the scratch database; repeatable
+    #[arg(long, value_name = "WHAT", value_parser = outside(), requires = "restorable")]
+    pub(crate) allow_outside: Vec<Outside>,
     #[command(flatten)]
     pub(crate) tools: Tools,
     #[command(flatten)]
@@ -221,12 +233,18 @@ pub(crate) struct Restore {
     /// comment) and end with exit code 3
     #[arg(long)]
     pub(crate) allow_incomplete: bool,
+    /// If newer dumps cannot be read now, restore the newest that can, and say which were skipped
+    #[arg(long)]
+    pub(crate) allow_older: bool,
     /// Confirm that even an incomplete copy may replace the live database with this name
     #[arg(long, value_name = "NAME", requires = "allow_incomplete")]
     pub(crate) confirm_incomplete: Option<String>,
     /// Swap even if replication slots or subscriptions use the live database
     #[arg(long)]
     pub(crate) force: bool,
+    /// Allow the dump's schema to do this outside of the new database; otherwise such a dump is refused; repeatable
+    #[arg(long, value_name = "WHAT", value_parser = outside())]
+    pub(crate) allow_outside: Vec<Outside>,
     #[command(flatten)]
     pub(crate) hooks: RestoreHooks,
     #[command(flatten)]
@@ -291,7 +309,7 @@ pub(crate) struct Copy {
 pub(crate) struct DropLocal {
     /// Local copy to drop, as printed by `pg ls --local`
     pub(crate) name: String,
-    /// Confirm that this database may be dropped although lastgood did not create it
+    /// Confirm that this database may be dropped although it is no local copy, such as one that was restored with --into
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm_database: Option<String>,
     #[command(flatten)]
@@ -345,6 +363,24 @@ fn excluded() -> impl TypedValueParser<Value = Excluded> {
         PossibleValue::new("drop").help("Leave them out, with everything that needs them"),
     ];
     PossibleValuesParser::new(values).try_map(|text| text.parse::<Excluded>())
+}
+
+/// What a schema may do outside of its database, with what each means.
+fn outside() -> impl TypedValueParser<Value = Outside> {
+    let value = |outside: Outside| {
+        let help = match outside {
+            Outside::Roles => "Roles: create, change or grant them",
+            Outside::Databases => "Databases as wholes, the restored one too",
+            Outside::Tablespaces => "Tablespaces",
+            Outside::Configuration => "The server's configuration",
+            Outside::Programs => "Programs and files of the server's machine",
+            Outside::Languages => "Functions in untrusted languages, such as C and plpython3u",
+            Outside::Connections => "Subscriptions and imports that connect to another server",
+            Outside::Commands => "Statements that no pg_dump writes",
+        };
+        PossibleValue::new(outside.name()).help(help)
+    };
+    PossibleValuesParser::new(Outside::ALL.map(value)).try_map(|text| text.parse::<Outside>())
 }
 
 fn read_amount(text: &str) -> Result<ReadAmount, &'static str> {
