@@ -91,6 +91,16 @@ pub enum ObjectError {
         /// How many there are.
         others: usize,
     },
+    /// A newer backup than the one that would be restored is there and cannot be read now.
+    #[error("{}", newer_unreadable(what, *more, older.as_deref()))]
+    NewerUnreadable {
+        /// Why the newest cannot be read.
+        what: String,
+        /// How many others that are newer cannot be read either.
+        more: usize,
+        /// The key of the newest that can be read; absent if none can.
+        older: Option<String>,
+    },
     /// There is no backup to read.
     #[error("there is no backup `{which}` in `{location}`")]
     NoBackup {
@@ -98,6 +108,8 @@ pub enum ObjectError {
         which: String,
         /// Where.
         location: String,
+        /// Names that backups have there, if the one that was wanted has none.
+        known: Vec<String>,
     },
     /// A tarball where backups of gludb are not looked for.
     #[error("`{file}` is no backup where it is: {what}")]
@@ -233,6 +245,9 @@ impl Failure for ObjectError {
             ["check whether records are missing; if this is intended, back up once without ", Setting::MaxShrink];
         NotComplete: "app::not_complete", Failed, permanent, "there are backups, and none is complete",
             [Operation::ListRecords.on("NAME"), " lists them; a partial one can be restored by its full key"];
+        NewerUnreadable: "app::newer_unreadable", Confirmation, permanent,
+            "a newer backup than the one that would be restored cannot be read now",
+            ["nothing was changed. Make the newer one readable, or restore the older one by its key or with ", Setting::AllowOlder];
         NoBackup: "app::no_backup", Failed, permanent, "there is no such backup",
             ["run ", Operation::ListRecords, " to list backups"];
         Misplaced: "app::misplaced", Failed, permanent, "a tarball is not where backups are looked for";
@@ -265,11 +280,21 @@ impl Failure for ObjectError {
 
     fn remedy(&self) -> Option<Remedy> {
         match self {
+            Self::Core(CoreError::Store(error)) if error.is_full() => Some(remedy![
+                "nothing was published. Delete old backups with ",
+                Operation::PruneRecords.on("NAME").with(Setting::KeepDaily.with("7")),
+                ", which works on a full disk too, or choose another location with ",
+                Setting::Location
+            ]),
             Self::Core(error) => error.remedy(),
             Self::Names { help, .. }
             | Self::Unfit { help, .. }
             | Self::Misplaced { help, .. }
             | Self::Usage { help, .. } => Some(help.clone()),
+            Self::NoBackup { known, .. } if !known.is_empty() => {
+                let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+                Some(format!("backups there are named {}", names.join(", ")).into())
+            }
             Self::NotComplete { name, .. } => Some(remedy![
                 Operation::ListRecords.on(name.clone()),
                 " lists them; a partial one can be restored by its full key"
@@ -296,6 +321,15 @@ impl Failure for ObjectError {
 
 #[cfg(feature = "diagnostics")]
 backup_core::diagnostic!(ObjectError);
+
+/// What stands against the older one.
+fn newer_unreadable(what: &str, more: usize, older: Option<&str>) -> String {
+    let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    match older {
+        Some(older) => format!("a newer backup than `{older}` is there and cannot be read: {what}{more}"),
+        None => format!("the backups cannot be read: {what}{more}"),
+    }
+}
 
 impl From<StoreError> for ObjectError {
     fn from(error: StoreError) -> Self {

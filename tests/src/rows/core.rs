@@ -2,13 +2,17 @@
 
 pub(super) mod craft;
 mod damage;
+mod first_hour;
 mod folder;
 mod keys;
+mod masked;
 mod publish;
 mod reach;
 mod requests;
 mod secrets;
+mod terminal;
 mod upload;
+mod waits;
 
 use crate::harness::{Area, Locations, Row};
 
@@ -72,7 +76,78 @@ pub fn rows() -> Vec<Row> {
         }),
     ];
     rows.extend(as_people_have_them());
+    rows.extend(bad_days());
+    rows.extend(first_hours());
     rows
+}
+
+/// Names that steer terminals, waits, and what programs print of credentials.
+fn bad_days() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    vec![
+        Row::new("N-terminal", "names that steer a terminal, through every command", Area::Core, Folder, |world| {
+            Box::pin(terminal::hostile_names(world))
+        }),
+        Row::new(
+            "W-lock",
+            "a folder's lock that is never given back: seen, 11, the holder named",
+            Area::Core,
+            Folder,
+            |world| Box::pin(waits::held_lock(world)),
+        ),
+        Row::new("W-term", "SIGTERM and SIGHUP while that lock is waited for", Area::Core, Folder, |world| {
+            Box::pin(waits::signal_ends_the_wait(world))
+        }),
+        Row::new("W-hup", "SIGHUP amid a restore: 143, no database left", Area::Core, Both, |world| {
+            Box::pin(waits::hang_up(world))
+        }),
+        Row::new("W-published", "SIGTERM after the publication: the dump is named", Area::Core, Both, |world| {
+            Box::pin(waits::after_publication(world))
+        }),
+        Row::new("W-stdout", "standard output full after a dump: the dump is named", Area::Core, Folder, |world| {
+            Box::pin(waits::full_output(world))
+        }),
+        Row::new("W-gone", "the folder removed amid a dump: 10, no prune blamed", Area::Core, Folder, |world| {
+            Box::pin(waits::folder_removed(world))
+        }),
+        Row::new(
+            "M-secrets",
+            "credentials of files and of a credential_process in hooks' output",
+            Area::Core,
+            Both,
+            |world| Box::pin(masked::of_files_and_programs(world)),
+        ),
+        Row::new("M-short", "secrets of one to three letters, and words in words", Area::Core, Folder, |world| {
+            Box::pin(masked::short_ones(world))
+        }),
+    ]
+}
+
+/// What somebody new types and sees.
+fn first_hours() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
+        Row::new("Q-quiet", "-q prints nothing when all is well", Area::Core, Folder, |world| {
+            Box::pin(first_hour::quiet(world))
+        }),
+        Row::new(
+            "Q-bare",
+            "the guide's lines for cron and systemd, in a bare environment",
+            Area::Core,
+            Folder,
+            |world| Box::pin(first_hour::bare_environment(world)),
+        ),
+        Row::new("Q-words", "words of other programs, and arguments slightly wrong", Area::Core, Folder, |world| {
+            Box::pin(first_hour::words(world))
+        }),
+        Row::new("Q-connect", "missing credentials and endpoints that do not answer", Area::Core, Folder, |world| {
+            Box::pin(first_hour::connections(world))
+        }),
+        Row::new("Q-tls", "an untrusted certificate, and a rejection by pg_hba.conf", Area::Core, Folder, |world| {
+            Box::pin(first_hour::kept_out(world))
+        })
+        .own_server(),
+    ]
 }
 
 /// Buckets, profiles and servers that were met elsewhere.

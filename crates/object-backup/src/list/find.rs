@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Backup, Entry as Catalogued};
+use backup_core::FormatError;
 use backup_core::failure::Setting;
 use backup_core::manifest::Kind;
 use backup_core::remedy;
@@ -26,6 +27,8 @@ pub struct Sought<'a> {
     pub source: Option<&'a str>,
     /// The source whose own backups come first, such as the database that is restored into.
     pub here: Option<&'a Identity>,
+    /// The newest that can be read although newer ones cannot.
+    pub allow_older: bool,
 }
 
 impl<'a> Sought<'a> {
@@ -62,6 +65,13 @@ impl<'a> Sought<'a> {
         self
     }
 
+    /// The newest that can be read although newer ones cannot.
+    #[must_use]
+    pub fn allow_older(mut self, allow: bool) -> Self {
+        self.allow_older = allow;
+        self
+    }
+
     /// Most restores are into a copy, which has no backups of its own: then it is as if nothing was known of it.
     fn wish(&self, known: &[Known]) -> Wish<'a> {
         let is_there =
@@ -94,6 +104,8 @@ pub struct Found {
     pub entry: Entry,
     /// Newer ones that were passed over, since something is left out of them or they are damaged; the newest first.
     pub passed_over: Vec<BackupKey>,
+    /// Newer ones that cannot be read now, the newest first, a line each with why: see [`Sought::allow_older`].
+    pub unreadable: Vec<String>,
 }
 
 /// The backup that is `sought`: that of a key as [`super::list`] shows it, whatever it lacks; or the newest complete one of
@@ -104,17 +116,35 @@ pub struct Found {
 /// sources have backups of the name and none is chosen; [`ObjectError::Damaged`] if tarball or manifest is gone or changed.
 pub async fn find(store: &dyn StoreRead, sought: impl Into<Sought<'_>>) -> ObjectResult<Found> {
     let sought = sought.into();
-    let missing = || ObjectError::NoBackup { which: sought.which.to_string(), location: store.describe() };
+    let missing =
+        || ObjectError::NoBackup { which: sought.which.to_string(), location: store.describe(), known: Vec::new() };
     if let Selector::Key(text) = &sought.which {
         let key = BackupKey::of_text(text).ok_or_else(|| match BackupKey::at_a_path(text) {
             Some(key) => misplaced(store, text, "it is not the key of a backup", &key),
             None => missing(),
         })?;
-        return Ok(Found { entry: by_key(store, key, missing).await?, passed_over: Vec::new() });
+        let entry = by_key(store, key, missing).await?;
+        return Ok(Found { entry, passed_over: Vec::new(), unreadable: Vec::new() });
     }
     let name = sought.name.unwrap_or(DEFAULT_NAME);
-    let (key, passed_over) = OfName::read(store, name).await?.newest(store, name, &sought)?;
-    Ok(Found { entry: by_key(store, key, missing).await?, passed_over })
+    let all = OfName::read(store, name).await?;
+    let (key, passed_over) = match all.newest(store, name, &sought) {
+        Err(ObjectError::NoBackup { which, location, .. }) => {
+            return Err(ObjectError::NoBackup { which, location, known: names(store).await? });
+        }
+        found => found?,
+    };
+    let unreadable = all.unreadable_after(Some(&key)).map(|(_, fault)| fault.to_string()).collect();
+    Ok(Found { entry: by_key(store, key, missing).await?, passed_over, unreadable })
+}
+
+/// Most names told of those that backups have.
+const NAMES_MAX: usize = 10;
+
+/// What backups are named here: one may have been meant.
+async fn names(store: &dyn StoreRead) -> ObjectResult<Vec<String>> {
+    let children = store.list_children(key::FOLDER).await?;
+    Ok(children.iter().filter_map(|child| Some(child.strip_suffix('/')?.to_owned())).take(NAMES_MAX).collect())
 }
 
 /// Read by its name, so that a listing that lags cannot hide it.
@@ -176,12 +206,15 @@ struct OfName {
     known: Vec<Known>,
     /// Those whose manifest cannot be used.
     unusable: Vec<BackupKey>,
+    /// Those whose manifest cannot be read now, and why.
+    unreadable: Vec<(BackupKey, FormatError)>,
 }
 
 impl OfName {
     async fn read(store: &dyn StoreRead, name: &str) -> ObjectResult<Self> {
         let (folder, pointer) = (key::folder(name)?, key::pointer(name)?);
-        let mut all = Self { keys: Vec::new(), known: Vec::new(), unusable: Vec::new() };
+        let mut all =
+            Self { keys: Vec::new(), known: Vec::new(), unusable: Vec::new(), unreadable: Vec::new() };
         // By the pointer as well: a listing that lags must not hide the newest.
         let pointed = catalogue::pointed(store, &pointer).await?;
         let pointed_key = pointed.as_ref().map(|backup| backup.key.clone());
@@ -194,7 +227,28 @@ impl OfName {
                 all.add(entry);
             }
         }
+        all.unreadable.sort_by(|left, right| right.0.cmp(&left.0));
         Ok(all)
+    }
+
+    /// Those that cannot be read and may be newer than `key`, or than none; the newest first.
+    fn unreadable_after(&self, key: Option<&BackupKey>) -> impl Iterator<Item = &(BackupKey, FormatError)> {
+        let since = key.map(BackupKey::time);
+        self.unreadable.iter().filter(move |(other, _)| since.is_none_or(|since| other.time() > since))
+    }
+
+    /// Why the backup of `key` is not taken without a word: what cannot be read may be what is meant.
+    fn unless_older(&self, key: Option<&BackupKey>, sought: &Sought<'_>) -> ObjectResult<()> {
+        let until = sought.which.until();
+        let is_meant = |other: &BackupKey| until.is_none_or(|until| other.time().is_none_or(|time| time <= until));
+        let mut newer = self.unreadable_after(key).filter(|(other, _)| is_meant(other));
+        match newer.next().filter(|_| !sought.allow_older) {
+            None => Ok(()),
+            Some((_, fault)) => {
+                let (what, more) = (fault.to_string(), newer.count());
+                Err(ObjectError::NewerUnreadable { what, more, older: key.map(ToString::to_string) })
+            }
+        }
     }
 
     fn add(&mut self, entry: Catalogued) {
@@ -204,6 +258,7 @@ impl OfName {
                 self.known.push(Known::of(&manifest));
                 self.keys.push(key);
             }
+            Err(error) if error.is_unreadable() => self.unreadable.push((key, error)),
             _ => self.unusable.push(key),
         }
     }
@@ -216,11 +271,21 @@ impl OfName {
         sought: &Sought<'_>,
     ) -> ObjectResult<(BackupKey, Vec<BackupKey>)> {
         let choice = Choice { until: sought.which.until(), ..Choice::latest(sought.wish(&self.known)) };
-        let (at, passed_over) = match source::choose(&self.known, &choice) {
+        let chosen = source::choose(&self.known, &choice);
+        match &chosen {
+            Chosen::One { at, .. } => self.unless_older(Some(&self.keys[*at]), sought)?,
+            Chosen::NotEnough { .. } | Chosen::Nothing => self.unless_older(None, sought)?,
+            _ => {}
+        }
+        let (at, passed_over) = match chosen {
             Chosen::One { at, passed_over } => (at, passed_over),
             Chosen::NotEnough { others, .. } => return Err(self.none_complete(store, name, others)),
-            Chosen::Nothing if self.unusable.is_empty() => {
-                return Err(ObjectError::NoBackup { which: format!("{name}/{LATEST}"), location: store.describe() });
+            Chosen::Nothing if self.unusable.is_empty() && self.unreadable.is_empty() => {
+                return Err(ObjectError::NoBackup {
+                    which: format!("{name}/{LATEST}"),
+                    location: store.describe(),
+                    known: Vec::new(),
+                });
             }
             Chosen::Nothing => return Err(self.none_complete(store, name, 0)),
             refused => return Err(self.refusal(name, sought, &refused)),
@@ -234,7 +299,7 @@ impl OfName {
     }
 
     fn none_complete(&self, store: &dyn StoreRead, name: &str, others: usize) -> ObjectError {
-        let others = others + self.unusable.len();
+        let others = others + self.unusable.len() + self.unreadable.len();
         ObjectError::NotComplete { name: name.to_owned(), location: store.describe(), others }
     }
 

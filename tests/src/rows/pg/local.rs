@@ -220,7 +220,7 @@ pub(super) async fn copies(world: &World) -> RowResult {
 
 async fn drops(world: &World, shop: &str, test: &str) -> RowResult {
     let drop = |name: &str| ["pg", "drop-local", name].map(str::to_owned);
-    world.lastgood(drop(shop)).fails(15).await?.says("was not made by lastgood")?;
+    world.lastgood(drop(shop)).fails(15).await?.says("no local copy")?;
     world.lastgood(drop(shop)).arg("--confirm-database").arg(test).fails(15).await?;
     world.lastgood(drop("postgres")).arg("--confirm-database").arg("postgres").fails(1).await?;
     world.lastgood(drop("nowhere")).fails(1).await?;

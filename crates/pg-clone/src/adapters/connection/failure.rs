@@ -21,6 +21,21 @@ const UNFIT: &str = "nothing was done. Choose a matching host, or unset PGTARGET
 /// What to do where a server asks for an authentication that was ruled out.
 const NOT_ALLOWED: &str = "no password was sent. Change pg_hba.conf on the server, or PGREQUIREAUTH";
 
+/// What to do where the server's certificate is of an authority that is not trusted, or for another name.
+const UNVERIFIED: &str = "no password was sent. Remote connections use verify-full by default. Set PGSSLROOTCERT to the file of the authority \
+                          that signed the certificate (Amazon RDS: global-bundle.pem), or PGSSLMODE=require to encrypt without verifying";
+
+/// What to do where the server's own list of who may connect does not have us.
+const NOT_LISTED: &str = "nothing was done. The server's pg_hba.conf does not let this user connect to this database from here: add a line for \
+                          it there and reload, or connect as another user or from another host";
+
+/// The same, where the list may want an encrypted connection.
+const NOT_LISTED_PLAIN: &str = "nothing was done. The server's pg_hba.conf does not let this user connect to this database from here without \
+                                encryption: set PGSSLMODE=require or verify-full, or add a line for it there and reload";
+
+/// The database that every server has and that lets nobody in.
+const TEMPLATE0: &str = "template0";
+
 /// What to do where nobody answers.
 const NOT_THERE: &str = "check PGHOST and PGPORT, and that the server is running and accepts connections";
 
@@ -47,6 +62,12 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
         return PgError::Unreachable { server: format!("{server} as `{}`", user), help, source: error };
     }
     match error.code().map(tokio_postgres::error::SqlState::code) {
+        Some("55000") if database == TEMPLATE0 => PgError::Usage {
+            what: format!(
+                "`{TEMPLATE0}` accepts no connections: it is the server's untouched template, and holds nothing of yours"
+            ),
+            help: "nothing was done. Name another database".into(),
+        },
         Some("3D000") => PgError::NoDatabase { database: database.to_owned(), server },
         Some("55000") if chain(&*error).contains("invalid database") => standing::invalid(database).refusal(),
         // object_not_in_prerequisite_state: the database does not accept connections.
@@ -56,7 +77,7 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
                 Some("28P01" | "28000") => format!("{server} as `{}`", user),
                 _ => format!("{server}, database `{database}`"),
             },
-            help: help(code, &chain(&*error)),
+            help: if is_unverified(&*error) { UNVERIFIED.into() } else { help(code, &chain(&*error)) },
             source: error,
         },
     }
@@ -65,6 +86,8 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
 /// The next thing to do, by the server's code or what the driver says.
 fn help(code: Option<&str>, text: &str) -> Remedy {
     let fixed = match code {
+        Some("28000") if text.contains("pg_hba.conf") && text.contains("no encryption") => NOT_LISTED_PLAIN,
+        Some("28000") if text.contains("pg_hba.conf") => NOT_LISTED,
         Some("28P01" | "28000") => "check PGUSER, and the password in PGPASSFILE or ~/.pgpass",
         Some("42501") => "the role has no CONNECT privilege on it: connect as another, or GRANT it",
         Some("53300") => return no_connection(text),
@@ -83,6 +106,12 @@ fn help(code: Option<&str>, text: &str) -> Remedy {
         _ => NOT_THERE,
     };
     fixed.into()
+}
+
+/// Whether the server showed a certificate that cannot be verified.
+fn is_unverified(error: &(dyn Error + 'static)) -> bool {
+    let text = chain(error);
+    text.contains("invalid peer certificate") || text.contains("TLS handshake") && text.contains("certificate")
 }
 
 /// Whether a `T` is among an error's causes.

@@ -1,5 +1,7 @@
 //! Drops a local database: a copy of ours, or another one whose name was typed twice.
 
+use std::time::Instant;
+
 use backup_core::failure::{Operation, Setting};
 use backup_core::remedy;
 use backup_core::units;
@@ -10,7 +12,7 @@ use crate::adapters::connection::{Server, Session};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::dropping::drop_database;
 use crate::live::local::list::{self, LocalDatabase, Role};
-use crate::live::target_lock::{self, TargetLock};
+use crate::live::silence;
 use crate::run::Run;
 
 /// What would be dropped.
@@ -82,7 +84,7 @@ impl LocalDrop {
         if confirm.is_some() {
             plan.refuse_unconfirmed(confirm.as_deref())?;
         }
-        run.or_cancelled(target_lock::refuse_if_held(server, plan.database.lock_name())).await
+        run.or_cancelled(silence::refuse_if_held(server, plan.database.lock_name())).await
     }
 
     /// Drops the database.
@@ -98,7 +100,7 @@ impl LocalDrop {
         plan.refuse(server)?;
         let name = &plan.database.name;
         plan.refuse_unconfirmed(confirm.as_deref())?;
-        let lock = TargetLock::acquire(server, plan.database.lock_name()).await?;
+        let lock = silence::acquire(server, plan.database.lock_name(), run, Instant::now()).await?;
         let admin = server.connect_admin_for(name).await?;
         let now = find(server, &admin, name).await?;
         if now.found.oid != plan.database.found.oid || now.found.state != plan.database.found.state {
@@ -147,7 +149,10 @@ impl DropPlan {
         let size = units::bytes(bytes.unwrap_or_default());
         let sessions = units::counted(*sessions, "session", "sessions");
         Err(PgError::Confirm {
-            what: format!("`{name}` on {} was not made by lastgood ({size}, {sessions}){wrong}", self.server),
+            what: format!(
+                "`{name}` on {} is in use under its own name, and no local copy ({size}, {sessions}){wrong}",
+                self.server
+            ),
             help: remedy!["nothing was changed. Confirm with ", Setting::Confirm.with(name.clone())],
         })
     }

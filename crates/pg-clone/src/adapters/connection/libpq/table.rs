@@ -72,14 +72,15 @@ pub const SETTINGS: &[Setting] = &[
     row("keepalives_idle", "", IGNORED, OUR_KEEPALIVES),
     row("keepalives_interval", "", IGNORED, OUR_KEEPALIVES),
     row("keepalives_count", "", IGNORED, OUR_KEEPALIVES),
-    row("tcp_user_timeout", "", IGNORED, "lost connections are detected by keepalive probes"),
+    row("tcp_user_timeout", "", IGNORED, "a connection over which nothing arrives any more ends after 5 min"),
     row("replication", "", refused(&["false", "off", "no", "0"]), "a dump needs an ordinary session"),
     row("gssencmode", "PGGSSENCMODE", refused(&["disable", "prefer"]), NO_KERBEROS),
     row(
         "sslmode",
         "PGSSLMODE",
         HONOURED,
-        "default: `verify-full` over a network, `prefer` on this machine; `allow` is taken as `prefer`",
+        "default: `verify-full` over a network, unlike libpq, and `prefer` on this machine; `require` encrypts without verifying; \
+         `allow` is taken as `prefer`",
     ),
     row("requiressl", "PGREQUIRESSL", refused(&["0"]), "obsolete name of `sslmode=require`; use that instead"),
     row(
@@ -99,7 +100,8 @@ pub const SETTINGS: &[Setting] = &[
         "PGSSLROOTCERT",
         HONOURED,
         "file of authorities, or `system`, which means `verify-full`; default: `~/.postgresql/root.crt`, else the \
-         system's",
+         system's. Amazon RDS has its own: \
+         [`global-bundle.pem`](https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem)",
     ),
     row(
         "sslcrl",
