@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backup_core::digest::Sha256Digest;
+use backup_core::local_file;
 
 use crate::catalogue::Catalogue;
 use crate::error::{GlacierError, GlacierResult};
@@ -49,7 +50,9 @@ impl State {
     /// [`GlacierError::Held`] if another process has it; [`GlacierError::Folder`].
     pub fn locked(mut self) -> GlacierResult<Self> {
         let path = self.folder.join("lock");
-        let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let opened = local_file::open(&options, &path);
         let file = opened.map_err(|error| GlacierError::folder("open", &path, error))?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}

@@ -1,11 +1,12 @@
 //! Writes and reads a whole store as one local file, by way of a temporary name.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use backup_core::local_file;
 use backup_core::manifest::Uuid;
 use backup_core::run::Run;
 
@@ -19,15 +20,38 @@ use crate::store::DictStore;
 /// Writes everything in `cut` as the file `path`, which is replaced as one step when it is whole and durable.
 ///
 /// # Errors
-/// [`DictError::Encode`], [`DictError::Interrupted`], [`DictError::Io`]; then the file is what it was, unless it was only the
-/// disk that failed at the very end.
+/// [`DictError::InTheWay`] for what is neither absent nor a regular file; [`DictError::Encode`], [`DictError::Interrupted`],
+/// [`DictError::Io`]; then the file is what it was, unless it was only the disk that failed at the very end.
 pub fn write(path: &Path, cut: &dyn Cut, format: Format, run: &Run) -> DictResult<()> {
     run.step("dict.file", &path.display().to_string());
     let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
     let folder = folder_of(path);
     let mut temporary = Temporary::new(folder).map_err(failed)?;
+    encode_into(&mut temporary.file, cut, format, run)?.map_err(failed)?;
+    run.stop_if_cancelled()?;
+    // Opened before: a folder that may be written to and not be read is told while the file is what it was.
+    let folder = File::open(folder).map_err(failed)?;
+    unless_in_the_way(path)?;
+    temporary.persist(path).map_err(failed)?;
+    folder.sync_all().or_else(nothing_to_sync).map_err(failed)
+}
+
+/// Writes everything in `cut` to `out`, such as standard output, which `name` names for people.
+///
+/// # Errors
+/// [`DictError::Encode`], [`DictError::Interrupted`], [`DictError::Io`]; then a part of it was written.
+pub fn write_to(out: &mut dyn Write, name: &str, cut: &dyn Cut, format: Format, run: &Run) -> DictResult<()> {
+    run.step("dict.file", name);
+    let failed = |source| DictError::Io { action: "write to", path: name.to_owned(), source };
+    encode_into(out, cut, format, run)?.map_err(failed)?;
+    out.flush().map_err(failed)?;
+    Ok(run.stop_if_cancelled()?)
+}
+
+/// What the system said when `out` could not be written is the inner result.
+fn encode_into(out: &mut dyn Write, cut: &dyn Cut, format: Format, run: &Run) -> DictResult<io::Result<()>> {
     let mut fault = None;
-    let mut emit = |chunk: Vec<u8>| match run.stop_if_cancelled().map(|()| temporary.file.write_all(&chunk)) {
+    let mut emit = |chunk: Vec<u8>| match run.stop_if_cancelled().map(|()| out.write_all(&chunk)) {
         Ok(Ok(())) => ControlFlow::Continue(()),
         Ok(Err(error)) => {
             fault = Some(error);
@@ -36,26 +60,27 @@ pub fn write(path: &Path, cut: &dyn Cut, format: Format, run: &Run) -> DictResul
         Err(_) => ControlFlow::Break(()),
     };
     let encoded = encode(cut, format, &mut emit)?;
-    if let Some(error) = fault.filter(|_| encoded.is_break()) {
-        return Err(failed(error));
-    }
-    run.stop_if_cancelled()?;
-    // Opened before: a folder that may be written to and not be read is told while the file is what it was.
-    let folder = File::open(folder).map_err(failed)?;
-    temporary.persist(path).map_err(failed)?;
-    folder.sync_all().or_else(nothing_to_sync).map_err(failed)
+    Ok(fault.filter(|_| encoded.is_break()).map_or(Ok(()), Err))
 }
 
 /// Finds out whether [`write()`] could write `path`, with a file of another name that is removed again.
 ///
 /// # Errors
-/// [`DictError::Io`], as [`write()`].
+/// [`DictError::InTheWay`], [`DictError::Io`], as [`write()`].
 pub fn check_writable(path: &Path) -> DictResult<()> {
     let failed = |source| DictError::Io { action: "write", path: path.display().to_string(), source };
-    if path.is_dir() {
-        return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
-    }
+    unless_in_the_way(path)?;
     Temporary::new(folder_of(path)).map(drop).map_err(failed)
+}
+
+/// A link would be replaced and not followed, and a device would become a file.
+fn unless_in_the_way(path: &Path) -> DictResult<()> {
+    let shown = || path.display().to_string();
+    match local_file::in_the_way(path) {
+        Ok(None) => Ok(()),
+        Ok(Some(what)) => Err(DictError::InTheWay { path: shown(), what }),
+        Err(source) => Err(DictError::Io { action: "write", path: shown(), source }),
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -136,6 +161,39 @@ mod tests {
     use super::*;
     use crate::store::TableOptions;
     use crate::value::{Record, Value};
+
+    #[test]
+    fn neither_a_link_nor_what_it_leads_to_nor_a_device_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, run) = (folder.path().join("file"), folder.path().join("link"), Run::silent());
+        std::fs::write(&file, "precious").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let snapshot = DictStore::new().snapshot();
+        for (path, expected) in
+            [(link.as_path(), "a link"), (folder.path(), "a folder"), (Path::new("/dev/full"), "a device")]
+        {
+            for refused in [check_writable(path), write(path, &snapshot, Format::Json, &run)] {
+                assert!(matches!(&refused, Err(DictError::InTheWay { what, .. }) if *what == expected), "{refused:?}");
+            }
+        }
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"precious");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_stream_gets_what_a_file_does_and_its_fault_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, run, store) = (folder.path().join("state.json"), Run::silent(), DictStore::new());
+        store.create_table("t", TableOptions::new()).unwrap();
+        write(&path, &store.snapshot(), Format::Json, &run).unwrap();
+        let mut bytes = Vec::new();
+        write_to(&mut bytes, "memory", &store.snapshot(), Format::Json, &run).unwrap();
+        assert_eq!(bytes, std::fs::read(&path).unwrap());
+        let mut full = File::options().write(true).open("/dev/full").unwrap();
+        let error = write_to(&mut full, "a full disk", &store.snapshot(), Format::Json, &run).unwrap_err();
+        assert!(matches!(error, DictError::Io { .. }), "{error:?}");
+    }
 
     #[test]
     fn a_file_is_replaced_whole_or_not_at_all() {

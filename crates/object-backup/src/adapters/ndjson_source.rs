@@ -2,9 +2,11 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use backup_core::source::Identity;
+use rustix::fs::OFlags;
 use tokio_util::sync::CancellationToken;
 
 use super::{lines, local};
@@ -104,8 +106,13 @@ impl Opened {
             ));
         };
         let Wanted { type_name, name } = Wanted::parse(stem);
-        let file = File::open(path).map_err(failed)?;
+        // A FIFO may have come to its place since: nobody waits until somebody writes to it.
+        let at_once = OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(at_once).open(path).map_err(failed)?;
         let before = file.metadata().map_err(failed)?;
+        if !before.is_file() {
+            return Ok(None);
+        }
         Ok(Some(Self { path: path.to_owned(), file, before, available: Available { type_name, table: name } }))
     }
 

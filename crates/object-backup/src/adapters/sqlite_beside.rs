@@ -32,6 +32,11 @@ pub(super) enum Found {
 pub(super) fn look(path: &Path) -> ObjectResult<Found> {
     let failed = |error| ObjectError::target("look at", path.display(), error);
     match fs::metadata(path) {
+        // SQLite would read a device or a FIFO as if it was a database, and may wait for ever.
+        Ok(there) if !there.is_file() => Err(ObjectError::usage(
+            format!("`{}` is not a regular file; nothing was restored", path.display()),
+            "give the name of a database, or of one that is not there yet",
+        )),
         Ok(there) if there.len() > 0 => Ok(Found::File),
         // SQLite takes an empty file for a new database, and deletes what lies beside it: not ours to lose. It finds that by the
         // name a link leads to.
