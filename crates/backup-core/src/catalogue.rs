@@ -6,6 +6,7 @@
 
 mod entry;
 mod publish;
+mod unreadable;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -15,10 +16,11 @@ use serde::{Deserialize, Serialize};
 
 pub use entry::{Backup, CONCURRENCY, Entry, MANIFEST_BYTES_MAX, Order, is_manifest};
 pub use publish::{Published, publish};
+pub use unreadable::{UNREADABLE_GAP, unreadable};
 pub(crate) use walk::{Found, walk};
 
 use crate::document;
-use crate::error::{CoreError, StoreError};
+use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::manifest::{FORMAT, Manifest};
 use crate::store::{StoreRead, StoreResult};
@@ -89,23 +91,40 @@ pub async fn newest(
     pointer: &Key,
     wanted: impl Fn(&Manifest) -> bool + Sync,
 ) -> StoreResult<Option<Backup>> {
-    let pointed = pointed(store, pointer).await?.filter(|backup| wanted(&backup.manifest));
-    let listed = stream(store, prefix).try_filter_map(async |entry| {
-        Ok(match entry.manifest {
-            Ok(manifest) if wanted(&manifest) => Some(Backup { key: entry.key, manifest }),
-            _ => None,
-        })
-    });
-    listed
-        .try_fold(pointed, async |best, found| {
-            let order = |backup: &Backup| Order::of(&backup.manifest);
-            let newer = best.as_ref().is_none_or(|best| order(&found) > order(best));
-            Ok(if newer { Some(found) } else { best })
-        })
-        .await
+    Ok(newest_readable(store, prefix, pointer, wanted).await?.0)
 }
 
-/// The sequence the next backup below `prefix` gets: one more than the highest listed or named by `pointer`.
+/// As [`newest`], with the manifests below `prefix` that cannot be read now, and why: one of them may be newer.
+///
+/// # Errors
+/// What the store says.
+pub async fn newest_readable(
+    store: &dyn StoreRead,
+    prefix: &str,
+    pointer: &Key,
+    wanted: impl Fn(&Manifest) -> bool + Sync,
+) -> StoreResult<(Option<Backup>, Vec<(Key, FormatError)>)> {
+    let order = |backup: &Backup| Order::of(&backup.manifest);
+    let mut best = pointed(store, pointer).await?.filter(|backup| wanted(&backup.manifest));
+    let mut unreadable = Vec::new();
+    let mut entries = Box::pin(stream(store, prefix));
+    while let Some(Entry { key, manifest }) = entries.try_next().await? {
+        match manifest {
+            Ok(manifest) if wanted(&manifest) => {
+                let found = Backup { key, manifest };
+                if best.as_ref().is_none_or(|best| order(&found) > order(best)) {
+                    best = Some(found);
+                }
+            }
+            Err(error) if error.is_unreadable() => unreadable.push((key, error)),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok((best, unreadable))
+}
+
+/// The sequence the next backup below `prefix` gets: one more than the highest listed or named by `pointer`, and
+/// [`UNREADABLE_GAP`] more where the sequence of one of them is not known.
 ///
 /// # Errors
 /// What the store says.
@@ -125,13 +144,17 @@ pub async fn next_sequence_seeing(
 ) -> StoreResult<u64> {
     let pointed = read_pointer(store, pointer).await?.map_or(0, |pointer| pointer.sequence);
     let mut entries = Box::pin(stream(store, prefix));
-    let mut highest = pointed;
+    let (mut highest, mut gap) = (pointed, 0);
     while let Some(entry) = entries.next().await {
         let entry = entry?;
-        highest = highest.max(entry.manifest.as_ref().map_or(0, |manifest| manifest.sequence));
+        match &entry.manifest {
+            Ok(manifest) => highest = highest.max(manifest.sequence),
+            Err(error) if error.is_unreadable() => gap = UNREADABLE_GAP,
+            Err(_) => {}
+        }
         see(entry);
     }
-    Ok(highest.saturating_add(1))
+    Ok(highest.saturating_add(gap).saturating_add(1))
 }
 
 /// The backup `pointer` names, so that a listing that lags cannot hide the newest; `None` if it is gone or damaged. Earlier
@@ -145,9 +168,12 @@ pub async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option
     };
     match read(store, &pointer.manifest).await {
         Ok(manifest) => Ok(Some(Backup { key: pointer.manifest, manifest })),
-        Err(CoreError::Store(error)) if !error.is_not_found() && !error.is_not_an_object() => Err(error),
-        // Pruned since, damaged, or a link: the listing shows the latter two.
-        _ => Ok(None),
+        // Pruned since, damaged, a link, or unreadable: the listing shows all but the first.
+        Err(CoreError::Store(
+            StoreError::NotFound { .. } | StoreError::NotAnObject { .. } | StoreError::Damaged { .. },
+        )) => Ok(None),
+        Err(CoreError::Store(error)) => unreadable(&pointer.manifest, error).map(|_| None),
+        Err(_) => Ok(None),
     }
 }
 
@@ -159,7 +185,7 @@ async fn read_pointer(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Po
             Ok(parsed.and_then(|value| serde_json::from_value(value).ok()))
         }
         Err(StoreError::NotFound { .. } | StoreError::Damaged { .. } | StoreError::NotAnObject { .. }) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => unreadable(key, error).map(|_| None),
     }
 }
 

@@ -15,18 +15,30 @@ use crate::units;
 /// # Errors
 /// [`StoreError::NotFound`]; [`StoreError::Damaged`] if it is longer; what the store says.
 pub async fn read(store: &dyn StoreRead, key: &Key, bytes_max: usize) -> StoreResult<Bytes> {
+    read_within(store, key, bytes_max)
+        .await?
+        .ok_or_else(|| StoreError::Damaged { key: key.to_string(), what: too_large(bytes_max) })
+}
+
+/// What is said of a document that is longer than `bytes_max`.
+pub(crate) fn too_large(bytes_max: usize) -> String {
+    format!("it is larger than {}, the limit for such documents", units::bytes(bytes_max as u64))
+}
+
+/// As [`read`]; `None` if it is longer.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn read_within(store: &dyn StoreRead, key: &Key, bytes_max: usize) -> StoreResult<Option<Bytes>> {
     let mut stream = store.get(key, None).await?;
     let mut whole = BytesMut::new();
     while let Some(chunk) = stream.try_next().await? {
         if whole.len() + chunk.len() > bytes_max {
-            return Err(StoreError::Damaged {
-                key: key.to_string(),
-                what: format!("it is larger than {}, the limit for such documents", units::bytes(bytes_max as u64)),
-            });
+            return Ok(None);
         }
         whole.extend_from_slice(&chunk);
     }
-    Ok(whole.freeze())
+    Ok(Some(whole.freeze()))
 }
 
 /// Parses a document and refuses what a newer version made, whatever else it holds.

@@ -19,18 +19,29 @@
 //! manifest: either the claim or the manifest can be created, never both. The claim stays for another grace period, so
 //! that a slow writer cannot publish a backup whose parts are gone.
 //!
-//! Run one prune at a time; backups may run concurrently.
+//! Backups may run beside a prune, and so may other prunes: what is gone already counts as deleted.
+//!
+//! # Without room
+//! A full disk has no room for a tombstone, nor for a claim. One backup then goes manifest first, which makes some.
+//!
+//! # What cannot be read
+//! A manifest that is there and cannot be read may refer to anything beside it: nothing of its source is deleted
+//! ([`hold_back()`]), and other sources are pruned as ever.
 
 mod apply;
+mod claim;
 mod deletion;
 mod external;
 mod incomplete;
 mod names;
+mod parts;
 mod plan;
 mod prepared;
 mod references;
 mod reserve;
+mod room;
 mod tombstone;
+mod unreadable;
 
 use std::sync::Arc;
 
@@ -42,6 +53,7 @@ pub(crate) use names::{claimed_by, is_claim, is_removing, is_tombstone, is_uses,
 pub use plan::{PrunePlan, Removal, candidates};
 pub use prepared::{Prune, PruneDecisions, PruneReport};
 pub use reserve::{release, reserve};
+pub use unreadable::{HeldBack, hold_back};
 
 use crate::error::StoreError;
 use crate::key::Key;

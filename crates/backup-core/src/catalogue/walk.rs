@@ -7,6 +7,7 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::entry::{CONCURRENCY, Entry, MANIFEST_BYTES_MAX, is_manifest};
+use super::unreadable;
 use crate::document;
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
@@ -125,9 +126,10 @@ fn children(folder: &str, names: Vec<String>) -> (Vec<Found>, Vec<Visit>) {
 
 /// The manifest, or `None` if there is none (any more: a prune may run beside us).
 async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>> {
-    let manifest = match document::read(store, key, MANIFEST_BYTES_MAX).await {
-        Ok(bytes) if prune::is_claim(&bytes) => return Ok(Some(Found::Claim)),
-        Ok(bytes) => match Manifest::from_bytes(key, &bytes) {
+    let manifest = match document::read_within(store, key, MANIFEST_BYTES_MAX).await {
+        Ok(None) => Err(unreadable::too_large(key, MANIFEST_BYTES_MAX)),
+        Ok(Some(bytes)) if prune::is_claim(&bytes) => return Ok(Some(Found::Claim)),
+        Ok(Some(bytes)) => match Manifest::from_bytes(key, &bytes) {
             Ok(manifest) if !manifest.external.is_empty() => return owning(store, key, manifest).await.map(Some),
             manifest => manifest,
         },
@@ -138,7 +140,7 @@ async fn manifest(store: &dyn StoreRead, key: &Key) -> StoreResult<Option<Found>
             let what = if there == key.as_str() { format!("it is {what}") } else { format!("`{there}` is {what}") };
             Err(FormatError::Invalid { key: key.to_string(), what })
         }
-        Err(error) => return Err(error),
+        Err(error) => Err(unreadable::unreadable(key, error)?),
     };
     Ok(Some(Found::Backup(Box::new(Entry { key: key.clone(), manifest }))))
 }
@@ -148,7 +150,7 @@ async fn owning(store: &dyn StoreRead, key: &Key, manifest: Manifest) -> StoreRe
     let manifest = match prune::is_removing(store, key).await {
         Ok(false) => Ok(manifest),
         Ok(true) => return Ok(Found::Tombstone(prune::tombstone_key(key)?)),
-        Err(CoreError::Store(error)) => return Err(error),
+        Err(CoreError::Store(error)) => Err(unreadable::unreadable(key, error)?),
         Err(CoreError::Format(error)) => Err(error),
         Err(other) => Err(FormatError::Invalid { key: key.to_string(), what: other.to_string() }),
     };

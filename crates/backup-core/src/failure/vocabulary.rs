@@ -69,12 +69,16 @@ vocabulary! {
         KeepFailed = "keep_failed",
         /// Restore what can be restored, and tell what cannot.
         AllowIncomplete = "allow_incomplete",
+        /// Take an older backup if newer ones cannot be read.
+        AllowOlder = "allow_older",
         /// The name that confirms a replacement which may be incomplete.
         ConfirmIncomplete = "confirm_incomplete",
         /// Not this extension, nor what needs it.
         ExcludeExtension = "exclude_extension",
         /// Swap although logical replication is bound to the live database.
         Force = "force",
+        /// What a dump's schema may do outside of its database.
+        AllowOutside = "allow_outside",
         /// Leave out who owns what.
         NoOwner = "no_owner",
         /// Leave out privileges.
@@ -169,6 +173,8 @@ vocabulary! {
         VerifyDump = "verify",
         /// Restore a dump.
         RestoreDump = "restore",
+        /// Delete dumps that no rule keeps.
+        PruneDumps = "prune",
         /// List the databases of the server that are local copies or have some.
         ListDatabases = "local::list",
         /// Copy a database on its server.

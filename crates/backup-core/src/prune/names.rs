@@ -42,6 +42,13 @@ pub(super) struct Tombstone {
     pub(super) removing: bool,
 }
 
+impl Tombstone {
+    /// Whether nothing goes with it: that of a claim.
+    pub(super) fn lists_nothing(&self) -> bool {
+        self.parts.is_empty() && self.external.is_empty()
+    }
+}
+
 /// What an unpublished backup will refer to outside its own folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Uses {
@@ -113,6 +120,12 @@ pub(crate) async fn is_removing(store: &dyn StoreRead, manifest: &Key) -> Result
         Err(CoreError::Store(error)) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the tombstone beside this manifest is there and lists nothing.
+pub(super) async fn lists_nothing(store: &dyn StoreRead, manifest: &Key) -> bool {
+    let Ok(key) = tombstone_key(manifest) else { return false };
+    read::<Tombstone>(store, &key).await.is_ok_and(|tombstone| tombstone.lists_nothing())
 }
 
 /// The key of the [`Uses`] of the backup with this manifest.

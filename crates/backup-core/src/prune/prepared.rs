@@ -9,6 +9,7 @@ use super::apply::apply;
 use super::external::Remover;
 use super::incomplete::{IncompletePlan, clear, incomplete};
 use super::plan::{PrunePlan, candidates};
+use super::unreadable::{HeldBack, hold_back};
 use super::{Failure, PruneOutcome};
 use crate::catalogue;
 use crate::error::CoreError;
@@ -42,6 +43,8 @@ pub struct PruneDecisions {
     pub removals: PrunePlan,
     /// What interrupted runs left.
     pub incomplete: IncompletePlan,
+    /// What rules would delete and what stays all the same, since something beside it cannot be read.
+    pub held_back: Vec<HeldBack>,
 }
 
 /// What a prune did.
@@ -99,6 +102,7 @@ impl Prune {
         let mut candidates = candidates(&entries);
         candidates.retain(|candidate| meant.contains(candidate.id.as_str()));
         self.plan.retention = retention::plan(&candidates, policy, self.run.clock.now())?;
+        self.plan.held_back = hold_back(&entries, &mut self.plan.retention);
         self.plan.removals = PrunePlan::new(&entries, &self.plan.retention)?;
         self.plan.removals.removable_by(&self.removers())?;
         Ok(self)

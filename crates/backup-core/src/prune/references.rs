@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::Removal;
 use super::names::{self, Uses, manifest_of_uses};
-use crate::catalogue::{self, Found, walk};
+use super::unreadable::neighbourhood;
+use crate::catalogue::{self, Found, unreadable, walk};
 use crate::error::{CoreError, FormatError};
 use crate::key::Key;
 use crate::manifest::Manifest;
@@ -25,6 +26,8 @@ pub(super) struct References {
     pub(super) parents: HashSet<Uuid>,
     /// Tombstones met.
     pub(super) tombstones: Vec<Key>,
+    /// Neighbourhoods of documents that could not be read, which may refer to anything there.
+    unreadable: BTreeSet<String>,
 }
 
 impl References {
@@ -43,7 +46,7 @@ impl References {
         while let Some(found) = found.next().await {
             match found? {
                 Found::Backup(entry) if going.contains(&entry.key) => {}
-                Found::Backup(entry) => references.published(entry.manifest, &matters, progress)?,
+                Found::Backup(entry) => references.published(&entry.key, entry.manifest, &matters, progress)?,
                 // Published, and about to go: it needs nothing any more.
                 Found::Uses(key) if manifest_of_uses(&key).is_some_and(|manifest| going.contains(&manifest)) => {}
                 Found::Uses(key) => references.reserved(store, &key, &matters, progress).await?,
@@ -54,6 +57,16 @@ impl References {
         Ok(references)
     }
 
+    /// Whether the backup stays: something published or reserved builds on it, or what cannot be read may.
+    pub(super) fn wants(&self, removal: &Removal) -> bool {
+        self.keys.contains(&removal.manifest) || self.parents.contains(&removal.id) || self.may_need(&removal.manifest)
+    }
+
+    /// Whether something beside the backup with this manifest could not be read, and may need it or its objects.
+    pub(super) fn may_need(&self, manifest: &Key) -> bool {
+        self.unreadable.contains(neighbourhood(manifest))
+    }
+
     /// What a backup that stays after all refers to stays too.
     pub(super) fn keep(&mut self, removal: &Removal) {
         self.keys.extend(removal.parts.keys().cloned());
@@ -62,6 +75,7 @@ impl References {
 
     fn published(
         &mut self,
+        key: &Key,
         manifest: Result<Manifest, FormatError>,
         matters: &impl Fn(&Key) -> bool,
         progress: &dyn Progress,
@@ -73,6 +87,10 @@ impl References {
                 self.parents.extend(manifest.parent);
             }
             Err(error) if error.is_newer() => return Err(error.into()),
+            Err(error) if error.is_unreadable() => {
+                self.unreadable.insert(neighbourhood(key).to_owned());
+                progress.warn(format!("{error}; what lies beside it is not deleted"));
+            }
             Err(error) => progress.warn(format!("{error}; the objects it refers to are unknown")),
         }
         Ok(())
@@ -89,15 +107,17 @@ impl References {
             Ok(uses) => self.keys.extend(uses.keys.into_iter().filter(matters)),
             Err(CoreError::Store(error)) if error.is_not_found() => {
                 // Published since it was listed, and so not among what was listed: the manifest says the same.
-                let Some(manifest) = manifest_of_uses(key) else { return Ok(()) };
-                let manifest = match catalogue::read(store, &manifest).await {
+                let Some(at) = manifest_of_uses(key) else { return Ok(()) };
+                let manifest = match catalogue::read(store, &at).await {
                     Ok(manifest) => Ok(manifest),
                     Err(CoreError::Format(error)) => Err(error),
                     Err(CoreError::Store(error)) if error.is_not_found() => return Ok(()),
+                    Err(CoreError::Store(error)) => Err(unreadable(&at, error)?),
                     Err(error) => return Err(error),
                 };
-                self.published(manifest, matters, progress)?;
+                self.published(&at, manifest, matters, progress)?;
             }
+            Err(CoreError::Store(error)) => self.published(key, Err(unreadable(key, error)?), matters, progress)?,
             Err(error) => return Err(error),
         }
         Ok(())

@@ -5,6 +5,8 @@ mod external;
 mod interleaved;
 mod peer;
 mod removal;
+mod room;
+mod unreadable;
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,17 @@
 //! Writes what a removal leaves until it is finished.
 
+use bytes::Bytes;
+
 use super::Removal;
 use super::names::{self, FORMAT, Tombstone};
 use crate::error::StoreError;
+use crate::key::Key;
 use crate::manifest::{EXTERNAL, Tool};
 use crate::run::Run;
 use crate::store::{PutMode, PutOptions, Store};
+
+/// Times a small document is written that others take away half written: each of them does so once.
+const PUT_ATTEMPTS: usize = 16;
 
 /// The tombstone of a removal; `removing` once something outside the location may be gone.
 pub(super) fn tombstone(removal: &Removal, run: &Run, removing: bool) -> Tombstone {
@@ -26,8 +32,25 @@ pub(super) fn tombstone(removal: &Removal, run: &Run, removing: bool) -> Tombsto
 pub(super) async fn put_tombstone(store: &dyn Store, tombstone: &Tombstone, mode: PutMode) -> Result<(), StoreError> {
     let key = names::tombstone_key(&tombstone.manifest)?;
     let body = names::bytes(&key, tombstone)?;
-    match store.put(&key, body, &PutOptions::new(mode)).await {
+    match put_again(store, &key, body, &PutOptions::new(mode)).await {
         Ok(()) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// Writes a small document as [`crate::store::StoreWrite::put`] does, and again if it was taken away half written: another
+/// prune that allows no grace takes it for what an interrupted run left.
+pub(super) async fn put_again(
+    store: &dyn Store,
+    key: &Key,
+    body: Bytes,
+    options: &PutOptions,
+) -> Result<(), StoreError> {
+    let mut attempt = 1;
+    loop {
+        match store.put(key, body.clone(), options).await {
+            Err(error) if error.is_not_found() && attempt < PUT_ATTEMPTS => attempt += 1,
+            put => return put,
+        }
     }
 }

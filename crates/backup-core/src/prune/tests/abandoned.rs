@@ -140,3 +140,15 @@ async fn unfinished_uploads_are_given_up_after_the_grace_period() {
     assert!(find(&store, days_ahead(2), GRACE).await.is_empty());
     drop(upload);
 }
+
+#[tokio::test]
+async fn an_upload_that_seems_older_than_its_location_goes_only_where_nobody_else_runs() {
+    let store = Peer::prompt();
+    let marker = format!(r#"{{"format":1,"created_at":"{}","atomic":true}}"#, days_ahead(3));
+    store.put(&key("lastgood.json"), marker.into(), &PutOptions::new(PutMode::Create)).await.unwrap();
+    let upload = store.multipart(&part_key("killed", "p0"), &PutOptions::new(PutMode::Create)).await.unwrap();
+    assert!(find(&store, days_ahead(9), GRACE).await.is_empty(), "the store may say so of all of them");
+    let plan = find(&store, days_ahead(9), SignedDuration::ZERO).await;
+    assert_eq!(clear(&store, &plan, SCOPE, &Silent).await.unwrap().uploads, 1);
+    drop(upload);
+}

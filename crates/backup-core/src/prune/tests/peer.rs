@@ -1,4 +1,5 @@
-//! A store that gives way between any two steps, refuses to delete what it is told to, and remembers old times.
+//! A store that gives way between any two steps, refuses to delete or to read what it is told to, has only so much room, and
+//! remembers old times.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -44,12 +45,21 @@ pub(super) struct Peer {
     random: Option<Mutex<Random>>,
     refused: Mutex<HashSet<Key>>,
     aged: Mutex<HashSet<Key>>,
+    denied: Mutex<HashSet<Key>>,
+    room: Mutex<Option<usize>>,
 }
 
 impl Peer {
     /// Does as it is told, at once.
     pub(super) fn prompt() -> Self {
-        Self { inner: MemoryStore::new(), random: None, refused: Mutex::default(), aged: Mutex::default() }
+        Self {
+            inner: MemoryStore::new(),
+            random: None,
+            refused: Mutex::default(),
+            aged: Mutex::default(),
+            denied: Mutex::default(),
+            room: Mutex::default(),
+        }
     }
 
     /// Gives way at random points, the same for the same seed.
@@ -66,6 +76,32 @@ impl Peer {
     /// Refuses to delete these until told otherwise.
     pub(super) fn refuse(&self, keys: impl IntoIterator<Item = Key>) {
         *self.refused.lock().unwrap() = keys.into_iter().collect();
+    }
+
+    /// Lets nobody read these until told otherwise.
+    pub(super) fn deny(&self, keys: impl IntoIterator<Item = Key>) {
+        *self.denied.lock().unwrap() = keys.into_iter().collect();
+    }
+
+    /// From now on there is room for as many objects as there are, and for no more.
+    pub(super) async fn fill(&self) {
+        *self.room.lock().unwrap() = Some(self.count());
+    }
+
+    /// There is room for one more.
+    pub(super) fn grow(&self) {
+        if let Some(room) = self.room.lock().unwrap().as_mut() {
+            *room += 1;
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.inner.list("", None).collect::<Vec<_>>().now_or_never().unwrap_or_default().len()
+    }
+
+    fn is_full(&self) -> bool {
+        let room = *self.room.lock().unwrap();
+        room.is_some_and(|room| self.count() >= room)
     }
 
     async fn give_way(&self) {
@@ -85,6 +121,10 @@ impl StoreRead for Peer {
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
         self.give_way().await;
+        if self.denied.lock().unwrap().contains(key) {
+            let (key, action) = (key.to_string(), "read".to_owned());
+            return Err(StoreError::PermissionDenied { key, action, help: "".into(), source: "scripted".into() });
+        }
         let body = self.inner.get(key, range).await;
         self.give_way().await;
         body
@@ -123,6 +163,9 @@ fn take(listed: &[StoreResult<ObjectMeta>]) -> Vec<StoreResult<ObjectMeta>> {
 impl StoreWrite for Peer {
     async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
         self.give_way().await;
+        if self.is_full() && self.inner.head(key).await.is_err() {
+            return Err(StoreError::NoSpace { key: key.to_string(), bytes_needed: 1, source: "scripted".into() });
+        }
         let result = self.inner.put(key, body, options).await;
         self.aged.lock().unwrap().remove(key);
         self.give_way().await;

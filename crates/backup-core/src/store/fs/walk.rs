@@ -11,7 +11,6 @@ use rustix::io::Errno;
 use super::beneath::{self, FILE, FOLDER, Root};
 use super::names::is_own_name;
 use super::temp;
-use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{ObjectMeta, StoreResult, UnfinishedUpload};
 
@@ -33,6 +32,8 @@ pub(super) struct Walk {
     found: Found,
     /// What is still to be visited, the next one last.
     ahead: Vec<Ahead>,
+    /// Whether there was a folder on the way that nobody lets us look into.
+    passed_closed: bool,
 }
 
 /// A file, or a folder with a final `/`, by its path from the root.
@@ -69,8 +70,8 @@ impl Walk {
         // The empty folder name stands for the root. A prefix such as `../x` names nothing that could be a key.
         let valid = folder.is_empty() || Key::new(folder.trim_end_matches('/')).is_ok();
         let ahead = valid.then(|| Ahead { path: folder.to_owned(), within: None });
-        let ahead = ahead.into_iter().collect();
-        Self { root, prefix: prefix.to_owned(), after: after.map(str::to_owned), found, ahead }
+        let (ahead, after) = (ahead.into_iter().collect(), after.map(str::to_owned));
+        Self { root, prefix: prefix.to_owned(), after, found, ahead, passed_closed: false }
     }
 
     pub(super) fn root(&self) -> &Root {
@@ -99,6 +100,12 @@ impl Walk {
             // A link is not entered, and told of.
             Err(Errno::LOOP) => {
                 drop(failed(Errno::LOOP));
+                return Ok(());
+            }
+            // One of many of another user's must not hide the others. It is told of as well.
+            Err(Errno::ACCESS) if folder.within.is_some() => {
+                self.root.remember_unlisted(&folder.path);
+                self.passed_closed = true;
                 return Ok(());
             }
             Err(errno) => return Err(failed(errno)),
@@ -188,11 +195,7 @@ pub(super) fn children(root: &Arc<Root>, prefix: &str) -> StoreResult<Vec<String
 fn holds_object(root: &Arc<Root>, folder: Ahead) -> StoreResult<bool> {
     let mut walk = Walk::new(root.clone(), &folder.path, None, Found::Objects);
     walk.ahead = vec![folder];
-    match walk.next_file() {
-        Ok(file) => Ok(file.is_some()),
-        Err(StoreError::PermissionDenied { .. }) => Ok(true),
-        Err(error) => Err(error),
-    }
+    Ok(walk.next_file()?.is_some() || walk.passed_closed)
 }
 
 /// Uploads whose objects would be below `prefix`.
