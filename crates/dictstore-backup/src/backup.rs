@@ -8,7 +8,7 @@ mod write;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use backup_core::catalogue;
+use backup_core::catalogue::{self, UNREADABLE_GAP};
 use backup_core::clock::Timestamp;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
@@ -25,7 +25,7 @@ use backup_core::{CoreError, StoreError};
 use serde::Serialize;
 
 use crate::detail::{BackupKind, DictDetail, TableDetail, detail_of_ddl};
-use crate::entry::{DictManifest, Entry};
+use crate::entry::{DictManifest, Entry, State};
 use crate::error::{DictError, DictResult};
 use crate::format::{Format, delta};
 use crate::key::{BackupName, MANIFEST_FOLDER};
@@ -114,7 +114,10 @@ impl BackupWriter {
         let entries = run.or_cancelled(list::list(&*store)).await?;
         restore_lost_files(&*store, &entries, &run).await?;
         let micros = entries.iter().map(|entry| entry.name.micros).max().unwrap_or(0);
-        let sequence = entries.iter().filter_map(Entry::sequence).max().unwrap_or(0);
+        let highest = entries.iter().filter_map(Entry::sequence).max().unwrap_or(0);
+        // Of what cannot be read nobody knows which it has.
+        let unknown = entries.iter().any(|entry| matches!(entry.state, State::Unreadable(_)));
+        let sequence = if unknown { highest.saturating_add(UNREADABLE_GAP) } else { highest };
         let identity = owner.identity(&entries).map_err(|unclear| unclear_error(&*store, unclear, None))?;
         let past = Past::of(&entries, identity.as_ref());
         let uncertain = HashSet::new();
@@ -334,6 +337,11 @@ impl BackupWriter {
             let manifest = match catalogue::read(&*self.store, &key).await {
                 Ok(manifest) => manifest,
                 Err(CoreError::Store(StoreError::NotFound { .. }) | CoreError::Format(_)) => continue,
+                Err(CoreError::Store(error)) => {
+                    catalogue::unreadable(&key, error)?;
+                    self.sequence = self.sequence.saturating_add(UNREADABLE_GAP);
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             self.sequence = self.sequence.max(manifest.sequence);

@@ -21,6 +21,8 @@ pub enum State {
     Good,
     /// File or manifest is missing, changed or of a newer version.
     Damaged(String),
+    /// The manifest is there and cannot be read now: of another user, in cold storage, on a disk that fails.
+    Unreadable(String),
     /// No manifest, in a folder of ours: an interrupted run left it. It is no backup.
     Unpublished,
     /// No manifest, from before there was any: DictDB wrote it, and nothing vouches for it.

@@ -35,6 +35,11 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
         let manifest = match found.manifest {
             // What it refers to, and how, cannot be known: nothing is read past it, and nothing written beside it.
             Err(error) if error.is_newer() => return Err(error.into()),
+            Err(error) if error.is_unreadable() => {
+                let (state, bytes) = (State::Unreadable(error.to_string()), bytes.unwrap_or(0));
+                entries.push(Entry { name, state, bytes, manifest: None });
+                continue;
+            }
             manifest => manifest.map_err(|error| error.to_string()).and_then(typed),
         };
         let mut entry = published(name, bytes, manifest);

@@ -21,6 +21,8 @@ pub struct RestoreOptions {
     /// Of which store, where several have backups: its id, host or program, what the service calls it, or
     /// [`backup_core::source::UNKNOWN`].
     pub source: Option<String>,
+    /// The newest that can be read although a newer one cannot; the plan says which was left out.
+    pub allow_older: bool,
 }
 
 impl RestoreOptions {
@@ -41,6 +43,13 @@ impl RestoreOptions {
     #[must_use]
     pub fn source(mut self, source: impl Into<Option<String>>) -> Self {
         self.source = source.into();
+        self
+    }
+
+    /// The newest that can be read although a newer one cannot.
+    #[must_use]
+    pub fn allow_older(mut self, allow: bool) -> Self {
+        self.allow_older = allow;
         self
     }
 }

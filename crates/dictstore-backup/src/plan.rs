@@ -81,6 +81,8 @@ pub enum PlanFault {
         what: String,
         /// The newest backup before it that can be restored.
         whole: Option<String>,
+        /// Whether nothing is missing and something cannot be read now.
+        unreadable: bool,
     },
 }
 
@@ -89,7 +91,7 @@ pub enum PlanFault {
 /// # Errors
 /// Why not, and what instead.
 pub fn plan(entries: &[Entry], to: &RestoreTo) -> Result<RestorePlan, PlanFault> {
-    let ours = |entry: &Entry| matches!(entry.state, State::Good | State::Damaged(_));
+    let ours = |entry: &Entry| matches!(entry.state, State::Good | State::Damaged(_) | State::Unreadable(_));
     let wanted = entries.iter().enumerate().rev().find(|(_, entry)| ours(entry) && matches(entry, to));
     match wanted {
         Some((at, _)) => chained(entries, at),
@@ -110,12 +112,14 @@ pub(crate) fn matches(entry: &Entry, to: &RestoreTo) -> bool {
 fn chained(entries: &[Entry], at: usize) -> Result<RestorePlan, PlanFault> {
     let by_id: HashMap<Uuid, usize> =
         entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.manifest.as_ref()?.id, at))).collect();
-    let places = chain(entries, &by_id, at).map_err(|what| {
+    let places = chain(entries, &by_id, at).map_err(|Hole { what, unreadable }| {
         let before = (0..at).rev().find(|before| chain(entries, &by_id, *before).is_ok());
-        PlanFault::Gap { wanted: file(entries, at), what, whole: before.map(|before| file(entries, before)) }
+        let whole = before.map(|before| file(entries, before));
+        PlanFault::Gap { wanted: file(entries, at), what, whole, unreadable }
     })?;
     let left_out = left_out(entries, &places, |place, entry| match (&entry.state, &entry.manifest) {
         (State::Unpublished, _) => Some("it has no manifest: it is a leftover of an interrupted run".to_owned()),
+        (State::Unreadable(why), _) if place > at => Some(format!("it is newer and cannot be read: {why}")),
         // Between the full backup and the wanted one, and no step from the one to the other.
         (_, Some(manifest)) if place < at => Some(format!(
             "it is not in the chain of `{}`: {} wrote it as a backup of this store while another service did the same",
@@ -127,19 +131,29 @@ fn chained(entries: &[Entry], at: usize) -> Result<RestorePlan, PlanFault> {
     Ok(RestorePlan { files: files(entries, &places), time, source, verified: true, left_out, entries: places })
 }
 
+/// Why a chain is not whole.
+struct Hole {
+    what: String,
+    unreadable: bool,
+}
+
 /// The places of a whole chain, its full backup first.
-fn chain(entries: &[Entry], by_id: &HashMap<Uuid, usize>, at: usize) -> Result<Vec<usize>, String> {
+fn chain(entries: &[Entry], by_id: &HashMap<Uuid, usize>, at: usize) -> Result<Vec<usize>, Hole> {
+    let hole = |what: String| Hole { what, unreadable: false };
     let mut places = Vec::new();
     let mut seen = HashSet::new();
     let mut next = at;
     loop {
         let entry = &entries[next];
         if let State::Damaged(why) = &entry.state {
-            return Err(format!("`{}` is damaged: {why}", entry.name));
+            return Err(hole(format!("`{}` is damaged: {why}", entry.name)));
         }
-        let Some(manifest) = &entry.manifest else { return Err(format!("`{}` has no manifest", entry.name)) };
+        if let State::Unreadable(why) = &entry.state {
+            return Err(Hole { what: why.clone(), unreadable: true });
+        }
+        let Some(manifest) = &entry.manifest else { return Err(hole(format!("`{}` has no manifest", entry.name))) };
         if !seen.insert(manifest.id) {
-            return Err(format!("`{}` builds on itself", entry.name));
+            return Err(hole(format!("`{}` builds on itself", entry.name)));
         }
         places.push(next);
         if entry.name.kind == BackupKind::Full {
@@ -148,11 +162,14 @@ fn chain(entries: &[Entry], by_id: &HashMap<Uuid, usize>, at: usize) -> Result<V
         }
         let before = manifest.parent.and_then(|parent| by_id.get(&parent));
         next = *before.ok_or_else(|| {
-            format!(
+            // It may be the one that cannot be read.
+            let unreadable = entries.iter().any(|entry| matches!(entry.state, State::Unreadable(_)));
+            let what = format!(
                 "the backup with the sequence number {} is missing, and `{}` builds on it",
                 manifest.sequence.saturating_sub(1),
                 entry.name
-            )
+            );
+            Hole { what, unreadable }
         })?;
     }
 }

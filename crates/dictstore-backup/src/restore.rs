@@ -59,7 +59,7 @@ impl Restore {
     /// what the store says.
     pub async fn prepare(store: &SharedStore, options: &RestoreOptions, run: &Run) -> DictResult<Self> {
         let entries = Box::pin(run.or_cancelled(entries(&**store, options))).await?;
-        let plan = planned(&**store, &entries, &options.to)?;
+        let plan = planned(&**store, &entries, options)?;
         Ok(Self { store: store.clone(), options: options.clone(), run: run.clone(), entries, plan })
     }
 
@@ -101,7 +101,7 @@ impl Restore {
                 return build(&entries, plan, contents, options.semantics);
             };
             entries[at].state = State::Torn(what);
-            plan = planned(&*store, &entries, &options.to)?;
+            plan = planned(&*store, &entries, &options)?;
         }
     }
 }
@@ -114,10 +114,26 @@ async fn entries(store: &dyn StoreRead, options: &RestoreOptions) -> DictResult<
     Ok(origin::of(entries, &meant))
 }
 
-fn planned(store: &dyn StoreRead, entries: &[Entry], to: &RestoreTo) -> DictResult<RestorePlan> {
-    plan::plan(entries, to).map_err(|fault| match fault {
+fn planned(store: &dyn StoreRead, entries: &[Entry], options: &RestoreOptions) -> DictResult<RestorePlan> {
+    let to = &options.to;
+    let plan = match plan::plan(entries, to) {
+        Err(PlanFault::Gap { whole: Some(whole), unreadable: true, .. }) if options.allow_older => {
+            plan::plan(entries, &RestoreTo::File(whole))
+        }
+        plan => plan,
+    };
+    plan.map_err(|fault| match fault {
         PlanFault::Nothing => DictError::NoBackup { which: to.to_string(), location: store.describe() },
-        PlanFault::Gap { wanted, what, whole } => {
+        PlanFault::Gap { wanted, what, whole: Some(whole), unreadable: true } => {
+            let help = remedy![
+                format!("nothing was restored. Make it readable, or restore the last one before it, `{whole}`, with "),
+                Setting::UpTo.with(whole),
+                " or with ",
+                Setting::AllowOlder
+            ];
+            DictError::NewerUnreadable { wanted, what, help }
+        }
+        PlanFault::Gap { wanted, what, whole, .. } => {
             let help = match whole {
                 Some(whole) => remedy![
                     format!(

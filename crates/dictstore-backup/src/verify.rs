@@ -139,7 +139,7 @@ fn verified(entries: &[Entry], entry: &Entry) -> Verified {
     let file = entry.name.to_string();
     let broken = match &entry.state {
         State::Unpublished => None,
-        State::Damaged(why) | State::Torn(why) => Some(why.clone()),
+        State::Damaged(why) | State::Unreadable(why) | State::Torn(why) => Some(why.clone()),
         State::Good | State::Foreign => match plan::plan(entries, &RestoreTo::File(file.clone())) {
             Ok(_) => None,
             Err(plan::PlanFault::Gap { what, .. }) => Some(what),

@@ -61,6 +61,14 @@ pub enum GlacierError {
         /// Where.
         location: String,
     },
+    /// A newer backup than the newest that can be read is there, and cannot be read now.
+    #[error("{what}; {}", readable(older.as_deref()))]
+    NewerUnreadable {
+        /// Why it cannot be read.
+        what: String,
+        /// The key of the newest that can be; absent if none can.
+        older: Option<String>,
+    },
     /// The folder has nothing to back up.
     #[error("`{folder}` has no files; nothing was published")]
     Nothing {
@@ -167,6 +175,9 @@ impl Failure for GlacierError {
             "wait for it to end, then run the same command again";
         NoBackup: "glacier::no_backup", Failed, permanent, "there is no such backup",
             ["run ", Operation::ListArchived, " to list backups"];
+        NewerUnreadable: "glacier::newer_unreadable", Confirmation, permanent,
+            "a newer backup than the newest that can be read is there and cannot be read now",
+            "nothing was changed. Make it readable, or name the older one by its key";
         Nothing: "glacier::nothing", Confirmation, permanent, "the files folder has nothing to back up",
             ["check that this is the right folder; if it is meant to be empty, use ", Setting::AllowEmpty];
         Damaged: "glacier::damaged", Integrity, permanent, "what was read is not what was archived",
@@ -208,6 +219,14 @@ impl Failure for GlacierError {
 
 #[cfg(feature = "diagnostics")]
 backup_core::diagnostic!(GlacierError);
+
+/// What can be read instead.
+fn readable(older: Option<&str>) -> String {
+    match older {
+        Some(older) => format!("the newest backup that can be read is `{older}`"),
+        None => "no other backup can be read either".to_owned(),
+    }
+}
 
 impl From<StoreError> for GlacierError {
     fn from(error: StoreError) -> Self {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use backup_core::FormatError;
 use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Outcome};
@@ -130,7 +131,17 @@ pub async fn find(store: &SharedStore, which: &Which) -> GlacierResult<Backup> {
     let no_backup = || GlacierError::NoBackup { which: which.to_string(), location: store.describe() };
     let (folder, pointer) = (key::backups(&which.name), key::pointer(&which.name)?);
     let catalogue::Backup { key, manifest } = match &which.time {
-        None => catalogue::newest(&**store, &folder, &pointer, |_| true).await?.ok_or_else(no_backup)?,
+        None => {
+            let (newest, unreadable) = catalogue::newest_readable(&**store, &folder, &pointer, |_| true).await?;
+            // Their keys sort by time.
+            let newer = |(key, _): &&(Key, FormatError)| newest.as_ref().is_none_or(|newest| *key > newest.key);
+            if let Some((_, fault)) = unreadable.iter().filter(newer).max_by_key(|(key, _)| key.clone()) {
+                let key = newest.as_ref().and_then(|newest| BackupKey::of_manifest(&newest.key));
+                let older = key.map(|key| key.to_string());
+                return Err(GlacierError::NewerUnreadable { what: fault.to_string(), older });
+            }
+            newest.ok_or_else(no_backup)?
+        }
         Some(time) => {
             let key = BackupKey { name: which.name.clone(), time: time.clone() }.manifest()?;
             match catalogue::read(&**store, &key).await {

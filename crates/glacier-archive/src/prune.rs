@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use backup_core::catalogue::{self, Entry};
 use backup_core::key::Key;
 use backup_core::manifest::MANIFEST_NAME;
-use backup_core::prune::{PruneDecisions, PrunePlan, PruneReport, apply, candidates, clear, folder_layout, incomplete};
+use backup_core::prune::{
+    PruneDecisions, PrunePlan, PruneReport, apply, candidates, clear, folder_layout, hold_back, incomplete,
+};
 use backup_core::retention::{self, Action, Decision, Policy};
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
@@ -105,6 +107,7 @@ impl Deletion {
                 decisions.incomplete.warning().into_iter().for_each(|warning| run.warn(warning));
             }
         }
+        decisions.held_back = hold_back(&entries, &mut decisions.retention);
         decisions.removals = PrunePlan::new(&entries, &decisions.retention)?;
         let stored = stored(&entries);
         let fees = fees(&decisions.removals, &stored, prices, now);

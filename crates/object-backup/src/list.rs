@@ -32,6 +32,8 @@ pub enum State {
     Partial,
     /// Tarball or manifest is missing, changed or of a newer version.
     Damaged(String),
+    /// The manifest is there and cannot be read now: of another user, in cold storage, on a disk that fails.
+    Unreadable(String),
     /// No manifest: an interrupted run left it. It is no backup.
     Unpublished,
     /// gludb wrote it, and nothing vouches for it.
@@ -175,6 +177,9 @@ async fn size(store: &dyn StoreRead, key: &BackupKey) -> ObjectResult<Option<u64
 fn published(key: BackupKey, at: &Key, manifest: Result<Manifest, FormatError>, bytes: Option<u64>) -> Entry {
     let manifest = match manifest.and_then(|manifest| typed(at, manifest)) {
         Ok(manifest) => manifest,
+        Err(error) if error.is_unreadable() => {
+            return unvouched(key, State::Unreadable(error.to_string()), bytes.unwrap_or(0));
+        }
         Err(error) => return unvouched(key, State::Damaged(error.to_string()), bytes.unwrap_or(0)),
     };
     let expected = manifest.stored_bytes();

@@ -45,6 +45,9 @@ pub struct RestorePlan {
     /// Newer ones that were passed over, since something is left out of them or they are damaged; the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<BackupKey>,
+    /// Newer ones that cannot be read now, the newest first, a line each with why: only where an older one was allowed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
     /// The target.
     pub target: String,
     /// What becomes of records that are there already.
@@ -110,7 +113,7 @@ impl Restore {
         options: RestoreOptions,
         run: &Run,
     ) -> ObjectResult<Self> {
-        let Found { entry, passed_over } = found;
+        let Found { entry, passed_over, unreadable } = found;
         let RestoreOptions { types, on_conflict, here } = options;
         run.step("app.check", &entry.key.to_string());
         let compares = on_conflict == OnConflict::Fail && target.tells_ids_apart();
@@ -124,6 +127,7 @@ impl Restore {
             same_source: entry.source.as_ref().zip(here.as_ref()).map(|(of, here)| of.id == here.id),
             missing: entry.manifest.as_ref().map(|manifest| manifest.detail.missing()).unwrap_or_default(),
             passed_over: passed_over.clone(),
+            unreadable: unreadable.clone(),
             target: target.describe(),
             on_conflict,
             types: restoring(entry, &summary, &types)?,

@@ -34,7 +34,7 @@ pub async fn verify(store: &SharedStore, entry: &Entry, run: &Run) -> ObjectResu
     run.step("app.verify", &entry.key.to_string());
     let answer = |records, broken| Verified { key: entry.key.clone(), state: entry.state.clone(), records, broken };
     let unusable = match &entry.state {
-        State::Damaged(what) => Some(what.clone()),
+        State::Damaged(what) | State::Unreadable(what) => Some(what.clone()),
         State::Unpublished => Some("it has no manifest: it is a leftover of an interrupted run".to_owned()),
         State::Good | State::Partial | State::Foreign => None,
     };

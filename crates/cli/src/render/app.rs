@@ -30,6 +30,7 @@ fn state(state: &State) -> String {
         State::Good => "good".to_owned(),
         State::Partial => "partial".to_owned(),
         State::Damaged(why) => format!("DAMAGED: {why}"),
+        State::Unreadable(why) => format!("UNREADABLE: {why}"),
         State::Unpublished => "unpublished".to_owned(),
         State::Foreign => "written by gludb, unchecked".to_owned(),
     }
@@ -139,6 +140,7 @@ fn restore_notes(plan: &RestorePlan) -> Vec<String> {
             if count > 1 { " and older ones" } else { "" },
         ));
     }
+    notes.extend(plan.unreadable.iter().map(|why| format!("skipped a newer backup: {why}")));
     notes
 }
 

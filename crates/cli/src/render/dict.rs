@@ -27,6 +27,7 @@ fn state(state: &State) -> String {
     match state {
         State::Good => "good".to_owned(),
         State::Damaged(why) => format!("DAMAGED: {why}"),
+        State::Unreadable(why) => format!("UNREADABLE: {why}"),
         State::Unpublished => "unpublished".to_owned(),
         State::Foreign => "written by DictDB, unchecked".to_owned(),
         State::Torn(why) => format!("TORN: {why}"),

@@ -59,7 +59,7 @@ fn t3_older_deltas_beside_a_newer_full_are_not_taken() {
 fn t2_a_gap_is_refused_with_the_last_whole_point() {
     let all = [ours(1, 0), ours(2, 1), ours(3, 2), ours(4, 3)];
     let missing: Vec<Entry> = [0, 1, 3].map(|at| all[at].clone()).into();
-    let Err(PlanFault::Gap { what, whole, wanted }) = places(&missing, RestoreTo::Latest) else { panic!("a plan") };
+    let Err(PlanFault::Gap { what, whole, wanted, .. }) = places(&missing, RestoreTo::Latest) else { panic!("a plan") };
     assert!(what.contains("sequence number 3"), "{what}");
     assert_eq!(whole, Some(all[1].name.to_string()));
     assert_eq!(wanted, all[3].name.to_string());
@@ -107,4 +107,22 @@ fn what_another_process_wrote_meanwhile_is_told() {
     assert!(found.left_out[0].file == entries[2].name.to_string() && found.left_out[0].why.contains("another service"));
     // What is younger than the point that is wanted is no branch.
     assert_eq!(plan(&entries, &RestoreTo::Sequence(2)).unwrap().left_out, []);
+}
+
+#[test]
+fn what_cannot_be_read_is_wanted_all_the_same_and_what_is_whole_before_it_is_named() {
+    let mut entries = vec![ours(1, 0), ours(2, 1), ours(3, 0)];
+    let newest = &mut entries[2];
+    (newest.state, newest.manifest) = (State::Unreadable("not allowed".to_owned()), None);
+    let Err(PlanFault::Gap { wanted, whole, unreadable, .. }) = places(&entries, RestoreTo::Latest) else {
+        panic!("a plan")
+    };
+    assert_eq!((wanted, whole.clone()), (entries[2].name.to_string(), Some(entries[1].name.to_string())));
+    assert!(unreadable);
+    let older = plan(&entries, &RestoreTo::File(whole.unwrap())).unwrap();
+    assert_eq!(older.entries, [0, 1]);
+    assert!(older.left_out.iter().any(|left| left.file == entries[2].name.to_string()), "{:?}", older.left_out);
+    // A delta whose parent may be the one that cannot be read.
+    let orphan = [entries[2].clone(), ours(5, 4)];
+    assert!(matches!(places(&orphan, RestoreTo::Latest), Err(PlanFault::Gap { unreadable: true, whole: None, .. })));
 }

@@ -42,6 +42,7 @@ fn state(state: State) -> &'static str {
         State::Good => "good",
         State::Partial => "partial",
         State::Damaged => "DAMAGED",
+        State::Unreadable => "UNREADABLE",
         State::Newer => "newer format",
         State::Unchecked => "unchecked",
     }
