@@ -28,11 +28,12 @@ pub struct Lastgood<'w> {
     env: Vec<(String, String)>,
     stdin: Option<Vec<u8>>,
     limit: Duration,
+    through: Vec<String>,
 }
 
 impl<'w> Lastgood<'w> {
     pub(super) fn new(world: &'w World, args: Vec<String>) -> Self {
-        Self { world, args, env: Vec::new(), stdin: None, limit: LIMIT }
+        Self { world, args, env: Vec::new(), stdin: None, limit: LIMIT, through: Vec::new() }
     }
 
     /// Adds an argument.
@@ -60,6 +61,13 @@ impl<'w> Lastgood<'w> {
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Runs it by way of another program, such as one that takes rights away.
+    #[must_use]
+    pub fn through<A: Into<String>>(mut self, words: impl IntoIterator<Item = A>) -> Self {
+        self.through = words.into_iter().map(Into::into).collect();
         self
     }
 
@@ -99,7 +107,14 @@ impl<'w> Lastgood<'w> {
     /// # Errors
     /// If it cannot be started.
     pub fn start(self) -> RowResult<Running> {
-        let mut command = Command::new(self.world.lastgood_binary());
+        let mut command = match self.through.split_first() {
+            None => Command::new(self.world.lastgood_binary()),
+            Some((program, words)) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(self.world.lastgood_binary());
+                command
+            }
+        };
         command.args(&self.args).current_dir(self.world.folder()).env_clear();
         command.envs(self.world.environment()).envs(self.env.iter().cloned());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);

@@ -1,6 +1,7 @@
 //! A disk that is soon full.
 
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -27,6 +28,32 @@ impl SmallDisk {
     /// If the system refuses.
     pub fn resize(&self, mebibytes: u32) -> RowResult {
         mount(&self.0, &["-o", &format!("remount,size={mebibytes}m")])
+    }
+
+    /// Lets it have no more files than it has.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn without_inodes(&self) -> RowResult {
+        let found = rustix::fs::statvfs(&self.0)?;
+        mount(&self.0, &["-o", &format!("remount,nr_inodes={}", found.f_files - found.f_ffree)])
+    }
+
+    /// Fills it to the last byte, with a file of `name`.
+    ///
+    /// # Errors
+    /// If that fails otherwise than for want of room.
+    pub fn fill(&self, name: &str) -> RowResult {
+        let mut file = fs::File::create(self.0.join(name))?;
+        let mut bytes = vec![0xa5_u8; 1024 * 1024];
+        while !bytes.is_empty() {
+            match file.write(&bytes) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::StorageFull => bytes.truncate(bytes.len() / 2),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(file.sync_all()?)
     }
 
     /// Lets nobody write to it any more.

@@ -85,7 +85,7 @@ fn points(steps: &[String]) -> Vec<String> {
 }
 
 /// Nothing is left of lastgood's, nobody is kept out, and every dump there is is whole.
-async fn all_is_well(world: &World) -> RowResult {
+pub(in crate::rows) async fn all_is_well(world: &World) -> RowResult {
     ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
     ensure_eq!(world.closed()?, Vec::<String>::new(), "databases that let nobody in");
     let listing = world.lastgood(["pg", "ls", "--json"]).ok().await?.json()?;
