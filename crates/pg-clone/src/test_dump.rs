@@ -86,14 +86,14 @@ impl TestDump {
     }
 
     /// Stores the objects and no manifest, as an interrupted run would.
-    pub(crate) async fn store_objects(&self, store: &MemoryStore) {
+    pub(crate) async fn store_objects(&self, store: &dyn StoreWrite) {
         for (key, body) in &self.objects {
             store.put(key, body.clone(), &PutOptions::new(PutMode::Create)).await.unwrap();
         }
     }
 
     /// Stores everything and returns the dump's key.
-    pub(crate) async fn publish(&self, store: &MemoryStore) -> String {
+    pub(crate) async fn publish(&self, store: &dyn StoreWrite) -> String {
         self.store_objects(store).await;
         let manifest: Manifest = {
             let bytes = self.manifest.to_bytes().unwrap();

@@ -61,6 +61,9 @@ impl Place {
         let reader: Arc<dyn StoreRead> = Arc::clone(store) as Arc<dyn StoreRead>;
         let mut previous: Option<Previous> = None;
         let see = |entry: Entry| {
+            if let Some(error) = entry.manifest.as_ref().err().filter(|error| error.is_unreadable()) {
+                run.progress.warn(format!("{error}; this dump is not compared with that one"));
+            }
             let found = Previous::of(entry, identity);
             if found.as_ref().map(|found| found.order) > previous.as_ref().map(|previous| previous.order) {
                 previous = found;

@@ -7,7 +7,7 @@ mod selector;
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Backup, Entry};
-use backup_core::error::{CoreError, FormatError};
+use backup_core::error::{CoreError, FormatError, StoreError};
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::source::Identity;
@@ -43,6 +43,8 @@ pub enum State {
     Partial,
     /// Its manifest cannot be used.
     Damaged,
+    /// It is there, and its manifest cannot be read now: of another user, in cold storage, on a disk that fails.
+    Unreadable,
     /// A newer version made it.
     Newer,
     /// A single-file dump of django-pgclone: there is nothing to check it by.
@@ -147,7 +149,11 @@ pub async fn database_names(store: &dyn StoreRead) -> PgResult<Vec<String>> {
 /// Whether a manifest was ever published for the database; runs that failed leave folders without one.
 async fn has_dump(store: &dyn StoreRead, database: &str) -> PgResult<bool> {
     let folder = DumpKey::database_folder(database)?;
-    let children = store.list_children(&format!("{folder}/")).await?;
+    let children = match store.list_children(&format!("{folder}/")).await {
+        // Another user's, who made it to keep dumps in it.
+        Err(StoreError::PermissionDenied { .. }) => return Ok(true),
+        children => children?,
+    };
     let dumps =
         children.iter().rev().filter_map(|child| DumpKey::parse_folder_name(database, child.strip_suffix('/')?));
     for dump in dumps {
@@ -157,11 +163,12 @@ async fn has_dump(store: &dyn StoreRead, database: &str) -> PgResult<bool> {
             Ok(found) if found.bytes > CLAIM_BYTES_MAX => return Ok(true),
             Ok(_) => match catalogue::read(store, &manifest).await {
                 Err(CoreError::Store(error)) if error.is_not_found() || error.is_not_an_object() => {}
-                Err(CoreError::Store(error)) => return Err(error.into()),
+                // Nothing says that it is none.
+                Err(CoreError::Store(error)) => return Ok(catalogue::unreadable(&manifest, error).map(|_| true)?),
                 _ => return Ok(true),
             },
             Err(error) if error.is_not_found() || error.is_not_an_object() => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Ok(catalogue::unreadable(&manifest, error).map(|_| true)?),
         }
     }
     Ok(false)
@@ -215,6 +222,7 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
         },
         Ok(_) => return None,
         Err(fault) if fault.is_newer() => return Some(unusable(State::Newer, fault)),
+        Err(fault) if fault.is_unreadable() => return Some(unusable(State::Unreadable, fault)),
         Err(fault) => return Some(unusable(State::Damaged, fault)),
     };
     Some(Listed {

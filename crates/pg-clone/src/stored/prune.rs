@@ -10,7 +10,7 @@ use std::sync::Arc;
 use backup_core::catalogue::{self, Entry};
 use backup_core::error::{FormatError, StoreError};
 use backup_core::key::Key;
-use backup_core::prune::{self as core, GRACE, IncompletePlan, PruneOutcome};
+use backup_core::prune::{self as core, GRACE, HeldBack, IncompletePlan, PruneOutcome};
 use backup_core::retention::{self, Action, Candidate, Decision, Policy};
 use backup_core::source::Identity;
 use backup_core::store::{SharedStore, Store, StoreRead};
@@ -78,6 +78,9 @@ pub struct PrunePlan {
     pub dumps: Vec<Pruned>,
     /// Dumps nothing is decided about, which stay.
     pub untouched: Vec<Untouched>,
+    /// What rules would delete and what stays all the same, since a manifest beside it cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<HeldBack>,
     /// What interrupted runs left.
     pub incomplete: Vec<Incomplete>,
     /// Uploads begun and neither completed nor aborted.
@@ -177,6 +180,9 @@ pub struct PruneReport {
     pub freed_bytes: u64,
     /// What could not be deleted, and why; running the same again goes on with it.
     pub failures: BTreeMap<String, String>,
+    /// Whether one of them is for want of room, which running the same again does not make.
+    #[serde(skip)]
+    pub is_full: bool,
 }
 
 impl PruneReport {
@@ -230,6 +236,7 @@ async fn plan(store: &dyn Store, options: &PruneOptions, now: Timestamp) -> PgRe
     let mut plan = PrunePlan {
         dumps: Vec::new(),
         untouched: Vec::new(),
+        held_back: Vec::new(),
         incomplete: Vec::new(),
         uploads: 0,
         freed_bytes: 0,
@@ -277,7 +284,8 @@ async fn plan_dumps(
         }
     }
 
-    let retention = retention::plan(&candidates, policy, now)?;
+    let mut retention = retention::plan(&candidates, policy, now)?;
+    plan.held_back = core::hold_back(&entries, &mut retention);
     let decided = retention.decisions.iter().filter_map(|decision| Some((decision, rows.remove(&decision.id)?)));
     let mut decided: Vec<(Timestamp, &Decision, Pruned)> =
         decided.map(|(decision, row)| (row.time, decision, row)).collect();
@@ -338,6 +346,7 @@ impl PruneReport {
     }
 
     fn fail(&mut self, key: &Key, error: &StoreError) {
+        self.is_full |= error.is_full();
         self.failures.insert(key.to_string(), error.to_string());
     }
 }
@@ -398,7 +407,7 @@ fn row(entry: &Entry) -> Option<(String, Pruned)> {
     ))
 }
 
-/// A damaged manifest: what it refers to cannot be known, so nothing of it goes.
+/// A damaged manifest, or one that cannot be read: what it refers to cannot be known, so nothing of it goes.
 fn unusable(entry: &Entry, options: &PruneOptions) -> Option<Untouched> {
     let fault: &FormatError = entry.manifest.as_ref().err()?;
     options.wants_key(&entry.key).then(|| Untouched { key: dump_name(&entry.key), why: fault.to_string() })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use backup_core::catalogue::{self, Backup, Entry};
+use backup_core::error::FormatError;
 use backup_core::failure::{Remedy, Setting};
 use backup_core::key::Key;
 use backup_core::manifest::Manifest;
@@ -34,6 +35,8 @@ pub enum Found {
         manifest: Box<Manifest<DumpDetail>>,
         /// Newer dumps that were passed over, since something is left out of them or they are damaged; the newest first.
         passed_over: Vec<String>,
+        /// Newer dumps that cannot be read now, the newest first, each with why: see [`Wanted::allow_older`].
+        unreadable: Vec<String>,
     },
     /// A single-file dump of django-pgclone.
     Legacy {
@@ -167,7 +170,7 @@ async fn by_key(store: &dyn StoreRead, wanted: &str) -> PgResult<Option<Found>> 
         match read_manifest(store, &key).await {
             Ok(manifest) => {
                 let (key, manifest) = (key.to_string(), Box::new(manifest));
-                return Ok(Some(Found::Ours { key, manifest, passed_over: Vec::new() }));
+                return Ok(Some(Found::Ours { key, manifest, passed_over: Vec::new(), unreadable: Vec::new() }));
             }
             Err(PgError::Store(error)) if error.is_not_found() => {}
             Err(error) => return Err(error),
@@ -202,7 +205,12 @@ async fn by_database(store: &dyn StoreRead, wanted: &Wanted, database: &str, whi
     }
     let mut oldest = None;
     let eligible = match chosen {
-        Chosen::One { at, passed_over } => return ours.found(store, at, &passed_over, which).await,
+        Chosen::One { at, passed_over } => {
+            if let Some(error) = ours.refused_as_older(database, wanted, which, Some(at)) {
+                return Ok(ByDatabase::NoneGood(error));
+            }
+            return ours.found(store, at, &passed_over, which).await;
+        }
         Chosen::Nothing => 0,
         Chosen::TooYoung(at) => {
             oldest = Some(ours.keys[at].to_string());
@@ -211,6 +219,10 @@ async fn by_database(store: &dyn StoreRead, wanted: &Wanted, database: &str, whi
         Chosen::NotEnough { eligible, .. } => eligible,
         refused => return Ok(ByDatabase::NoneGood(ours.refusal(database, wanted, &refused))),
     };
+    // Single-file dumps are older than all of ours.
+    if let Some(error) = ours.refused_as_older(database, wanted, which, None) {
+        return Ok(ByDatabase::NoneGood(error));
+    }
     let mut legacy = legacy_of(store, wanted, database).await?;
     let oldest = oldest.or_else(|| legacy.first().map(|dump| dump.key.to_string()));
     legacy.retain(|dump| which.sees(dump.key.timestamp));
@@ -218,7 +230,7 @@ async fn by_database(store: &dyn StoreRead, wanted: &Wanted, database: &str, whi
     if let Some(dump) = legacy.into_iter().rev().nth(back.saturating_sub(eligible)) {
         return Ok(ByDatabase::Found(Box::new(dump.into())));
     }
-    let others = ours.known.len() - eligible + ours.unusable.len();
+    let others = ours.known.len() - eligible + ours.unusable.len() + ours.unreadable.len();
     if let (Which::At(time), Some(oldest), 0) = (which, oldest, found) {
         let (database, location) = (database.to_owned(), store.describe());
         return Ok(ByDatabase::NoneGood(PgError::NoDumpSoEarly { database, time, oldest, location }));
@@ -252,17 +264,20 @@ struct OfDatabase {
     known: Vec<Known>,
     /// Those whose manifest cannot be used.
     unusable: Vec<DumpKey>,
+    /// Those whose manifest cannot be read now, and why.
+    unreadable: Vec<(DumpKey, FormatError)>,
 }
 
 impl OfDatabase {
     async fn read(store: &dyn StoreRead, database: &str, pointer: &Key) -> PgResult<Self> {
-        let (mut keys, mut known, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
-        let mut add = |key: DumpKey, entry: Entry| match entry.manifest.ok().and_then(|it| usable(&entry.key, it)) {
-            Some(manifest) => {
+        let (mut keys, mut known, mut unusable, mut unreadable) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut add = |key: DumpKey, entry: Entry| match entry.manifest.map(|it| usable(&entry.key, it)) {
+            Ok(Some(manifest)) => {
                 known.push(Known::of(&manifest));
                 keys.push(key);
             }
-            None => unusable.push(key),
+            Err(error) if error.is_unreadable() => unreadable.push((key, error)),
+            Ok(None) | Err(_) => unusable.push(key),
         };
         // By the pointer as well: a listing that lags must not hide the newest.
         let pointed = catalogue::pointed(store, pointer).await?;
@@ -279,7 +294,26 @@ impl OfDatabase {
                 add(key, entry);
             }
         }
-        Ok(Self { keys, known, unusable })
+        unreadable.sort_by(|left, right| right.0.cmp(&left.0));
+        Ok(Self { keys, known, unusable, unreadable })
+    }
+
+    /// Those that cannot be read and may be newer than the one at `at`, or than none; the newest first.
+    fn unreadable_after(&self, at: Option<usize>, which: Which) -> impl Iterator<Item = &(DumpKey, FormatError)> {
+        let since = at.map(|at| self.keys[at].timestamp);
+        let after = move |(key, _): &&(DumpKey, FormatError)| {
+            since.is_none_or(|since| key.timestamp > since) && which.sees(key.timestamp)
+        };
+        self.unreadable.iter().filter(after)
+    }
+
+    /// Why the one at `at`, or a single-file dump, is not taken without a word: what cannot be read may be what is meant.
+    fn refused_as_older(&self, database: &str, wanted: &Wanted, which: Which, at: Option<usize>) -> Option<PgError> {
+        let mut newer = self.unreadable_after(at, which);
+        let (_, fault) = newer.next().filter(|_| !wanted.allow_older)?;
+        let (database, more, what) = (database.to_owned(), newer.count(), fault.to_string());
+        let older = at.map(|at| self.keys[at].to_string());
+        Some(PgError::NewerUnreadable { database, what, more, older })
     }
 
     async fn found(
@@ -296,7 +330,8 @@ impl OfDatabase {
         let mut passed_over: Vec<&DumpKey> = passed_over.iter().map(|&at| &self.keys[at]).chain(newer).collect();
         passed_over.sort();
         let passed_over = passed_over.into_iter().rev().map(ToString::to_string).collect();
-        Ok(ByDatabase::Found(Box::new(Found::Ours { key: key.to_string(), manifest, passed_over })))
+        let unreadable = self.unreadable_after(Some(at), which).map(|(_, fault)| fault.to_string()).collect();
+        Ok(ByDatabase::Found(Box::new(Found::Ours { key: key.to_string(), manifest, passed_over, unreadable })))
     }
 
     fn refusal(&self, database: &str, wanted: &Wanted, chosen: &Chosen) -> PgError {
@@ -356,7 +391,8 @@ async fn by_beginning(store: &dyn StoreRead, wanted: &str) -> PgResult<Found> {
             (_, Some(dump)) => Ok(dump.into()),
             (key, None) => {
                 let manifest = Box::new(read_manifest(store, &key).await?);
-                Ok(Found::Ours { key: key.to_string(), manifest, passed_over: Vec::new() })
+                let key = key.to_string();
+                Ok(Found::Ours { key, manifest, passed_over: Vec::new(), unreadable: Vec::new() })
             }
         },
         count => Err(ambiguous(wanted, count, &keys)),

@@ -87,13 +87,22 @@ pub struct Wanted {
     pub config: Option<String>,
     /// Of any configuration if none was made with that one.
     pub config_may_be_missing: bool,
+    /// The newest that can be read although newer ones cannot.
+    pub allow_older: bool,
 }
 
 impl Wanted {
     /// The dump that `selector` means, of whatever cluster and configuration.
     #[must_use]
     pub fn new(selector: impl Into<Selector>) -> Self {
-        Self { selector: selector.into(), cluster: None, here: None, config: None, config_may_be_missing: false }
+        Self {
+            selector: selector.into(),
+            cluster: None,
+            here: None,
+            config: None,
+            config_may_be_missing: false,
+            allow_older: false,
+        }
     }
 
     /// Sets [`Wanted::cluster`].
@@ -115,6 +124,13 @@ impl Wanted {
     pub fn config(mut self, config: Option<String>, may_be_missing: bool) -> Self {
         self.config = config;
         self.config_may_be_missing = may_be_missing;
+        self
+    }
+
+    /// Sets [`Wanted::allow_older`].
+    #[must_use]
+    pub fn allow_older(mut self, allow: bool) -> Self {
+        self.allow_older = allow;
         self
     }
 

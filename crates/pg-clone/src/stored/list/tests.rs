@@ -1,6 +1,7 @@
 //! Tests of listing and finding dumps, on a store in memory.
 
 use backup_core::manifest::Outcome;
+use backup_core::store::fs::FsStore;
 use backup_core::store::memory::MemoryStore;
 use backup_core::store::{PutMode, PutOptions, StoreWrite};
 use bytes::Bytes;
@@ -215,4 +216,33 @@ async fn a_manifest_of_another_dump_is_no_dump() {
     overwrite(&store, &manifest(&shop), foreign).await;
     assert_eq!(states(&list(&store, &Filter::of("shop")).await.unwrap()), [State::Damaged]);
     assert!(matches!(refused(&store, &shop).await, PgError::Format(FormatError::Invalid { .. })));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_listed_and_not_passed_by_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).unwrap();
+    let mut keys = Vec::new();
+    for day in 1..=3 {
+        let dump = TestDump::new("shop", &format!("2026-11-0{day}T03:00:00Z"), SHOP).with_sequence(day);
+        keys.push(dump.publish(&store).await);
+    }
+    let manifest = DumpKey::parse(&keys[2]).unwrap().manifest().unwrap();
+    // Longer than any manifest; nothing but a hole.
+    let file = std::fs::File::options().write(true).open(folder.path().join(manifest.as_str())).unwrap();
+    file.set_len(catalogue::MANIFEST_BYTES_MAX as u64 + 1).unwrap();
+    let listed = list(&store, &Filter::of("shop")).await.unwrap();
+    assert_eq!(states(&listed), [State::Good, State::Good, State::Unreadable]);
+    for wanted in ["shop", "shop~1", "shop@2026-11-03T03:00:00Z"] {
+        let error = find(&store, wanted).await.expect_err(wanted);
+        let PgError::NewerUnreadable { what, older, .. } = &error else { panic!("{wanted}: {error}") };
+        assert!(what.contains(manifest.as_str()) && older.is_some(), "{error}");
+    }
+    let older = find(&store, "shop@2026-11-03T02:59:59Z").await.unwrap();
+    assert_eq!(older.key(), keys[1], "then it was not there yet");
+    let Found::Ours { key, unreadable, .. } = find(&store, Wanted::new("shop").allow_older(true)).await.unwrap() else {
+        panic!("a single file")
+    };
+    assert_eq!((&key, unreadable.len()), (&keys[1], 1));
+    assert_eq!(find(&store, &*keys[0]).await.unwrap().key(), keys[0], "by its key");
 }
