@@ -257,6 +257,18 @@ pub enum PgError {
         /// How many others there are.
         others: usize,
     },
+    /// A newer dump than the one that would be restored is there and cannot be read now.
+    #[error("{}", newer_unreadable(database, what, *more, older.as_deref()))]
+    NewerUnreadable {
+        /// The database.
+        database: String,
+        /// Why the newest cannot be read.
+        what: String,
+        /// How many others that are newer cannot be read either.
+        more: usize,
+        /// The key of the newest that can be read; absent if none of ours can.
+        older: Option<String>,
+    },
     /// The database has fewer complete dumps than were to be gone back.
     #[error("`{database}` has only {found} complete dumps in {location}")]
     TooFewDumps {
@@ -377,6 +389,15 @@ impl From<CoreError> for PgError {
             CoreError::Cancelled => Self::Interrupted,
             other => Self::Core(other),
         }
+    }
+}
+
+/// What stands against the older one.
+fn newer_unreadable(database: &str, what: &str, more: usize, older: Option<&str>) -> String {
+    let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    match older {
+        Some(older) => format!("a newer dump than `{older}` is there and cannot be read: {what}{more}"),
+        None => format!("the dumps of `{database}` cannot be read: {what}{more}"),
     }
 }
 

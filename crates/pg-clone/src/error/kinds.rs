@@ -72,6 +72,9 @@ impl Failure for PgError {
         NoCompleteDump: "pg::no_complete_dump", Failed, permanent, "the database has dumps, and none is complete",
             [Operation::ListDumps.on("DATABASE"), " lists them; a partial one can be restored by its full key, or by ", Setting::Config,
              " with its configuration"];
+        NewerUnreadable: "pg::newer_unreadable", Confirmation, permanent,
+            "a newer dump than the one that would be restored cannot be read now",
+            ["nothing was changed. Make the newer one readable, or restore the older one by its key or with ", Setting::AllowOlder];
         TooFewDumps: "pg::too_few_dumps", Failed, permanent, "the database has fewer complete dumps than were to be gone back",
             [Operation::ListDumps.on("DATABASE"), " lists them"];
         NoDumpSoEarly: "pg::no_dump_so_early", Failed, permanent,
@@ -96,6 +99,12 @@ impl Failure for PgError {
 
     fn remedy(&self) -> Option<Remedy> {
         match self {
+            Self::Store(error) if error.is_full() => Some(remedy![
+                "nothing was published. Delete old dumps with ",
+                Operation::PruneDumps.on("DATABASE").with(Setting::KeepDaily.with("7")),
+                ", which works on a full disk too, or choose another location with ",
+                Setting::Location
+            ]),
             Self::Store(error) => error.remedy(),
             Self::Format(error) => error.remedy(),
             Self::Retention(error) => error.remedy(),
