@@ -8,8 +8,9 @@ use backup_core::progress::Event;
 use backup_core::store::StoreRead;
 
 use crate::adapters::sql::statistics::Analyzed;
-use crate::adapters::sql::{event_triggers, indexes};
+use crate::adapters::sql::{event_triggers, extensions, indexes};
 use crate::error::PgResult;
+use crate::ident::QualifiedName;
 use crate::live::temporary::Temporary;
 use crate::options::RestoreOptions;
 use crate::restore::checked::{Checked, Later};
@@ -17,10 +18,12 @@ use crate::restore::large_objects::{self, Destination};
 use crate::restore::load::{self, Loaded};
 use crate::restore::loading::Load;
 use crate::restore::prepared::Restore;
+use crate::restore::row_hashes::RowHashes;
 use crate::restore::second_chance::Attempts;
+use crate::restore::single_file::SingleFile;
 use crate::restore::tools::{SchemaArchive, Section};
-use crate::restore::unrestored::{Unrestored, incomplete};
-use crate::restore::{differences, load_unit, owners, reroute, statistics, stream};
+use crate::restore::unrestored::{Unrestored, incomplete, incomplete_file};
+use crate::restore::{differences, load_unit, owners, reroute, statistics};
 use crate::stored::detail::{DumpDetail, MatviewState, RowData, RowText, TableDump, TableKind};
 
 /// What was built in the temporary database.
@@ -43,17 +46,24 @@ impl Built {
     }
 }
 
-pub(super) async fn build(restore: &Restore, source: &Checked, temporary: &Temporary) -> PgResult<Built> {
-    let Restore { server, store, options, run, plan } = restore;
+/// Fills `temporary` with what `source` holds, as `options` say, which are the restore's but for jobs.
+pub(super) async fn build(
+    restore: &Restore,
+    options: &RestoreOptions,
+    source: &Checked,
+    temporary: &Temporary,
+) -> PgResult<Built> {
+    let Restore { server, store, run, plan, .. } = restore;
     let built = match source {
         Checked::Ours { manifest, archive, .. } => {
-            Box::pin(build_ours(restore, manifest, archive, Place::Copy(temporary.name()))).await?
+            Box::pin(build_ours(restore, options, manifest, archive, Place::Copy(temporary.name()))).await?
         }
         Checked::Legacy { tool } => {
             run.step("restore.archive", &plan.key);
             let name = temporary.name();
             let object = plan.legacy_object()?;
-            let (warnings, missing) = stream::restore_stream(tool, &**store, object, server, name, options).await?;
+            let file = SingleFile { tool, store: &**store, object, server, database: name, options };
+            let (warnings, missing) = file.restore(run).await?;
             run.step("restore.analyze", name);
             statistics::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
             run.step("restore.verify", name);
@@ -64,9 +74,10 @@ pub(super) async fn build(restore: &Restore, source: &Checked, temporary: &Tempo
             Built { warnings, missing, ..Built::default() }
         }
     };
-    match built.missing.is_empty() || options.allow_incomplete {
-        true => Ok(built),
-        false => Err(incomplete(&plan.key, &built.missing)),
+    match source {
+        _ if built.missing.is_empty() || options.allow_incomplete => Ok(built),
+        Checked::Ours { .. } => Err(incomplete(&plan.key, &built.missing)),
+        Checked::Legacy { .. } => Err(incomplete_file(&plan.key, &built.missing)),
     }
 }
 
@@ -74,7 +85,7 @@ pub(super) async fn build(restore: &Restore, source: &Checked, temporary: &Tempo
 pub(super) async fn build_later(restore: &Restore, later: &Later) -> Built {
     restore.run.step("restore.later", &later.extensions);
     let place = Place::Live(&restore.plan.target);
-    match build_ours(restore, &later.manifest, &later.archive, place).await {
+    match build_ours(restore, &restore.options, &later.manifest, &later.archive, place).await {
         Ok(built) => built,
         Err(error) => {
             let lost = Unrestored::new(format!("{} and what needs it", later.extensions), error.servers_words());
@@ -94,11 +105,12 @@ enum Place<'a> {
 
 async fn build_ours(
     restore: &Restore,
+    options: &RestoreOptions,
     manifest: &Manifest<DumpDetail>,
     archive: &SchemaArchive,
     place: Place<'_>,
 ) -> PgResult<Built> {
-    let Restore { server, store, options, run, plan } = restore;
+    let Restore { server, store, run, plan, .. } = restore;
     let (Place::Copy(name) | Place::Live(name)) = place;
     let detail = &manifest.detail;
     let session = load_unit::connect(server, name, RowText::default()).await?;
@@ -121,14 +133,17 @@ async fn build_ours(
         parts: manifest.parts.clone(),
         tables: detail.tables.clone(),
         detours: detours.through,
+        hashes: RowHashes::default(),
         text: detail.row_text(),
         run: run.clone(),
     });
     let loaded = load::load(Arc::clone(&load), options.jobs).await?;
+    load.check_hashes()?;
     warnings.extend(refused_rows(&mut attempts, &detail.tables, &loaded));
 
     run.step("restore.sequences", &format!("{} sequences", detail.sequences.len()));
     attempts.sequences(&detail.sequences).await?;
+    extensions::number_on(&session, &of_extensions(&detail.tables)).await?;
     if let Some(objects) = &detail.large_objects {
         run.step("restore.large_objects", &format!("{} objects", objects.count));
         large_objects::restore(&load, &session, objects, Destination::NewDatabase, options).await?;
@@ -153,6 +168,12 @@ async fn build_ours(
     Ok(Built { tables, rows: loaded.rows.values().sum(), warnings, missing })
 }
 
+/// Tables that extensions count among their configuration.
+fn of_extensions(tables: &[TableDump]) -> Vec<QualifiedName> {
+    let configured = tables.iter().filter(|table| table.kind == TableKind::ExtensionConfig);
+    configured.map(TableDump::qualified_name).collect()
+}
+
 /// Fills the materialized views, tries everything again that was refused so far, and collects statistics.
 async fn views(
     restore: &Restore,
@@ -160,7 +181,7 @@ async fn views(
     attempts: &mut Attempts<'_>,
     views: &[MatviewState],
 ) -> PgResult<Vec<String>> {
-    let Restore { server, options, run, .. } = restore;
+    let (Restore { server, run, .. }, options) = (restore, attempts.options);
     let (Place::Copy(name) | Place::Live(name)) = place;
     run.step("restore.matviews", &format!("{} materialized views", views.len()));
     if matches!(place, Place::Live(_)) {

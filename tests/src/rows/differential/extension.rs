@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::compare_copy;
 use crate::ensure_eq;
@@ -36,11 +35,12 @@ struct Installed {
 }
 
 impl Installed {
-    fn new(folder: &Path, script: &str) -> std::io::Result<Self> {
+    /// `more` lines of its control file say what else it is.
+    fn new(folder: &Path, more: &str, script: &str) -> std::io::Result<Self> {
         let name = format!("lastgood_acceptance_{}", std::process::id());
         let mut installed = Self { name: name.clone(), files: Vec::new() };
-        let control = "default_version = '1.0'\nrelocatable = false\n";
-        for (suffix, text) in [(".control", control), ("--1.0.sql", script)] {
+        let control = format!("default_version = '1.0'\nrelocatable = false\n{more}");
+        for (suffix, text) in [(".control", control.as_str()), ("--1.0.sql", script)] {
             installed.put(folder, suffix, text)?;
         }
         Ok(installed)
@@ -65,9 +65,13 @@ impl Drop for Installed {
 
 /// The server's folder of extensions with ours in it.
 fn install(world: &World, script: &str) -> RowResult<(PathBuf, Installed)> {
-    let output = Command::new(world.cluster().bin_dir().join("pg_config")).arg("--sharedir").output()?;
-    let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim()).join("extension");
-    let installed = Installed::new(&folder, script)
+    install_as(world, "", script)
+}
+
+fn install_as(world: &World, more: &str, script: &str) -> RowResult<(PathBuf, Installed)> {
+    let shared = world.psql("postgres", "SELECT setting FROM pg_config WHERE name = 'SHAREDIR'")?;
+    let folder = PathBuf::from(shared).join("extension");
+    let installed = Installed::new(&folder, more, script)
         .map_err(|error| Failure::Skipped(format!("no extension can be put into {}: {error}", folder.display())))?;
     Ok((folder, installed))
 }
@@ -122,6 +126,30 @@ pub(super) async fn configuration_rows(world: &World) -> RowResult {
     // The extension's own row is there once, as the extension made it.
     let shipped = world.psql(&world.name("copy"), "SELECT count(*) FROM ext.z_settings WHERE builtin")?;
     ensure_eq!(shipped, "1", "rows that the extension itself brings");
+    Ok(())
+}
+
+/// Tables that number their rows by sequences of which the extension says nothing.
+const NUMBERED: &str = r"
+CREATE TABLE queues (id serial PRIMARY KEY, name text);
+CREATE TABLE readers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text);
+CREATE TABLE unused (id serial PRIMARY KEY);
+SELECT pg_catalog.pg_extension_config_dump('queues', '');
+SELECT pg_catalog.pg_extension_config_dump('readers', '');
+SELECT pg_catalog.pg_extension_config_dump('unused', '');
+";
+
+/// The next row of a copy gets a number that is not taken.
+pub(super) async fn numbers(world: &World) -> RowResult {
+    let (_folder, installed) = install(world, NUMBERED)?;
+    let source = world.create("source")?;
+    let rows = "INSERT INTO ext.queues (name) SELECT 'q' || g FROM generate_series(1, 7) g; DELETE FROM ext.queues WHERE id = 2; \
+        INSERT INTO ext.readers (name) SELECT 'r' || g FROM generate_series(1, 3) g; CREATE TABLE t (id integer)";
+    world.psql(&source, &format!("CREATE SCHEMA ext; CREATE EXTENSION {} SCHEMA ext; {rows}", installed.name))?;
+    compare_copy(world, &source).await?;
+    let next = "INSERT INTO ext.queues (name) VALUES ('new') RETURNING id; INSERT INTO ext.readers (name) VALUES ('new') RETURNING id; \
+        INSERT INTO ext.unused DEFAULT VALUES RETURNING id";
+    ensure_eq!(world.psql(&world.name("copy"), next)?, "8\n4\n1", "the numbers of the next rows");
     Ok(())
 }
 
@@ -225,5 +253,48 @@ pub(super) async fn event_triggers(world: &World) -> RowResult {
     world.lastgood(over).ok().await?;
     ensure_eq!(world.psql(&source, journal)?, before, "the journal after tables were carried over");
     ensure_eq!(world.psql(&source, "SELECT count(c IS NULL) FROM lone")?, today, "rows that were carried over");
+    Ok(())
+}
+
+/// Looks at every table after a command, as an extension does that watches over its own: whoever alters one meanwhile waits
+/// for whoever alters another.
+const LOOKING: &str = r"
+CREATE FUNCTION look() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE t pg_catalog.regclass;
+BEGIN
+  IF tg_tag <> 'ALTER TABLE' THEN RETURN; END IF;
+  PERFORM pg_catalog.pg_sleep(0.3);
+  FOR t IN SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'r' AND relnamespace = 'public'::pg_catalog.regnamespace LOOP
+    EXECUTE pg_catalog.format('SELECT FROM %s LIMIT 1', t);
+  END LOOP;
+END $$;
+CREATE EVENT TRIGGER {name}_look ON ddl_command_end EXECUTE FUNCTION look();
+";
+
+/// A role without power cannot keep an extension's event trigger from firing, and may create an extension that is trusted.
+pub(super) async fn event_triggers_of_others(world: &World) -> RowResult {
+    let name = format!("lastgood_acceptance_{}", std::process::id());
+    let (_folder, installed) = install_as(world, "trusted = true\n", &LOOKING.replace("{name}", &name))?;
+    let source = world.create("source")?;
+    let tables: String = (1..=6)
+        .map(|at| {
+            format!("CREATE TABLE t{at} (id integer); INSERT INTO t{at} SELECT g FROM generate_series(1, 50) g; ALTER TABLE t{at} ADD PRIMARY KEY (id); ")
+        })
+        .collect();
+    let keys = "ALTER TABLE t2 ADD CONSTRAINT to_first FOREIGN KEY (id) REFERENCES t1; COMMENT ON CONSTRAINT t3_pkey ON t3 IS 'the third'";
+    world.psql(
+        &source,
+        &format!("{tables} {keys}; CREATE SCHEMA ext; CREATE EXTENSION {} SCHEMA ext", installed.name),
+    )?;
+    let key = world.dump(&source).await?;
+    let keeper = world.name("keeper");
+    world.psql("postgres", &format!("CREATE ROLE {keeper} LOGIN PASSWORD 'pw' CREATEDB"))?;
+    let copy = world.name("copy");
+    let restore = ["pg", "restore", &key, "--into", &copy, "--jobs", "4", "--no-owner", "--no-acl"];
+    let restored = world.lastgood(restore).env("PGUSER", &keeper).env("PGPASSWORD", "pw").ok().await?;
+    restored.says("stood in each other's way (deadlock detected)")?;
+    let look = "SELECT conrelid::regclass, conname, convalidated, obj_description(oid, 'pg_constraint') FROM pg_constraint \
+        WHERE conrelid::regclass::text ~ '^t[1-6]$' AND contype <> 'n' ORDER BY 1, 2; SELECT count(*) FROM t6; SELECT evtenabled FROM pg_event_trigger";
+    ensure_eq!(world.psql(&copy, look)?, world.psql(&source, look)?, "keys, rows and the event trigger of the copy");
     Ok(())
 }

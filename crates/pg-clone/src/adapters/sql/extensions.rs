@@ -2,6 +2,7 @@
 
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
+use crate::ident::QualifiedName;
 use crate::stored::detail::Extension;
 
 /// An extension that is wanted and offered.
@@ -60,4 +61,42 @@ pub(crate) async fn missing(admin: &Session, wanted: &[&str]) -> PgResult<Vec<St
         .await
         .map_err(|error| PgError::sql("checking what the dump needs", error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// For each whole-number column of extensions' tables that a sequence of the extension's own numbers upwards: a statement that
+/// sets the sequence to the largest number that is there, if it is behind it. Those that our role may not set are left out.
+const NUMBERINGS: &str = "\
+SELECT pg_catalog.format('SELECT pg_catalog.setval(%L, t.largest) FROM (SELECT pg_catalog.max(%I) AS largest FROM %s) t, %s s \
+    WHERE t.largest > s.last_value OR t.largest = s.last_value AND NOT s.is_called', sequence, attname, relation, sequence) \
+  FROM (SELECT pg_catalog.format('%I.%I', sn.nspname, s.relname) AS sequence, a.attname, \
+      pg_catalog.format('%I.%I', tn.nspname, t.relname) AS relation \
+    FROM unnest($1::text[], $2::text[]) wanted(schema, name) \
+    JOIN pg_catalog.pg_namespace tn ON tn.nspname = wanted.schema \
+    JOIN pg_catalog.pg_class t ON t.relnamespace = tn.oid AND t.relname = wanted.name \
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid \
+      AND d.refobjsubid > 0 AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') \
+    JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
+    JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace \
+    JOIN pg_catalog.pg_sequence n ON n.seqrelid = s.oid AND n.seqincrement > 0 AND NOT n.seqcycle \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid \
+      AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) \
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE s.oid = ANY (e.extconfig)) \
+      AND pg_catalog.has_sequence_privilege(s.oid, 'SELECT') AND pg_catalog.has_sequence_privilege(s.oid, 'UPDATE') \
+      AND pg_catalog.has_column_privilege(t.oid, a.attnum, 'SELECT')) numbered";
+
+/// Lets the numbering of extensions' tables go on behind the rows that are there. A dump has only what an extension counts
+/// among its configuration, and some count a table but not the sequence of its `serial` column (PgQ 3.5 and mimeo 1.5 do not):
+/// with that at its beginning, the next row would get a number that is taken.
+pub(crate) async fn number_on(session: &Session, tables: &[QualifiedName]) -> PgResult<()> {
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let doing = "setting what numbers the rows of extensions";
+    let schemas: Vec<&str> = tables.iter().map(|table| table.schema.as_str()).collect();
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let rows = session.query(NUMBERINGS, &[&schemas, &names]).await.map_err(|error| PgError::sql(doing, error))?;
+    for row in &rows {
+        session.batch_execute(row.get(0)).await.map_err(|error| PgError::sql(doing, error))?;
+    }
+    Ok(())
 }
