@@ -77,9 +77,11 @@ fn problem(table: &Found) -> Option<Problem> {
         let help = "let the restoring role read it".into();
         return refused(Obstacle::MissingPrivilege, "the role may not read it".to_owned(), help);
     }
-    let referring = table.referring.first()?;
-    let help = remedy!["carry over all of them, such as ", Setting::CarryOver.with(referring.clone())];
-    refused(Obstacle::Referenced, format!("`{}` refers to it", table.referring.join("`, `")), help)
+    let (first, others) = table.referring.split_first()?;
+    let first = remedy!["carry over all of them, with ", Setting::CarryOver.with(first.clone())];
+    let help = others.iter().fold(first, |help, other| help.and(" ").and(Setting::CarryOver.with(other.clone())));
+    let refer = if others.is_empty() { "refers" } else { "refer" };
+    refused(Obstacle::Referenced, format!("`{}` {refer} to it", table.referring.join("`, `")), help)
 }
 
 /// Makes sure that the copy has the tables as the live database defines them. Returns what is to be copied once nobody
@@ -176,4 +178,33 @@ async fn make(
     }
     told.into_iter().for_each(|message| run.progress.warn(message));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_tables_that_refer_to_a_carried_one_are_named_as_what_to_type() {
+        let referred = |referring: &[&str]| {
+            let found = Found {
+                name: QualifiedName::new("public", "products"),
+                kind: "r".to_owned(),
+                has_relatives: false,
+                readable: true,
+                schema_owner: "postgres".to_owned(),
+                columns: Vec::new(),
+                definition: String::new(),
+                sequences: Vec::new(),
+                referring: referring.iter().map(ToString::to_string).collect(),
+            };
+            problem(&found).map(|problem| (problem.what, problem.help.to_string()))
+        };
+        assert_eq!(referred(&[]), None);
+        let (one, _) = referred(&["public.rates"]).unwrap();
+        assert!(one.contains("`public.rates` refers to it"), "{one}");
+        let (two, help) = referred(&["public.rates", "public.filters"]).unwrap();
+        assert!(two.contains("`public.rates`, `public.filters` refer to it"), "{two}");
+        assert!(help.contains("public.rates") && help.contains("public.filters"), "{help}");
+    }
 }
