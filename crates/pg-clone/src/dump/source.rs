@@ -141,8 +141,11 @@ pub(super) fn refuse_nothing(
     if options.allow_empty || !large_objects.is_empty() || !selection.is_empty() {
         return Ok(());
     }
+    // PostGIS alone has thousands of rows: whether an extension's are the user's, nobody but the user knows.
+    let of_extensions = selection.kept.iter().chain(&selection.excluded).next().is_some();
+    let nothing = if of_extensions { "tables but those of its extensions" } else { "tables" };
     Err(PgError::Confirm {
-        what: format!("`{}` on {} has no tables and no large objects", options.database, server.describe()),
+        what: format!("`{}` on {} has no {nothing} and no large objects", options.database, server.describe()),
         help: remedy!["nothing was written. If this is the right database, dump it with ", Setting::AllowEmpty],
     })
 }

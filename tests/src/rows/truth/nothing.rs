@@ -27,8 +27,11 @@ async fn empty(world: &World) -> RowResult {
         world.lastgood(command).fails(CONFIRM).await?.says("no tables")?.says("--allow-empty")?;
     }
     // What an extension brings is not the user's.
-    world.psql(&shop, "CREATE EXTENSION hstore")?;
-    world.lastgood(["pg", "dump", &shop]).fails(CONFIRM).await?;
+    world.psql(&shop, "CREATE EXTENSION hstore; CREATE TABLE of_it (); ALTER EXTENSION hstore ADD TABLE of_it")?;
+    // As `pg_extension_config_dump` does in an extension's script.
+    let configured = "UPDATE pg_extension SET extconfig = ARRAY['of_it'::regclass::oid], extcondition = ARRAY[''] WHERE extname = 'hstore'";
+    world.psql(&shop, configured)?;
+    world.lastgood(["pg", "dump", &shop]).fails(CONFIRM).await?.says("no tables but those of its extensions")?;
     let keys = |picture: &std::collections::BTreeMap<String, String>| picture.keys().cloned().collect::<Vec<_>>();
     let left: Vec<String> = keys(&world.place().picture().await?);
     ensure!(
