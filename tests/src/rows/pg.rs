@@ -13,6 +13,7 @@ mod forged;
 mod guard;
 mod guide;
 mod hooks;
+mod hostile;
 mod incomplete;
 mod legacy;
 pub(super) mod local;
@@ -20,6 +21,7 @@ mod login;
 mod managed;
 mod names;
 mod nested;
+mod packages;
 mod part;
 mod pooler;
 mod pressure;
@@ -32,7 +34,9 @@ mod standby;
 mod swap;
 mod tables;
 mod tools;
+mod vanished;
 mod versions;
+mod workers;
 
 use crate::harness::{Area, Locations, Row};
 
@@ -42,11 +46,13 @@ pub fn rows() -> Vec<Row> {
     let mut rows = basic();
     rows.extend(swaps());
     rows.extend(contents());
+    rows.extend(tried_again());
     rows.extend(refused());
     rows.extend(configured());
     rows.extend(connections());
     rows.extend(hooks::rows());
     rows.extend(local_databases());
+    rows.extend(hostile::rows());
     rows.extend(situations::rows());
     rows
 }
@@ -123,6 +129,10 @@ fn swaps() -> Vec<Row> {
         Row::new("P14", "two restores of one database at once", Area::Pg, Both, |world| {
             Box::pin(swap::two_at_once(world))
         }),
+        Row::new("P-vanished", "the machine of a restore vanishes", Area::Pg, Folder, |world| {
+            Box::pin(vanished::is_waited_for(world))
+        })
+        .own_server(),
         Row::new("P15-session", "what is set for sessions changes no value", Area::Pg, Folder, |world| {
             Box::pin(settings::of_sessions(world))
         }),
@@ -165,8 +175,8 @@ fn local_databases() -> Vec<Row> {
     ]
 }
 
-/// What a server refuses at first, or for good.
-fn refused() -> Vec<Row> {
+/// What a server refuses at first.
+fn tried_again() -> Vec<Row> {
     use Locations::Folder;
     vec![
         Row::new(
@@ -183,9 +193,29 @@ fn refused() -> Vec<Row> {
             Folder,
             |world| Box::pin(second_chance::views_in_any_order(world)),
         ),
+        Row::new(
+            "P-path-file",
+            "the same of a single file, and what cannot be restored of it",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(second_chance::of_single_files(world)),
+        ),
+        Row::new("P-path-rows", "the same of rows alone", Area::Pg, Folder, |world| {
+            Box::pin(second_chance::rows_alone(world))
+        }),
+        Row::new("P-workers", "several jobs stand in each other's way", Area::Pg, Folder, |world| {
+            Box::pin(workers::in_each_others_way(world))
+        }),
         Row::new("P-early", "settings of the database decide what is computed", Area::Pg, Folder, |world| {
             Box::pin(second_chance::under_its_settings(world))
         }),
+    ]
+}
+
+/// What a server refuses for good, or cannot do yet.
+fn refused() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
         Row::new(
             "P-incomplete",
             "what cannot be restored is named, and let pass if asked twice",
@@ -201,9 +231,21 @@ fn refused() -> Vec<Row> {
             Box::pin(extensions::there_and_back(world))
         })
         .own_server(),
+        Row::new("P-packages", "databases with less common extensions, there and back", Area::Pg, Folder, |world| {
+            Box::pin(packages::there_and_back(world))
+        })
+        .own_server(),
         Row::new("P-drop-waits", "the server cannot drop the replaced database yet", Area::Pg, Folder, |world| {
             Box::pin(dropping::waits_for_nobody(world))
         })
+        .own_server(),
+        Row::new(
+            "P-drop-dead",
+            "its client is dead, which the server has not noticed: no run is running",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(dropping::dead_client(world)),
+        )
         .own_server(),
     ]
 }

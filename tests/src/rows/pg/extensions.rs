@@ -109,7 +109,7 @@ pub(super) async fn there_and_back(world: &World) -> RowResult {
             world.psql("postgres", "ALTER SYSTEM SET wal_level = 'logical'")?;
             world.cluster().restart(Shutdown::Fast)?;
         }
-        one(world, name, sql).await.within(name)?;
+        one(world, name, sql, &[]).await.within(name)?;
     }
     if offers("pglogical") {
         // So that whoever clears the server need not wait for its workers.
@@ -122,15 +122,20 @@ pub(super) async fn there_and_back(world: &World) -> RowResult {
     }
 }
 
-async fn one(world: &World, name: &str, sql: &str) -> RowResult {
+/// A database that `sql` makes: beside itself, over itself, and copied; restored with `options`.
+pub(super) async fn one(world: &World, name: &str, sql: &str, options: &[&str]) -> RowResult {
     let source = world.create(name)?;
     world.psql(&source, sql)?;
     let before = Picture::of(world.cluster(), &source)?;
     let key = world.dump(&source).await?;
     let beside = world.name(&format!("{name}_beside"));
-    world.lastgood(["pg", "restore", &key, "--into", &beside, "--jobs", "4"]).ok().await?;
+    world
+        .lastgood(["pg", "restore", &key, "--into", &beside, "--jobs", "4"])
+        .args(options.iter().copied())
+        .ok()
+        .await?;
     before.expect(&Picture::of(world.cluster(), &beside)?, "a new database")?;
-    world.lastgood(["pg", "restore", &key, "--confirm-database", &source]).ok().await?;
+    world.lastgood(["pg", "restore", &key, "--confirm-database", &source]).args(options.iter().copied()).ok().await?;
     before.expect(&Picture::of(world.cluster(), &source)?, "the live database")?;
     let copied = world.name(&format!("{name}_copy"));
     world.lastgood(["pg", "copy", &source, &copied, "--yes"]).ok().await?;

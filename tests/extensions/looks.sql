@@ -1,0 +1,21 @@
+-- What looks at a server rather than into a database, much of it loaded when the server starts.
+CREATE EXTENSION pg_stat_statements;
+CREATE EXTENSION pg_stat_kcache;
+CREATE EXTENSION pg_qualstats;
+CREATE EXTENSION pg_wait_sampling;
+CREATE EXTENSION pgaudit;
+CREATE EXTENSION set_user;
+CREATE EXTENSION hypopg;
+CREATE EXTENSION amcheck;
+CREATE EXTENSION pageinspect;
+CREATE EXTENSION pg_buffercache;
+CREATE EXTENSION pgstattuple;
+CREATE EXTENSION pg_repack;
+CREATE EXTENSION plpgsql_check;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION pg_track_settings;
+CREATE EXTENSION pg_fact_loader CASCADE;
+CREATE TABLE t (id integer PRIMARY KEY);
+INSERT INTO t SELECT generate_series(1, 10);
+CREATE VIEW slow AS SELECT query, calls FROM pg_stat_statements;
+SELECT pg_track_settings_snapshot();

@@ -1,0 +1,20 @@
+-- Foreign servers that nobody reaches, their tables and a partition that is one of them.
+CREATE EXTENSION mysql_fdw;
+CREATE EXTENSION tds_fdw;
+CREATE EXTENSION postgres_fdw;
+CREATE EXTENSION file_fdw;
+CREATE EXTENSION ogr_fdw;
+CREATE SERVER my FOREIGN DATA WRAPPER mysql_fdw OPTIONS (host '127.0.0.1', port '1');
+CREATE USER MAPPING FOR CURRENT_USER SERVER my OPTIONS (username 'u', password 'p');
+CREATE FOREIGN TABLE of_my (id integer, t text) SERVER my OPTIONS (dbname 'd', table_name 't');
+CREATE SERVER tds FOREIGN DATA WRAPPER tds_fdw OPTIONS (servername '127.0.0.1', port '1');
+CREATE FOREIGN TABLE of_tds (id integer) SERVER tds OPTIONS (table_name 't');
+CREATE SERVER pg FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '1');
+CREATE FOREIGN TABLE of_pg (id integer NOT NULL, t text OPTIONS (column_name 'u')) SERVER pg OPTIONS (table_name 't');
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE hosts (line text) SERVER files OPTIONS (filename '/etc/hostname');
+CREATE VIEW seen AS SELECT id FROM of_my UNION SELECT id FROM of_pg;
+CREATE TABLE parts (id integer) PARTITION BY RANGE (id);
+CREATE TABLE parts_here PARTITION OF parts FOR VALUES FROM (0) TO (100);
+CREATE FOREIGN TABLE parts_there PARTITION OF parts FOR VALUES FROM (100) TO (200) SERVER pg;
+INSERT INTO parts SELECT generate_series(0, 99);
