@@ -34,6 +34,19 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The same on another server.
+    pub(crate) fn elsewhere(&self, server: Server) -> Outcome<Self> {
+        Ok(Self {
+            server,
+            lastgood: self.lastgood.clone(),
+            work: tempfile::Builder::new().prefix("lastgood-bench-").tempdir()?,
+            scale: self.scale,
+            rounds: self.rounds,
+            jobs: self.jobs,
+            runtime: Runtime::new()?,
+        })
+    }
+
     /// A path in the work folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.work.path().join(name)
