@@ -24,6 +24,8 @@ pub enum Obstacle {
     MissingOnServer,
     /// The server would cut the name: choose a shorter one.
     InvalidName,
+    /// The name has the form of lastgood's own copies: choose another.
+    ReservedName,
     /// The name that is needed belongs to another database: choose another, or move that one away.
     NameTaken,
     /// A `DROP DATABASE` of the database was interrupted, so that nothing else can be done with it: drop it.
@@ -38,6 +40,8 @@ pub enum Obstacle {
     DoesNotFit,
     /// There are rows or large objects where those of the dump belong: replace them, or leave them out.
     RowsInTheWay,
+    /// The dump's schema acts outside of the new database: do not restore it, or allow it by name.
+    ActsOutside,
     /// Other tables refer to those that are to be emptied: select them too.
     Referenced,
     /// One transaction would take more locks than the server has room for: leave something out, or restore beside it.
@@ -66,6 +70,8 @@ impl Failure for Obstacle {
              Setting::NoOwner, " and ", Setting::NoAcl];
         InvalidName: "pg::invalid_name", Failed, permanent, "the name has too many bytes for the server, or none",
             ["nothing was changed. Choose another with ", Setting::Into];
+        ReservedName: "pg::reserved_name", Failed, permanent, "the name has the form of lastgood's own copies",
+            ["nothing was changed. Choose another with ", Setting::Into];
         NameTaken: "pg::name_taken", Failed, permanent, "the name that is needed belongs to another database",
             "nothing was changed. Choose another name, or rename that database";
         InvalidDatabase: "pg::invalid_database", Failed, permanent, "a DROP DATABASE of it was interrupted: it can only be dropped",
@@ -82,6 +88,8 @@ impl Failure for Obstacle {
         RowsInTheWay: "pg::rows_in_the_way", Failed, permanent,
             "there are rows or large objects where those of the dump belong",
             ["nothing was changed. Replace them with ", Setting::ReplaceRows, ", or choose other tables"];
+        ActsOutside: "pg::acts_outside", Failed, permanent, "the dump's schema acts outside of the new database",
+            ["nothing was changed. Do not restore a dump that you do not trust; ", Setting::AllowOutside, " allows it by name"];
         Referenced: "pg::referenced", Failed, permanent, "other tables refer to those that are to be emptied",
             "nothing was changed. Select the referring tables too, or empty the selected ones yourself";
         LockRoom: "pg::lock_room", Failed, permanent, "one transaction would take more locks than the server has room for",

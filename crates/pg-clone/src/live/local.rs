@@ -6,6 +6,7 @@ pub(crate) mod duplicate;
 mod list;
 mod name;
 mod prepare;
+mod reserved;
 mod restore;
 
 pub use copies::{CopyChange, Effect};
@@ -15,5 +16,6 @@ pub use list::{LocalDatabase, Role, list};
 pub(crate) use name::NAME_BYTES_MAX;
 pub use name::{CopyRole, LocalSource, copy_name};
 pub use prepare::{LocalPlan, LocalRestore, Purpose, Way};
+pub(crate) use reserved::reserved_name;
 pub use restore::LocalReport;
 pub(crate) use restore::void_copies;

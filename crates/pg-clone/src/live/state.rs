@@ -90,6 +90,9 @@ pub enum State {
         dump: String,
         /// Oid of the database that went live with it.
         live: u32,
+        /// Oid of the database that was replaced and kept then: `:previous`, until they exchange their names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<u32>,
         /// When.
         since: Timestamp,
     },
@@ -125,22 +128,50 @@ pub struct Live {
     pub allow_connections: bool,
 }
 
+/// The database that a comment is written on: a copy of the comment on another one, or on another server, says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Written {
+    /// Its oid.
+    pub oid: u32,
+    /// The server's system identifier, if it says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<i64>,
+}
+
+impl Written {
+    /// The database of that oid, on the server of that system identifier.
+    #[must_use]
+    pub fn on(oid: u32, system: Option<i64>) -> Self {
+        Self { oid, system }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Comment {
     lastgood: State,
+    /// Not in comments of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on: Option<Written>,
 }
 
 impl State {
-    /// The comment that says this.
+    /// The comment that says this of one database.
     #[must_use]
-    pub fn to_comment(&self) -> String {
-        serde_json::to_string(&Comment { lastgood: self.clone() }).unwrap_or_default()
+    pub fn to_comment(&self, on: Written) -> String {
+        serde_json::to_string(&Comment { lastgood: self.clone(), on: Some(on) }).unwrap_or_default()
     }
 
-    /// What `comment` says, if it is one of ours.
+    /// What `comment` says, if it has the form of ours. Anybody may have written it.
     #[must_use]
     pub fn from_comment(comment: &str) -> Option<Self> {
-        serde_json::from_str::<Comment>(comment).ok().map(|comment| comment.lastgood)
+        Self::claimed(comment).map(|(state, _)| state)
+    }
+
+    /// [`State::from_comment`], with the database that it says it was written on.
+    pub(crate) fn claimed(comment: &str) -> Option<(Self, Option<Written>)> {
+        let comment = serde_json::from_str::<Comment>(comment).ok()?;
+        Some((comment.lastgood, comment.on))
     }
 
     /// The database whose name this is about.
@@ -178,13 +209,20 @@ impl State {
     }
 }
 
+/// How many marks within each other are looked through for what an owner said.
+const MARKS_WITHIN_MAX: usize = 8;
+
 /// What its owner said of a database: a mark of ours is no property of what it holds, and would make a restored copy pass
-/// for another.
+/// for another. What begins as one is never given to a database as its own.
 pub(crate) fn own_comment(comment: Option<String>) -> Option<String> {
-    match State::from_comment(comment.as_deref()?) {
-        Some(state) => state.own_comment(),
-        None => comment,
+    let mut comment = comment?;
+    for _ in 0..MARKS_WITHIN_MAX {
+        if !comment.starts_with(COMMENT_PREFIX) {
+            return Some(comment);
+        }
+        comment = State::from_comment(&comment)?.own_comment()?;
     }
+    None
 }
 
 /// A number for a target's name: for its advisory lock, and eight digits of the names of its temporary databases.
@@ -222,7 +260,7 @@ pub struct Found {
     pub allow_connections: bool,
     /// Whether dropping it was begun and not ended: then it can be dropped, and nothing else.
     pub is_invalid: bool,
-    /// What its comment says it is to us.
+    /// What its comment says it is to us, if that is believed.
     pub state: Option<State>,
 }
 

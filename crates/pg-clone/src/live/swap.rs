@@ -27,7 +27,7 @@ use crate::adapters::sql::sessions;
 use crate::adapters::sql::switch::{self, Bound, NAMES_CHANGED, TOOK_TOO_LONG};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::dropping::{drop_patiently, later};
-use crate::live::state::{Live, State};
+use crate::live::state::{Live, State, Written, own_comment};
 use crate::live::swap::moves::{Move, Switch};
 use crate::live::swap::request::Returning;
 pub use crate::live::swap::request::SwapRequest;
@@ -115,7 +115,8 @@ impl Swap {
         let SwapRequest { admin, target, incoming, .. } = &self.request;
         let backend = sessions::own_backend(admin).await?;
         self.run.step("swap.mark", target);
-        databases::comment(admin, &incoming.name, Some(&self.intention().to_comment())).await?;
+        let on = Written::on(incoming.oid, self.request.system);
+        databases::comment(admin, &incoming.name, Some(&self.intention().to_comment(on))).await?;
 
         let closed = Instant::now();
         // A receiver of events that panics must not leave the door closed either.
@@ -269,17 +270,21 @@ async fn check_bound(request: &SwapRequest, live: &Live) -> PgResult<()> {
 
 /// What is renamed, in which order.
 fn moves(request: &SwapRequest, live: Option<&Live>) -> Vec<Move> {
-    let own_comment = request.settings.as_ref().and_then(|settings| settings.comment.as_deref());
-    let mark = request.mark.as_ref().map(State::to_comment);
+    // Those of a dump were written by whoever could write to the location.
+    let own = own_comment(request.settings.as_ref().and_then(|settings| settings.comment.clone()));
+    let on = Written::on(request.incoming.oid, request.system);
+    let mark = request.mark.as_ref().map(|mark| mark.to_comment(on));
+    let comment = mark.or_else(|| own_comment(request.comment.clone())).or_else(|| own.clone());
     let switch = Switch {
         target: &request.target,
+        system: request.system,
         incoming: (request.incoming.oid, &request.incoming.name),
         live,
         replaced: &request.replaced,
         pristine: request.pristine.as_ref(),
         void: &request.void,
-        own_comment,
-        comment: mark.as_deref().or(request.comment.as_deref()).or(own_comment),
+        own_comment: own.as_deref(),
+        comment: comment.as_deref(),
         connection_limit: request.settings.as_ref().map_or(-1, |settings| settings.connection_limit),
     };
     switch.moves(Timestamp::now())

@@ -1,11 +1,18 @@
 //! One restore of a database at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::sql::advisory_lock;
+use crate::adapters::sql::advisory_lock::Holder;
+use crate::adapters::sql::{advisory_lock, cluster};
 use crate::error::{PgError, PgResult};
-use crate::live::state::target_number;
+use crate::live::state::{Written, target_number};
+
+/// How often a holder shows that it lives; others take it to have vanished where it does not (`silence.rs`).
+const BEAT: Duration = Duration::from_secs(2);
 
 /// A session that holds the advisory lock of a target for as long as it lives: a killed run's lock goes with its
 /// connection. What creates and renames databases for the target runs on this very session, so that the lock is free only
@@ -14,6 +21,10 @@ use crate::live::state::target_number;
 pub struct TargetLock {
     session: Arc<Session>,
     target: String,
+    /// The server's system identifier, if it says one.
+    system: Option<i64>,
+    /// Shows others that we live.
+    _beat: AbortOnDropHandle<()>,
 }
 
 impl TargetLock {
@@ -24,10 +35,10 @@ impl TargetLock {
     pub async fn acquire(server: &Server, target: &str) -> PgResult<Self> {
         let session = server.connect_admin_for(target).await?;
         match try_number(&session, target_number(target)).await? {
-            true => Ok(Self { session: Arc::new(session), target: target.to_owned() }),
+            true => Self::of(session, target).await,
             false => {
-                let holder = holder(&session, target_number(target)).await.unwrap_or_default();
-                Err(PgError::Locked { database: target.to_owned(), holder })
+                let holder = advisory_lock::holder(&session, target_number(target)).await.ok().flatten();
+                Err(locked(target, holder.as_ref()))
             }
         }
     }
@@ -35,14 +46,33 @@ impl TargetLock {
     /// Takes the lock of the target of that number, unless somebody has it.
     pub(crate) async fn try_acquire(server: &Server, target: &str, number: u32) -> PgResult<Option<Self>> {
         let session = server.connect_admin_for(target).await?;
-        let taken = try_number(&session, number).await?;
-        Ok(taken.then(|| Self { session: Arc::new(session), target: target.to_owned() }))
+        match try_number(&session, number).await? {
+            true => Ok(Some(Self::of(session, target).await?)),
+            false => Ok(None),
+        }
+    }
+
+    async fn of(session: Session, target: &str) -> PgResult<Self> {
+        let system = cluster::system_identifier(&session).await?;
+        let session = Arc::new(session);
+        let beat = AbortOnDropHandle::new(tokio::spawn(beat(Arc::downgrade(&session))));
+        Ok(Self { session, target: target.to_owned(), system, _beat: beat })
     }
 
     /// The database whose name is locked.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// What a mark on the database of that oid is bound to.
+    pub(crate) fn mark_on(&self, oid: u32) -> Written {
+        Written::on(oid, self.system)
+    }
+
+    /// The server's system identifier, if it says one.
+    pub(crate) fn system(&self) -> Option<i64> {
+        self.system
     }
 
     /// The session that holds the lock, in a database that is not the target.
@@ -69,21 +99,19 @@ async fn try_number(session: &Session, number: u32) -> PgResult<bool> {
     Ok(false)
 }
 
-/// Refuses what another run is at work on.
-///
-/// # Errors
-/// [`PgError::Locked`], as [`TargetLock::acquire`]; connection errors.
-pub(crate) async fn refuse_if_held(server: &Server, target: &str) -> PgResult<()> {
-    let session = server.connect_admin_for(target).await?;
-    if !advisory_lock::held_by_others(&session).await?.contains(&target_number(target)) {
-        return Ok(());
-    }
-    let holder = holder(&session, target_number(target)).await.unwrap_or_default();
-    Err(PgError::Locked { database: target.to_owned(), holder })
+/// The error for a lock that `holder` has.
+pub(crate) fn locked(target: &str, holder: Option<&Holder>) -> PgError {
+    let holder = holder.map_or_else(String::new, |holder| format!(" ({})", holder.told()));
+    PgError::Locked { database: target.to_owned(), holder }
 }
 
-/// Who has the lock, for the end of a sentence.
-async fn holder(session: &Session, number: u32) -> Option<String> {
-    let holder = advisory_lock::holder(session, number).await.ok()??;
-    Some(format!(" (server process {}, since {} from {})", holder.pid, holder.since, holder.from))
+/// Shows that the holder lives, as long as it does. In a transaction that failed the server refuses even that, and sees it.
+async fn beat(session: Weak<Session>) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        let Some(session) = session.upgrade() else { return };
+        if advisory_lock::beat(&session).await.is_err() && session.is_closed() {
+            return;
+        }
+    }
 }

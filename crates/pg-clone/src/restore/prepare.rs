@@ -13,6 +13,7 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql;
 use crate::error::{Obstacle, PgResult, Problem};
 use crate::hook::RESTORE_POINTS;
+use crate::live;
 use crate::live::local;
 use crate::live::recover;
 use crate::options::RestoreOptions;
@@ -50,9 +51,11 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
     let wanted = Wanted::new(options.wanted.clone())
         .cluster(options.cluster.clone())
         .here(here.clone())
-        .config(options.config.clone(), options.config_for_restores);
+        .config(options.config.clone(), options.config_for_restores)
+        .allow_older(options.allow_older);
     let found = list::find(&**store, wanted).await?;
-    let target = options.into.clone().unwrap_or_else(|| found.database().to_owned());
+    let dumped_as = found.database().to_owned();
+    let target = options.into.clone().unwrap_or_else(|| dumped_as.clone());
     server.refuse_if_guarded(&target)?;
     if target == "postgres" {
         // The session that is open may be in the very database that is to be renamed.
@@ -64,10 +67,10 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
     let there = recover::look(&admin).await?;
     let seen = Seen { admin, server_major, target, replaces };
     let mut plan = match found {
-        Found::Ours { key, manifest, passed_over } => {
+        Found::Ours { key, manifest, passed_over, unreadable } => {
             let same = manifest.identity.as_ref().map(|of| of.id == here.id);
             let plan = ours(server, store, options, run, seen, key, manifest).await?;
-            RestorePlan { passed_over, same_cluster: same, ..plan }
+            RestorePlan { passed_over, unreadable, same_cluster: same, ..plan }
         }
         Found::Legacy { key, object, created_at, bytes, .. } => {
             legacy(server, options, seen, key, object, (created_at, bytes))
@@ -85,8 +88,12 @@ async fn look(server: &Server, store: &SharedStore, options: &RestoreOptions, ru
     let undertaking =
         Undertaking { target: &plan.target, replaces: !plan.is_data_only(), source: None, force: options.force };
     plan.breaks = standing.breaks(undertaking);
-    let first = name_problem(&plan.target).into_iter().chain(standing.problems(&plan.server, undertaking));
-    let first: Vec<Problem> = first.collect();
+    plan.superuser = standing.is_superuser.then(|| standing.role.clone());
+    let is_copy = |there: &live::state::Found| there.state.as_ref().is_some_and(|state| state.target() != there.name);
+    let is_of_ours = there.iter().any(|there| there.name == plan.target && is_copy(there));
+    let known = plan.is_data_only() || (dumped_as == plan.target && !is_of_ours);
+    let names = name_problem(&plan.target).into_iter().chain(local::reserved_name(&plan.target, known));
+    let first: Vec<Problem> = names.chain(standing.problems(&plan.server, undertaking)).collect();
     plan.of_target = first.len();
     plan.problems.splice(0..0, first);
     Ok(plan)
@@ -144,6 +151,7 @@ async fn ours(
         complete: manifest.is_complete(),
         missing: manifest.detail.filters.missing(),
         passed_over: Vec::new(),
+        unreadable: Vec::new(),
         server: server.describe(),
         server_major,
         target,
@@ -160,6 +168,7 @@ async fn ours(
         breaks: Vec::new(),
         problems,
         of_target: 0,
+        superuser: None,
         source: Source::Ours(manifest),
     })
 }
@@ -180,6 +189,7 @@ fn legacy(
         complete: true,
         missing: Vec::new(),
         passed_over: Vec::new(),
+        unreadable: Vec::new(),
         server: server.describe(),
         server_major: seen.server_major,
         target: seen.target,
@@ -196,6 +206,7 @@ fn legacy(
         breaks: Vec::new(),
         problems: problems_of_legacy(options),
         of_target: 0,
+        superuser: None,
         source: Source::Legacy(object),
     }
 }

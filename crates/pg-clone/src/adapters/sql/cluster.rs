@@ -29,7 +29,7 @@ impl Server {
 
 /// `system_identifier` of `pg_control_system()` (PostgreSQL manual, "Control Data Functions"); nothing if we may not call
 /// it.
-async fn system_identifier(session: &Session) -> PgResult<Option<i64>> {
+pub(crate) async fn system_identifier(session: &Session) -> PgResult<Option<i64>> {
     let failed = |error| PgError::sql("asking which cluster this is", error);
     let allowed = "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')";
     if !session.query_one(allowed, &[]).await.map_err(failed)?.get::<_, bool>(0) {

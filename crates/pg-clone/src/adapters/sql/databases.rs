@@ -34,6 +34,9 @@ pub(crate) struct Database {
     /// Whether dropping it was begun and not ended: then it can be dropped, and nothing else.
     pub(crate) is_invalid: bool,
     pub(crate) comment: Option<String>,
+    pub(crate) owner: String,
+    /// Whether the owner is our role, or a superuser.
+    pub(crate) is_ours: bool,
 }
 
 /// How much there is of a database, and how many use it.
@@ -64,7 +67,8 @@ pub(crate) async fn with_oid(admin: &Session, oid: u32) -> PgResult<Option<Datab
 async fn databases(admin: &Session, which: &str, parameters: &[&(dyn ToSql + Sync)]) -> PgResult<Vec<Database>> {
     let statement = format!(
         "SELECT oid, datname::text, datallowconn, datistemplate, pg_catalog.shobj_description(oid, 'pg_database'), \
-           datconnlimit = {INVALID_LIMIT} \
+           datconnlimit = {INVALID_LIMIT}, pg_catalog.pg_get_userbyid(datdba)::text, \
+           EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = datdba AND (r.rolsuper OR r.rolname = current_user)) \
          FROM pg_catalog.pg_database {which}"
     );
     let rows =
@@ -76,6 +80,8 @@ async fn databases(admin: &Session, which: &str, parameters: &[&(dyn ToSql + Syn
         is_template: row.get(3),
         comment: row.get(4),
         is_invalid: row.get(5),
+        owner: row.get(6),
+        is_ours: row.get(7),
     };
     Ok(rows.iter().map(database).collect())
 }

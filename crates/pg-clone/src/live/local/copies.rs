@@ -185,7 +185,13 @@ mod tests {
     }
 
     fn current() -> State {
-        State::Current { target: "shop".into(), dump: "d".into(), live: 1, since: Timestamp::UNIX_EPOCH }
+        State::Current {
+            target: "shop".into(),
+            dump: "d".into(),
+            live: 1,
+            previous: None,
+            since: Timestamp::UNIX_EPOCH,
+        }
     }
 
     fn effects(databases: &[Found], reversible: bool) -> Vec<(CopyRole, Effect)> {

@@ -33,12 +33,13 @@ impl CopyRole {
             Self::Current => ":current",
         }
     }
+}
 
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::Previous => "__previous",
-            Self::Current => "__current",
-        }
+/// How the names of such copies end.
+pub(super) fn suffix(role: CopyRole) -> &'static str {
+    match role {
+        CopyRole::Previous => "__previous",
+        CopyRole::Current => "__current",
     }
 }
 
@@ -46,7 +47,7 @@ impl CopyRole {
 /// Always the same for the same target, never the target's own, and at most 63 bytes, so that the server cuts nothing.
 #[must_use]
 pub fn copy_name(target: &str, role: CopyRole) -> String {
-    let suffix = role.suffix();
+    let suffix = suffix(role);
     if target.len() + suffix.len() <= NAME_BYTES_MAX {
         return format!("{target}{suffix}");
     }

@@ -11,8 +11,10 @@ use crate::hook::{PlannedHook, Point};
 use crate::live::local::copies::Copies;
 use crate::live::local::list::{self, LocalDatabase, Role};
 use crate::live::local::name::{CopyRole, LocalSource};
+use crate::live::local::reserved::reserved_name;
+use crate::live::recover;
+use crate::live::silence;
 use crate::live::state::Found;
-use crate::live::target_lock;
 use crate::options::RestoreOptions;
 use crate::restore::{Replaced, name_problem, refuse_unconfirmed};
 use crate::run::Run;
@@ -138,7 +140,8 @@ impl LocalRestore {
         options.check()?;
         refuse_carrying(&options)?;
         refuse_locale(&options)?;
-        let mut plan = run.or_cancelled(Box::pin(look(server, source, target, purpose, options.force))).await?;
+        let looking = Box::pin(look(server, source, target, purpose, options.force, run));
+        let mut plan = run.or_cancelled(looking).await?;
         plan.hooks = options.hooks.plan(plan.points());
         Ok(Self { server: server.clone(), options, run: run.clone(), plan })
     }
@@ -171,7 +174,7 @@ impl LocalRestore {
             plan.refuse_unconfirmed(options)?;
         }
         for name in [plan.target.as_str(), plan.source.lock_name()] {
-            run.or_cancelled(target_lock::refuse_if_held(server, name)).await?;
+            run.or_cancelled(silence::refuse_if_held(server, name)).await?;
         }
         Ok(())
     }
@@ -183,6 +186,7 @@ async fn look(
     target: &str,
     purpose: Purpose,
     force: bool,
+    run: &Run,
 ) -> PgResult<LocalPlan> {
     server.refuse_if_guarded(target)?;
     let admin = server.connect_admin_for(target).await?;
@@ -190,7 +194,13 @@ async fn look(
     let found: Vec<Found> = databases.iter().map(|database| database.found.clone()).collect();
     let source_name = match source {
         LocalSource::Named(name) => name.clone(),
-        LocalSource::Copy(role) => the_copy(&found, target, *role)?.name,
+        LocalSource::Copy(role) => match the_copy(&found, target, *role) {
+            Ok(copy) => copy.name,
+            Err(error) => {
+                recover::tell_doubts(&admin, target, &run.progress).await?;
+                return Err(error);
+            }
+        },
     };
     server.refuse_to_disturb(&source_name)?;
     let source_is = |database: &&LocalDatabase| database.name == source_name;
@@ -212,14 +222,19 @@ async fn look(
         source: database,
     };
     plan.problems.extend(name_problem(target));
+    // What is live under such a name was named by somebody.
+    let known = databases.iter().any(|database| database.name == target && database.role == Role::Live);
+    plan.problems.extend(reserved_name(target, known));
     plan.problems.extend(problem(&plan));
     let standing = adapters::sql::standing::read(&admin, &[target, &plan.source.name]).await?;
     let undertaking = Undertaking { target, replaces: true, source: Some(&plan.source.name), force };
     plan.problems.extend(standing.problems(&plan.server, undertaking));
     plan.breaks = standing.breaks(undertaking);
     if purpose == Purpose::Copy {
-        let of_target =
-            |problem: &&mut Problem| matches!(problem.obstacle, Obstacle::SystemDatabase | Obstacle::InvalidName);
+        let of_target = |problem: &&mut Problem| {
+            use Obstacle::{InvalidName, ReservedName, SystemDatabase};
+            matches!(problem.obstacle, SystemDatabase | InvalidName | ReservedName)
+        };
         plan.problems.iter_mut().filter(of_target).for_each(|problem| problem.help = "choose another target".into());
     }
     Ok(plan)

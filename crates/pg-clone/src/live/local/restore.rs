@@ -12,6 +12,7 @@ use crate::live::local::duplicate;
 use crate::live::local::name::CopyRole;
 use crate::live::local::prepare::{LocalPlan, LocalRestore, Purpose, Way, the_copy};
 use crate::live::recover;
+use crate::live::silence;
 use crate::live::state::{Found, State};
 use crate::live::swap::{Swap, SwapReport, SwapRequest};
 use crate::live::target_lock::TargetLock;
@@ -67,11 +68,11 @@ impl LocalRestore {
         let begun = std::time::Instant::now();
         server.refuse_if_guarded(&plan.target)?;
         server.refuse_to_disturb(&plan.source.name)?;
-        recover::recover(server, &run.progress).await?;
+        recover::recover_patiently(server, run).await?;
         plan.refuse_problems()?;
         plan.refuse_unconfirmed(options)?;
         run.step("local.lock", &plan.target);
-        let lock = TargetLock::acquire(server, &plan.target).await?;
+        let lock = silence::acquire(server, &plan.target, run, begun).await?;
         let mut hooks = Vec::new();
         let (report, source_disconnected, mut warnings) = match plan.way {
             Way::Exchange => {
@@ -82,7 +83,7 @@ impl LocalRestore {
                 // A restore of the source would replace it while it is copied. The target's own copies are under its lock.
                 let _source = match plan.source.lock_name() {
                     name if name == plan.target => None,
-                    name => Some(TargetLock::acquire(server, name).await?),
+                    name => Some(silence::acquire(server, name, run, begun).await?),
                 };
                 copy(&self, &lock, &mut hooks).await?
             }
@@ -178,7 +179,7 @@ async fn copy(
     match Box::pin(switch(restore, lock, &temporary, source, hooks)).await {
         Ok((report, warnings)) => Ok((report, ended, warnings)),
         Err(error) => {
-            temporary.give_up(server, options.keep_failed, &run.progress).await;
+            temporary.give_up(server, options.keep_failed, run).await;
             Err(error)
         }
     }

@@ -65,12 +65,32 @@ fn of_what_is_half_dropped_recovery_drops_what_it_would_have_dropped_anyway() {
 #[test]
 fn comments_are_read_back_and_others_are_not_ours() {
     let state = swapping(Some(Live { oid: 5, allow_connections: true }));
-    let comment = state.to_comment();
+    let on = Written::on(9, Some(7));
+    let comment = state.to_comment(on);
     assert!(comment.starts_with(COMMENT_PREFIX));
-    assert_eq!(State::from_comment(&comment), Some(state));
+    assert_eq!(State::claimed(&comment), Some((state, Some(on))));
     for other in ["the shop's database", "", "{\"lastgood\":{}}", "{\"lastgood\":{\"state\":\"unheard of\"}}"] {
         assert_eq!(State::from_comment(other), None, "{other}");
     }
+}
+
+#[test]
+fn no_mark_is_a_databases_own_comment() {
+    let own = |comment: &str| own_comment(Some(comment.to_owned()));
+    assert_eq!(own_comment(None), None);
+    for plain in ["the shop's", "", "{\"lastgood\"", " {\"lastgood\":{}}"] {
+        assert_eq!(own(plain).as_deref(), Some(plain));
+    }
+    let previous = |comment: Option<String>| {
+        let state = State::Previous { target: "shop".into(), comment, since: Timestamp::UNIX_EPOCH };
+        state.to_comment(Written::on(1, None))
+    };
+    assert_eq!(own(&previous(Some("the shop's".into()))).as_deref(), Some("the shop's"));
+    assert_eq!(own(&previous(Some(previous(Some("the shop's".into()))))).as_deref(), Some("the shop's"));
+    assert_eq!(own(&previous(None)), None);
+    assert_eq!(own("{\"lastgood\":{\"state\":\"of a later version\"}}"), None);
+    let deep = (0..MARKS_WITHIN_MAX).fold("mine".to_owned(), |comment, _| previous(Some(comment)));
+    assert_eq!(own(&deep), None, "nobody of ours writes that");
 }
 
 #[test]
@@ -165,8 +185,13 @@ fn previous(oid: u32) -> Found {
 }
 
 fn current(oid: u32) -> Found {
-    let state =
-        State::Current { target: "shop".into(), dump: "d".into(), live: COPY_OID, since: Timestamp::UNIX_EPOCH };
+    let state = State::Current {
+        target: "shop".into(),
+        dump: "d".into(),
+        live: COPY_OID,
+        previous: None,
+        since: Timestamp::UNIX_EPOCH,
+    };
     found(oid, "shop__current", Some(state))
 }
 

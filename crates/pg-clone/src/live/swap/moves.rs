@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::live::state::{Found, Live, State, temporary_name};
+use crate::live::state::{Found, Live, State, Written, temporary_name};
 
 /// What becomes of the database that is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Pristine {
 #[derive(Debug)]
 pub(super) struct Switch<'a> {
     pub(super) target: &'a str,
+    /// The server's system identifier, if it says one.
+    pub(super) system: Option<i64>,
     /// The database that takes the name: oid and present name.
     pub(super) incoming: (u32, &'a str),
     pub(super) live: Option<&'a Live>,
@@ -73,8 +75,8 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    fn of(state: &State) -> Self {
-        Self::Becomes(Some(state.to_comment()))
+    fn of(state: &State, on: Written) -> Self {
+        Self::Becomes(Some(state.to_comment(on)))
     }
 }
 
@@ -105,20 +107,37 @@ impl Switch<'_> {
         moves.push(Move {
             oid: incoming,
             from,
-            to: target.clone(),
+            to: target,
             mark: Mark::Becomes(self.comment.map(ToOwned::to_owned)),
             access: Some(access),
             doomed: false,
         });
-        moves.extend(self.pristine.map(|pristine| Move {
+        moves.extend(self.pristine.map(|pristine| self.keep(pristine, access, now)));
+        moves
+    }
+
+    /// The copy that stays as `:current` names both others: they may come to have different owners.
+    fn keep(&self, pristine: &Pristine, access: Access, now: Timestamp) -> Move {
+        let kept = self.live.filter(|_| matches!(self.replaced, Replaced::Kept(_)));
+        let state = State::Current {
+            target: self.target.to_owned(),
+            dump: pristine.dump.clone(),
+            live: self.incoming.0,
+            previous: kept.map(|live| live.oid),
+            since: now,
+        };
+        Move {
             oid: pristine.oid,
             from: pristine.name.clone(),
             to: pristine.to.clone(),
-            mark: Mark::of(&State::Current { target, dump: pristine.dump.clone(), live: incoming, since: now }),
+            mark: Mark::of(&state, self.on(pristine.oid)),
             access: Some(access),
             doomed: false,
-        }));
-        moves
+        }
+    }
+
+    fn on(&self, oid: u32) -> Written {
+        Written::on(oid, self.system)
     }
 
     fn discard(&self, found: &Found, now: Timestamp) -> Move {
@@ -127,7 +146,7 @@ impl Switch<'_> {
             oid: found.oid,
             from: found.name.clone(),
             to: temporary_name(self.target),
-            mark: Mark::of(&state),
+            mark: Mark::of(&state, self.on(found.oid)),
             access: None,
             doomed: true,
         }
@@ -146,7 +165,7 @@ impl Switch<'_> {
             oid: live.oid,
             from: self.target.to_owned(),
             to,
-            mark: Mark::of(&state),
+            mark: Mark::of(&state, self.on(live.oid)),
             access: (!doomed).then_some(Access { connection_limit: None, allow_connections: live.allow_connections }),
             doomed,
         }
@@ -185,6 +204,7 @@ mod tests {
         let toggle = |incoming: (u32, &str), live: &Live| {
             let switch = Switch {
                 target: "shop",
+                system: None,
                 incoming,
                 live: Some(live),
                 replaced: &kept,
@@ -227,6 +247,7 @@ mod tests {
             };
             let moves = Switch {
                 target: "shop",
+                system: Some(7),
                 incoming: (2, "lastgood_i"),
                 live: live.as_ref(),
                 replaced: &replaced,

@@ -17,6 +17,8 @@ use crate::stored::database_settings::DatabaseSettings;
 pub struct SwapRequest {
     /// Holds the target's lock.
     pub(super) admin: Arc<Session>,
+    /// The server's system identifier, if it says one.
+    pub(super) system: Option<i64>,
     pub(super) target: String,
     pub(super) incoming: Incoming,
     pub(super) settings: Option<DatabaseSettings>,
@@ -59,6 +61,7 @@ impl SwapRequest {
     fn of(lock: &TargetLock, incoming: Incoming, settings: Option<DatabaseSettings>) -> Self {
         Self {
             admin: lock.share(),
+            system: lock.system(),
             target: lock.target().to_owned(),
             incoming,
             settings,

@@ -9,7 +9,7 @@ use crate::adapters::connection::Session;
 use crate::adapters::sql::sessions::{self, Backend};
 use crate::adapters::sql::{databases, switch};
 use crate::error::{PgError, PgResult};
-use crate::live::state::{State, target_number};
+use crate::live::state::{State, Written, target_number};
 use crate::live::swap::swapping::{Swap, Switched};
 use crate::live::target_lock::TargetLock;
 
@@ -84,7 +84,8 @@ impl Swap {
         if let (Some(returning), Some(copy)) = (&self.request.returning, copy) {
             let (comment, since) = (returning.comment.clone(), returning.replaced);
             let state = State::Previous { target: self.request.target.clone(), comment, since };
-            databases::comment(admin, &copy.name, Some(&state.to_comment())).await?;
+            let on = Written::on(copy.oid, self.request.system);
+            databases::comment(admin, &copy.name, Some(&state.to_comment(on))).await?;
         }
         Ok(None)
     }
