@@ -254,6 +254,7 @@ impl Server {
             address: address.clone(),
             ip: reached.ip,
             config: self.login(address, database)?,
+            given: self.given_options().to_owned(),
             tls: connector(self.mode_for(address), self.roots.file())?,
             attributes,
             require_auth: self.require_auth.clone(),

@@ -107,6 +107,8 @@ fn pid_in(message: &str) -> Option<i32> {
 
 /// Drops a database with whoever is still connected to it (PostgreSQL 13 and newer) and the subscriptions in it.
 pub(crate) async fn drop_database(server: &Server, admin: &Session, database: &str) -> PgResult<()> {
+    // One whose drop ends in the middle can only be dropped once more.
+    session_settings::outlive_client(admin).await?;
     match databases::drop_if_exists(admin, database).await {
         // No database with a subscription can be dropped.
         Err(error) if error.sqlstate() == Some(IN_USE) => {

@@ -3,7 +3,7 @@
 use tracing::Instrument;
 
 use crate::error::PgResult;
-use crate::live::target_lock;
+use crate::live::silence;
 use crate::restore::checked::{Checked, Reading};
 use crate::restore::prepared::Restore;
 use crate::stored::verify;
@@ -32,6 +32,6 @@ impl Restore {
             }
             _ => drop(run.or_cancelled(Checked::open(self, Reading::Presence)).await?),
         }
-        run.or_cancelled(target_lock::refuse_if_held(server, &plan.target)).await
+        run.or_cancelled(silence::refuse_if_held(server, &plan.target)).await
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn session_options(server: &Server, jobs: usize) -> String {
     format!(
         "{} -c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout={} \
         -c lock_timeout=0 -c default_transaction_read_only=off -c array_nulls=on -c client_min_messages=warning",
-        server.given_options(),
+        server.program_options(),
         server.statement_timeout_ms()
     )
 }

@@ -29,6 +29,8 @@ pub struct ChildEnvironment {
     variables: Vec<(&'static str, OsString)>,
     /// Whether a hook needs the address, too.
     pins_hooks: bool,
+    /// The user's options, and those that watch over the connections of programs.
+    options: String,
     /// Held for its life: dropping it removes the file.
     passfile: ArchiveFile,
     password: Option<Secret>,
@@ -41,6 +43,7 @@ impl ChildEnvironment {
     pub fn apply(&self, command: &mut Command) {
         without_secrets(command);
         command.envs(self.variables.iter().map(|(name, value)| (*name, value)));
+        command.env("PGOPTIONS", &self.options);
     }
 
     /// Gives it to a hook, which is the user's own program and may need anything of our environment, credentials of the
@@ -132,7 +135,8 @@ impl Server {
         let password = self.password_for(address, database)?;
         let passfile = private_passfile(password.as_ref())?;
         variables.push(("PGPASSFILE", passfile.path().into()));
-        Ok(ChildEnvironment { variables, pins_hooks, passfile, password, url: url(address, &self.user, database) })
+        let (options, url) = (self.program_options(), url(address, &self.user, database));
+        Ok(ChildEnvironment { variables, pins_hooks, options, passfile, password, url })
     }
 }
 
@@ -173,7 +177,9 @@ mod tests {
             command.as_std().get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_owned()))).collect();
         assert_eq!(given["PGDATABASE"], "a=b");
         assert_eq!(given["PGSSLMODE"], "verify-full");
-        assert_eq!((&given["PGOPTIONS"], &given["PGREQUIREAUTH"]), (&"-c role=app".into(), &"scram-sha-256".into()));
+        assert_eq!(given["PGREQUIREAUTH"], "scram-sha-256");
+        let options = given["PGOPTIONS"].to_str().unwrap();
+        assert!(options.starts_with("-c role=app ") && options.contains("tcp_user_timeout"), "{options}");
         assert!(!given.contains_key("AWS_SECRET_ACCESS_KEY") && !given.contains_key("PGPASSWORD"), "{given:?}");
         let path = std::path::PathBuf::from(&given["PGPASSFILE"]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "*:*:*:*:a\\:b\\\\c@'d\n");

@@ -1,6 +1,7 @@
 //! One connection and the task that drives it.
 
 mod statements;
+pub(super) mod vanishing;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -44,6 +45,8 @@ pub(super) struct Opening {
     pub(super) address: Address,
     pub(super) ip: Option<IpAddr>,
     pub(super) config: Config,
+    /// What the user sets for every session.
+    pub(super) given: String,
     pub(super) tls: MakeRustlsConnect,
     pub(super) attributes: SessionAttributes,
     pub(super) require_auth: Option<RequireAuth>,
@@ -68,17 +71,17 @@ impl Opening {
 impl Session {
     pub(super) async fn open(mut opening: Opening) -> Result<Self, Cause> {
         let (client, connection) = opening.log_in(MESSAGES_READ_BYTES).await?;
-        let settings = settings_of_version(connection.parameter("server_version"));
+        let settings = settings(connection.parameter("server_version"), &opening.given);
         // How a connection ends is told by the statement it ends under.
         let connection = tokio::spawn(async move { drop(connection.await) });
-        Self::ready(client, connection, settings, opening.attributes).await
+        Self::ready(client, connection, &settings, opening.attributes).await
     }
 
     /// [`Session::open`], with what the server says beside its answers given to `notices`. While nobody takes them the
     /// connection stands still.
     pub(super) async fn open_hearing(mut opening: Opening, notices: mpsc::Sender<DbError>) -> Result<Self, Cause> {
         let (client, mut connection) = opening.log_in(MESSAGES_READ_BYTES).await?;
-        let settings = settings_of_version(connection.parameter("server_version"));
+        let settings = settings(connection.parameter("server_version"), &opening.given);
         let connection = tokio::spawn(async move {
             while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notice(notice) = message {
@@ -87,7 +90,7 @@ impl Session {
                 }
             }
         });
-        Self::ready(client, connection, settings, opening.attributes).await
+        Self::ready(client, connection, &settings, opening.attributes).await
     }
 
     async fn ready(
@@ -132,15 +135,18 @@ pub(super) struct Pooled;
 #[error("{0}")]
 pub(super) struct Unfit(&'static str);
 
-/// What cannot be a startup option: timeouts that only newer servers know; and writing by default, for whether a server
-/// does that by itself is asked first. A read-only default would stop a swap.
-fn settings_of_version(version: Option<&str>) -> &'static str {
+/// What cannot be a startup option: timeouts that only newer servers know; what watches over the connection; and writing by
+/// default, for whether a server does that by itself is asked first. A read-only default would stop a swap.
+fn settings(version: Option<&str>, given: &str) -> String {
     let major = version.and_then(|version| version.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok());
-    match major.unwrap_or_default() {
+    let major = major.unwrap_or_default();
+    let of_version = match major {
         17.. => "SET default_transaction_read_only = off; SET idle_session_timeout = 0; SET transaction_timeout = 0",
         14.. => "SET default_transaction_read_only = off; SET idle_session_timeout = 0",
         _ => "SET default_transaction_read_only = off",
-    }
+    };
+    let watching = vanishing::statements(major, given);
+    std::iter::once(of_version.to_owned()).chain(watching).collect::<Vec<_>>().join("; ")
 }
 
 /// Bytes read at once from the socket of an ordinary session.
@@ -188,11 +194,11 @@ impl DrivenSession {
     /// would cost a dump a tenth of its time.
     pub(super) async fn open(mut opening: Opening) -> Result<Self, Cause> {
         let (client, connection) = opening.log_in(SOCKET_READ_BYTES).await?;
-        let settings = settings_of_version(connection.parameter("server_version"));
+        let settings = settings(connection.parameter("server_version"), &opening.given);
         // How a connection ends is told by the statement it ends under.
         let connection = Box::pin(async move { drop(connection.await) });
         let mut session = Self { client: Driven::Own(client), connection, ended: false };
-        session.batch_execute(settings).await?;
+        session.batch_execute(&settings).await?;
         Ok(session)
     }
 

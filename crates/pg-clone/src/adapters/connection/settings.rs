@@ -7,7 +7,7 @@ use backup_core::failure::Setting;
 use backup_core::remedy;
 
 use crate::adapters::connection::Server;
-use crate::adapters::connection::session::MARK;
+use crate::adapters::connection::session::{MARK, vanishing};
 use crate::error::{PgError, PgResult};
 use crate::guard::Guard;
 
@@ -45,6 +45,12 @@ impl Server {
     /// What the user sets for every session, ours and those of programs, as libpq's `options` have it; it may be nothing.
     pub(crate) fn given_options(&self) -> &str {
         self.options.as_deref().unwrap_or_default()
+    }
+
+    /// The user's options for sessions of programs, and what has the server end them should this machine vanish.
+    pub(crate) fn program_options(&self) -> String {
+        let given = self.given_options();
+        format!("{given} {}", vanishing::options(given)).trim().to_owned()
     }
 
     /// Startup options of every session: the user's, and then ours, for of two the server takes the last.

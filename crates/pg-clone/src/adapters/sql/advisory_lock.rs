@@ -1,5 +1,7 @@
 //! Our advisory locks: one class, and a number for each target.
 
+use std::time::Duration;
+
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
 
@@ -15,6 +17,17 @@ pub(crate) struct Holder {
     pub(crate) since: String,
     /// Its client's address.
     pub(crate) from: String,
+    /// When it last did something, if we may know.
+    pub(crate) heard: Option<String>,
+    /// For how long it has done nothing; not told amid a statement.
+    pub(crate) silent_for: Option<Duration>,
+}
+
+impl Holder {
+    /// `server process 4711, since 2026-11-30 03:00:00+00 from 10.0.0.5`, for people.
+    pub(crate) fn told(&self) -> String {
+        format!("server process {}, since {} from {}", self.pid, self.since, self.from)
+    }
 }
 
 /// The lock's second half: the same 32 bits, as the signed number the server wants.
@@ -40,6 +53,11 @@ pub(crate) async fn give_back(session: &Session, number: u32) -> PgResult<()> {
     Ok(())
 }
 
+/// Does nothing, which others see.
+pub(crate) async fn beat(session: &Session) -> PgResult<()> {
+    session.batch_execute("SELECT").await.map_err(|error| PgError::sql("holding the target's lock", error))
+}
+
 /// Numbers of the targets whose lock another session has, in whatever database.
 pub(crate) async fn held_by_others(session: &Session) -> PgResult<Vec<u32>> {
     let rows = session
@@ -53,11 +71,27 @@ pub(crate) async fn held_by_others(session: &Session) -> PgResult<Vec<u32>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// The server process that has a lock and drops a database, as far as our role may know.
+pub(crate) async fn dropping(session: &Session, number: u32) -> PgResult<Option<i32>> {
+    let row = session
+        .query_opt(
+            "SELECT a.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted \
+               AND l.objsubid = 2 AND a.state = 'active' AND a.query ILIKE 'DROP DATABASE %' LIMIT 1",
+            &[&i64::from(LOCK_CLASS), &i64::from(number)],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking what is done with the target's lock", error))?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 /// Another session that has a lock, in whatever database.
 pub(crate) async fn holder(session: &Session, number: u32) -> PgResult<Option<Holder>> {
     let row = session
         .query_opt(
-            "SELECT a.pid, a.backend_start::timestamp(0)::text, coalesce(host(a.client_addr), 'a local socket') \
+            "SELECT a.pid, a.backend_start::timestamp(0)::text, coalesce(host(a.client_addr), 'a local socket'), \
+               a.state_change::text, CASE WHEN a.state <> 'active' \
+                 THEN extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::float8 END \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
              WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted \
                AND l.objsubid = 2 AND l.pid <> pg_catalog.pg_backend_pid() LIMIT 1",
@@ -65,5 +99,11 @@ pub(crate) async fn holder(session: &Session, number: u32) -> PgResult<Option<Ho
         )
         .await
         .map_err(|error| PgError::sql("looking who has the target's lock", error))?;
-    Ok(row.map(|row| Holder { pid: row.get(0), since: row.get(1), from: row.get(2) }))
+    Ok(row.map(|row| Holder {
+        pid: row.get(0),
+        since: row.get::<_, Option<String>>(1).unwrap_or_else(|| "an unknown time".to_owned()),
+        from: row.get(2),
+        heard: row.get(3),
+        silent_for: row.get::<_, Option<f64>>(4).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+    }))
 }

@@ -58,6 +58,13 @@ pub(crate) async fn hear_of_waiting(session: &Session) -> PgResult<()> {
     run(session, "SET client_min_messages = log").await
 }
 
+/// Has the server end what it does next although nobody waits with it any more. Servers before 14 always do.
+pub(crate) async fn outlive_client(session: &Session) -> PgResult<()> {
+    const GO_ON: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
+        WHERE name = 'client_connection_check_interval'";
+    run(session, GO_ON).await
+}
+
 async fn run(session: &Session, settings: &str) -> PgResult<()> {
     session.batch_execute(settings).await.map_err(|error| PgError::sql("preparing the session", error))
 }
