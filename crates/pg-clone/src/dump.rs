@@ -9,6 +9,7 @@ mod prepared;
 mod readable;
 mod report;
 pub(crate) mod schema;
+mod secrets;
 mod selection;
 mod sharing;
 mod source;

@@ -1,5 +1,6 @@
 //! Options of a dump and of a restore, validated once.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::ident::QualifiedName;
 use crate::pattern::TablePattern;
+use crate::restore::outside::Outside;
 use crate::restore::selection::Selection;
 use crate::setters::setters;
 pub use crate::stored::database_settings::LocaleProvider;
@@ -34,6 +36,9 @@ pub struct DumpOptions {
     pub exclude_table: Vec<TablePattern>,
     /// Tables whose rows are left out.
     pub exclude_table_data: Vec<TablePattern>,
+    /// Settings of the database that are left out, by name, with `*` for anything: the manifest shows them to whoever can read
+    /// the location.
+    pub exclude_setting: Vec<String>,
     /// Whether rows of unlogged tables are dumped.
     pub unlogged: bool,
     /// Level of zstd, 1 to 19.
@@ -62,6 +67,7 @@ impl DumpOptions {
             jobs: dump_jobs_default(),
             exclude_table: Vec::new(),
             exclude_table_data: Vec::new(),
+            exclude_setting: Vec::new(),
             unlogged: true,
             compression_level: 1,
             lock_timeout: Duration::from_secs(30),
@@ -128,10 +134,14 @@ pub struct RestoreOptions {
     pub keep_failed: bool,
     /// Restore what can be restored where the server refuses objects of the dump; the report says which.
     pub allow_incomplete: bool,
+    /// Take the newest dump that can be read although newer ones cannot; the plan says which were skipped.
+    pub allow_older: bool,
     /// The name of the live database that even an incomplete copy may replace, as its owner typed it once more.
     pub confirm_incomplete: Option<String>,
     /// Swap although replication slots or subscriptions are bound to the live database.
     pub force: bool,
+    /// What the dump's schema may do outside of the new database; otherwise a dump that does is refused.
+    pub allow_outside: BTreeSet<Outside>,
     /// The server is somebody else's, and our role no superuser of it: owners of others, event triggers, languages in C
     /// and tablespaces are left out with a warning.
     pub managed: bool,
@@ -164,8 +174,10 @@ impl RestoreOptions {
             disable_triggers: false,
             keep_failed: false,
             allow_incomplete: false,
+            allow_older: false,
             confirm_incomplete: None,
             force: false,
+            allow_outside: BTreeSet::new(),
             managed: false,
             pg_bin: None,
             hooks: Hooks::default(),
@@ -265,6 +277,7 @@ setters! {
         plain jobs: usize,
         plain exclude_table: Vec<TablePattern>,
         plain exclude_table_data: Vec<TablePattern>,
+        plain exclude_setting: Vec<String>,
         plain unlogged: bool,
         plain compression_level: i32,
         plain lock_timeout: Duration,
@@ -293,8 +306,10 @@ setters! {
         flag disable_triggers: bool,
         flag keep_failed: bool,
         flag allow_incomplete: bool,
+        flag allow_older: bool,
         optional confirm_incomplete: String,
         flag force: bool,
+        plain allow_outside: BTreeSet<Outside>,
         flag managed: bool,
         optional pg_bin: PathBuf,
         plain hooks: Hooks,

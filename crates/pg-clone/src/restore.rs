@@ -5,12 +5,15 @@ mod build;
 pub(crate) mod carry;
 mod check;
 mod checked;
+mod clash;
 mod data_only;
 mod dependents;
 mod differences;
 mod early_settings;
 mod extensions;
 mod failed_entry;
+mod failed_rows;
+mod fill;
 mod frames;
 mod hints;
 pub(crate) mod hooks;
@@ -23,6 +26,7 @@ mod load_unit;
 mod loading;
 pub mod messages;
 pub(crate) mod newer_syntax;
+pub mod outside;
 mod owners;
 mod pg_restore;
 mod plan;
@@ -33,11 +37,12 @@ mod read_back;
 mod rehearse;
 mod report;
 mod reroute;
+mod row_hashes;
 mod second_chance;
 mod select;
 pub mod selection;
+mod single_file;
 mod statistics;
-mod stream;
 mod tools;
 mod units;
 pub mod unrestored;
@@ -45,20 +50,21 @@ use tracing::Instrument;
 
 use crate::adapters::sql::database_settings;
 use crate::error::{PgError, PgResult};
-use crate::hook::Point;
 use crate::live::local::{self, CopyRole, copy_name, duplicate};
 use crate::live::recover;
+use crate::live::silence;
 use crate::live::swap::{Swap, SwapReport, SwapRequest};
 use crate::live::target_lock::TargetLock;
 use crate::live::temporary::Temporary;
 pub use crate::options::RestoreOptions;
-use crate::restore::build::{build, build_later};
+use crate::restore::build::build_later;
 pub use crate::restore::carry::present;
 pub use crate::restore::carry::rows::CarriedRows;
 use crate::restore::carry::rows::CarryOver;
 pub use crate::restore::carry::table::CarriedTable;
 use crate::restore::checked::{Checked, Reading};
 pub use crate::restore::data_only::{DataPlan, DataTable};
+use crate::restore::fill::{Filled, fill};
 pub use crate::restore::plan::RestorePlan;
 pub use crate::restore::prepared::Restore;
 pub use crate::restore::problem::Replaced;
@@ -85,21 +91,18 @@ impl Restore {
         let Self { server, options, run, plan, .. } = &self;
         let begun = std::time::Instant::now();
         server.refuse_if_guarded(&plan.target)?;
-        recover::recover(server, &run.progress).await?;
+        recover::recover_patiently(server, run).await?;
         plan.refuse_problems()?;
         plan.refuse_unconfirmed(options)?;
-        let source = run.or_cancelled(Checked::open(&self, Reading::Everything)).await?;
+        let mut source = run.or_cancelled(Checked::open(&self, Reading::Everything)).await?;
         run.step("restore.lock", &plan.target);
-        let lock = TargetLock::acquire(server, &plan.target).await?;
+        let lock = silence::acquire(server, &plan.target, run, begun).await?;
         run.step("restore.create", &plan.target);
-        let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
         let (mut hooks, mut pristine) = (Vec::new(), None);
+        let Filled { temporary, built } = Box::pin(fill(&self, &mut source, &lock, &mut hooks)).await?;
         let site = self.site(temporary.name());
         let work = async {
-            site.run(Point::PostCreate, &mut hooks).await?;
-            early_settings::apply(&lock, &temporary, source.settings()).await?;
-            let built = run.or_cancelled(Box::pin(build(&self, &source, &temporary)));
-            let built = built.await.map_err(PgError::before_the_swap)?;
+            let built = built.map_err(PgError::before_the_swap)?;
             if options.reversible {
                 // Before any hook sees it.
                 run.step("restore.current", temporary.name());
@@ -141,9 +144,9 @@ impl Restore {
             }
             Err(error) => {
                 if let Some(pristine) = pristine {
-                    pristine.give_up(server, false, &run.progress).await;
+                    pristine.give_up(server, false, run).await;
                 }
-                temporary.give_up(server, options.keep_failed, &run.progress).await;
+                temporary.give_up(server, options.keep_failed, run).await;
                 Err(error)
             }
         }

@@ -9,13 +9,14 @@ use crate::adapters::sql::catalog;
 use crate::adapters::sql::database_settings;
 use crate::dump::leader::Leader;
 use crate::dump::matviews::{Arranged, arrange};
+use crate::dump::secrets::leave_out;
 use crate::dump::worker::{Work, Written};
 use crate::error::PgResult;
 use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{
-    DumpDetail, Extension, LargeObjects, MONEY_LOCALE, MatviewState, RowData, SequenceState, TableDump,
+    DumpDetail, Extension, Filters, LargeObjects, MONEY_LOCALE, MatviewState, RowData, SequenceState, TableDump,
 };
 
 /// Everything the workers and the large objects' metadata gave.
@@ -27,6 +28,9 @@ pub(crate) struct Copied {
 /// What the manifest says of the database beside its rows.
 pub(crate) struct Facts {
     database: DatabaseSettings,
+    /// Settings that are left out of it, and patterns of such that fit none.
+    settings_left_out: Vec<String>,
+    settings_unmatched: Vec<String>,
     extensions: Vec<Extension>,
     roles: Vec<String>,
     policy_roles: Vec<String>,
@@ -44,8 +48,12 @@ impl Facts {
         let excluded: Vec<u32> = leader.selection.excluded.iter().map(|relation| relation.oid).collect();
         let views = catalog::matviews(session).await?;
         let Arranged { ordered, stale } = arrange(views, &catalog::matview_uses(session).await?);
+        let mut database = database_settings::read(session, &options.database).await?;
+        let (settings_left_out, settings_unmatched) = leave_out(&mut database, &options.exclude_setting);
         Ok(Self {
-            database: database_settings::read(session, &options.database).await?,
+            database,
+            settings_left_out,
+            settings_unmatched,
             extensions: catalog::extensions(session).await?,
             roles: catalog::roles(session).await?,
             policy_roles: catalog::policy_roles(session, &excluded).await?,
@@ -63,6 +71,9 @@ impl Facts {
                 "the event trigger `{trigger}` ran at each login of this dump, and may have changed the source: as a \
                  superuser, set PGOPTIONS='-c event_triggers=off'"
             ));
+        }
+        for pattern in &self.settings_unmatched {
+            run.progress.warn(format!("no setting of the database matches `{pattern}`, so none was left out for it"));
         }
         for view in &self.stale {
             run.progress.warn(format!(
@@ -109,7 +120,7 @@ pub(crate) fn describe(
         server: leader.server.clone(),
         pg_dump_version: tool.version.clone(),
         database: facts.database,
-        filters: leader.selection.filters.clone(),
+        filters: Filters { settings: facts.settings_left_out, ..leader.selection.filters.clone() },
         extensions: facts.extensions,
         roles: facts.roles,
         policy_roles: facts.policy_roles,

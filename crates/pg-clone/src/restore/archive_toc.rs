@@ -8,8 +8,11 @@ use std::ops::Range;
 /// What every archive begins with.
 const MAGIC: &[u8] = b"PGDMP";
 
-/// Oldest layout read here: 1.14, PostgreSQL 12, the oldest whose `pg_dump` we run.
-const VERSION_MIN: (u8, u8) = (1, 14);
+/// Oldest layout read here: 1.12, in which `pg_dump` of PostgreSQL 9.0 to 11 wrote single files. We run none before 12, of 1.14.
+const VERSION_MIN: (u8, u8) = (1, 12);
+
+/// First layout whose entries tell their table's access method: PostgreSQL 12.
+const VERSION_ACCESS_METHOD: (u8, u8) = (1, 14);
 
 /// First layout with a byte for the compression algorithm instead of a level: PostgreSQL 16.
 const VERSION_ALGORITHM: (u8, u8) = (1, 15);
@@ -32,10 +35,21 @@ pub(crate) struct Entry {
     pub(crate) needs: Vec<u32>,
 }
 
+/// Kind of the entry that holds a table's rows.
+pub(crate) const ROWS: &str = "TABLE DATA";
+
+/// Kind of the entry that fills a materialized view.
+pub(crate) const VIEW_ROWS: &str = "MATERIALIZED VIEW DATA";
+
 impl Entry {
     /// `view public.v`, for people.
     pub(crate) fn label(&self) -> String {
-        let kind = self.kind.to_lowercase();
+        let kind = match self.kind.as_str() {
+            ROWS => "rows of".to_owned(),
+            VIEW_ROWS => "rows of materialized view".to_owned(),
+            "SEQUENCE SET" => "value of sequence".to_owned(),
+            other => other.to_lowercase(),
+        };
         match &self.schema {
             Some(schema) => format!("{kind} {schema}.{}", self.name),
             None => format!("{kind} {}", self.name),
@@ -53,6 +67,9 @@ pub(crate) struct Written {
     pub(crate) dropped_by: String,
 }
 
+/// What is wrong with an archive of which more is to come.
+const ENDS_EARLY: &str = "it ends early";
+
 /// The entry that says the search path under which all others are made (`dumpSearchPath` of `pg_dump.c`).
 const SEARCH_PATH: &str = "SEARCHPATH";
 
@@ -68,8 +85,31 @@ pub(crate) fn parse_written(archive: &[u8]) -> Result<Vec<Written>, String> {
     (0..count).map(|_| reader.entry().map(|read| read.written)).collect()
 }
 
+/// Reads all entries with their statements, each with the one that would give it rows; the error says what is wrong.
+pub(crate) fn parse_all(archive: &[u8]) -> Result<Vec<(Written, String)>, String> {
+    let (mut reader, count) = Reader::at_first_entry(archive)?;
+    (0..count).map(|_| reader.entry().map(|read| (read.written, read.copied_by))).collect()
+}
+
+/// How many bytes an archive's header and table of contents take; none if `beginning` is shorter. Rows come after them.
+pub(crate) fn end_of_contents(beginning: &[u8]) -> Result<Option<usize>, String> {
+    let end = || -> Result<usize, String> {
+        let (mut reader, count) = Reader::at_first_entry(beginning)?;
+        for _ in 0..count {
+            reader.entry()?;
+        }
+        Ok(reader.position())
+    };
+    match end() {
+        Ok(end) => Ok(Some(end)),
+        Err(what) if what == ENDS_EARLY => Ok(None),
+        Err(what) => Err(what),
+    }
+}
+
 /// The same archive with `statement` in place of the one that sets the search path; none if it sets none, as before
-/// PostgreSQL's releases of March 2018. An archive of a schema holds no rows, so that no offsets of them change.
+/// PostgreSQL's releases of March 2018. Offsets of rows in it are wrong then, if it holds some: whoever reads it from a pipe
+/// does not look at them.
 pub(crate) fn with_search_path(archive: &[u8], statement: &str) -> Result<Option<Vec<u8>>, String> {
     let (mut reader, count) = Reader::at_first_entry(archive)?;
     for _ in 0..count {
@@ -116,6 +156,8 @@ pub(crate) fn with_statements(
 /// An entry, and where in the archive its statements stand, their length included.
 struct Read {
     written: Written,
+    /// The statement that would give it rows.
+    copied_by: String,
     made_by: Range<usize>,
 }
 
@@ -179,9 +221,12 @@ impl<'a> Reader<'a> {
         let made_by = self.string()?.unwrap_or_default();
         let end = self.position();
         let dropped_by = self.string()?.unwrap_or_default();
-        let _copy_statement = self.string()?;
+        let copied_by = self.string()?.unwrap_or_default();
         let schema = self.string()?.filter(|schema| !schema.is_empty());
-        let _tablespace_and_access_method = (self.string()?, self.string()?);
+        let _tablespace = self.string()?;
+        if self.version >= VERSION_ACCESS_METHOD {
+            self.string()?;
+        }
         if self.version >= VERSION_RELKIND {
             self.int()?;
         }
@@ -192,11 +237,11 @@ impl<'a> Reader<'a> {
         }
         let _offset_of_data = self.take(1 + self.offset_bytes)?;
         let entry = Entry { id, kind, schema, name, needs };
-        Ok(Read { written: Written { entry, made_by, dropped_by }, made_by: begin..end })
+        Ok(Read { written: Written { entry, made_by, dropped_by }, copied_by, made_by: begin..end })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or("it ends early")?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(ENDS_EARLY)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -231,9 +276,15 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// An archive of layout 1.14 with these entries: numbers of four bytes, offsets of eight.
+    /// An archive of layout 1.14 with these entries.
     pub(crate) fn archive(entries: &[Entry]) -> Vec<u8> {
+        archive_of(14, entries)
+    }
+
+    /// An archive of layout 1.`minor`: numbers of four bytes, offsets of eight.
+    fn archive_of(minor: u8, entries: &[Entry]) -> Vec<u8> {
         let mut bytes = b"PGDMP\x01\x0e\x00\x04\x08\x01".to_vec();
+        bytes[6] = minor;
         let int = |bytes: &mut Vec<u8>, value: i32| {
             bytes.push(u8::from(value < 0));
             bytes.extend(value.unsigned_abs().to_le_bytes());
@@ -258,7 +309,9 @@ pub(crate) mod tests {
             for value in ["CREATE …", "DROP …", ""] {
                 text(&mut bytes, Some(value));
             }
-            for value in [entry.schema.as_deref(), Some(""), Some("heap"), Some("postgres"), Some("false")] {
+            let access_method = (minor >= VERSION_ACCESS_METHOD.1).then_some(Some("heap"));
+            let last = [Some("postgres"), Some("false")];
+            for value in [entry.schema.as_deref(), Some("")].into_iter().chain(access_method).chain(last) {
                 text(&mut bytes, value);
             }
             for need in &entry.needs {
@@ -318,8 +371,36 @@ pub(crate) mod tests {
     #[test]
     fn other_layouts_are_refused() {
         let mut old = archive(&sample());
-        old[6] = 13;
-        assert_eq!(parse(&old).unwrap_err(), "its layout 1.13 is not known");
+        old[6] = 11;
+        assert_eq!(parse(&old).unwrap_err(), "its layout 1.11 is not known");
+    }
+
+    #[test]
+    fn single_files_of_older_releases_are_read() {
+        for minor in [12, 13] {
+            assert_eq!(parse(&archive_of(minor, &sample())).unwrap(), sample(), "1.{minor}");
+        }
+    }
+
+    #[test]
+    fn the_contents_end_where_rows_begin() {
+        let contents = archive(&sample());
+        let whole = [contents.as_slice(), b"rows"].concat();
+        assert_eq!(end_of_contents(&whole), Ok(Some(contents.len())));
+        assert_eq!(end_of_contents(&contents[..contents.len() - 1]), Ok(None));
+        assert_eq!(end_of_contents(b"PGDMP"), Ok(None));
+        assert!(end_of_contents(b"<html>").is_err());
+    }
+
+    #[test]
+    fn what_holds_rows_is_named_for_them() {
+        let label = |kind: &str| {
+            let schema = Some("public".to_owned());
+            Entry { id: 1, kind: kind.to_owned(), schema, name: "t".to_owned(), needs: Vec::new() }.label()
+        };
+        assert_eq!(label(ROWS), "rows of public.t");
+        assert_eq!(label("MATERIALIZED VIEW DATA"), "rows of materialized view public.t");
+        assert_eq!(label("SEQUENCE SET"), "value of sequence public.t");
     }
 
     proptest! {

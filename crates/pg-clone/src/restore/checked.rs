@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use backup_core::manifest::Manifest;
+use bytes::Bytes;
 
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::error::PgResult;
@@ -11,7 +12,7 @@ use crate::restore::dependents::{self, Dependents};
 use crate::restore::prepared::Restore;
 use crate::restore::selection::doubtful_keys;
 use crate::restore::tools::SchemaArchive;
-use crate::restore::{select, stream};
+use crate::restore::{outside, select, single_file};
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::{legacy, verify};
@@ -63,7 +64,7 @@ impl Checked {
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
             if reading == Reading::Everything {
-                stream::check_stream(&tool, &**store, object).await?;
+                single_file::check(&tool, &**store, object).await?;
             }
             return Ok(Self::Legacy { tool });
         };
@@ -74,7 +75,7 @@ impl Checked {
         } else {
             verify::check_stored(&**store, manifest, options.jobs, &run.progress).await?;
         }
-        let bytes = select::schema_archive(&**store, &plan.key, manifest).await?;
+        let bytes = schema_archive(restore, manifest).await?;
         let unwanted = &manifest.detail.excluded_foreign_keys;
         let mut archive = SchemaArchive::open(tool.clone(), &bytes, &plan.key, unwanted).await?;
         let entries = select::entries(&bytes, &plan.key)?;
@@ -109,6 +110,18 @@ impl Checked {
         Ok(Self::Ours { manifest, archive: Box::new(archive), later: Some(Box::new(later)) })
     }
 
+    /// Whether several jobs restore it.
+    pub(super) fn has_workers(&self) -> bool {
+        matches!(self, Self::Ours { .. })
+    }
+
+    /// As before the first attempt, for another copy.
+    pub(super) fn begin_again(&mut self) {
+        if let Self::Ours { archive, .. } = self {
+            archive.begin_again();
+        }
+    }
+
     /// What is made after the switch, if there is anything.
     pub(super) fn later(&self) -> Option<&Later> {
         match self {
@@ -123,6 +136,24 @@ impl Checked {
             Self::Legacy { .. } => None,
         }
     }
+}
+
+/// The archive of the schema, whose statements were read before any program gets it.
+async fn schema_archive(restore: &Restore, manifest: &Manifest<DumpDetail>) -> PgResult<Bytes> {
+    let Restore { store, options, plan, .. } = restore;
+    let bytes = select::schema_archive(&**store, &plan.key, manifest).await?;
+    outside::refuse(&bytes, &plan.key, &options.allow_outside)?;
+    tell_superuser(restore, &select::entries(&bytes, &plan.key)?);
+    Ok(bytes)
+}
+
+/// Functions of a dump may do what the restoring role may.
+fn tell_superuser(restore: &Restore, entries: &[Entry]) {
+    let Some(role) = restore.plan.superuser.as_ref().filter(|_| outside::has_code(entries)) else { return };
+    restore.run.progress.warn(format!(
+        "the role `{role}` is a superuser, and so whatever functions of the dump do while it is restored can do anything on the \
+         server: a role with CREATEDB that owns the database is safer"
+    ));
 }
 
 fn of_part(manifest: &Manifest<DumpDetail>, detail: DumpDetail) -> Manifest<DumpDetail> {

@@ -41,6 +41,9 @@ pub struct RestorePlan {
     /// Newer dumps that were passed over, since something is left out of them or they are damaged; the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<String>,
+    /// Newer dumps that cannot be read now, the newest first, a line each with why: only where an older one was allowed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
     /// The server to restore on, without secrets.
     pub server: String,
     /// Its major version.
@@ -78,6 +81,9 @@ pub struct RestorePlan {
     /// How many of the problems, from the first, are about the target and not about the dump.
     #[serde(skip)]
     pub(super) of_target: usize,
+    /// The role that restores, if it is a superuser.
+    #[serde(skip)]
+    pub(super) superuser: Option<String>,
     #[serde(skip)]
     pub(super) source: Source,
 }

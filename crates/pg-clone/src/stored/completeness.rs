@@ -18,6 +18,7 @@ impl Filters {
             named("left out:", &self.excluded),
             named("without rows:", &self.emptied),
             named(doubtful, &self.doubtful_foreign_keys),
+            named("without these settings of the database:", &self.settings),
         ]
         .into_iter()
         .flatten()
@@ -72,6 +73,8 @@ mod tests {
         assert_eq!(filters.missing(), ["left out: public.log", "without rows: a.b, a.c"]);
         let filters = Filters { doubtful_foreign_keys: vec!["a.d.d_b_fkey".into()], ..filters };
         assert!(filters.missing()[2].ends_with("no row needs those rows: a.d.d_b_fkey"), "{:?}", filters.missing());
+        let filters = Filters { settings: vec!["app.jwt_secret".into()], ..Filters::default() };
+        assert_eq!(filters.missing(), ["without these settings of the database: app.jwt_secret"]);
         assert!(Filters::default().missing().is_empty());
     }
 }

@@ -106,6 +106,9 @@ pub struct Filters {
     /// Foreign keys to those tables, as `schema.table.key`: one that a row of the dump needs cannot be restored.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub doubtful_foreign_keys: Vec<String>,
+    /// Settings of the database that were left out, by name: they may hold secrets.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub settings: Vec<String>,
 }
 
 /// An installed extension.

@@ -49,6 +49,8 @@ pub(crate) fn dump_report(published: &Published<DumpReport>) -> String {
     }
     if !report.complete {
         text.push_str(&format!("\nPartial, so it never counts as the last good dump: {}", report.missing.join("; ")));
+    } else if !report.missing.is_empty() {
+        text.push_str(&format!("\nDumped {}", report.missing.join("; ")));
     }
     text
 }
