@@ -127,6 +127,9 @@ impl Part {
     }
 }
 
+/// What a manifest requires that has [`Manifest::encryption`], even where it does not say so. This version cannot decrypt.
+const ENCRYPTION: &str = "encryption";
+
 /// To whom the stored bytes are encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encryption {
@@ -182,7 +185,7 @@ pub struct Manifest<D = Value> {
     /// Labels; retention can keep by them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub tags: Vec<String>,
-    /// Present when parts are encrypted.
+    /// Present when parts are encrypted: such a manifest is refused when it is read.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub encryption: Option<Encryption>,
     /// What only its subsystem understands.
@@ -329,6 +332,10 @@ impl<D: DeserializeOwned> Manifest<D> {
             return Err(wrong_digest());
         }
         let manifest: Self = serde_json::from_value(document).map_err(invalid)?;
+        if manifest.encryption.is_some() {
+            // Whoever reads the stored bytes as they are would restore nonsense, or call them damaged.
+            return Err(FormatError::Requires { key: key.to_string(), features: vec![ENCRYPTION.to_owned()] });
+        }
         match manifest.external_fault() {
             Some(what) => Err(FormatError::Invalid { key: key.to_string(), what }),
             None => Ok(manifest),

@@ -222,7 +222,6 @@ prop_compose! {
             counts,
             tags,
             unknown: later.map(|later| ("zz_later".to_owned(), json!(later))).into_iter().collect(),
-            encryption: Some(Encryption { scheme: "age".to_owned(), recipients: vec!["age1x".to_owned()] }),
             ..manifest()
         }
     }
@@ -249,6 +248,14 @@ proptest! {
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(read(&bytes).is_err());
     }
+}
+
+#[test]
+fn what_is_encrypted_is_refused_whatever_it_requires() {
+    let encryption = Some(Encryption { scheme: "age".to_owned(), recipients: vec!["age1x".to_owned()] });
+    let error = read(&Manifest { encryption, ..manifest() }.to_bytes().unwrap()).unwrap_err();
+    assert!(matches!(&error, FormatError::Requires { features, .. } if *features == ["encryption"]), "{error}");
+    assert!(error.is_newer(), "nothing around it is deleted");
 }
 
 fn owning() -> Manifest {

@@ -20,7 +20,7 @@ use crate::adapters::sql::{
 };
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::recover;
-use crate::live::target_lock::TargetLock;
+use crate::live::silence;
 use crate::options::RestoreOptions;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
 use crate::restore::large_objects::{self, Destination};
@@ -30,6 +30,7 @@ use crate::restore::loading::Load;
 use crate::restore::plan::RestorePlan;
 use crate::restore::prepared::Restore;
 use crate::restore::report::RestoreReport;
+use crate::restore::row_hashes::RowHashes;
 use crate::restore::{differences, select};
 use crate::stored::detail::{DumpDetail, RowText};
 
@@ -93,7 +94,7 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
     let Restore { server, store, options, run, plan } = restore;
     let begun = Instant::now();
     server.refuse_if_guarded(&plan.target)?;
-    recover::recover(server, &run.progress).await?;
+    recover::recover_patiently(server, run).await?;
     plan.refuse_problems()?;
     plan.refuse_unconfirmed(options)?;
     let manifest = plan.manifest().ok_or_else(|| plan.refusal(&legacy()))?;
@@ -101,9 +102,9 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
     let check = select::check_needed(&**store, &plan.key, manifest, options.jobs, &run.progress);
     run.or_cancelled(check).await?;
     run.step("data_only.lock", &plan.target);
-    let _lock = TargetLock::acquire(server, &plan.target).await?;
+    let _lock = silence::acquire(server, &plan.target, run, begun).await?;
     let text = manifest.detail.row_text();
-    let session = connect(server, &plan.target, text).await?;
+    let mut session = connect(server, &plan.target, text).await?;
     let mut load = Load {
         server: server.clone(),
         database: plan.target.clone(),
@@ -113,13 +114,16 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
         tables: manifest.detail.tables.clone(),
         // Known once the tables are locked.
         detours: BTreeMap::new(),
+        hashes: RowHashes::default(),
         text,
         run: run.clone(),
     };
     let fill_once = fill(&session, &mut load, plan, &manifest.detail, options, SearchPath::Empty);
     let mut filled = run.or_cancelled(Box::pin(fill_once)).await;
     if filled.as_ref().is_err_and(may_need_search_path) {
-        transaction::roll_back(&session, "rolling back").await?;
+        // COPYs were under way on it, which nobody reads any more; the server undoes what it did, and whoever locks waits for that.
+        drop(session);
+        session = connect(server, &plan.target, text).await?;
         let fill_again = fill(&session, &mut load, plan, &manifest.detail, options, SearchPath::InUse);
         filled = run.or_cancelled(Box::pin(fill_again)).await;
     }
@@ -256,6 +260,7 @@ async fn rows(session: &Session, load: &Load, detail: &DumpDetail) -> PgResult<u
     let bytes = detail.tables.iter().map(|table| table.data.content_bytes).sum();
     run.progress.event(Event::Total { bytes, items: detail.tables.len() as u64 });
     let loaded: BTreeMap<usize, u64> = load_within(load, session).await?;
+    load.check_hashes()?;
     differences::check_rows(&detail.tables, &loaded)?;
     Ok(loaded.values().sum())
 }

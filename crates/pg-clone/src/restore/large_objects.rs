@@ -58,6 +58,11 @@ pub(crate) async fn restore(
             }
         }
     }
+    for (name, data) in [("large objects", &objects.metadata), ("large objects' bytes", &objects.slices)] {
+        if let Some(what) = load.hashes.difference(name, data) {
+            return Err(load.damaged(what));
+        }
+    }
     if let Destination::Live { .. } = destination {
         check_large_objects(session, &objects.slices).await?;
     }

@@ -8,7 +8,7 @@ use crate::adapters::connection::Session;
 use crate::adapters::sql::copy_in::{CopyIn, Prepared};
 use crate::adapters::sql::transaction;
 use crate::error::{PgError, PgResult};
-use crate::restore::frames::unpack_now;
+use crate::restore::frames::{Unpacked, unpack_now};
 use crate::restore::loading::{Load, TakenRows};
 use crate::restore::units::{LoadBatch, LoadUnit};
 use crate::stored::detail::Frame;
@@ -87,16 +87,23 @@ async fn read(load: &Load, batch: &LoadBatch) -> PgResult<Vec<Bytes>> {
     let frames: Vec<Vec<Frame>> = batch.units.iter().map(|unit| unit.frames.clone()).collect();
     let unpacked = tokio::task::spawn_blocking(move || {
         let unit = |frames: &Vec<Frame>| frames.iter().map(|frame| frame_of(&stored, range.start, frame)).collect();
-        frames.iter().map(unit).collect::<Result<Vec<Vec<Bytes>>, String>>()
+        frames.iter().map(unit).collect::<Result<Vec<Vec<Unpacked>>, String>>()
     });
     let unpacked = unpacked
         .await
         .map_err(|error| PgError::died("unpacking frames", &error, "the live database was not touched"))?;
     let unpacked = unpacked.map_err(|what| load.damaged(format!("`{key}` {what}")))?;
-    Ok(unpacked.into_iter().map(joined).collect())
+    let mut contents = Vec::with_capacity(unpacked.len());
+    for (unit, unpacked) in batch.units.iter().zip(unpacked) {
+        for (frame, content) in unit.frames.iter().zip(&unpacked) {
+            load.hashes.note(frame, content.hash);
+        }
+        contents.push(joined(unpacked));
+    }
+    Ok(contents)
 }
 
-fn frame_of(stored: &Bytes, start: u64, frame: &Frame) -> Result<Bytes, String> {
+fn frame_of(stored: &Bytes, start: u64, frame: &Frame) -> Result<Unpacked, String> {
     let at = |offset: u64| offset.checked_sub(start).and_then(|offset| usize::try_from(offset).ok());
     let range = at(frame.offset).zip(at(frame.offset.saturating_add(frame.length)));
     let (from, to) =
@@ -105,9 +112,9 @@ fn frame_of(stored: &Bytes, start: u64, frame: &Frame) -> Result<Bytes, String> 
 }
 
 /// Mostly one frame, which is then not copied.
-fn joined(mut frames: Vec<Bytes>) -> Bytes {
+fn joined(mut frames: Vec<Unpacked>) -> Bytes {
     match frames.as_mut_slice() {
-        [only] => std::mem::take(only),
-        _ => frames.concat().into(),
+        [only] => std::mem::take(&mut only.rows),
+        _ => frames.iter().map(|frame| frame.rows.as_ref()).collect::<Vec<_>>().concat().into(),
     }
 }

@@ -9,13 +9,13 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::copy_in::CopyIn;
 use crate::adapters::sql::{session_settings, transaction};
 use crate::error::{PgError, PgResult};
-use crate::restore::frames::unpack;
+use crate::restore::frames::unpack_to;
 use crate::restore::loading::Load;
 use crate::restore::units::LoadUnit;
 use crate::stored::detail::{Frame, RowText, TableKind};
 
-/// Unpacked frames waiting for the server, per worker: one being sent, one ready.
-const FRAMES_AHEAD: usize = 1;
+/// Pieces of unpacked rows waiting for the server, per worker: about a frame's worth.
+const PIECES_AHEAD: usize = 4;
 
 /// Rows are loaded frozen (PostgreSQL manual, COPY, FREEZE) into tables at least this large: it saves them a rewrite by
 /// VACUUM, and needs a TRUNCATE that would cost thousands of tiny tables more than it gains.
@@ -63,7 +63,7 @@ pub(crate) async fn copy_in(
     doing: &str,
 ) -> PgResult<u64> {
     let mut taken = copy.begin(session, doing).await?;
-    let (sender, mut content) = mpsc::channel(FRAMES_AHEAD);
+    let (sender, mut content) = mpsc::channel(PIECES_AHEAD);
     let read = async move {
         read_frames(load, frames, &sender).await?;
         Ok::<(), PgError>(())
@@ -80,7 +80,8 @@ pub(crate) async fn copy_in(
     taken.finish().await
 }
 
-/// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked.
+/// Reads neighbouring frames by one ranged request; each is hashed before it is unpacked. Whether its content is what it should
+/// be shows at its end: what was sent of it until then goes with the COPY.
 async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>) -> PgResult<()> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(()) };
     let damaged = |what: String| load.damaged(what);
@@ -96,12 +97,12 @@ async fn read_frames(load: &Load, frames: &[Frame], sender: &mpsc::Sender<Bytes>
             }
         }
         let stored = waiting.split_to(length).freeze();
-        let rows = unpack(stored, frame.clone())
+        let hash = unpack_to(stored, frame.clone(), sender.clone())
             .await
             .map_err(|what| damaged(format!("`{}` at offset {}: {what}", part.key, frame.offset)))?;
-        if sender.send(rows).await.is_err() {
-            return Ok(()); // the sending side failed and says so itself
-        }
+        // Without one the sending side failed and says so itself.
+        let Some(hash) = hash else { return Ok(()) };
+        load.hashes.note(frame, hash);
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::adapters::connection::Server;
 use crate::adapters::sql::copy_in::CopyIn;
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
+use crate::restore::row_hashes::RowHashes;
 use crate::restore::units::LoadUnit;
 use crate::run::Run;
 use crate::stored::detail::{RowText, TableDump};
@@ -33,6 +34,8 @@ pub(crate) struct Load {
     pub(crate) tables: Vec<TableDump>,
     /// Tables whose rows are given to another one, by position: see [`reroute`](crate::restore::reroute).
     pub(crate) detours: BTreeMap<usize, QualifiedName>,
+    /// What was loaded so far.
+    pub(crate) hashes: RowHashes,
     /// The form of the rows.
     pub(crate) text: RowText,
     pub(crate) run: Run,
@@ -49,6 +52,12 @@ impl Load {
 
     pub(crate) fn damaged(&self, what: String) -> PgError {
         PgError::Integrity { dump: self.dump.clone(), what }
+    }
+
+    /// Whether the rows that were loaded are those that were dumped, as far as their hashes tell.
+    pub(crate) fn check_hashes(&self) -> PgResult<()> {
+        let differs = |table: &TableDump| self.hashes.difference(&table.qualified_name().label(), &table.data);
+        self.tables.iter().find_map(differs).map_or(Ok(()), |what| Err(self.damaged(what)))
     }
 
     /// The `COPY` that takes a table's rows.

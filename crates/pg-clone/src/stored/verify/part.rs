@@ -1,18 +1,18 @@
 //! Checks the bytes of one stored object as they arrive: its digest, its frames' digests, and the rows in them.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
 use backup_core::key::Key;
 use backup_core::manifest::Part;
-use backup_core::units::{self, count, counted, exact_bytes};
+use backup_core::units::exact_bytes;
 
 use super::damage::Damage;
 use crate::stored::detail::Frame;
 use crate::stored::frame_comparison::FrameComparison;
-use crate::stored::row_hash::{RowHash, RowHasher};
+use crate::stored::frame_content::FrameContent;
+use crate::stored::row_hash::RowHash;
 
 /// A frame to check, and whose rows are in it.
 #[derive(Clone, Debug)]
@@ -158,14 +158,13 @@ struct OpenFrame {
     check: FrameCheck,
     remaining: u64,
     comparison: FrameComparison,
-    rows: Result<zstd::stream::write::Decoder<'static, Rows>, String>,
+    content: FrameContent<()>,
 }
 
 impl OpenFrame {
     fn new(check: FrameCheck) -> Self {
-        let rows = Rows { hasher: RowHasher::default(), bytes: 0, bytes_max: check.frame.content_bytes };
-        let rows = zstd::stream::write::Decoder::new(rows).map_err(|error| error.to_string());
-        Self { remaining: check.frame.length, comparison: FrameComparison::with(&check.frame), rows, check }
+        let (comparison, content) = (FrameComparison::with(&check.frame), FrameContent::new(&check.frame, ()));
+        Self { remaining: check.frame.length, comparison, content, check }
     }
 
     fn take(&mut self, bytes: &[u8]) -> usize {
@@ -173,62 +172,17 @@ impl OpenFrame {
         let bytes = &bytes[..taken];
         self.remaining -= taken as u64;
         self.comparison.update(bytes);
-        if let Ok(rows) = &mut self.rows
-            && let Err(error) = rows.write_all(bytes)
-        {
-            self.rows = Err(error.to_string());
-        }
+        self.content.update(bytes);
         taken
     }
 
     fn close(self) -> Result<RowTotals, Box<(FrameCheck, String)>> {
-        let Frame { content_bytes, rows, .. } = self.check.frame;
-        let fault = |what: String| Err(Box::new((self.check.clone(), what)));
         if !self.comparison.is_same() {
-            return fault("its digest differs: its bytes were changed".to_owned());
+            return Err(Box::new((self.check, "its digest differs: its bytes were changed".to_owned())));
         }
-        let decoded = self.rows.and_then(|decoder| decoder.finish().map_err(|error| error.to_string()));
-        let found = match decoded {
-            Ok(found) => found,
-            Err(error) => return fault(format!("it cannot be decompressed ({error})")),
-        };
-        if found.bytes != content_bytes {
-            return fault(format!(
-                "it has {} of content instead of {}",
-                exact_bytes(found.bytes),
-                exact_bytes(content_bytes)
-            ));
+        match self.content.finish() {
+            Ok(content) => Ok(RowTotals { frames: 1, rows: self.check.frame.rows, row_hash: content.row_hash }),
+            Err(what) => Err(Box::new((self.check, what))),
         }
-        let hashed = found.hasher.finish();
-        let found_rows = hashed.rows;
-        if found_rows != rows {
-            return fault(format!("it has {} instead of {}", counted(found_rows, "row", "rows"), count(rows)));
-        }
-        Ok(RowTotals { frames: 1, rows, row_hash: hashed.hash })
-    }
-}
-
-/// Decompressed text: counted, hashed and forgotten.
-struct Rows {
-    hasher: RowHasher,
-    bytes: u64,
-    bytes_max: u64,
-}
-
-impl Write for Rows {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.bytes += text.len() as u64;
-        if self.bytes > self.bytes_max {
-            return Err(io::Error::other(format!(
-                "its content is larger than the limit of {}",
-                units::bytes(self.bytes_max)
-            )));
-        }
-        self.hasher.update(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -18,7 +18,7 @@ use super::part::{FrameCheck, PartChecker, PartFindings};
 use super::report::{VerifyReport, row_sets};
 use crate::error::{PgError, PgResult};
 use crate::stored::detail::{DumpDetail, Frame};
-use crate::stored::legacy;
+use crate::stored::{frame_content, legacy};
 
 /// Requests for sizes in flight: they are small, and 32 hide the latency of S3.
 const HEADS_IN_FLIGHT: usize = 32;
@@ -75,6 +75,8 @@ impl<'a> Scan<'a> {
                 let part = manifest.parts.get(frame.part as usize);
                 if let (None, Some(part)) = (part.filter(|part| fits(frame, part)), part.or(manifest.parts.first())) {
                     let what = "the manifest refers to a frame outside the object";
+                    damage.push(Damage::new(&part.key, what).at(frame.offset, frame.length).with_table(&name));
+                } else if let (Some(part), Some(what)) = (part, frame_content::fault(frame)) {
                     damage.push(Damage::new(&part.key, what).at(frame.offset, frame.length).with_table(&name));
                 }
             }
