@@ -44,6 +44,12 @@ pub enum Ec2Error {
         /// What EC2 said, or what became of the connection.
         source: CallError,
     },
+    /// The certificate of EC2, or of what answers in its place, cannot be verified: nothing was sent.
+    #[error("the certificate of EC2 in {} cannot be verified: {source}", source.region)]
+    Untrusted {
+        /// What is wrong with it.
+        source: CallError,
+    },
     /// EC2 refused a request.
     #[error("{} in {} was refused: {source}", source.action, source.region)]
     Refused {
@@ -204,6 +210,8 @@ impl Failure for Ec2Error {
             "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again";
         Unreachable: "ec2::unreachable", Unreachable, passing, "EC2 cannot be reached, fails or is too busy",
             "run the same command again later; nothing is made twice";
+        Untrusted: "ec2::untrusted", Unreachable, permanent, "the certificate of EC2, or of what answers in its place, cannot be verified",
+            "nothing was sent. If your own authority signed it, such as that of a proxy, set AWS_CA_BUNDLE to that authority's certificate";
         Refused: "ec2::refused", Failed, permanent, "EC2 refused a request";
         Unknown: "ec2::unknown", Failed, permanent, "the answer to a request was lost, and whether it was carried out is not known",
             ["run ", Operation::ListSnapshots, " before you try again"];
@@ -275,6 +283,7 @@ impl From<CallError> for Ec2Error {
             Fault::Denied => Self::Denied { source },
             Fault::Unauthenticated | Fault::NoCredentials => Self::Credentials { source },
             Fault::Throttled | Fault::Failing | Fault::NoAnswer => Self::Unreachable { source },
+            Fault::Untrusted => Self::Untrusted { source },
             Fault::Missing | Fault::Refused => Self::Refused { source },
         }
     }

@@ -7,7 +7,11 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -26,9 +30,20 @@ pub(super) fn configured(sdk: &SdkConfig) -> Option<Result<SharedHttpClient, Str
     Some(client(&path))
 }
 
-/// A client that trusts nobody: what was to be trusted cannot be read, and nothing else takes its place.
-pub(super) fn trusting_nobody() -> SharedHttpClient {
-    of(TrustStore::empty())
+/// Sends nothing, and says why: what was to be trusted cannot be read, and nothing else takes its place.
+#[derive(Clone, Debug)]
+struct Refusing(String);
+
+impl HttpConnector for Refusing {
+    fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(Err(ConnectorError::user(self.0.clone().into())))
+    }
+}
+
+/// A client of whatever service that says `fault` instead of sending anything.
+pub(super) fn refusing(fault: &str) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Refusing(fault.to_owned()));
+    http_client_fn(move |_settings, _components| connector.clone())
 }
 
 fn client(path: &str) -> Result<SharedHttpClient, String> {

@@ -17,6 +17,8 @@ pub enum Fault {
     Unauthenticated,
     /// There are no credentials.
     NoCredentials,
+    /// The certificate of the service cannot be verified, so that nothing was sent.
+    Untrusted,
     /// The credentials are not allowed to do this.
     Denied,
     /// What it is about is not there, or not there yet.

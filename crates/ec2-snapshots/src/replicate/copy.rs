@@ -243,7 +243,7 @@ impl<'a> Copying<'a> {
             return self.lost(number, error).await;
         }
         match error.fault {
-            Fault::Denied | Fault::Unauthenticated | Fault::NoCredentials => Err(error.into()),
+            Fault::Denied | Fault::Unauthenticated | Fault::NoCredentials | Fault::Untrusted => Err(error.into()),
             // An original that is not complete yet, or was deleted since; a key that does not exist.
             _ if self.is_still_pending(number).await? => {
                 self.queue.postpone(number, self.now() + POLL);

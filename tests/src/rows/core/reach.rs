@@ -14,6 +14,7 @@ use crate::{ensure, ensure_eq};
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 const KEY: i32 = 12;
+const UNREACHABLE: i32 = 21;
 
 /// Far less than retries take, and more than a busy machine needs for one answer.
 const AT_ONCE: Duration = Duration::from_secs(12);
@@ -42,10 +43,11 @@ fn profiles(world: &World, text: &str) -> RowResult<String> {
 pub(super) async fn endpoints(world: &World) -> RowResult {
     records(world, "User--users.json", USER)?;
     world.lastgood(BACKUP).ok().await?;
-    let endpoint = peer(world)?.endpoint().to_owned();
+    // A name, and not a number: the SDK itself puts no bucket before a number, whoever named the endpoint.
+    let endpoint = peer(world)?.endpoint().replace("127.0.0.1", "localhost");
     let services = format!("[default]\nservices = here\n[services here]\ns3 =\n  endpoint_url = {endpoint}\n");
     let config = profiles(world, &services)?;
-    // An empty variable names nothing, so that the profile does. The bucket is in the path: nobody resolves `bucket.127.0.0.1`.
+    // An empty variable names nothing, so that the profile does. The bucket is in the path: the peer knows no `backups.localhost`.
     let by_profile = || world.lastgood(["app", "ls"]).env("AWS_CONFIG_FILE", &config).env("AWS_ENDPOINT_URL_S3", "");
     by_profile().ok().await?.says("good")?;
     let by_all = by_profile().env("AWS_CONFIG_FILE", "").env("AWS_ENDPOINT_URL", &endpoint);
@@ -87,7 +89,7 @@ impl Drop for Ended {
     }
 }
 
-/// Puts TLS before a server, with a certificate of its own authority, and prints its port.
+/// Puts TLS before a server, with a certificate of its own authority, and prints its port. Notes each connection.
 const TLS: &str = r"
 import socket, ssl, sys, threading
 host, port = sys.argv[1].rsplit(':', 1)
@@ -101,6 +103,7 @@ def pump(source, sink):
         try: end.shutdown(socket.SHUT_RDWR)
         except OSError: pass
 def serve(raw):
+    with open('connections', 'a') as noted: noted.write('x')
     try: client = context.wrap_socket(raw, server_side=True)
     except OSError: return
     server = socket.create_connection((host, int(port)))
@@ -135,15 +138,36 @@ pub(super) async fn authority(world: &World) -> RowResult {
     std::io::BufReader::new(server.0.stdout.take().ok_or_else(|| Failure::new("no output"))?).read_line(&mut port)?;
     let secure = format!("https://127.0.0.1:{}", port.trim());
     let ls = || world.lastgood(["app", "ls"]).env("AWS_ENDPOINT_URL_S3", &secure);
-    ls().run().await?.says("certificate")?;
+    let snapshots = || {
+        let asked = world.lastgood(["ec2", "ls", "--region", "eu-west-1"]).env("AWS_ENDPOINT_URL_EC2", &secure);
+        asked.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x").env("AWS_REGION", "eu-west-1")
+    };
+    // The same certificate is shown to whoever asks again: nobody does.
+    ls().fails(UNREACHABLE).await?.says("cannot be verified")?.says(&secure)?.says("set AWS_CA_BUNDLE")?;
+    ensure_eq!(connections(world)?, 1, "connections of a command that does not trust the server");
+    snapshots().fails(UNREACHABLE).await?.says("the certificate of EC2")?.says("set AWS_CA_BUNDLE")?;
+    ensure_eq!(connections(world)?, 2, "connections after another such command");
     let bundle = world.folder().join("ca.pem").display().to_string();
     ls().env("AWS_CA_BUNDLE", &bundle).ok().await?;
     let config = profiles(world, &format!("[default]\nca_bundle = {bundle}\n"))?;
     ls().env("AWS_CONFIG_FILE", &config).ok().await?;
     ls().env("SSL_CERT_FILE", &bundle).ok().await?;
-    let missing = ls().env("AWS_CA_BUNDLE", "/nowhere/ca.pem").fails(USAGE).await?;
-    missing.says("`/nowhere/ca.pem`")?.says("AWS_CA_BUNDLE")?;
+    // What cannot be read is told by whatever would have trusted it, and nobody is asked.
+    let before = connections(world)?;
+    let outside = ["glacier", "inventory", "uploads", "--vault", "cold", "--state", "state", "-r", "there"];
+    world.lastgood(["init", "-r", "there"]).ok().await?;
+    let vault = world.lastgood(outside).env("AWS_ENDPOINT_URL_GLACIER", &secure).env("AWS_REGION", "eu-west-1");
+    for command in [ls(), snapshots(), vault] {
+        let missing = command.env("AWS_CA_BUNDLE", "/nowhere/ca.pem").fails(USAGE).await?;
+        missing.says("`/nowhere/ca.pem`")?.says("AWS_CA_BUNDLE")?;
+    }
+    ensure_eq!(connections(world)?, before, "connections of commands without certificates");
     Ok(())
+}
+
+/// How often somebody connected to the server with TLS.
+fn connections(world: &World) -> RowResult<usize> {
+    Ok(std::fs::read(world.folder().join("connections")).unwrap_or_default().len())
 }
 
 /// L4.
@@ -231,11 +255,28 @@ pub(super) async fn folder_by_folder(world: &World) -> RowResult {
         world.lastgood(BACKUP).args(["--name", name]).ok().await?;
     }
     let expected = world.lastgood(["app", "ls", "--json"]).ok().await?.json()?;
+    world.lastgood(["doctor"]).run().await?.says("conditional writes and lists by key")?;
     peer.faults([Rule::new(Action::FolderByFolder).on("ListObjectsV2")]);
     // Broken off after the first page, it goes on where it was.
     ensure_eq!(world.lastgood(["app", "ls", "--json"]).ok().await?.json()?, expected, "the listing");
     world.lastgood(["app", "verify"]).ok().await?;
     let kept = world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?;
     kept.says("Deleted 0 backups")?;
+
+    // A location of an earlier version has no note of it, and a new one is made with it.
+    let marker = world.place().read("lastgood.json").await?;
+    let mut marker: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&marker)?;
+    ensure_eq!(marker.remove("listing"), Some("by_key".into()), "the order that was noted");
+    world.place().write("lastgood.json", &serde_json::to_vec(&marker)?).await?;
+    for _ in 0..2 {
+        world.lastgood(["doctor"]).run().await?.says("lists folder by folder instead of by key")?;
+    }
+    let asked =
+        peer.log().into_iter().filter(|call| call.op == "PutObject" && call.key.ends_with("lastgood/order")).count();
+    ensure_eq!(asked, 1, "objects that were written to look");
+    ensure!(!peer.keys().iter().any(|key| key.ends_with("lastgood/order")), "what was written to look is left");
+    let other = world.place().url().replace("l9", "other");
+    let made = world.lastgood(["init", "-r", &other, "--json"]).ok().await?.json()?;
+    ensure_eq!(made["listing"].as_str(), Some("by_folder"), "the order that init tells");
     Ok(())
 }

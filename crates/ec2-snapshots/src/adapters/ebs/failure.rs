@@ -35,6 +35,7 @@ impl Asked<'_> {
             }
             RequestError::NoAnswer(text) => (Fault::NoAnswer, String::new(), text),
             RequestError::NoCredentials(text) => (Fault::NoCredentials, String::new(), text),
+            RequestError::Untrusted(text) => (Fault::Untrusted, String::new(), text),
             RequestError::Unmade(text) => (Fault::Refused, String::new(), text),
         };
         CallError { action: self.action, region: self.region.clone(), fault, code, message }

@@ -20,13 +20,15 @@ where
         RequestError::Answer(answer) => meaning(answer),
         RequestError::NoAnswer(_) => Fault::NoAnswer,
         RequestError::NoCredentials(_) => Fault::NoCredentials,
+        RequestError::Untrusted(_) => Fault::Untrusted,
         RequestError::Unmade(_) => Fault::Refused,
     };
     let (code, message) = match error {
         RequestError::Answer(answer) => (answer.code, answer.message),
-        RequestError::NoAnswer(text) | RequestError::NoCredentials(text) | RequestError::Unmade(text) => {
-            (String::new(), text)
-        }
+        RequestError::NoAnswer(text)
+        | RequestError::NoCredentials(text)
+        | RequestError::Untrusted(text)
+        | RequestError::Unmade(text) => (String::new(), text),
     };
     CallError { action, region: region.clone(), fault, code, message }
 }
