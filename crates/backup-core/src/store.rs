@@ -51,6 +51,7 @@ use async_trait::async_trait;
 pub use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
@@ -229,6 +230,26 @@ pub trait StoreWrite: StoreRead {
 
     /// What time it is by the store's own clock, which may be wrong. A folder may have to write to know.
     async fn now(&self) -> StoreResult<jiff::Timestamp>;
+
+    /// In which order the store itself lists. A store of which that is not known may have to write an object, and delete it,
+    /// to know.
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        Ok(ListingOrder::ByKey)
+    }
+}
+
+/// In which order a store lists by itself. [`StoreRead::list`] is in key order whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ListingOrder {
+    /// By key, as S3 does.
+    ByKey,
+    /// Folder by folder: what is in `a/` comes before `a-b`. What it lists is sorted here.
+    ByFolder,
+    /// One that a newer version knows.
+    #[serde(other)]
+    Other,
 }
 
 /// An upload in parts. Dropping it without [`Multipart::complete`] aborts it as far as is possible without waiting.

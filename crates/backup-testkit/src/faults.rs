@@ -44,6 +44,13 @@ pub enum Action {
     FlipLastByte,
     /// Done as if `If-Match` and `If-None-Match` had not been sent.
     IgnoreConditions,
+    /// Not done if it has a condition, as by servers that know none and say so; answered with this status and error code then.
+    RefuseConditions {
+        /// HTTP status.
+        status: u16,
+        /// The service's error code.
+        code: String,
+    },
     /// A listing without what was written less than this ago.
     HideNewerThan {
         /// Milliseconds.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use backup_core::key::Key;
 use backup_core::store::{
-    ByteStream, Bytes, Multipart, ObjectMeta, PutOptions, SharedStore, StoreRead, StoreResult, StoreWrite,
+    ByteStream, Bytes, ListingOrder, Multipart, ObjectMeta, PutOptions, SharedStore, StoreRead, StoreResult, StoreWrite,
 };
 use futures::stream::BoxStream;
 use jiff::Timestamp;
@@ -77,5 +77,9 @@ impl StoreWrite for StopBeforePut {
 
     async fn now(&self) -> StoreResult<Timestamp> {
         self.store.now().await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        self.store.listing_order().await
     }
 }

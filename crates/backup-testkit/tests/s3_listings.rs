@@ -130,3 +130,34 @@ async fn names_that_xml_cannot_have_stop_no_listing() {
     let children = store.list_children("").await.unwrap();
     assert!(children.iter().any(|child| child == "f\u{1}/"), "{children:?}");
 }
+
+#[tokio::test]
+async fn in_which_order_it_lists_is_found_out_and_nothing_is_left() {
+    use backup_core::store::ListingOrder;
+    let (peer, store) = filled().await;
+    assert!(store.listing_order().await.unwrap_err().is_not_found(), "without a marker");
+    peer.store("team/lastgood.json", "{}");
+    let before = peer.keys();
+    assert_eq!(store.listing_order().await.unwrap(), ListingOrder::ByKey);
+    peer.faults([Rule::new(Action::FolderByFolder).on("ListObjectsV2")]);
+    assert_eq!(store.listing_order().await.unwrap(), ListingOrder::ByFolder);
+    assert_eq!(peer.keys(), before);
+    // Whoever may not delete sees it all the same.
+    peer.faults([Rule::new(Action::Status { status: 403, code: "AccessDenied".to_owned() }).on("DeleteObjects")]);
+    assert_eq!(store.listing_order().await.unwrap(), ListingOrder::ByFolder);
+}
+
+#[tokio::test]
+async fn a_server_that_deletes_one_object_at_a_time_is_asked_so() {
+    let (peer, store) = filled().await;
+    let keys: Vec<Key> = ["a/b", "nothing", "e"].map(|name| Key::new(name).unwrap()).into();
+    peer.faults([Rule::new(Action::Status { status: 501, code: "NotImplemented".to_owned() }).on("DeleteObjects")]);
+    peer.faults([Rule::new(Action::Status { status: 403, code: "AccessDenied".to_owned() })
+        .on("DeleteObject")
+        .where_key_contains("team/e")]);
+    let outcomes = store.delete(&keys).await.unwrap();
+    assert_eq!(outcomes.iter().map(|outcome| &outcome.key).collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+    assert_eq!(outcomes.iter().map(|outcome| outcome.result.is_ok()).collect::<Vec<_>>(), [true, true, false]);
+    let left: Vec<String> = peer.keys().into_iter().filter(|key| key.starts_with("team/")).collect();
+    assert!(!left.contains(&"team/a/b".to_owned()) && left.contains(&"team/e".to_owned()), "{left:?}");
+}

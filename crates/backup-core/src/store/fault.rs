@@ -15,8 +15,8 @@ use self::harm::{After, Before};
 use self::script::Script;
 pub use self::script::{Chance, Rule};
 use super::{
-    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
-    UnfinishedUpload, Verb,
+    ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
+    StoreWrite, UnfinishedUpload, Verb,
 };
 use crate::digest::Sha256Digest;
 use crate::key::Key;
@@ -132,6 +132,10 @@ impl<S: StoreWrite> StoreWrite for Faults<S> {
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         run(&self.script, Verb::Now, "", self.store.now()).await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        run(&self.script, Verb::Order, "", self.store.listing_order()).await
     }
 }
 

@@ -11,8 +11,8 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::Instant;
 
 use super::{
-    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
-    UnfinishedUpload,
+    ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
+    StoreWrite, UnfinishedUpload,
 };
 use crate::digest::Sha256Digest;
 use crate::key::Key;
@@ -144,6 +144,10 @@ impl<S: StoreWrite> StoreWrite for Limit<S> {
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         self.store.now().await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        self.store.listing_order().await
     }
 }
 

@@ -12,8 +12,8 @@ use futures_util::stream::{BoxStream, StreamExt};
 use serde::Serialize;
 
 use super::{
-    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
-    UnfinishedUpload, Verb,
+    ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
+    StoreWrite, UnfinishedUpload, Verb,
 };
 use crate::digest::Sha256Digest;
 use crate::failure::Failure as _;
@@ -237,6 +237,11 @@ impl<S: StoreWrite> StoreWrite for Observe<S> {
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         let request = Request::begin(&self.traffic, Verb::Now, "", 0);
         request.end(self.store.now().await)
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        let request = Request::begin(&self.traffic, Verb::Order, "", 0);
+        request.end(self.store.listing_order().await)
     }
 }
 

@@ -16,8 +16,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::policy::{Teller, Tries};
 use super::{
-    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
-    UnfinishedUpload,
+    ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
+    StoreWrite, UnfinishedUpload,
 };
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
@@ -155,6 +155,10 @@ impl<S: StoreWrite> StoreWrite for Retry<S> {
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         self.again(|| self.store.now()).await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        self.again(|| self.store.listing_order()).await
     }
 }
 

@@ -3,6 +3,7 @@
 mod body;
 mod bucket;
 mod clock;
+mod delete;
 mod failure;
 mod lifecycle;
 mod listing;
@@ -10,6 +11,7 @@ mod moment;
 mod names;
 mod order;
 mod pages;
+mod telltale;
 mod upload;
 mod write;
 
@@ -17,7 +19,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
@@ -27,15 +28,11 @@ use self::bucket::Bucket;
 use self::failure::{Operation, Place};
 use super::rules;
 use super::{
-    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite, Tag,
-    UnfinishedUpload,
+    ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
+    StoreWrite, Tag, UnfinishedUpload,
 };
 use crate::aws::Settings;
-use crate::error::StoreError;
 use crate::key::Key;
-
-/// Most keys of one `DeleteObjects` (AWS, "Deleting multiple objects").
-const DELETE_KEYS_MAX: usize = 1_000;
 
 /// Objects of a bucket whose keys begin with a prefix.
 ///
@@ -49,7 +46,7 @@ impl S3Store {
     /// The objects of `bucket` below `prefix`, a folder without `/` at either end, or empty. No request is made.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] if bucket or prefix cannot be one, and for an endpoint or certificates that cannot be used.
+    /// [`StoreError::Invalid`](crate::StoreError::Invalid) if bucket or prefix cannot be one, and for an endpoint or certificates that cannot be used.
     pub fn new(settings: &Settings, bucket: &str, prefix: &str) -> StoreResult<Self> {
         Ok(Self(Arc::new(Bucket::new(settings, Place::new(bucket, prefix)?)?)))
     }
@@ -116,16 +113,16 @@ impl StoreWrite for S3Store {
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         clock::now(&self.0).await
     }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        telltale::order(&self.0).await
+    }
 }
 
 #[async_trait]
 impl StoreDelete for S3Store {
     async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
-        let mut outcomes = Vec::with_capacity(keys.len());
-        for batch in keys.chunks(DELETE_KEYS_MAX) {
-            outcomes.extend(self.0.delete_batch(batch).await?);
-        }
-        Ok(outcomes)
+        delete::keys(&self.0, keys).await
     }
 
     async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {
@@ -134,32 +131,5 @@ impl StoreDelete for S3Store {
 
     async fn abort_unfinished(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
         upload::abort(&self.0, &upload.key, &upload.id).await
-    }
-}
-
-impl Bucket {
-    async fn delete_batch(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
-        let Self { client, place } = self;
-        let action = "s3:DeleteObject";
-        let invalid = |error: aws_sdk_s3::error::BuildError| StoreError::Invalid { what: error.to_string() };
-        let mut batch = Delete::builder().quiet(true);
-        for key in keys {
-            let object = ObjectIdentifier::builder().key(place.full(key.as_str())).build().map_err(invalid)?;
-            batch = batch.objects(object);
-        }
-        let first = keys.first().map_or("", Key::as_str);
-        let request = client.delete_objects().bucket(&place.bucket).delete(batch.build().map_err(invalid)?);
-        let reply = request.send().await.map_err(|error| place.error(&Operation::new(action, first), error))?;
-        let outcome = |key: &Key| {
-            let full = place.full(key.as_str());
-            let failed = reply.errors().iter().find(|failed| failed.key() == Some(&full));
-            let result = match failed {
-                None => Ok(()),
-                Some(failed) if failed.code() == Some("NoSuchKey") => Ok(()),
-                Some(failed) => Err(place.key_error(&Operation::new(action, key.as_str()), failed)),
-            };
-            DeleteOutcome { key: key.clone(), result }
-        };
-        Ok(keys.iter().map(outcome).collect())
     }
 }

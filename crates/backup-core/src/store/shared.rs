@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use super::{
-    ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
-    UnfinishedUpload,
+    ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
+    StoreWrite, UnfinishedUpload,
 };
 use crate::key::Key;
 
@@ -54,6 +54,10 @@ impl<S: StoreWrite + ?Sized> StoreWrite for Arc<S> {
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         (**self).now().await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        (**self).listing_order().await
     }
 }
 

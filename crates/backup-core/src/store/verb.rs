@@ -33,11 +33,13 @@ pub enum Verb {
     AbortUnfinished,
     /// [`super::StoreWrite::now`].
     Now,
+    /// [`super::StoreWrite::listing_order`].
+    Order,
 }
 
 impl Verb {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Head,
         Self::Get,
         Self::List,
@@ -51,6 +53,7 @@ impl Verb {
         Self::Unfinished,
         Self::AbortUnfinished,
         Self::Now,
+        Self::Order,
     ];
 
     /// Its name, as the JSON form has it.
@@ -70,6 +73,7 @@ impl Verb {
             Self::Unfinished => "unfinished",
             Self::AbortUnfinished => "abort_unfinished",
             Self::Now => "now",
+            Self::Order => "order",
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -82,10 +82,9 @@ impl Front {
         action: Option<Action>,
     ) -> Result<Response<WireBody>, io::Error> {
         match &action {
-            Some(Action::Status { status, code }) => {
-                // An answer before the body was read would reset the connection and be lost.
-                drop(request.into_body().collect().await);
-                return Ok(refusal(*status, code));
+            Some(Action::Status { status, code }) => return Ok(refused(request, *status, code).await),
+            Some(Action::RefuseConditions { status, code }) if is_conditional(request.headers()) => {
+                return Ok(refused(request, *status, code).await);
             }
             Some(Action::DropBefore) => return Err(broken()),
             Some(Action::DropMidBody { bytes }) => {
@@ -146,6 +145,16 @@ async fn read_some(mut body: Incoming, bytes: u64) -> io::Error {
         seen += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
     broken()
+}
+
+fn is_conditional(headers: &HeaderMap) -> bool {
+    headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH)
+}
+
+async fn refused(request: Request<Incoming>, status: u16, code: &str) -> Response<WireBody> {
+    // An answer before the body was read would reset the connection and be lost.
+    drop(request.into_body().collect().await);
+    refusal(status, code)
 }
 
 /// An error as S3 writes it.

@@ -8,8 +8,8 @@ use backup_core::StoreError;
 use backup_core::key::Key;
 use backup_core::probe::MARKER_KEY;
 use backup_core::store::{
-    ByteStream, Bytes, DeleteOutcome, Multipart, ObjectMeta, PutOptions, SharedStore, StoreDelete, StoreRead,
-    StoreResult, StoreWrite, UnfinishedUpload,
+    ByteStream, Bytes, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, SharedStore, StoreDelete,
+    StoreRead, StoreResult, StoreWrite, UnfinishedUpload,
 };
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -118,6 +118,10 @@ impl StoreWrite for Beneath {
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         self.inner.now().await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        self.inner.listing_order().await
     }
 }
 

@@ -9,8 +9,8 @@ use backup_core::failure::Reported;
 use backup_core::key::Key;
 use backup_core::lease::Lease;
 use backup_core::store::{
-    ByteStream, Bytes, DeleteOutcome, Multipart, ObjectMeta, PutOptions, SharedStore, StoreDelete, StoreRead,
-    StoreResult, StoreWrite, UnfinishedUpload,
+    ByteStream, Bytes, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, SharedStore, StoreDelete,
+    StoreRead, StoreResult, StoreWrite, UnfinishedUpload,
 };
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
@@ -73,6 +73,10 @@ impl StoreWrite for Guarded {
 
     async fn now(&self) -> StoreResult<Timestamp> {
         self.inner.now().await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        self.inner.listing_order().await
     }
 }
 

@@ -152,5 +152,15 @@ pub(super) async fn unconditional_store(world: &World) -> RowResult {
     world.lastgood(["doctor"]).ok().await?;
     let key = world.dump(&shop).await?;
     world.place().read(&place_of(&key)).await?;
+
+    // One that does not ignore what it does not know.
+    world.without_location()?;
+    peer.faults([Rule::new(Action::RefuseConditions { status: 501, code: "NotImplemented".to_owned() })]);
+    for command in ["init", "doctor", "init"] {
+        world.lastgood([command]).fails(1).await?.says(refusal)?.says("with one it answers `501 NotImplemented")?;
+    }
+    peer.clear_faults();
+    world.lastgood(["doctor"]).ok().await?;
+    world.dump(&shop).await?;
     Ok(())
 }

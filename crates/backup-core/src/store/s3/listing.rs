@@ -156,6 +156,16 @@ fn meta(bucket: &Bucket, encoding: Option<&EncodingType>, object: &Object) -> Op
     })
 }
 
+/// The keys of objects that begin with `prefix`, as the first page has them.
+pub(super) async fn as_listed(bucket: &Bucket, prefix: &str) -> StoreResult<Vec<String>> {
+    let place = &bucket.place;
+    let request = bucket.client.list_objects_v2().bucket(&place.bucket).prefix(place.full(prefix));
+    let sent = request.encoding_type(EncodingType::Url).send().await;
+    let reply = sent.map_err(|error| place.error(&Operation::new(ACTION, prefix), error))?;
+    let names = reply.contents().iter().filter_map(Object::key).map(|name| decoded(reply.encoding_type(), name));
+    Ok(names.filter_map(|name| Some(name.strip_prefix(&place.prefix)?.to_owned())).collect())
+}
+
 pub(super) async fn children(bucket: &Bucket, prefix: &str) -> StoreResult<Vec<String>> {
     let full = bucket.place.full(prefix);
     let operation = Operation::new(ACTION, prefix);

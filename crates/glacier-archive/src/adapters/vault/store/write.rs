@@ -8,7 +8,8 @@ use backup_core::StoreError;
 use backup_core::digest::Sha256Digest;
 use backup_core::key::Key;
 use backup_core::store::{
-    Bytes, DeleteOutcome, Multipart, PutMode, PutOptions, StoreDelete, StoreResult, StoreWrite, UnfinishedUpload,
+    Bytes, DeleteOutcome, ListingOrder, Multipart, PutMode, PutOptions, StoreDelete, StoreResult, StoreWrite,
+    UnfinishedUpload,
 };
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -49,6 +50,10 @@ impl StoreWrite for VaultStore {
 
     async fn now(&self) -> StoreResult<Timestamp> {
         self.0.hot.now().await
+    }
+
+    async fn listing_order(&self) -> StoreResult<ListingOrder> {
+        self.0.hot.listing_order().await
     }
 }
 
