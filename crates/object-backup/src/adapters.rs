@@ -1,5 +1,6 @@
 //! Sources and targets: folders of files, SQLite, PostgreSQL, programs.
 
+mod attributes;
 mod command;
 mod folding;
 mod lines;

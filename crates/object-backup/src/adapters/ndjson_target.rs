@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, RenameFlags, accessat, renameat_with};
 use tempfile::TempDir;
 
+use super::attributes;
 use super::folding;
 use super::ndjson_folder::{self, Decided, Files};
 use super::place::{self, Place, parent};
@@ -114,7 +115,8 @@ fn is_writable(folder: &Path) -> bool {
 }
 
 impl Filling {
-    /// Fills a folder beside the target, which takes its place as a whole. [`InPlace`] if it could not be the target's owner's.
+    /// Fills a folder beside the target, which takes its place as a whole. [`InPlace`] if it could not have the
+    /// target's owner and attributes.
     fn beside(looked_at: LookedAt) -> ObjectResult<Result<Self, InPlace>> {
         if looked_at.in_place {
             return Self::inside(looked_at).map(Ok);
@@ -122,15 +124,8 @@ impl Filling {
         let LookedAt { folder, before, decided, .. } = looked_at;
         let parent = parent(&folder);
         let filling = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(failed("write", parent))?;
-        if before.is_some() {
-            let (of, own) = (fs::metadata(&folder), fs::metadata(filling.path()));
-            let (of, own) = (of.map_err(failed("read", &folder))?, own.map_err(failed("read", filling.path()))?);
-            let differs = (of.uid(), of.gid()) != (own.uid(), own.gid());
-            if differs && std::os::unix::fs::chown(filling.path(), Some(of.uid()), Some(of.gid())).is_err() {
-                return Ok(Err(InPlace));
-            }
-            // After the owner: changing that may take bits away.
-            fs::set_permissions(filling.path(), of.permissions()).map_err(failed("write", filling.path()))?;
+        if before.is_some() && !attributes::copied(&folder, filling.path()).map_err(failed("read", &folder))? {
+            return Ok(Err(InPlace));
         }
         for name in &decided.kept {
             let file = folder.join(name);

@@ -57,7 +57,13 @@ pub(super) async fn folders(world: &World) -> RowResult {
     std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o2750))?;
     std::os::unix::fs::chown(&theirs, Some(65534), Some(65534))?;
     std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o2750))?;
+    python(world, ATTRIBUTES)?;
+    let listed =
+        || python(world, "import os; print({n: os.getxattr('theirs', n) for n in sorted(os.listxattr('theirs'))})");
+    let attributes = listed()?;
+    ensure!(attributes.contains("posix_acl_default") && attributes.contains("user.note"), "it has {attributes}");
     world.lastgood(["app", "restore", "--to", "ndjson:theirs"]).ok().await?;
+    ensure_eq!(listed()?, attributes, "its access control lists and extended attributes");
     let about = std::fs::metadata(&theirs)?;
     ensure_eq!(
         (about.uid(), about.gid(), about.mode() & 0o7777),
@@ -67,6 +73,13 @@ pub(super) async fn folders(world: &World) -> RowResult {
     ensure_eq!(read(world, "theirs/User--users.json")?.as_str(), USER, "the records in it");
     Ok(())
 }
+
+/// Lets one more user in, and notes something.
+const ATTRIBUTES: &str = "import os, struct\nnobody = 0xffffffff\n\
+    entries = [(1, 7, nobody), (2, 5, 1234), (4, 5, nobody), (16, 5, nobody), (32, 0, nobody)]\n\
+    acl = struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *entry) for entry in entries)\n\
+    for name in 'access', 'default': os.setxattr('theirs', 'system.posix_acl_' + name, acl)\n\
+    os.setxattr('theirs', 'user.note', b'kept')";
 
 /// A16.
 pub(super) async fn tables(world: &World) -> RowResult {
