@@ -31,6 +31,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     let mut args = before::resolved(workspace, args)?;
     let names_python = args.iter().any(|argument| argument.starts_with("--python"));
     let asks_for_help = args.iter().any(|argument| argument == "--help" || argument == "-h");
+    if args.first().is_some_and(|what| what == "object") && !asks_for_help {
+        setup::require(&workspace.shell, "pigz", "pigz")?;
+    }
     let peer = match args.first().map(String::as_str) {
         Some("pgclone") => Some(&peers::PGCLONE),
         Some("object") => Some(&peers::GLUDB),
