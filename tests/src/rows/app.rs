@@ -9,13 +9,14 @@ mod postgres;
 mod publish;
 mod requests;
 mod secrets;
-mod sources;
+pub(in crate::rows) mod sources;
 mod targets;
 
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
 /// What gludb 0.2 itself wrote.
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/object-backup/tests/fixtures");
+pub(in crate::rows) const FIXTURES: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/object-backup/tests/fixtures");
 
 /// Two records.
 const USERS: &str = "{\"id\": \"1\", \"name\": \"Zoë\"}\n{\"id\": \"2\", \"name\": null}\n";

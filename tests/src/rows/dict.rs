@@ -69,7 +69,15 @@ fn fixture(name: &str) -> RowResult<Vec<u8>> {
 
 /// Puts the files of a folder of fixtures, and of the folders in it, into the location.
 pub(in crate::rows) async fn plant(world: &World, folder: &str) -> RowResult {
-    let mut folders = vec![String::new()];
+    for (name, content) in files_of(folder)? {
+        world.place().write(&name, &content).await?;
+    }
+    Ok(())
+}
+
+/// The files of a folder of fixtures, and of the folders in it, by their names below it.
+pub(in crate::rows) fn files_of(folder: &str) -> RowResult<Vec<(String, Vec<u8>)>> {
+    let (mut files, mut folders) = (Vec::new(), vec![String::new()]);
     while let Some(below) = folders.pop() {
         for entry in std::fs::read_dir(format!("{FIXTURES}/{folder}/{below}"))? {
             let entry = entry?;
@@ -77,11 +85,12 @@ pub(in crate::rows) async fn plant(world: &World, folder: &str) -> RowResult {
             if entry.file_type()?.is_dir() {
                 folders.push(format!("{name}/"));
             } else {
-                world.place().write(&name, &fixture(&format!("{folder}/{name}"))?).await?;
+                let content = fixture(&format!("{folder}/{name}"))?;
+                files.push((name, content));
             }
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 /// A file in the working directory of every command.
