@@ -25,7 +25,7 @@ const TITLE_CHARS: usize = 72;
 #[derive(Debug, Parser)]
 #[command(name = "e2e")]
 struct Args {
-    /// Only these areas (core, retention, truth, dict, app, ec2, pg, versions, kill, differential) or rows (P8).
+    /// Only these areas (core, retention, truth, dict, app, ec2, pg, versions, stores, kill, differential) or rows (P8).
     #[arg(long, value_name = "AREA|ROW", value_delimiter = ',', num_args = 1..)]
     only: Vec<String>,
     /// Only the differential check, of this SQL file.
@@ -99,6 +99,8 @@ struct Suite {
     passed: usize,
     failed: usize,
     skipped: usize,
+    /// A line for each row that failed or was skipped.
+    not_passed: Vec<String>,
 }
 
 impl Suite {
@@ -107,7 +109,7 @@ impl Suite {
         crate::lastgood_binary().map_err(|error| Failure::new(error.to_string()))?;
         let cluster = Arc::new(Cluster::start(cluster_options())?);
         let strict = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-        Ok(Self { cluster, keep, strict, passed: 0, failed: 0, skipped: 0 })
+        Ok(Self { cluster, keep, strict, passed: 0, failed: 0, skipped: 0, not_passed: Vec::new() })
     }
 
     async fn run(&mut self, row: &Row, location: Where) {
@@ -140,10 +142,12 @@ impl Suite {
             }
             Err(Failure::Skipped(why)) => {
                 self.skipped += 1;
+                self.not_passed.push(format!("skip  {line}: {why}"));
                 say(&format!("skip  {line}: {why}"));
             }
             Err(Failure::Failed(why)) => {
                 self.failed += 1;
+                self.not_passed.push(format!("FAIL  {line}: {}", why.lines().next().unwrap_or_default()));
                 say(&format!("FAIL  {line}"));
                 explain(why, world.as_ref());
             }
@@ -176,9 +180,17 @@ impl Suite {
 
     async fn finish(self) -> RowResult<bool> {
         let skipped = if self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
+        // Said again at the end, where it is seen: a log may be kept from its end only.
+        for line in &self.not_passed {
+            say(line);
+        }
         say(&format!("{} passed, {} failed{skipped}", self.passed, self.failed));
+        if self.strict && self.skipped > 0 {
+            say("a skipped row counts as failed, since CI is set");
+        }
         if self.failed == 0 {
             rows::versions::write_if_asked()?;
+            rows::stores::write_if_asked()?;
         }
         if self.keep && self.failed > 0 {
             for (name, value) in self.cluster.env() {

@@ -1,14 +1,17 @@
 //! The rows of the acceptance table, by area.
 
 pub mod app;
+pub mod badday;
 pub mod core;
 pub mod dict;
 pub mod differential;
 pub mod ec2;
 pub mod glacier;
+pub mod held;
 pub mod kill;
 pub mod pg;
 pub mod retention;
+pub mod stores;
 pub mod truth;
 pub mod versions;
 
@@ -25,10 +28,13 @@ pub fn all() -> RowResult<Vec<Row>> {
     rows.extend(truth::rows());
     rows.extend(dict::rows());
     rows.extend(app::rows());
+    rows.extend(held::rows());
+    rows.extend(badday::rows());
     rows.extend(ec2::rows());
     rows.extend(glacier::rows());
     rows.extend(differential::rows()?);
     rows.extend(versions::rows());
+    rows.extend(stores::rows());
     rows.extend(kill::rows());
     Ok(rows)
 }

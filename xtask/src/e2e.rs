@@ -1,7 +1,6 @@
 //! The acceptance rows, on the binary that `cargo build` makes.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use crate::servers::{self, Wanted};
@@ -10,6 +9,16 @@ use crate::{peers, setup};
 
 /// The rows that need an S3 server which others wrote: by area, and by name.
 const ELSEWHERE: [&str; 4] = ["app", "A10", "glacier", "GL20"];
+
+/// The rows about such servers: by area, and how each begins.
+const STORES: &str = "stores";
+const STORE_ROW: &str = "S-";
+
+/// Names the page that tells what was run, to a run of all of them.
+const STORES_PAGE_VARIABLE: &str = "LASTGOOD_STORES_PAGE";
+
+/// The page.
+const STORES_PAGE: &str = "docs/stores.md";
 
 /// The rows about versions of PostgreSQL: by area, and how each begins.
 const VERSIONS: &str = "versions";
@@ -25,20 +34,26 @@ const PAGE: &str = "docs/versions.md";
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     setup::run(workspace)?;
     workspace.build(Profile::Dev)?;
-    let all = args.iter().map(String::as_str).eq(["--only", VERSIONS]);
-    let mut command = if all { all_versions_command(workspace, args)? } else { command(workspace, args)? };
+    let is_only = |area: &str| args.iter().map(String::as_str).eq(["--only", area]);
+    let mut command =
+        if is_only(VERSIONS) { all_versions_command(workspace, args)? } else { command(workspace, args)? };
+    if is_only(STORES) {
+        command.env(STORES_PAGE_VARIABLE, workspace.root.join(STORES_PAGE));
+    }
     Err(command.exec().into())
 }
 
 /// The acceptance run, with what its rows need besides.
 pub(crate) fn command(workspace: &Workspace, args: &[String]) -> Outcome<Command> {
     let mut command = workspace.acceptance(Profile::Dev, "e2e", args)?;
-    if wants_elsewhere(args) {
-        let python = peers::python(workspace, &peers::MINISTACK)?;
-        command.env("LASTGOOD_MINISTACK", Path::new(&python).with_file_name("ministack"));
+    if let Some(all) = wants_elsewhere(args) {
+        command.env(peers::S3_SERVERS, peers::s3_servers(workspace, all)?);
     }
     let folders = match wants_servers(args) {
-        Some(wanted) => servers::folders(workspace, wanted)?,
+        Some(wanted) => {
+            setup::extensions(&workspace.shell)?;
+            servers::folders(workspace, wanted)?
+        }
         None => servers::present(workspace)?,
     };
     command.env(servers::VARIABLE, folders);
@@ -71,12 +86,14 @@ fn asked(args: &[String]) -> impl Iterator<Item = &str> {
     args.iter().flat_map(|argument| argument.trim_start_matches("--only=").split(','))
 }
 
-/// Whether rows that need that server are among those asked for.
-fn wants_elsewhere(args: &[String]) -> bool {
+/// Whether the rows asked for need S3 servers that others wrote, and all of them.
+fn wants_elsewhere(args: &[String]) -> Option<bool> {
     if is_quiet(args) || is_given(args, "--sql") {
-        return false;
+        return None;
     }
-    !is_given(args, "--only") || asked(args).any(|asked| ELSEWHERE.contains(&asked))
+    let is_store = |asked: &str| asked == STORES || asked.starts_with(STORE_ROW);
+    let all = !is_given(args, "--only") || asked(args).any(is_store);
+    (all || asked(args).any(|asked| ELSEWHERE.contains(&asked))).then_some(all)
 }
 
 /// Which servers of other versions the rows need: all, some, or whatever is here.
@@ -100,8 +117,13 @@ mod tests {
     #[test]
     fn the_server_is_fetched_for_those_who_need_it() {
         let wanted = |args: &[&str]| wants_elsewhere(&args.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert!(wanted(&[]) && wanted(&["--only", "pg", "app"]) && wanted(&["--only=A10"]) && wanted(&["--keep"]));
-        assert!(!wanted(&["--only", "pg"]) && !wanted(&["--sql", "app.sql"]) && !wanted(&["--list"]));
+        for all in [&[][..], &["--keep"], &["--only", "stores"], &["--only=S-moto"], &["--only", "app", "stores"]] {
+            assert_eq!(wanted(all), Some(true), "{all:?}");
+        }
+        assert_eq!((wanted(&["--only", "pg", "app"]), wanted(&["--only=A10"])), (Some(false), Some(false)));
+        for none in [&["--only", "pg"][..], &["--sql", "app.sql"], &["--list"]] {
+            assert_eq!(wanted(none), None, "{none:?}");
+        }
     }
     #[test]
     fn servers_are_fetched_for_those_who_need_them() {

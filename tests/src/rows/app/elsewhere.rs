@@ -3,13 +3,13 @@
 use std::process::Command;
 
 use super::{USERS, read, records};
-use crate::harness::ministack::Ministack;
+use crate::harness::others::{Maker, Other};
 use crate::harness::{RowResult, World};
 use crate::{ensure, ensure_eq};
 
 /// A10.
 pub(super) async fn there_and_back(world: &World) -> RowResult {
-    let server = Ministack::start(world).await?;
+    let server = Other::start(world, Maker::Ministack).await?;
     let run = |args: &[&str]| server.lastgood(world, args);
     records(world, "records", &[("users.json", USERS)])?;
     run(&["app", "backup", "--source", "ndjson:records", "--init"]).ok().await?.says("Published")?;

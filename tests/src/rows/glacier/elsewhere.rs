@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{check, fill, lose};
 use crate::ensure;
-use crate::harness::ministack::Ministack;
+use crate::harness::others::{Maker, Other};
 use crate::harness::{RowResult, World};
 
 /// How often a retrieval is looked at, and how long: it takes two seconds there.
@@ -12,7 +12,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOKS: usize = 40;
 
 pub(super) async fn there_and_back(world: &World) -> RowResult {
-    let server = Ministack::start(world).await?;
+    let server = Other::start(world, Maker::Ministack).await?;
     let run = |args: &[&str]| server.lastgood(world, &[&["glacier"][..], args, &["--state", "state"]].concat());
     let files = fill(world)?;
     let backup = ["backup", "--files", "store", "--name", "uploads", "--init"];
