@@ -79,8 +79,9 @@ async fn cycle(world: &World, database: &str, role: &str, copy: &str) -> RowResu
     dumped.says("\\u{202e}evil")?;
     // Programs get the very name.
     let listed = world.lastgood(["pg", "ls", "--json"]).ok().await?.json()?;
-    ensure_eq!(listed[0]["database"].as_str(), Some(database), "the name as JSON has it");
-    let key = listed[0]["key"].as_str().unwrap_or_default().to_owned();
+    let newest = listed.as_array().and_then(|listed| listed.last()).cloned().unwrap_or_default();
+    ensure_eq!(newest["database"].as_str(), Some(database), "the name as JSON has it");
+    let key = newest["key"].as_str().unwrap_or_default().to_owned();
 
     for command in [
         &["pg", "ls"][..],
