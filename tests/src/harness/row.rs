@@ -120,6 +120,8 @@ pub struct Row {
     pub locations: Locations,
     /// Whether it stops, fills or reconfigures the server, and so has one of its own.
     pub own_server: bool,
+    /// Whether CI may skip it: it needs more than the tests install.
+    pub elective: bool,
     /// The row itself.
     pub run: Run,
 }
@@ -139,13 +141,28 @@ impl Row {
         locations: Locations,
         run: impl for<'w> Fn(&'w World) -> BoxFuture<'w, RowResult> + Send + Sync + 'static,
     ) -> Self {
-        Self { id: id.into(), title: title.into(), area, locations, own_server: false, run: Box::new(run) }
+        Self {
+            id: id.into(),
+            title: title.into(),
+            area,
+            locations,
+            own_server: false,
+            elective: false,
+            run: Box::new(run),
+        }
     }
 
     /// Gives it a server of its own.
     #[must_use]
     pub fn own_server(mut self) -> Self {
         self.own_server = true;
+        self
+    }
+
+    /// The row needs more than the tests install: where that is missing it is skipped, in CI too.
+    #[must_use]
+    pub fn elective(mut self) -> Self {
+        self.elective = true;
         self
     }
 

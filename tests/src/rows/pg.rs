@@ -234,7 +234,8 @@ fn refused() -> Vec<Row> {
         Row::new("P-packages", "databases with less common extensions, there and back", Area::Pg, Folder, |world| {
             Box::pin(packages::there_and_back(world))
         })
-        .own_server(),
+        .own_server()
+        .elective(),
         Row::new("P-drop-waits", "the server cannot drop the replaced database yet", Area::Pg, Folder, |world| {
             Box::pin(dropping::waits_for_nobody(world))
         })
