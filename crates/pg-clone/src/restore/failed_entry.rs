@@ -18,17 +18,20 @@ pub(crate) struct FailedEntry {
     pub(crate) again: bool,
 }
 
-/// What a server says that has no room or no time, or is told to stop: no fault of what it was to make.
-const NO_REFUSALS: [&str; 5] = [
+/// What a server says that has no room or no time, or is told to stop: no fault of what it was to make. A wait for a lock is
+/// one of our own jobs for another, and ends with them.
+const NO_REFUSALS: [&str; 7] = [
     "No space left on device",
     "out of memory",
     "out of shared memory",
-    "canceling statement due to",
+    "canceling statement due to statement timeout",
+    "canceling statement due to user request",
+    "canceling statement due to conflict with recovery",
     "terminating connection due to",
 ];
 
 /// What the server said of an object that it refuses.
-fn refusal(message: &Message) -> Option<String> {
+pub(crate) fn refusal(message: &Message) -> Option<String> {
     let said = message.servers_words()?;
     (!NO_REFUSALS.iter().any(|words| said.contains(words))).then_some(said)
 }
@@ -43,8 +46,7 @@ pub(crate) fn failed_entries(messages: &[Message], written: &[Written]) -> Optio
 pub(crate) fn failed_statements(messages: &[Message]) -> Option<Vec<Unrestored>> {
     let object = |message: &Message| {
         let said = refusal(message)?;
-        if let Some(rest) = message.text.strip_prefix("COPY failed for table \"") {
-            let (table, _) = rest.split_once("\": ")?;
+        if let Some(table) = message.refused_table() {
             return Some(Unrestored::new(format!("rows of {table}"), said));
         }
         let statement = message.command.as_deref()?.lines().next()?;
@@ -62,7 +64,11 @@ impl<'a> Known<'a> {
     fn new(written: &'a [Written]) -> Self {
         let of_object = |one: &'a Written| Some((object_name(one.dropped_by.trim().strip_prefix("DROP ")?), one));
         Self {
-            by_statements: written.iter().map(|one| (plain(&one.made_by), one)).collect(),
+            by_statements: written
+                .iter()
+                .map(|one| (plain(&one.made_by), one))
+                .filter(|(made_by, _)| !made_by.is_empty())
+                .collect(),
             by_object: written.iter().filter_map(of_object).collect(),
         }
     }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use backup_core::units;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
+use crate::restore::clash;
 use crate::restore::load_again::{load_again, load_configured};
 use crate::restore::load_small::{load_together, load_together_within};
 use crate::restore::load_unit::{Refused, connect, load_unit};
@@ -55,6 +57,7 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<Loaded> {
     workers.shutdown().await;
     gathered?;
     if !refused.is_empty() {
+        tell_clash(&load, &refused, workers_max);
         refused = load.run.or_cancelled(Box::pin(load_again(&load, refused, &mut rows))).await?;
     }
     let mut loaded = Loaded::default();
@@ -66,6 +69,17 @@ pub(crate) async fn load(load: Arc<Load>, jobs: usize) -> PgResult<Loaded> {
         loaded.refused.entry(unit.table).or_insert_with(|| error.servers_words());
     }
     Ok(loaded)
+}
+
+/// Says if workers stood in each other's way: what follows is done by one alone.
+fn tell_clash(load: &Load, refused: &[Refused], workers: usize) {
+    let clashed = refused.iter().filter_map(|one| Some((one.unit.table, clash::of_error(&one.error)?)));
+    let clashed: BTreeMap<usize, &str> = clashed.collect();
+    let Some(said) = clashed.values().next().filter(|_| workers > 1) else { return };
+    load.run.warn(format!(
+        "the rows of {} were loaded again one at a time: with {workers} jobs they stood in each other's way ({said})",
+        units::counted(clashed.len() as u64, "table", "tables")
+    ));
 }
 
 /// What a worker did.

@@ -6,10 +6,8 @@ use tracing::Instrument;
 use crate::error::PgResult;
 use crate::hook::{DUMP_POINTS, Point, Trial, scratch_target};
 use crate::live::target_lock::TargetLock;
-use crate::live::temporary::Temporary;
-use crate::restore::build::build;
 use crate::restore::checked::{Checked, Reading};
-use crate::restore::early_settings;
+use crate::restore::fill::{Filled, fill};
 use crate::restore::prepared::Restore;
 
 impl Restore {
@@ -28,22 +26,20 @@ impl Restore {
         options.hooks.check(&DUMP_POINTS)?;
         let begun = Instant::now();
         plan.refuse_problems_of_the_dump()?;
-        let source = run.or_cancelled(Checked::open(&self, Reading::Everything)).await?;
+        let mut source = run.or_cancelled(Checked::open(&self, Reading::Everything)).await?;
         run.step("hooks.create", &plan.target);
         let lock = run.or_cancelled(TargetLock::acquire(server, &scratch_target())).await?;
-        let temporary = Temporary::create(&lock, &plan.key, source.settings()).await?;
-        let site = self.site(temporary.name());
         let mut reports = Vec::new();
+        let Filled { temporary, built } = Box::pin(fill(&self, &mut source, &lock, &mut reports)).await?;
+        let site = self.site(temporary.name());
         let ended = async {
-            site.run(Point::PostCreate, &mut reports).await?;
-            early_settings::apply(&lock, &temporary, source.settings()).await?;
-            run.or_cancelled(Box::pin(build(&self, &source, &temporary))).await?;
+            built?;
             site.run(Point::PreDump, &mut reports).await?;
             site.before_the_swap(source.settings(), &mut reports).await?;
             site.run(Point::PostSwap, &mut reports).await
         };
         let ended = Box::pin(ended).await;
-        temporary.give_up(server, options.keep_failed && ended.is_err(), &run.progress).await;
+        temporary.give_up(server, options.keep_failed && ended.is_err(), run).await;
         Trial::new(Some(&plan.key), reports, ended, begun)
     }
 }

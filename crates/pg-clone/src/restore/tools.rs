@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::process::ExitStatus;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use backup_core::units;
+
 use crate::adapters::archive_file::ArchiveFile;
 use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Tool, list_archive, read_stderr, serverless};
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_literal;
 use crate::options::RestoreOptions;
+use crate::restore::clash;
 use crate::restore::failed_entry::{FailedEntry, failed_entries};
 use crate::restore::messages::{self, Classified, Expectations, Harmless, Reason};
 use crate::restore::pg_restore::{common_arguments, expected, failure, memory, session_options, told};
@@ -75,6 +78,13 @@ pub(crate) struct Restored {
     pub(crate) told: Vec<String>,
     /// What the server refused.
     pub(crate) failed: Vec<FailedEntry>,
+}
+
+impl Restored {
+    /// What the server said of workers that stood in each other's way, if it did of one.
+    fn clash(&self) -> Option<&'static str> {
+        self.failed.iter().filter(|one| one.again).find_map(|one| clash::in_words(&one.object.said))
+    }
 }
 
 /// Which entries a run restores.
@@ -144,6 +154,11 @@ impl SchemaArchive {
         self
     }
 
+    /// As before the first run, for another database.
+    pub(crate) fn begin_again(&mut self) {
+        (self.postponed, self.quiet) = (Mutex::default(), OnceLock::new());
+    }
+
     /// Has `option` set in every later session, which keeps event triggers from firing.
     pub(crate) fn quieten(&self, option: String) {
         // Asked for once a restore: whoever is second wants the same.
@@ -172,6 +187,13 @@ impl SchemaArchive {
         };
         let work = Work { entries: &chosen, archive: &self.archive, part: Some(part), jobs, doubtful_foreign_keys };
         let mut restored = self.carry_out(work, server, database, options).await?;
+        if let Some(said) = restored.clash().filter(|_| jobs > 1) {
+            let failed = std::mem::take(&mut restored.failed);
+            restored.told.push(told_of_clash(&failed, jobs, said));
+            let again = self.one_by_one(failed, &self.archive, server, database, options).await?;
+            restored.told.extend(again.told);
+            restored.failed = again.failed;
+        }
         if section == Section::PreData {
             // By themselves, for what they are on is made already: see [`has_no_section`].
             let entries = self.early_privileges();
@@ -193,14 +215,26 @@ impl SchemaArchive {
         database: &str,
         options: &RestoreOptions,
     ) -> PgResult<Restored> {
-        let ids: BTreeSet<u32> = failed.iter().filter(|one| one.again).map(|one| one.id).collect();
-        let entries: Vec<&str> = self.contents.iter().map(String::as_str).filter(|line| is_among(line, &ids)).collect();
         let archive = std::fs::read(self.archive.path()).map_err(memory)?;
         let statement =
             format!("SELECT pg_catalog.set_config('search_path', {}, false);\n", quote_literal(search_path));
         let changed = archive_toc::with_search_path(&archive, &statement).map_err(|what| self.misread(what))?;
         let archive = ArchiveFile::new(&changed.unwrap_or(archive)).map_err(memory)?;
-        let work = Work { entries: &entries, archive: &archive, part: None, jobs: 1, doubtful_foreign_keys: false };
+        self.one_by_one(failed, &archive, server, database, options).await
+    }
+
+    /// Makes entries that failed once more, from this form of the archive and in its order.
+    async fn one_by_one(
+        &self,
+        failed: Vec<FailedEntry>,
+        archive: &ArchiveFile,
+        server: &Server,
+        database: &str,
+        options: &RestoreOptions,
+    ) -> PgResult<Restored> {
+        let ids: BTreeSet<u32> = failed.iter().filter(|one| one.again).map(|one| one.id).collect();
+        let entries: Vec<&str> = self.contents.iter().map(String::as_str).filter(|line| is_among(line, &ids)).collect();
+        let work = Work { entries: &entries, archive, part: None, jobs: 1, doubtful_foreign_keys: false };
         let mut restored = self.carry_out(work, server, database, options).await?;
         // Whose owner could not be set is told again with the rest of what is made again.
         restored.failed.extend(failed.into_iter().filter(|one| !one.again && !ids.contains(&one.id)));
@@ -338,6 +372,14 @@ struct Work<'a> {
     jobs: usize,
     /// Whether these are all foreign keys that rows may break.
     doubtful_foreign_keys: bool,
+}
+
+fn told_of_clash(failed: &[FailedEntry], jobs: usize, said: &str) -> String {
+    let count = failed.iter().filter(|one| one.again).count() as u64;
+    format!(
+        "{} made again one at a time: with {jobs} jobs they stood in each other's way ({said})",
+        units::counted(count, "object was", "objects were")
+    )
 }
 
 /// Which indexes are not built beside others, and whether some join such as join others.

@@ -1,6 +1,6 @@
 //! What of a dump a server refuses to take, after everything that can help was tried.
 
-use backup_core::failure::Setting;
+use backup_core::failure::{Remedy, Setting};
 use backup_core::remedy;
 use backup_core::units;
 use serde::Serialize;
@@ -26,18 +26,31 @@ impl Unrestored {
 
 /// The error of a restore that is not complete, which names everything that is missing.
 pub(crate) fn incomplete(dump: &str, failed: &[Unrestored]) -> PgError {
+    let leave_out = remedy![
+        "; ",
+        Setting::ExcludeTable.with("TABLE"),
+        " and ",
+        Setting::ExcludeExtension.with("EXTENSION"),
+        " leave out what you can do without"
+    ];
+    error(dump, failed, leave_out)
+}
+
+/// The same of a single file, of which nothing can be left out.
+pub(crate) fn incomplete_file(dump: &str, failed: &[Unrestored]) -> PgError {
+    error(dump, failed, Remedy::default())
+}
+
+fn error(dump: &str, failed: &[Unrestored], leave_out: Remedy) -> PgError {
     let listed: Vec<String> = failed.iter().map(|one| format!("\n  {}: {}", one.object, one.said)).collect();
     let mut help = remedy![
         "the live database was not touched. To restore the rest and have this list in the report, use ",
         Setting::AllowIncomplete,
         "; ",
         Setting::KeepFailed,
-        " keeps the temporary database to finish it by hand; ",
-        Setting::ExcludeTable.with("TABLE"),
-        " and ",
-        Setting::ExcludeExtension.with("EXTENSION"),
-        " leave out what you can do without"
-    ];
+        " keeps the temporary database to finish it by hand"
+    ]
+    .and(leave_out);
     let said: Vec<(&str, &str)> = failed.iter().map(|one| (one.object.as_str(), one.said.as_str())).collect();
     for hint in hints(&said) {
         help = help.and("; ").and(hint);
@@ -78,7 +91,10 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("refuses 60 objects\n  index public.i0: it is the 0th\n"), "{text}");
         assert!(text.ends_with("index public.i59: it is the 59th"), "{text}");
-        assert!(error.remedy().unwrap().to_string().contains("allow_incomplete"));
+        let help = error.remedy().unwrap().to_string();
+        assert!(help.contains("allow_incomplete") && help.contains("exclude_table"), "{help}");
+        let of_file = incomplete_file("shop/x", &failed).remedy().unwrap().to_string();
+        assert!(of_file.contains("allow_incomplete") && !of_file.contains("exclude"), "{of_file}");
         let note = note("shop/x", &failed);
         assert!(note.contains("missing: index public.i0, ") && note.ends_with(" and 10 more"), "{note}");
     }

@@ -3,11 +3,16 @@
 //! `pg_restore` writes what a message begins with piece by piece, and its text in one go: of two workers, the beginnings can
 //! be mixed, and the texts are whole.
 
+use super::parse::is_context;
+
 /// How the text of a message begins that is about a statement.
 pub(super) const REFUSED: &str = "could not execute query: ";
 
 /// The pieces.
 const PIECES: [&str; 3] = ["pg_restore:", "error: ", " "];
+
+/// How every message begins.
+const PROGRAM: &str = "pg_restore: ";
 
 /// How a message about a statement begins that nobody disturbed.
 const BEGINNING: &str = "pg_restore: error: ";
@@ -23,6 +28,10 @@ pub(super) fn apart(stderr: &str) -> String {
         }
         if text.starts_with(REFUSED) {
             all.push_str(BEGINNING);
+            all.push_str(text);
+        } else if is_context(text.trim_end()) {
+            // Versions 12 to 14 say where they are, in messages of their own.
+            all.push_str(PROGRAM);
             all.push_str(text);
         } else {
             all.push_str(line);
@@ -54,6 +63,18 @@ mod tests {
             assert!(commands[0].starts_with("CREATE INDEX a") && commands[1].starts_with("CREATE INDEX b"), "{stderr}");
             assert!(commands.len() == 2 && classified.only_refused(Some(1)), "{stderr}");
         }
+    }
+
+    #[test]
+    fn where_older_programs_say_they_are_is_no_message() {
+        let mixed = format!(
+            "pg_restore:pg_restore: while PROCESSING TOC:\n while PROCESSING TOC:\npg_restore: pg_restore: from TOC entry 7; 1259 1 INDEX a x\n\
+             pg_restore: error: {FIRST}from TOC entry 8; 1259 2 INDEX b x\npg_restore: error: {SECOND}{END}"
+        );
+        let parallel = Expectations { parallel: true, ..Expectations::default() };
+        let classified = classify(&mixed, &parallel);
+        assert_eq!(classified.fatal.len(), 2, "{classified:?}");
+        assert!(classified.only_refused(Some(1)), "{classified:?}");
     }
 
     #[test]

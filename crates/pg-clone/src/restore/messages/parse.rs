@@ -145,7 +145,7 @@ fn after_program(line: &str) -> Option<&str> {
 }
 
 /// `while INITIALIZING:`, `while PROCESSING TOC:` and `from TOC entry 215; 1259 16385 TABLE t postgres`.
-fn is_context(rest: &str) -> bool {
+pub(super) fn is_context(rest: &str) -> bool {
     ["while INITIALIZING:", "while PROCESSING TOC:", "while FINALIZING:"].contains(&rest)
         || rest.starts_with("from TOC entry ")
 }
