@@ -3,9 +3,11 @@
 mod content;
 mod cycle;
 mod files;
+mod kinds;
 mod locales;
 mod owner;
 mod page;
+mod situations;
 mod upward;
 
 use std::collections::BTreeSet;
@@ -52,6 +54,10 @@ pub fn rows() -> Vec<Row> {
             let title = format!("every file of the differential check on {major}.{minor}");
             rows.push(row(format!("V-{name}-files"), title, Check::Files(pair(client))));
         }
+        if let Some((_, client)) = clients.first().filter(|_| is_oldest || is_newest) {
+            let title = format!("situations of other people's databases on {major}.{minor}");
+            rows.push(row(format!("V-{name}-kinds"), title, Check::Kinds(pair(client))));
+        }
         if !is_newest && (is_all || is_oldest) {
             let title = format!("a dump of {major}.{minor} restored on every newer version");
             rows.push(row(format!("V-{name}-up"), title, Check::Upward(Install::clone(server), installs.clone())));
@@ -65,6 +71,7 @@ pub fn rows() -> Vec<Row> {
 enum Check {
     Cycle(Pair),
     Files(Pair),
+    Kinds(Pair),
     /// From this server to the newer ones of these.
     Upward(Install, Vec<Install>),
 }
@@ -76,6 +83,7 @@ fn row(id: String, title: String, check: Check) -> Row {
             match check {
                 Check::Cycle(pair) => cycle::whole(world, &pair).await,
                 Check::Files(pair) => files::all(world, &pair).await,
+                Check::Kinds(pair) => situations::all(world, &pair).await,
                 Check::Upward(server, installs) => upward::to_every_newer(world, &server, &installs).await,
             }
         })

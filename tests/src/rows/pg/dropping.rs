@@ -69,6 +69,61 @@ pub(super) async fn waits_for_nobody(world: &World) -> RowResult {
     gone_soon(world).await
 }
 
+/// What our advisory locks have in common.
+const LOCK_CLASS: u32 = 0x6c67_7067;
+
+/// A client dies while the server waits to drop a database for it. What it leaves on the server is no run: not its session,
+/// and not that of an earlier version, which dropped it on the session that had the lock.
+pub(super) async fn dead_client(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    let key = world.dump(&shop).await?;
+    let new = world.checksum(&shop)?;
+    let restore = ["pg", "restore", &key, "--confirm-database", &shop];
+    let client = world.connect("postgres").await?;
+    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+    world.set_version(&shop, 2)?;
+    let stopped = Stopped::new(pid)?;
+    let mut run = world.lastgood(restore).env("LASTGOOD_PROGRESS", "json").start()?;
+    run.wait_for("\"name\":\"swap.drop\"").await?;
+    let lock = format!("SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = {LOCK_CLASS}");
+    let number: u32 = world.psql("postgres", &lock)?.parse()?;
+    run.signal(Signal::KILL)?;
+    run.finish().await?.expect_killed()?;
+    let left = world.leftovers()?;
+    ensure_eq!(left.len(), 1, "databases that wait to be dropped");
+    let recovered = world.lastgood(["pg", "recover"]).ok().await?.never_says("is running")?;
+    recovered.says(&format!("before it drops `{}`", left[0]))?;
+    ensure_eq!(world.checksum(&shop)?, new, "the restored database");
+
+    // Its socket closes, and the server does not look at it.
+    let (older, connection) = world.config("postgres").connect(tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let (class, number) = (LOCK_CLASS.cast_signed(), number.cast_signed());
+    older.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&class, &number]).await?;
+    let drop_it = format!("DROP DATABASE \"{}\"", left[0]);
+    let dropping = tokio::spawn(async move { older.batch_execute(&drop_it).await });
+    let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND state = 'active' \
+        AND query ~ '^DROP DATABASE'";
+    for _ in 0..200 {
+        if world.psql("postgres", waiting)? == "1" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    connection.abort();
+    let _ = connection.await;
+    let _ = dropping.await;
+    ensure_eq!(world.psql("postgres", waiting)?, "1", "sessions of dead clients that have the lock");
+    let recovered = world.lastgood(["pg", "recover"]).ok().await?.never_says("is running")?;
+    recovered.says(&format!("`{shop}`"))?.says("has not dropped")?;
+    drop(stopped);
+    gone_soon(world).await?;
+    world.lastgood(["pg", "recover"]).ok().await?.never_says("has not dropped")?;
+    world.lastgood(restore).ok().await?;
+    ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
+    Ok(())
+}
+
 /// What the server drops by itself once it can.
 async fn gone_soon(world: &World) -> RowResult {
     for _ in 0..100 {

@@ -4,27 +4,55 @@
 use crate::harness::compare::Picture;
 use crate::harness::failure::Within as _;
 use crate::harness::{RowResult, World};
+use crate::rows::pg::damage::pg_dump;
 use crate::{ensure, ensure_eq};
 
-/// Functions whose bodies name another one, or a table, without its schema, used by everything that computes: a stored column,
-/// an index, extended statistics, a domain, a check, a trigger's condition, a materialized view. `{schema}` is where they are.
+/// Functions whose bodies name another one, or a table, without its schema, used by everything that computes: a stored column
+/// and a domain here, a check in [`KNOWN`], more in [`INDEXED`] and [`MEASURED`]. `{schema}` is where they are.
 const COMPUTED: &str = r#"
-CREATE EXTENSION unaccent SCHEMA {schema};
 CREATE FUNCTION {schema}.slug(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
   $$ BEGIN RETURN lower(unaccent(t)); END $$;
 CREATE TABLE {schema}.posts (id integer PRIMARY KEY, title text, slug text GENERATED ALWAYS AS ({schema}.slug(title)) STORED);
 INSERT INTO {schema}.posts (id, title) SELECT g, 'Ärger ' || g FROM generate_series(1, 500) g;
-CREATE UNIQUE INDEX posts_by_slug ON {schema}.posts ({schema}.slug(title));
-CREATE INDEX posts_by_title ON {schema}.posts (title) WHERE {schema}.slug(title) > 'b';
-CREATE STATISTICS {schema}.of_slugs ON ({schema}.slug(title)), id FROM {schema}.posts;
-COMMENT ON INDEX {schema}.posts_by_slug IS 'the comment comes after its index';
 CREATE DOMAIN {schema}.slugged AS text CHECK ({schema}.slug(VALUE) = VALUE);
 CREATE TABLE {schema}.tags (name {schema}.slugged);
 INSERT INTO {schema}.tags SELECT 'tag ' || g FROM generate_series(1, 20) g;
+"#;
+
+/// What servers compute under the search path that is set: from 17 on they do so under none but their own, in the source too.
+const INDEXED: &str = r#"
+CREATE UNIQUE INDEX posts_by_slug ON {schema}.posts ({schema}.slug(title));
+CREATE INDEX posts_by_title ON {schema}.posts (title) WHERE {schema}.slug(title) > 'b';
+COMMENT ON INDEX {schema}.posts_by_slug IS 'the comment comes after its index';
 CREATE MATERIALIZED VIEW {schema}.slugs AS SELECT {schema}.slug(title) AS s FROM {schema}.posts;
 CREATE UNIQUE INDEX slugs_s ON {schema}.slugs (s);
 CREATE MATERIALIZED VIEW {schema}.of_slugs AS SELECT count(*) AS n, max(s) AS last FROM {schema}.slugs;
 "#;
+
+/// Statistics of expressions, which servers have since 14.
+const MEASURED: &str = "CREATE STATISTICS {schema}.of_expression ON ({schema}.slug(title)), id FROM {schema}.posts";
+
+/// What is named without its schema, where the server does not come with it.
+const UNACCENT: &str = "CREATE FUNCTION {schema}.unaccent(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS \
+    $$ SELECT translate(t, 'Ä', 'A') $$";
+
+/// Whether a server of this version computes indexes and views under the search path that is set.
+fn computes_by_path(major: u32) -> bool {
+    major < 17
+}
+
+/// The statements for all that this server can hold of it, with functions in `schema`.
+fn in_schema(world: &World, schema: &str) -> RowResult<String> {
+    let major = world.major()?;
+    let offered =
+        world.psql("postgres", "SELECT count(*) FROM pg_available_extensions WHERE name = 'unaccent'")? == "1";
+    let mut all = vec![if offered { "CREATE EXTENSION unaccent SCHEMA {schema}" } else { UNACCENT }, COMPUTED, KNOWN];
+    if computes_by_path(major) {
+        all.push(INDEXED);
+        all.extend((major >= 14).then_some(MEASURED));
+    }
+    Ok(all.join(";\n").replace("{schema}", schema))
+}
 
 /// Checks by functions that read another table, which is loaded before or after: small and large tables either way.
 const KNOWN: &str = "
@@ -53,9 +81,7 @@ pub(super) async fn by_search_path(world: &World) -> RowResult {
                 &format!("CREATE SCHEMA app; ALTER DATABASE \"{source}\" SET search_path = app, public"),
             )?;
         }
-        for sql in [COMPUTED, KNOWN] {
-            world.psql(&source, &sql.replace("{schema}", schema))?;
-        }
+        world.psql(&source, &in_schema(world, schema)?)?;
         let before = Picture::of(world.cluster(), &source)?;
         let key = world.dump(&source).await?;
         for jobs in ["1", "4"] {
@@ -65,11 +91,90 @@ pub(super) async fn by_search_path(world: &World) -> RowResult {
             let restored = world.lastgood(restore).ok().await.within(&place)?;
             restored.says("0 errors").within(&place)?.never_says("statistics").within(&place)?;
             before.expect(&Picture::of(world.cluster(), &copy)?, "the copy").within(&place)?;
-            let valid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid; SELECT count(*) FROM pg_stats_ext_exprs";
-            ensure_eq!(world.psql(&copy, valid)?, "0\n1", "{place}: invalid indexes, and statistics of expressions");
+            let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
+            ensure_eq!(world.psql(&copy, invalid)?, "0", "{place}: invalid indexes");
+            if (14..17).contains(&world.major()?) {
+                let collected = world.psql(&copy, "SELECT count(*) FROM pg_stats_ext_exprs")?;
+                ensure_eq!(collected, "1", "{place}: statistics of expressions");
+            }
         }
         world.lastgood(["pg", "restore", &key, "--confirm-database", &source]).ok().await?;
         before.expect(&Picture::of(world.cluster(), &source)?, "the live database")?;
+    }
+    Ok(())
+}
+
+/// A table of the same name as one whose rows are refused at first; what nobody can restore.
+const BESIDE: &str = "CREATE FUNCTION other_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO other.audit VALUES (tg_op); RETURN new; END $$; \
+    CREATE TRIGGER audited AFTER INSERT ON {schema}.posts FOR EACH ROW EXECUTE FUNCTION other_audit(); \
+    ALTER TABLE {schema}.posts ENABLE ALWAYS TRIGGER audited; CREATE SCHEMA other; CREATE TABLE other.audit (op text); CREATE TABLE other.posts AS SELECT g AS id FROM generate_series(1, 7) g; \
+    CREATE FUNCTION other.is_good(i integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN true; END $$";
+
+/// Breaks what was checked when it was put in.
+const BREAK: &str = "CREATE TABLE other.checked (i integer CHECK (other.is_good(i))); INSERT INTO other.checked VALUES (1); \
+    CREATE OR REPLACE FUNCTION other.is_good(i integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN i > 1; END $$";
+
+/// The same of a file of `pg_dump -Fc`: beside the source, and over it, whose own path is the only one that is known.
+pub(super) async fn of_single_files(world: &World) -> RowResult {
+    for schema in ["public", "app"] {
+        let source = world.create(schema)?;
+        if schema == "app" {
+            let path = format!("CREATE SCHEMA app; ALTER DATABASE \"{source}\" SET search_path = app, public");
+            world.psql(&source, &path)?;
+        }
+        world.psql(&source, &format!("{}; {}", in_schema(world, schema)?, BESIDE.replace("{schema}", schema)))?;
+        let before = Picture::of(world.cluster(), &source)?;
+        let key = format!("{source}/2021-01-02-03-04-05-000002.default.dump");
+        world.place().write(&key, &pg_dump(world, &source)?).await?;
+        if schema == "public" {
+            let copy = world.name("copy");
+            world.lastgood(["pg", "restore", &key, "--into", &copy]).ok().await?;
+            let restored = Picture::of(world.cluster(), &copy)?.without_settings();
+            before.clone().without_settings().expect(&restored, "the copy")?;
+        }
+        world.psql(&source, "DROP TABLE other.posts")?;
+        world.lastgood(["pg", "restore", &key, "--confirm-database", &source]).ok().await?;
+        before.expect(&Picture::of(world.cluster(), &source)?, "the live database")?;
+    }
+    // What is refused in the end is named as it is in dumps of lastgood's, and nothing is there twice.
+    let source = world.name("public");
+    world.psql(&source, BREAK)?;
+    let key = format!("{source}/2021-01-03-03-04-05-000003.default.dump");
+    world.place().write(&key, &pg_dump(world, &source)?).await?;
+    let broken = world.name("broken");
+    let restore = ["pg", "restore", &key, "--into", &broken];
+    let refused = world.lastgood(restore).fails(1).await?;
+    refused
+        .says("the server refuses 1 object")?
+        .says("rows of other.checked: new row for relation")?
+        .never_says("--exclude")?;
+    let partial = world.lastgood(restore).args(["--allow-incomplete", "--json"]).fails(3).await?.json()?;
+    ensure_eq!(partial["missing"][0]["object"].as_str(), Some("rows of other.checked"), "what is missing");
+    let counts = "SELECT (SELECT count(*) FROM other.posts), (SELECT count(*) FROM posts), (SELECT count(*) FROM b_many), \
+        (SELECT count(*) FROM other.checked)";
+    ensure_eq!(world.psql(&broken, counts)?, "7|500|1500|0", "rows of the rest");
+    Ok(())
+}
+
+/// Rows alone: those that the server refuses without a search path are put in with the database's own.
+pub(super) async fn rows_alone(world: &World) -> RowResult {
+    for schema in ["public", "app"] {
+        let source = world.create(&format!("rows_{schema}"))?;
+        if schema == "app" {
+            let path = format!("CREATE SCHEMA app; ALTER DATABASE \"{source}\" SET search_path = app, public");
+            world.psql(&source, &path)?;
+        }
+        let sql = format!("{UNACCENT}; {COMPUTED}").replace("{schema}", schema);
+        world.psql(&source, &sql)?;
+        let before = Picture::of(world.cluster(), &source)?;
+        let key = world.dump(&source).await?;
+        world.psql(
+            &source,
+            &format!("DELETE FROM {schema}.posts WHERE id > 100; UPDATE {schema}.posts SET title = 'x' WHERE id = 7"),
+        )?;
+        let rows = ["pg", "restore", &key, "--data-only", "--replace-rows", "--confirm-database", &source];
+        world.lastgood(rows).ok().await.within(schema)?;
+        before.expect(&Picture::of(world.cluster(), &source)?, "the live database").within(schema)?;
     }
     Ok(())
 }

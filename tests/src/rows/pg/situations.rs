@@ -91,6 +91,13 @@ fn of_sessions() -> Vec<Row> {
             |world| Box::pin(powerless::beside_autovacuum(world)),
         )
         .own_server(),
+        Row::new(
+            "P-rights",
+            "a view's owner may not read, and may not create in `public`",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(powerless::rights_of_owners(world)),
+        ),
         Row::new("P-role-full", "every connection of the role is taken", Area::Pg, Folder, |world| {
             Box::pin(words::role_full(world))
         }),

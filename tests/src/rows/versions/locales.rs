@@ -25,12 +25,9 @@ const COLLATIONS: &str = "CREATE COLLATION numeric (provider = icu, locale = 'en
     CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
     CREATE TABLE names (n text COLLATE numeric, f text COLLATE folded UNIQUE); INSERT INTO names VALUES ('a10', 'x'), ('a2', 'Y')";
 
-/// From 16 on the collation `unicode` is listed by servers without ICU too.
-const HAS_ICU: &str = "SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i' AND collname <> 'unicode')";
-
 /// Each comes back with its locale and its rows, beside and over.
 pub(super) async fn kept(world: &World, pair: &Pair) -> RowResult {
-    let has_icu = world.psql("postgres", HAS_ICU)? == "t";
+    let has_icu = world.has_icu()?;
     for (major, needs_icu, how) in LOCALES {
         if pair.server.major < major || (needs_icu && !has_icu) {
             continue;

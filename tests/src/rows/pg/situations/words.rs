@@ -12,8 +12,8 @@ pub(super) async fn role_full(world: &World) -> RowResult {
     let shop = world.create("shop")?;
     world.psql(&shop, "CREATE TABLE t AS SELECT 1 AS i")?;
     let role = world.name("narrow");
-    let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'pw' CONNECTION LIMIT 1; GRANT pg_read_all_data TO {role}");
-    world.psql("postgres", &create)?;
+    let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'pw' CONNECTION LIMIT 1; GRANT SELECT ON t TO {role}");
+    world.psql(&shop, &create)?;
     let refused = as_role(world, &role, &["pg", "dump", &shop, "--jobs", "4"]).run().await?;
     ensure_eq!(refused.code() == Some(0), false, "whether one connection is too few");
     refused.says("every connection of the role is taken")?.says("--jobs")?.says("CONNECTION LIMIT")?;
