@@ -38,15 +38,25 @@ struct Kind {
     listing: &'static str,
     /// Whether it lists unfinished uploads.
     uploads: bool,
-    /// Whether one alone wins of several writers that complete uploads in parts at once. Only what is written whole decides
-    /// which backup is there.
-    one_in_parts: bool,
+    /// When one alone wins of several writers that create a key at once.
+    one_wins: OneWins,
     /// Rules that it takes.
     rules: Rules,
     /// Whether its buckets keep versions.
     versions: bool,
     /// Whether its buckets lock what is written to them, if they are told to, and take what is written so.
     locks: bool,
+}
+
+/// When one alone wins of several writers that create a key at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OneWins {
+    /// However they write.
+    Always,
+    /// If they write it whole, as what decides about backups is; in parts, several may.
+    Whole,
+    /// If they do not write in the same instant: the server looks whether it is there, and writes then.
+    AfterAPause,
 }
 
 /// Rules by which a server itself would expire and move objects.
@@ -68,7 +78,7 @@ impl Kind {
             conditional: true,
             listing: "by_key",
             uploads: true,
-            one_in_parts: true,
+            one_wins: OneWins::Always,
             rules: Rules::All,
             versions: true,
             locks: true,
@@ -76,8 +86,12 @@ impl Kind {
         match maker {
             Maker::Ministack => whole,
             // It wants another checksum than Amazon does.
-            Maker::Moto => Self { rules: Rules::ForgettingSizes, locks: false, ..whole },
-            Maker::SeaweedFs => Self { listing: "by_folder", one_in_parts: false, rules: Rules::WithoutSizes, ..whole },
+            Maker::Moto => {
+                Self { one_wins: OneWins::AfterAPause, rules: Rules::ForgettingSizes, locks: false, ..whole }
+            }
+            Maker::SeaweedFs => {
+                Self { listing: "by_folder", one_wins: OneWins::Whole, rules: Rules::WithoutSizes, ..whole }
+            }
             Maker::LocalBucket => Self { uploads: false, rules: Rules::None, versions: false, locks: false, ..whole },
             Maker::Pys3local => Self { conditional: false, ..whole },
         }

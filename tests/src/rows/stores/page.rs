@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Kind, Rules};
+use super::{Kind, OneWins, Rules};
 use crate::harness::RowResult;
 use crate::harness::others::Maker;
 
@@ -42,7 +42,11 @@ fn text(passed: &[(Maker, String, Kind)]) -> String {
                 "ok",
                 if kind.listing == "by_key" { "by key" } else { "folder by folder" },
                 "ok",
-                if kind.one_in_parts { "ok" } else { "whole: ok; in parts, several may win" },
+                match kind.one_wins {
+                    OneWins::Always => "ok",
+                    OneWins::Whole => "whole: ok; in parts, several may win",
+                    OneWins::AfterAPause => "several may win in the same instant",
+                },
                 if kind.uploads { "ok" } else { "ok; leftovers cannot be found" },
                 match kind.rules {
                     Rules::All => "ok",

@@ -8,7 +8,7 @@ use backup_core::store::{Bytes, PutMode, PutOptions, StoreRead as _, StoreResult
 use futures::TryStreamExt as _;
 use serde_json::{Map, Value};
 
-use super::Scene;
+use super::{OneWins, Scene};
 use crate::harness::paused::Paused;
 use crate::harness::{Failure, RowResult};
 use crate::rows::core::craft::sealed;
@@ -31,7 +31,12 @@ pub(super) async fn between_writers(scene: &Scene<'_>) -> RowResult {
         let (winners, stored) = many(&scene.store, &key, in_parts).await?;
         let of_winner = winners.iter().any(|letter| stored == vec![*letter; BYTES]);
         ensure!(of_winner, "`{key}` is not what a winner wrote");
-        if !in_parts || scene.kind.one_in_parts {
+        let one = match scene.kind.one_wins {
+            OneWins::Always => true,
+            OneWins::Whole => !in_parts,
+            OneWins::AfterAPause => false,
+        };
+        if one {
             ensure_eq!(winners.len(), 1, "writers that created `{key}`");
         }
     }
