@@ -209,7 +209,10 @@ pub(crate) fn meant(error: &Error, root: &Command, arguments: &[OsString]) -> Op
             let word = WORDS.iter().find(|word| word.word == typed)?;
             let advice = match group(root, arguments) {
                 None => word.anywhere,
-                Some(group) => word.groups.iter().find(|(name, _)| *name == group)?.1,
+                Some(group) => {
+                    let here = word.groups.iter().find(|(name, _)| *name == group);
+                    here.map_or(word.anywhere, |(_, advice)| *advice)
+                }
             };
             Some((format!("there is no command `{typed}`"), advice))
         }
