@@ -2,6 +2,7 @@
 
 mod header;
 
+use backup_core::StoreError;
 use backup_core::key::Key;
 use backup_core::store::{ByteStream, ObjectMeta, StoreRead, StoreResult};
 use bytes::BytesMut;
@@ -157,9 +158,13 @@ fn dump_of(meta: ObjectMeta) -> Option<LegacyDump> {
     Some(LegacyDump { key, object: meta.key, bytes: meta.bytes, modified: meta.modified })
 }
 
-/// Folders and objects right below `prefix`, with their whole keys.
+/// Folders and objects right below `prefix`, with their whole keys. A folder of another user's, which the store tells of, has
+/// nothing for us.
 async fn children(store: &dyn StoreRead, prefix: &str) -> StoreResult<(Vec<String>, Vec<Key>)> {
-    let names = store.list_children(prefix).await?;
+    let names = match store.list_children(prefix).await {
+        Err(StoreError::PermissionDenied { .. }) if !prefix.is_empty() => Vec::new(),
+        names => names?,
+    };
     let (folders, objects): (Vec<String>, Vec<String>) =
         names.into_iter().map(|name| format!("{prefix}{name}")).partition(|name| name.ends_with('/'));
     // An object whose name is no key of ours is no dump.

@@ -103,8 +103,11 @@ impl Walk {
                 return Ok(());
             }
             // One of many of another user's must not hide the others. It is told of as well.
-            Err(Errno::ACCESS) if folder.within.is_some() => {
+            Err(Errno::ACCESS) => {
                 self.root.remember_unlisted(&folder.path);
+                if folder.within.is_none() {
+                    return Err(failed(Errno::ACCESS));
+                }
                 self.passed_closed = true;
                 return Ok(());
             }
