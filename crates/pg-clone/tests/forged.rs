@@ -16,6 +16,7 @@ use pg_clone::restore::{Restore, RestoreOptions};
 use pg_clone::stored::detail::DumpDetail;
 use pg_clone::stored::frame_hash::FrameHash;
 use pg_clone::stored::key::LAYOUTS;
+use pg_clone::stored::row_hash::RowHash;
 use pg_clone::{Environment, Origin, PgError, PgResult, Run, Server};
 
 /// Puts other bytes in a pack's place once all of it has been checked.
@@ -86,6 +87,9 @@ fn forge(folder: &Path, with_digests: bool) -> Vec<u8> {
     let text = String::from_utf8(zstd::decode_all(genuine.as_slice()).unwrap()).unwrap();
     let forged = zstd::bulk::compress(text.replace("genuine", "forgery").as_bytes(), 1).unwrap();
     assert_eq!(forged.len(), genuine.len(), "a few bytes are stored as they are");
+    let mut row_hash = RowHash::default();
+    row_hash.add_row(b"forgery");
+    manifest.detail.tables[0].data.row_hash = row_hash;
     let frame = &mut manifest.detail.tables[0].data.frames[0];
     frame.xxh3 = FrameHash::of(&forged);
     if !with_digests {

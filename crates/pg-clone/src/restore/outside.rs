@@ -17,7 +17,7 @@ use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::restore::archive_toc::{self, Written};
 use crate::restore::outside::judge::judge;
 pub use crate::restore::outside::kind::Outside;
-use crate::restore::outside::tokens::{Unreadable, statements};
+use crate::restore::outside::tokens::{Strings, Unreadable, statements};
 
 /// A statement that acts outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +72,16 @@ fn problem(refused: &[&Acting]) -> Option<Problem> {
 
 /// Everything in an archive that acts outside of a new database.
 pub(crate) fn acting(archive: &[u8]) -> Result<Vec<Acting>, String> {
+    let written = archive_toc::parse_all(archive)?;
+    let mut told = written.iter().filter(|(written, _)| written.entry.kind == STRINGS);
+    let strings = told.next().and_then(|(written, _)| told_strings(written)).unwrap_or(Strings::Standard);
     let mut acting = Vec::new();
-    for (written, copied_by) in archive_toc::parse_all(archive)? {
+    for (written, copied_by) in written {
         if is_of_the_database(&written.entry) {
             continue;
         }
         let entry = told_entry(&written);
-        let found = of_entry(&written, &copied_by);
+        let found = of_entry(&written, &copied_by, strings);
         acting.extend(found.into_iter().map(|outside| Acting { outside, entry: entry.clone() }));
     }
     Ok(acting)
@@ -91,20 +94,39 @@ fn is_of_the_database(entry: &archive_toc::Entry) -> bool {
     ["DATABASE", "DATABASE PROPERTIES"].contains(&entry.kind.as_str()) || says && entry.name.starts_with("DATABASE ")
 }
 
+/// The entry that says how strings are read, in all of the archive (`processStdStringsEntry` of `pg_backup_archiver.c`).
+const STRINGS: &str = "STDSTRINGS";
+
+fn told_strings(written: &Written) -> Option<Strings> {
+    match written.made_by.trim() {
+        "SET standard_conforming_strings = 'on';" => Some(Strings::Standard),
+        "SET standard_conforming_strings = 'off';" => Some(Strings::Escaping),
+        _ => None,
+    }
+}
+
 /// `pg_restore` makes more of an entry than its statements: who owns it is set by what would drop it, and its kind stands in
 /// a comment.
-fn of_entry(written: &Written, copied_by: &str) -> BTreeSet<Outside> {
+fn of_entry(written: &Written, copied_by: &str, strings: Strings) -> BTreeSet<Outside> {
+    if written.entry.kind == STRINGS && written.dropped_by.is_empty() && copied_by.is_empty() {
+        // What it says, and nothing else, is how `pg_restore` reads it.
+        return if told_strings(written) == Some(strings) {
+            BTreeSet::new()
+        } else {
+            BTreeSet::from([Outside::Commands])
+        };
+    }
     let mut found: BTreeSet<Outside> =
-        [&written.made_by, &written.dropped_by].into_iter().flat_map(|text| of_text(text)).collect();
-    found.extend(of_text(copied_by));
+        [&written.made_by, &written.dropped_by].into_iter().flat_map(|text| of_text(text, strings)).collect();
+    found.extend(of_text(copied_by, strings));
     if written.entry.kind.chars().any(char::is_control) {
         found.insert(Outside::Commands);
     }
     found
 }
 
-fn of_text(text: &str) -> BTreeSet<Outside> {
-    match statements(text) {
+fn of_text(text: &str, strings: Strings) -> BTreeSet<Outside> {
+    match statements(text, strings) {
         Ok(statements) => statements.iter().filter_map(|statement| judge(statement)).collect(),
         Err(Unreadable::Backslash) => BTreeSet::from([Outside::Programs]),
         Err(Unreadable::Unclear) => BTreeSet::from([Outside::Commands]),
@@ -135,14 +157,35 @@ mod tests {
     #[test]
     fn every_text_of_an_entry_is_read() {
         let role = BTreeSet::from([Outside::Roles]);
-        assert_eq!(of_entry(&written("TABLE", "CREATE TABLE t (); CREATE ROLE r;", ""), ""), role);
-        assert_eq!(of_entry(&written("FUNCTION", "", "DROP FUNCTION f(); ALTER ROLE r SUPERUSER;"), ""), role);
+        assert_eq!(of_entry(&written("TABLE", "CREATE TABLE t (); CREATE ROLE r;", ""), "", Strings::Standard), role);
+        assert_eq!(
+            of_entry(&written("FUNCTION", "", "DROP FUNCTION f(); ALTER ROLE r SUPERUSER;"), "", Strings::Standard),
+            role
+        );
         let program = "COPY t FROM PROGRAM 'true';";
-        assert_eq!(of_entry(&written("TABLE DATA", "", ""), program), BTreeSet::from([Outside::Programs]));
+        assert_eq!(
+            of_entry(&written("TABLE DATA", "", ""), program, Strings::Standard),
+            BTreeSet::from([Outside::Programs])
+        );
         let kind = written("TABLE\nCREATE ROLE r;", "", "");
-        assert_eq!(of_entry(&kind, ""), BTreeSet::from([Outside::Commands]));
-        assert_eq!(of_entry(&written("TABLE", "CREATE TABLE t ();", "DROP TABLE t;"), ""), BTreeSet::new());
-        assert_eq!(of_text("\\! true"), BTreeSet::from([Outside::Programs]));
+        assert_eq!(of_entry(&kind, "", Strings::Standard), BTreeSet::from([Outside::Commands]));
+        assert_eq!(
+            of_entry(&written("TABLE", "CREATE TABLE t ();", "DROP TABLE t;"), "", Strings::Standard),
+            BTreeSet::new()
+        );
+        assert_eq!(of_text("\\! true", Strings::Standard), BTreeSet::from([Outside::Programs]));
+    }
+
+    #[test]
+    fn strings_are_read_as_the_archive_says() {
+        let says = |made_by: &str, strings| of_entry(&written(STRINGS, made_by, ""), "", strings);
+        let commands = BTreeSet::from([Outside::Commands]);
+        let (on, off) = ("SET standard_conforming_strings = 'on';\n", "SET standard_conforming_strings = 'off';\n");
+        assert_eq!(says(on, Strings::Standard), BTreeSet::new());
+        assert_eq!(says(off, Strings::Escaping), BTreeSet::new());
+        // Of two that differ nobody knows which counts.
+        assert_eq!((says(on, Strings::Escaping), says(off, Strings::Standard)), (commands.clone(), commands.clone()));
+        assert_eq!(says("SET standard_conforming_strings = 'off'; CREATE ROLE r;", Strings::Escaping), commands);
     }
 
     #[test]

@@ -203,10 +203,10 @@ fn copied(rest: &[Piece<'_>]) -> Outside {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::restore::outside::tokens::statements;
+    use crate::restore::outside::tokens::{Strings, statements};
 
     fn judged(text: &str) -> Option<Outside> {
-        let statements = statements(text).unwrap();
+        let statements = statements(text, Strings::Standard).unwrap();
         assert_eq!(statements.len(), 1, "{text}");
         judge(&statements[0])
     }

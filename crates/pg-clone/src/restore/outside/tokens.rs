@@ -28,6 +28,15 @@ pub(super) struct Piece<'a> {
     pub(super) depth: u32,
 }
 
+/// `standard_conforming_strings`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strings {
+    /// A backslash is a backslash.
+    Standard,
+    /// It begins an escape, in databases where that setting is off.
+    Escaping,
+}
+
 /// Why a text cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
@@ -59,11 +68,13 @@ const AFTER_A_LABEL: [&str; 17] = [
 ];
 
 /// The statements of a text. Those of a function's body in SQL (`BEGIN ATOMIC … END`) belong to what makes it.
-pub(super) fn statements(text: &str) -> Result<Vec<Vec<Piece<'_>>>, Unreadable> {
+///
+/// `strings` says what a backslash means in a string without an `E` before it.
+pub(super) fn statements(text: &str, strings: Strings) -> Result<Vec<Vec<Piece<'_>>>, Unreadable> {
     let mut statements = Vec::new();
     let mut statement: Vec<Piece<'_>> = Vec::new();
     let mut depth = 0_u32;
-    for token in tokens(text)? {
+    for token in tokens(text, strings)? {
         match token {
             Token::Sign('(' | '[') => depth += 1,
             Token::Sign(')' | ']') => depth = depth.checked_sub(1).ok_or(Unreadable::Unclear)?,
@@ -114,7 +125,7 @@ fn is_amid_body(statement: &[Piece<'_>]) -> Result<bool, Unreadable> {
     Ok(blocks > 0)
 }
 
-fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unreadable> {
+fn tokens(text: &str, strings: Strings) -> Result<Vec<Token<'_>>, Unreadable> {
     let mut tokens = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -123,6 +134,7 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unreadable> {
             continue;
         }
         let (token, after) = match first {
+            '\'' if strings == Strings::Escaping => escaped(rest)?,
             '\'' => plain(rest, '\'', Token::Text)?,
             '"' => plain(rest, '"', Token::Name)?,
             '$' => dollar(rest)?,
@@ -244,7 +256,7 @@ mod tests {
     use super::*;
 
     fn first_words(text: &str) -> Result<Vec<String>, Unreadable> {
-        let statements = statements(text)?;
+        let statements = statements(text, Strings::Standard)?;
         let word = |statement: &Vec<Piece<'_>>| match statement[0].token {
             Token::Word(word) => word.to_owned(),
             other => format!("{other:?}"),
@@ -297,14 +309,25 @@ mod tests {
     }
 
     #[test]
+    fn a_backslash_is_what_the_archive_says() {
+        let text = "A '\\'; B; --'";
+        assert_eq!(statements(text, Strings::Standard).unwrap().len(), 2);
+        assert_eq!(statements(text, Strings::Escaping).unwrap().len(), 1);
+    }
+
+    #[test]
     fn the_body_of_a_function_is_its_own() {
         let body = "CREATE FUNCTION f() RETURNS integer LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN a THEN b END; \
             INSERT INTO t DEFAULT VALUES; END; CREATE ROLE x";
-        assert_eq!(statements(body).unwrap().len(), 2);
+        assert_eq!(statements(body, Strings::Standard).unwrap().len(), 2);
         for label in ["AS case", "AS end", "case", "case FROM t", "t.case", "case, b"] {
             let text =
                 format!("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1 {label}; END; SELECT evil(); SELECT 2 \"end\"");
-            assert_eq!(statements(&text).map(|found| found.len()), Err(Unreadable::Unclear), "{label}");
+            assert_eq!(
+                statements(&text, Strings::Standard).map(|found| found.len()),
+                Err(Unreadable::Unclear),
+                "{label}"
+            );
         }
         assert_eq!(first_words("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;"), Err(Unreadable::Unclear), "no end");
         assert_eq!(first_words("CREATE FUNCTION f(begin atomic); B").unwrap(), ["CREATE", "B"]);
@@ -313,7 +336,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "[a-eE$'\"\\\\();/*\\- \n1é_]{0,60}") {
-            let _ = statements(&text);
+            let _ = (statements(&text, Strings::Standard), statements(&text, Strings::Escaping));
         }
 
         #[test]
