@@ -15,6 +15,14 @@ impl Sha256Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digests of two pieces, made together: see [`Sha256Pair`].
+    #[must_use]
+    pub fn of_two(one: &[u8], other: &[u8]) -> [Self; 2] {
+        let mut pair = Sha256Pair::default();
+        pair.update(one, other);
+        pair.finish()
+    }
+
     /// The digest that these bytes are.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -42,6 +50,34 @@ impl Sha256Hasher {
     #[must_use]
     pub fn finish(self) -> Sha256Digest {
         Sha256Digest(self.0.finalize().into())
+    }
+}
+
+/// Bytes that SHA-256 takes in one step (FIPS 180-4, section 1).
+const STEP_BYTES: usize = 64;
+
+/// Two digests in the making, faster together than one after the other: each step of SHA-256 waits for the result of the
+/// one before, and a processor with instructions for it does a step of the other digest meanwhile, if that comes next.
+#[derive(Clone, Debug, Default)]
+pub struct Sha256Pair(Sha256, Sha256);
+
+impl Sha256Pair {
+    /// Takes more bytes for each. What one has more than the other is hashed alone.
+    pub fn update(&mut self, one: &[u8], other: &[u8]) {
+        let (ones, others) = (one.as_chunks::<STEP_BYTES>().0, other.as_chunks::<STEP_BYTES>().0);
+        for (one, other) in ones.iter().zip(others) {
+            self.0.update(one);
+            self.1.update(other);
+        }
+        let together = ones.len().min(others.len()) * STEP_BYTES;
+        self.0.update(&one[together..]);
+        self.1.update(&other[together..]);
+    }
+
+    /// The digests of all bytes taken.
+    #[must_use]
+    pub fn finish(self) -> [Sha256Digest; 2] {
+        [self.0, self.1].map(|hasher| Sha256Digest(hasher.finalize().into()))
     }
 }
 
@@ -138,6 +174,21 @@ mod tests {
         let published = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Sha256Digest::of(b"").to_string(), published);
         assert_eq!(published.parse::<Sha256Digest>().unwrap(), Sha256Digest::of(b""));
+    }
+
+    #[test]
+    fn two_together_have_the_digests_that_each_has_alone() {
+        let bytes: Vec<u8> = (0..1000).map(|at| (at * 31 % 251) as u8).collect();
+        for (one, other) in [(0, 0), (64, 64), (63, 1000), (640, 65), (1000, 999)] {
+            let (one, other) = (&bytes[..one], &bytes[1000 - other..]);
+            let alone = [Sha256Digest::of(one), Sha256Digest::of(other)];
+            assert_eq!(Sha256Digest::of_two(one, other), alone, "{} and {}", one.len(), other.len());
+            let mut by_and_by = Sha256Pair::default();
+            let (first, further) = (one.split_at(one.len() / 3), other.split_at(other.len() / 2));
+            by_and_by.update(first.0, further.0);
+            by_and_by.update(first.1, further.1);
+            assert_eq!(by_and_by.finish(), alone);
+        }
     }
 
     #[test]

@@ -76,13 +76,20 @@ impl<const LEAF: usize> TreeHash<LEAF> {
         self.bytes
     }
 
-    /// Takes more bytes, however many.
+    /// Takes more bytes, however many. Leaves that are there whole are hashed two at a time.
     pub fn update(&mut self, mut bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
         while !bytes.is_empty() {
+            if self.in_leaf == 0 && bytes.len() >= 2 * LEAF {
+                let (two, later) = bytes.split_at(2 * LEAF);
+                let (left, right) = two.split_at(LEAF);
+                self.take_leaves(Sha256Digest::of_two(left, right));
+                bytes = later;
+                continue;
+            }
             let (now, later) = bytes.split_at(bytes.len().min(LEAF - self.in_leaf));
             self.leaf.update(now);
             self.in_leaf += now.len();
+            self.bytes += now.len() as u64;
             bytes = later;
             if self.in_leaf == LEAF {
                 let digest = std::mem::take(&mut self.leaf).finish();
@@ -119,6 +126,14 @@ impl<const LEAF: usize> TreeHash<LEAF> {
         // There is always one: no bytes are a leaf too.
         let Some(first) = smaller_first.next() else { return Sha256Digest::of(b"") };
         smaller_first.fold(first, |right, left| pair(&left, &right))
+    }
+
+    /// Takes two whole leaves that have these digests, where a leaf begins.
+    fn take_leaves(&mut self, digests: [Sha256Digest; 2]) {
+        for digest in digests {
+            self.bytes += LEAF as u64;
+            self.push(Node { level: 0, digest });
+        }
     }
 
     /// Adds a whole subtree; two of one level become one of the next.

@@ -7,7 +7,14 @@ use super::{LEAF_BYTES, pair};
 /// The digest of each mebibyte of `bytes`, the last of which may be shorter.
 #[must_use]
 pub fn leaves(bytes: &[u8]) -> Vec<Sha256Digest> {
-    bytes.chunks(LEAF_BYTES).map(Sha256Digest::of).collect()
+    let mut leaves = Vec::with_capacity(bytes.len().div_ceil(LEAF_BYTES));
+    for two in bytes.chunks(2 * LEAF_BYTES) {
+        match two.split_at_checked(LEAF_BYTES) {
+            Some((left, right)) if !right.is_empty() => leaves.extend(Sha256Digest::of_two(left, right)),
+            _ => leaves.push(Sha256Digest::of(two)),
+        }
+    }
+    leaves
 }
 
 /// The root over `leaves`: the tree hash of what they are of.

@@ -8,14 +8,15 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use backup_core::digest::Sha256Digest;
+use backup_core::digest::{Sha256Digest, Sha256Pair};
 
 use super::{LEAF_BYTES, TreeHash};
 
 /// Bytes that one core takes at a time: a whole subtree, small enough that all cores end at about the same time.
 pub const BLOCK_BYTES: usize = 8 * LEAF_BYTES;
 
-/// Bytes read at a time: they are still in the core's cache when they are hashed, which a whole block would not be.
+/// Bytes read at a time, of each of two leaves: they are still in the core's cache when they are hashed, which a whole block
+/// would not be.
 const READ_BYTES: usize = LEAF_BYTES / 8;
 
 /// The tree hash of the first `bytes` bytes of `file`, on up to `cores` cores.
@@ -27,7 +28,7 @@ pub fn tree_hash_of_file(file: &File, bytes: u64, cores: NonZeroUsize) -> io::Re
     let next = AtomicU64::new(0);
     let done: Mutex<Vec<(u64, TreeHash)>> = Mutex::default();
     let work = || -> io::Result<()> {
-        let mut buffer = vec![0; READ_BYTES];
+        let mut buffer = vec![0; 2 * READ_BYTES];
         loop {
             let block = next.fetch_add(1, Ordering::Relaxed);
             if block >= blocks {
@@ -64,12 +65,24 @@ pub fn tree_hash_of_file(file: &File, bytes: u64, cores: NonZeroUsize) -> io::Re
     Ok(whole.finish())
 }
 
-/// The tree hash of a part of the file, read by way of `buffer`.
+/// The tree hash of a part of the file, read by way of `buffer`: two leaves at once, as long as there are two.
 fn hash_of_range(file: &File, range: Range<u64>, buffer: &mut [u8]) -> io::Result<TreeHash> {
     let (mut at, mut hash) = (range.start, TreeHash::default());
+    let (leaf, step) = (LEAF_BYTES as u64, READ_BYTES as u64);
+    while range.end - at >= 2 * leaf {
+        let (left, right) = buffer.split_at_mut(READ_BYTES);
+        let mut pair = Sha256Pair::default();
+        for from in (at..at + leaf).step_by(READ_BYTES) {
+            file.read_exact_at(left, from)?;
+            file.read_exact_at(right, from + leaf)?;
+            pair.update(left, right);
+        }
+        hash.take_leaves(pair.finish());
+        at += 2 * leaf;
+    }
     while at < range.end {
         // No more than the buffer, which fits `usize`.
-        let now = usize::try_from(range.end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let now = usize::try_from((range.end - at).min(step)).unwrap_or(READ_BYTES);
         let read = &mut buffer[..now];
         file.read_exact_at(read, at)?;
         hash.update(read);
