@@ -10,9 +10,11 @@
 //!
 //! # An export
 //! `ec2/exports/REGION/SNAPSHOT.export/` has packs of blocks, an index for every 32 GiB of the volume, and the manifest, which
-//! is written last. A pack is named by the SHA-256 of its bytes and consists of zstd frames, one block each; a block is
-//! stored once per 32 GiB, whatever the number of its places. An export that builds on an earlier one refers to its packs.
+//! is written last. A pack consists of zstd frames, one block each, and is named by the SHA-256 of the list of them that it
+//! ends with; a block is stored once per 32 GiB, whatever the number of its places. An export that builds on an earlier one
+//! refers to its packs.
 
+mod digests;
 mod export;
 mod fetch;
 mod image;
@@ -32,6 +34,6 @@ pub use import::{
     IMPORTED_TAG, ImportOptions, ImportPlan, ImportReport, TIMEOUT_MINUTES, import, imported_export, plan_import,
 };
 pub use sample::{Sample, confidence};
-pub use size::{BLOCK_BYTES, BLOCKS_PER_GIB, IN_FLIGHT};
+pub use size::{BLOCK_BYTES, BLOCKS_HELD, BLOCKS_PER_GIB, IN_FLIGHT};
 pub use stored::{ExportDetail, Stored};
 pub use verify::{Differences, VerifyOptions, VerifyReport, verify};

@@ -1,5 +1,6 @@
 //! EBS direct by the AWS SDK.
 
+mod buffers;
 mod failure;
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use self::buffers::Buffers;
 use self::failure::Asked;
 use crate::blocks::BLOCK_BYTES;
 use crate::model::{Region, SnapshotId};
@@ -26,6 +28,7 @@ const PAGE_ENTRIES: i32 = 10_000;
 pub struct AwsDirect {
     client: Client,
     region: Region,
+    buffers: Buffers,
 }
 
 impl AwsDirect {
@@ -34,7 +37,7 @@ impl AwsDirect {
     pub fn new(settings: &Settings, region: &Region) -> Self {
         let settings = settings.in_region(region.as_str());
         let config = aws_sdk_ebs::config::Builder::from(settings.sdk()).timeout_config(timeouts(BLOCK_BYTES)).build();
-        Self { client: Client::from_conf(config), region: region.clone() }
+        Self { client: Client::from_conf(config), region: region.clone(), buffers: Buffers::default() }
     }
 
     fn asked(&self, action: &'static str) -> Asked<'_> {
@@ -117,9 +120,12 @@ impl Direct for AwsDirect {
             return Err(asked.odd(format!("block {index} has a checksum by {other}, which this version does not know")));
         }
         let checksum = answer.checksum().unwrap_or_default().to_owned();
+        let (mut body, mut block) = (answer.block_data, self.buffers.arriving());
         // A body that breaks off is as good as no answer.
-        let bytes = answer.block_data.collect().await.map_err(|error| asked.lost(&error))?.into_bytes();
-        Ok(ReceivedBlock { bytes, checksum })
+        while let Some(piece) = body.try_next().await.map_err(|error| asked.lost(&error))? {
+            block.push(&piece);
+        }
+        Ok(ReceivedBlock { bytes: block.whole(), checksum })
     }
 
     async fn start(&self, request: &StartSnapshot) -> CallResult<SnapshotId> {

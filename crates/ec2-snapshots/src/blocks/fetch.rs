@@ -1,13 +1,17 @@
 //! Reads one block until it has the checksum that comes with it.
 
+use std::sync::Arc;
+
 use backup_core::digest::Sha256Digest;
 use backup_core::run::Run;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
-use super::BLOCK_BYTES;
+use super::digests::Digests;
 use super::listing::{Listed, Listing, refused_as};
+use super::{BLOCK_BYTES, IN_FLIGHT};
 use crate::ask;
 use crate::error::{Ec2Error, Ec2Result};
 use crate::ports::direct::{BLOCK_TOKEN, BlockQuery, Direct};
@@ -18,21 +22,41 @@ const READS_MAX: u32 = 4;
 /// How often the token of one block is asked for anew: it lives seven days.
 const TOKENS_MAX: u32 = 3;
 
-/// The digest of block `index` of what was `listed`, whose listing gave it `token`, and what `make` makes of it. `make` runs
-/// where the digest is computed: the block is still in that processor's cache.
+/// What the reads of a run share: turns on the wire, and the threads that hash. A block that is being hashed or compressed
+/// has no turn, so that as many requests as may be are always under way.
+#[derive(Clone, Debug)]
+pub(super) struct Reads {
+    wire: Arc<Semaphore>,
+    digests: Digests,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self { wire: Arc::new(Semaphore::new(IN_FLIGHT)), digests: Digests::default() }
+    }
+}
+
+/// The digest of block `index` of what was `listed`, whose listing gave it `token`, and what `make` makes of it where the
+/// digest is computed.
 pub(super) async fn block<T: Send + 'static>(
     direct: &dyn Direct,
     listed: &Listed,
     (index, token): (u32, &str),
     make: impl Fn(Bytes) -> T + Clone + Send + 'static,
+    reads: &Reads,
     run: &Run,
 ) -> Ec2Result<(Sha256Digest, T)> {
     let snapshot = listed.snapshot();
     let about = format!("block {index} of {snapshot}");
-    let (mut token, mut reads, mut tokens) = (token.to_owned(), 0, 0);
+    let (mut token, mut times, mut tokens) = (token.to_owned(), 0, 0);
     loop {
         run.stop_if_cancelled()?;
-        let received = match ask::again(run, &about, || direct.block(snapshot, index, &token)).await {
+        let request = || async {
+            // It is never closed.
+            let _turn = reads.wire.acquire().await;
+            direct.block(snapshot, index, &token).await
+        };
+        let received = match ask::again(run, &about, request).await {
             Err(error) if refused_as(&error, BLOCK_TOKEN) && tokens < TOKENS_MAX => {
                 tokens += 1;
                 token = token_again(direct, listed, index, run).await?;
@@ -42,16 +66,15 @@ pub(super) async fn block<T: Send + 'static>(
         };
         let (bytes, checksum) = (received.bytes, received.checksum);
         let make = make.clone();
-        let checked = tokio::task::spawn_blocking(move || {
-            let sha256 = Sha256Digest::of(&bytes);
+        let checked = reads.digests.of(bytes, move |sha256, bytes| {
             let is_whole = bytes.len() == BLOCK_BYTES && checksum == STANDARD.encode(sha256.as_bytes());
             is_whole.then(|| (sha256, make(bytes)))
         });
-        if let Some(made) = checked.await.map_err(panicked)? {
+        if let Some(made) = checked.await? {
             return Ok(made);
         }
-        reads += 1;
-        if reads >= READS_MAX {
+        times += 1;
+        if times >= READS_MAX {
             let what = format!("{about} came {READS_MAX} times with another SHA-256 than EBS says it has");
             return Err(Ec2Error::Damaged { what });
         }

@@ -1,6 +1,8 @@
 //! Packs: zstd frames, one block each, and a last frame that says which they are, so that a run that goes on finds them.
 //!
-//! The last one is a skippable frame (RFC 8878, section 3.1.2), which every zstd program passes over.
+//! The last one is a skippable frame (RFC 8878, section 3.1.2), which every zstd program passes over. A pack is named by the
+//! SHA-256 of that list. The list has the SHA-256 of each block, which was computed when the block came, so that no byte is
+//! hashed twice; whoever reads a block compares it with the digest that the index has of it.
 
 use std::sync::Arc;
 
@@ -84,7 +86,8 @@ impl Pack {
         self.bytes.extend_from_slice(frame);
     }
 
-    /// Stores it. That somebody else has stored it already is as good: its name is its content's.
+    /// Stores it. That somebody else has stored it already is as good: what has its name has the same blocks at the same
+    /// places.
     pub(super) async fn store(
         self,
         store: Arc<dyn StoreWrite>,
@@ -102,9 +105,7 @@ impl Pack {
         bytes.extend_from_slice(&list);
         bytes.extend_from_slice(&payload.to_le_bytes());
         let bytes = bytes.freeze();
-        let hashed = bytes.clone();
-        let sha256 =
-            tokio::task::spawn_blocking(move || Sha256Digest::of(&hashed)).await.map_err(super::fetch::panicked)?;
+        let sha256 = Sha256Digest::of(&list);
         let key = export.pack(first, &sha256)?;
         let stored_bytes = bytes.len() as u64;
         match store.put(&key, bytes.clone(), &PutOptions::new(PutMode::Create)).await {
@@ -147,18 +148,18 @@ pub(super) async fn found(store: &dyn StoreRead, export: &ExportKey, first: u32)
     let mut packs = Vec::new();
     for object in objects {
         let name = object.key.name().strip_suffix(".pack").and_then(|name| name.parse::<Sha256Digest>().ok());
-        let Some(sha256) = name else { continue };
+        let Some(name) = name else { continue };
         let from = object.bytes.saturating_sub(TAIL_BYTES);
         let tail: Vec<Bytes> = store.get(&object.key, Some(from..object.bytes)).await?.try_collect().await?;
-        if let Some(entries) = entries(&tail.concat()) {
-            packs.push(stored(object.key, sha256, object.bytes, &entries));
+        if let Some(entries) = entries(&tail.concat(), &name) {
+            packs.push(stored(object.key, name, object.bytes, &entries));
         }
     }
     Ok(packs)
 }
 
-/// What the last frame says that `tail` ends with.
-fn entries(tail: &[u8]) -> Option<Vec<Entry>> {
+/// What the last frame says that `tail` ends with, if it is the list of the pack of this name.
+fn entries(tail: &[u8], name: &Sha256Digest) -> Option<Vec<Entry>> {
     let number = |bytes: &[u8]| bytes.try_into().ok().map(u32::from_le_bytes);
     let payload = number(tail.get(tail.len().checked_sub(FOOTER_BYTES)?..)?)? as usize;
     let frame = tail.get(tail.len().checked_sub(payload.checked_add(HEADER_BYTES)?)?..)?;
@@ -166,19 +167,16 @@ fn entries(tail: &[u8]) -> Option<Vec<Entry>> {
     if magic != SKIPPABLE || length as usize != payload {
         return None;
     }
-    serde_json::from_slice(frame.get(HEADER_BYTES..frame.len().checked_sub(FOOTER_BYTES)?)?).ok()
+    let list = frame.get(HEADER_BYTES..frame.len().checked_sub(FOOTER_BYTES)?)?;
+    if Sha256Digest::of(list) != *name {
+        return None;
+    }
+    serde_json::from_slice(list).ok()
 }
 
-/// A whole pack, which has the digest of its name.
+/// A whole pack. Nothing of it is checked: its blocks are, one by one, as they are unpacked.
 pub(super) async fn read(store: &dyn StoreRead, key: &Key) -> Ec2Result<Bytes> {
-    let bytes = read_all(store, key, PACK_BYTES_MAX).await?;
-    let hashed = bytes.clone();
-    let found = tokio::task::spawn_blocking(move || Sha256Digest::of(&hashed)).await.map_err(super::fetch::panicked)?;
-    if key.name().strip_suffix(".pack") == Some(found.to_string().as_str()) {
-        return Ok(bytes);
-    }
-    let what = format!("its SHA-256 is {found}, and not what it is named");
-    Err(backup_core::StoreError::Damaged { key: key.to_string(), what }.into())
+    Ok(read_all(store, key, PACK_BYTES_MAX).await?)
 }
 
 #[cfg(test)]
@@ -209,10 +207,34 @@ mod tests {
         }
     }
 
+    /// What was compressed otherwise has its blocks at other places, and must not pass for this one.
+    #[tokio::test]
+    async fn a_name_says_which_blocks_there_are_and_where() {
+        let store = Arc::new(MemoryStore::new());
+        let export = ExportKey { region: "eu-west-1".parse().unwrap(), snapshot: "snap-1".into() };
+        let block = vec![1; BLOCK_BYTES];
+        let mut names = std::collections::BTreeSet::new();
+        for (index, longer) in [(5, 1), (6, 1), (5, 0)] {
+            let mut pack = Pack::default();
+            let mut frame = zstd::bulk::compress(&block, 1).unwrap();
+            frame.resize(frame.len() + longer, 0);
+            pack.add(index, Sha256Digest::of(&block), &frame);
+            let stored = pack.store(store.clone(), export.clone(), 0).await.unwrap();
+            names.insert(stored.part.key.name().to_owned());
+        }
+        assert_eq!(names.len(), 3);
+    }
+
     #[test]
-    fn what_is_cut_off_is_no_pack() {
-        assert_eq!(entries(b""), None);
-        assert_eq!(entries(&[0xff; 12]), None);
-        assert_eq!(entries(&[0; 64]), None);
+    fn what_is_cut_off_or_another_is_no_pack() {
+        let list = b"[]";
+        let payload = u32::try_from(list.len() + FOOTER_BYTES).unwrap().to_le_bytes();
+        let tail = [&SKIPPABLE.to_le_bytes()[..], &payload[..], &list[..], &payload[..]].concat();
+        let name = Sha256Digest::of(list);
+        assert_eq!(entries(&tail, &name), Some(Vec::new()));
+        assert_eq!(entries(&tail, &Sha256Digest::of(b"[ ]")), None);
+        for other in [&tail[1..], &tail[..tail.len() - 1], &tail[..0], &[0xff; 12][..], &[0; 64][..]] {
+            assert_eq!(entries(other, &name), None);
+        }
     }
 }

@@ -7,6 +7,10 @@ pub const BLOCK_BYTES: usize = 512 * 1024;
 /// Blocks of one GiB.
 pub const BLOCKS_PER_GIB: u64 = 2048;
 
-/// Blocks on their way at once: at 20 ms a request they are 1 GiB/s, more than two processors hash twice; with their
-/// compressed copies they occupy at most 40 MiB.
+/// Requests for blocks on their way at once: at 20 ms a request they are 1 GiB/s, more than two processors receive, check and
+/// store.
 pub const IN_FLIGHT: usize = 40;
+
+/// Blocks of an export in memory at once, on their way or being hashed and compressed: with their compressed copies at most
+/// 64 MiB.
+pub const BLOCKS_HELD: usize = 64;

@@ -172,7 +172,7 @@ pub async fn verify(
         seed: options.seed,
         confidence: 0.0,
     };
-    let pair = Pair { source, replica, options, run };
+    let pair = Pair { source, replica, options, run, reads: fetch::Reads::default() };
     let mut draw = Draw::new(options.sample, options.seed);
     let mut seen = pair.seen();
     let mut comparing = stream::FuturesUnordered::new();
@@ -221,6 +221,7 @@ struct Pair<'a> {
     replica: &'a dyn Direct,
     options: &'a VerifyOptions,
     run: &'a Run,
+    reads: fetch::Reads,
 }
 
 impl<'a> Pair<'a> {
@@ -240,12 +241,23 @@ impl<'a> Pair<'a> {
     /// Whether the block is the same in both.
     async fn compare(&self, index: u32, (own, other): (String, String)) -> Ec2Result<(u32, bool)> {
         let (a, b) = futures_util::future::try_join(
-            digest(self.source, &self.options.snapshot, index, &own, self.run),
-            digest(self.replica, &self.options.replica, index, &other, self.run),
+            self.digest(self.source, &self.options.snapshot, index, &own),
+            self.digest(self.replica, &self.options.replica, index, &other),
         )
         .await?;
         self.run.progress.event(Event::Advance { bytes: BLOCK_BYTES as u64, items: 1 });
         Ok((index, a == b))
+    }
+
+    async fn digest(
+        &self,
+        direct: &dyn Direct,
+        snapshot: &SnapshotId,
+        index: u32,
+        token: &str,
+    ) -> Ec2Result<Sha256Digest> {
+        let listed = Listed::All(snapshot.clone());
+        Ok(fetch::block(direct, &listed, (index, token), drop, &self.reads, self.run).await?.0)
     }
 }
 
@@ -267,14 +279,4 @@ async fn next_of(a: &mut Blocks<'_>, b: &mut Blocks<'_>) -> Ec2Result<Option<See
         (None, Some(other)) => Some(Seen::Surplus(other.index)),
         (None, None) => None,
     })
-}
-
-async fn digest(
-    direct: &dyn Direct,
-    snapshot: &SnapshotId,
-    index: u32,
-    token: &str,
-    run: &Run,
-) -> Ec2Result<Sha256Digest> {
-    Ok(fetch::block(direct, &Listed::All(snapshot.clone()), (index, token), drop, run).await?.0)
 }

@@ -14,11 +14,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinSet;
 
 use super::frames::{Frame, Frames};
+use crate::blocks::fetch::{self, Reads};
 use crate::blocks::index::{Place, Segment};
 use crate::blocks::key::ExportKey;
 use crate::blocks::listing::Listed;
 use crate::blocks::pack::{self, Pack, StoredPack};
-use crate::blocks::{BLOCK_BYTES, IN_FLIGHT, fetch};
+use crate::blocks::{BLOCK_BYTES, BLOCKS_HELD};
 use crate::error::{Ec2Error, Ec2Result};
 use crate::ports::direct::Direct;
 
@@ -40,6 +41,7 @@ pub(super) struct SegmentWriter {
     /// Memory of packs that are stored.
     spare: Vec<BytesMut>,
     frames: Frames,
+    reads: Reads,
     storing: JoinSet<Ec2Result<StoredPack>>,
     parts: Vec<Part>,
 }
@@ -58,6 +60,7 @@ impl SegmentWriter {
             pack: Pack::default(),
             spare: Vec::new(),
             frames: Frames::default(),
+            reads: Reads::default(),
             storing: JoinSet::new(),
             parts: Vec::new(),
         }
@@ -102,15 +105,15 @@ impl SegmentWriter {
         wanted: BTreeMap<u32, String>,
         run: &Run,
     ) -> Ec2Result<()> {
-        let (mut wanted, frames) = (wanted.into_iter(), self.frames.clone());
+        let (mut wanted, work) = (wanted.into_iter(), (self.reads.clone(), self.frames.clone()));
         let mut reading = FuturesUnordered::new();
         let mut failed = None;
         loop {
             while failed.is_none()
-                && reading.len() < IN_FLIGHT
+                && reading.len() < BLOCKS_HELD
                 && let Some((index, token)) = wanted.next()
             {
-                reading.push(frame(direct, listed, index, token, &frames, run));
+                reading.push(frame(direct, listed, index, token, &work, run));
             }
             match reading.next().await {
                 None => return failed.map_or(Ok(()), Err),
@@ -190,12 +193,12 @@ async fn frame(
     listed: &Listed,
     index: u32,
     token: String,
-    frames: &Frames,
+    (reads, frames): &(Reads, Frames),
     run: &Run,
 ) -> Ec2Result<(u32, Sha256Digest, Frame)> {
     let frames = frames.clone();
     let compressed = move |bytes: Bytes| frames.compressed(&bytes);
-    let (sha256, frame) = fetch::block(direct, listed, (index, &token), compressed, run).await?;
+    let (sha256, frame) = fetch::block(direct, listed, (index, &token), compressed, reads, run).await?;
     let path = format!("block {index}");
     let frame = frame.map_err(|source| Ec2Error::Io { action: "compress", path, source })?;
     Ok((index, sha256, frame))
