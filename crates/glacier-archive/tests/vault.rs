@@ -106,10 +106,12 @@ async fn lost_answers_make_one_archive_and_one_job() {
     ]);
     let upload = world.vault.begin_upload("x", MEBIBYTE).await.unwrap();
     let archive = world.send(&upload).await.unwrap();
+    assert_eq!(world.calls("ListParts"), 0, "what was just begun has no parts");
     // A run that was killed before it could note the archive.
     let parts = world.calls("UploadMultipartPart");
     assert_eq!(world.send(&upload).await.unwrap(), archive);
     assert_eq!(world.calls("UploadMultipartPart"), parts, "nothing is sent again");
+    assert_eq!(world.calls("ListParts"), 1);
     assert_eq!(world.fake.archives(), 1);
     let job = world.vault.request(&archive, None, Tier::Bulk, "this one").await.unwrap();
     let found = world.vault.find_job("this one").await.unwrap().unwrap();

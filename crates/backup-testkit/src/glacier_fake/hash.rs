@@ -19,6 +19,28 @@ pub(super) fn leaves(bytes: &[u8]) -> Vec<Hash> {
     if leaves.is_empty() { vec![sha256(b"")] } else { leaves }
 }
 
+/// The leaves of `bytes`, and the SHA-256 of all of them: together, step by step, which takes a processor hardly longer than
+/// one of the two. A client is measured on the same machine.
+pub(super) fn leaves_and_whole(bytes: &[u8]) -> (Vec<Hash>, Hash) {
+    const STEP_BYTES: usize = 64;
+    let (mut leaves, mut whole) = (Vec::new(), Sha256::new());
+    for mebibyte in bytes.chunks(MEBIBYTE as usize) {
+        let mut leaf = Sha256::new();
+        let (steps, rest) = mebibyte.as_chunks::<STEP_BYTES>();
+        for step in steps {
+            leaf.update(step);
+            whole.update(step);
+        }
+        leaf.update(rest);
+        whole.update(rest);
+        leaves.push(leaf.finalize().into());
+    }
+    if leaves.is_empty() {
+        leaves.push(sha256(b""));
+    }
+    (leaves, whole.finalize().into())
+}
+
 /// Every node of the tree over `leaves`, level by level; the root is the last.
 fn levels(leaves: Vec<Hash>) -> Vec<Vec<Hash>> {
     let mut levels = vec![leaves];
@@ -61,4 +83,17 @@ pub(super) fn of_range(whole: &[u8], range: &Range<u64>) -> Option<String> {
         first.is_multiple_of(span) && nodes.get(at) == Some(root)
     });
     is_node.then(|| hex::encode(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_and_whole_are_what_each_is_alone() {
+        for length in [0, 1, 64, MEBIBYTE as usize, 2 * MEBIBYTE as usize + 100] {
+            let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            assert_eq!(leaves_and_whole(&bytes), (leaves(&bytes), sha256(&bytes)), "{length}");
+        }
+    }
 }

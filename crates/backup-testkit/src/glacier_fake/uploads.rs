@@ -2,10 +2,9 @@
 
 use bytes::Bytes;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::body::Body;
-use super::hash::{Hash, MEBIBYTE, leaves, root};
+use super::hash::{Hash, MEBIBYTE, leaves_and_whole, root};
 use super::state::{Archive, Name, Part, State, Upload, arn, description, invalid, missing};
 use crate::aws_fake::{ApiError, Received, Reply, reply};
 
@@ -38,7 +37,7 @@ pub(super) struct Checked {
 
 /// What the body is, if the request says the same of it. It takes long, and no lock is to be held meanwhile.
 pub(super) fn checked(received: &Received) -> Result<Checked, ApiError> {
-    let leaves = leaves(&received.body);
+    let (leaves, whole) = leaves_and_whole(&received.body);
     let found = root(leaves.clone());
     match received.header(HASH) {
         None => {
@@ -53,9 +52,8 @@ pub(super) fn checked(received: &Received) -> Result<Checked, ApiError> {
         }
         Some(_) => {}
     }
-    let linear = hex::encode(Sha256::digest(&received.body));
     let said = received.header("x-amz-content-sha256").filter(|said| said.len() == 64);
-    if said.is_some_and(|said| said != linear) {
+    if said.is_some_and(|said| said != hex::encode(whole)) {
         return Err(invalid("The value passed in as x-amz-content-sha256 does not match the computed payload hash"));
     }
     Ok(Checked { leaves, tree_hash: found })

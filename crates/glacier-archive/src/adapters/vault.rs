@@ -13,7 +13,7 @@ mod store;
 mod upload;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_glacier::Client;
 use aws_sdk_glacier::config::Builder;
@@ -44,6 +44,8 @@ pub struct Vault {
     run: Run,
     /// Turns of parts on the wire.
     wire: Arc<Semaphore>,
+    /// The upload that was begun last, until something is done with it: it has no parts, and nobody need ask.
+    begun: Arc<Mutex<Option<String>>>,
 }
 
 impl Vault {
@@ -54,7 +56,8 @@ impl Vault {
         // A part is sent in one request, and the largest that this client sends decides how long that may take.
         let config = Builder::from(settings.sdk()).timeout_config(timeouts(PART_BYTES_SENT_MAX)).build();
         let wire = Arc::new(Semaphore::new(PARTS_IN_FLIGHT));
-        Self { client: Client::from_conf(config), name: name.to_owned(), run: run.clone(), wire }
+        let client = Client::from_conf(config);
+        Self { client, name: name.to_owned(), run: run.clone(), wire, begun: Arc::default() }
     }
 
     /// Makes the vault; one that is there stays as it is.

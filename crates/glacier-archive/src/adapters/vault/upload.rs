@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use aws_sdk_glacier::primitives::ByteStream;
 use backup_core::digest::Sha256Digest;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::task::JoinSet;
 
 use super::buffers::Buffers;
 use super::failure::Failed;
@@ -38,7 +38,14 @@ impl Vault {
             request.send().await.map_err(|error| self.failed("glacier:InitiateMultipartUpload", &error))
         });
         let begun = begun.await.map_err(Failed::into_error)?;
-        begun.upload_id().map(str::to_owned).ok_or_else(|| GlacierError::internal("an upload without an id"))
+        let id = begun.upload_id().ok_or_else(|| GlacierError::internal("an upload without an id"))?;
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
+        Ok(id.to_owned())
+    }
+
+    /// Whether this is the first that is done with an upload that was just begun.
+    fn is_fresh(&self, upload: &str) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).take_if(|begun| begun.as_str() == upload).is_some()
     }
 
     /// Sends the parts of `file` that the service does not have yet, and makes them an archive. `part_bytes` is what the upload
@@ -61,15 +68,28 @@ impl Vault {
                 format!("choose parts of a power of two of mebibytes, at most {PARTS_MAX}"),
             ));
         }
-        let sent = self.sent(upload).await?;
-        let starts = (0..bytes.div_ceil(part_bytes)).map(|number| number * part_bytes);
-        let buffers = Buffers::default();
-        let parts = starts.map(|start| {
-            let (buffers, sent) = (buffers.clone(), sent.as_ref());
-            let length = usize::try_from(part_bytes.min(bytes - start)).unwrap_or_default();
-            async move { Ok::<_, GlacierError>((start, self.part(upload, file, buffers, start, length, sent).await?)) }
-        });
-        let hashes: BTreeMap<u64, TreeHash> = stream::iter(parts).buffer_unordered(PARTS_HELD).try_collect().await?;
+        let sent = if self.is_fresh(upload) { Some(Sent::new()) } else { self.sent(upload).await? };
+        let (sent, upload_id, buffers): (_, Arc<str>, _) = (Arc::new(sent), upload.into(), Buffers::default());
+        let mut starts = (0..bytes.div_ceil(part_bytes)).map(|number| number * part_bytes);
+        // Each in a task of its own, which ends if nobody waits for it any more: the SDK hashes a part where it is sent from,
+        // and all processors are to do that.
+        let (mut parts, mut hashes) = (JoinSet::new(), BTreeMap::new());
+        loop {
+            while parts.len() < PARTS_HELD
+                && let Some(start) = starts.next()
+            {
+                let (vault, upload, file) = (self.clone(), upload_id.clone(), file.clone());
+                let (buffers, sent) = (buffers.clone(), sent.clone());
+                let length = usize::try_from(part_bytes.min(bytes - start)).unwrap_or_default();
+                parts.spawn(async move {
+                    let hash = vault.part(&upload, &file, buffers, start, length, (*sent).as_ref()).await?;
+                    Ok::<_, GlacierError>((start, hash))
+                });
+            }
+            let Some(part) = parts.join_next().await else { break };
+            let (start, hash) = part.map_err(GlacierError::internal)??;
+            hashes.insert(start, hash);
+        }
         let mut whole = TreeHash::default();
         for hash in hashes.values() {
             whole.append(hash).map_err(GlacierError::internal)?;
