@@ -7,12 +7,16 @@ use super::production::{is_production, shipped};
 const CRATES: [&str; 3] = ["crates/pg-clone/src/", "crates/object-backup/src/", "crates/glacier-archive/src/"];
 
 /// Files that recognize statements which PostgreSQL's programs print: they name them and send none.
-const READERS: [&str; 8] = [
+const READERS: [&str; 12] = [
     "crates/pg-clone/src/restore/dependents.rs",
     "crates/pg-clone/src/restore/failed_entry.rs",
     "crates/pg-clone/src/restore/index_conflict.rs",
+    "crates/pg-clone/src/restore/messages.rs",
     "crates/pg-clone/src/restore/messages/allow_list.rs",
     "crates/pg-clone/src/restore/newer_syntax.rs",
+    "crates/pg-clone/src/restore/outside.rs",
+    "crates/pg-clone/src/restore/outside/judge.rs",
+    "crates/pg-clone/src/restore/outside/tokens.rs",
     "crates/pg-clone/src/restore/owners.rs",
     "crates/pg-clone/src/restore/selection.rs",
     "crates/pg-clone/src/restore/tools.rs",

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use backup_core::catalogue::{self, Backup, Entry as Catalogued};
 use backup_core::FormatError;
+use backup_core::catalogue::{self, Backup, Entry as Catalogued};
 use backup_core::failure::Setting;
 use backup_core::manifest::Kind;
 use backup_core::remedy;
@@ -213,8 +213,7 @@ struct OfName {
 impl OfName {
     async fn read(store: &dyn StoreRead, name: &str) -> ObjectResult<Self> {
         let (folder, pointer) = (key::folder(name)?, key::pointer(name)?);
-        let mut all =
-            Self { keys: Vec::new(), known: Vec::new(), unusable: Vec::new(), unreadable: Vec::new() };
+        let mut all = Self { keys: Vec::new(), known: Vec::new(), unusable: Vec::new(), unreadable: Vec::new() };
         // By the pointer as well: a listing that lags must not hide the newest.
         let pointed = catalogue::pointed(store, &pointer).await?;
         let pointed_key = pointed.as_ref().map(|backup| backup.key.clone());

@@ -76,6 +76,6 @@ async fn on_empty(server: &Server, target: &str, hooks: &Hooks, run: &Run) -> Pg
             break;
         }
     }
-    temporary.give_up(server, false, &run.progress).await;
+    temporary.give_up(server, false, run).await;
     Trial::new(None, reports, ended, begun)
 }

@@ -18,7 +18,7 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::pg_tools::{Tool, last_lines, read_stderr, serverless};
 use crate::adapters::sql::{empty_tables, session_settings, user_triggers};
 use crate::error::{PgError, PgResult};
-use crate::ident::{QualifiedName, quote_literal};
+use crate::ident::QualifiedName;
 use crate::options::RestoreOptions;
 use crate::restore::archive_toc::{self, ROWS, VIEW_ROWS, Written};
 use crate::restore::failed_entry::{FailedEntry, failed_entries, failed_statements};
@@ -228,8 +228,7 @@ struct Contents {
 impl Contents {
     /// The same for sessions with this search path. Archives from before March 2018 say it with each entry.
     fn with_search_path(&self, search_path: &str, key: &Key) -> PgResult<Bytes> {
-        let statement =
-            format!("SELECT pg_catalog.set_config('search_path', {}, false);\n", quote_literal(search_path));
+        let statement = session_settings::as_archives_set_it(search_path);
         let changed = archive_toc::with_search_path(&self.beginning, &statement)
             .map_err(|what| PgError::Integrity { dump: key.to_string(), what })?;
         Ok(changed.map_or_else(|| self.beginning.clone(), Bytes::from))

@@ -68,9 +68,7 @@ pub(super) async fn hostile_names(world: &World) -> RowResult {
 async fn cycle(world: &World, database: &str, role: &str, copy: &str) -> RowResult {
     let hook = format!("printf '{HOSTILE}'; true '{HOSTILE}'");
     let table = format!("{0}.{0}", quote_identifier(HOSTILE));
-    let run = async |arguments: &[&str]| -> RowResult<Output> {
-        shown(world.lastgood(arguments.iter().copied()).run().await?)
-    };
+    let run = async |arguments: &[&str]| run(world, arguments).await;
     run(&["pg", "dump", "-n", "--pre-dump-hook", &hook, "--exclude-table-data", &table, database])
         .await?
         .expect_code(0)?;
@@ -107,17 +105,35 @@ async fn cycle(world: &World, database: &str, role: &str, copy: &str) -> RowResu
     }
     run(&["pg", "restore", &key, "-n", "--data-only", "--replace-rows"]).await?;
     run(&["config", "show", "--config", HOSTILE]).await?;
-    // What fails, with hostile arguments.
+    refusals(world, database, role, copy, &key, &hook, &table).await?;
+    on_a_terminal(world, &key)
+}
+
+/// Runs a command, and looks at what it shows.
+async fn run(world: &World, arguments: &[&str]) -> RowResult<Output> {
+    shown(world.lastgood(arguments.iter().copied()).run().await?)
+}
+
+/// What fails, with hostile arguments.
+async fn refusals(
+    world: &World,
+    database: &str,
+    role: &str,
+    copy: &str,
+    key: &str,
+    hook: &str,
+    table: &str,
+) -> RowResult {
     for command in [
-        &["pg", "restore", &key][..],
-        &["pg", "restore", &key, "--confirm-database", HOSTILE],
-        &["pg", "restore", &key, "--into", copy, "--post-swap-hook", &format!("{hook}; false")],
+        &["pg", "restore", key][..],
+        &["pg", "restore", key, "--confirm-database", HOSTILE],
+        &["pg", "restore", key, "--into", copy, "--post-swap-hook", &format!("{hook}; false")],
         &["pg", "drop-local", copy],
         &["pg", "show", &format!("{HOSTILE}/none")],
         &["pg", "verify", HOSTILE],
         &["pg", "dump", HOSTILE],
         &["pg", "dump", database, "--pre-dump-sql", HOSTILE],
-        &["pg", "restore", &key, "--carry-over", &table, "--table", HOSTILE],
+        &["pg", "restore", key, "--carry-over", table, "--table", HOSTILE],
         &["pg", "dump", database, "-U", role],
         &["pg", HOSTILE],
         &["pg", "ls", &format!("--{HOSTILE}")],
@@ -131,10 +147,10 @@ async fn cycle(world: &World, database: &str, role: &str, copy: &str) -> RowResu
         &["glacier", "ls", HOSTILE],
         &["--config-file", HOSTILE, "config", "check"],
     ] {
-        let failed = run(command).await?;
+        let failed = run(world, command).await?;
         ensure!(failed.code() != Some(0), "`{}` should fail", failed.line);
     }
-    on_a_terminal(world, &key)
+    Ok(())
 }
 
 /// The plan that somebody reads before the name is typed.

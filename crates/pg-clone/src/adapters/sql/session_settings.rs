@@ -2,6 +2,7 @@
 
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
+use crate::ident::quote_literal;
 use crate::stored::detail::{MONEY_LOCALE, RowText};
 
 /// What every session sets that reads rows as text, so that their form does not depend on anybody's configuration and nothing
@@ -51,6 +52,11 @@ pub(crate) async fn own_search_path(session: &Session) -> PgResult<String> {
 /// No search path again, so that every name must say its schema.
 pub(crate) async fn empty_search_path(session: &Session) -> PgResult<()> {
     run(session, "SET search_path = ''").await
+}
+
+/// A search path as an archive sets it for what follows.
+pub(crate) fn as_archives_set_it(search_path: &str) -> String {
+    format!("SELECT pg_catalog.set_config('search_path', {}, false);\n", quote_literal(search_path))
 }
 
 /// Has the server say whom it waits for, which it otherwise only writes into its log.
