@@ -92,7 +92,8 @@ pub(super) async fn dead_client(world: &World) -> RowResult {
     let left = world.leftovers()?;
     ensure_eq!(left.len(), 1, "databases that wait to be dropped");
     let recovered = world.lastgood(["pg", "recover"]).ok().await?.never_says("is running")?;
-    recovered.says(&format!("before it drops `{}`", left[0]))?;
+    // Whom it waits for is known to whoever asked first.
+    recovered.says(&format!("`{}`", left[0]))?;
     ensure_eq!(world.checksum(&shop)?, new, "the restored database");
 
     // Its socket closes, and the server does not look at it.

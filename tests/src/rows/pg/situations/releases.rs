@@ -159,7 +159,7 @@ pub(super) async fn public_schema(world: &World) -> RowResult {
 
 async fn closed(old: &World, new: &World) -> RowResult {
     let bin = clients(14)?;
-    let source = old.create("source")?;
+    let source = old.create(&format!("source_{}", old.major()?))?;
     old.psql(&source, "CREATE TABLE t AS SELECT 1 AS i")?;
     old.lastgood(["pg", "dump", &source, "--pg-bin", &bin]).ok().await?;
     let copy = new.name("copy");
