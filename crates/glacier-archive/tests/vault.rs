@@ -83,9 +83,13 @@ async fn g9_an_interrupted_upload_sends_only_what_is_missing() {
     assert!(format!("{:?}", error.remedy()).contains("glacier:UploadMultipartPart"), "{error:?}");
     world.fake.clear_faults();
     let is_part = |call: &&backup_testkit::aws_fake::Call| call.op == "UploadMultipartPart";
-    // What was on its way when the one was refused may have arrived or not.
+    // What was on its way when the one was refused may have arrived or not, or arrives only now.
+    let mut before = usize::MAX;
+    while before != world.calls("UploadMultipartPart") {
+        before = world.calls("UploadMultipartPart");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
     let stored = world.fake.log().iter().filter(is_part).filter(|call| call.status < 300).count();
-    let before = world.calls("UploadMultipartPart");
     let busy = Action::Status { status: 500, code: "ServiceUnavailableException".to_owned() };
     world.fake.faults([Rule::new(busy).on("UploadMultipartPart").times(1)]);
     let archive = world.send(&upload).await.unwrap();

@@ -217,7 +217,7 @@ fn the_environment_can_name_the_location_and_an_option_wins() {
 fn a_wrong_duration_or_choice_is_told_with_its_option_and_what_to_write() {
     let folder = folder();
     for (line, option, help) in [
-        ("pg dump shop --lock-timeout 30", "'30' for '--lock-timeout <TIME>'", "such as `30s`"),
+        ("pg dump shop --lock-timeout 30", "'30' for '--lock-timeout <TIME>'", "write 30s or 30m"),
         ("pg dump shop --hook-timeout=-5m", "'-5m' for '--hook-timeout <TIME>'", "cannot be negative"),
         ("pg prune --keep-within soon", "'soon' for '--keep-within <TIME>'", "such as `30s`"),
         ("pg prune --logarithmic 1d", "'1d' for '--logarithmic <BASE,RATIO>'", "`1d,0.5`"),
