@@ -35,8 +35,8 @@ const STEPS: [Step; 13] = [
 
 /// Areas of rows that take about as long as the others.
 const HALVES: [&[&str]; 2] = [
-    &["core", "retention", "truth", "dict", "app", "badday", "pg", "differential", "versions"],
-    &["ec2", "glacier", "stores", "kill"],
+    &["core", "retention", "truth", "dict", "app", "badday", "pg", "differential"],
+    &["ec2", "glacier", "stores", "kill", "versions"],
 ];
 
 /// Takes an hour, so that it is not for CI.
