@@ -130,17 +130,18 @@ pub async fn incomplete(
                 continue;
             }
             (false, _) => None,
-            (true, None) => continue,
-            (true, Some(marked)) => {
+            (true, None) if !group.may_be_claim => continue,
+            (true, tombstone) => {
                 // What it is cannot be known now.
                 let Some(claimed_at) = claim_at(store, &manifest).await? else { continue };
                 if claimed_at.is_none() {
                     // One that says that something is gone is finished, and not taken back.
-                    if old(marked) && !names::is_removing(store, &manifest).await? {
+                    if tombstone.is_some_and(old) && !names::is_removing(store, &manifest).await? {
                         stale.push(names::tombstone_key(&manifest)?);
                     }
                     continue;
                 }
+                // The tombstone may be missing: another prune that ended the removal of the same backup took it for its own.
                 claimed_at
             }
         };
@@ -206,6 +207,8 @@ struct Group {
     objects: BTreeMap<Key, u64>,
     newest: Option<Timestamp>,
     has_manifest: bool,
+    /// Whether what stands in the manifest's place is as short as a claim.
+    may_be_claim: bool,
     /// When the tombstone was written, if there is one.
     tombstone: Option<Timestamp>,
 }
@@ -214,7 +217,8 @@ impl Group {
     fn take(&mut self, manifest: &Key, object: ObjectMeta) {
         if object.key == *manifest {
             self.has_manifest = true;
-            if object.bytes > CLAIM_BYTES_MAX as u64 {
+            self.may_be_claim = object.bytes <= CLAIM_BYTES_MAX as u64;
+            if !self.may_be_claim {
                 // Complete, so its objects need not be remembered.
                 self.objects.clear();
             }
