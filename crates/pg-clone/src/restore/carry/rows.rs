@@ -78,7 +78,7 @@ impl Carrying {
 
     /// Copies everything, in one transaction of the copy, and leaves both databases.
     pub(crate) async fn carry(self, run: &Run) -> PgResult<Vec<CarriedRows>> {
-        match tokio::time::timeout(CARRY_TIMEOUT, Box::pin(self.copy_anyhow(run))).await {
+        match tokio::time::timeout(CARRY_TIMEOUT, self.copy_anyhow(run)).await {
             Ok(copied) => copied.map_err(failed),
             Err(_) => Err(PgError::CarryOver {
                 what: format!("carrying tables over took longer than {} min", CARRY_TIMEOUT.as_secs() / 60),
@@ -89,12 +89,12 @@ impl Carrying {
 
     /// By whichever search path it takes: what the tables compute may name others without their schema.
     async fn copy_anyhow(&self, run: &Run) -> PgResult<Vec<CarriedRows>> {
-        match self.copy_all(run, SearchPath::Empty).await {
+        match Box::pin(self.copy_all(run, SearchPath::Empty)).await {
             Err(error) if may_need_search_path(&error) => {
                 for session in [&self.live, &self.copy] {
                     transaction::roll_back(session, "beginning to carry over again").await?;
                 }
-                self.copy_all(run, SearchPath::InUse).await
+                Box::pin(self.copy_all(run, SearchPath::InUse)).await
             }
             other => other,
         }

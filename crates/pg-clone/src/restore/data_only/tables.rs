@@ -31,7 +31,7 @@ pub(in crate::restore) async fn read(
 /// The same by whichever search path it takes, in a session that is in no transaction.
 pub(super) async fn read_anyhow(session: &Session, wanted: &[TableDump], states: &[SequenceState]) -> PgResult<Target> {
     match read(session, wanted, states, SearchPath::Empty).await {
-        Err(error) if may_need_search_path(&error) => read(session, wanted, states, SearchPath::InUse).await,
+        Err(error) if may_need_search_path(&error) => Box::pin(read(session, wanted, states, SearchPath::InUse)).await,
         other => other,
     }
 }
