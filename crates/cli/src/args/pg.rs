@@ -1,5 +1,7 @@
 //! Arguments of `lastgood pg`.
 
+pub(crate) mod tags;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +42,9 @@ pub(crate) enum Pg {
     Recover(Recover),
     /// Delete dumps not kept by any retention rule, and leftovers of interrupted runs
     Prune(Prune),
+    /// Tag dumps, take tags from them, or list tags
+    #[command(subcommand)]
+    Tag(tags::Tag),
     /// Test hooks on a scratch database, or print a built-in one
     #[command(subcommand)]
     Hooks(Hooks),
@@ -88,7 +93,8 @@ pub(crate) struct Dump {
     pub(crate) lock_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// Tag the dump, for `pg prune --keep-tag`; repeatable
+    /// Tag the dump, such as `keep` or `release=1.4`, for `pg ls --tag` and `pg prune --keep-tag`; repeatable. `pg tag add` tags
+    /// it later
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
     /// Dump the database even if it has no tables
@@ -129,6 +135,9 @@ pub(crate) struct Ls {
     pub(crate) config: Option<String>,
     #[command(flatten)]
     pub(crate) of: OfCluster,
+    /// Only dumps with this tag, or with any value of this key; repeatable: dumps that have all of them
+    #[arg(long = "tag", value_name = "KEY[=VALUE]", conflicts_with_all = ["local", "only_db_names"])]
+    pub(crate) tags: Vec<String>,
     /// Print only the names of the databases that have dumps
     #[arg(long)]
     pub(crate) only_db_names: bool,
@@ -366,7 +375,7 @@ fn excluded() -> impl TypedValueParser<Value = Excluded> {
 }
 
 /// What a schema may do outside of its database, with what each means.
-fn outside() -> impl TypedValueParser<Value = Outside> {
+pub(crate) fn outside() -> impl TypedValueParser<Value = Outside> {
     let value = |outside: Outside| {
         let help = match outside {
             Outside::Roles => "Roles: create, change or grant them",
