@@ -44,14 +44,14 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         }
         steps.push(ALL_VERSIONS.1);
     }
-    let mut times = Times::begin();
-    let passed = steps.iter().enumerate().try_for_each(|(number, (name, step))| {
-        say(&format!("\n== {}/{} {name}", number + 1, steps.len()));
-        times.of(*name, || step(workspace)).map_err(|error| format!("{name}: {error}"))
+    let (mut times, all) = (Times::begin(), steps.len());
+    let passed = steps.into_iter().enumerate().try_for_each(|(number, (name, step))| {
+        say(&format!("\n== {}/{all} {name}", number + 1));
+        times.of(name, || step(workspace)).map_err(|error| format!("{name}: {error}"))
     });
     say(&format!("\n{}", times.table()));
     passed?;
-    say(&format!("all {} steps passed", steps.len()));
+    say(&format!("all {all} steps passed"));
     Ok(())
 }
 
