@@ -494,6 +494,11 @@ pub(crate) fn no_connection(said: &str) -> Remedy {
 /// The next thing to do when the server refuses a statement, for codes that everybody meets.
 fn of_sqlstate(sqlstate: &str, message: &str) -> Option<Remedy> {
     Some(match sqlstate {
+        "42501" if message.contains("row-level security") => {
+            "its policies would hide rows from the role: connect as a superuser or a role with BYPASSRLS, or as the table's \
+             owner after ALTER TABLE … NO FORCE ROW LEVEL SECURITY"
+                .into()
+        }
         "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it".into(),
         "53100" => "the server's disk is full: free up space, and run the command again".into(),
         "53300" => no_connection(message),
