@@ -204,6 +204,14 @@ pub enum PgError {
         /// How much a dump takes, in MiB.
         mib_max: u64,
     },
+    /// The manifest, which names what the dump holds, would be larger than any program reads.
+    #[error("a dump of `{database}` could not be published: {what}")]
+    ManifestTooLarge {
+        /// The database.
+        database: String,
+        /// What is too much, with the limit.
+        what: String,
+    },
     /// Something stands against it that was known before anything was changed.
     #[error(transparent)]
     Obstacle(Problem),
