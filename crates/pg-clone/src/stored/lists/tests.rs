@@ -140,7 +140,7 @@ async fn c6_cut_changed_and_missing_lists_are_named() {
                 assert_eq!(found.damage[0].dumps, [dump.key.to_string()]);
             }
         }
-        store.delete(&[key.clone()]).await.unwrap();
+        store.delete(std::slice::from_ref(&key)).await.unwrap();
         let found = checked(&store, ReadAmount::All).await;
         assert_eq!((found.damage_count, found.damage[0].what.as_str()), (1, "it is missing"));
         assert!(matches!(read_back(&store, &dump).await, Err(PgError::Integrity { .. })));
