@@ -13,7 +13,7 @@ use super::claim::claim;
 use super::deletion::Deletion;
 use super::names::{self, CLAIM_BYTES_MAX};
 use super::references::References;
-use crate::catalogue::unreadable;
+use crate::catalogue::{CONCURRENCY, unreadable};
 use crate::document;
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
@@ -130,17 +130,18 @@ pub async fn incomplete(
                 continue;
             }
             (false, _) => None,
-            (true, None) => continue,
-            (true, Some(marked)) => {
+            (true, None) if !group.may_be_claim => continue,
+            (true, tombstone) => {
                 // What it is cannot be known now.
                 let Some(claimed_at) = claim_at(store, &manifest).await? else { continue };
                 if claimed_at.is_none() {
                     // One that says that something is gone is finished, and not taken back.
-                    if old(marked) && !names::is_removing(store, &manifest).await? {
+                    if tombstone.is_some_and(old) && !names::is_removing(store, &manifest).await? {
                         stale.push(names::tombstone_key(&manifest)?);
                     }
                     continue;
                 }
+                // The tombstone may be missing: another prune that ended the removal of the same backup took it for its own.
                 claimed_at
             }
         };
@@ -206,6 +207,8 @@ struct Group {
     objects: BTreeMap<Key, u64>,
     newest: Option<Timestamp>,
     has_manifest: bool,
+    /// Whether what stands in the manifest's place is as short as a claim.
+    may_be_claim: bool,
     /// When the tombstone was written, if there is one.
     tombstone: Option<Timestamp>,
 }
@@ -214,7 +217,8 @@ impl Group {
     fn take(&mut self, manifest: &Key, object: ObjectMeta) {
         if object.key == *manifest {
             self.has_manifest = true;
-            if object.bytes > CLAIM_BYTES_MAX as u64 {
+            self.may_be_claim = object.bytes <= CLAIM_BYTES_MAX as u64;
+            if !self.may_be_claim {
                 // Complete, so its objects need not be remembered.
                 self.objects.clear();
             }
@@ -251,11 +255,13 @@ pub async fn clear(
     let mut deletion = Deletion { store, progress, outcome: PruneOutcome::default() };
     progress.step("prune.claim", &format!("{} incomplete backups", plan.abandoned.len()));
     let mut claimed = Vec::new();
-    for abandoned in &plan.abandoned {
-        match claimed_by_us(store, abandoned, plan.now).await {
-            Ok(true) => claimed.push(abandoned),
-            Ok(false) => deletion.outcome.kept_back.push(abandoned.manifest.clone()),
-            Err(error) => deletion.fail(&abandoned.manifest, &Arc::new(error)),
+    for several in plan.abandoned.chunks(CONCURRENCY) {
+        for (abandoned, claim) in several.iter().zip(claimed_by_us(store, several, plan.now).await) {
+            match claim {
+                Ok(true) => claimed.push(abandoned),
+                Ok(false) => deletion.outcome.kept_back.push(abandoned.manifest.clone()),
+                Err(error) => deletion.fail(&abandoned.manifest, &Arc::new(error)),
+            }
         }
     }
     let objects: HashSet<&Key> = claimed.iter().flat_map(|abandoned| abandoned.objects.keys()).collect();
@@ -294,11 +300,16 @@ pub async fn clear(
     deletion.ended()
 }
 
-async fn claimed_by_us(store: &dyn Store, abandoned: &Abandoned, now: Timestamp) -> Result<bool, StoreError> {
-    match abandoned.claimed_at {
-        Some(_) => Ok(true),
-        None => claim(store, &abandoned.manifest, &abandoned.objects, now).await,
-    }
+/// Whether each is claimed, now if not by an earlier run.
+async fn claimed_by_us(store: &dyn Store, several: &[Abandoned], now: Timestamp) -> Vec<Result<bool, StoreError>> {
+    let unclaimed = several.iter().filter(|abandoned| abandoned.claimed_at.is_none());
+    let places: Vec<_> = unclaimed.map(|abandoned| (&abandoned.manifest, &abandoned.objects)).collect();
+    let mut claims = claim(store, &places, now).await.into_iter();
+    let claimed = |abandoned: &Abandoned| abandoned.claimed_at.is_some();
+    several
+        .iter()
+        .map(|abandoned| if claimed(abandoned) { Ok(true) } else { claims.next().unwrap_or(Ok(false)) })
+        .collect()
 }
 
 /// Gives claims up, the tombstones by which they are found last.

@@ -6,7 +6,8 @@ use super::peer::Peer;
 use super::*;
 use crate::error::CoreError;
 use crate::progress::Silent;
-use crate::prune::{GRACE, IncompletePlan, PruneOutcome, clear, folder_layout, incomplete};
+use crate::prune::{GRACE, IncompletePlan, PruneOutcome, clear, folder_layout, incomplete, tombstone_key};
+use crate::store::StoreDelete as _;
 
 async fn find(store: &Peer, now: Timestamp, grace: SignedDuration) -> IncompletePlan {
     incomplete(store, SCOPE, folder_layout(3, ".dump"), now, grace).await.unwrap()
@@ -69,6 +70,20 @@ async fn without_grace_the_objects_go_at_once_and_their_writer_cannot_publish_al
 
     let plan = find(&store, days_ahead(2), SignedDuration::ZERO).await;
     clear(&store, &plan, SCOPE, &Silent).await.unwrap();
+    assert!(objects(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_claim_is_found_although_another_prune_took_its_tombstone_away() {
+    let store = Peer::prompt();
+    put(&store, &part_key("killed", "p0")).await;
+    let plan = find(&store, Timestamp::now(), SignedDuration::ZERO).await;
+    clear(&store, &plan, SCOPE, &Silent).await.unwrap();
+    // As the last step of a removal of the same backup does, whose tombstone the claim found in its place.
+    store.delete(&[tombstone_key(&manifest_key("killed")).unwrap()]).await.unwrap();
+    assert!(find(&store, Timestamp::now(), GRACE).await.is_empty(), "the claim stands");
+
+    sweep(&store, days_ahead(2)).await;
     assert!(objects(&store).await.is_empty());
 }
 
