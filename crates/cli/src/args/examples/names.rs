@@ -11,7 +11,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[],
         &[
             ("lastgood pg tag add shop release=1.4", "Tag the latest complete dump of `shop`"),
-            ("lastgood pg ls --tag release", "List the dumps that have a tag of this key"),
+            ("lastgood pg tag ls", "List the tags in use; `pg ls --tag release` lists the dumps that have one"),
         ],
     ),
     footer(
@@ -44,7 +44,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
         &[],
         &[
             ("lastgood app tag add latest release=1.4", "Tag the newest complete backup"),
-            ("lastgood app ls --tag release", "List the backups that have a tag of this key"),
+            ("lastgood app tag ls", "List the tags in use; `app ls --tag release` lists the backups that have one"),
         ],
     ),
     footer(
