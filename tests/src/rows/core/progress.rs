@@ -51,7 +51,7 @@ pub(super) async fn eighty(world: &World) -> RowResult {
     let read = pictures(world, 80, &verify(&database)).await?;
     shows(
         &read,
-        "^reading the dump  [█░]{8,24}  [ 1-9][0-9] %  [0-9.]+ MiB of about [0-9.]+ MiB  [0-9.]+ [KM]iB/s  00:0[0-9] left$",
+        "^reading the dump(  [█░]{8,24})? +[0-9]+ %  [0-9.]+ MiB of about [0-9.]+ MiB  [0-9.]+ [KM]iB/s  00:0[0-9] left$",
     )?;
     let restored = pictures(world, 80, &restore(world, &database)).await?;
     shows(&restored, "^building indexes 1 of 2, 00:0[0-9]  [█░]{24}   50 %$")?;
@@ -69,7 +69,7 @@ pub(super) async fn eighty(world: &World) -> RowResult {
 pub(super) async fn forty(world: &World) -> RowResult {
     let database = dump(world).await?;
     let read = pictures(world, 40, &verify(&database)).await?;
-    shows(&read, "^reading the dump  [ 1-9][0-9] %  00:0[0-9] left$")?;
+    shows(&read, "^reading the dump +[0-9]+ %  00:0[0-9] left$")?;
     let restored = pictures(world, 40, &restore(world, &database)).await?;
     shows(&restored, "^building indexes 1 of 2, 00:0[0-9]   50 %$")
 }
