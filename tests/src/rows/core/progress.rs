@@ -87,14 +87,18 @@ async fn pictures(world: &World, columns: usize, arguments: &[String]) -> RowRes
     let through = ["python3".to_owned(), "-c".to_owned(), ON_A_TERMINAL.to_owned(), columns.to_string()];
     let run =
         world.lastgood(arguments.to_vec()).through(through).env("TERM", "xterm").env("NO_COLOR", "1").ok().await?;
-    // Up to the first whole line, which is the result, there is nothing but one line that is drawn again and again.
-    let drawn = run.stdout.split('\n').next().unwrap_or_default();
     let escapes = Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").map_err(|error| Failure::new(error.to_string()))?;
-    let drawn = escapes.replace_all(drawn, "\r");
-    let pictures: Vec<String> =
-        drawn.split('\r').map(|text| text.trim_end().to_owned()).filter(|it| !it.is_empty()).collect();
-    // The last of them is the result's first line.
-    let pictures = pictures.split_last().map_or(Vec::new(), |(_, pictures)| pictures.to_vec());
+    let drawn = escapes.replace_all(&run.stdout, "\r");
+    let mut pictures: Vec<&str> = Vec::new();
+    for lines in drawn.split_inclusive('\n') {
+        let texts = lines.split('\r').map(str::trim_end).filter(|text| !text.is_empty());
+        pictures.extend(texts);
+        // What a line ends with that stays is a warning or the result, and no picture.
+        if lines.ends_with('\n') {
+            pictures.pop();
+        }
+    }
+    let pictures: Vec<String> = pictures.into_iter().map(str::to_owned).collect();
     ensure!(pictures.len() > 3, "only {} pictures were drawn: {:?}", pictures.len(), run.stdout);
     for picture in &pictures {
         let width = picture.chars().count();
