@@ -90,7 +90,7 @@ pub(super) async fn data_only(world: &World) -> RowResult {
     )?;
     let restore = world.lastgood(["pg", "restore", &key, "--data-only", "--confirm-database", &shop]);
     stopped_amid(world, restore, &shop, Signal::TERM).await?;
-    world.psql(&shop, "SET lock_timeout = '10s'; LOCK TABLE d IN ACCESS EXCLUSIVE MODE; SELECT 1")?;
+    world.psql(&shop, "BEGIN; LOCK TABLE d IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT")?;
     ensure_eq!(world.psql(&shop, "SELECT count(*) FROM d")?.trim(), "0", "rows");
     Ok(())
 }

@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) dropped_by: Vec<u8>,
     pub(super) copied_by: Vec<u8>,
     pub(super) owner: Vec<u8>,
+    /// Which of the statements and of the owner are absent rather than empty.
+    absent: [bool; 4],
     class: [Text; 2],
     /// Schema, tablespace and access method.
     place: Vec<Text>,
@@ -126,8 +128,9 @@ impl Entry {
             put_text(bytes, text);
         }
         put_int(bytes, self.section);
-        for text in [&self.made_by, &self.dropped_by, &self.copied_by] {
-            put_text(bytes, Some(text));
+        let given = |at: usize, text: &'_ Vec<u8>| !(self.absent[at] && text.is_empty());
+        for (at, text) in [&self.made_by, &self.dropped_by, &self.copied_by].into_iter().enumerate() {
+            put_text(bytes, given(at, text).then_some(text.as_slice()));
         }
         for text in &self.place {
             put_text(bytes, text.as_deref());
@@ -135,7 +138,7 @@ impl Entry {
         if minor >= RELKIND {
             put_int(bytes, self.relkind);
         }
-        put_text(bytes, Some(&self.owner));
+        put_text(bytes, given(3, &self.owner).then_some(self.owner.as_slice()));
         put_text(bytes, self.oids.as_deref());
         for need in &self.needs {
             put_text(bytes, Some(need));
@@ -193,12 +196,15 @@ impl<'a> Reader<'a> {
         let class = [self.text()?, self.text()?];
         let (object, kind) = (name(self.text()?), name(self.text()?));
         let section = self.int()?;
-        let [made_by, dropped_by, copied_by] =
-            [self.text()?, self.text()?, self.text()?].map(Option::unwrap_or_default);
+        let statements = [self.text()?, self.text()?, self.text()?];
         let texts = if minor >= ACCESS_METHOD { 3 } else { 2 };
         let place = (0..texts).map(|_| self.text()).collect::<RowResult<Vec<_>>>()?;
         let relkind = if minor >= RELKIND { self.int()? } else { 0 };
-        let (owner, oids) = (self.text()?.unwrap_or_default(), self.text()?);
+        let (owner, oids) = (self.text()?, self.text()?);
+        let [made_by, dropped_by, copied_by] = statements;
+        let absent = [made_by.is_none(), dropped_by.is_none(), copied_by.is_none(), owner.is_none()];
+        let [made_by, dropped_by, copied_by, owner] =
+            [made_by, dropped_by, copied_by, owner].map(Option::unwrap_or_default);
         let mut needs = Vec::new();
         while let Some(need) = self.text()? {
             needs.push(need);
@@ -214,6 +220,7 @@ impl<'a> Reader<'a> {
             dropped_by,
             copied_by,
             owner,
+            absent,
             class,
             place,
             relkind,
