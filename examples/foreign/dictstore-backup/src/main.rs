@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: foreign-dictstore-backup FOLDER")?;
     let store = DictStore::new();
     store.create_table("events", TableOptions::new().primary_key("event_id"))?;
-    let backups = Backups::builder(store.clone(), &folder).init().incremental(true).start()?;
+    let backups = Backups::builder(store.clone(), folder.as_str()).init().incremental(true).start()?;
 
     store.insert("events", Record::new().with("event_id", 1).with("type", "click"))?;
     backups.backup_now()?;
