@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use backup_core::key::Key;
 use backup_core::store::{
-    ByteStream, Bytes, ListingOrder, Multipart, ObjectMeta, PutOptions, SharedStore, StoreRead, StoreResult, StoreWrite,
-    Version,
+    ByteStream, Bytes, ListingOrder, Multipart, ObjectMeta, PutOptions, SharedStore, StoreRead, StoreResult,
+    StoreWrite, Version,
 };
 use futures::stream::BoxStream;
 use jiff::Timestamp;

@@ -16,8 +16,7 @@ mod targets;
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
 /// What gludb 0.2 itself wrote.
-pub(crate) const FIXTURES: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/object-backup/tests/fixtures");
+pub(crate) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/object-backup/tests/fixtures");
 
 /// Two records.
 const USERS: &str = "{\"id\": \"1\", \"name\": \"Zoë\"}\n{\"id\": \"2\", \"name\": null}\n";

@@ -47,9 +47,13 @@ fn bad_luck() -> Vec<Row> {
         Row::new("GL-full", "prune on a full disk, and a catalogue on one", Area::Glacier, Folder, |world| {
             Box::pin(full::pruned(world))
         }),
-        Row::new("GL-outside", "a database that acts outside is restored once that is allowed", Area::Glacier, Folder, |world| {
-            Box::pin(outside::allowed(world))
-        }),
+        Row::new(
+            "GL-outside",
+            "a database that acts outside is restored once that is allowed",
+            Area::Glacier,
+            Folder,
+            |world| Box::pin(outside::allowed(world)),
+        ),
         Row::new("GL32", "SIGTERM amid an upload: 143, no upload and no turn is left", Area::Glacier, S3, |world| {
             Box::pin(craft::terminated(world))
         }),

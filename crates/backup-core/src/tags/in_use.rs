@@ -52,8 +52,11 @@ mod tests {
     fn tags_are_counted_and_the_newest_of_each_is_named() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let both = ["keep".to_owned(), "env=prod".to_owned()];
-        let backups =
-            [("b".to_owned(), at(2), &both[..]), ("a".to_owned(), at(1), &both[..1]), ("c".to_owned(), at(3), &both[..0])];
+        let backups = [
+            ("b".to_owned(), at(2), &both[..]),
+            ("a".to_owned(), at(1), &both[..1]),
+            ("c".to_owned(), at(3), &both[..0]),
+        ];
         assert_eq!(in_use(backups), [InUse::new("env=prod", 1, "b", at(2)), InUse::new("keep", 2, "b", at(2))]);
         assert_eq!(in_use([]), []);
     }
