@@ -10,7 +10,7 @@ impl Dice {
     /// Those of one round of what is called `name`.
     #[must_use]
     pub fn new(seed: u64, name: &str, round: u64) -> Self {
-        let named = name.bytes().fold(seed, |state, byte| scrambled(state ^ u64::from(byte)));
+        let named = name.bytes().fold(scrambled(seed), |state, byte| scrambled(state ^ u64::from(byte)));
         Self(scrambled(named).wrapping_add(scrambled(round.wrapping_mul(GOLDEN))))
     }
 
