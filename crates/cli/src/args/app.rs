@@ -1,5 +1,6 @@
 //! Arguments of `lastgood app`.
 
+pub(crate) mod of_source;
 pub(crate) mod tags;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -7,6 +8,7 @@ use jiff::SignedDuration;
 use lastgood_operator::settings::time;
 use object_backup::OnConflict;
 
+use crate::args::app::of_source::OfSource;
 use crate::args::common::{DryRun, Init};
 use crate::args::retention::{Keep, Unfinished};
 
@@ -70,15 +72,6 @@ pub(crate) struct Backup {
     pub(crate) init: Init,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
-}
-
-/// Which database, file or folder a backup is of.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct OfSource {
-    /// Only backups of this source: its host, path or ID as printed by `app ls` and `app show`, or `unknown` for backups that
-    /// do not record one
-    #[arg(long, value_name = "HOST|ID")]
-    pub(crate) source: Option<String>,
 }
 
 /// Arguments of `app ls`.

@@ -1,5 +1,6 @@
 //! Arguments of `lastgood pg`.
 
+pub(crate) mod of_cluster;
 pub(crate) mod tags;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use pg_clone::stored::verify::ReadAmount;
 
 use crate::args::common::{DryRun, Init};
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
+use crate::args::pg::of_cluster::OfCluster;
 use crate::args::retention::{Keep, Unfinished};
 use crate::args::server::ServerArgs;
 use crate::env;
@@ -114,15 +116,6 @@ pub(crate) struct Dump {
     pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) dry_run: DryRun,
-}
-
-/// Which cluster a dump was taken from.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct OfCluster {
-    /// Only dumps of this cluster: its host or ID as printed by `pg ls` and `pg show`, or `unknown` for dumps that do not
-    /// record one
-    #[arg(long, value_name = "HOST|ID")]
-    pub(crate) cluster: Option<String>,
 }
 
 /// Arguments of `pg ls`.

@@ -42,6 +42,18 @@ pub(super) struct Later {
     pub(super) archive: SchemaArchive,
 }
 
+/// Tells of a `pg_restore` that sets what the server does not know.
+fn tell_newer(Restore { plan, run, .. }: &Restore, tool: &Tool) {
+    if tool.sends_unknown_setting() {
+        run.progress.warn(format!(
+            "`pg_restore` {} is newer than the server ({}) and sets a parameter that the server does not know: \
+             these errors are ignored, and indexes are built one at a time; the programs of version {} build them \
+             in parallel",
+            tool.major, plan.server_major, plan.server_major
+        ));
+    }
+}
+
 impl Checked {
     pub(super) async fn open(restore: &Restore, reading: Reading) -> PgResult<Self> {
         let Restore { store, options, run, plan, .. } = restore;
@@ -55,14 +67,7 @@ impl Checked {
             }
         };
         let tool = Tool::find("pg_restore", need, options.pg_bin.as_deref()).await?;
-        if tool.sends_unknown_setting() {
-            run.progress.warn(format!(
-                "`pg_restore` {} is newer than the server ({}) and sets a parameter that the server does not know: \
-                 these errors are ignored, and indexes are built one at a time; the programs of version {} build them \
-                 in parallel",
-                tool.major, plan.server_major, plan.server_major
-            ));
-        }
+        tell_newer(restore, &tool);
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
             let contents = Contents::read(&**store, object, &plan.key, &options.allow_outside).await?;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::args::app::OfSource;
+use crate::args::app::of_source::OfSource;
 use crate::args::common::DryRun;
 
 /// Commands about tags.

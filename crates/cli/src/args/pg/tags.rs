@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::args::common::DryRun;
-use crate::args::pg::OfCluster;
+use crate::args::pg::of_cluster::OfCluster;
 
 /// Commands about tags.
 #[derive(Debug, Subcommand)]

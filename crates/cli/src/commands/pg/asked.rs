@@ -7,7 +7,8 @@ use pg_clone::pattern::TablePattern;
 use pg_clone::restore::RestoreOptions;
 use pg_clone::stored::list::{Filter, Selector, Wanted};
 
-use crate::args::pg::{Limits, OfCluster, Tools};
+use crate::args::pg::of_cluster::OfCluster;
+use crate::args::pg::{Limits, Tools};
 use crate::context::Context;
 use crate::env;
 use crate::error::CliResult;
