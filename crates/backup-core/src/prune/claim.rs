@@ -33,8 +33,9 @@ pub(super) async fn claim(
     }
 }
 
-/// Writes the claim, unless something stands in its place that is none. The tombstone lets a later run find the claim again
-/// and, as it lists nothing, deletes nothing if this run ends before it claimed.
+/// Writes the claim, unless something stands in its place that is none. The tombstone tells others that something goes here and,
+/// as it lists nothing, deletes nothing if this run ends before it claimed. A claim is found without it, too: a prune that ends
+/// the removal of the same backup takes it away.
 async fn put(store: &dyn Store, manifest: &Key, now: Timestamp) -> Result<bool, StoreError> {
     let writer = Tool::current().writer;
     let tombstone = Tombstone {

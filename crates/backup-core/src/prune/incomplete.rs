@@ -141,7 +141,6 @@ pub async fn incomplete(
                     }
                     continue;
                 }
-                // The tombstone may be missing: another prune that ended the removal of the same backup took it for its own.
                 claimed_at
             }
         };
@@ -305,7 +304,7 @@ async fn claimed_by_us(store: &dyn Store, abandoned: &Abandoned, now: Timestamp)
     }
 }
 
-/// Gives claims up, the tombstones by which they are found last.
+/// Gives claims up, and their tombstones after them: one that is left without a claim is found as stale.
 async fn unclaim(deletion: &mut Deletion<'_>, done: &[&Key]) -> Result<(), StoreError> {
     let claims: Vec<Key> = done.iter().map(|key| (*key).clone()).collect();
     let left = deletion.delete(&claims).await;
