@@ -1,7 +1,6 @@
 //! `bench pg`: ours and the peers in turn, in one run, on the same data; nothing here fails because of a time.
 
 pub(crate) mod before;
-pub(crate) mod check;
 mod context;
 mod data;
 mod dict;
@@ -38,6 +37,9 @@ use crate::server::Server;
 /// Settings of a server that is used in earnest: memory for its size, few checkpoints, and durable.
 const SERVER_CONF: [&str; 4] =
     ["shared_buffers = 1GB", "max_wal_size = 8GB", "checkpoint_timeout = 30min", "maintenance_work_mem = 64MB"];
+
+/// How much data a smoke run has: enough for several workers, and made in seconds.
+const SMOKE_SCALE: f64 = 0.01;
 
 /// Speed and memory of lastgood against the peers, on this machine
 #[derive(Debug, Parser)]
@@ -85,6 +87,9 @@ struct PgArgs {
     /// Only these jobs
     #[arg(long, value_enum)]
     only: Vec<Job>,
+    /// Only whether each job works: very little data, once, and no figure is compared with a target
+    #[arg(long, conflicts_with_all = ["scale", "rounds", "write"])]
+    smoke: bool,
     /// Another build of the binary, instead of the peers: how long each takes to dump and to restore, and its peak memory.
     /// With `cargo xtask bench`, also a revision of git, which is built first
     #[arg(long, value_name = "BINARY", conflicts_with_all = ["only", "write"])]
@@ -200,18 +205,22 @@ fn pg(args: &PgArgs) -> Outcome {
         server: Server::start(&SERVER_CONF, true)?,
         lastgood,
         work: tempfile::Builder::new().prefix("lastgood-bench-").tempdir()?,
-        scale: args.scale,
-        rounds: args.rounds.into(),
+        scale: if args.smoke { SMOKE_SCALE } else { args.scale },
+        rounds: if args.smoke { 1 } else { args.rounds.into() },
         jobs: args.jobs,
         runtime: runtime()?,
     };
     let rows = match &args.before {
         Some(before) => {
-            data::shop(&context.server, args.scale)?;
+            data::shop(&context.server, context.scale)?;
             before::run(&context, before)?
         }
         None => against_peers(&context, &args.only)?,
     };
+    if args.smoke {
+        say(&report::smoke(&rows));
+        return Ok(());
+    }
     let text = format!("{}\n{}", machine::description(&about(&context.server, &version)), report::table(&rows));
     say(&format!("\n{text}"));
     let met = rows.iter().filter(|row| row.met).count();

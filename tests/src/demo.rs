@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 use tempfile::TempDir;
 
-use crate::bench::check;
+use crate::check;
 use crate::printer::{note, say};
 use crate::server::Server;
 use crate::{Outcome, lastgood_binary};
@@ -72,8 +72,8 @@ impl Demo {
 
         title("List and verify dumps");
         self.lastgood(&["pg", "ls"], 0)?;
-        self.lastgood(&["pg", "show", &key], 0)?;
-        self.lastgood(&["pg", "verify", &key, "--read", "all"], 0)?;
+        self.lastgood(&["pg", "show", "shop"], 0)?;
+        self.lastgood(&["pg", "verify", "shop", "--read", "all"], 0)?;
 
         title("Damage the database");
         DAMAGE.iter().try_for_each(|statement| self.psql(["-c", statement]))?;

@@ -1,12 +1,23 @@
-//! Whole runs of the built `lastgood` binary: what the binaries `bench`, `demo` and `e2e` are made of.
+//! Whole runs of the built `lastgood` binary: what the binaries `bench`, `demo`, `e2e` and `torture` are made of.
+//!
+//! Without the feature `rows` there is only the demo.
 
+#[cfg(feature = "rows")]
 pub mod bench;
+pub mod check;
 pub mod demo;
+#[cfg(feature = "rows")]
 pub mod e2e;
+#[cfg(feature = "rows")]
 pub mod harness;
+#[cfg(feature = "rows")]
+pub mod many;
 pub mod printer;
+#[cfg(feature = "rows")]
 pub mod rows;
 pub mod server;
+#[cfg(feature = "rows")]
+pub mod torture;
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -46,6 +46,7 @@ impl Server {
     }
 
     /// How to connect to `database` from this process, over TCP and with a password as an application would.
+    #[cfg(feature = "rows")]
     pub fn config(&self, database: &str) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config.host(self.cluster.host()).port(self.cluster.port()).dbname(database);

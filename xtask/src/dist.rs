@@ -1,4 +1,7 @@
-//! What a release consists of: the binary, its man pages and its completions, in one folder.
+//! What a release consists of: the binary, its man pages and its completions, in one folder, and the debug information beside it.
+
+use std::fs;
+use std::path::Path;
 
 use xshell::cmd;
 
@@ -12,17 +15,17 @@ const SHELLS: [(&str, &str); 4] =
 /// Licences and pages that go with the binary.
 const PAPERS: [&str; 5] = ["README.md", "CHANGELOG.md", "FORMAT.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
-/// Builds for release and fills `dist` in cargo's target folder.
+/// Builds the binary and fills `dist` in cargo's target folder.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
-    workspace.build(Profile::Release)?;
     let shell = &workspace.shell;
+    cmd!(shell, "cargo build --locked --release -p lastgood --bin lastgood").run()?;
     let dist = workspace.target.join("dist");
     shell.remove_path(&dist)?;
     let (man, completions) = (dist.join("man"), dist.join("completions"));
     shell.create_dir(&man)?;
     shell.create_dir(&completions)?;
     let lastgood = dist.join("lastgood");
-    shell.copy_file(workspace.binary(Profile::Release, "lastgood"), &lastgood)?;
+    stripped(workspace, &lastgood)?;
     cmd!(shell, "{lastgood} man --out {man}").run()?;
     for (name, file) in SHELLS {
         let script = cmd!(shell, "{lastgood} completions {name}").quiet().read()?;
@@ -31,6 +34,16 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     for paper in PAPERS {
         shell.copy_file(workspace.root.join(paper), dist.join(paper))?;
     }
-    say(&format!("dist: `{}`", dist.display()));
+    let mb = fs::metadata(&lastgood)?.len() as f64 / 1e6;
+    say(&format!("dist: `{}`, whose `lastgood` has {mb:.1} MB", dist.display()));
+    Ok(())
+}
+
+/// Copies the built binary to `to` without debug information, which `to.debug` has: debuggers find it by the name.
+fn stripped(workspace: &Workspace, to: &Path) -> Outcome {
+    let (shell, built, debug) =
+        (&workspace.shell, workspace.binary(Profile::Release, "lastgood"), to.with_extension("debug"));
+    cmd!(shell, "objcopy --only-keep-debug {built} {debug}").run()?;
+    cmd!(shell, "objcopy --strip-all --add-gnu-debuglink={debug} {built} {to}").run()?;
     Ok(())
 }

@@ -6,13 +6,17 @@ mod demo;
 mod dist;
 mod docs;
 mod e2e;
+mod foreign;
 mod lean;
 mod peers;
 mod printer;
+mod rows;
 mod servers;
 mod setup;
 mod test;
 mod tidy;
+mod times;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -30,13 +34,15 @@ cargo xtask COMMAND
   servers                                         fetch PostgreSQL servers and clients of every version; print how to use them
   tidy                                            check dependencies between crates, file and function lengths, banned words
   e2e   [--only AREA] [--sql FILE] [--keep]       run acceptance rows, or dump and restore one SQL file, on the built binary
+  torture [--minutes N] [--seed S] [--only KIND]  kill, cut, fill and damage at random, and look what is left
   bench pg [--scale S] [--rounds N] [--only JOB]  compare speed and memory with other programs, on this machine
   bench pg --before REVISION|BINARY [--scale S] [--rounds N]  compare this build with an earlier one
   bench dict [--scale S] [--rounds N] [--only JOB]  compare in-memory stores with DictDB
   bench object [--records N] [--rounds N]         compare records of applications with gludb and sqlite3
   bench ec2 [--rounds N] [--only JOB]             compare EBS snapshots with other programs; fails if a target is missed
   docs  [--check]                                 write the generated pages of docs/reference, or check them
-  dist                                            release binary, man pages and completions into target/dist";
+  foreign                                         compile a project of a stranger for each of our crates
+  dist                                            release binary, debug file, man pages and completions into target/dist";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -54,7 +60,7 @@ fn run(args: &[String]) -> Outcome {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", args),
     };
-    let known = ["demo", "test", "setup", "servers", "tidy", "e2e", "bench", "docs", "dist"];
+    let known = ["demo", "test", "setup", "servers", "tidy", "e2e", "torture", "bench", "docs", "foreign", "dist"];
     if !known.contains(&command) {
         say(USAGE);
         return if ["help", "--help", "-h"].contains(&command) {
@@ -71,8 +77,10 @@ fn run(args: &[String]) -> Outcome {
         "servers" => servers::run(&workspace),
         "tidy" => tidy::run(&workspace),
         "e2e" => e2e::run(&workspace, rest),
+        "torture" => torture::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "docs" => docs::run(&workspace, rest),
+        "foreign" => foreign::run(&workspace),
         _ => dist::run(&workspace),
     }
 }

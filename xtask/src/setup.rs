@@ -20,6 +20,9 @@ const POSTGRES_MAJOR_MIN: u32 = 14;
 /// Folder of server programs kept elsewhere; the testkit takes them from there too.
 const POSTGRES_ELSEWHERE: &str = "LASTGOOD_PG_SERVER_BIN";
 
+/// Debian's package of the newest server.
+const SERVER_PACKAGE: &str = "postgresql";
+
 /// Keeps Debian's package from creating and starting a cluster of its own, which nothing here uses.
 const NO_MAIN_CLUSTER: (&str, &str) = (
     "/etc/postgresql-common/createcluster.d/lastgood.conf",
@@ -39,8 +42,26 @@ struct Need {
 
 /// Checks, installs what is missing, and says what there is.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
-    let shell = &workspace.shell;
-    components(shell)?;
+    components(&workspace.shell)?;
+    provide(&workspace.shell, needs)
+}
+
+/// [`run`] of the little that the demo needs.
+pub(crate) fn for_demo(workspace: &Workspace) -> Outcome {
+    provide(&workspace.shell, demo_needs)
+}
+
+/// Packages that [`for_demo`] would install.
+pub(crate) fn missing_for_demo() -> Vec<&'static str> {
+    packages(&demo_needs())
+}
+
+/// Whether a missing package can be installed from here; otherwise the command is printed.
+pub(crate) fn may_install(shell: &Shell) -> bool {
+    is_root(shell) && on_path("apt-get").is_some()
+}
+
+fn provide(shell: &Shell, needs: fn() -> Vec<Need>) -> Outcome {
     let missing = packages(&needs());
     if !missing.is_empty() {
         install(shell, &missing)?;
@@ -54,13 +75,25 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     Ok(())
 }
 
-fn needs() -> Vec<Need> {
-    let (server, contrib) = match std::env::var(POSTGRES_ELSEWHERE) {
+fn demo_needs() -> Vec<Need> {
+    vec![
+        Need { what: "PostgreSQL server programs", package: SERVER_PACKAGE, found: servers().0 },
+        Need { what: "C compiler", package: "build-essential", found: on_path("cc") },
+    ]
+}
+
+/// Where the server's programs and its contrib modules are.
+fn servers() -> (Option<String>, Option<String>) {
+    match std::env::var(POSTGRES_ELSEWHERE) {
         Ok(folder) if !folder.is_empty() => (Some(folder), Some(format!("taken from {POSTGRES_ELSEWHERE}"))),
         _ => installed(),
-    };
+    }
+}
+
+fn needs() -> Vec<Need> {
+    let (server, contrib) = servers();
     vec![
-        Need { what: "PostgreSQL server programs", package: "postgresql", found: server },
+        Need { what: "PostgreSQL server programs", package: SERVER_PACKAGE, found: server },
         Need { what: "PostgreSQL contrib modules", package: "postgresql-contrib", found: contrib },
         Need { what: "zstd, a peer of the benchmark", package: "zstd", found: on_path("zstd") },
         Need { what: "sqlite3, a peer of the benchmark", package: "sqlite3", found: on_path("sqlite3") },
@@ -159,9 +192,20 @@ pub(crate) fn is_root(shell: &Shell) -> bool {
     cmd!(shell, "id -u").quiet().read().is_ok_and(|id| id == "0")
 }
 
+/// The line that installs `packages`, and no cluster with the server: that one would run on the machine's usual port from then on.
+fn by_hand(packages: &[&str]) -> String {
+    let install = format!("apt-get update && apt-get install -y {}", packages.join(" "));
+    if !packages.contains(&SERVER_PACKAGE) {
+        return format!("sudo sh -c '{install}'");
+    }
+    let (path, _) = NO_MAIN_CLUSTER;
+    let folder = Path::new(path).parent().unwrap_or(Path::new("/")).display();
+    format!("sudo sh -c 'mkdir -p {folder} && echo create_main_cluster = false > {path} && {install}'")
+}
+
 fn install(shell: &Shell, packages: &[&str]) -> Outcome {
-    let by_hand = format!("sudo apt-get update && sudo apt-get install -y {}", packages.join(" "));
-    if !is_root(shell) || on_path("apt-get").is_none() {
+    let by_hand = by_hand(packages);
+    if !may_install(shell) {
         return Err(format!("{} missing and only root may install it: run `{by_hand}`", packages.join(", ")).into());
     }
     say(&format!("setup: installing {}", packages.join(", ")));
@@ -184,6 +228,17 @@ fn install(shell: &Shell, packages: &[&str]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_line_installs_by_hand_and_starts_no_cluster() {
+        assert_eq!(by_hand(&["zstd", "rsync"]), "sudo sh -c 'apt-get update && apt-get install -y zstd rsync'");
+        assert_eq!(
+            by_hand(&["postgresql"]),
+            "sudo sh -c 'mkdir -p /etc/postgresql-common/createcluster.d && \
+             echo create_main_cluster = false > /etc/postgresql-common/createcluster.d/lastgood.conf && \
+             apt-get update && apt-get install -y postgresql'"
+        );
+    }
 
     #[test]
     fn only_what_was_not_found_is_installed() {

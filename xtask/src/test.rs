@@ -1,23 +1,20 @@
 //! Everything CI runs, in order, each step timed.
 
-use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Instant;
+use std::process::Command;
 
 use xshell::cmd;
 
 use crate::printer::say;
 use crate::tidy::published;
+use crate::times::Times;
 use crate::workspace::{Outcome, Profile, Workspace};
-use crate::{bench, docs, e2e, lean, peers, setup, tidy};
+use crate::{bench, docs, e2e, foreign, lean, peers, rows, setup, tidy, torture};
 
 /// One step: what it is called and what it does.
 type Step = (&'static str, fn(&Workspace) -> Outcome);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 15] = [
     ("setup", setup::run),
     ("formatting", formatting),
     ("tidy", tidy::run),
@@ -29,14 +26,10 @@ const STEPS: [Step; 13] = [
     ("generated pages", docs::check),
     ("packages for the registry", packages),
     ("light without default features", lean::compile),
-    ("end to end", e2e),
-    ("benchmarks, small", benchmarks),
-];
-
-/// Areas of rows that take about as long as the others.
-const HALVES: [&[&str]; 2] = [
-    &["core", "retention", "truth", "dict", "app", "badday", "pg", "differential"],
-    &["ec2", "glacier", "stores", "kill", "versions"],
+    ("projects of strangers", foreign::run),
+    ("end to end", rows::run),
+    ("torture, two minutes", torture::briefly),
+    ("demo, and smoke runs of benchmarks", shown),
 ];
 
 /// Takes an hour, so that it is not for CI.
@@ -51,19 +44,14 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         }
         steps.push(ALL_VERSIONS.1);
     }
-    let begin = Instant::now();
-    let mut times = Vec::new();
-    for (number, (name, step)) in steps.iter().enumerate() {
-        say(&format!("\n== {}/{} {name}", number + 1, steps.len()));
-        let step_begin = Instant::now();
-        step(workspace).map_err(|error| format!("{name}: {error}"))?;
-        times.push((name, step_begin.elapsed()));
-    }
-    say("");
-    for (name, time) in times {
-        say(&format!("{:>8.1} s  {name}", time.as_secs_f64()));
-    }
-    say(&format!("{:>8.1} s  all {} steps passed", begin.elapsed().as_secs_f64(), steps.len()));
+    let (mut times, all) = (Times::begin(), steps.len());
+    let passed = steps.into_iter().enumerate().try_for_each(|(number, (name, step))| {
+        say(&format!("\n== {}/{all} {name}", number + 1));
+        times.of(name, || step(workspace)).map_err(|error| format!("{name}: {error}"))
+    });
+    say(&format!("\n{}", times.table()));
+    passed?;
+    say(&format!("all {all} steps passed"));
     Ok(())
 }
 
@@ -113,57 +101,11 @@ fn packages(workspace: &Workspace) -> Outcome {
     Ok(cargo.run()?)
 }
 
-/// The rows, in halves that run side by side: most of the time of a row is waiting for other programs and for limits.
-fn e2e(workspace: &Workspace) -> Outcome {
-    let count = |args: &[String]| -> Outcome<usize> {
-        let list: Vec<String> = std::iter::once("--list".to_owned()).chain(args.iter().cloned()).collect();
-        Ok(String::from_utf8(e2e::command(workspace, &list)?.output()?.stdout)?.lines().count())
-    };
-    let halves = HALVES.map(|areas| {
-        let areas = areas.iter().copied().map(str::to_owned);
-        std::iter::once("--only".to_owned()).chain(areas).collect::<Vec<_>>()
-    });
-    let (all, both) = (count(&[])?, count(&halves[0])? + count(&halves[1])?);
-    if all != both {
-        return Err(format!(
-            "there are {all} rows, and {both} in the areas of xtask/src/test.rs: name the new area there"
-        )
-        .into());
-    }
-    let mut first = e2e::command(workspace, &halves[0])?.stdout(Stdio::piped()).spawn()?;
-    let lines = first.stdout.take().map(BufReader::new);
-    let shown = thread::spawn(move || {
-        let lines = lines.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
-        lines.inspect(|line| say(line)).filter(|line| is_not_passed(line)).collect::<BTreeSet<String>>()
-    });
-    // Its lines would stand between the other's: they are shown together once it has ended.
-    let second = e2e::command(workspace, &halves[1])?.output()?;
-    let first = first.wait()?;
-    let mut not_passed = shown.join().map_err(|_| "the output of `e2e` could not be read")?;
-    let text = String::from_utf8_lossy(&second.stdout);
-    not_passed.extend(text.lines().filter(|line| is_not_passed(line)).map(str::to_owned));
-    say(&format!("\n{}", halves[1].join(" ")));
-    say(&text);
-    say(&String::from_utf8_lossy(&second.stderr));
-    for (half, status) in halves.iter().zip([first, second.status]) {
-        if !status.success() {
-            // Named again here: of a long log, its end is what is looked at.
-            let lines = not_passed.into_iter().collect::<Vec<_>>().join("\n");
-            return Err(format!("`e2e {}` ended with {status}\n{lines}", half.join(" ")).into());
-        }
-    }
-    Ok(())
-}
-
-/// Whether a line of `e2e` tells of a row that failed or was skipped.
-fn is_not_passed(line: &str) -> bool {
-    ["FAIL  ", "skip  "].iter().any(|word| line.starts_with(word))
-}
-
-/// Only that it works: a busy machine must not fail the run, so no time is looked at.
-fn benchmarks(workspace: &Workspace) -> Outcome {
-    acceptance(workspace, "bench", &["pg", "--scale", "0.01", "--rounds", "1"])?;
-    let args = ["dict", "--scale", "0.01", "--rounds", "1"].map(ToOwned::to_owned);
+/// Only that they work: a busy machine must not fail the run, so no time is looked at.
+fn shown(workspace: &Workspace) -> Outcome {
+    acceptance(workspace, "demo", &[])?;
+    acceptance(workspace, "bench", &["pg", "--smoke"])?;
+    let args = ["dict", "--smoke"].map(ToOwned::to_owned);
     let args = bench::dict(workspace, Profile::Dev, &args)?;
     acceptance(workspace, "bench", &args.iter().map(String::as_str).collect::<Vec<_>>())
 }

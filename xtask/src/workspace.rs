@@ -14,13 +14,29 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// The package of whole runs, whose binaries are `e2e`, `bench` and `demo`.
 const ACCEPTANCE: &str = "lastgood-acceptance";
 
+/// What a crate's own tests add to it: without that, `cargo test` would compile it and everything above it once more.
+pub(crate) const TESTED_FEATURES: &str = "--features=glacier-archive/endpoint";
+
 /// Which build a command uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// What `cargo test` builds: checks on, slow.
     Dev,
-    /// What users run: for everything that is timed or shown.
+    /// What users run: for everything that is timed.
     Release,
+    /// What is compiled quickly and run once.
+    Demo,
+}
+
+impl Profile {
+    /// Its name in `Cargo.toml`, and that of its folder.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Dev => ("dev", "debug"),
+            Self::Release => ("release", "release"),
+            Self::Demo => ("demo", "demo"),
+        }
+    }
 }
 
 /// The checkout, and a shell standing in it.
@@ -60,20 +76,16 @@ impl Workspace {
 
     /// [`Workspace::build`] of other targets as well, as options of cargo.
     pub(crate) fn build_with(&self, profile: Profile, targets: &[&str]) -> Outcome {
-        let release = match profile {
-            Profile::Dev => None,
-            Profile::Release => Some("--release"),
-        };
-        cmd!(self.shell, "cargo build --workspace --locked --bins {targets...} {release...}").run()?;
+        let (name, _) = profile.names();
+        let as_tested = (profile == Profile::Dev).then_some(TESTED_FEATURES);
+        cmd!(self.shell, "cargo build --workspace --locked --bins {targets...} --profile {name} {as_tested...}")
+            .run()?;
         Ok(())
     }
 
     /// Where the built binary `name` is.
     pub(crate) fn binary(&self, profile: Profile, name: &str) -> PathBuf {
-        let folder = match profile {
-            Profile::Dev => "debug",
-            Profile::Release => "release",
-        };
+        let (_, folder) = profile.names();
         self.target.join(folder).join(name)
     }
 

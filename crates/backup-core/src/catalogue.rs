@@ -5,18 +5,21 @@
 //! entered, so that its data is never listed; an object named `….manifest.json` describes the object beside it.
 
 mod entry;
+mod hints;
 mod publish;
+mod recall;
 mod unreadable;
 mod walk;
-
-use std::collections::BTreeSet;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 pub use entry::{Backup, CONCURRENCY, Entry, MANIFEST_BYTES_MAX, Order, is_manifest};
+pub use hints::Hints;
 pub use publish::{Published, publish};
+pub use recall::{Told, recall};
 pub use unreadable::{UNREADABLE_GAP, unreadable};
+use walk::walk_recalling;
 pub(crate) use walk::{Found, walk};
 
 use crate::document;
@@ -27,9 +30,6 @@ use crate::store::{StoreRead, StoreResult};
 
 /// Longest pointer in bytes: ours have about 200.
 const POINTER_BYTES_MAX: usize = 64 * 1024;
-
-/// No manifests known yet.
-static NOTHING: BTreeSet<Key> = BTreeSet::new();
 
 /// The name of the newest complete backup of a folder, so that a listing that lags cannot hide it. Only a hint: it is never
 /// trusted without reading the manifest it names.
@@ -49,7 +49,7 @@ impl Pointer {
 
 /// The manifests below `prefix` (empty, or ending in `/`) as they arrive, in no particular order and bounded memory.
 pub fn stream<'a>(store: &'a dyn StoreRead, prefix: &str) -> impl Stream<Item = StoreResult<Entry>> + Send + 'a {
-    walk(store, prefix, &NOTHING).try_filter_map(async |found| match found {
+    walk_recalling(store, prefix, None).try_filter_map(async |found| match found {
         Found::Backup(entry) => Ok(Some(*entry)),
         _ => Ok(None),
     })
@@ -163,7 +163,10 @@ pub async fn next_sequence_seeing(
 /// # Errors
 /// What the store says.
 pub async fn pointed(store: &dyn StoreRead, pointer: &Key) -> StoreResult<Option<Backup>> {
-    let Some(pointer) = read_pointer(store, pointer).await? else {
+    // What it says of the backups of others is no hint.
+    let folder = pointer.as_str().strip_suffix(pointer.name()).unwrap_or_default();
+    let named = read_pointer(store, pointer).await?.filter(|named| named.manifest.as_str().starts_with(folder));
+    let Some(pointer) = named else {
         return Ok(None);
     };
     match read(store, &pointer.manifest).await {

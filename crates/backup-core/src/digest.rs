@@ -74,6 +74,11 @@ impl Sha256Pair {
         self.1.update(&other[together..]);
     }
 
+    /// The digest of all bytes taken for the first, which begins anew.
+    pub fn take_first(&mut self) -> Sha256Digest {
+        Sha256Digest(self.0.finalize_reset().into())
+    }
+
     /// The digests of all bytes taken.
     #[must_use]
     pub fn finish(self) -> [Sha256Digest; 2] {

@@ -17,7 +17,7 @@ mod document;
 mod error;
 mod held;
 mod record;
-mod versioned;
+pub(crate) mod versioned;
 
 pub use self::document::{DOCUMENT_BYTES_MAX, Document};
 pub use self::error::{LeaseError, LeaseResult};

@@ -28,10 +28,17 @@ pub mod run;
 pub mod secret;
 pub mod source;
 pub mod store;
+pub mod tags;
 pub mod units;
 
+/// What stores are written with: an implementation of [`store::StoreRead`] needs it.
+pub use async_trait::async_trait;
+/// Bytes of objects, as stores take and give them.
+pub use bytes;
 pub use error::{CoreError, FormatError, StoreError};
 pub use failure::{Class, Failure};
+/// The times of manifests and retention. With it nobody has to name the same version.
+pub use jiff;
 
 /// The example of the README, checked as a documentation test.
 #[cfg(doctest)]

@@ -4,7 +4,9 @@
 //! without that field. The stored bytes must be exactly the canonical form, so that a duplicate key or any other edit is
 //! detected even if a JSON parser would accept it.
 
+mod amounts;
 mod external;
+mod features;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,8 @@ use serde_json::{Map, Value};
 /// Identity of a backup.
 pub use uuid::Uuid;
 
-pub use self::external::{EXTERNAL, External, FEATURES};
+pub use self::external::{EXTERNAL, External};
+pub use self::features::{FEATURES, LISTS};
 
 use crate::digest::Sha256Digest;
 use crate::document;
@@ -242,6 +245,13 @@ impl<D> Manifest<D> {
         Self { external, ..self }
     }
 
+    /// Requires `feature` of whoever reads the manifest.
+    pub fn require(&mut self, feature: &str) {
+        if !self.requires.iter().any(|required| required == feature) {
+            self.requires.push(feature.to_owned());
+        }
+    }
+
     /// Why what it says of external resources cannot be relied on.
     fn external_fault(&self) -> Option<String> {
         if !self.external.is_empty() && !self.requires.iter().any(|feature| feature == EXTERNAL) {
@@ -330,6 +340,9 @@ impl<D: DeserializeOwned> Manifest<D> {
         let actual = Sha256Digest::of(&serde_json::to_vec(&document).map_err(invalid)?).to_string();
         if claimed.as_ref().and_then(Value::as_str) != Some(&actual) {
             return Err(wrong_digest());
+        }
+        if let Some(what) = amounts::fault(&document) {
+            return Err(FormatError::Invalid { key: key.to_string(), what });
         }
         let manifest: Self = serde_json::from_value(document).map_err(invalid)?;
         if manifest.encryption.is_some() {

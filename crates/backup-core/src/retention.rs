@@ -23,6 +23,7 @@ mod fabfile;
 mod group;
 mod logarithmic;
 mod policy;
+mod tag;
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,6 +37,7 @@ pub use error::RetentionError;
 pub use fabfile::{FabfileCompatible, PRESERVE_TAG};
 pub use logarithmic::Logarithmic;
 pub use policy::{Policy, Rule};
+pub use tag::tag_is_meant;
 
 /// One decision for every candidate, in the order they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::{Either, select};
-use tokio_util::sync::CancellationToken;
+/// What stops a run.
+pub use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::progress::{SharedProgress, Silent};

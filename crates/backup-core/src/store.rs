@@ -9,7 +9,9 @@
 //! 3. **Conditional create.** Of any number of concurrent [`PutMode::Create`] of one key exactly one succeeds; the others
 //!    fail with [`StoreError::AlreadyExists`]. A store that cannot do this is unsuitable: see [`crate::probe`].
 //! 4. **Ambiguity is reported.** An error whose request may have taken effect has [`StoreError::is_ambiguous`].
-//! 5. **Durable.** When `put` or `complete` returns, the object survives a power failure.
+//! 5. **Durable.** When `put` or `complete` returns, the object survives a power failure. What is written with
+//!    [`PutOptions::volatile`] or deleted does so when [`StoreWrite::make_durable`] returned; until then a power failure may
+//!    leave the object empty, take it, or bring a deleted one back.
 //! 6. **Lists in key order**, each key once, bounded memory whatever the number of keys.
 //! 7. **Deleting a missing object succeeds.**
 //! 8. **Parts** may come in any order, concurrently and repeatedly; all but the last have exactly
@@ -85,6 +87,11 @@ pub const CLOCK_BOUND: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(pub String);
 
+/// By what a reader knows again what it read before: see [`StoreRead::versions`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub String);
+
 /// What is known of an object without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectMeta {
@@ -122,8 +129,8 @@ pub struct PutOptions {
     pub lock_until: Option<jiff::Timestamp>,
     /// User metadata; only a hint for people, never read back by lastgood.
     pub metadata: BTreeMap<String, String>,
-    /// The object need not outlive a power failure: what it holds is durable elsewhere. Stores to which all writes cost the
-    /// same ignore it.
+    /// The object need not outlive a power failure yet: what it holds is durable elsewhere, or [`StoreWrite::make_durable`]
+    /// follows. Stores to which all writes cost the same ignore it.
     pub volatile: bool,
     /// Bytes of every part but the last, for [`StoreWrite::multipart`].
     pub part_bytes: usize,
@@ -209,6 +216,18 @@ pub trait StoreRead: fmt::Debug + Send + Sync + 'static {
     /// with a final `/`, objects without.
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>>;
 
+    /// As [`StoreRead::list_children`], but folders that hold no object may be among them: for whoever looks into each
+    /// anyway.
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        self.list_children(prefix).await
+    }
+
+    /// The version of each of `keys`, in order. It changes with whatever is written there, whoever writes it. `None` for
+    /// what is no object or was written only just now, and for all of them where looking costs as much as reading.
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        Ok(vec![None; keys.len()])
+    }
+
     /// Where this is, for people: `s3://bucket/prefix`, a path, `mem:`.
     fn describe(&self) -> String;
 
@@ -227,6 +246,10 @@ pub trait StoreWrite: StoreRead {
 
     /// Begins an upload in parts.
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>>;
+
+    /// Makes durable what was written to these keys with [`PutOptions::volatile`], and that what was deleted there is gone.
+    /// However many they are, it costs about as much as one durable write where the store can do that.
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()>;
 
     /// What time it is by the store's own clock, which may be wrong. A folder may have to write to know.
     async fn now(&self) -> StoreResult<jiff::Timestamp>;

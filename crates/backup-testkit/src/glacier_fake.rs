@@ -84,6 +84,12 @@ impl GlacierFake {
         });
     }
 
+    /// From now on it looks at the bytes of parts as ever, and does not keep them: for measurements of a client, which would
+    /// wait for memory. What is archived so cannot be retrieved.
+    pub fn forget(&self) {
+        self.vaults.with(|state| state.forgets = true);
+    }
+
     /// Messages about finished jobs go to this topic, as far as a vault or a job names it.
     pub fn connect(&self, topic: Arc<SnsFake>) {
         self.vaults.connect(topic);

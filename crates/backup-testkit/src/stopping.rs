@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use backup_core::key::Key;
 use backup_core::store::{
-    ByteStream, Bytes, ListingOrder, Multipart, ObjectMeta, PutOptions, SharedStore, StoreRead, StoreResult, StoreWrite,
+    ByteStream, Bytes, ListingOrder, Multipart, ObjectMeta, PutOptions, SharedStore, StoreRead, StoreResult,
+    StoreWrite, Version,
 };
 use futures::stream::BoxStream;
 use jiff::Timestamp;
@@ -52,6 +53,14 @@ impl StoreRead for StopBeforePut {
         self.store.list_children(prefix).await
     }
 
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        self.store.list_names(prefix).await
+    }
+
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        self.store.versions(keys).await
+    }
+
     fn describe(&self) -> String {
         self.store.describe()
     }
@@ -73,6 +82,10 @@ impl StoreWrite for StopBeforePut {
 
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         self.store.multipart(key, options).await
+    }
+
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        self.store.make_durable(keys).await
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {

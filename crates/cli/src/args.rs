@@ -40,6 +40,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// What stands on the pages of commands instead of the options of every command.
+const GLOBALS_ELSEWHERE: &str = "-r, -P, --json, -q, -v and others: see `lastgood --help`, or use `--help-all` here";
+
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -152,9 +155,25 @@ pub(crate) struct Doctor {
     pub(crate) server: server::ServerArgs,
 }
 
-/// The whole command line as clap knows it, with the footers of its help pages.
+/// The whole command line as clap knows it, with the footers of its help pages and all options on each of them.
 pub(crate) fn command() -> clap::Command {
-    footer::attach(Cli::command())
+    footer::attach(Cli::command(), None)
+}
+
+/// [`command`] with pages that are read: options of every command are only on the page of the program itself.
+pub(crate) fn pages() -> clap::Command {
+    let mut command = footer::attach(Cli::command(), Some(GLOBALS_ELSEWHERE));
+    // Only then each command has the options of every command, and they can be hidden in it.
+    command.build();
+    command.mut_subcommands(without_globals)
+}
+
+fn without_globals(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let is_global = argument.is_global_set();
+        if is_global { argument.hide(true) } else { argument }
+    });
+    command.mut_subcommands(without_globals)
 }
 
 /// Reads the command line.
@@ -162,7 +181,12 @@ pub(crate) fn command() -> clap::Command {
 /// # Errors
 /// What clap says of it, and help that was asked for.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut matches = command().try_get_matches_from(arguments).map_err(|error| as_typed(error, arguments))?;
+    let (arguments, all) = help::with_plain_help(arguments);
+    let mut matches = command().try_get_matches_from(&arguments).map_err(|error| match help::is_page(&error) {
+        true if all => error,
+        true => pages().try_get_matches_from(&arguments).err().unwrap_or(error),
+        false => as_typed(error, &arguments),
+    })?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
 }
 
@@ -211,6 +235,27 @@ mod tests {
         assert_eq!(cli.global.profile.as_deref(), Some("staging"));
         let Command::Pg(pg::Pg::Dump(dump)) = cli.command else { panic!("another command") };
         assert_eq!(dump.config, "nightly");
+    }
+
+    fn page(line: &str) -> String {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        super::parse(&arguments).unwrap_err().render().to_string()
+    }
+
+    #[test]
+    fn options_of_every_command_are_shown_once_and_all_of_them_on_request() {
+        let (short, long) = (page("lastgood pg restore --help"), page("lastgood pg restore --help-all"));
+        assert!(short.contains("--into <DATABASE>") && long.contains("--into <DATABASE>"));
+        assert!(!short.contains("--limit-upload <SIZE>") && short.contains("`--help-all`"), "{short}");
+        assert!(long.contains("--limit-upload <SIZE>") && !long.contains("`--help-all`"), "{long}");
+        assert!(short.lines().count() + 20 < long.lines().count());
+        assert!(page("lastgood --help").contains("--limit-upload <SIZE>"));
+        assert!(!page("lastgood help pg hooks test").contains("--limit-upload <SIZE>"));
+        // What is hidden works all the same, and is no help where it is a value.
+        assert_eq!(parse("lastgood pg ls shop -r x").global.repo.as_deref(), Some("x"));
+        assert!(
+            super::parse(&["lastgood", "pg", "tag", "add", "shop", "--", "--help-all"].map(OsString::from)).is_ok()
+        );
     }
 
     #[test]

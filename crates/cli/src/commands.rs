@@ -17,6 +17,8 @@ mod man;
 mod pg;
 mod prune;
 mod reference;
+#[cfg(any(feature = "pg", feature = "app"))]
+mod tags;
 mod version;
 
 use crate::args::Command;

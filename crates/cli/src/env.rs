@@ -37,12 +37,14 @@ pub(crate) const PROFILE: &str = "LASTGOOD_PROFILE";
 pub(crate) const ALLOW_RESTORE: &str = pg_clone::guard::ALLOW_RESTORE;
 pub(crate) const LIMIT_UPLOAD: &str = "LASTGOOD_LIMIT_UPLOAD";
 pub(crate) const LIMIT_DOWNLOAD: &str = "LASTGOOD_LIMIT_DOWNLOAD";
+pub(crate) const HINTS: &str = "LASTGOOD_HINTS";
 pub(crate) const PROGRESS: &str = "LASTGOOD_PROGRESS";
 pub(crate) const LOG: &str = "LASTGOOD_LOG";
 pub(crate) const RUST_LOG: &str = "RUST_LOG";
 pub(crate) const CRASH_AT: &str = "LASTGOOD_CRASH_AT";
 pub(crate) const PAUSE_AT: &str = "LASTGOOD_PAUSE_AT";
 pub(crate) const PAUSE_FILE: &str = "LASTGOOD_PAUSE_FILE";
+pub(crate) const LISTS_OVER: &str = "LASTGOOD_LISTS_OVER";
 
 /// Variables whose values are secrets and never appear in anything printed.
 pub(crate) const SECRETS: &[&str] = &["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
@@ -92,9 +94,20 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable(Group::Lastgood, "XDG_CONFIG_HOME", "Folder that contains `lastgood/config.toml`. Default: `~/.config`."),
     variable(
         Group::Lastgood,
+        HINTS,
+        "With `never`, `pg ls` reads every manifest, as it does without `XDG_CACHE_HOME`, and keeps nothing there.",
+    ),
+    variable(
+        Group::Lastgood,
+        "XDG_CACHE_HOME",
+        "Folder that contains `lastgood`, what `pg ls` saw of folders with many dumps, so that it need not read them again. \
+         Nothing is lost with it. Default: `~/.cache`.",
+    ),
+    variable(
+        Group::Lastgood,
         PROGRESS,
-        "`auto` (a bar on a terminal, a line every 30 s elsewhere), `never`, or `json` (every event as a JSON line on \
-         standard error).",
+        "`auto` (one line on a terminal; elsewhere a line after 5 s and every 30 s), `never`, or `json` (every event as a \
+         JSON line on standard error, with time, totals, percent and time left).",
     ),
     variable(Group::Lastgood, LOG, "Log filter, such as `pg_clone=debug`; overrides `-v`. Logs go to standard error."),
     variable(Group::Lastgood, RUST_LOG, "Log filter, as for other Rust programs; used if `LASTGOOD_LOG` is not set."),
@@ -141,6 +154,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
          deleted. For acceptance tests only.",
     ),
     variable(Group::Testing, PAUSE_FILE, "See `LASTGOOD_PAUSE_AT`."),
+    variable(
+        Group::Testing,
+        LISTS_OVER,
+        "Bytes of a dump's manifest after which its tables and frames are stored in lists. For acceptance tests only.",
+    ),
 ];
 
 /// The variable's value, unless unset, empty or not UTF-8.

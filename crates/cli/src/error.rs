@@ -66,6 +66,9 @@ pub(crate) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// The clock of this machine shows a time that nothing can be dated with.
+    #[error("the clock of this machine shows {shows}")]
+    Clock { shows: String },
     /// lastgood itself failed: a thread of it panicked.
     #[error("{panic}")]
     Bug { panic: String },
@@ -92,6 +95,8 @@ impl Failure for CliError {
             "the lines marked `fail` say what to do";
         Partial: "cli::partial", Partial, permanent, "some of what was asked for could not be done";
         Output: "cli::output", Failed, permanent, "standard output or a file of documentation cannot be written, or something cannot be started";
+        Clock: "cli::clock", Failed, permanent, "the clock of this machine is before 1970 or beyond 9998",
+            "nothing was done. Set it (`date`, `timedatectl`) and run the command again: backups are dated and ordered by it";
         Bug: "cli::bug", Failed, permanent, "a bug of lastgood", "this is unexpected: please report it";
         Interrupted: "cli::interrupted", Interrupted, permanent, "a question was answered by giving up; nothing was changed";
     }
@@ -102,7 +107,11 @@ impl Failure for CliError {
             Self::Usage { help, .. } | Self::Confirm { help, .. } | Self::Partial { help, .. } => {
                 Some(help.clone().into())
             }
-            Self::Unhealthy { .. } | Self::Output { .. } | Self::Bug { .. } | Self::Interrupted => self.kind().remedy(),
+            Self::Unhealthy { .. }
+            | Self::Output { .. }
+            | Self::Clock { .. }
+            | Self::Bug { .. }
+            | Self::Interrupted => self.kind().remedy(),
             // A word of other programs, which nobody calls a database.
             Self::Pg(PgError::NoDump { wanted, .. }) if wanted == "latest" => Some(remedy![
                 "the name of a database means its latest complete dump: ",
@@ -163,6 +172,7 @@ impl CliError {
             | Self::Unhealthy { .. }
             | Self::Partial { .. }
             | Self::Output { .. }
+            | Self::Clock { .. }
             | Self::Bug { .. }
             | Self::Interrupted => None,
         }

@@ -5,6 +5,7 @@
 #![cfg_attr(not(feature = "default"), allow(dead_code, unused_imports))]
 
 mod args;
+mod clock;
 mod commands;
 mod config;
 mod confirm;

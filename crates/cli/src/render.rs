@@ -22,4 +22,6 @@ pub(crate) mod published;
 pub(crate) mod remedy;
 pub(crate) mod settings;
 pub(crate) mod table;
+#[cfg(any(feature = "pg", feature = "app"))]
+pub(crate) mod tags;
 pub(crate) mod units;

@@ -18,7 +18,7 @@ use crate::error::{CliError, CliResult};
 use crate::exit::{self, Exit};
 use crate::render::printer::Printer;
 use crate::render::{error, progress};
-use crate::{args, commands, config, env, faults, location, logging, secrets, signal};
+use crate::{args, clock, commands, config, env, faults, location, logging, secrets, signal};
 
 /// How long is waited, at the end of everything, for what still blocks a thread; what was begun and given up is no more than
 /// a temporary file.
@@ -104,7 +104,10 @@ fn context(cli: &Cli, printer: &Arc<Printer>, cancel: CancellationToken) -> CliR
             Config::default()
         }
         Command::Config(ConfigCommand::Path | ConfigCommand::Check | ConfigCommand::Schema) => Config::default(),
-        _ => config::load(&cli.global)?,
+        _ => {
+            clock::check(std::time::SystemTime::now())?;
+            config::load(&cli.global)?
+        }
     };
     let settings = config.settings(None, Layer::default())?;
     Ok(Context::new(cli.global.clone(), Arc::clone(printer), run, config, settings))

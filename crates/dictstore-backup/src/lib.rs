@@ -29,6 +29,20 @@
 //! Every operation on stored backups has one shape: `prepare` looks and refuses, `plan` shows what will happen, and `run` does
 //! exactly that: [`Restore`], [`Compact`], [`Prune`].
 //!
+//! # Dependencies
+//!
+//! This crate alone: it brings its own threads.
+//!
+//! ```toml
+//! [dependencies]
+//! # Not in a registry yet: by path, from a clone of the repository, or `git = "…"` with its address instead of `path`.
+//! dictstore-backup = { path = "../lastgood/crates/dictstore-backup", default-features = false }
+//! ```
+//!
+//! Without default features it compiles fewer than 60 crates and no C; `s3` adds buckets, and `diagnostics` errors as miette shows them.
+//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! `examples/foreign/dictstore-backup` in the repository is a project that has nothing else of ours.
+//!
 //! # Guarantees
 //! - A backup exists when its manifest exists (`manifests/…`), which is written last. The files beside it are the ones
 //!   that DictDB itself loads.
@@ -67,6 +81,8 @@ mod unclear;
 
 pub use adapters::file;
 pub use backup::Written;
+/// The core that the crate stands on: stores, locations, manifests, retention, progress and errors are its types.
+pub use backup_core;
 pub use backup_core::run::Run;
 pub use compact::{Compact, Compacted};
 pub use detail::BackupKind;

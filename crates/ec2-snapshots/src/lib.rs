@@ -1,5 +1,20 @@
 //! EBS snapshots by tag: consistent, replicated across regions, trimmed logarithmically.
 //!
+//! # Dependencies
+//!
+//! This crate alone for plans; a runtime of tokio with the feature `ec2`.
+//!
+//! ```toml
+//! [dependencies]
+//! # Not in a registry yet: by path, from a clone of the repository, or `git = "…"` with its address instead of `path`.
+//! ec2-snapshots = { path = "../lastgood/crates/ec2-snapshots", default-features = false }
+//! ```
+//!
+//! Without default features there are plans, policies and everything that reads a file; `ec2` adds the SDKs of AWS, `blocks` reading and writing
+//! snapshots block by block, and `diagnostics` errors as miette shows them.
+//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! `examples/foreign/ec2-snapshots` in the repository is a project that has nothing else of ours.
+//!
 //! # Rooms
 //! - [`model`]: what EC2 has, as far as backups need it; [`lineage`] and [`description`]: what we write on snapshots.
 //! - [`ports`]: the traits through which verbs reach EC2. Plans and their tests know no SDK.
@@ -50,6 +65,9 @@ mod test_world;
 #[cfg(feature = "ec2")]
 pub mod adapters;
 
+/// The core that the crate stands on: stores, locations, manifests, retention, progress and errors are its types.
+pub use backup_core;
+pub use backup_core::run::{self, Run};
 pub use error::{Ec2Error, Ec2Result};
 pub use run_regions::Failed;
 

@@ -15,8 +15,8 @@ use crate::entry::Entry;
 pub use layout::{Layout, layout};
 pub use trailer::{DamagedBundle, Member, TRAILER_BYTES, index_range, read_index};
 
-/// Zeros between members.
-static PADDING: [u8; 1024 * 1024] = [0; 1024 * 1024];
+/// Zeros between members, as often as they are needed: every binary has them.
+static PADDING: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// A bundle in memory.
 #[derive(Clone, Debug)]

@@ -37,6 +37,15 @@ pub enum GlacierError {
         #[source]
         source: Cause,
     },
+    /// The disk that the catalogue is on is full.
+    #[error("there is no room for the catalogue `{path}`")]
+    NoRoom {
+        /// The database.
+        path: String,
+        /// What SQLite said.
+        #[source]
+        source: Cause,
+    },
     /// A catalogue that a newer version wrote.
     #[error("the catalogue `{path}` has format {found}, but this version supports formats up to {supported}")]
     NewerCatalogue {
@@ -82,6 +91,12 @@ pub enum GlacierError {
         what: String,
         /// What differs.
         why: String,
+    },
+    /// The service has other bytes than were sent.
+    #[error("the service has other bytes of {what} than were sent; nothing was published")]
+    Altered {
+        /// Which part of what.
+        what: String,
     },
     /// A tier that one of the archives does not have.
     #[error("{what}; nothing was requested")]
@@ -169,6 +184,8 @@ impl Failure for GlacierError {
         Folder: "glacier::folder", Failed, permanent, "a file or folder of this machine cannot be read or written";
         Catalogue: "glacier::catalogue", Failed, permanent, "the catalogue cannot be read or written",
             ["nothing that was paid for is lost: ", Operation::WatchRetrievals, " asks the service what it has"];
+        NoRoom: "glacier::no_room", Failed, permanent, "the disk that the catalogue is on is full",
+            ["nothing was changed. Free up some space there, or copy the catalogue's folder to another disk and name that with ", Setting::State];
         NewerCatalogue: "glacier::newer_catalogue", NewerFormat, permanent, "a newer version wrote the catalogue",
             ["upgrade lastgood, or use another folder with ", Setting::State, "; nothing was changed"];
         Held: "glacier::held", Held, permanent, "another process is using the same catalogue",
@@ -177,11 +194,13 @@ impl Failure for GlacierError {
             ["run ", Operation::ListArchived, " to list backups"];
         NewerUnreadable: "glacier::newer_unreadable", Confirmation, permanent,
             "a newer backup than the newest that can be read is there and cannot be read now",
-            "nothing was changed. Make it readable, or name the older one by its key";
+            ["nothing was changed. Make it readable, or take the older one with ", Setting::AllowOlder, " or by its key"];
         Nothing: "glacier::nothing", Confirmation, permanent, "the files folder has nothing to back up",
             ["check that this is the right folder; if it is meant to be empty, use ", Setting::AllowEmpty];
         Damaged: "glacier::damaged", Integrity, permanent, "what was read is not what was archived",
             ["no file was changed. Run ", Operation::FetchArchived, " again; if it fails again, restore the file from another backup"];
+        Altered: "glacier::altered", Integrity, passing, "an upload arrived as something else than was sent",
+            "run the same command again; if it happens again, check this machine's memory and network";
         NoSuchTier: "glacier::no_such_tier", Usage, permanent, "an archive's class does not have the tier that was asked for",
             ["use ", Setting::Tier.with("standard".to_owned()), " or ", Setting::Tier.with("bulk".to_owned())];
         OverLimit: "glacier::over_limit", Failed, permanent, "no tier keeps the deadline and the price that were given",
@@ -257,6 +276,16 @@ impl GlacierError {
 
     pub(crate) fn damaged(what: impl ToString, why: impl Into<String>) -> Self {
         Self::Damaged { what: what.to_string(), why: why.into() }
+    }
+
+    /// Whether the location has no room for what was to be written.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Core(CoreError::Store(error)) | Self::Lease(LeaseError::Core(CoreError::Store(error))) => {
+                error.is_full()
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn internal(error: impl ToString) -> Self {

@@ -126,33 +126,50 @@ fn damaged(key: BackupKey, why: String) -> ListedBackup {
 /// it has is as good as in any other.
 ///
 /// # Errors
-/// [`GlacierError::NoBackup`]; why it cannot be used; what the store says.
+/// [`GlacierError::NoBackup`]; [`GlacierError::NewerUnreadable`]; why it cannot be used; what the store says.
 pub async fn find(store: &SharedStore, which: &Which) -> GlacierResult<Backup> {
+    let (found, newer) = sought(store, which).await?;
+    if let Some(fault) = newer.into_iter().next() {
+        let key = found.as_ref().and_then(|found| BackupKey::of_manifest(&found.key));
+        return Err(GlacierError::NewerUnreadable { what: fault.to_string(), older: key.map(|key| key.to_string()) });
+    }
+    read_found(store, which, found).await
+}
+
+/// The same, but where newer backups cannot be read now it takes the newest that can be, and says of the others why not, the
+/// newest first.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_readable(store: &SharedStore, which: &Which) -> GlacierResult<(Backup, Vec<String>)> {
+    let (found, newer) = sought(store, which).await?;
+    let backup = read_found(store, which, found).await?;
+    Ok((backup, newer.iter().map(ToString::to_string).collect()))
+}
+
+async fn read_found(store: &SharedStore, which: &Which, found: Option<catalogue::Backup>) -> GlacierResult<Backup> {
     let no_backup = || GlacierError::NoBackup { which: which.to_string(), location: store.describe() };
-    let (folder, pointer) = (key::backups(&which.name), key::pointer(&which.name)?);
-    let catalogue::Backup { key, manifest } = match &which.time {
-        None => {
-            let (newest, unreadable) = catalogue::newest_readable(&**store, &folder, &pointer, |_| true).await?;
-            // Their keys sort by time.
-            let newer = |(key, _): &&(Key, FormatError)| newest.as_ref().is_none_or(|newest| *key > newest.key);
-            if let Some((_, fault)) = unreadable.iter().filter(newer).max_by_key(|(key, _)| key.clone()) {
-                let key = newest.as_ref().and_then(|newest| BackupKey::of_manifest(&newest.key));
-                let older = key.map(|key| key.to_string());
-                return Err(GlacierError::NewerUnreadable { what: fault.to_string(), older });
-            }
-            newest.ok_or_else(no_backup)?
-        }
-        Some(time) => {
-            let key = BackupKey { name: which.name.clone(), time: time.clone() }.manifest()?;
-            match catalogue::read(&**store, &key).await {
-                Ok(manifest) => catalogue::Backup { key, manifest },
-                Err(backup_core::CoreError::Store(error)) if error.is_not_found() => return Err(no_backup()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-    };
+    let catalogue::Backup { key, manifest } = found.ok_or_else(no_backup)?;
     let key = BackupKey::of_manifest(&key).ok_or_else(no_backup)?;
     read(store, key, manifest).await
+}
+
+/// The manifest that is meant, if it is there, and why newer ones cannot be read, the newest first.
+async fn sought(store: &SharedStore, which: &Which) -> GlacierResult<(Option<catalogue::Backup>, Vec<FormatError>)> {
+    if let Some(time) = &which.time {
+        let key = BackupKey { name: which.name.clone(), time: time.clone() }.manifest()?;
+        return match catalogue::read(&**store, &key).await {
+            Ok(manifest) => Ok((Some(catalogue::Backup { key, manifest }), Vec::new())),
+            Err(backup_core::CoreError::Store(error)) if error.is_not_found() => Ok((None, Vec::new())),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let (folder, pointer) = (key::backups(&which.name), key::pointer(&which.name)?);
+    let (newest, mut newer) = catalogue::newest_readable(&**store, &folder, &pointer, |_| true).await?;
+    // Their keys sort by time.
+    newer.retain(|(key, _)| newest.as_ref().is_none_or(|newest| *key > newest.key));
+    newer.sort_by(|(one, _), (other, _)| other.cmp(one));
+    Ok((newest, newer.into_iter().map(|(_, fault)| fault).collect()))
 }
 
 impl Backup {

@@ -1,5 +1,20 @@
 //! A folder of immutable files in cold storage: archived once, retrieved with a plan and a price.
 //!
+//! # Dependencies
+//!
+//! This crate alone for plans, prices and hashes; a runtime of tokio for everything that talks to a store.
+//!
+//! ```toml
+//! [dependencies]
+//! # Not in a registry yet: by path, from a clone of the repository, or `git = "…"` with its address instead of `path`.
+//! glacier-archive = { path = "../lastgood/crates/glacier-archive", default-features = false }
+//! ```
+//!
+//! Without default features it compiles no SDK and no C. `s3`, `vault`, `queue` and `endpoint` talk to AWS, `sqlite` and `postgres` keep the
+//! catalogue, `adopt` takes GlacierOnRails over, and `diagnostics` shows errors by miette.
+//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! `examples/foreign/glacier-archive` in the repository is a project that has nothing else of ours.
+//!
 //! # Promises
 //! - A backup exists only when its manifest exists, which is written last.
 //! - A file is archived once: what is known is neither read nor stored again, and equal contents are stored once.
@@ -61,6 +76,9 @@ pub mod turn;
 pub mod vaulted;
 pub mod watch;
 
+/// The core that the crate stands on: stores, locations, manifests, retention, progress and errors are its types.
+pub use backup_core;
+pub use backup_core::run::{self, Run};
 pub use error::{GlacierError, GlacierResult};
 
 /// The example of the README, checked as a documentation test.

@@ -135,9 +135,23 @@ impl Deletion {
     /// of the catalogue.
     pub async fn run(self, state: &State) -> GlacierResult<PruneReport> {
         self.run.stop_if_cancelled()?;
-        let turn = Turn::take(&self.store, state, &self.name).await?;
+        let turn = self.turn(state).await?;
         let store = turn.guarded(&self.store);
         turn.within(Box::pin(self.carry_out(store, state))).await
+    }
+
+    /// The turn. Where there is no room for it, what others say too makes some: which backup is the newest stands in every
+    /// listing, and what this machine knows is stored again once the deletion has made room.
+    async fn turn(&self, state: &State) -> GlacierResult<Turn> {
+        for key in [key::pointer(&self.name)?, key::catalogue(&self.name)?] {
+            match Turn::take(&self.store, state, &self.name).await {
+                Err(error) if error.is_full() => {}
+                turn => return turn,
+            }
+            self.run.step("glacier.room", key.as_str());
+            self.store.delete(&[key]).await?.into_iter().try_for_each(|outcome| outcome.result)?;
+        }
+        Turn::take(&self.store, state, &self.name).await
     }
 
     async fn carry_out(self, store: SharedStore, state: &State) -> GlacierResult<PruneReport> {

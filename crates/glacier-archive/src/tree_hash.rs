@@ -12,7 +12,7 @@ mod tests;
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
 
-pub use leaves::{leaves, root};
+pub use leaves::{LeavesAndWhole, leaves, root};
 pub use parallel::{BLOCK_BYTES, tree_hash_of_file};
 pub use range::{is_mebibyte_aligned, is_tree_hash_aligned};
 

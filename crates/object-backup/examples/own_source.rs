@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
-use backup_core::source::{self, Identity};
+use object_backup::backup_core::source::{self, Identity};
 use object_backup::source::{Available, Take};
 use object_backup::{Application, BackupReport, ObjectError, ObjectResult, Source, Storable, TypeKey, View};
 use serde::Serialize;

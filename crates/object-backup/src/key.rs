@@ -5,6 +5,7 @@ use std::fmt;
 use backup_core::StoreError;
 use backup_core::key::Key;
 use backup_core::location::Layout;
+use backup_core::tags::TAGS_NAME;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -32,12 +33,14 @@ pub const LAYOUTS: [Layout; 2] = [
     },
 ];
 
-/// `app/<name>/Backup_UTC_…`, whatever follows, and `app/<name>/latest.json`.
+/// `app/<name>/Backup_UTC_…`, whatever follows, `app/<name>/latest.json` and `app/<name>/tags.json`.
 fn is_ours(key: &Key) -> bool {
     let Some((name, file)) = key.as_str().strip_prefix(FOLDER).and_then(|below| below.split_once('/')) else {
         return false;
     };
-    check_name(name).is_ok() && !file.contains('/') && (file == POINTER || file.starts_with(PREFIX))
+    check_name(name).is_ok()
+        && !file.contains('/')
+        && ([POINTER, TAGS_NAME].contains(&file) || file.starts_with(PREFIX))
 }
 
 /// Where a tarball is.

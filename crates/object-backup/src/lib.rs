@@ -44,6 +44,22 @@
 //! `examples/application.rs` is a complete program with SQLite and a module of types; in `examples/own_source.rs` an
 //! application implements a source for its own database.
 //!
+//! # Dependencies
+//!
+//! This crate and a runtime of tokio.
+//!
+//! ```toml
+//! [dependencies]
+//! # Not in a registry yet: by path, from a clone of the repository, or `git = "…"` with its address instead of `path`.
+//! object-backup = { path = "../lastgood/crates/object-backup", default-features = false, features = ["derive", "sqlite"] }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }   # the runtime that the program runs on
+//! ```
+//!
+//! Without default features it compiles no SDK and no C: records come from files or programs. `sqlite` and `postgres` are sources and
+//! targets, `derive` is `#[derive(Storable)]`, `s3` adds buckets, and `diagnostics` errors as miette shows them.
+//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! `examples/foreign/object-backup` in the repository is a project that has nothing else of ours.
+//!
 //! # Guarantees
 //! - A backup exists when its manifest exists, which is written last.
 //! - Only a complete backup of the same source counts as the last good one: [`backup_core::source`].
@@ -71,6 +87,7 @@ pub mod restore;
 pub mod show;
 pub mod source;
 pub mod storable;
+pub mod tags;
 pub mod target;
 pub mod type_key;
 pub mod verify;
@@ -82,6 +99,7 @@ mod ids;
 mod json;
 mod names;
 mod read;
+mod tags_now;
 mod tar;
 
 pub use adapters::{CommandSource, NdjsonSource, NdjsonTarget};
@@ -91,6 +109,8 @@ pub use adapters::{PostgresSource, PostgresTarget};
 pub use adapters::{SqliteSource, SqliteTarget};
 pub use application::{Application, ApplicationBuilder};
 pub use backup::{Backup, BackupPlan, BackupReport, Written};
+/// The core that the crate stands on: stores, locations, manifests, retention, progress and errors are its types.
+pub use backup_core;
 pub use backup_core::run::{self, Run};
 pub use detail::TypeDetail;
 pub use error::{ObjectError, ObjectResult};

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use backup_core::catalogue::{self, Backup};
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
+use backup_core::retention::tag_is_meant;
 use backup_core::source::{Identity, UNKNOWN};
 use backup_core::store::StoreRead;
 use backup_core::units::exact_bytes;
@@ -21,6 +22,7 @@ pub use find::{Found, Sought, find};
 use crate::detail::{AppDetail, AppManifest};
 use crate::error::{ObjectError, ObjectResult};
 use crate::key::{self, BackupKey, FOLDER};
+use crate::tags_now;
 
 /// What a tarball counts for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,6 +62,12 @@ pub struct Entry {
     pub records: Option<u64>,
     /// Position among the backups of its name.
     pub sequence: Option<u64>,
+    /// Its tags as they are now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Why only the tags are known that it was made with, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags_unknown: Option<String>,
     /// The manifest.
     #[serde(skip)]
     pub manifest: Option<AppManifest>,
@@ -73,6 +81,8 @@ pub struct Filter {
     pub name: Option<String>,
     /// Only backups of this source: its id, its host or path, or [`UNKNOWN`] for those that do not say.
     pub source: Option<String>,
+    /// Only backups that have all of these tags, each as itself or as the key of a tag `KEY=VALUE`. Only listings look at them.
+    pub tags: Vec<String>,
 }
 
 impl Filter {
@@ -93,6 +103,13 @@ impl Filter {
     #[must_use]
     pub fn of_source(mut self, source: impl Into<Option<String>>) -> Self {
         self.source = source.into();
+        self
+    }
+
+    /// Only backups that have all of these tags, each as itself or as the key of a tag `KEY=VALUE`.
+    #[must_use]
+    pub fn tagged(mut self, tags: impl IntoIterator<Item = String>) -> Self {
+        self.tags.extend(tags);
         self
     }
 
@@ -145,8 +162,23 @@ pub async fn list(store: &dyn StoreRead, filter: &Filter) -> ObjectResult<Vec<En
         }
     }
     entries.retain(|entry| filter.takes(entry.source.as_ref()));
+    settle_tags(store, &mut entries).await?;
+    let has = |entry: &Entry, wanted: &String| entry.tags.iter().any(|tag| tag_is_meant(tag, wanted));
+    entries.retain(|entry| filter.tags.iter().all(|wanted| has(entry, wanted)));
     entries.sort_by(|a, b| (&a.key.name, a.time, &a.key).cmp(&(&b.key.name, b.time, &b.key)));
     Ok(entries)
+}
+
+/// Gives the backups the tags that they have now.
+pub(crate) async fn settle_tags(store: &dyn StoreRead, entries: &mut [Entry]) -> ObjectResult<()> {
+    let names = entries.iter().filter(|entry| entry.manifest.is_some()).filter_map(|entry| entry.key.name.clone());
+    let now = tags_now::now(store, names.collect()).await?;
+    for entry in entries.iter_mut().filter(|entry| entry.manifest.is_some()) {
+        let Some((folder, name)) = tags_now::place(&entry.key)? else { continue };
+        entry.tags = now.of(&folder, &name, &entry.tags);
+        entry.tags_unknown = now.fault(&folder).map(str::to_owned);
+    }
+    Ok(())
 }
 
 /// Adds what the pointers name and the listing, which may lag, does not show.
@@ -199,13 +231,26 @@ fn published(key: BackupKey, at: &Key, manifest: Result<Manifest, FormatError>, 
         source: manifest.identity.clone(),
         records: manifest.counts.get("records").copied(),
         sequence: Some(manifest.sequence),
+        tags: manifest.tags.clone(),
+        tags_unknown: None,
         manifest: Some(manifest),
     }
 }
 
 fn unvouched(key: BackupKey, state: State, bytes: u64) -> Entry {
     let time = key.time();
-    Entry { key, state, time, bytes, source: None, records: None, sequence: None, manifest: None }
+    Entry {
+        key,
+        state,
+        time,
+        bytes,
+        source: None,
+        records: None,
+        sequence: None,
+        tags: Vec::new(),
+        tags_unknown: None,
+        manifest: None,
+    }
 }
 
 /// The manifest with its detail read.

@@ -1,14 +1,19 @@
 //! Which backups are deleted and which are kept, and leftovers of interrupted runs.
 
+use std::collections::BTreeSet;
+
 use backup_core::key::Key;
+use backup_core::manifest::Manifest;
 use backup_core::prune::{self as core, PruneDecisions, PruneReport};
+use backup_core::retention::Candidate;
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use tracing::{Instrument as _, info_span};
 
 use crate::error::ObjectResult;
-use crate::key::BackupKey;
+use crate::key::{BackupKey, FOLDER, folder};
 use crate::options::PruneOptions;
+use crate::tags_now;
 
 /// A prune that is planned and not yet run. It owns what it was planned with, so that what runs is what [`Prune::plan`]
 /// shows.
@@ -28,7 +33,14 @@ impl Prune {
         let scope = options.filter.folder()?;
         let mut prune = core::Prune::below(scope.clone(), store, run);
         if let Some(policy) = &options.policy {
-            prune = prune.retain(policy, |manifest| options.filter.takes(manifest.identity.as_ref())).await?;
+            let names = match &options.filter.name {
+                Some(name) => BTreeSet::from([name.clone()]),
+                None => run.or_cancelled(names(store)).await?,
+            };
+            let tags = run.or_cancelled(tags_now::now(&**store, names)).await?;
+            let is_meant = |manifest: &Manifest| options.filter.takes(manifest.identity.as_ref());
+            let settle = |candidate: &mut Candidate| tags_now::settle_candidate(&tags, candidate, policy);
+            prune = prune.retain_settled(policy, is_meant, settle).await?;
         }
         if let Some(grace) = options.grace {
             prune = prune.leftovers(scope, manifest_of, grace).await?;
@@ -50,6 +62,13 @@ impl Prune {
     pub async fn run(self) -> ObjectResult<PruneReport> {
         Ok(Box::pin(self.0.run().instrument(info_span!("app.prune"))).await?)
     }
+}
+
+/// What backups are called here.
+async fn names(store: &SharedStore) -> ObjectResult<BTreeSet<String>> {
+    let children = store.list_children(FOLDER).await?;
+    let folders = children.iter().filter_map(|child| child.strip_suffix('/'));
+    Ok(folders.filter(|name| folder(name).is_ok()).map(str::to_owned).collect())
 }
 
 /// The manifest of the backup that an object belongs to.

@@ -17,9 +17,6 @@ pub struct Shown {
     /// Its types; absent without a manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<AppDetail>,
-    /// Its labels.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
 }
 
 /// Everything known of the backup that is `sought`, without reading it.
@@ -27,8 +24,8 @@ pub struct Shown {
 /// # Errors
 /// As [`list::find`].
 pub async fn show(store: &dyn StoreRead, sought: impl Into<Sought<'_>>) -> ObjectResult<Shown> {
-    let entry = list::find(store, sought).await?.entry;
+    let mut entry = list::find(store, sought).await?.entry;
+    list::settle_tags(store, std::slice::from_mut(&mut entry)).await?;
     let detail = entry.manifest.as_ref().map(|manifest| manifest.detail.clone());
-    let tags = entry.manifest.as_ref().map(|manifest| manifest.tags.clone()).unwrap_or_default();
-    Ok(Shown { entry, detail, tags })
+    Ok(Shown { entry, detail })
 }

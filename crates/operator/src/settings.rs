@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod hooks;
 mod layer;
+mod names;
 mod near;
 mod origin;
 mod placed;
@@ -30,6 +31,7 @@ pub use crate::settings::check::Checked;
 use crate::settings::document::Document;
 pub use crate::settings::error::{Distrust, SettingsError, SettingsResult, Wanted};
 pub use crate::settings::layer::{HookEntry, Layer};
+pub use crate::settings::names::{Named, NamedKind};
 pub use crate::settings::origin::{Origin, Set};
 pub use crate::settings::schema::schema;
 pub use crate::settings::show::Shown;
@@ -103,6 +105,12 @@ impl Config {
     #[must_use]
     pub fn defines(&self, config: &str) -> bool {
         self.document.defines(self.profile.as_deref(), config)
+    }
+
+    /// The names that the file defines: configurations that count here, then profiles.
+    #[must_use]
+    pub fn names(&self) -> Vec<Named> {
+        names::of(&self.document, self.profile.as_deref())
     }
 
     /// What counts for the configuration `config`, or for commands that have none.

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use backup_core::location::{Init, Location};
+use pg_clone::backup_core::location::{Init, Location};
 use pg_clone::dump::{Dump, DumpOptions};
 use pg_clone::stored::key::LAYOUTS;
 use pg_clone::{Environment, Origin, Run, Server};

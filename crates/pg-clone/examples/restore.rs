@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use backup_core::location::Location;
+use pg_clone::backup_core::location::Location;
 use pg_clone::restore::{Restore, RestoreOptions};
 use pg_clone::{Environment, Origin, Run, Server};
 

@@ -1,6 +1,7 @@
 //! The dump: lock, take the snapshot, copy everything in parallel, publish the manifest last.
 
 mod describe;
+mod estimate;
 mod leader;
 mod long_row;
 pub(crate) mod matviews;

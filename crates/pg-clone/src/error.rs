@@ -204,6 +204,14 @@ pub enum PgError {
         /// How much a dump takes, in MiB.
         mib_max: u64,
     },
+    /// The manifest, which names what the dump holds, would be larger than any program reads.
+    #[error("a dump of `{database}` could not be published: {what}")]
+    ManifestTooLarge {
+        /// The database.
+        database: String,
+        /// What is too much, with the limit.
+        what: String,
+    },
     /// Something stands against it that was known before anything was changed.
     #[error(transparent)]
     Obstacle(Problem),
@@ -494,6 +502,11 @@ pub(crate) fn no_connection(said: &str) -> Remedy {
 /// The next thing to do when the server refuses a statement, for codes that everybody meets.
 fn of_sqlstate(sqlstate: &str, message: &str) -> Option<Remedy> {
     Some(match sqlstate {
+        "42501" if message.contains("row-level security") => {
+            "its policies would hide rows from the role: connect as a superuser or a role with BYPASSRLS, or as the table's \
+             owner after ALTER TABLE … NO FORCE ROW LEVEL SECURITY"
+                .into()
+        }
         "42501" => "the role lacks a privilege for it: connect as one that has it, or GRANT it".into(),
         "53100" => "the server's disk is full: free up space, and run the command again".into(),
         "53300" => no_connection(message),

@@ -6,10 +6,26 @@
 //! before it creates anything, fills a temporary database, compares it with the dump, and swaps it in with one
 //! transaction. Whatever fails, the live database stays as it was.
 //!
+//! # Dependencies
+//!
+//! This crate and a runtime of tokio.
+//!
+//! ```toml
+//! [dependencies]
+//! # Not in a registry yet: by path, from a clone of the repository, or `git = "…"` with its address instead of `path`.
+//! pg-clone = { path = "../lastgood/crates/pg-clone", default-features = false }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }   # the runtime that the program runs on
+//! ```
+//!
+//! Without default features it keeps dumps in folders and compiles no AWS client; `s3` adds buckets, and `diagnostics` errors as miette shows
+//! them.
+//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! `examples/foreign/pg-clone` in the repository is a project that has nothing else of ours.
+//!
 //! # Dump and restore
 //!
 //! ```no_run
-//! use backup_core::location::{Init, Location};
+//! use pg_clone::backup_core::location::{Init, Location};
 //! use pg_clone::dump::{Dump, DumpOptions};
 //! use pg_clone::stored::key::LAYOUTS;
 //! use pg_clone::restore::{Restore, RestoreOptions};
@@ -49,6 +65,8 @@ pub mod stored;
 #[cfg(test)]
 mod test_dump;
 
+/// The core that the crate stands on: stores, locations, manifests, retention, progress and errors are its types.
+pub use backup_core;
 pub use backup_core::run::{self, Run};
 
 pub use adapters::connection::{

@@ -13,6 +13,7 @@ use crate::restore::selection::Selection;
 use crate::setters::setters;
 pub use crate::stored::database_settings::LocaleProvider;
 use crate::stored::list::Selector;
+use crate::stored::lists::LISTS_OVER_BYTES;
 use backup_core::failure::{Operation, Remedy, Setting};
 use backup_core::remedy;
 
@@ -51,6 +52,8 @@ pub struct DumpOptions {
     pub tags: Vec<String>,
     /// Publishes a dump of a database without tables and large objects, too.
     pub allow_empty: bool,
+    /// Bytes of the manifest's detail after which its tables and frames are stored in lists, which earlier versions cannot read.
+    pub lists_over_bytes: u64,
     /// Refuses to publish if rows or bytes fell by more than so many percent since the complete dump before.
     pub max_shrink: Option<u8>,
     /// What runs before it; only hooks of [`Point::PreDump`](crate::hook::Point::PreDump) count.
@@ -74,6 +77,7 @@ impl DumpOptions {
             pg_bin: None,
             tags: Vec::new(),
             allow_empty: false,
+            lists_over_bytes: LISTS_OVER_BYTES,
             max_shrink: None,
             hooks: Hooks::default(),
         }
@@ -284,6 +288,7 @@ setters! {
         optional pg_bin: PathBuf,
         plain tags: Vec<String>,
         flag allow_empty: bool,
+        plain lists_over_bytes: u64,
         optional max_shrink: u8,
         plain hooks: Hooks,
     }

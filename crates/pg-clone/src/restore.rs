@@ -18,6 +18,7 @@ mod frames;
 mod hints;
 pub(crate) mod hooks;
 mod index_conflict;
+mod index_progress;
 mod large_objects;
 mod load;
 mod load_again;
@@ -38,11 +39,15 @@ mod rehearse;
 mod report;
 mod reroute;
 mod row_hashes;
+mod search_path;
 mod second_chance;
 mod select;
 pub mod selection;
 mod single_file;
 mod statistics;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod test_readers;
 mod tools;
 mod units;
 pub mod unrestored;

@@ -174,5 +174,6 @@ fn detail() -> DumpDetail {
         excluded_foreign_keys: Vec::new(),
         large_objects: None,
         lc_monetary: None,
+        lists: None,
     }
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::check;
 use super::context::{Context, SHOP, text};
 use super::measure::Measurement;
 use super::report::{self, Row, mib, times};
 use crate::Outcome;
+use crate::check;
 
 /// How much slower than the other build a dump or a restore may be.
 const TIME_RATIO_MAX: f64 = 1.03;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::report::{self, Row, median};
-use super::{machine, scale};
+use super::{SMOKE_SCALE, machine, scale};
 use crate::Outcome;
 use crate::printer::say;
 
@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// Runs of each contender; medians are compared
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
+    /// Only whether each job works: very few records, once, and no figure is compared with a target
+    #[arg(long, conflicts_with_all = ["scale", "rounds", "write"])]
+    smoke: bool,
     /// Only these jobs
     #[arg(long, value_enum)]
     only: Vec<Job>,
@@ -66,7 +69,13 @@ struct Arena<'a> {
 
 impl Arena<'_> {
     fn records(&self, factor: f64) -> u64 {
-        (RECORDS * self.args.scale * factor).max(1.0) as u64
+        let scale = if self.args.smoke { SMOKE_SCALE } else { self.args.scale };
+        (RECORDS * scale * factor).max(1.0) as u64
+    }
+
+    /// How often each contender runs.
+    fn rounds(&self) -> u16 {
+        if self.args.smoke { 1 } else { self.args.rounds }
     }
 
     /// An empty folder for one run.
@@ -131,6 +140,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     for job in jobs {
         say(&format!("{job:?}"));
         rows.extend(jobs::run(*job, &arena).map_err(|error| format!("{job:?}: {error}"))?);
+    }
+    if args.smoke {
+        say(&report::smoke(&rows));
+        return Ok(());
     }
     let about = [format!("peer: DictDB {version}"), format!("records: {}, 3 fields each", arena.records(1.0))];
     let text = format!("{}\n{}", machine::description(&about), report::table(&rows));

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::check;
 use super::context::{Context, SHOP, text};
 use super::measure::Measurement;
 use super::report::{self, Row, times};
 use crate::Outcome;
+use crate::check;
 
 #[derive(Clone, Copy, Debug)]
 enum Contender {

@@ -1,27 +1,53 @@
-//! `bench listing`: `pg ls` and `pg prune -n` of many dumps, this build and another in turn on one location.
+//! `bench listing`: `pg ls` and `pg prune` of many dumps, this build and another in turn on one location.
+
+mod deletions;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use backup_core::manifest::{Kind, Manifest, Tool};
-use backup_core::source::Identity;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use std::time::Duration;
 
 use super::measure::{self, Measurement};
-use super::report::{Row, median, show, table};
+use super::report::{self, Row, median, mib, show, table};
 use crate::Outcome;
+use crate::many::{self, Content};
 use crate::printer::say;
 
-/// How much slower than the other build we may be.
-const RATIO_MAX: f64 = 1.02;
+/// How much slower than the other build we may be where nothing was to become faster.
+const SAME: f64 = 1.02;
 
-/// Tables in each manifest: what a small application has.
-const TABLES: usize = 20;
+/// What a listing may take that keeps a hint for the next one.
+const KEEPING: f64 = 1.1;
 
-/// What is timed.
-const JOBS: [(&str, &[&str]); 2] =
-    [("ls", &["pg", "ls", "--json"]), ("prune -n", &["pg", "prune", "--keep-daily", "7", "-n", "--json"])];
+/// What a listing may take that was kept a hint.
+const HINTED: f64 = 0.3;
+
+/// What deleting may take.
+const DELETING: f64 = 0.1;
+
+/// Until what was written is old enough to be told from what is written in the same moment.
+const SETTLES: Duration = Duration::from_secs(4);
+
+const LS: &[&str] = &["pg", "ls", "--json"];
+const PLAN: &[&str] = &["pg", "prune", "--keep-daily", "7", "-n", "--json"];
+
+/// What a run of ours finds of a hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hint {
+    /// It may not have one.
+    Never,
+    /// None yet: it keeps one.
+    Missing,
+    /// That of the run before.
+    Kept,
+}
+
+/// What is timed: what it is, the command, what ours finds of a hint, and how it may compare.
+const JOBS: [(&str, &[&str], Hint, f64); 4] = [
+    ("ls, without hints", LS, Hint::Never, SAME),
+    ("ls, no hint yet", LS, Hint::Missing, KEEPING),
+    ("ls, with a hint", LS, Hint::Kept, HINTED),
+    ("prune -n", PLAN, Hint::Never, SAME),
+];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -31,93 +57,111 @@ pub(super) struct Args {
     /// Dumps in the location
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     dumps: u32,
-    /// Runs of each; medians are compared
+    /// Runs of each listing; medians are compared
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
+    /// Dumps that are deleted; 0 for none
+    #[arg(long, default_value_t = 5_000)]
+    deleted: u32,
+    /// Runs of each deletion, each of a location of its own; medians are compared
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    deletions: u16,
 }
+
+/// What one build ran.
+type Runs = Vec<Measurement>;
 
 pub(super) fn run(args: &Args) -> Outcome {
     let ours = crate::lastgood_binary()?;
     let work = tempfile::Builder::new().prefix("lastgood-bench-").tempdir()?;
-    let location = work.path().join("location");
-    say(&format!("making {} dumps", args.dumps));
-    fill(&location, args.dumps)?;
-    let mut rows = Vec::new();
-    for (job, arguments) in JOBS {
-        let (mut now, mut before) = (Vec::new(), Vec::new());
-        // One of each first, so that neither pays for what the page cache lacks.
-        for binary in [&ours, &args.before] {
-            once(binary, arguments, &location, work.path())?;
-        }
-        for round in 0..usize::from(args.rounds) {
-            // Whoever goes first changes from round to round.
-            let turns = [("this build", &ours, &mut now), ("the other build", &args.before, &mut before)];
-            let mut turns: Vec<_> = turns.into_iter().collect();
-            if round % 2 == 1 {
-                turns.reverse();
-            }
-            for (name, binary, taken) in turns {
-                let run = once(binary, arguments, &location, work.path())?;
-                show(round, &format!("{job}, {name}"), &run);
-                taken.push(run.wall_s);
-            }
-        }
-        let [now, before] = [now, before].map(median);
-        rows.push(Row {
-            job: format!("{job} of {} dumps", args.dumps),
-            against: "the other build".to_owned(),
-            ours: format!("{now:.3} s"),
-            peer: format!("{before:.3} s"),
-            outcome: format!("{:.3}×", now / before),
-            target: format!("≤ {RATIO_MAX}×"),
-            met: now <= before * RATIO_MAX,
-        });
+    let mut rows = listings(args, &ours, work.path())?;
+    if args.deleted > 0 {
+        rows.push(deletions::run(args, &ours, work.path())?);
     }
     say(&format!("\n{}", table(&rows)));
     Ok(())
 }
 
-fn once(binary: &Path, arguments: &[&str], location: &Path, folder: &Path) -> Outcome<Measurement> {
-    let mut command = Command::new(binary);
-    command.args(arguments).arg("--repo").arg(location).current_dir(folder).env_remove("LASTGOOD_REPO");
-    measure::run(vec![command], None, None)
+fn listings(args: &Args, ours: &Path, work: &Path) -> Outcome<Vec<Row>> {
+    let location = work.join("location");
+    say(&format!("making {} dumps", args.dumps));
+    many::fill(&location, args.dumps, Content::Manifest)?;
+    std::thread::sleep(SETTLES);
+    same_with_and_without(ours, &location, work)?;
+    let mut rows = Vec::new();
+    for (job, arguments, hint, ratio_max) in JOBS {
+        let of_ours = || once(ours, arguments, &location, work, hint);
+        let of_other = || once(&args.before, arguments, &location, work, Hint::Never);
+        let job = format!("{job} of {} dumps", args.dumps);
+        // One of each first, so that neither pays for what the page cache lacks.
+        of_ours()?;
+        of_other()?;
+        let runs = in_turns(args.rounds.into(), &job, of_ours, of_other)?;
+        rows.push(row(job, runs, ratio_max));
+    }
+    Ok(rows)
 }
 
-/// A location of so many dumps, three a day, of two configurations.
-fn fill(location: &Path, dumps: u32) -> Outcome {
-    std::fs::create_dir_all(location)?;
-    std::fs::write(
-        location.join("lastgood.json"),
-        br#"{"format":1,"created_at":"2020-01-01T00:00:00Z","atomic":true}"#,
-    )?;
-    let begin: Timestamp = "2020-01-01T00:00:00Z".parse()?;
-    for number in 0..dumps {
-        let time = begin + SignedDuration::from_hours(8 * i64::from(number));
-        let config = if number % 5 == 4 { "lite" } else { "nightly" };
-        let folder = format!("pg/shop/{}-000000.{config}.dump", time.strftime("%Y-%m-%d-%H-%M-%S"));
-        let folder = location.join(folder);
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("manifest.json"), manifest(number, config, time)?.to_bytes()?)?;
+/// Whoever goes first changes from round to round.
+fn in_turns(
+    rounds: usize,
+    job: &str,
+    ours: impl Fn() -> Outcome<Measurement>,
+    other: impl Fn() -> Outcome<Measurement>,
+) -> Outcome<[Runs; 2]> {
+    let (mut now, mut before) = (Runs::new(), Runs::new());
+    for round in 0..rounds {
+        for is_ours in if round % 2 == 1 { [false, true] } else { [true, false] } {
+            let (name, run) = if is_ours { ("this build", ours()?) } else { ("the other build", other()?) };
+            show(round, &format!("{job}, {name}"), &run);
+            if is_ours { &mut now } else { &mut before }.push(run);
+        }
+    }
+    Ok([now, before])
+}
+
+fn row(job: String, runs: [Runs; 2], ratio_max: f64) -> Row {
+    let figure = |runs: &Runs| {
+        let peak = median(runs.iter().map(|run| run.peak_bytes as f64));
+        format!("{:.3} s, {}", report::wall_s(runs), mib(peak as u64))
+    };
+    let [ours, peer] = [&runs[0], &runs[1]].map(figure);
+    let ratio = report::wall_s(&runs[0]) / report::wall_s(&runs[1]);
+    Row {
+        job,
+        against: "the other build".to_owned(),
+        ours,
+        peer,
+        outcome: format!("{ratio:.3}×"),
+        target: format!("≤ {ratio_max}×"),
+        met: ratio <= ratio_max,
+    }
+}
+
+fn once(binary: &Path, arguments: &[&str], location: &Path, work: &Path, hint: Hint) -> Outcome<Measurement> {
+    let cache = work.join("cache");
+    if hint == Hint::Missing && cache.exists() {
+        std::fs::remove_dir_all(&cache)?;
+    }
+    measure::run(vec![command(binary, arguments, location, work, hint)], None, None)
+}
+
+fn command(binary: &Path, arguments: &[&str], location: &Path, work: &Path, hint: Hint) -> Command {
+    let mut command = Command::new(binary);
+    command.args(arguments).arg("--repo").arg(location).current_dir(work).env_remove("LASTGOOD_REPO");
+    command.env("XDG_CACHE_HOME", work.join("cache"));
+    command.env("LASTGOOD_HINTS", if hint == Hint::Never { "never" } else { "auto" });
+    command
+}
+
+/// What is fast and says something else is not what is to be measured.
+fn same_with_and_without(ours: &Path, location: &Path, work: &Path) -> Outcome {
+    let said = |hint: Hint| command(ours, LS, location, work, hint).output().map(|output| output.stdout);
+    let expected = said(Hint::Never)?;
+    for hint in [Hint::Missing, Hint::Kept] {
+        if said(hint)? != expected {
+            return Err(format!("`pg ls` says something else: {hint:?}").into());
+        }
     }
     Ok(())
-}
-
-fn manifest(number: u32, config: &str, time: Timestamp) -> Outcome<Manifest> {
-    let tables: Vec<_> = (0..TABLES)
-        .map(|table| {
-            json!({"schema": "public", "name": format!("table_{table}"), "kind": "table", "columns": ["id", "note"], "rows": 1000,
-                "content_bytes": 13_786, "row_hash": "bd56feaa18226320f7bd9a6022be44fe", "frames": [{"part": 0, "offset": 0,
-                "length": 2681, "content_bytes": 13_786, "rows": 1000, "xxh3": "bd56feaa18226320f7bd9a6022be44fe",
-                "blake3": "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"}]})
-        })
-        .collect();
-    let detail = json!({"filters": {"excluded": [], "emptied": []}, "tables": tables});
-    let mut manifest = Manifest::new(Kind::Pg, "shop", time, detail);
-    manifest.identity = Some(Identity { id: "postgresql:7305118472310922021".to_owned(), host: "db1:5432".to_owned() });
-    config.clone_into(&mut manifest.config);
-    manifest.tool = Tool { name: "lastgood".to_owned(), version: "0.1.0".to_owned(), writer: "db1/1".to_owned() };
-    manifest.sequence = u64::from(number) + 1;
-    manifest.complete = Some(config == "nightly");
-    manifest.counts = [("tables".to_owned(), TABLES as u64), ("rows".to_owned(), 1_000 * TABLES as u64)].into();
-    Ok(manifest)
 }

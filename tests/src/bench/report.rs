@@ -41,6 +41,11 @@ pub(crate) fn table(rows: &[Row]) -> String {
     text
 }
 
+/// What a smoke run says in place of the table: with so little data, programs take longer to start than to work.
+pub(crate) fn smoke(rows: &[Row]) -> String {
+    format!("A smoke run: {} comparisons ran to their end on very little data, and no target was looked at", rows.len())
+}
+
 /// Says what one run took.
 pub(crate) fn show(round: usize, name: &str, run: &Measurement) {
     say(&format!(

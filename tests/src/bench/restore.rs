@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::check;
 use super::context::{Context, SHOP, succeed, text};
 use super::measure::Measurement;
 use super::report::{self, Row, times};
 use crate::Outcome;
+use crate::check;
 
 const OURS: &str = "shop_ours";
 const PEERS: &str = "shop_peer";

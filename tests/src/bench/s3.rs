@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use super::check;
 use super::context::{Context, SHOP, succeed, text};
 use super::measure::{self, Measurement};
 use super::peer::S3;
 use super::report::{self, Row, times};
 use crate::Outcome;
+use crate::check;
 
 /// Added to every request: a bucket in the same region answers a small request about as fast.
 const DELAY_MS: u64 = 20;

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use super::check;
 use super::context::{Context, succeed, text};
 use super::measure::Measurement;
 use super::peer::S3;
 use super::report::{self, Row, times};
 use crate::Outcome;
+use crate::check;
 use crate::printer::say;
 
 /// The database.

@@ -88,8 +88,12 @@ fn shape(value: &Value) -> String {
     }
 }
 
-/// What it prints, on both streams.
-async fn run(world: &World, line: &str, environment: &[(String, String)]) -> RowResult<String> {
+/// Runs `line` in a shell as somebody does who has `lastgood` and the server's clients on the `PATH`, and returns what it
+/// prints, on both streams.
+///
+/// # Errors
+/// If it takes too long or its exit code is not 0.
+pub async fn run(world: &World, line: &str, environment: &[(String, String)]) -> RowResult<String> {
     let program = world.lastgood_binary().parent().unwrap_or(world.folder());
     let path = format!("{}:{}", program.display(), world.cluster().bin_dir().display());
     let mut command = Command::new("sh");

@@ -9,14 +9,14 @@ mod postgres;
 mod publish;
 mod requests;
 mod secrets;
-pub(in crate::rows) mod sources;
+pub(crate) mod sources;
+mod tags;
 mod targets;
 
 use crate::harness::{Area, Locations, Row, RowResult, World};
 
 /// What gludb 0.2 itself wrote.
-pub(in crate::rows) const FIXTURES: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/object-backup/tests/fixtures");
+pub(crate) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/object-backup/tests/fixtures");
 
 /// Two records.
 const USERS: &str = "{\"id\": \"1\", \"name\": \"Zoë\"}\n{\"id\": \"2\", \"name\": null}\n";
@@ -28,6 +28,9 @@ pub fn rows() -> Vec<Row> {
     let mut rows = vec![
         Row::new("A1", "backup, ls, show, verify, cat, restore, prune of records", Area::App, Both, |world| {
             Box::pin(cycle::whole(world))
+        }),
+        Row::new("A-tags", "tags given and taken later: listed, filtered, kept by", Area::App, Both, |world| {
+            Box::pin(tags::come_and_go(world))
         }),
         Row::new("A2", "gludb's own tarballs: ls, verify, cat, restore", Area::App, Both, |world| {
             Box::pin(cycle::of_gludb(world))
@@ -142,7 +145,7 @@ fn at_the_location() -> Vec<Row> {
 }
 
 /// A folder of records in the working directory of every command.
-pub(in crate::rows) fn records(world: &World, folder: &str, files: &[(&str, &str)]) -> RowResult {
+pub(crate) fn records(world: &World, folder: &str, files: &[(&str, &str)]) -> RowResult {
     let path = world.folder().join(folder);
     std::fs::create_dir_all(&path)?;
     for (file, content) in files {

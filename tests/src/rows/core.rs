@@ -6,11 +6,14 @@ mod first_hour;
 mod folder;
 mod keys;
 mod masked;
+mod progress;
 mod publish;
 mod reach;
 mod requests;
 mod secrets;
-mod terminal;
+mod stopped;
+pub(crate) mod terminal;
+mod tour;
 mod upload;
 mod waits;
 
@@ -78,6 +81,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(as_people_have_them());
     rows.extend(bad_days());
     rows.extend(first_hours());
+    rows.extend(progress());
     rows
 }
 
@@ -107,6 +111,24 @@ fn bad_days() -> Vec<Row> {
         Row::new("W-stdout", "standard output full after a dump: the dump is named", Area::Core, Folder, |world| {
             Box::pin(waits::full_output(world))
         }),
+        Row::new(
+            "W-statement",
+            "SIGTERM amid a statement of ten minutes ends a restore",
+            Area::Core,
+            Folder,
+            |world| Box::pin(stopped::statements(world)),
+        ),
+        Row::new(
+            "W-data-only",
+            "SIGTERM amid a data-only restore frees the live tables",
+            Area::Core,
+            Folder,
+            |world| Box::pin(stopped::data_only(world)),
+        ),
+        Row::new("W-hook", "SIGTERM ends hooks that ignore it", Area::Core, Folder, |world| {
+            Box::pin(stopped::hooks(world))
+        }),
+        Row::new("W-deaf", "SIGTERM while nobody answers", Area::Core, Folder, |world| Box::pin(stopped::deaf(world))),
         Row::new("W-gone", "the folder removed amid a dump: 10, no prune blamed", Area::Core, Folder, |world| {
             Box::pin(waits::folder_removed(world))
         }),
@@ -137,6 +159,16 @@ fn first_hours() -> Vec<Row> {
             Folder,
             |world| Box::pin(first_hour::bare_environment(world)),
         ),
+        Row::new("Q-tour", "the README's sixty seconds, typed as they stand", Area::Core, Folder, |world| {
+            Box::pin(tour::typed(world))
+        }),
+        Row::new(
+            "Q-help",
+            "options of every command once, and all with --help-all; names",
+            Area::Core,
+            Folder,
+            |world| Box::pin(first_hour::pages(world)),
+        ),
         Row::new("Q-words", "words of other programs, and arguments slightly wrong", Area::Core, Folder, |world| {
             Box::pin(first_hour::words(world))
         }),
@@ -147,6 +179,25 @@ fn first_hours() -> Vec<Row> {
             Box::pin(first_hour::kept_out(world))
         })
         .own_server(),
+    ]
+}
+
+/// How far a run is.
+fn progress() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
+        Row::new("P-progress-80", "a terminal of 80 columns: percent, rate, time left", Area::Core, Folder, |world| {
+            Box::pin(progress::eighty(world))
+        }),
+        Row::new("P-progress-40", "a terminal of 40 columns: nothing is wrapped", Area::Core, Folder, |world| {
+            Box::pin(progress::forty(world))
+        }),
+        Row::new("P-progress-lines", "a line after 5 s where there is no terminal", Area::Core, Folder, |world| {
+            Box::pin(progress::lines(world))
+        }),
+        Row::new("P-progress-json", "totals, percent, time and time left for programs", Area::Core, Folder, |world| {
+            Box::pin(progress::json(world))
+        }),
     ]
 }
 

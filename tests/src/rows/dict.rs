@@ -68,7 +68,7 @@ fn fixture(name: &str) -> RowResult<Vec<u8>> {
 }
 
 /// Puts the files of a folder of fixtures, and of the folders in it, into the location.
-pub(in crate::rows) async fn plant(world: &World, folder: &str) -> RowResult {
+pub(crate) async fn plant(world: &World, folder: &str) -> RowResult {
     for (name, content) in files_of(folder)? {
         world.place().write(&name, &content).await?;
     }
@@ -76,7 +76,7 @@ pub(in crate::rows) async fn plant(world: &World, folder: &str) -> RowResult {
 }
 
 /// The files of a folder of fixtures, and of the folders in it, by their names below it.
-pub(in crate::rows) fn files_of(folder: &str) -> RowResult<Vec<(String, Vec<u8>)>> {
+pub(crate) fn files_of(folder: &str) -> RowResult<Vec<(String, Vec<u8>)>> {
     let (mut files, mut folders) = (Vec::new(), vec![String::new()]);
     while let Some(below) = folders.pop() {
         for entry in std::fs::read_dir(format!("{FIXTURES}/{folder}/{below}"))? {

@@ -5,8 +5,10 @@ mod alone;
 mod craft;
 mod database;
 mod elsewhere;
+mod full;
 mod heard;
 mod machines;
+mod outside;
 mod seed;
 mod shared;
 mod told;
@@ -42,6 +44,16 @@ fn bad_luck() -> Vec<Row> {
         Row::new("GL31", "the disk of the location is full: nothing half there", Area::Glacier, Folder, |world| {
             Box::pin(craft::full_disk(world))
         }),
+        Row::new("GL-full", "prune on a full disk, and a catalogue on one", Area::Glacier, Folder, |world| {
+            Box::pin(full::pruned(world))
+        }),
+        Row::new(
+            "GL-outside",
+            "a database that acts outside is restored once that is allowed",
+            Area::Glacier,
+            Folder,
+            |world| Box::pin(outside::allowed(world)),
+        ),
         Row::new("GL32", "SIGTERM amid an upload: 143, no upload and no turn is left", Area::Glacier, S3, |world| {
             Box::pin(craft::terminated(world))
         }),

@@ -85,7 +85,7 @@ fn points(steps: &[String]) -> Vec<String> {
 }
 
 /// Nothing is left of lastgood's, nobody is kept out, and every dump there is is whole.
-pub(in crate::rows) async fn all_is_well(world: &World) -> RowResult {
+pub(crate) async fn all_is_well(world: &World) -> RowResult {
     ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
     ensure_eq!(world.closed()?, Vec::<String>::new(), "databases that let nobody in");
     let listing = world.lastgood(["pg", "ls", "--json"]).ok().await?.json()?;
@@ -98,7 +98,7 @@ pub(in crate::rows) async fn all_is_well(world: &World) -> RowResult {
 }
 
 /// Folders of dumps that hold objects and no manifest. What is half there is no object.
-async fn unpublished(world: &World) -> RowResult<Vec<String>> {
+pub(crate) async fn unpublished(world: &World) -> RowResult<Vec<String>> {
     let keys = world.place().objects().await?.into_iter().map(|object| object.key);
     let keys: Vec<String> = keys.filter(|key| !is_temporary(key)).collect();
     let folder = |key: &String| key.find(".dump/").map(|at| key[..at + ".dump/".len()].to_owned());
@@ -109,7 +109,7 @@ async fn unpublished(world: &World) -> RowResult<Vec<String>> {
 }
 
 /// Clears away at once what killed dumps left, whatever its age, and looks that nothing else went.
-async fn prune_incomplete(world: &World) -> RowResult {
+pub(crate) async fn prune_incomplete(world: &World) -> RowResult {
     let (left, dumps) = (unpublished(world).await?, all_keys(world).await?);
     let output = world.lastgood(["pg", "prune", "--incomplete", "--grace", "0s"]).ok().await?;
     for folder in &left {
@@ -122,7 +122,7 @@ async fn prune_incomplete(world: &World) -> RowResult {
     Ok(())
 }
 
-async fn all_keys(world: &World) -> RowResult<Vec<String>> {
+pub(crate) async fn all_keys(world: &World) -> RowResult<Vec<String>> {
     let listing = world.lastgood(["pg", "ls", "--json"]).ok().await?.json()?;
     Ok(listing.as_array().into_iter().flatten().filter_map(|dump| Some(dump["key"].as_str()?.to_owned())).collect())
 }

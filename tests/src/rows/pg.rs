@@ -23,6 +23,7 @@ mod names;
 mod nested;
 mod packages;
 mod part;
+mod planned;
 mod pooler;
 mod pressure;
 mod second_chance;
@@ -33,6 +34,7 @@ mod snapshot;
 mod standby;
 mod swap;
 mod tables;
+mod tags;
 mod tools;
 mod vanished;
 mod versions;
@@ -54,7 +56,24 @@ pub fn rows() -> Vec<Row> {
     rows.extend(local_databases());
     rows.extend(hostile::rows());
     rows.extend(situations::rows());
+    rows.extend(tagged());
     rows
+}
+
+/// Tags that dumps are given after they were made.
+fn tagged() -> Vec<Row> {
+    use Locations::Both;
+    vec![
+        Row::new("P-tags", "tags given and taken later: listed, filtered, kept by", Area::Pg, Both, |world| {
+            Box::pin(tags::come_and_go(world))
+        }),
+        Row::new("P-tags-together", "many change the tags of one dump at once", Area::Pg, Both, |world| {
+            Box::pin(tags::together(world))
+        }),
+        Row::new("P-tags-damaged", "tags that cannot be read let no dump go", Area::Pg, Both, |world| {
+            Box::pin(tags::damaged(world))
+        }),
+    ]
 }
 
 /// The whole cycle, failing programs, damage, names.
@@ -203,6 +222,13 @@ fn tried_again() -> Vec<Row> {
         Row::new("P-path-rows", "the same of rows alone", Area::Pg, Folder, |world| {
             Box::pin(second_chance::rows_alone(world))
         }),
+        Row::new(
+            "P-path-plan",
+            "tables that cannot even be planned without it: rows alone, carried over, large ones",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(planned::by_search_path(world)),
+        ),
         Row::new("P-workers", "several jobs stand in each other's way", Area::Pg, Folder, |world| {
             Box::pin(workers::in_each_others_way(world))
         }),
@@ -222,6 +248,13 @@ fn refused() -> Vec<Row> {
             Area::Pg,
             Folder,
             |world| Box::pin(incomplete::named_and_let_pass(world)),
+        ),
+        Row::new(
+            "P-unreachable",
+            "views over a server that cannot be reached are named, and let pass",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(incomplete::of_unreachable_server(world)),
         ),
         Row::new("P-bound", "an extension that a server has in one database only", Area::Pg, Folder, |world| {
             Box::pin(bound::to_its_name(world))
@@ -265,6 +298,13 @@ fn configured() -> Vec<Row> {
         Row::new("P-config", "lists of the file, its configuration and options add up", Area::Pg, Both, |world| {
             Box::pin(configuration::takes_effect(world))
         }),
+        Row::new(
+            "P-config-stranger",
+            "a configuration that another user planted is not used",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(configuration::of_strangers(world)),
+        ),
         Row::new("P-guide", "the guide's first night: every command and what it prints", Area::Pg, Folder, |world| {
             Box::pin(guide::first_night(world))
         }),

@@ -56,7 +56,7 @@ impl<'a> SourceFile<'a> {
         let mut faults = self.words();
         if self.is_rust() {
             faults.extend(self.rust());
-        } else if self.path.ends_with("Cargo.toml") && self.path != "Cargo.toml" && !self.inherits_lints() {
+        } else if self.is_member_manifest() && !self.inherits_lints() {
             faults.push(format!("{}: needs `[lints]` with `workspace = true`", self.path));
         } else if self.path.ends_with(".sh") {
             faults.push(format!("{}: write it in Rust, as a command of xtask", self.path));
@@ -102,6 +102,11 @@ impl<'a> SourceFile<'a> {
             }
         }
         faults
+    }
+
+    /// Whether it is the manifest of a crate of this workspace. Projects of strangers are none.
+    fn is_member_manifest(&self) -> bool {
+        self.path.ends_with("/Cargo.toml") && !self.path.starts_with("examples/foreign/")
     }
 
     fn inherits_lints(&self) -> bool {

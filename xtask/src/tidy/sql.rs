@@ -7,7 +7,7 @@ use super::production::{is_production, shipped};
 const CRATES: [&str; 3] = ["crates/pg-clone/src/", "crates/object-backup/src/", "crates/glacier-archive/src/"];
 
 /// Files that recognize statements which PostgreSQL's programs print: they name them and send none.
-const READERS: [&str; 12] = [
+const READERS: [&str; 14] = [
     "crates/pg-clone/src/restore/dependents.rs",
     "crates/pg-clone/src/restore/failed_entry.rs",
     "crates/pg-clone/src/restore/index_conflict.rs",
@@ -15,11 +15,14 @@ const READERS: [&str; 12] = [
     "crates/pg-clone/src/restore/messages/allow_list.rs",
     "crates/pg-clone/src/restore/newer_syntax.rs",
     "crates/pg-clone/src/restore/outside.rs",
+    "crates/pg-clone/src/restore/outside/entry.rs",
     "crates/pg-clone/src/restore/outside/judge.rs",
     "crates/pg-clone/src/restore/outside/tokens.rs",
     "crates/pg-clone/src/restore/owners.rs",
     "crates/pg-clone/src/restore/selection.rs",
     "crates/pg-clone/src/restore/tools.rs",
+    // Privileges by their names.
+    "crates/pg-clone/src/stored/database_settings.rs",
 ];
 
 /// Words a statement begins with.

@@ -1,6 +1,6 @@
 //! Walks a location as a tree, many requests at a time, without listing what is inside complete backups.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered};
@@ -13,19 +13,30 @@ use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::prune;
-use crate::store::{StoreRead, StoreResult};
+use crate::store::{StoreRead, StoreResult, Version};
+
+/// No manifests are passed over.
+static NOTHING: BTreeSet<Key> = BTreeSet::new();
 
 /// Something a walk comes across.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A manifest.
     Backup(Box<Entry>),
+    /// A manifest that need not be read: a [`Recall`] knows it.
+    Known(Key),
     /// A removal begun whose manifest is gone.
     Tombstone(Key),
     /// What an unpublished backup says it will refer to.
     Uses(Key),
     /// An incomplete backup a prune is removing, or removed not long ago.
     Claim,
+}
+
+/// Which manifests need not be read, by their versions.
+pub(crate) trait Recall: Send + Sync {
+    /// Whether the manifest `key` is known in this version, which is the one that is there.
+    fn knows(&self, key: &Key, version: Version) -> bool;
 }
 
 /// A step of the walk yet to be taken.
@@ -43,9 +54,21 @@ pub(crate) fn walk<'a>(
     prefix: &str,
     known: &'a BTreeSet<Key>,
 ) -> impl Stream<Item = StoreResult<Found>> + Send + 'a {
+    begin(At { store, known, recall: None }, prefix)
+}
+
+/// Everything below `prefix` (empty, or ending in `/`); manifests that `recall` knows are not read.
+pub(crate) fn walk_recalling<'a>(
+    store: &'a dyn StoreRead,
+    prefix: &str,
+    recall: Option<&'a dyn Recall>,
+) -> impl Stream<Item = StoreResult<Found>> + Send + 'a {
+    begin(At { store, known: &NOTHING, recall }, prefix)
+}
+
+fn begin<'a>(at: At<'a>, prefix: &str) -> impl Stream<Item = StoreResult<Found>> + Send + use<'a> {
     let walk = Walk {
-        store,
-        known,
+        at,
         waiting: VecDeque::from([Visit::Folder(prefix.to_owned())]),
         running: FuturesUnordered::new(),
         ready: VecDeque::new(),
@@ -53,9 +76,16 @@ pub(crate) fn walk<'a>(
     stream::try_unfold(walk, async |mut walk| Ok(walk.next().await?.map(|found| (found, walk))))
 }
 
-struct Walk<'a> {
+/// Where a walk is, and what it need not look at.
+#[derive(Clone, Copy)]
+struct At<'a> {
     store: &'a dyn StoreRead,
     known: &'a BTreeSet<Key>,
+    recall: Option<&'a dyn Recall>,
+}
+
+struct Walk<'a> {
+    at: At<'a>,
     waiting: VecDeque<Visit>,
     running: FuturesUnordered<BoxFuture<'a, Step>>,
     ready: VecDeque<Found>,
@@ -70,7 +100,7 @@ impl Walk<'_> {
             while self.running.len() < CONCURRENCY
                 && let Some(visit) = self.waiting.pop_front()
             {
-                self.running.push(step(self.store, self.known, visit).boxed());
+                self.running.push(step(self.at, visit).boxed());
             }
             match self.running.next().await {
                 None => return Ok(None),
@@ -84,7 +114,8 @@ impl Walk<'_> {
     }
 }
 
-async fn step(store: &dyn StoreRead, known: &BTreeSet<Key>, visit: Visit) -> Step {
+async fn step(at: At<'_>, visit: Visit) -> Step {
+    let At { store, known, recall } = at;
     match visit {
         Visit::Manifest(key) if known.contains(&key) => Ok((Vec::new(), Vec::new())),
         Visit::Manifest(key) => Ok((manifest(store, &key).await?.into_iter().collect(), Vec::new())),
@@ -99,16 +130,42 @@ async fn step(store: &dyn StoreRead, known: &BTreeSet<Key>, visit: Visit) -> Ste
                     return Ok((vec![found], Vec::new()));
                 }
             }
-            Ok(children(&folder, store.list_children(&folder).await?))
+            // Each is looked into anyway.
+            let names = store.list_names(&folder).await?;
+            let recalled = match recall {
+                Some(recall) => recalled(store, recall, &folder, &names).await,
+                None => HashSet::new(),
+            };
+            Ok(children(&folder, names, &recalled))
         }
     }
 }
 
-fn children(folder: &str, names: Vec<String>) -> (Vec<Found>, Vec<Visit>) {
+/// The manifests of folders in `folder` that need not be read. Their versions are looked up before any of them is read, so that
+/// what is read is never older than its version.
+async fn recalled(store: &dyn StoreRead, recall: &dyn Recall, folder: &str, names: &[String]) -> HashSet<Key> {
+    let manifests = names.iter().filter(|name| name.ends_with('/')).filter_map(|name| manifest_in(folder, name));
+    let manifests: Vec<Key> = manifests.collect();
+    // Without versions they are read, which says why there are none.
+    let versions = store.versions(&manifests).await.unwrap_or_default();
+    let both = manifests.into_iter().zip(versions);
+    both.filter_map(|(key, version)| recall.knows(&key, version?).then_some(key)).collect()
+}
+
+/// The manifest of the folder `name` in `folder`.
+fn manifest_in(folder: &str, name: &str) -> Option<Key> {
+    Key::new(format!("{folder}{name}{MANIFEST_NAME}")).ok()
+}
+
+fn children(folder: &str, names: Vec<String>, recalled: &HashSet<Key>) -> (Vec<Found>, Vec<Visit>) {
     let (mut found, mut visits) = (Vec::new(), Vec::new());
     for name in names {
         if name.ends_with('/') {
-            visits.push(Visit::Folder(format!("{folder}{name}")));
+            let known = (!recalled.is_empty()).then(|| manifest_in(folder, &name)).flatten();
+            match known.filter(|manifest| recalled.contains(manifest)) {
+                Some(manifest) => found.push(Found::Known(manifest)),
+                None => visits.push(Visit::Folder(format!("{folder}{name}"))),
+            }
             continue;
         }
         // A foreign object whose name is no key of ours is nothing of ours.

@@ -8,20 +8,20 @@ use crate::key::Key;
 use crate::store::{StoreResult, StoreWrite, Tag};
 
 /// Whether what the store has must be looked at to know what became of a write.
-pub(super) fn is_open(error: &StoreError) -> bool {
+pub(crate) fn is_open(error: &StoreError) -> bool {
     error.is_ambiguous() || matches!(error, StoreError::AlreadyExists { .. } | StoreError::Precondition { .. })
 }
 
 /// An object as it was at one version, or before.
-pub(super) struct Versioned {
+pub(crate) struct Versioned {
     /// The version; a replacement of it fails if the object is newer.
-    pub(super) tag: Tag,
-    pub(super) bytes: Bytes,
+    pub(crate) tag: Tag,
+    pub(crate) bytes: Bytes,
 }
 
 /// The object and its version. The version is asked for first: if the object is newer, a replacement of that version
 /// fails.
-pub(super) async fn versioned(store: &dyn StoreWrite, key: &Key, bytes_max: usize) -> StoreResult<Option<Versioned>> {
+pub(crate) async fn versioned(store: &dyn StoreWrite, key: &Key, bytes_max: usize) -> StoreResult<Option<Versioned>> {
     let head = match store.head(key).await {
         Err(error) if error.is_not_found() => return Ok(None),
         head => head?,

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 /// The feature that a manifest with something external requires.
 pub const EXTERNAL: &str = "external";
 
-/// Features that this version knows. A document that requires another one was made by a newer version.
-pub const FEATURES: [&str; 1] = [EXTERNAL];
-
 /// Something that belongs to a backup, exists outside its location, and goes with it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct External {

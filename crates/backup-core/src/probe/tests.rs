@@ -84,6 +84,10 @@ impl StoreWrite for Peer {
         self.inner.multipart(key, options).await
     }
 
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        self.inner.make_durable(keys).await
+    }
+
     async fn now(&self) -> StoreResult<Timestamp> {
         self.inner.now().await
     }

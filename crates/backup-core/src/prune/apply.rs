@@ -3,21 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use super::deletion::Deletion;
 use super::external::{Left, Outside, Remover, removable_by};
 use super::names::{self, Tombstone};
 use super::parts::delete_parts;
+use super::plan::is_own;
 use super::references::References;
 use super::room;
-use super::tombstone::{put_tombstone, tombstone};
+use super::tombstone::{put_mark, tombstone};
 use super::{PruneOutcome, PrunePlan, Removal};
-use crate::catalogue::unreadable;
+use crate::catalogue::{CONCURRENCY, unreadable};
 use crate::error::{CoreError, FormatError, StoreError};
 use crate::key::Key;
 use crate::run::Run;
-use crate::store::{PutMode, Store, StoreRead};
+use crate::store::{Store, StoreRead};
 
 /// Removes what `plan` says, and completes removals that earlier runs began below `scope` (empty, or ending in `/`).
 /// `scope` is that of the entries the plan was made from; `removers` remove what backups own outside the location.
@@ -106,6 +108,8 @@ async fn pass<'a>(
     let outside = Outside::new(removers, run, &going);
     let mut gone = delete_manifests(deletion, going, &mut references, outside).await;
     gone.extend(gone_before);
+    // A manifest that a power failure brought back must not have lost its parts.
+    let gone = stay_gone(deletion, gone).await;
     progress.step("prune.parts", &format!("{} backups", gone.len()));
     delete_parts(deletion, &gone, &references).await?;
     let failed: HashSet<&Key> = deletion.outcome.failures.iter().map(|failure| &failure.key).collect();
@@ -113,22 +117,45 @@ async fn pass<'a>(
     Ok((waiting.collect(), full))
 }
 
-/// Writes the tombstones; returns the removals that have one, and what said that there is no room for more.
+/// Writes the tombstones and then makes all of them durable at once; returns the removals that have one, and what said that
+/// there is no room for more.
 async fn mark<'a>(
     deletion: &mut Deletion<'_>,
     removals: &[&'a Removal],
     run: &Run,
 ) -> (Vec<&'a Removal>, Option<StoreError>) {
+    let store = deletion.store;
     let mut marked = Vec::with_capacity(removals.len());
+    let mut full = None;
     // The newest first: what others build on is older, and does not go before them if there is no room for all.
-    for removal in removals.iter().rev().copied() {
-        match put_tombstone(deletion.store, &tombstone(removal, run, false), PutMode::Create).await {
-            Ok(()) => marked.push(removal),
-            Err(error) if error.is_full() => return (marked, Some(error)),
-            Err(error) => deletion.fail(&removal.manifest, &Arc::new(error)),
+    let newest_first: Vec<&Removal> = removals.iter().rev().copied().collect();
+    for several in newest_first.chunks(CONCURRENCY) {
+        let puts = several.iter().map(|removal| async move { put_mark(store, &tombstone(removal, run, false)).await });
+        for (removal, put) in several.iter().copied().zip(join_all(puts).await) {
+            match put {
+                // Of those at once others may have been faster than a newer one. They wait with it, their mark in place.
+                Ok(()) if full.is_none() => marked.push(removal),
+                Ok(()) => {}
+                Err(error) if error.is_full() => full = full.or(Some(error)),
+                Err(error) => deletion.fail(&removal.manifest, &Arc::new(error)),
+            }
+        }
+        if full.is_some() {
+            break;
         }
     }
-    (marked, None)
+    deletion.progress.step("prune.marked", &format!("{} backups", marked.len()));
+    let tombstones = marked.iter().filter_map(|removal| names::tombstone_key(&removal.manifest).ok());
+    match deletion.make_durable(&tombstones.collect::<Vec<_>>()).await {
+        Ok(()) => (marked, full),
+        // Some file systems find out only now.
+        Err(error) if error.is_full() => (Vec::new(), Some(error)),
+        Err(error) => {
+            let error = Arc::new(error);
+            marked.iter().for_each(|removal| deletion.fail(&removal.manifest, &error));
+            (Vec::new(), full)
+        }
+    }
 }
 
 /// Removals that earlier runs began and that must be finished: their manifest is gone and their tombstone is not, or
@@ -139,8 +166,9 @@ async fn interrupted(
     going: &HashSet<&Key>,
 ) -> Result<Vec<Removal>, CoreError> {
     let mut interrupted = Vec::new();
+    let ours: HashSet<Key> = going.iter().filter_map(|manifest| names::tombstone_key(manifest).ok()).collect();
     // One that stands beside a manifest of its own name is met twice.
-    let tombstones: BTreeSet<&Key> = tombstones.iter().collect();
+    let tombstones: BTreeSet<&Key> = tombstones.iter().filter(|key| !ours.contains(*key)).collect();
     for key in tombstones {
         let tombstone: Tombstone = match names::read(deletion.store, key).await {
             Ok(tombstone) => tombstone,
@@ -162,14 +190,15 @@ async fn interrupted(
         }
         // With its manifest and all it owns it is a backup still, and retention decides about it anew.
         let is_whole = !tombstone.removing && exists(deletion.store, &tombstone.manifest).await?;
-        if going.contains(&tombstone.manifest) || is_whole {
+        if is_whole {
             continue;
         }
+        // Sizes were in the manifest, which is gone.
+        let own = tombstone.parts.into_iter().filter(|part| is_own(&tombstone.manifest, part));
         interrupted.push(Removal {
+            parts: own.map(|part| (part, 0)).collect(),
             manifest: tombstone.manifest,
             id: Uuid::nil(),
-            // Sizes were in the manifest, which is gone.
-            parts: tombstone.parts.into_iter().map(|part| (part, 0)).collect(),
             shared: BTreeSet::new(),
             external: tombstone.external,
             needs: Vec::new(),
@@ -267,4 +296,18 @@ async fn delete_manifests(
         stay.into_iter().for_each(|removal| keep_back(deletion, removal, references));
     }
     gone
+}
+
+/// Makes durable that the manifests are gone, all of them at once; returns the removals of which it is known. The others are
+/// failures, which the next run goes on with.
+async fn stay_gone(deletion: &mut Deletion<'_>, gone: Vec<Removal>) -> Vec<Removal> {
+    let manifests: Vec<Key> = gone.iter().map(|removal| removal.manifest.clone()).collect();
+    match deletion.make_durable(&manifests).await {
+        Ok(()) => gone,
+        Err(error) => {
+            let error = Arc::new(error);
+            manifests.iter().for_each(|manifest| deletion.fail(manifest, &error));
+            Vec::new()
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::names::{self, CLAIM_BYTES_MAX, Claim, FORMAT, Tombstone};
@@ -17,20 +18,23 @@ use crate::store::{PutMode, PutOptions, Store};
 /// Most bytes of objects that go before their backup is claimed: they are kept in memory until it is.
 const TAKEN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Claims the place of `manifest`; `false` if a manifest took it. `objects` are those that go then, with their bytes.
-///
-/// # Errors
-/// What the store says.
+/// Claims the places of several manifests at the same time; of each `false` if a manifest took it, or what the store says.
+/// With each come the objects that go then, with their bytes.
 pub(super) async fn claim(
     store: &dyn Store,
-    manifest: &Key,
-    objects: &BTreeMap<Key, u64>,
+    places: &[(&Key, &BTreeMap<Key, u64>)],
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    match put(store, manifest, now).await {
-        Err(error) if error.is_full() => making_room(store, manifest, objects, now, error).await,
-        claimed => claimed,
+) -> Vec<Result<bool, StoreError>> {
+    let claims = join_all(places.iter().map(|(manifest, _)| put(store, manifest, now))).await;
+    let mut claimed = Vec::with_capacity(places.len());
+    // Room is made for one after the other, since what makes it is kept in memory.
+    for (claim, (manifest, objects)) in claims.into_iter().zip(places) {
+        claimed.push(match claim {
+            Err(error) if error.is_full() => making_room(store, manifest, objects, now, error).await,
+            claim => claim,
+        });
     }
+    claimed
 }
 
 /// Writes the claim, unless something stands in its place that is none. The tombstone tells others that something goes here and,

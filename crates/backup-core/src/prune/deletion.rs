@@ -48,6 +48,14 @@ impl Deletion<'_> {
         left
     }
 
+    /// Makes durable what was written or deleted at `keys`, all at once.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) async fn make_durable(&self, keys: &[Key]) -> Result<(), StoreError> {
+        if keys.is_empty() { Ok(()) } else { self.store.make_durable(keys).await }
+    }
+
     /// What was done.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::claim::claim;
 use super::deletion::Deletion;
 use super::names::{self, CLAIM_BYTES_MAX};
 use super::references::References;
-use crate::catalogue::unreadable;
+use crate::catalogue::{CONCURRENCY, unreadable};
 use crate::document;
 use crate::error::{CoreError, StoreError};
 use crate::key::Key;
@@ -254,11 +254,13 @@ pub async fn clear(
     let mut deletion = Deletion { store, progress, outcome: PruneOutcome::default() };
     progress.step("prune.claim", &format!("{} incomplete backups", plan.abandoned.len()));
     let mut claimed = Vec::new();
-    for abandoned in &plan.abandoned {
-        match claimed_by_us(store, abandoned, plan.now).await {
-            Ok(true) => claimed.push(abandoned),
-            Ok(false) => deletion.outcome.kept_back.push(abandoned.manifest.clone()),
-            Err(error) => deletion.fail(&abandoned.manifest, &Arc::new(error)),
+    for several in plan.abandoned.chunks(CONCURRENCY) {
+        for (abandoned, claim) in several.iter().zip(claimed_by_us(store, several, plan.now).await) {
+            match claim {
+                Ok(true) => claimed.push(abandoned),
+                Ok(false) => deletion.outcome.kept_back.push(abandoned.manifest.clone()),
+                Err(error) => deletion.fail(&abandoned.manifest, &Arc::new(error)),
+            }
         }
     }
     let objects: HashSet<&Key> = claimed.iter().flat_map(|abandoned| abandoned.objects.keys()).collect();
@@ -297,11 +299,16 @@ pub async fn clear(
     deletion.ended()
 }
 
-async fn claimed_by_us(store: &dyn Store, abandoned: &Abandoned, now: Timestamp) -> Result<bool, StoreError> {
-    match abandoned.claimed_at {
-        Some(_) => Ok(true),
-        None => claim(store, &abandoned.manifest, &abandoned.objects, now).await,
-    }
+/// Whether each is claimed, now if not by an earlier run.
+async fn claimed_by_us(store: &dyn Store, several: &[Abandoned], now: Timestamp) -> Vec<Result<bool, StoreError>> {
+    let unclaimed = several.iter().filter(|abandoned| abandoned.claimed_at.is_none());
+    let places: Vec<_> = unclaimed.map(|abandoned| (&abandoned.manifest, &abandoned.objects)).collect();
+    let mut claims = claim(store, &places, now).await.into_iter();
+    let claimed = |abandoned: &Abandoned| abandoned.claimed_at.is_some();
+    several
+        .iter()
+        .map(|abandoned| if claimed(abandoned) { Ok(true) } else { claims.next().unwrap_or(Ok(false)) })
+        .collect()
 }
 
 /// Gives claims up, and their tombstones after them: one that is left without a claim is found as stale.

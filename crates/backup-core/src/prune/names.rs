@@ -122,10 +122,14 @@ pub(crate) async fn is_removing(store: &dyn StoreRead, manifest: &Key) -> Result
     }
 }
 
-/// Whether the tombstone beside this manifest is there and lists nothing.
+/// Whether the tombstone beside this manifest lists nothing, or is empty.
 pub(super) async fn lists_nothing(store: &dyn StoreRead, manifest: &Key) -> bool {
     let Ok(key) = tombstone_key(manifest) else { return false };
-    read::<Tombstone>(store, &key).await.is_ok_and(|tombstone| tombstone.lists_nothing())
+    match read::<Tombstone>(store, &key).await {
+        Ok(tombstone) => tombstone.lists_nothing(),
+        Err(CoreError::Store(error)) => error.is_not_found(),
+        Err(_) => false,
+    }
 }
 
 /// The key of the [`Uses`] of the backup with this manifest.
@@ -145,9 +149,13 @@ fn beside(manifest: &Key, name: &str) -> Result<Key, StoreError> {
     }
 }
 
-/// Reads one of these documents.
+/// Reads one of these documents. An empty one is as good as none: a power failure left it before it was durable, and before
+/// anything was done that it is about.
 pub(super) async fn read<T: serde::de::DeserializeOwned>(store: &dyn StoreRead, key: &Key) -> Result<T, CoreError> {
     let bytes = document::read(store, key, DOCUMENT_BYTES_MAX).await?;
+    if bytes.is_empty() {
+        return Err(StoreError::not_found(key).into());
+    }
     let value = document::parse(key, &bytes, FORMAT)?;
     let invalid = |error: serde_json::Error| FormatError::Invalid { key: key.to_string(), what: error.to_string() };
     Ok(serde_json::from_value(value).map_err(invalid)?)

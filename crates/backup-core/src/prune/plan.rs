@@ -6,10 +6,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::names::is_infrastructure;
+use super::unreadable::{NEIGHBOURHOOD_SEGMENTS, neighbourhood};
 use crate::catalogue::Entry;
 use crate::error::FormatError;
 use crate::key::Key;
-use crate::manifest::{External, Manifest, Outcome};
+use crate::manifest::{External, MANIFEST_NAME, Manifest, Outcome};
 use crate::retention::{Candidate, RetentionPlan};
 use crate::source;
 
@@ -34,7 +35,7 @@ pub struct Removal {
     pub id: Uuid,
     /// Objects that go with it, with their bytes.
     pub parts: BTreeMap<Key, u64>,
-    /// Objects of it that stay because kept backups refer to them too.
+    /// Objects of it that stay because kept backups refer to them too, or because no backup of its source has any there.
     pub shared: BTreeSet<Key>,
     /// What goes with it outside the location; without what kept backups own too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -109,7 +110,7 @@ impl Removal {
     ) -> Self {
         let (mut parts, mut shared) = (BTreeMap::new(), BTreeSet::new());
         for part in &manifest.parts {
-            if staying.contains(&part.key) || is_infrastructure(&part.key) {
+            if staying.contains(&part.key) || !is_own(key, &part.key) {
                 shared.insert(part.key.clone());
             } else {
                 // Several slices of one object add up.
@@ -128,6 +129,15 @@ impl Removal {
             begun: false,
         }
     }
+}
+
+/// Whether an object can go with a backup: it lies where those of its source are, or the manifest is named for it. What else a
+/// manifest or a tombstone lists would let whoever can write to a location, and not delete from it, have others' backups deleted.
+pub(super) fn is_own(manifest: &Key, object: &Key) -> bool {
+    let folder = neighbourhood(manifest);
+    let is_beside = folder.matches('/').count() == NEIGHBOURHOOD_SEGMENTS && object.as_str().starts_with(folder);
+    let of_name = manifest.name().strip_suffix(MANIFEST_NAME).and_then(|name| name.strip_suffix('.'));
+    (is_beside || of_name == Some(object.as_str())) && !is_infrastructure(object)
 }
 
 /// Bytes of the parts of all `removals`, each object once.

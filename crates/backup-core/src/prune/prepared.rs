@@ -15,7 +15,7 @@ use crate::catalogue;
 use crate::error::CoreError;
 use crate::key::Key;
 use crate::manifest::Manifest;
-use crate::retention::{self, Policy, RetentionPlan};
+use crate::retention::{self, Candidate, Policy, RetentionPlan};
 use crate::run::Run;
 use crate::store::SharedStore;
 
@@ -90,10 +90,19 @@ impl Prune {
     ///
     /// # Errors
     /// For a policy without a rule; for what a newer version published, or what nobody here can remove; what the store says.
-    pub async fn retain(
+    pub async fn retain(self, policy: &Policy, is_meant: impl Fn(&Manifest) -> bool + Send) -> Result<Self, CoreError> {
+        self.retain_settled(policy, is_meant, |_| {}).await
+    }
+
+    /// As [`Prune::retain`], after `settle` put right what manifests alone do not say of a candidate, such as its tags of now.
+    ///
+    /// # Errors
+    /// As [`Prune::retain`].
+    pub async fn retain_settled(
         mut self,
         policy: &Policy,
         is_meant: impl Fn(&Manifest) -> bool + Send,
+        settle: impl Fn(&mut Candidate) + Send,
     ) -> Result<Self, CoreError> {
         let listed = async { Ok::<_, CoreError>(catalogue::list(&*self.store, &self.scope).await?) };
         let entries = self.run.or_cancelled(listed).await?;
@@ -101,6 +110,7 @@ impl Prune {
         let meant: HashSet<&str> = meant.map(|entry| entry.key.as_str()).collect();
         let mut candidates = candidates(&entries);
         candidates.retain(|candidate| meant.contains(candidate.id.as_str()));
+        candidates.iter_mut().for_each(settle);
         self.plan.retention = retention::plan(&candidates, policy, self.run.clock.now())?;
         self.plan.held_back = hold_back(&entries, &mut self.plan.retention);
         self.plan.removals = PrunePlan::new(&entries, &self.plan.retention)?;

@@ -42,16 +42,17 @@ impl References {
         progress: &dyn Progress,
     ) -> Result<Self, CoreError> {
         let mut references = Self::default();
-        let mut found = Box::pin(walk(store, scope, known));
+        // What those that go refer to matters no more, so that none of them is read.
+        let passed_over: BTreeSet<Key> = known.iter().chain(going.iter().copied()).cloned().collect();
+        let mut found = Box::pin(walk(store, scope, &passed_over));
         while let Some(found) = found.next().await {
             match found? {
-                Found::Backup(entry) if going.contains(&entry.key) => {}
                 Found::Backup(entry) => references.published(&entry.key, entry.manifest, &matters, progress)?,
                 // Published, and about to go: it needs nothing any more.
                 Found::Uses(key) if manifest_of_uses(&key).is_some_and(|manifest| going.contains(&manifest)) => {}
                 Found::Uses(key) => references.reserved(store, &key, &matters, progress).await?,
                 Found::Tombstone(key) => references.tombstones.push(key),
-                Found::Claim => {}
+                Found::Claim | Found::Known(_) => {}
             }
         }
         Ok(references)

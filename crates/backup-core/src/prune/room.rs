@@ -99,6 +99,7 @@ async fn remove(
         }
         attempt += 1;
     };
+    deletion.make_durable(std::slice::from_ref(manifest)).await?;
     progress.step("prune.parts", manifest.as_str());
     delete_parts(deletion, std::slice::from_ref(removal), &references).await?;
     Ok(true)

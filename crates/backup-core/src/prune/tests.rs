@@ -4,6 +4,7 @@ mod abandoned;
 mod external;
 mod interleaved;
 mod peer;
+mod power;
 mod removal;
 mod room;
 mod unreadable;

@@ -30,10 +30,32 @@ pub(super) fn tombstone(removal: &Removal, run: &Run, removing: bool) -> Tombsto
 
 /// Writes a tombstone. To [`PutMode::Create`] one that is there already, from an earlier run, is as good.
 pub(super) async fn put_tombstone(store: &dyn Store, tombstone: &Tombstone, mode: PutMode) -> Result<(), StoreError> {
+    put(store, tombstone, &PutOptions::new(mode)).await
+}
+
+/// Writes a tombstone that is not durable yet, unless there is one. Nothing may be deleted under it before it is.
+pub(super) async fn put_mark(store: &dyn Store, tombstone: &Tombstone) -> Result<(), StoreError> {
+    put(store, tombstone, &PutOptions::new(PutMode::Create).volatile(true)).await
+}
+
+async fn put(store: &dyn Store, tombstone: &Tombstone, options: &PutOptions) -> Result<(), StoreError> {
     let key = names::tombstone_key(&tombstone.manifest)?;
     let body = names::bytes(&key, tombstone)?;
-    match put_again(store, &key, body, &PutOptions::new(mode)).await {
+    match put_again(store, &key, body.clone(), options).await {
+        Err(StoreError::AlreadyExists { .. }) if is_empty(store, &key).await? => {
+            put_again(store, &key, body, &PutOptions { mode: PutMode::Replace, ..options.clone() }).await
+        }
         Ok(()) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a power failure left nothing of a document but its name.
+async fn is_empty(store: &dyn Store, key: &Key) -> Result<bool, StoreError> {
+    match store.head(key).await {
+        Ok(found) => Ok(found.bytes == 0),
+        // Taken back meanwhile by another prune, to which the backup is needed: it will be to us.
+        Err(error) if error.is_not_found() => Ok(true),
         Err(error) => Err(error),
     }
 }

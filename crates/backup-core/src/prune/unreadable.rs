@@ -20,10 +20,13 @@ pub struct HeldBack {
     pub backups: u64,
 }
 
+/// Segments that the keys of neighbours begin with: no writer shares objects beyond that.
+pub(super) const NEIGHBOURHOOD_SEGMENTS: usize = 2;
+
 /// Where the backups are that may refer to each other's objects: two segments of the key, such as `pg/shop/`, or one, such as
 /// `manifests/`. No writer shares objects beyond that.
 pub(super) fn neighbourhood(key: &Key) -> &str {
-    let end = key.as_str().match_indices('/').map(|(at, _)| at + 1).take(2).last();
+    let end = key.as_str().match_indices('/').map(|(at, _)| at + 1).take(NEIGHBOURHOOD_SEGMENTS).last();
     &key.as_str()[..end.unwrap_or(0)]
 }
 

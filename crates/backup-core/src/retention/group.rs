@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::candidate::{Action, Candidate, Decision};
 use super::fabfile::Snapshot;
+use super::tag::tag_is_meant;
 use super::{Logarithmic, PRESERVE_TAG, Period, Policy, Rule, closure};
 
 /// One decision for each of `candidates`, which are in time order, oldest first.
@@ -91,7 +92,7 @@ impl Group<'_> {
             Rule::Calendar(period, count) => self.calendar(*period, *count),
             Rule::Within(span) => self.because(rule, self.within(*span).into_iter()),
             Rule::Tag(tag) => {
-                let tagged = |at: &usize| self.candidates[*at].tags.contains(tag);
+                let tagged = |at: &usize| self.candidates[*at].tags.iter().any(|has| tag_is_meant(has, tag));
                 self.because(rule, self.counted.iter().copied().filter(tagged))
             }
             Rule::Logarithmic(logarithmic) => self.because(rule, self.logarithmic(logarithmic).into_iter()),

@@ -18,7 +18,7 @@ pub enum Rule {
     /// Everything younger than this, counted back from the newest good backup of the group, so that a source that fell
     /// silent loses nothing.
     Within(Span),
-    /// Everything with this label.
+    /// Everything with this tag, or with one `KEY=VALUE` of this key: see [`super::tag_is_meant`].
     Tag(String),
     /// Gaps that grow with age.
     Logarithmic(Logarithmic),

@@ -16,7 +16,7 @@ use self::script::Script;
 pub use self::script::{Chance, Rule};
 use super::{
     ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
-    StoreWrite, UnfinishedUpload, Verb,
+    StoreWrite, UnfinishedUpload, Verb, Version,
 };
 use crate::digest::Sha256Digest;
 use crate::key::Key;
@@ -108,6 +108,15 @@ impl<S: StoreRead> StoreRead for Faults<S> {
         run(&self.script, Verb::ListChildren, prefix, self.store.list_children(prefix)).await
     }
 
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        run(&self.script, Verb::ListChildren, prefix, self.store.list_names(prefix)).await
+    }
+
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        let first = keys.first().map_or("", Key::as_str);
+        run(&self.script, Verb::Head, first, self.store.versions(keys)).await
+    }
+
     fn describe(&self) -> String {
         self.store.describe()
     }
@@ -128,6 +137,11 @@ impl<S: StoreWrite> StoreWrite for Faults<S> {
         let begun = self.store.multipart(key, options);
         let inner = run(&self.script, Verb::Begin, key.as_str(), begun).await?;
         Ok(Box::new(FaultUpload { inner, key: key.clone(), script: self.script.clone() }))
+    }
+
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        let first = keys.first().map_or("", Key::as_str);
+        run(&self.script, Verb::MakeDurable, first, self.store.make_durable(keys)).await
     }
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {

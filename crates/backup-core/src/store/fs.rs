@@ -1,13 +1,16 @@
 //! A store in a folder: every object is a file, published by one rename.
 
 mod beneath;
+mod durable;
 mod failure;
 mod lock;
 mod names;
 mod object;
 mod publish;
+mod remove;
 mod temp;
 mod upload;
+mod version;
 mod waiting;
 mod walk;
 
@@ -34,7 +37,7 @@ use self::walk::{Found, Walk};
 use super::rules;
 use super::{
     ByteStream, DeleteOutcome, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult, StoreWrite,
-    UnfinishedUpload,
+    UnfinishedUpload, Version,
 };
 use crate::error::StoreError;
 use crate::failure::{Operation, Setting};
@@ -44,6 +47,9 @@ use crate::{remedy, units};
 
 /// Bytes read at a time: large enough that the hop to a blocking thread does not show, small enough to hold many.
 const READ_BYTES: usize = 1024 * 1024;
+
+/// So few bytes are read as soon as the file is open: the hop to a blocking thread takes longer than reading them.
+const WITH_OPENING: u64 = 64 * 1024;
 
 /// Objects looked up at a time while listing.
 const PAGE_OBJECTS: usize = 256;
@@ -127,6 +133,33 @@ fn read_chunk(file: &mut File, key: &Key, left: u64) -> StoreResult<Bytes> {
     Ok(chunk.into())
 }
 
+/// An object to be read.
+enum Opened {
+    /// All that is wanted of it, since that is little.
+    Read(Bytes),
+    /// Its file, and how many bytes are wanted from where it stands.
+    File(File, u64),
+}
+
+/// The next `left` bytes of a file.
+fn chunks(key: Key, file: File, left: u64) -> ByteStream {
+    let chunks = stream::try_unfold((file, left), move |(mut file, left)| {
+        let key = key.clone();
+        async move {
+            if left == 0 {
+                return Ok(None);
+            }
+            blocking(move || {
+                let chunk = read_chunk(&mut file, &key, left)?;
+                let left = left - chunk.len() as u64;
+                Ok(Some((chunk, (file, left))))
+            })
+            .await
+        }
+    });
+    chunks.boxed()
+}
+
 #[async_trait]
 impl StoreRead for FsStore {
     async fn head(&self, key: &Key) -> StoreResult<ObjectMeta> {
@@ -140,31 +173,22 @@ impl StoreRead for FsStore {
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
         let (root, of) = (self.root.clone(), key.clone());
-        let (file, span) = blocking(move || {
+        let opened = blocking(move || {
             let (mut file, bytes) = open_object(&root, &of)?;
             let span = rules::span(&of, range, bytes)?;
             if span.start > 0 {
                 file.seek(SeekFrom::Start(span.start)).map_err(|error| failed(of.as_str(), "read", 0, error))?;
             }
-            Ok((file, span))
-        })
-        .await?;
-        let key = key.clone();
-        let chunks = stream::try_unfold((file, span.end - span.start), move |(mut file, left)| {
-            let key = key.clone();
-            async move {
-                if left == 0 {
-                    return Ok(None);
-                }
-                blocking(move || {
-                    let chunk = read_chunk(&mut file, &key, left)?;
-                    let left = left - chunk.len() as u64;
-                    Ok(Some((chunk, (file, left))))
-                })
-                .await
+            match span.end - span.start {
+                few @ 0..=WITH_OPENING => Ok(Opened::Read(read_chunk(&mut file, &of, few)?)),
+                left => Ok(Opened::File(file, left)),
             }
         });
-        Ok(chunks.boxed())
+        match opened.await? {
+            Opened::Read(body) if body.is_empty() => Ok(stream::empty().boxed()),
+            Opened::Read(body) => Ok(stream::once(async move { Ok(body) }).boxed()),
+            Opened::File(file, left) => Ok(chunks(key.clone(), file, left)),
+        }
     }
 
     fn list(&self, prefix: &str, after: Option<&Key>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
@@ -187,7 +211,18 @@ impl StoreRead for FsStore {
     async fn list_children(&self, prefix: &str) -> StoreResult<Vec<String>> {
         rules::check_folder(prefix)?;
         let (root, prefix) = (self.root.clone(), prefix.to_owned());
-        blocking(move || walk::children(&root, &prefix)).await
+        blocking(move || walk::children(&root, &prefix, walk::Folders::WithObjects)).await
+    }
+
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        rules::check_folder(prefix)?;
+        let (root, prefix) = (self.root.clone(), prefix.to_owned());
+        blocking(move || walk::children(&root, &prefix, walk::Folders::All)).await
+    }
+
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        let (root, keys, now) = (self.root.clone(), keys.to_vec(), jiff::Timestamp::now());
+        blocking(move || Ok(keys.iter().map(|key| version::of(&root, key, now)).collect())).await
     }
 
     fn describe(&self) -> String {
@@ -220,6 +255,14 @@ impl StoreWrite for FsStore {
         Ok(Box::new(upload::FileUpload::new(temp, options)))
     }
 
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let (root, keys) = (self.root.clone(), keys.to_vec());
+        blocking(move || durable::all(&root, &keys)).await
+    }
+
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         let root = self.root.clone();
         blocking(move || publish::now(&root)).await
@@ -230,11 +273,7 @@ impl StoreWrite for FsStore {
 impl StoreDelete for FsStore {
     async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
         let (root, keys) = (self.root.clone(), keys.to_vec());
-        blocking(move || {
-            let outcomes = keys.into_iter().map(|key| DeleteOutcome { result: publish::remove(&root, &key), key });
-            Ok(outcomes.collect())
-        })
-        .await
+        blocking(move || Ok(remove::all(&root, keys))).await
     }
 
     async fn unfinished(&self, prefix: &str) -> StoreResult<Vec<UnfinishedUpload>> {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
-    StoreWrite, UnfinishedUpload,
+    StoreWrite, UnfinishedUpload, Version,
 };
 use crate::digest::Sha256Digest;
 use crate::key::Key;
@@ -120,6 +120,14 @@ impl<S: StoreRead> StoreRead for Limit<S> {
         self.store.list_children(prefix).await
     }
 
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        self.store.list_names(prefix).await
+    }
+
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        self.store.versions(keys).await
+    }
+
     fn describe(&self) -> String {
         self.store.describe()
     }
@@ -140,6 +148,10 @@ impl<S: StoreWrite> StoreWrite for Limit<S> {
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         let inner = self.store.multipart(key, options).await?;
         Ok(Box::new(LimitUpload { inner, pace: self.upload.clone() }))
+    }
+
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        self.store.make_durable(keys).await
     }
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {

@@ -174,6 +174,10 @@ impl StoreWrite for MemoryStore {
         }))
     }
 
+    async fn make_durable(&self, _keys: &[Key]) -> StoreResult<()> {
+        Ok(())
+    }
+
     async fn now(&self) -> StoreResult<Timestamp> {
         Ok(Timestamp::now())
     }

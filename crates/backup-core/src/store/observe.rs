@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
-    StoreWrite, UnfinishedUpload, Verb,
+    StoreWrite, UnfinishedUpload, Verb, Version,
 };
 use crate::digest::Sha256Digest;
 use crate::failure::Failure as _;
@@ -153,6 +153,12 @@ impl Drop for Request {
     }
 }
 
+/// The keys of one request. It may be for a thousand: the first and how many there are say enough.
+fn several(keys: &[Key]) -> String {
+    let first = keys.first().map_or("", Key::as_str);
+    if keys.len() > 1 { format!("{first} and {} more", keys.len() - 1) } else { first.to_owned() }
+}
+
 /// A store that counts its requests and logs each of them at the level `debug`: operation, key, bytes, duration, outcome. What
 /// they were in all is logged at the level `info` when it is dropped.
 #[derive(Debug)]
@@ -211,6 +217,16 @@ impl<S: StoreRead> StoreRead for Observe<S> {
         request.end(self.store.list_children(prefix).await)
     }
 
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        let request = Request::begin(&self.traffic, Verb::ListChildren, prefix, 0);
+        request.end(self.store.list_names(prefix).await)
+    }
+
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        let request = Request::begin(&self.traffic, Verb::Head, several(keys), 0);
+        request.end(self.store.versions(keys).await)
+    }
+
     fn describe(&self) -> String {
         self.store.describe()
     }
@@ -232,6 +248,11 @@ impl<S: StoreWrite> StoreWrite for Observe<S> {
         let request = Request::begin(&self.traffic, Verb::Begin, key, 0);
         let inner = request.end(self.store.multipart(key, options).await)?;
         Ok(Box::new(ObserveUpload { inner, key: key.clone(), traffic: self.traffic.clone() }))
+    }
+
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        let request = Request::begin(&self.traffic, Verb::MakeDurable, several(keys), 0);
+        request.end(self.store.make_durable(keys).await)
     }
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
@@ -275,10 +296,7 @@ impl Multipart for ObserveUpload {
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreDelete> StoreDelete for Observe<S> {
     async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
-        // One request may be for a thousand: the first and how many there are say enough.
-        let first = keys.first().map_or("", Key::as_str);
-        let more = if keys.len() > 1 { format!(" and {} more", keys.len() - 1) } else { String::new() };
-        let request = Request::begin(&self.traffic, Verb::Delete, format_args!("{first}{more}"), 0);
+        let request = Request::begin(&self.traffic, Verb::Delete, several(keys), 0);
         request.end(self.store.delete(keys).await)
     }
 

@@ -17,7 +17,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use self::policy::{Teller, Tries};
 use super::{
     ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
-    StoreWrite, UnfinishedUpload,
+    StoreWrite, UnfinishedUpload, Version,
 };
 use crate::digest::Sha256Digest;
 use crate::error::StoreError;
@@ -118,6 +118,14 @@ impl<S: StoreRead> StoreRead for Retry<S> {
         self.again(|| self.store.list_children(prefix)).await
     }
 
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        self.again(|| self.store.list_names(prefix)).await
+    }
+
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        self.again(|| self.store.versions(keys)).await
+    }
+
     fn describe(&self) -> String {
         self.store.describe()
     }
@@ -151,6 +159,10 @@ impl<S: StoreWrite> StoreWrite for Retry<S> {
         // If the answer to a success was lost, an empty upload stays behind: `StoreDelete::unfinished` lists it.
         let upload = self.again(|| self.store.multipart(key, options)).await?;
         Ok(Box::new(upload::RetryUpload::new(self.clone(), key.clone(), upload)))
+    }
+
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        self.again(|| self.store.make_durable(keys)).await
     }
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {

@@ -110,6 +110,10 @@ impl StoreWrite for S3Store {
         Ok(Box::new(upload::S3Upload::begin(self.0.clone(), key, options).await?))
     }
 
+    async fn make_durable(&self, _keys: &[Key]) -> StoreResult<()> {
+        Ok(())
+    }
+
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         clock::now(&self.0).await
     }

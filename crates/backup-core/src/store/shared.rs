@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 
 use super::{
     ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
-    StoreWrite, UnfinishedUpload,
+    StoreWrite, UnfinishedUpload, Version,
 };
 use crate::key::Key;
 
@@ -32,6 +32,14 @@ impl<S: StoreRead + ?Sized> StoreRead for Arc<S> {
         (**self).list_children(prefix).await
     }
 
+    async fn list_names(&self, prefix: &str) -> StoreResult<Vec<String>> {
+        (**self).list_names(prefix).await
+    }
+
+    async fn versions(&self, keys: &[Key]) -> StoreResult<Vec<Option<Version>>> {
+        (**self).versions(keys).await
+    }
+
     fn describe(&self) -> String {
         (**self).describe()
     }
@@ -50,6 +58,10 @@ impl<S: StoreWrite + ?Sized> StoreWrite for Arc<S> {
 
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         (**self).multipart(key, options).await
+    }
+
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        (**self).make_durable(keys).await
     }
 
     async fn now(&self) -> StoreResult<jiff::Timestamp> {

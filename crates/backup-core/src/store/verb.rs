@@ -35,11 +35,13 @@ pub enum Verb {
     Now,
     /// [`super::StoreWrite::listing_order`].
     Order,
+    /// [`super::StoreWrite::make_durable`].
+    MakeDurable,
 }
 
 impl Verb {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Head,
         Self::Get,
         Self::List,
@@ -54,6 +56,7 @@ impl Verb {
         Self::AbortUnfinished,
         Self::Now,
         Self::Order,
+        Self::MakeDurable,
     ];
 
     /// Its name, as the JSON form has it.
@@ -74,13 +77,14 @@ impl Verb {
             Self::AbortUnfinished => "abort_unfinished",
             Self::Now => "now",
             Self::Order => "order",
+            Self::MakeDurable => "make_durable",
         }
     }
 
     /// Whether it changes what is stored.
     #[must_use]
     pub fn mutates(self) -> bool {
-        use Verb::{Get, Head, List, ListChildren, Now, Unfinished};
-        !matches!(self, Head | Get | List | ListChildren | Unfinished | Now)
+        use Verb::{Get, Head, List, ListChildren, MakeDurable, Now, Unfinished};
+        !matches!(self, Head | Get | List | ListChildren | Unfinished | Now | MakeDurable)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
@@ -116,8 +116,41 @@ fn sent(mut reply: Reply, action: Option<&Action>) -> Response<WireBody> {
     reply.map(|body| Harmed::new(full(body), harm).boxed_unsync())
 }
 
-async fn whole(body: Incoming) -> io::Result<Bytes> {
-    Ok(body.collect().await.map_err(io::Error::other)?.to_bytes())
+/// Bodies of this many bytes are put together in memory that is used again when nobody keeps them: whoever is measured beside
+/// the fake would wait for the kernel to clear pages.
+const LARGE_BYTES: usize = 1 << 20;
+
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// A large body; its memory is free again when the last of those who share it drops it.
+struct Large(Vec<u8>);
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.0);
+        bytes.clear();
+        SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+    }
+}
+
+async fn whole(mut body: Incoming) -> io::Result<Bytes> {
+    let length = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    if length.is_none_or(|bytes| bytes < LARGE_BYTES) {
+        return Ok(body.collect().await.map_err(io::Error::other)?.to_bytes());
+    }
+    let mut large = Large(SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default());
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
+            large.0.extend_from_slice(&data);
+        }
+    }
+    Ok(Bytes::from_owner(large))
 }
 
 /// Takes connections until it is dropped.

@@ -39,7 +39,7 @@ pub(super) struct Archive {
 /// A part of an upload.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    pub(super) body: Bytes,
+    pub(super) body: Body,
     /// The SHA-256 of each of its mebibytes.
     pub(super) leaves: Vec<Hash>,
     pub(super) tree_hash: String,
@@ -144,6 +144,8 @@ pub(super) type Name = (String, String, String);
 pub(super) struct State {
     pub(super) vaults: BTreeMap<Name, Vault>,
     pub(super) settings: Settings,
+    /// Bytes of parts are looked at and not kept.
+    pub(super) forgets: bool,
     ids: u64,
 }
 

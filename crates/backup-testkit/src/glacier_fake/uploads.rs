@@ -129,6 +129,10 @@ pub(super) fn part(
 ) -> Result<Reply, ApiError> {
     let Checked { leaves, tree_hash } = checked;
     let (start, end) = content_range(received).ok_or_else(|| invalid("Invalid Content-Range"))?;
+    let body = match state.forgets {
+        true => Body::forgotten(received.body.len()),
+        false => Body::of(vec![received.body.clone()]),
+    };
     let upload = open(state, vault, id)?;
     if end.checked_sub(start) != Some(received.body.len() as u64) || received.body.is_empty() {
         return Err(invalid("Content-Range does not match the length of the body"));
@@ -140,7 +144,7 @@ pub(super) fn part(
         return Err(invalid("An upload has up to 10,000 parts"));
     }
     // A short part in the middle is noticed only at the end.
-    upload.parts.insert(start, Part { body: received.body.clone(), leaves, tree_hash: tree_hash.clone() });
+    upload.parts.insert(start, Part { body, leaves, tree_hash: tree_hash.clone() });
     Ok(with_header(empty(204), HASH, &tree_hash))
 }
 
@@ -201,7 +205,7 @@ pub(super) fn complete(state: &mut State, vault: &Name, id: &str, received: &Rec
     }
     found.archive = Some((fresh.clone(), tree_hash.clone()));
     let archive = Archive {
-        body: Body::of(std::mem::take(&mut found.parts).into_values().map(|part| part.body).collect()),
+        body: Body::concat(std::mem::take(&mut found.parts).into_values().map(|part| part.body)),
         tree_hash: tree_hash.clone(),
         description: found.description.clone(),
         created: received.now,

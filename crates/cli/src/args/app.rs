@@ -1,10 +1,14 @@
 //! Arguments of `lastgood app`.
 
+pub(crate) mod of_source;
+pub(crate) mod tags;
+
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use lastgood_operator::settings::time;
 use object_backup::OnConflict;
 
+use crate::args::app::of_source::OfSource;
 use crate::args::common::{DryRun, Init};
 use crate::args::retention::{Keep, Unfinished};
 
@@ -26,6 +30,9 @@ pub(crate) enum App {
     Restore(Restore),
     /// Delete backups not kept by any retention rule, and leftovers of interrupted runs
     Prune(Prune),
+    /// Tag backups, take tags from them, or list tags
+    #[command(subcommand)]
+    Tag(tags::Tag),
     /// Configure the bucket to expire backups, or to move them to Glacier
     Lifecycle(Lifecycle),
 }
@@ -57,7 +64,8 @@ pub(crate) struct Backup {
     /// fall of more than 50 % only causes a warning
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) max_shrink: Option<u8>,
-    /// Tag the backup, for `app prune --keep-tag`; repeatable
+    /// Tag the backup, such as `keep` or `release=1.4`, for `app ls --tag` and `app prune --keep-tag`; repeatable. `app tag add`
+    /// tags it later
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
     #[command(flatten)]
@@ -66,21 +74,15 @@ pub(crate) struct Backup {
     pub(crate) dry_run: DryRun,
 }
 
-/// Which database, file or folder a backup is of.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct OfSource {
-    /// Only backups of this source: its host, path or ID as printed by `app ls` and `app show`, or `unknown` for backups that
-    /// do not record one
-    #[arg(long, value_name = "HOST|ID")]
-    pub(crate) source: Option<String>,
-}
-
 /// Arguments of `app ls`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// Only backups with this name
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Only backups with this tag, or with any value of this key; repeatable: backups that have all of them
+    #[arg(long = "tag", value_name = "KEY[=VALUE]")]
+    pub(crate) tags: Vec<String>,
     #[command(flatten)]
     pub(crate) of: OfSource,
 }

@@ -7,6 +7,9 @@ use clap::{Args, Subcommand};
 pub(crate) enum Config {
     /// Print every setting with its effective value
     Show(Show),
+    /// List the names in the configuration file: configurations (`--config NAME`) and profiles (`-P NAME`)
+    #[command(visible_alias = "list")]
+    Ls,
     /// Check the whole configuration file, without doing anything else
     Check,
     /// Print the JSON Schema of the configuration file, for editors and other programs

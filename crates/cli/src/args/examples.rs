@@ -2,6 +2,7 @@
 
 pub(crate) mod archives;
 pub(crate) mod ec2;
+pub(crate) mod names;
 
 use crate::args::reach::{Footer, Reach, footer};
 use crate::exit::Exit;

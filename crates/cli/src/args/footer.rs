@@ -10,19 +10,20 @@ use crate::args::examples;
 use crate::args::reach::{Footer, Reach};
 use crate::exit::TABLE;
 
-/// The command with a footer on its page and on those of all commands below it.
-pub(crate) fn attach(command: Command) -> Command {
-    below(command, "")
+/// The command with a footer on its page and on those of all commands below it. `globals` says on those where the options of
+/// every command are.
+pub(crate) fn attach(command: Command, globals: Option<&str>) -> Command {
+    below(command, "", globals)
 }
 
-fn below(command: Command, path: &str) -> Command {
+fn below(command: Command, path: &str, globals: Option<&str>) -> Command {
     let command = match footer(path) {
-        Some(footer) => command.after_long_help(text(footer)),
+        Some(footer) => command.after_long_help(text(footer, globals.filter(|_| !path.is_empty()))),
         None => command,
     };
     command.mut_subcommands(|child| {
         let path = format!("{path} {}", child.get_name());
-        below(child, path.trim_start())
+        below(child, path.trim_start(), globals)
     })
 }
 
@@ -32,6 +33,7 @@ fn footers() -> impl Iterator<Item = &'static Footer> {
         .iter()
         .chain(examples::ec2::FOOTERS)
         .chain(examples::archives::FOOTERS)
+        .chain(examples::names::FOOTERS)
         .filter(|footer| is_built(footer.path))
 }
 
@@ -62,10 +64,12 @@ fn exits(of: &'static Footer) -> BTreeSet<u8> {
         .collect()
 }
 
-fn text(footer: &'static Footer) -> String {
+fn text(footer: &'static Footer, globals: Option<&str>) -> String {
     let styles = Styles::styled();
     let (header, literal) = (styles.get_header(), styles.get_literal());
-    let mut text = format!("{header}Examples:{header:#}\n");
+    let mut text =
+        globals.map_or_else(String::new, |globals| format!("{header}Global options:{header:#} {globals}\n\n"));
+    text.push_str(&format!("{header}Examples:{header:#}\n"));
     let is_ours = |line: &str| is_built(line.trim_start_matches("lastgood "));
     for (line, what) in footer.examples.iter().filter(|(line, _)| is_ours(line)) {
         // Writing to a string cannot fail.

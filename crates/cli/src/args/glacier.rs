@@ -120,6 +120,9 @@ pub(crate) struct Seen {
     /// Only files whose path or name fits this pattern, such as 'a*.pdf'; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Vec<String>,
+    /// If newer backups of the name cannot be read now, take the newest that can, and say which were skipped
+    #[arg(long)]
+    pub(crate) allow_older: bool,
     #[command(flatten)]
     pub(crate) parts: OfParts,
     #[command(flatten)]
@@ -189,6 +192,9 @@ pub(crate) struct Restore {
     /// Rename files with the same name and another content, and put the archived ones in their place
     #[arg(long)]
     pub(crate) repair: bool,
+    /// If newer backups of the name cannot be read now, take the newest that can, and say which were skipped
+    #[arg(long)]
+    pub(crate) allow_older: bool,
     #[command(flatten)]
     pub(crate) parts: OfParts,
     #[command(flatten)]

@@ -1,9 +1,9 @@
-//! What `-h` means: the host for commands that connect like `psql`, and help for all others.
+//! What `-h` means: the host for commands that connect like `psql`, and help for all others; and what `--help-all` means.
 
 use std::ffi::OsString;
 
 use clap::Command;
-use clap::error::{ContextKind, ContextValue, Error};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Said where `-h` stands without a host.
 pub(crate) const HOST_TIP: &str = "here `-h` is the host, as in psql; use `--help` for help";
@@ -23,6 +23,22 @@ pub(crate) fn mistaken_host(root: &Command, arguments: &[OsString]) -> Option<St
         }
     }
     None
+}
+
+/// What asks for a page with everything on it.
+const ALL: &str = "--help-all";
+
+/// The arguments with `--help` for `--help-all`, and whether that stood there. What stands behind `--` is no option.
+pub(crate) fn with_plain_help(arguments: &[OsString]) -> (Vec<OsString>, bool) {
+    let options = arguments.iter().take_while(|argument| *argument != "--").count();
+    let is_asked = |(at, argument): (usize, &OsString)| at < options && argument == ALL;
+    let plain = arguments.iter().enumerate().map(|one| if is_asked(one) { "--help".into() } else { one.1.clone() });
+    (plain.collect(), arguments.iter().enumerate().any(is_asked))
+}
+
+/// Whether what clap has to say is a page of help.
+pub(crate) fn is_page(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
 }
 
 /// Whether the error is about a `-h` or `--host` without a host.

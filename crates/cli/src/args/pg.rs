@@ -1,5 +1,8 @@
 //! Arguments of `lastgood pg`.
 
+pub(crate) mod of_cluster;
+pub(crate) mod tags;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use pg_clone::stored::verify::ReadAmount;
 
 use crate::args::common::{DryRun, Init};
 use crate::args::hooks::{AllHooks, DumpHooks, RestoreHooks};
+use crate::args::pg::of_cluster::OfCluster;
 use crate::args::retention::{Keep, Unfinished};
 use crate::args::server::ServerArgs;
 use crate::env;
@@ -40,6 +44,9 @@ pub(crate) enum Pg {
     Recover(Recover),
     /// Delete dumps not kept by any retention rule, and leftovers of interrupted runs
     Prune(Prune),
+    /// Tag dumps, take tags from them, or list tags
+    #[command(subcommand)]
+    Tag(tags::Tag),
     /// Test hooks on a scratch database, or print a built-in one
     #[command(subcommand)]
     Hooks(Hooks),
@@ -88,7 +95,8 @@ pub(crate) struct Dump {
     pub(crate) lock_timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// Tag the dump, for `pg prune --keep-tag`; repeatable
+    /// Tag the dump, such as `keep` or `release=1.4`, for `pg ls --tag` and `pg prune --keep-tag`; repeatable. `pg tag add` tags
+    /// it later
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
     /// Dump the database even if it has no tables
@@ -110,15 +118,6 @@ pub(crate) struct Dump {
     pub(crate) dry_run: DryRun,
 }
 
-/// Which cluster a dump was taken from.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct OfCluster {
-    /// Only dumps of this cluster: its host or ID as printed by `pg ls` and `pg show`, or `unknown` for dumps that do not
-    /// record one
-    #[arg(long, value_name = "HOST|ID")]
-    pub(crate) cluster: Option<String>,
-}
-
 /// Arguments of `pg ls`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
@@ -129,6 +128,9 @@ pub(crate) struct Ls {
     pub(crate) config: Option<String>,
     #[command(flatten)]
     pub(crate) of: OfCluster,
+    /// Only dumps with this tag, or with any value of this key; repeatable: dumps that have all of them
+    #[arg(long = "tag", value_name = "KEY[=VALUE]", conflicts_with_all = ["local", "only_db_names"])]
+    pub(crate) tags: Vec<String>,
     /// Print only the names of the databases that have dumps
     #[arg(long)]
     pub(crate) only_db_names: bool,
@@ -366,7 +368,7 @@ fn excluded() -> impl TypedValueParser<Value = Excluded> {
 }
 
 /// What a schema may do outside of its database, with what each means.
-fn outside() -> impl TypedValueParser<Value = Outside> {
+pub(crate) fn outside() -> impl TypedValueParser<Value = Outside> {
     let value = |outside: Outside| {
         let help = match outside {
             Outside::Roles => "Roles: create, change or grant them",

@@ -52,8 +52,8 @@ pub(crate) struct Keep {
     /// Keep all backups made within this time before the newest good one, such as 14d
     #[arg(long, value_name = "TIME", value_parser = time::span)]
     pub(crate) keep_within: Option<Span>,
-    /// Keep all backups with this tag; repeatable
-    #[arg(long, value_name = "TAG")]
+    /// Keep all backups with this tag, or with any value of this key; repeatable
+    #[arg(long, value_name = "KEY[=VALUE]")]
     pub(crate) keep_tag: Vec<String>,
     /// Keep backups at gaps that grow with age: at most BASE or RATIO × age, whichever is longer, such as 1d,0.5
     #[arg(long, value_name = "BASE,RATIO", value_parser = logarithmic)]

@@ -144,6 +144,11 @@ const WORDS: &[Word] = &[
         ],
     },
     Word {
+        word: "tag",
+        anywhere: "`lastgood pg tag add KEY TAG` tags a dump, and `lastgood pg ls --tag TAG` lists the dumps that have a tag",
+        groups: &[],
+    },
+    Word {
         word: "latest",
         anywhere: "`lastgood pg show DATABASE` shows the latest complete dump of a database, and `lastgood pg restore DATABASE` restores it",
         groups: &[
@@ -264,6 +269,7 @@ mod tests {
             ("lastgood find x", "lastgood pg ls"),
             ("lastgood mount /mnt", "lastgood pg restore KEY --into"),
             ("lastgood unlock", "lastgood pg recover"),
+            ("lastgood tag shop keep", "lastgood pg tag add"),
             ("lastgood latest", "lastgood pg show DATABASE"),
             ("lastgood pg latest", "lastgood pg show DATABASE"),
             ("lastgood pg restore shop --latest", "lastgood pg restore DATABASE"),

@@ -9,6 +9,7 @@ mod ls;
 mod prune;
 mod restore;
 mod show;
+mod tags;
 mod verify;
 
 use crate::args::app::App;
@@ -26,6 +27,7 @@ pub(super) async fn run(command: App, context: &Context) -> CliResult<Exit> {
         App::Cat(arguments) => Box::pin(cat::run(&arguments, context)).await,
         App::Restore(arguments) => Box::pin(restore::run(&arguments, context)).await,
         App::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
+        App::Tag(command) => Box::pin(tags::run(&command, context)).await,
         App::Lifecycle(arguments) => Box::pin(lifecycle::run(&arguments, context)).await,
     }
 }

@@ -8,7 +8,7 @@ use crate::config;
 use crate::context::Context;
 use crate::error::CliResult;
 use crate::exit::Exit;
-use crate::render::settings::{checked, settings};
+use crate::render::settings::{checked, named, settings};
 
 /// What `config path` says.
 #[derive(Debug, Serialize)]
@@ -28,6 +28,7 @@ struct Check {
 pub(super) fn run(command: &Config, context: &Context) -> CliResult<Exit> {
     match command {
         Config::Show(arguments) => show(arguments, context),
+        Config::Ls => ls(context),
         Config::Check => check(context),
         Config::Schema => schema(context),
         Config::Path => path(context),
@@ -40,6 +41,16 @@ fn show(arguments: &Show, context: &Context) -> CliResult<Exit> {
     effective.guard()?;
     effective.environment()?;
     context.printer.result(&effective.shown(), |shown| settings(shown, arguments.origin))?;
+    Ok(Exit::Ok)
+}
+
+/// The names that can stand behind `--config` and `-P`.
+fn ls(context: &Context) -> CliResult<Exit> {
+    let located = config::locate(&context.global)?;
+    if located.path.is_none() {
+        no_file(&located.looked, context);
+    }
+    context.printer.result(&context.config.names(), |names| named(names))?;
     Ok(Exit::Ok)
 }
 

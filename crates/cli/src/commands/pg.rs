@@ -5,6 +5,7 @@ mod config_name;
 mod copy;
 mod drop_local;
 mod dump;
+mod hints;
 mod hooks;
 mod local_restore;
 mod ls;
@@ -12,6 +13,7 @@ mod prune;
 mod recover;
 mod restore;
 mod show;
+mod tags;
 mod verify;
 
 use crate::args::pg::{Hooks, Pg};
@@ -35,6 +37,7 @@ pub(super) async fn run(command: Pg, context: &Context) -> CliResult<Exit> {
         Pg::Copy(arguments) => Box::pin(copy::run(&arguments, context)).await,
         Pg::DropLocal(arguments) => Box::pin(drop_local::run(&arguments, context)).await,
         Pg::Recover(arguments) => Box::pin(recover::run(&arguments, context)).await,
+        Pg::Tag(command) => Box::pin(tags::run(&command, context)).await,
         Pg::Prune(arguments) => Box::pin(prune::run(&arguments, context)).await,
         Pg::Hooks(Hooks::Test(arguments)) => Box::pin(hooks::test(&arguments, context)).await,
         Pg::Hooks(Hooks::RdsPrep) => hooks::rds_prep(context),

@@ -9,10 +9,12 @@ use object_backup::verify::Verified;
 use object_backup::{BackupPlan, BackupReport, OnConflict, RestorePlan, Restored};
 use serde::Serialize;
 
+use crate::render::escape::line;
 use crate::render::published::Published;
 use crate::render::{listing, units};
 
 pub(crate) fn listing(backups: &[Entry], now: Timestamp) -> String {
+    let tagged = backups.iter().any(|backup| !backup.tags.is_empty());
     let rows = backups.iter().map(|backup| listing::Listed {
         names: vec![backup.key.to_string()],
         time: backup.time,
@@ -21,6 +23,7 @@ pub(crate) fn listing(backups: &[Entry], now: Timestamp) -> String {
         records: backup.records,
         bytes: backup.bytes,
         state: state(&backup.state),
+        tags: tagged.then(|| backup.tags.join(", ")),
     });
     listing::listing(&["KEY"], rows, now)
 }
@@ -85,8 +88,8 @@ pub(crate) fn shown(shown: &Shown) -> String {
     lines.extend(backup.time.map(|time| format!("  taken    {} UTC", units::time(time))));
     lines.push(format!("  stored   {}", units::bytes(backup.bytes)));
     lines.extend(backup.sequence.map(|sequence| format!("  sequence {sequence}")));
-    if !shown.tags.is_empty() {
-        lines.push(format!("  tags     {}", shown.tags.join(", ")));
+    if !backup.tags.is_empty() {
+        lines.push(format!("  tags     {}", line(&backup.tags.join(", "))));
     }
     let Some(detail) = &shown.detail else {
         lines.push("  no manifest: `lastgood app verify` reads its contents".to_owned());

@@ -12,6 +12,7 @@ use crate::render::{listing, units};
 
 pub(crate) fn listing(backups: &[Listed], now: Timestamp) -> String {
     let rows = backups.iter().map(|backup| listing::Listed {
+        tags: None,
         names: vec![backup.file.clone(), backup.kind.name().to_owned()],
         time: backup.time,
         source: backup.source.as_ref(),

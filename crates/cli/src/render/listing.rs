@@ -26,6 +26,8 @@ pub(crate) struct Listed<'a> {
     pub(crate) records: Option<u64>,
     pub(crate) bytes: u64,
     pub(crate) state: String,
+    /// Its tags, if any backup of the listing has some.
+    pub(crate) tags: Option<String>,
 }
 
 /// The table of `backups`, which `names` are the columns for; nothing without a backup.
@@ -39,10 +41,12 @@ pub(crate) fn listing<'a>(
         return String::new();
     }
     let number = |value: Option<u64>| value.map_or_else(|| NONE.to_owned(), units::count);
-    let columns: Vec<Column> = names.iter().map(|name| Column(name, Align::Left)).chain(COLUMNS).collect();
+    let backups: Vec<Listed<'_>> = backups.collect();
+    let tags = backups.iter().any(|backup| backup.tags.is_some()).then_some(Column("TAGS", Align::Left));
+    let columns: Vec<Column> = names.iter().map(|name| Column(name, Align::Left)).chain(COLUMNS).chain(tags).collect();
     table(
         &columns,
-        backups.map(|backup| {
+        backups.into_iter().map(|backup| {
             let mut cells = backup.names;
             cells.extend([
                 backup.time.map_or_else(|| NONE.to_owned(), |time| units::age(time, now)),
@@ -52,6 +56,7 @@ pub(crate) fn listing<'a>(
                 units::bytes(backup.bytes),
                 backup.state,
             ]);
+            cells.extend(backup.tags);
             cells
         }),
     )

@@ -1,24 +1,40 @@
-//! Shows the progress of a run: a bar on a terminal, periodic lines elsewhere, JSON lines on request, or nothing.
+//! Shows the progress of a run: a picture of one line on a terminal, a line now and then elsewhere, JSON lines on request, or nothing.
+
+mod screen;
+mod stage;
+mod tally;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use backup_core::progress::{Event, Progress, SharedProgress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 
 use crate::error::{CliError, CliResult};
-use crate::render::escape::line;
 use crate::render::printer::{Printer, stderr_is_terminal};
 use crate::render::remedy::sentence;
-use crate::render::units;
+use tally::Tally;
 
 /// How often a run without a terminal says that it is alive: often enough for a log's reader, rare enough for the log.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS_UNKNOWN: usize = 80;
+
 /// How the names of steps end that come right after a backup began to exist; their details are its key.
 const PUBLISHED: &str = ".published";
 
-/// Bar redraws a second; each one costs a system call or two.
+/// When a run without a terminal first says what it does: whoever waits for a log wants to know that it is alive.
+const LINE_FIRST: Duration = Duration::from_secs(5);
+
+/// How often a terminal shows time going by, whatever else happens.
+const PICTURE_EVERY: Duration = Duration::from_millis(250);
+
+/// A picture is not made so soon after another one.
+const PICTURE_AFTER: Duration = Duration::from_millis(50);
+
+/// Pictures a second; each one costs a system call or two.
 const REDRAWS_PER_S: u8 = 8;
 
 /// How events are shown.
@@ -50,16 +66,23 @@ impl Mode {
 
 /// The receiver for `mode`.
 pub(crate) fn progress(mode: Mode, printer: &Arc<Printer>) -> SharedProgress {
-    let state = Mutex::new(State { tally: Tally::default(), started: Instant::now(), bar: None });
-    let shown = Arc::new(Shown { mode, printer: Arc::clone(printer), state });
-    if mode == Mode::Lines {
+    let state = Mutex::new(State { tally: Tally::default(), bar: None, turn: 0, drawn: Duration::ZERO });
+    let shown = Arc::new(Shown { mode, printer: Arc::clone(printer), begun: Instant::now(), state });
+    let pauses = match mode {
+        Mode::Lines => Some((LINE_FIRST, LINE_EVERY)),
+        Mode::Bar => Some((PICTURE_EVERY, PICTURE_EVERY)),
+        Mode::Json | Mode::Never => None,
+    };
+    if let Some((first, every)) = pauses {
         let watched = Arc::downgrade(&shown);
         // A thread of its own, because steps inside the server or an external program bring no events for minutes.
         std::thread::spawn(move || {
+            let mut pause = first;
             loop {
-                std::thread::sleep(LINE_EVERY);
+                std::thread::sleep(pause);
                 let Some(shown) = watched.upgrade() else { return };
                 shown.say();
+                pause = every;
             }
         });
     }
@@ -70,64 +93,18 @@ pub(crate) fn progress(mode: Mode, printer: &Arc<Printer>) -> SharedProgress {
 struct Shown {
     mode: Mode,
     printer: Arc<Printer>,
+    begun: Instant,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     tally: Tally,
-    started: Instant,
     bar: Option<ProgressBar>,
-}
-
-/// What is known of the work's size and of how far it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    step: String,
-    bytes: u64,
-    bytes_total: u64,
-    items: u64,
-    items_total: u64,
-}
-
-impl Tally {
-    fn take(&mut self, event: &Event) {
-        match event {
-            Event::Step { name, detail } => {
-                self.step = if detail.is_empty() { (*name).to_owned() } else { format!("{name} {detail}") };
-            }
-            Event::Total { bytes, items } => {
-                *self = Self { step: std::mem::take(&mut self.step), ..Self::default() };
-                self.bytes_total = *bytes;
-                self.items_total = *items;
-            }
-            Event::Advance { bytes, items } => {
-                self.bytes = self.bytes.saturating_add(*bytes);
-                self.items = self.items.saturating_add(*items);
-            }
-            _ => {}
-        }
-    }
-
-    fn line(&self, elapsed: Duration) -> String {
-        let mut text = self.step.clone();
-        if self.bytes > 0 {
-            text.push_str(&format!("  {}", units::bytes(self.bytes)));
-            if self.bytes_total > 0 {
-                text.push_str(&format!(" of about {}", units::bytes(self.bytes_total)));
-            }
-            text.push_str(&format!("  {}/s", units::bytes(rate(self.bytes, elapsed))));
-        }
-        if self.items_total > 0 {
-            text.push_str(&format!("  {} of {} done", units::count(self.items), units::count(self.items_total)));
-        }
-        text
-    }
-}
-
-fn rate(bytes: u64, elapsed: Duration) -> u64 {
-    let ms = elapsed.as_millis().max(1);
-    u64::try_from(u128::from(bytes) * 1000 / ms).unwrap_or(u64::MAX)
+    /// Pictures drawn without anything having happened.
+    turn: usize,
+    /// When the last picture was made.
+    drawn: Duration,
 }
 
 /// Retries as log lines, whether they are shown or not.
@@ -166,11 +143,11 @@ impl Progress for Shown {
             }
             Mode::Never => {}
             Mode::Json => {
-                if let Ok(line) = serde_json::to_string(&event) {
+                if let Some(line) = self.document(&event) {
                     self.printer.json_line(&line);
                 }
             }
-            Mode::Bar => self.draw(&event),
+            Mode::Bar => self.draw(Some(&event)),
             Mode::Lines => self.tally(&event),
         }
     }
@@ -184,49 +161,86 @@ fn retry_line(event: &Event) -> Option<String> {
 }
 
 impl Shown {
+    /// Tells how far the run is, although nothing may have happened.
     fn say(&self) {
-        let Ok(line) = self.state.lock().map(|state| state.tally.line(state.started.elapsed())) else { return };
-        if !line.is_empty() {
-            self.printer.note(&line);
+        if self.mode == Mode::Bar {
+            self.draw(None);
+            return;
+        }
+        let view = self.state.lock().ok().and_then(|state| state.tally.view(self.begun.elapsed()));
+        if let Some(view) = view {
+            self.printer.note(&screen::text(&view));
         }
     }
 
     fn tally(&self, event: &Event) {
-        let Ok(mut state) = self.state.lock() else { return };
-        if matches!(event, Event::Total { .. }) {
-            state.started = Instant::now();
+        if let Ok(mut state) = self.state.lock() {
+            state.tally.take(event, self.begun.elapsed());
         }
-        state.tally.take(event);
     }
 
-    fn draw(&self, event: &Event) {
+    /// Shows the state after `event`, or as it is now.
+    fn draw(&self, event: Option<&Event>) {
         let Ok(mut state) = self.state.lock() else { return };
-        state.tally.take(event);
-        let tally = state.tally.clone();
+        let now = self.begun.elapsed();
+        match event {
+            Some(event) => state.tally.take(event, now),
+            None => state.turn += 1,
+        }
+        // Thousands of tables a second would each be drawn for nobody.
+        let is_soon = now.saturating_sub(state.drawn) < PICTURE_AFTER;
+        if is_soon && matches!(event, Some(Event::Advance { .. })) {
+            return;
+        }
+        state.drawn = now;
+        let Some(view) = state.tally.view(now) else { return };
+        let picture = screen::screen(&view, columns(), state.turn);
         let bar = state.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
-            bar.set_style(bar_style(false));
+            // Cut where the terminal ends, should a letter be wider than it is thought to be.
+            bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
             self.printer.set_bar(Some(bar.clone()));
             bar
         });
-        if matches!(event, Event::Total { .. }) {
-            bar.set_length(tally.bytes_total);
-            bar.reset_elapsed();
-            bar.set_style(bar_style(tally.bytes_total > 0));
+        bar.set_message(picture);
+    }
+
+    /// The event as a line for programs, with what it comes to.
+    fn document(&self, event: &Event) -> Option<String> {
+        let now = self.begun.elapsed();
+        let measure = self.state.lock().ok().map(|mut state| {
+            state.tally.take(event, now);
+            state.tally.measure(now)
+        })?;
+        let mut line = serde_json::to_value(event).ok()?;
+        let fields = line.as_object_mut()?;
+        fields.insert("time".to_owned(), Timestamp::now().to_string().into());
+        match event {
+            Event::Step { name, .. } => {
+                fields.insert("stage".to_owned(), stage::words(name).into());
+            }
+            Event::Total { .. } | Event::Advance { .. } => {
+                let numbers = [
+                    ("bytes_done", Some(measure.bytes)),
+                    ("bytes_total", Some(measure.bytes_total)),
+                    ("items_done", Some(measure.items)),
+                    ("items_total", Some(measure.items_total)),
+                    ("percent", measure.percent.map(u64::from)),
+                    ("bytes_per_s", measure.rate),
+                    ("eta_s", measure.left.map(|left| left.as_secs())),
+                ];
+                fields.extend(numbers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
+            }
+            _ => {}
         }
-        bar.set_position(tally.bytes);
-        bar.set_message(line(&tally.step).into_owned());
+        serde_json::to_string(&line).ok()
     }
 }
 
-/// The bar's looks. Sizes are estimates before the work is done, so that no end time is promised in seconds.
-fn bar_style(sized: bool) -> ProgressStyle {
-    let template = if sized {
-        "{bar:24} {binary_bytes:>10} of about {binary_total_bytes}  {binary_bytes_per_sec}  {wide_msg}"
-    } else {
-        "{spinner} {elapsed}  {wide_msg}"
-    };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+/// Columns of the terminal that standard error is.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col);
+    if size == 0 { COLUMNS_UNKNOWN } else { usize::from(size) }
 }
 
 impl Drop for Shown {
@@ -245,25 +259,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_step_bytes_rate_and_items() {
-        let mut tally = Tally::default();
-        for event in [
-            Event::Step { name: "dump.data", detail: "shop".into() },
-            Event::Total { bytes: 4 << 20, items: 3 },
-            Event::Advance { bytes: 2 << 20, items: 1 },
-        ] {
-            tally.take(&event);
-        }
-        let line = tally.line(Duration::from_secs(2));
-        assert_eq!(line, "dump.data shop  2.0 MiB of about 4.0 MiB  1.0 MiB/s  1 of 3 done");
-    }
-
-    #[test]
-    fn a_new_total_starts_counting_anew() {
-        let mut tally = Tally::default();
-        tally.take(&Event::Advance { bytes: 5, items: 5 });
-        tally.take(&Event::Total { bytes: 7, items: 1 });
-        assert_eq!((tally.bytes, tally.bytes_total, tally.items), (0, 7, 0));
+    fn programs_are_told_what_it_comes_to_and_when() {
+        let printer = Arc::new(Printer::new(true, true, backup_core::secret::Redactor::new()));
+        let state = Mutex::new(State { tally: Tally::default(), bar: None, turn: 0, drawn: Duration::ZERO });
+        let shown = Shown { mode: Mode::Json, printer, begun: Instant::now(), state };
+        let told =
+            |event: Event| -> serde_json::Value { serde_json::from_str(&shown.document(&event).unwrap()).unwrap() };
+        let step = told(Event::Step { name: "restore.data", detail: "3 tables".into() });
+        assert_eq!([step["name"].as_str(), step["stage"].as_str()], [Some("restore.data"), Some("loading rows")]);
+        assert!(step["time"].as_str().unwrap().parse::<Timestamp>().is_ok());
+        let total = told(Event::Total { bytes: 400, items: 3 });
+        let numbers = ["bytes", "bytes_total", "percent"].map(|name| total[name].as_u64());
+        assert_eq!(numbers, [400, 400, 0].map(Some));
+        let advance = told(Event::Advance { bytes: 100, items: 1 });
+        let numbers = ["bytes", "bytes_done", "bytes_total", "items_done", "items_total", "percent"]
+            .map(|name| advance[name].as_u64());
+        assert_eq!(numbers, [100, 100, 400, 1, 3, 25].map(Some));
+        assert!(told(Event::Output { from: "pre-dump".into(), line: "x".into() })["percent"].is_null());
     }
 
     #[test]

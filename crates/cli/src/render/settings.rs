@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use backup_core::failure::Failure;
-use lastgood_operator::settings::{Checked, Distrust, SettingsError, Shown, Wanted};
+use backup_core::location::shell_word;
+use lastgood_operator::settings::{Checked, Distrust, Named, NamedKind, SettingsError, Shown, Wanted};
 
 use crate::env;
 use crate::render::remedy::words;
@@ -32,6 +33,22 @@ fn value(shown: &Shown) -> String {
         Some(meaning) => format!("({meaning})"),
         None => shown.value.to_string(),
     }
+}
+
+/// Configurations and profiles, with the location of each.
+pub(crate) fn named(names: &[Named]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let columns = ["NAME", "KIND", "OPTION", "LOCATION"].map(|name| Column(name, Align::Left));
+    let row = |named: &Named| {
+        let (kind, option) = match named.kind {
+            NamedKind::Configuration => ("configuration", format!("--config {}", shell_word(&named.name))),
+            _ => ("profile", format!("-P {}", shell_word(&named.name))),
+        };
+        vec![named.name.clone(), kind.to_owned(), option, named.repo.clone().unwrap_or_else(|| "–".to_owned())]
+    };
+    table(&columns, names.iter().map(row))
 }
 
 /// A file that can be used.

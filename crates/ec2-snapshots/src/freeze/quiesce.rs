@@ -12,6 +12,7 @@ use backup_core::progress::SharedProgress;
 use super::error::FreezeError;
 use super::held::{Held, Request, Thawed, survey};
 use super::hooks::Hooks;
+use super::survey::Lies;
 use crate::error::{Ec2Error, Ec2Result};
 use crate::host::Shell;
 use crate::host::adapters::{Process, SshOptions};
@@ -110,7 +111,44 @@ impl Freezer {
             Consistency::Crash | Consistency::Fs => Hooks { limit: self.hooks.limit, ..Hooks::default() },
         };
         let mounts = if self.mounts.is_empty() { self.found(shell, instance).await? } else { self.mounts.clone() };
-        Request::of(shell, &mounts, self.deadline, hooks, self.by.clone()).await
+        let request = Request::of(shell, &mounts, self.deadline, hooks, self.by.clone()).await?;
+        if !self.mounts.is_empty() {
+            self.check_named(shell, instance).await?;
+        }
+        Ok(request)
+    }
+
+    /// Refuses mount points that were named and are on no volume of `instance`: freezing them makes no snapshot consistent.
+    async fn check_named(&self, shell: &dyn Shell, instance: &Instance) -> Result<(), FreezeError> {
+        let devices = instance.devices.iter();
+        let volumes: Vec<(String, String)> =
+            devices.map(|device| (device.volume.to_string(), device.name.clone())).collect();
+        let survey = survey(shell, &self.mounts).await?;
+        for asked in &survey.asked {
+            let (path, host, id) = (&asked.path, shell.host(), &instance.id);
+            match survey.lies(path, &volumes) {
+                // Of what has no disk it is said why it cannot be frozen.
+                Lies::There | Lies::Nowhere => {}
+                Lies::Elsewhere => {
+                    return Err(FreezeError::Usage {
+                        what: format!(
+                            "`{path}` on {host} is on none of the volumes of `{id}`: freezing it would make no snapshot of them \
+                             consistent"
+                        ),
+                        help: remedy![
+                            "name a mount point that is on one with ",
+                            Setting::Freeze,
+                            ", or leave the option out: every data volume's is frozen then"
+                        ],
+                    });
+                }
+                Lies::Unclear => self.progress.warn(format!(
+                    "it cannot be seen whether `{path}` on {host} is on a volume of `{id}`: if it is not, the snapshots are no \
+                     more consistent for the freeze"
+                )),
+            }
+        }
+        Ok(())
     }
 
     /// The mount points on the data volumes of `instance`. The root volume is never frozen.

@@ -37,6 +37,19 @@ pub struct Disk {
     pub serial: Option<String>,
 }
 
+/// Whether a file system is on one of some volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// Some of it is.
+    There,
+    /// Its disks are other volumes.
+    Elsewhere,
+    /// Its disks do not say which volumes they are, and none has the name of one.
+    Unclear,
+    /// There are no disks below it.
+    Nowhere,
+}
+
 /// What the survey of a host found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
@@ -119,6 +132,17 @@ impl Survey {
     #[must_use]
     pub fn disk_of_volume(&self, id: &str) -> Option<&Disk> {
         self.disks.values().flatten().find(|disk| is_volume(disk, id, ""))
+    }
+
+    /// Whether what is mounted at `path` is on a volume of `volumes`, given as id and device name of each.
+    pub(super) fn lies(&self, path: &str, volumes: &[(String, String)]) -> Lies {
+        let disks = self.mount_of(path).and_then(|mount| self.disks.get(&mount.device));
+        let Some(disks) = disks.filter(|disks| !disks.is_empty()) else { return Lies::Nowhere };
+        if disks.iter().any(|disk| volumes.iter().any(|(id, name)| is_volume(disk, id, name))) {
+            return Lies::There;
+        }
+        let names_itself = |disk: &Disk| disk.serial.as_deref().is_some_and(|serial| serial.starts_with("vol"));
+        if disks.iter().all(names_itself) { Lies::Elsewhere } else { Lies::Unclear }
     }
 
     /// The file systems that have something on a volume of `volumes`, given as id and device name of each.
@@ -214,6 +238,20 @@ mod tests {
         let volumes = [("vol-0123456789abcdef0".to_owned(), "/dev/sdf".to_owned())];
         assert_eq!(survey.mounts_of_volumes(&volumes), ["/data/my files"]);
         assert!(survey.mounts_of_volumes(&[("vol-1".to_owned(), "/dev/nvme1n1".to_owned())]).is_empty());
+    }
+
+    #[test]
+    fn it_is_seen_whether_a_mount_point_is_on_a_volume() {
+        let text = "lastgood mount 1 0 259:5 / /data rw - xfs /dev/nvme1n1\nlastgood disk 259:5 nvme1n1 vol0aa\n\
+                    lastgood mount 2 0 7:3 / /other rw - xfs /dev/loop3\nlastgood disk 7:3 loop3 -\n\
+                    lastgood mount 3 0 0:9 / /ram rw - tmpfs tmpfs\nlastgood done 0\n";
+        let survey = Survey::parse(text);
+        let lies = |path: &str, id: &str, name: &str| survey.lies(path, &[(id.to_owned(), name.to_owned())]);
+        assert_eq!(lies("/data", "vol-0aa", "/dev/sdf"), Lies::There);
+        assert_eq!(lies("/data", "vol-0bb", "/dev/nvme1n1"), Lies::Elsewhere);
+        assert_eq!(lies("/other", "vol-0aa", "/dev/loop3"), Lies::There);
+        assert_eq!(lies("/other", "vol-0aa", "/dev/sdf"), Lies::Unclear);
+        assert_eq!(lies("/ram", "vol-0aa", "/dev/sdf"), Lies::Nowhere);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::time::Duration;
 use backup_core::digest::Sha256Digest;
 use backup_core::failure::Setting;
 use backup_core::key::Key;
+use backup_core::local_file;
 use backup_core::remedy;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
@@ -40,7 +41,8 @@ impl SqliteCatalogue {
     /// [`GlacierError::Usage`] if it is of others, [`GlacierError::NewerCatalogue`], [`GlacierError::Catalogue`].
     pub fn open(path: &Path, owner: &str) -> GlacierResult<Self> {
         // SQLite gives its journals the mode of the database.
-        let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let mut options = std::fs::OpenOptions::new();
+        let made = local_file::open(options.write(true).create(true).truncate(false).mode(0o600), path);
         made.map_err(|error| GlacierError::folder("open", path, error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let failed = |error| failed("open", path, error);
@@ -86,7 +88,22 @@ impl SqliteCatalogue {
 }
 
 fn failed(action: &'static str, path: &Path, error: rusqlite::Error) -> GlacierError {
-    GlacierError::Catalogue { action, path: path.display().to_string(), source: error.into() }
+    use rusqlite::ErrorCode::{DiskFull, SystemIoFailure};
+    let may_be_full = matches!(error.sqlite_error_code(), Some(DiskFull | SystemIoFailure));
+    let (shown, source) = (path.display().to_string(), error.into());
+    if may_be_full && has_no_room(path) {
+        return GlacierError::NoRoom { path: shown, source };
+    }
+    GlacierError::Catalogue { action, path: shown, source }
+}
+
+/// Whether there is no room beside a file for what SQLite wants: without room for its index in memory it only speaks of an
+/// error.
+fn has_no_room(path: &Path) -> bool {
+    /// What that index takes at least (SQLite, "WAL-mode File Format").
+    const ROOM_BYTES: u64 = 32 * 1024;
+    let folder = path.parent().unwrap_or(path);
+    rustix::fs::statvfs(folder).is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < ROOM_BYTES)
 }
 
 impl Catalogue for SqliteCatalogue {

@@ -116,6 +116,11 @@ impl StoreWrite for Beneath {
         self.inner.multipart(&self.outer(key)?, &self.options(key, options)).await
     }
 
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        let outer = keys.iter().map(|key| self.outer(key)).collect::<StoreResult<Vec<Key>>>()?;
+        self.inner.make_durable(&outer).await
+    }
+
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         self.inner.now().await
     }

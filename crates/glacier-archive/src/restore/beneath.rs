@@ -88,6 +88,16 @@ impl Target {
         match fs::renameat_with(&self.folder, &*self.name, &self.folder, aside, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::NOENT) => Ok(false),
+            // As in [`Target::place`].
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                match fs::linkat(&self.folder, &*self.name, &self.folder, aside, AtFlags::empty()) {
+                    Ok(()) => {}
+                    Err(rustix::io::Errno::NOENT) => return Ok(false),
+                    Err(error) => return Err(error.into()),
+                }
+                fs::unlinkat(&self.folder, &*self.name, AtFlags::empty())?;
+                Ok(true)
+            }
             Err(error) => Err(error.into()),
         }
     }

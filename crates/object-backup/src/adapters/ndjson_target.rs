@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, RenameFlags, accessat, renameat_with};
+use rustix::io::Errno;
 use tempfile::TempDir;
 
 use super::attributes;
@@ -40,6 +41,16 @@ impl NdjsonTarget {
 fn failed(action: &'static str, path: &Path) -> impl Fn(std::io::Error) -> ObjectError {
     let path = path.display().to_string();
     move |error| ObjectError::target(action, &path, error)
+}
+
+/// Why a name could not be given in one step. NFS and old kernels know no such rename, and say so in a way that says nothing.
+fn not_renamed(action: &'static str, path: &Path, errno: Errno) -> ObjectError {
+    const UNKNOWN: &str = "its file system cannot put names in place without replacing others, as NFS cannot: restore into a folder on \
+                           a file system of this machine, and copy it from there";
+    match errno {
+        Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => ObjectError::target(action, path.display(), UNKNOWN),
+        errno => failed(action, path)(errno.into()),
+    }
 }
 
 impl Target for NdjsonTarget {
@@ -210,7 +221,7 @@ impl Load for Filling {
         // Both are one step, and neither replaces what came there meanwhile.
         let flags = if before.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
         let put = || renameat_with(CWD, filling.path(), CWD, &folder, flags);
-        put().map_err(|error| failed("replace", &folder)(error.into()))?;
+        put().map_err(|errno| not_renamed("replace", &folder, errno))?;
         let Some(before) = before else {
             drop(filling.keep());
             return place.keep();
@@ -244,24 +255,23 @@ impl Filling {
         let before = before.unwrap_or_default();
         let mut done: Vec<(String, RenameFlags)> = Vec::new();
         let from = filling.path().to_owned();
-        let put = |name: &str, flags| {
-            renameat_with(CWD, from.join(name), CWD, folder.join(name), flags).map_err(std::io::Error::from)
-        };
+        let put = |name: &str, flags| renameat_with(CWD, from.join(name), CWD, folder.join(name), flags);
         for key in &written {
             let name = key.member();
             let flags = if replaced.contains(key) { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
-            let moved = put(&name, flags).map_err(failed("write", &folder.join(&name))).and_then(|()| {
-                done.push((name.clone(), flags));
-                let is_ours = flags == RenameFlags::NOREPLACE
-                    || fs::symlink_metadata(from.join(&name))
-                        .is_ok_and(|old| before.get(OsStr::new(&name)) == Some(&old.ino()));
-                let what = format!("`{name}` was replaced by somebody else during the restore");
-                if is_ours { Ok(()) } else { Err(ObjectError::target("replace", folder.display(), what)) }
-            });
+            let moved =
+                put(&name, flags).map_err(|errno| not_renamed("write", &folder.join(&name), errno)).and_then(|()| {
+                    done.push((name.clone(), flags));
+                    let is_ours = flags == RenameFlags::NOREPLACE
+                        || fs::symlink_metadata(from.join(&name))
+                            .is_ok_and(|old| before.get(OsStr::new(&name)) == Some(&old.ino()));
+                    let what = format!("`{name}` was replaced by somebody else during the restore");
+                    if is_ours { Ok(()) } else { Err(ObjectError::target("replace", folder.display(), what)) }
+                });
             if let Err(error) = moved {
                 for (name, flags) in done.iter().rev() {
                     let back = if *flags == RenameFlags::EXCHANGE {
-                        put(name, RenameFlags::EXCHANGE)
+                        put(name, RenameFlags::EXCHANGE).map_err(std::io::Error::from)
                     } else {
                         fs::remove_file(folder.join(name))
                     };
@@ -323,6 +333,13 @@ mod tests {
         assert_eq!(names(folder.path()), [new("A--t.json"), new("B--t.json")]);
         assert!(folder.path().join("lost+found").exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing of ours is left");
+    }
+
+    #[test]
+    fn a_file_system_that_cannot_put_names_in_place_is_told_as_that() {
+        let told = |errno: Errno| format!("{:?}", not_renamed("replace", Path::new("/mnt/records"), errno));
+        assert!(told(Errno::INVAL).contains("NFS") && told(Errno::NOSYS).contains("/mnt/records"));
+        assert!(!told(Errno::NOSPC).contains("NFS"));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) fn told_apart(types: &[Restoring]) -> ObjectResult<()> {
 pub(super) struct Table {
     pub(super) insert: String,
     pub(super) update: String,
+    /// Makes the indexes of a table that was not there, once it has its records: sorted at once, they take a fraction of the time.
+    pub(super) indexes: Vec<String>,
     pub(super) loaded: Loaded,
 }
 
@@ -103,19 +105,19 @@ fn unfit(
     Ok(None)
 }
 
-/// Makes the tables that are not there, with the columns and indexes the source had.
+/// Makes the tables that are not there, with the columns the source had; their indexes are still to be made.
 pub(super) fn prepare(connection: &Connection, types: &[Restoring]) -> rusqlite::Result<BTreeMap<TypeKey, Table>> {
     let mut taken = taken(connection)?;
     taken.extend(types.iter().map(|restoring| called(&restoring.key.table)));
     let mut tables = BTreeMap::new();
     for restoring in types {
         let name = &restoring.key.table;
-        let mut columns = sqlite::columns(connection, name)?;
+        let (mut columns, mut indexes) = (sqlite::columns(connection, name)?, Vec::new());
         if columns.is_empty() {
-            make(connection, restoring, &mut taken)?;
+            indexes = make(connection, restoring, &mut taken)?;
             columns = sqlite::columns(connection, name)?;
         }
-        tables.insert(restoring.key.clone(), Table::new(name, &columns, &restoring.columns));
+        tables.insert(restoring.key.clone(), Table { indexes, ..Table::new(name, &columns, &restoring.columns) });
     }
     Ok(tables)
 }
@@ -126,16 +128,17 @@ fn taken(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     statement.query_map([], |row| Ok(called(&row.get::<_, String>(0)?)))?.collect()
 }
 
-fn make(connection: &Connection, restoring: &Restoring, taken: &mut BTreeSet<String>) -> rusqlite::Result<()> {
+/// Makes a table; returns what makes its indexes.
+fn make(connection: &Connection, restoring: &Restoring, taken: &mut BTreeSet<String>) -> rusqlite::Result<Vec<String>> {
     let name = &restoring.key.table;
     let table = quoted(name);
     let others: String = restoring.columns.iter().map(|column| format!(", {} text", quoted(&column.name))).collect();
     connection.execute_batch(&format!("CREATE TABLE {table} (id text PRIMARY KEY, value text{others})"))?;
-    for Column { name: column, .. } in &restoring.columns {
+    let index = |Column { name: column, .. }: &Column| {
         let index = quoted(&free(&format!("{name}_{column}_idx"), taken));
-        connection.execute_batch(&format!("CREATE INDEX {index} ON {table} ({})", quoted(column)))?;
-    }
-    Ok(())
+        format!("CREATE INDEX {index} ON {table} ({})", quoted(column))
+    };
+    Ok(restoring.columns.iter().map(index).collect())
 }
 
 /// `wanted`, or with a number behind it if that is taken: `a_b` with a column `c`, and `a` with `b_c`, want one name for their
@@ -173,6 +176,7 @@ impl Table {
                 id.0, id.1
             ),
             update: format!("UPDATE {table} SET value = ?2{set} WHERE id = ?1"),
+            indexes: Vec::new(),
             loaded: Loaded::default(),
         }
     }
@@ -274,7 +278,9 @@ mod tests {
             }).collect();
             let connection = Connection::open_in_memory().unwrap();
             let mut taken = BTreeSet::new();
-            let made = types.iter().try_for_each(|restoring| make(&connection, restoring, &mut taken));
+            let made = types.iter().try_for_each(|restoring| {
+                make(&connection, restoring, &mut taken)?.iter().try_for_each(|index| connection.execute_batch(index))
+            });
             prop_assert_eq!(told_apart(&types).is_ok(), made.is_ok(), "{:?}", made);
         }
     }
@@ -289,7 +295,9 @@ mod tests {
             restoring("3--d", &["e"]),
             restoring("4--a_b_c_idx_2", &[]),
         ];
-        prepare(&connection, &types).unwrap();
+        for index in prepare(&connection, &types).unwrap().values().flat_map(|table| &table.indexes) {
+            connection.execute_batch(index).unwrap();
+        }
         let mut statement = connection
             .prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1")
             .unwrap();

@@ -46,6 +46,7 @@ fn judge(layer: &Layer) -> SettingsResult<()> {
     let pattern = |text: &str| TablePattern::parse(text).map(drop);
     one("pg.exclude-table", layer.exclude_table.iter(), pattern)?;
     one("pg.exclude-table-data", layer.exclude_table_data.iter(), pattern)?;
+    one("pg.exclude-setting", layer.exclude_setting.iter(), setting)?;
     one("ec2.tag", layer.ec2_tag.iter(), |tag| ec2::tag(tag).map(drop))?;
     one("ec2.regions", layer.ec2_regions.iter(), ec2::region)?;
     one("ec2.primary", layer.ec2_primary.iter(), ec2::region)?;
@@ -64,6 +65,11 @@ const CLASSES: [&str; 3] = ["GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"];
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unusable(&'static str);
+
+/// Of a pattern of names only an empty one fits none.
+fn setting(text: &str) -> Result<(), Unusable> {
+    if text.is_empty() { Err(Unusable("it is empty; `*` is any text, as in `app.*_secret`")) } else { Ok(()) }
+}
 
 fn class(text: &str) -> Result<(), Unusable> {
     let known = CLASSES.iter().any(|class| class.eq_ignore_ascii_case(&text.replace('-', "_")));
@@ -134,6 +140,8 @@ mod tests {
             ("[profile.p]\nrepo = 's3://'", "`repo` cannot be used (`a.toml:2`)"),
             ("[pg.configs.a]\n\nexclude-table = ['a.b.c']", "`pg.exclude-table` cannot be used (`a.toml:3`)"),
             ("[profile.p.pg.configs.a]\nexclude-table-data = ['\"']", "`pg.exclude-table-data` cannot be used"),
+            ("[pg]\nexclude-setting = ['app.*', '']", "`pg.exclude-setting` cannot be used (`a.toml:2`)"),
+            ("[pg.configs.a]\nexclude-setting = ['']", "`pg.exclude-setting` cannot be used (`a.toml:2`)"),
             ("[pg]\nurl = 'mysql://h/d'", "`pg.url` cannot be used (`a.toml:2`)"),
             ("[glacier]\nclass = 'STANDARD'", "`glacier.class` cannot be used (`a.toml:2`)"),
             ("[glacier]\nqueue = 'retrievals'", "`glacier.queue` cannot be used (`a.toml:2`)"),

@@ -176,6 +176,9 @@ macro_rules! pg_table {
             /// Tables whose rows to leave out; patterns as of `pg_dump`
             #[schemars(example = ["audit.log"])]
             pub(super) exclude_table_data: Vec<Placed<String>>,
+            /// Settings of the database to leave out, by name; `*` is any text
+            #[schemars(example = ["app.*_secret"])]
+            pub(super) exclude_setting: Vec<Placed<String>>,
             /// Hooks before a dump
             pub(super) pre_dump: Vec<Placed<HookTable>>,
             /// Hooks in the new database of a restore, before anything is in it
@@ -203,6 +206,7 @@ macro_rules! pg_table {
                     managed: table.plain(&self.managed),
                     exclude_table: table.strings("exclude-table", &self.exclude_table)?,
                     exclude_table_data: table.strings("exclude-table-data", &self.exclude_table_data)?,
+                    exclude_setting: table.strings("exclude-setting", &self.exclude_setting)?,
                     pre_dump: table.hooks("pre-dump", &self.pre_dump)?,
                     post_create: table.hooks("post-create", &self.post_create)?,
                     pre_swap: table.hooks("pre-swap", &self.pre_swap)?,

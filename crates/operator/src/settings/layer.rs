@@ -53,6 +53,8 @@ pub struct Layer {
     pub exclude_table: Vec<Set<String>>,
     /// `pg.exclude-table-data`.
     pub exclude_table_data: Vec<Set<String>>,
+    /// `pg.exclude-setting`.
+    pub exclude_setting: Vec<Set<String>>,
     /// `pg.pre-dump`.
     pub pre_dump: Vec<Set<HookEntry>>,
     /// `pg.post-create`.
@@ -133,6 +135,7 @@ impl Layer {
             protected: joined(weaker.protected, self.protected),
             exclude_table: joined(weaker.exclude_table, self.exclude_table),
             exclude_table_data: joined(weaker.exclude_table_data, self.exclude_table_data),
+            exclude_setting: joined(weaker.exclude_setting, self.exclude_setting),
             pre_dump: joined(weaker.pre_dump, self.pre_dump),
             post_create: joined(weaker.post_create, self.post_create),
             pre_swap: joined(weaker.pre_swap, self.pre_swap),

@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn every_list() -> Layer {
-        let lists = "exclude-table = ['a']\nexclude-table-data = ['a']\nprotected = ['a/b']\n";
+        let lists = "exclude-table = ['a']\nexclude-table-data = ['a']\nexclude-setting = ['a']\nprotected = ['a/b']\n";
         let hooks: String = ["pre-dump", "post-create", "pre-swap", "post-swap"]
             .map(|point| format!("{point} = [{{ command = 'x' }}]\n"))
             .concat();

@@ -66,6 +66,7 @@ pub(super) fn shown(layer: &Layer) -> Vec<Shown> {
         ("pg.protected", &layer.protected),
         ("pg.exclude-table", &layer.exclude_table),
         ("pg.exclude-table-data", &layer.exclude_table_data),
+        ("pg.exclude-setting", &layer.exclude_setting),
         ("ec2.regions", &layer.ec2_regions),
     ] {
         all.extend(list.iter().map(|item| row(key, item.value.as_str().into(), &item.origin)));

@@ -16,6 +16,7 @@ pub(crate) mod indexes;
 pub(crate) mod large_objects;
 pub(crate) mod live_tables;
 pub(crate) mod matviews;
+pub(crate) mod page_ranges;
 pub(crate) mod partitions;
 pub(crate) mod printed;
 pub(crate) mod readable;

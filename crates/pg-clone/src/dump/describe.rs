@@ -134,6 +134,7 @@ pub(crate) fn describe(
             slices,
         }),
         lc_monetary: Some(MONEY_LOCALE.to_owned()),
+        lists: None,
     };
     (detail, parts)
 }
@@ -142,7 +143,7 @@ fn append(whole: &mut RowData, piece: RowData) {
     whole.rows += piece.rows;
     whole.content_bytes += piece.content_bytes;
     whole.row_hash.merge(&piece.row_hash);
-    whole.frames.extend(piece.frames);
+    whole.frames.append(&piece.frames);
 }
 
 pub(crate) fn counts(detail: &DumpDetail, parts: &[Part]) -> BTreeMap<String, u64> {

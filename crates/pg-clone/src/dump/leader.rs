@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::catalog::{self, Relation, ViewOn};
-use crate::adapters::sql::{session_settings, snapshot, table_locks, transaction};
+use crate::adapters::sql::{page_ranges, session_settings, snapshot, table_locks, transaction};
 use crate::dump::readable;
 use crate::dump::selection::Selection;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
-use crate::dump::units::TableSource;
+use crate::dump::units::{TableSource, has_several_ranges};
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
 use crate::options::DumpOptions;
@@ -138,7 +138,8 @@ impl Leader {
         let server = catalog::server_info(&session).await?;
         let with_rows: Vec<&Relation> =
             selection.kept.iter().filter(|relation| selection.with_rows.contains(&relation.oid)).collect();
-        let sources = catalog::table_sources(&session, &with_rows).await?;
+        let mut sources = catalog::table_sources(&session, &with_rows).await?;
+        read_whole_what_cannot_be_planned(&session, &mut sources, server.major()).await?;
         let excluded: Vec<u32> = selection.excluded.iter().map(|relation| relation.oid).collect();
         let excluded_foreign_keys = catalog::foreign_keys_to(&session, &excluded).await?;
         if let Some(ViewOn { view, table }) = catalog::views_on(&session, &excluded).await?.into_iter().next() {
@@ -176,6 +177,19 @@ impl Leader {
     pub(crate) async fn still_holds(&self) -> PgResult<()> {
         snapshot::still_holds(&self.session).await
     }
+}
+
+/// A table of which the server cannot plan to read ranges is read by one `COPY`, as `pg_dump` reads it. Under the database's
+/// search path it could plan it, and would print names without their schemas.
+async fn read_whole_what_cannot_be_planned(session: &Session, sources: &mut [TableSource], major: u32) -> PgResult<()> {
+    let mut split: Vec<&mut TableSource> =
+        sources.iter_mut().filter(|source| has_several_ranges(source, major)).collect();
+    let names: Vec<QualifiedName> = split.iter().map(|source| source.qualified_name()).collect();
+    let planned = page_ranges::can_be_planned(session, &names).await?;
+    for (source, planned) in split.iter_mut().zip(planned) {
+        source.by_ranges = planned;
+    }
+    Ok(())
 }
 
 /// Sorts the tables by the options' patterns. What is said of a partitioned table holds for its partitions.

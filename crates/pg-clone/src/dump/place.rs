@@ -14,6 +14,7 @@ use crate::run::Run;
 use crate::stored::completeness::settle;
 use crate::stored::key::DumpKey;
 use crate::stored::list;
+use crate::stored::lists;
 
 /// The place of a dump that is about to be made.
 pub(super) struct Place {
@@ -97,7 +98,7 @@ impl Previous {
         let on_standby = manifest.detail["server"]["in_recovery"] == true;
         let host = (!on_standby).then(|| same.host.clone());
         let rows = manifest.counts.get("rows").copied().unwrap_or_default();
-        let size = Size { rows, bytes: manifest.content_bytes() };
+        let size = Size { rows, bytes: lists::content_bytes(&manifest) };
         Some(Self { key, order: Order::of(&manifest), size, host })
     }
 }

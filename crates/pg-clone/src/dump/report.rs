@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::write::Written;
 use crate::hook::HookReport;
 use crate::stored::key::DumpKey;
+use crate::stored::lists;
 
 /// What a dump did.
 #[derive(Clone, Debug, Serialize)]
@@ -83,7 +84,7 @@ impl DumpReport {
             tables: count("tables"),
             rows: count("rows"),
             large_objects: count("large_objects"),
-            content_bytes: manifest.content_bytes(),
+            content_bytes: lists::content_bytes(&manifest),
             stored_bytes: manifest.stored_bytes() + manifest_bytes,
             seconds,
             one_session: one_session.map(|reason| reason.to_string()),

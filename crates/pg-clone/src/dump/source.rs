@@ -6,6 +6,7 @@ use backup_core::source::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::estimate;
 use super::leader::{self, LOCK_ATTEMPTS_MAX, Leader, Locked};
 use super::schema::{self, Moment, SchemaDump, Script};
 use super::selection::Selection;
@@ -101,6 +102,7 @@ impl<S: SchemaDump> Source<S> {
             if let Some(leader) = locked.describe(snapshot, run).await? {
                 let large_objects = catalog::large_objects(&leader.session).await?;
                 refuse_nothing(server, options, &leader.selection, &large_objects)?;
+                estimate::refuse_unpublishable(&leader, options)?;
                 return Ok(Self { leader, tool, large_objects, schema });
             }
         }

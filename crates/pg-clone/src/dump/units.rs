@@ -37,8 +37,8 @@ pub(crate) struct TableSource {
     pub(crate) heap_pages: u64,
     /// Bytes of heap and TOAST.
     pub(crate) table_bytes: u64,
-    /// Whether its access method is `heap`, so that ctid ranges mean pages.
-    pub(crate) is_heap: bool,
+    /// Whether ranges of it can be read: its access method is `heap`, so that ctid ranges mean pages, and the server can plan it.
+    pub(crate) by_ranges: bool,
     /// Rows to copy, of an extension's configuration table (`pg_extension.extcondition`, with its `WHERE`).
     pub(crate) condition: String,
 }
@@ -87,8 +87,13 @@ pub(crate) fn dump_units(tables: &[TableSource], server_major: u32) -> Vec<DumpU
     units
 }
 
+/// Whether a table would be read in several ranges.
+pub(crate) fn has_several_ranges(source: &TableSource, server_major: u32) -> bool {
+    page_ranges(source, server_major).len() > 1
+}
+
 fn page_ranges(source: &TableSource, server_major: u32) -> Vec<Option<PageRange>> {
-    let splittable = source.is_heap && source.condition.is_empty() && server_major >= TID_RANGE_SCAN_MAJOR;
+    let splittable = source.by_ranges && source.condition.is_empty() && server_major >= TID_RANGE_SCAN_MAJOR;
     // Heap and TOAST count together: a small heap can point at most of a database (postgres.md 1.1).
     let parts = source.table_bytes.div_ceil(RANGE_BYTES).min(source.heap_pages);
     if !splittable || parts < 2 {
@@ -133,7 +138,7 @@ mod tests {
             columns: vec!["a".into()],
             heap_pages,
             table_bytes,
-            is_heap: true,
+            by_ranges: true,
             condition: String::new(),
         }
     }
@@ -148,7 +153,8 @@ mod tests {
     fn old_servers_and_other_access_methods_are_not_split() {
         let big = table(1 << 20, RANGE_BYTES * 9);
         assert_eq!(dump_units(std::slice::from_ref(&big), 13).len(), 1);
-        let columnar = TableSource { is_heap: false, ..big.clone() };
+        assert!(has_several_ranges(&big, 15) && !has_several_ranges(&big, 13));
+        let columnar = TableSource { by_ranges: false, ..big.clone() };
         assert_eq!(dump_units(&[columnar], 15).len(), 1);
         let configuration = TableSource { condition: "WHERE x".into(), ..big };
         assert_eq!(dump_units(&[configuration], 15).len(), 1);

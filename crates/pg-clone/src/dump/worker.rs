@@ -292,7 +292,7 @@ mod tests {
             columns: columns.iter().map(ToString::to_string).collect(),
             heap_pages: 9,
             table_bytes: 9,
-            is_heap: true,
+            by_ranges: true,
             condition: condition.into(),
         }
     }

@@ -1,9 +1,10 @@
 //! Copies everything in parallel, and publishes the manifest last.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use backup_core::manifest::{Kind, MANIFEST_NAME, Manifest, Part};
+use backup_core::manifest::{Kind, LISTS, MANIFEST_NAME, Manifest, Part};
 use backup_core::pipeline::UploadBudget;
 use backup_core::progress::Event;
 use backup_core::source::{Fall, Identity, Size};
@@ -29,6 +30,7 @@ use crate::error::{PgError, PgResult};
 use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::detail::DumpDetail;
+use crate::stored::lists::{self, ListSpace};
 use crate::stored::pack::PackSpace;
 
 /// What was written, and published.
@@ -70,7 +72,8 @@ pub(super) async fn write(
     let both = run.child();
     let schema_budget = budget.clone();
     let encoding = database_settings::read(&leader.session, &options.database).await?.encoding;
-    let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget);
+    let table_bytes = leader.sources.iter().map(|source| source.table_bytes).sum();
+    let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget).for_tables(table_bytes);
     let work = share(server, options, &leader, large_objects, packs, encoding == "SQL_ASCII", &both);
     let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);
     let rows = stopping(&both, copy_rows(Arc::clone(&work), &both));
@@ -88,15 +91,17 @@ pub(super) async fn write(
     facts.warn(run);
     let (detail, parts) = describe(&leader, &tool, &work, facts, schema, rows);
     leader.still_holds().await?;
+    let space = ListSpace::new(Arc::clone(&writer), folder);
+    let described = listed(Described { counts: counts(&detail, &parts), detail, parts }, space, options, run).await?;
 
     run.step("dump.manifest", MANIFEST_NAME);
     run.stop_if_cancelled()?;
     let complete = !leader.selection.leaves_out;
-    let mut manifest = manifest(options, place, &detail, parts, [started_at, created_at])?;
+    let (mut manifest, detail) = manifest(options, place, described, [started_at, created_at])?;
     manifest.identity = Some(identity.clone());
     manifest.complete = Some(complete);
     let rows = manifest.counts.get("rows").copied().unwrap_or_default();
-    let size = Size { rows, bytes: manifest.content_bytes() };
+    let size = Size { rows, bytes: lists::content_bytes(&manifest) };
     let fall = judge(place.fall(size).filter(|_| complete), options, run)?;
     let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
     if let Some(fault) = published.pointer_fault {
@@ -144,24 +149,42 @@ fn share(
     })
 }
 
+/// What the manifest is made of.
+struct Described {
+    counts: BTreeMap<String, u64>,
+    detail: DumpDetail,
+    parts: Vec<Part>,
+}
+
+/// Moves to lists what would make the manifest too long.
+async fn listed(mut described: Described, space: ListSpace, options: &DumpOptions, run: &Run) -> PgResult<Described> {
+    if lists::is_larger(&described.detail, options.lists_over_bytes)? {
+        run.step("dump.lists", &format!("{} tables", described.detail.tables.len()));
+        let parts = run.or_cancelled(lists::write(&space, &mut described.detail)).await?;
+        described.parts.extend(parts);
+    }
+    Ok(described)
+}
+
 fn manifest(
     options: &DumpOptions,
     place: &Place,
-    detail: &DumpDetail,
-    parts: Vec<Part>,
+    Described { counts, detail, parts }: Described,
     [started_at, created_at]: [Timestamp; 2],
-) -> PgResult<Manifest> {
-    let counts = counts(detail, &parts);
-    let detail = serde_json::to_value(detail)
+) -> PgResult<(Manifest, DumpDetail)> {
+    let value = serde_json::to_value(&detail)
         .map_err(|error| FormatError::Invalid { key: place.key.to_string(), what: error.to_string() })?;
-    let mut manifest = Manifest::new(Kind::Pg, &options.database, started_at, detail);
+    let mut manifest = Manifest::new(Kind::Pg, &options.database, started_at, value);
+    if detail.lists.is_some() {
+        manifest.require(LISTS);
+    }
     manifest.config.clone_from(&options.config);
     manifest.created_at = created_at;
     manifest.sequence = place.sequence;
     manifest.counts = counts;
     manifest.parts = parts;
     manifest.tags.clone_from(&options.tags);
-    Ok(manifest)
+    Ok((manifest, detail))
 }
 
 /// All three, or the failure that stopped the others: they say less than it does.

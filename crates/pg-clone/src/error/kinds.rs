@@ -58,6 +58,10 @@ impl Failure for PgError {
             ["nothing was published. Split the row, or leave out the table's rows with ", Setting::ExcludeTableData.with("TABLE")];
         SchemaTooLarge: "pg::schema_too_large", Failed, permanent, "the schema is larger than a dump takes",
             ["nothing was published. Leave out tables with ", Setting::ExcludeTable];
+        ManifestTooLarge: "pg::manifest_too_large", Failed, permanent,
+            "the database has more, or the dump would leave out more, than a manifest can name",
+            ["nothing was written. Leave out fewer tables, by patterns of schemas that ", Setting::ExcludeTable,
+             " names, or dump a part of the database"];
         ForeignKeysOff: "pg::foreign_keys_off", Failed, permanent, "foreign keys are switched off for the role or the database",
             "nothing was changed. Reset it (ALTER DATABASE or ALTER ROLE … RESET session_replication_role)";
         RolledBack: "pg::rolled_back", Failed, permanent,

@@ -67,6 +67,16 @@ pub(crate) struct Written {
     pub(crate) dropped_by: String,
 }
 
+/// Everything of an entry that a program makes statements of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Whole {
+    pub(crate) written: Written,
+    /// The statement that would give it rows.
+    pub(crate) copied_by: String,
+    /// Whether something follows the table of contents for it: rows, large objects, or statements.
+    pub(crate) has_data: bool,
+}
+
 /// What is wrong with an archive of which more is to come.
 const ENDS_EARLY: &str = "it ends early";
 
@@ -76,19 +86,19 @@ const SEARCH_PATH: &str = "SEARCHPATH";
 /// Reads all entries; the error says what is wrong.
 pub(crate) fn parse(archive: &[u8]) -> Result<Vec<Entry>, String> {
     let (mut reader, count) = Reader::at_first_entry(archive)?;
-    (0..count).map(|_| reader.entry().map(|read| read.written.entry)).collect()
+    (0..count).map(|_| reader.entry().map(|read| read.whole.written.entry)).collect()
 }
 
 /// Reads all entries with their statements; the error says what is wrong.
 pub(crate) fn parse_written(archive: &[u8]) -> Result<Vec<Written>, String> {
     let (mut reader, count) = Reader::at_first_entry(archive)?;
-    (0..count).map(|_| reader.entry().map(|read| read.written)).collect()
+    (0..count).map(|_| reader.entry().map(|read| read.whole.written)).collect()
 }
 
-/// Reads all entries with their statements, each with the one that would give it rows; the error says what is wrong.
-pub(crate) fn parse_all(archive: &[u8]) -> Result<Vec<(Written, String)>, String> {
+/// Reads all entries with everything that statements are made of; the error says what is wrong.
+pub(crate) fn parse_all(archive: &[u8]) -> Result<Vec<Whole>, String> {
     let (mut reader, count) = Reader::at_first_entry(archive)?;
-    (0..count).map(|_| reader.entry().map(|read| (read.written, read.copied_by))).collect()
+    (0..count).map(|_| reader.entry().map(|read| read.whole)).collect()
 }
 
 /// How many bytes an archive's header and table of contents take; none if `beginning` is shorter. Rows come after them.
@@ -114,7 +124,7 @@ pub(crate) fn with_search_path(archive: &[u8], statement: &str) -> Result<Option
     let (mut reader, count) = Reader::at_first_entry(archive)?;
     for _ in 0..count {
         let read = reader.entry()?;
-        if read.written.entry.kind != SEARCH_PATH {
+        if read.whole.written.entry.kind != SEARCH_PATH {
             continue;
         }
         let length = i64::try_from(statement.len()).map_err(|_| "a search path that is too long".to_owned())?;
@@ -138,7 +148,7 @@ pub(crate) fn with_statements(
     let (mut changed, mut copied) = (Vec::new(), 0);
     for _ in 0..count {
         let read = reader.entry()?;
-        let Some(statements) = change(&read.written) else { continue };
+        let Some(statements) = change(&read.whole.written) else { continue };
         let length = i64::try_from(statements.len()).map_err(|_| "statements that are too long".to_owned())?;
         changed.extend_from_slice(&archive[copied..read.made_by.start]);
         changed.push(0);
@@ -155,9 +165,7 @@ pub(crate) fn with_statements(
 
 /// An entry, and where in the archive its statements stand, their length included.
 struct Read {
-    written: Written,
-    /// The statement that would give it rows.
-    copied_by: String,
+    whole: Whole,
     made_by: Range<usize>,
 }
 
@@ -212,7 +220,7 @@ impl<'a> Reader<'a> {
 
     fn entry(&mut self) -> Result<Read, String> {
         let id = u32::try_from(self.int()?).map_err(|_| "the number of an entry is invalid".to_owned())?;
-        let _has_data = self.int()?;
+        let has_data = self.int()? != 0;
         let _class_and_oid = (self.string()?, self.string()?);
         let name = self.string()?.unwrap_or_default();
         let kind = self.string()?.unwrap_or_default();
@@ -237,7 +245,8 @@ impl<'a> Reader<'a> {
         }
         let _offset_of_data = self.take(1 + self.offset_bytes)?;
         let entry = Entry { id, kind, schema, name, needs };
-        Ok(Read { written: Written { entry, made_by, dropped_by }, copied_by, made_by: begin..end })
+        let whole = Whole { written: Written { entry, made_by, dropped_by }, copied_by, has_data };
+        Ok(Read { whole, made_by: begin..end })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
@@ -259,14 +268,18 @@ impl<'a> Reader<'a> {
         Ok(if negative { -value } else { value })
     }
 
-    /// A length, -1 for none, then the bytes.
+    /// A length, -1 for none, then the bytes. To `pg_restore` a string ends at a zero byte, and so at another place than here.
     fn string(&mut self) -> Result<Option<String>, String> {
         let length = self.int()?;
         if length < 0 {
             return Ok(None);
         }
         let length = usize::try_from(length).map_err(|_| "a string in it is too long".to_owned())?;
-        Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
+        let bytes = self.take(length)?;
+        if bytes.contains(&0) {
+            return Err("a string in it has a zero byte".to_owned());
+        }
+        Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
     }
 }
 
@@ -366,6 +379,13 @@ pub(crate) mod tests {
         for end in 0..whole.len() {
             assert!(parse(&whole[..end]).is_err(), "{end} of {} bytes", whole.len());
         }
+    }
+
+    #[test]
+    fn a_string_that_pg_restore_would_cut_is_refused() {
+        let mut entries = sample();
+        entries[0].name = "au\0dit".to_owned();
+        assert_eq!(parse(&archive(&entries)).unwrap_err(), "a string in it has a zero byte");
     }
 
     #[test]

@@ -23,8 +23,9 @@ use crate::restore::second_chance::Attempts;
 use crate::restore::single_file::SingleFile;
 use crate::restore::tools::{SchemaArchive, Section};
 use crate::restore::unrestored::{Unrestored, incomplete, incomplete_file};
-use crate::restore::{differences, load_unit, owners, reroute, statistics};
+use crate::restore::{differences, index_progress, load_unit, owners, reroute, statistics};
 use crate::stored::detail::{DumpDetail, MatviewState, RowData, RowText, TableDump, TableKind};
+use crate::stored::lists;
 
 /// What was built in the temporary database.
 #[derive(Debug, Default)]
@@ -58,11 +59,12 @@ pub(super) async fn build(
         Checked::Ours { manifest, archive, .. } => {
             Box::pin(build_ours(restore, options, manifest, archive, Place::Copy(temporary.name()))).await?
         }
-        Checked::Legacy { tool } => {
+        Checked::Legacy { tool, contents } => {
             run.step("restore.archive", &plan.key);
             let name = temporary.name();
             let object = plan.legacy_object()?;
-            let file = SingleFile { tool, store: &**store, object, server, database: name, options };
+            let contents = contents.as_deref();
+            let file = SingleFile { tool, store: &**store, object, contents, server, database: name, options };
             let (warnings, missing) = file.restore(run).await?;
             run.step("restore.analyze", name);
             statistics::analyze(server, name, Analyzed::Tables, options.jobs, run).await?;
@@ -124,7 +126,7 @@ async fn build_ours(
         )
     }));
     run.step("restore.data", &format!("{} tables", detail.tables.len()));
-    run.progress.event(Event::Total { bytes: manifest.content_bytes(), items: detail.tables.len() as u64 });
+    run.progress.event(Event::Total { bytes: lists::content_bytes(manifest), items: detail.tables.len() as u64 });
     let load = Arc::new(Load {
         server: server.clone(),
         database: name.to_owned(),
@@ -150,9 +152,14 @@ async fn build_ours(
     }
     run.step("restore.post_data", name);
     let (attaches, keys) = (Section::IndexAttaches, Section::ForeignKeys);
-    for section in [Section::IndexesApart, Section::PostData, attaches, keys, Section::DoubtfulKeys] {
-        warnings.extend(attempts.section(section).await?);
-    }
+    let sections = async {
+        let mut told = Vec::new();
+        for section in [Section::IndexesApart, Section::PostData, attaches, keys, Section::DoubtfulKeys] {
+            told.extend(attempts.section(section).await?);
+        }
+        PgResult::Ok(told)
+    };
+    warnings.extend(index_progress::watched(&session, archive.indexes(), run, sections).await?);
     warnings.extend(views(restore, place, &mut attempts, &detail.matviews).await?);
     run.step("restore.event_triggers", name);
     warnings.extend(attempts.section(Section::EventTriggers).await?);

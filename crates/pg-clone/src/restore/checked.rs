@@ -9,10 +9,12 @@ use crate::adapters::pg_tools::{Need, Tool};
 use crate::error::PgResult;
 use crate::restore::archive_toc::Entry;
 use crate::restore::dependents::{self, Dependents};
+use crate::restore::outside::Content;
 use crate::restore::prepared::Restore;
 use crate::restore::selection::doubtful_keys;
+use crate::restore::single_file::Contents;
 use crate::restore::tools::SchemaArchive;
-use crate::restore::{outside, select, single_file};
+use crate::restore::{newer_syntax, outside, select, single_file};
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::DumpDetail;
 use crate::stored::{legacy, verify};
@@ -29,7 +31,7 @@ pub(super) enum Reading {
 /// A dump whose stored bytes have been read, as far as was asked, and found to be what was written.
 pub(super) enum Checked {
     Ours { manifest: Box<Manifest<DumpDetail>>, archive: Box<SchemaArchive>, later: Option<Box<Later>> },
-    Legacy { tool: Tool },
+    Legacy { tool: Tool, contents: Option<Box<Contents>> },
 }
 
 /// What can be made only in the database of the right name, after the switch.
@@ -38,6 +40,18 @@ pub(super) struct Later {
     pub(super) extensions: String,
     pub(super) manifest: Manifest<DumpDetail>,
     pub(super) archive: SchemaArchive,
+}
+
+/// Tells of a `pg_restore` that sets what the server does not know.
+fn tell_newer(Restore { plan, run, .. }: &Restore, tool: &Tool) {
+    if tool.sends_unknown_setting() {
+        run.progress.warn(format!(
+            "`pg_restore` {} is newer than the server ({}) and sets a parameter that the server does not know: \
+             these errors are ignored, and indexes are built one at a time; the programs of version {} build them \
+             in parallel",
+            tool.major, plan.server_major, plan.server_major
+        ));
+    }
 }
 
 impl Checked {
@@ -53,20 +67,17 @@ impl Checked {
             }
         };
         let tool = Tool::find("pg_restore", need, options.pg_bin.as_deref()).await?;
-        if tool.sends_unknown_setting() {
-            run.progress.warn(format!(
-                "`pg_restore` {} is newer than the server ({}) and sets a parameter that the server does not know: \
-                 these errors are ignored, and indexes are built one at a time; the programs of version {} build them \
-                 in parallel",
-                tool.major, plan.server_major, plan.server_major
-            ));
-        }
+        tell_newer(restore, &tool);
         let Some(manifest) = plan.manifest() else {
             let object = plan.legacy_object()?;
+            let contents = Contents::read(&**store, object, &plan.key, &options.allow_outside).await?;
+            if let Some(contents) = &contents {
+                tell_superuser(restore, &contents.entries());
+            }
             if reading == Reading::Everything {
                 single_file::check(&tool, &**store, object).await?;
             }
-            return Ok(Self::Legacy { tool });
+            return Ok(Self::Legacy { tool, contents: contents.map(Box::new) });
         };
         if reading == Reading::Presence {
             verify::check_presence(&**store, manifest, plan.part.is_some()).await?;
@@ -141,8 +152,13 @@ impl Checked {
 /// The archive of the schema, whose statements were read before any program gets it.
 async fn schema_archive(restore: &Restore, manifest: &Manifest<DumpDetail>) -> PgResult<Bytes> {
     let Restore { store, options, plan, .. } = restore;
+    outside::refuse_settings(&manifest.detail.database, &plan.key, &options.allow_outside)?;
     let bytes = select::schema_archive(&**store, &plan.key, manifest).await?;
-    outside::refuse(&bytes, &plan.key, &options.allow_outside)?;
+    outside::refuse(&bytes, Content::Schema, &plan.key, &options.allow_outside)?;
+    // What is left out for the server's sake may have been within a string, and then the rest is read in another way.
+    if let Ok(Some(changed)) = newer_syntax::for_server(&bytes, plan.server_major) {
+        outside::refuse(&changed, Content::Schema, &plan.key, &options.allow_outside)?;
+    }
     tell_superuser(restore, &select::entries(&bytes, &plan.key)?);
     Ok(bytes)
 }

@@ -4,6 +4,8 @@ pub(super) mod changes;
 mod compare;
 mod decide;
 pub(super) mod lock_room;
+pub(super) mod tables;
+mod undone;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +17,13 @@ use backup_core::remedy;
 use backup_core::store::StoreRead;
 
 use crate::adapters::connection::{Server, Session};
-use crate::adapters::sql::{
-    event_triggers, live_tables, sequences, server, session_settings, standing, target, transaction,
-};
+use crate::adapters::sql::{event_triggers, live_tables, sequences, server, sessions, standing, target, transaction};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
 use crate::live::recover;
 use crate::live::silence;
 use crate::options::RestoreOptions;
 pub use crate::restore::data_only::decide::{DataPlan, DataTable};
+use crate::restore::data_only::tables::LOCK_TIMEOUT_MS;
 use crate::restore::large_objects::{self, Destination};
 use crate::restore::load::load_within;
 use crate::restore::load_unit::connect;
@@ -31,11 +32,9 @@ use crate::restore::plan::RestorePlan;
 use crate::restore::prepared::Restore;
 use crate::restore::report::RestoreReport;
 use crate::restore::row_hashes::RowHashes;
+use crate::restore::search_path::{SearchPath, may_need_search_path};
 use crate::restore::{differences, select};
 use crate::stored::detail::{DumpDetail, RowText};
-
-/// How long to wait for a table that somebody uses. Whoever comes after us waits behind us: no longer than a dump waits.
-const LOCK_TIMEOUT_MS: u32 = 30_000;
 
 /// How long to wait for the server to say that it undid everything. It does so in any case once the connection is closed.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +57,7 @@ pub(crate) async fn look(
 ) -> PgResult<Looked> {
     let session = connect(server, database, RowText::default()).await?;
     refuse_unchecked(&session).await?;
-    let target = target::read(&session, &detail.tables, &detail.sequences).await?;
+    let target = tables::read_anyhow(&session, &detail.tables, &detail.sequences).await?;
     let (plan, mut problems) = decide::decide(detail, &target, options, unselected);
     let tables: Vec<u32> = target.tables.iter().flatten().map(|table| table.oid).collect();
     let altered = changes::altered(&target);
@@ -105,6 +104,7 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
     let _lock = silence::acquire(server, &plan.target, run, begun).await?;
     let text = manifest.detail.row_text();
     let mut session = connect(server, &plan.target, text).await?;
+    let mut pid = sessions::own_pid(&session).await?;
     let mut load = Load {
         server: server.clone(),
         database: plan.target.clone(),
@@ -124,20 +124,25 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
         // COPYs were under way on it, which nobody reads any more; the server undoes what it did, and whoever locks waits for that.
         drop(session);
         session = connect(server, &plan.target, text).await?;
+        pid = sessions::own_pid(&session).await?;
         let fill_again = fill(&session, &mut load, plan, &manifest.detail, options, SearchPath::InUse);
         filled = run.or_cancelled(Box::pin(fill_again)).await;
     }
     let (done, rows) = match filled.and_then(|filled| run.stop_if_cancelled().map(|()| filled).map_err(PgError::from)) {
         Ok(filled) => filled,
         Err(error) => {
+            if run.stop_if_cancelled().is_err() {
+                stop(server, pid).await;
+            }
             // Without it the server undoes everything too, as soon as it sees that we are gone.
             let _ = tokio::time::timeout(ROLLBACK_TIMEOUT, transaction::roll_back(&session, "rolling back")).await;
-            let not_valid = plan.data_only.as_ref().map(|plan| plan.not_valid_keys.as_slice()).unwrap_or_default();
-            return Err(undone(error, &plan.target, not_valid));
+            return Err(undone::undone(error, &plan.target, plan.data_only.as_ref()));
         }
     };
     run.step("data_only.commit", &plan.target);
-    transaction::commit(&session, "committing the rows").await.map_err(|error| not_committed(&plan.target, error))?;
+    transaction::commit(&session, "committing the rows")
+        .await
+        .map_err(|error| undone::not_committed(&plan.target, error))?;
     run.step("data_only.done", &plan.target);
     Ok(RestoreReport {
         key: plan.key.clone(),
@@ -150,6 +155,13 @@ pub(crate) async fn restore(restore: &Restore) -> PgResult<RestoreReport> {
     })
 }
 
+/// Stops what the server still does in our session: it would hold the live tables for as long as that takes.
+async fn stop(server: &Server, pid: i32) {
+    let stopping = async { sessions::cancel(&server.connect_admin().await?, pid).await };
+    // Best effort: from 14 on the server notices by itself, within seconds, that we are gone.
+    let _ = tokio::time::timeout(ROLLBACK_TIMEOUT, stopping).await;
+}
+
 /// Of a single-file dump nobody knows where whose rows are.
 pub(crate) fn legacy() -> Problem {
     Problem {
@@ -159,23 +171,8 @@ pub(crate) fn legacy() -> Problem {
     }
 }
 
-/// Under which search path rows are loaded: what computes a generated column or checks a row may need one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SearchPath {
-    /// None, as `pg_restore` has it.
-    Empty,
-    /// That which the database has in use, for functions that name others without a schema.
-    InUse,
-}
-
-/// Whether the server found something not that it may find with a search path.
-fn may_need_search_path(error: &PgError) -> bool {
-    /// SQLSTATEs of undefined functions, tables, objects and schemas.
-    const UNDEFINED: [&str; 4] = ["42883", "42P01", "42704", "3F000"];
-    error.sqlstate().is_some_and(|code| UNDEFINED.contains(&code))
-}
-
-/// Everything but the COMMIT: returns what was done, and the rows that the server took.
+/// Everything but the COMMIT: returns what was done, and the rows that the server took. The database's own search path is in use
+/// only where the server plans and computes; what is compared is printed under none.
 async fn fill(
     session: &Session,
     load: &mut Load,
@@ -189,7 +186,7 @@ async fn fill(
     live_tables::begin(session, LOCK_TIMEOUT_MS).await?;
     live_tables::make(session, "locking the tables", &changes::lock(&detail.tables)).await?;
     // What the plan was made of may be another by now.
-    let target = target::read(session, &detail.tables, &detail.sequences).await?;
+    let target = tables::read(session, &detail.tables, &detail.sequences, search_path).await?;
     let unselected = plan.part.as_ref().map(|part| part.emptied.as_slice()).unwrap_or_default();
     let (done, problems) = decide::decide(detail, &target, options, unselected);
     if let Some(problem) = problems.first() {
@@ -201,24 +198,20 @@ async fn fill(
     let before = target::behaviour(session, &held).await?;
     // What is made and altered for a time is no business of theirs.
     let quiet = event_triggers::quiet(session, server::major(session).await?).await?;
+    let of_replicas = event_triggers::disable_of_replicas(session, quiet).await?;
     event_triggers::hush(session, quiet).await?;
     live_tables::make(session, "preparing the tables", &changes::loosen(&target)).await?;
     event_triggers::unhush(session, quiet).await?;
     if options.replace_rows {
         run.step("data_only.empty", &plan.target);
-        live_tables::make(session, "emptying the tables", &changes::empty(&detail.tables, &target)).await?;
+        tables::empty(session, "emptying the tables", &detail.tables, &target, search_path).await?;
     }
     if options.disable_triggers {
         live_tables::leave_unchecked(session).await?;
     }
-    if search_path == SearchPath::InUse {
-        session_settings::reset_search_path(session).await?;
-    }
+    search_path.enter(session).await?;
     let rows = rows(session, load, detail).await?;
-    if search_path == SearchPath::InUse {
-        // What is compared is printed under none.
-        session_settings::empty_search_path(session).await?;
-    }
+    search_path.leave(session).await?;
     if options.disable_triggers {
         live_tables::check_again(session).await?;
     }
@@ -226,7 +219,9 @@ async fn fill(
     beside_rows(session, load, detail, options).await?;
     event_triggers::unhush(session, quiet).await?;
     run.step("data_only.keys", &format!("{} foreign keys", done.foreign_keys.len()));
+    search_path.enter(session).await?;
     live_tables::check_constraints(session).await?;
+    search_path.leave(session).await?;
     event_triggers::hush(session, quiet).await?;
     live_tables::make(session, "putting triggers and foreign keys back", &changes::tighten(&target)).await?;
     if target::behaviour(session, &held).await? != before {
@@ -236,12 +231,13 @@ async fn fill(
         ));
     }
     run.step("data_only.compare", &format!("{} tables", detail.tables.len()));
-    for table in compare::compare(session, load, &target).await? {
+    for table in compare::compare(session, load, &target, search_path).await? {
         run.progress.warn(format!(
             "`{table}` has the dump's rows, but prints some of their values differently than when they were dumped: \
              because of its column types, the currency or the time zone"
         ));
     }
+    event_triggers::enable(session, &of_replicas).await?;
     Ok((done, rows))
 }
 
@@ -277,85 +273,4 @@ async fn beside_rows(session: &Session, load: &Load, detail: &DumpDetail, option
         large_objects::restore(load, session, objects, live, options).await?;
     }
     Ok(())
-}
-
-/// What the server refused, for somebody who wants to know what became of his database.
-fn undone(error: PgError, database: &str, not_valid_keys: &[String]) -> PgError {
-    /// SQLSTATE of `foreign_key_violation`.
-    const KEY_BROKEN: &str = "23503";
-    /// SQLSTATE of `lock_not_available`, as of a `lock_timeout`.
-    const LOCKED: &str = "55P03";
-    if let PgError::Mismatch { what } = error {
-        return PgError::RowsDiffer { database: database.to_owned(), what };
-    }
-    let PgError::Sql { doing, message, sqlstate, .. } = error else { return error };
-    let names = |key: &&String| key.rsplit('.').next().is_some_and(|name| message.contains(&format!("\"{name}\"")));
-    let not_valid = not_valid_keys.iter().find(names);
-    let help = match (sqlstate.as_str(), not_valid) {
-        (KEY_BROKEN, Some(key)) => remedy![
-            format!(
-                "`{key}` is NOT VALID in the live database: rows from before it may break it, and the dump has such rows. \
-                 A superuser can load them as they are with "
-            ),
-            Setting::DisableTriggers
-        ],
-        (KEY_BROKEN, None) => {
-            remedy!["also select the table that it refers to (", Setting::Table, "), or make sure that its rows exist"]
-        }
-        (LOCKED, _) => format!(
-            "another session has used it for {} s (see pg_stat_activity): run it again when that has ended",
-            LOCK_TIMEOUT_MS / 1_000
-        )
-        .into(),
-        _ => "the rows do not fit, or the role lacks a privilege".into(),
-    };
-    PgError::RolledBack {
-        doing,
-        message,
-        sqlstate,
-        help: help.and("; everything was rolled back, nothing was changed"),
-    }
-}
-
-/// A refused COMMIT changes nothing; whether a lost one did, nobody can tell from here.
-fn not_committed(database: &str, error: PgError) -> PgError {
-    match error {
-        PgError::Lost { source, .. } => PgError::Uncertain { database: database.to_owned(), source },
-        error => undone(error, database, &[]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use backup_core::Failure;
-
-    use super::*;
-
-    #[test]
-    fn a_refusal_says_what_to_do_and_that_nothing_was_changed() {
-        let sql = |sqlstate: &str| PgError::Sql {
-            doing: "checking the foreign keys".to_owned(),
-            message: "it is broken".to_owned(),
-            sqlstate: sqlstate.to_owned(),
-            help: None,
-        };
-        for (sqlstate, expected) in [("23503", "`table`"), ("55P03", "30 s"), ("22P02", "do not fit")] {
-            let error = undone(sql(sqlstate), "shop", &[]);
-            assert_eq!(error.to_string(), "checking the foreign keys failed: it is broken");
-            let help = error.remedy().unwrap().to_string();
-            assert!(help.contains(expected) && help.ends_with("nothing was changed"), "{help}");
-        }
-        assert!(matches!(undone(PgError::Interrupted, "shop", &[]), PgError::Interrupted));
-    }
-
-    #[test]
-    fn rows_that_differ_are_told_with_what_became_of_them() {
-        let error = undone(PgError::Mismatch { what: "`public.t` holds 60 rows, not 90".to_owned() }, "shop", &[]);
-        assert_eq!(
-            error.to_string(),
-            "the rows in `shop` would differ from the dump: `public.t` holds 60 rows, not 90"
-        );
-        let help = error.remedy().unwrap_or_default().to_string();
-        assert!(help.contains("nothing was changed"), "{help}");
-    }
 }

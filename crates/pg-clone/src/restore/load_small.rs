@@ -12,6 +12,7 @@ use crate::restore::frames::{Unpacked, unpack_now};
 use crate::restore::loading::{Load, TakenRows};
 use crate::restore::units::{LoadBatch, LoadUnit};
 use crate::stored::detail::Frame;
+use crate::stored::frames::Frames;
 
 /// COPYs sent before an earlier one is known to have ended well. More would gain nothing: the server has enough to do.
 const COPIES_AHEAD: usize = 8;
@@ -84,9 +85,9 @@ async fn read(load: &Load, batch: &LoadBatch) -> PgResult<Vec<Bytes>> {
         stored.extend_from_slice(&more);
     }
     let stored = stored.freeze();
-    let frames: Vec<Vec<Frame>> = batch.units.iter().map(|unit| unit.frames.clone()).collect();
+    let frames: Vec<Frames> = batch.units.iter().map(|unit| unit.frames.clone()).collect();
     let unpacked = tokio::task::spawn_blocking(move || {
-        let unit = |frames: &Vec<Frame>| frames.iter().map(|frame| frame_of(&stored, range.start, frame)).collect();
+        let unit = |frames: &Frames| frames.iter().map(|frame| frame_of(&stored, range.start, frame)).collect();
         frames.iter().map(unit).collect::<Result<Vec<Vec<Unpacked>>, String>>()
     });
     let unpacked = unpacked

@@ -30,6 +30,7 @@ use crate::run::Run;
 use crate::standing::{Undertaking, locale_problem};
 use crate::stored::detail::DumpDetail;
 use crate::stored::list::{self, Found, Wanted};
+use crate::stored::lists;
 
 impl Restore {
     /// Finds out what restoring `options.wanted` would do; changes nothing.
@@ -117,12 +118,14 @@ async fn ours(
     mut manifest: Box<backup_core::manifest::Manifest<DumpDetail>>,
 ) -> PgResult<RestorePlan> {
     let Seen { admin, server_major, target, mut replaces } = seen;
+    lists::read_tables(&**store, &mut manifest).await.map_err(|fault| fault.of(&key))?;
     let database = manifest.detail.database.clone();
     manifest.detail.database = database.with_locale(options.locale.as_deref(), options.locale_provider);
     let part = match options.selection.is_partial() {
         true => Some(select::narrow(&**store, &key, &mut manifest, &options.selection).await?),
         false => None,
     };
+    lists::read_frames(&**store, &mut manifest).await.map_err(|fault| fault.of(&key))?;
     let (data_only, problems) = match (options.selection.data_only, replaces.is_some()) {
         (false, _) => {
             for told in extensions::versions(&admin, &manifest.detail.extensions).await? {
@@ -227,7 +230,7 @@ fn problems_of_legacy(options: &RestoreOptions) -> Vec<Problem> {
 /// Stored bytes, and their content, of all of a dump or of what is left of it.
 fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_partial: bool) -> (u64, u64) {
     if !is_partial {
-        return (manifest.stored_bytes(), manifest.content_bytes());
+        return (manifest.stored_bytes(), lists::content_bytes(manifest));
     }
     let content_bytes = manifest.detail.tables.iter().map(|table| table.data.content_bytes).sum();
     (select::stored_bytes(manifest), content_bytes)

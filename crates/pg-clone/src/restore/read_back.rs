@@ -28,7 +28,8 @@ impl Tally {
         all
     }
 
-    fn add(&mut self, more: Self) {
+    /// With those of more rows.
+    pub(crate) fn add(&mut self, more: Self) {
         self.rows += more.rows;
         self.hash.merge(&more.hash);
     }

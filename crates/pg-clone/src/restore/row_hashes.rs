@@ -48,7 +48,7 @@ mod tests {
     fn rows_are_compared_once_all_are_there_and_counted_once() {
         let mut row_hash = hash(b"a");
         row_hash.merge(&hash(b"b"));
-        let data = RowData { rows: 2, row_hash, content_bytes: 4, frames: vec![frame(0), frame(9)] };
+        let data = RowData { rows: 2, row_hash, content_bytes: 4, frames: vec![frame(0), frame(9)].into() };
         let hashes = RowHashes::default();
         hashes.note(&frame(0), hash(b"a"));
         assert_eq!(hashes.difference("public.t", &data), None, "half of them");

@@ -3,12 +3,14 @@
 //! A single file holds definitions and rows. It is read once more for each attempt at rows, and only its table of contents for
 //! one at anything else.
 
+mod contents;
+
 use std::collections::BTreeSet;
 use std::process::{ExitStatus, Stdio};
 
 use backup_core::key::Key;
 use backup_core::store::StoreRead;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -20,21 +22,16 @@ use crate::adapters::sql::{empty_tables, session_settings, user_triggers};
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
 use crate::options::RestoreOptions;
-use crate::restore::archive_toc::{self, ROWS, VIEW_ROWS, Written};
+use crate::restore::archive_toc::{ROWS, VIEW_ROWS, Written};
 use crate::restore::failed_entry::{FailedEntry, failed_entries, failed_statements};
 use crate::restore::failed_rows::failed_rows;
 use crate::restore::load_unit::connect;
 use crate::restore::messages::{self, Classified};
 use crate::restore::pg_restore::{common_arguments, expected, failure, memory, session_options, told};
+pub(crate) use crate::restore::single_file::contents::Contents;
 use crate::restore::unrestored::Unrestored;
 use crate::run::Run;
 use crate::stored::detail::RowText;
-
-/// How much of a file is read at first to find its table of contents.
-const CONTENTS_BYTES_FIRST: usize = 64 * 1024;
-
-/// Longest table of contents that is held in memory: as much as the schema archive of a dump of ours may take.
-const CONTENTS_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Attempts at what was refused: each takes something that the ones before did not, and may need the whole file.
 const ATTEMPTS_MAX: usize = 100;
@@ -57,6 +54,8 @@ pub(super) struct SingleFile<'a> {
     pub(super) tool: &'a Tool,
     pub(super) store: &'a dyn StoreRead,
     pub(super) object: &'a Key,
+    /// What was read of it, if we can read it.
+    pub(super) contents: Option<&'a Contents>,
     pub(super) server: &'a Server,
     pub(super) database: &'a str,
     pub(super) options: &'a RestoreOptions,
@@ -73,7 +72,7 @@ struct Ran {
 impl SingleFile<'_> {
     /// Restores the whole file; returns what is told, and what the server refuses in the end.
     pub(super) async fn restore(self, run: &Run) -> PgResult<(Vec<String>, Vec<Unrestored>)> {
-        let ran = self.pg_restore(&[], &Input::whole(self.store, self.object)).await?;
+        let ran = self.pg_restore(&[], &self.whole()).await?;
         if ran.classified.accepts(ran.status.code()) {
             return Ok((ran.told, Vec::new()));
         }
@@ -81,12 +80,12 @@ impl SingleFile<'_> {
             return Err(self.failure(&ran));
         }
         let session = connect(self.server, self.database, RowText::default()).await?;
-        let Some(contents) = self.contents().await? else { return self.not_again(ran) };
-        let Some(failed) = refused(&ran.classified, &contents.written, &session).await? else {
+        let Some(contents) = self.contents else { return self.not_again(ran) };
+        let Some(failed) = refused(&ran.classified, contents.written(), &session).await? else {
             return self.not_again(ran);
         };
         let mut told = ran.told;
-        let missing = Box::pin(self.again(&contents, failed, &session, run, &mut told)).await?;
+        let missing = Box::pin(self.again(contents, failed, &session, run, &mut told)).await?;
         Ok((told, missing))
     }
 
@@ -119,15 +118,15 @@ impl SingleFile<'_> {
             }
             run.step("restore.archive_again", &format!("{} entries", ids.len()));
             let holds_rows = |one: &Written| one.entry.kind == ROWS && ids.contains(&one.entry.id);
-            let has_rows = contents.written.iter().any(holds_rows);
+            let has_rows = contents.written().iter().any(holds_rows);
             // What was computed of tables that had no rows yet is computed again.
             let is_tried = |one: &&Written| ids.contains(&one.entry.id) || (has_rows && one.entry.kind == VIEW_ROWS);
-            let tried: Vec<Written> = contents.written.iter().filter(is_tried).cloned().collect();
+            let tried: Vec<Written> = contents.written().iter().filter(is_tried).cloned().collect();
             let input = Input {
                 store: self.store,
                 key: self.object,
                 beginning: Some(beginning.clone()),
-                skipped: contents.bytes,
+                skipped: contents.bytes(),
                 rest: has_rows,
             };
             let ran = self.without_triggers(&tried, &input, session).await?;
@@ -192,46 +191,13 @@ impl SingleFile<'_> {
         failure(self.tool, ran.status, &ran.said, &ran.classified)
     }
 
-    /// The beginning of the file; none of an archive that we cannot read, which `pg_restore` can.
-    async fn contents(self) -> PgResult<Option<Contents>> {
-        let mut body = self.store.get(self.object, None).await?;
-        let (mut beginning, mut wanted) = (BytesMut::new(), CONTENTS_BYTES_FIRST);
-        loop {
-            let mut is_whole = false;
-            while beginning.len() < wanted && !is_whole {
-                match body.try_next().await? {
-                    Some(chunk) => beginning.extend_from_slice(&chunk),
-                    None => is_whole = true,
-                }
-            }
-            match archive_toc::end_of_contents(&beginning) {
-                Ok(Some(end)) => {
-                    beginning.truncate(end);
-                    let Ok(written) = archive_toc::parse_written(&beginning) else { return Ok(None) };
-                    return Ok(Some(Contents { beginning: beginning.freeze(), bytes: end, written }));
-                }
-                Ok(None) if !is_whole && wanted < CONTENTS_BYTES_MAX => wanted *= 2,
-                _ => return Ok(None),
-            }
+    /// All of the file, with the beginning that was read.
+    fn whole(&self) -> Input<'_> {
+        let whole = Input::whole(self.store, self.object);
+        match self.contents {
+            Some(contents) => Input { beginning: Some(contents.beginning()), skipped: contents.bytes(), ..whole },
+            None => whole,
         }
-    }
-}
-
-/// Header and table of contents of a file.
-struct Contents {
-    beginning: Bytes,
-    /// How long they are there.
-    bytes: usize,
-    written: Vec<Written>,
-}
-
-impl Contents {
-    /// The same for sessions with this search path. Archives from before March 2018 say it with each entry.
-    fn with_search_path(&self, search_path: &str, key: &Key) -> PgResult<Bytes> {
-        let statement = session_settings::as_archives_set_it(search_path);
-        let changed = archive_toc::with_search_path(&self.beginning, &statement)
-            .map_err(|what| PgError::Integrity { dump: key.to_string(), what })?;
-        Ok(changed.map_or_else(|| self.beginning.clone(), Bytes::from))
     }
 }
 

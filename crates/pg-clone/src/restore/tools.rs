@@ -45,6 +45,9 @@ const EXTENSION: &str = "EXTENSION - ";
 /// How an index begins there. An index of a partitioned table that joins its parent is `INDEX ATTACH`.
 const INDEX: &str = "INDEX ";
 
+/// How a constraint begins that has an index: a primary key, a unique one or an exclusion. Others have a word before it.
+const INDEX_CONSTRAINT: &str = "CONSTRAINT ";
+
 /// How an index begins that joins that of the table which its table is a partition of.
 const INDEX_ATTACH: &str = "INDEX ATTACH ";
 
@@ -152,6 +155,12 @@ impl SchemaArchive {
     pub(crate) fn only(mut self, ids: &BTreeSet<u32>) -> Self {
         self.contents.retain(|line| is_among(line, ids));
         self
+    }
+
+    /// How many indexes post-data makes, those of constraints too.
+    pub(crate) fn indexes(&self) -> u64 {
+        let sections = [Section::IndexesApart, Section::PostData].into_iter().flat_map(|section| self.of(section));
+        sections.filter(|line| makes_index(line)).count() as u64
     }
 
     /// As before the first run, for another database.
@@ -419,6 +428,11 @@ fn is_attach(line: &str) -> bool {
     entry(line).starts_with(INDEX_ATTACH)
 }
 
+fn makes_index(line: &str) -> bool {
+    let entry = entry(line);
+    entry.starts_with(INDEX_CONSTRAINT) || (entry.starts_with(INDEX) && !is_attach(line))
+}
+
 fn is_foreign_key(line: &str) -> bool {
     entry(line).starts_with(FOREIGN_KEY)
 }
@@ -441,6 +455,23 @@ fn is_privilege(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn indexes_are_told_from_what_is_called_like_them() {
+        for line in ["3; 2606 16390 CONSTRAINT public t t_pkey postgres", "4; 1259 16391 INDEX public t_name postgres"]
+        {
+            assert!(makes_index(line), "{line}");
+        }
+        for line in [
+            "5; 2606 16392 FK CONSTRAINT public t t_fkey postgres",
+            "6; 2606 16393 CHECK CONSTRAINT public t positive postgres",
+            "7; 0 0 INDEX ATTACH public t1_name postgres",
+            "8; 0 0 COMMENT public INDEX t_name postgres",
+            "9; 1259 16394 TABLE public INDEX postgres",
+        ] {
+            assert!(!makes_index(line), "{line}");
+        }
+    }
 
     #[test]
     fn event_triggers_are_told_by_what_they_are_and_not_by_names() {

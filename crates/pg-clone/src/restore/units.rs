@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::stored::detail::{Frame, RowData};
+use crate::stored::frames::Frames;
 
 /// Stored bytes a restore reads and loads as one COPY: enough to make the round trips disappear, few enough that the
 /// workers end together.
@@ -35,7 +36,7 @@ pub(crate) struct LoadUnit {
     /// Index of the table.
     pub(crate) table: usize,
     /// The frames.
-    pub(crate) frames: Vec<Frame>,
+    pub(crate) frames: Frames,
     /// Whether these are all of the table's frames.
     pub(crate) whole_table: bool,
 }
@@ -54,27 +55,24 @@ impl LoadUnit {
 
 /// Cuts a table's rows into units of about [`LOAD_BYTES`] whose frames can be read by one ranged request.
 pub(crate) fn load_units(table: usize, data: &RowData) -> Vec<LoadUnit> {
-    let mut units: Vec<LoadUnit> = Vec::new();
-    for frame in &data.frames {
-        let joins = units.last().is_some_and(|unit| {
-            unit.stored_bytes() < LOAD_BYTES
-                && unit
-                    .frames
-                    .last()
-                    .is_some_and(|last| last.part == frame.part && last.offset + last.length == frame.offset)
-        });
-        if joins {
-            if let Some(unit) = units.last_mut() {
-                unit.frames.push(frame.clone());
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let (mut stored_bytes, mut last) = (0_u64, None::<&Frame>);
+    for (at, frame) in data.frames.iter().enumerate() {
+        let follows =
+            last.is_some_and(|last| last.part == frame.part && last.offset.saturating_add(last.length) == frame.offset);
+        match ranges.last_mut().filter(|_| follows && stored_bytes < LOAD_BYTES) {
+            Some(range) => range.end = at + 1,
+            None => {
+                ranges.push(at..at + 1);
+                stored_bytes = 0;
             }
-        } else {
-            units.push(LoadUnit { table, frames: vec![frame.clone()], whole_table: false });
         }
+        stored_bytes = stored_bytes.saturating_add(frame.length);
+        last = Some(frame);
     }
-    if let [only] = units.as_mut_slice() {
-        only.whole_table = true;
-    }
-    units
+    let whole_table = ranges.len() == 1;
+    let unit = |range| LoadUnit { table, frames: data.frames.slice(range), whole_table };
+    ranges.into_iter().map(unit).collect()
 }
 
 /// Units that are read by one ranged request; several only if each is a small table's all.
@@ -190,7 +188,7 @@ mod tests {
             xxh3: FrameHash::of(b""),
             blake3: None,
         };
-        (0..count).map(|at| RowData { frames: vec![frame(at)], rows: 5, ..RowData::default() }).collect()
+        (0..count).map(|at| RowData { frames: vec![frame(at)].into(), rows: 5, ..RowData::default() }).collect()
     }
 
     #[test]
@@ -222,7 +220,7 @@ mod tests {
                 offset += length;
             }
             let units = load_units(0, &data);
-            let loaded: Vec<_> = units.iter().flat_map(|unit| unit.frames.clone()).collect();
+            let loaded: Frames = units.iter().flat_map(|unit| unit.frames.to_vec()).collect();
             prop_assert_eq!(&loaded, &data.frames);
             for unit in &units {
                 prop_assert_eq!(unit.whole_table, units.len() == 1);

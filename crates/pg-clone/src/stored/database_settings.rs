@@ -100,6 +100,14 @@ pub struct Grant {
     pub grantor: Option<String>,
 }
 
+impl Grant {
+    /// Whether its privilege is one that databases have (PostgreSQL manual, "Privileges"). It is a word of SQL.
+    #[must_use]
+    pub fn is_of_a_database(&self) -> bool {
+        ["CONNECT", "CREATE", "TEMPORARY"].contains(&self.privilege.as_str())
+    }
+}
+
 /// A configuration parameter set for the database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Parameter {

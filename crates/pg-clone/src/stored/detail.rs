@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ident::QualifiedName;
 use crate::stored::database_settings::DatabaseSettings;
-use crate::stored::frame_digest::FrameDigest;
-use crate::stored::frame_hash::FrameHash;
+pub use crate::stored::frames::Frame;
+use crate::stored::frames::Frames;
 use crate::stored::row_hash::RowHash;
 
 /// Role of the part holding the schema archive, as `pg_dump -Fc --schema-only` wrote it.
@@ -14,6 +14,10 @@ pub const ROLE_SCHEMA: &str = "schema";
 pub const ROLE_DATA: &str = "data";
 /// Role of packs of large objects.
 pub const ROLE_LARGE_OBJECTS: &str = "large-objects";
+/// Role of lists of tables and sequences.
+pub const ROLE_TABLE_LIST: &str = "table-list";
+/// Role of lists of frames.
+pub const ROLE_FRAME_LIST: &str = "frame-list";
 
 /// Everything about a dump that only pg-clone understands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,9 +51,47 @@ pub struct DumpDetail {
     /// The `lc_monetary` of the rows' text, `C`; in dumps of earlier versions, without it, that of the server.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lc_monetary: Option<String>,
+    /// What is in lists, if that is too much for the manifest: then `tables`, `sequences` and all `frames` are empty in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lists: Option<Lists>,
+}
+
+/// What of a dump is in lists, which are parts of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lists {
+    /// Lines of each list of tables and sequences, in the order of the parts.
+    pub tables: Vec<u64>,
+    /// Frames in each list of frames, likewise: first those of the tables in their order, then those of the large objects'
+    /// metadata, then those of their slices.
+    pub frames: Vec<u64>,
+    /// Frames of the large objects' metadata.
+    pub metadata: ListedFrames,
+    /// Frames of their slices.
+    pub slices: ListedFrames,
+}
+
+/// Frames that are in lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedFrames {
+    /// How many.
+    pub frames: u64,
+    /// Bytes they occupy.
+    pub stored_bytes: u64,
 }
 
 impl DumpDetail {
+    /// All rows: of the tables in their order, then the large objects' metadata and slices.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &RowData> {
+        let objects = self.large_objects.iter().flat_map(|objects| [&objects.metadata, &objects.slices]);
+        self.tables.iter().map(|table| &table.data).chain(objects)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut RowData> {
+        let objects = self.large_objects.iter_mut().flat_map(|objects| [&mut objects.metadata, &mut objects.slices]);
+        self.tables.iter_mut().map(|table| &mut table.data).chain(objects)
+    }
+
     /// In which form the rows are.
     pub(crate) fn row_text(&self) -> RowText {
         RowText {
@@ -132,27 +174,7 @@ pub struct RowData {
     /// Bytes of COPY text.
     pub content_bytes: u64,
     /// Where the rows are; each frame begins and ends between rows.
-    pub frames: Vec<Frame>,
-}
-
-/// One zstd frame inside a pack.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frame {
-    /// Index into the manifest's `parts`.
-    pub part: u32,
-    /// Offset in that object.
-    pub offset: u64,
-    /// Stored bytes.
-    pub length: u64,
-    /// Bytes of COPY text.
-    pub content_bytes: u64,
-    /// Rows.
-    pub rows: u64,
-    /// Hash of the stored bytes, by which earlier versions check them: it finds damage only.
-    pub xxh3: FrameHash,
-    /// Digest of the stored bytes, by which this version checks them; absent in dumps of earlier versions.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub blake3: Option<FrameDigest>,
+    pub frames: Frames,
 }
 
 /// How a table belongs to the database.

@@ -10,6 +10,7 @@ use backup_core::key::Key;
 use backup_core::location::Layout;
 use backup_core::manifest::MANIFEST_NAME;
 use backup_core::remedy;
+use backup_core::tags::TAGS_NAME;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -36,13 +37,14 @@ pub const LAYOUTS: [Layout; 2] = [
     Layout { name: "dumps of django-pgclone", ours: false, holds: |key| DumpKey::of_object(key).is_some() },
 ];
 
-/// `pg/{database}/latest.json`, or below `pg/{database}/{dump}/`.
+/// `pg/{database}/latest.json` or `tags.json`, or below `pg/{database}/{dump}/`.
 fn is_ours(key: &Key) -> bool {
     let mut segments = key.as_str().split('/');
     let (root, database, name) = (segments.next(), segments.next().and_then(decode), segments.next());
     let (Some(database), Some(name), below) = (database, name, segments.next()) else { return false };
+    let is_note = below.is_none() && [POINTER_NAME, TAGS_NAME].contains(&name);
     let is_dump = || below.is_some() && DumpKey::parse_folder_name(&database, name).is_some();
-    root == Some(ROOT) && (name == POINTER_NAME || is_dump())
+    root == Some(ROOT) && (is_note || is_dump())
 }
 
 /// How a dump is stored and named.

@@ -161,7 +161,7 @@ fn dump_of(meta: ObjectMeta) -> Option<LegacyDump> {
 /// Folders and objects right below `prefix`, with their whole keys. A folder of another user's, which the store tells of, has
 /// nothing for us.
 async fn children(store: &dyn StoreRead, prefix: &str) -> StoreResult<(Vec<String>, Vec<Key>)> {
-    let names = match store.list_children(prefix).await {
+    let names = match store.list_names(prefix).await {
         Err(StoreError::PermissionDenied { .. }) if !prefix.is_empty() => Vec::new(),
         names => names?,
     };

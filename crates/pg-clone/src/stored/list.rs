@@ -6,7 +6,7 @@ mod selector;
 
 use std::collections::BTreeSet;
 
-use backup_core::catalogue::{self, Backup, Entry};
+use backup_core::catalogue::{self, Backup, Entry, Hints, Told};
 use backup_core::error::{CoreError, FormatError, StoreError};
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
@@ -14,7 +14,7 @@ use backup_core::source::Identity;
 use backup_core::store::StoreRead;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use filter::Filter;
@@ -26,6 +26,8 @@ use crate::stored::completeness::settle;
 use crate::stored::detail::DumpDetail;
 use crate::stored::key::{DumpKey, POINTER_NAME, ROOT, decode};
 use crate::stored::legacy::{self, LegacyDump};
+use crate::stored::lists;
+use crate::stored::tags_now::TagsNow;
 
 /// Databases looked at at once.
 const DATABASES_IN_FLIGHT: usize = 16;
@@ -34,7 +36,7 @@ const DATABASES_IN_FLIGHT: usize = 16;
 const CLAIM_BYTES_MAX: u64 = 1024;
 
 /// How far a dump can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Everything is in it.
@@ -51,8 +53,11 @@ pub enum State {
     Unchecked,
 }
 
+/// What [`Hints`] of listings are of, for [`Hints::open`]. The number changes with what [`Listed`] says of the same manifest.
+pub const HINTS: &str = "pg-1";
+
 /// One dump of a listing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Listed {
     /// Its key, as `restore` takes it.
@@ -83,11 +88,20 @@ pub struct Listed {
     /// Why it cannot be used, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
-    /// Labels.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Its tags as they are now.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub tags: Vec<String>,
-    #[serde(skip)]
+    /// Why only the tags are known that it was made with, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags_unknown: Option<String>,
+    /// What its key says.
+    #[serde(skip, default = "nowhere")]
     order: DumpKey,
+}
+
+/// Of a dump that a hint tells of, until its key says it.
+fn nowhere() -> DumpKey {
+    DumpKey::new("", Timestamp::UNIX_EPOCH, "")
 }
 
 /// The dumps that `filter` takes, the newest last. Runs that never published a manifest are not dumps.
@@ -95,17 +109,43 @@ pub struct Listed {
 /// # Errors
 /// What the store says. A manifest that cannot be used is listed, not an error.
 pub async fn list(store: &dyn StoreRead, filter: &Filter) -> PgResult<Vec<Listed>> {
+    list_recalling(store, filter, &mut Hints::none()).await
+}
+
+/// As [`list`]; manifests are not read that did not change since `hints` were told of them.
+///
+/// # Errors
+/// As [`list`].
+pub async fn list_recalling(
+    store: &dyn StoreRead,
+    filter: &Filter,
+    hints: &mut Hints<Listed>,
+) -> PgResult<Vec<Listed>> {
     let database = filter.database.as_deref();
     let folder = folder_of(database)?;
-    let ours = entries(store, &folder).try_filter_map(async |entry| Ok(listed(&entry)));
-    let mut dumps: Vec<Listed> = ours.try_collect().await?;
+    let ours = catalogue::recall(store, &folder, hints, tell).await?.into_iter();
+    let ordered = ours.filter_map(|(at, dump)| Some(Listed { order: DumpKey::of_manifest(&at)?, ..dump }));
+    let mut dumps: Vec<Listed> = ordered.collect();
     add_pointed(store, database, &mut dumps).await?;
     let legacy = legacy::list(store).await?;
     let wanted = |dump: &LegacyDump| database.is_none_or(|database| dump.key.database == database);
     dumps.extend(legacy.into_iter().filter(wanted).map(listed_legacy));
     dumps.retain(|dump| filter.takes(&dump.database, &dump.config, dump.cluster.as_ref()));
+    settle_tags(store, &mut dumps).await?;
+    dumps.retain(|dump| filter.takes_tags(&dump.tags));
     dumps.sort_by(|left, right| left.order.cmp(&right.order));
     Ok(dumps)
+}
+
+/// Gives the dumps the tags that they have now.
+async fn settle_tags(store: &dyn StoreRead, dumps: &mut [Listed]) -> PgResult<()> {
+    let ours = |dump: &&Listed| !dump.order.is_legacy();
+    let now = TagsNow::read(store, dumps.iter().filter(ours).map(|dump| dump.database.clone()).collect()).await?;
+    for dump in dumps.iter_mut().filter(|dump| !dump.order.is_legacy()) {
+        dump.tags = now.of(&dump.order, &dump.tags);
+        dump.tags_unknown = now.fault(&dump.database).map(str::to_owned);
+    }
+    Ok(())
 }
 
 /// Adds what the pointers name and the listing, which may lag, does not show.
@@ -196,6 +236,13 @@ fn entries<'a>(
     }))
 }
 
+/// What a listing says of a manifest, if it is a dump's. What is wrong with one may be over tomorrow.
+fn tell(entry: Entry) -> Option<Told<Listed>> {
+    let key = DumpKey::of_manifest(&entry.key)?;
+    let what = listed(&(key, Entry { manifest: entry.manifest.map(settle), ..entry }))?;
+    Some(Told { lasting: what.fault.is_none(), what })
+}
+
 fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
     let unusable = |state: State, fault: &FormatError| Listed {
         key: key.to_string(),
@@ -210,6 +257,7 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
         state,
         fault: Some(fault.to_string()),
         tags: Vec::new(),
+        tags_unknown: None,
         order: key.clone(),
     };
     let manifest = match &entry.manifest {
@@ -228,13 +276,14 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
     Some(Listed {
         time: manifest.created_at,
         stored_bytes: Some(manifest.stored_bytes()),
-        content_bytes: Some(manifest.content_bytes()),
+        content_bytes: Some(lists::content_bytes(manifest)),
         tables: manifest.counts.get("tables").copied(),
         rows: manifest.counts.get("rows").copied(),
         state: if manifest.is_complete() { State::Good } else { State::Partial },
         cluster: manifest.identity.clone(),
         fault: None,
         tags: manifest.tags.clone(),
+        tags_unknown: None,
         key: key.to_string(),
         database: key.database.clone(),
         config: key.config.clone(),
@@ -257,6 +306,7 @@ fn listed_legacy(dump: LegacyDump) -> Listed {
         state: if dump.bytes == 0 { State::Damaged } else { State::Unchecked },
         fault: (dump.bytes == 0).then(|| "it is empty: the pg_dump that wrote it failed".to_owned()),
         tags: Vec::new(),
+        tags_unknown: None,
         order: dump.key,
     }
 }
@@ -291,7 +341,10 @@ pub(crate) fn typed(key: &Key, manifest: Manifest<Value>) -> Result<Manifest<Dum
     }
     let mut manifest = settle(manifest);
     let detail = std::mem::take(&mut manifest.detail);
-    let detail = serde_json::from_value(detail).map_err(|error| invalid(error.to_string()))?;
+    let detail: DumpDetail = serde_json::from_value(detail).map_err(|error| invalid(error.to_string()))?;
+    if let Some(what) = lists::contradiction(&detail, &manifest.requires) {
+        return Err(invalid(what.to_owned()).into());
+    }
     Ok(manifest.with_detail(detail))
 }
 

@@ -14,7 +14,11 @@ use crate::stored::detail::{Frame, ROLE_DATA, ROLE_LARGE_OBJECTS, RowData};
 use crate::stored::frame::CompressedFrame;
 
 /// Stored bytes after which a pack is closed: few objects, and still small units to fetch again when one fails.
-pub(crate) const PACK_BYTES: u64 = 48 * 1024 * 1024;
+const PACK_BYTES: u64 = 48 * 1024 * 1024;
+
+/// Packs that a dump should not have more of: the manifest has some hundred bytes of each, and whoever lists dumps reads them.
+/// Those of tables with more than 768 GiB are larger.
+const PACKS_MAX: u64 = 16 * 1024;
 
 /// Index in the manifest's `parts` of the first pack; before it comes the schema archive.
 pub(crate) const FIRST_PACK_PART: u32 = 1;
@@ -26,11 +30,23 @@ pub(crate) struct PackSpace {
     dump: Key,
     next: Arc<AtomicU32>,
     budget: UploadBudget,
+    /// Stored bytes after which a pack is closed.
+    pack_bytes: u64,
+}
+
+/// Stored bytes after which a pack is closed in a dump of tables of so many bytes.
+pub(crate) fn pack_bytes(table_bytes: u64) -> u64 {
+    PACK_BYTES.max(table_bytes.div_ceil(PACKS_MAX))
 }
 
 impl PackSpace {
     pub(crate) fn new(store: Arc<dyn StoreWrite>, dump: Key, budget: UploadBudget) -> Self {
-        Self { store, dump, next: Arc::new(AtomicU32::new(0)), budget }
+        Self { store, dump, next: Arc::new(AtomicU32::new(0)), budget, pack_bytes: PACK_BYTES }
+    }
+
+    /// The same for tables of so many bytes.
+    pub(crate) fn for_tables(self, table_bytes: u64) -> Self {
+        Self { pack_bytes: pack_bytes(table_bytes), ..self }
     }
 
     pub(crate) fn writer(&self, role: PackRole) -> PackWriter {
@@ -103,7 +119,7 @@ struct ClosingPack {
 impl PackWriter {
     /// Appends a frame and notes it in `data`.
     pub(crate) async fn append(&mut self, frame: CompressedFrame, data: &mut RowData) -> PgResult<()> {
-        if self.open.as_ref().is_some_and(|pack| pack.stored_bytes >= PACK_BYTES) {
+        if self.open.as_ref().is_some_and(|pack| pack.stored_bytes >= self.space.pack_bytes) {
             self.close().await?;
         }
         let pack = match &mut self.open {
@@ -182,4 +198,19 @@ fn begin(space: &PackSpace, role: PackRole) -> PgResult<OpenPack> {
         space.budget.clone(),
     );
     Ok(OpenPack { number, key, writer, stored_bytes: 0, content_bytes: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_tebibytes_have_no_more_packs_than_a_manifest_has_room_for() {
+        const TIB: u64 = 1 << 40;
+        assert_eq!(pack_bytes(TIB / 2), PACK_BYTES);
+        for tables in [TIB, 2 * TIB, 100 * TIB] {
+            let packs = tables.div_ceil(pack_bytes(tables));
+            assert!(packs <= PACKS_MAX, "{packs} packs of {tables} bytes that cannot be compressed");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use backup_core::prune::{self as core, GRACE, HeldBack, IncompletePlan, PruneOut
 use backup_core::retention::{self, Action, Candidate, Decision, Policy};
 use backup_core::source::Identity;
 use backup_core::store::{SharedStore, Store, StoreRead};
+use backup_core::tags;
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -26,6 +27,7 @@ use crate::stored::completeness::settle;
 use crate::stored::key::{DumpKey, KeyForm, ROOT};
 use crate::stored::legacy::{self, LegacyDump};
 use crate::stored::list::Filter;
+use crate::stored::tags_now::{TagsNow, name_of};
 
 /// Segment of a key that is the folder of a dump: `pg/shop/….dump/…`.
 const FOLDER_DEPTH: usize = 3;
@@ -93,6 +95,9 @@ pub struct PrunePlan {
     removals: core::PrunePlan,
     #[serde(skip)]
     single_files: Vec<(Key, u64)>,
+    /// Those that go and whose tags were changed after they were made.
+    #[serde(skip)]
+    retagged: Vec<DumpKey>,
     #[serde(skip)]
     leftovers: IncompletePlan,
 }
@@ -243,6 +248,7 @@ async fn plan(store: &dyn Store, options: &PruneOptions, now: Timestamp) -> PgRe
         warnings: Vec::new(),
         removals: core::PrunePlan::default(),
         single_files: Vec::new(),
+        retagged: Vec::new(),
         leftovers: IncompletePlan::default(),
     };
     if let Some(policy) = &options.policy {
@@ -272,6 +278,10 @@ async fn plan_dumps(
     let mut rows: HashMap<String, Pruned> = entries.iter().filter_map(row).collect();
     candidates.retain(|candidate| rows.get(&candidate.id).is_some_and(|row| options.wants(row)));
     plan.untouched.extend(entries.iter().filter_map(|entry| unusable(entry, options)));
+    let tags =
+        TagsNow::read(store, rows.values().filter(|row| options.wants(row)).map(|row| row.database.clone()).collect())
+            .await?;
+    settle_tags(&mut candidates, &tags, policy);
 
     let legacy = legacy::list(store).await?;
     for dump in legacy.into_iter().filter(|dump| options.wants(&legacy_row(dump))) {
@@ -298,6 +308,8 @@ async fn plan_dumps(
         plan.dumps.push(Pruned { action, reasons, future, ..row });
     }
     plan.removals = core::PrunePlan::new(&entries, &retention)?;
+    let removed = plan.removals.removals.iter().filter_map(|removal| DumpKey::of_manifest(&removal.manifest));
+    plan.retagged = removed.filter(|key| tags.knows(key)).collect();
     plan.removals.removable_by(&[])?;
     plan.freed_bytes = plan.removals.freed_bytes + plan.single_files.iter().map(|(_, bytes)| bytes).sum::<u64>();
     plan.warnings = retention.warnings;
@@ -308,6 +320,7 @@ async fn apply(store: &dyn Store, plan: &PrunePlan, run: &Run) -> PgResult<Prune
     let mut report = PruneReport::default();
     // Also without removals of its own: it completes those an earlier run began.
     report.take(core::apply(store, &plan.removals, &scope(), &[], run).await?);
+    forget_tags(store, &plan.retagged, &report, run).await?;
     if !plan.single_files.is_empty() {
         delete_single_files(store, &plan.single_files, &mut report).await?;
     }
@@ -315,6 +328,29 @@ async fn apply(store: &dyn Store, plan: &PrunePlan, run: &Run) -> PgResult<Prune
         report.take(core::clear(store, &plan.leftovers, &scope(), &*run.progress).await?);
     }
     Ok(report)
+}
+
+/// The tags that the dumps have now decide.
+fn settle_tags(candidates: &mut [Candidate], tags: &TagsNow, policy: &Policy) {
+    for candidate in candidates {
+        if let Some(key) = Key::new(candidate.id.as_str()).ok().and_then(|key| DumpKey::of_manifest(&key)) {
+            tags.settle(candidate, &key, policy);
+        }
+    }
+}
+
+/// Forgets the tags of dumps that are gone. If that fails, the next change of tags still finds the document as it is.
+async fn forget_tags(store: &dyn Store, gone: &[DumpKey], report: &PruneReport, run: &Run) -> PgResult<()> {
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for key in gone.iter().filter(|key| report.removed.contains(&key.to_string())) {
+        names.entry(&key.database).or_default().push(name_of(key));
+    }
+    for (database, names) in names {
+        if let Err(error) = tags::forget(store, &DumpKey::database_folder(database)?, &names).await {
+            run.warn(format!("the tags of deleted dumps of `{database}` are not forgotten: {error}"));
+        }
+    }
+    Ok(())
 }
 
 async fn delete_single_files(store: &dyn Store, files: &[(Key, u64)], report: &mut PruneReport) -> PgResult<()> {

@@ -1,5 +1,7 @@
 //! All details of one dump, for people and for `--json`.
 
+use std::collections::BTreeSet;
+
 use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Outcome, Part, Tool};
 use backup_core::source::Identity;
@@ -14,9 +16,12 @@ use crate::stored::detail::{
     DumpDetail, Extension, Filters, ForeignKey, LargeObjects, MatviewState, RowData, SequenceState, ServerInfo,
     TableKind,
 };
+use crate::stored::key::DumpKey;
 use crate::stored::legacy::{self, ArchiveHeader};
 use crate::stored::list::{self, Found};
+use crate::stored::lists;
 use crate::stored::row_hash::RowHash;
+use crate::stored::tags_now::TagsNow;
 
 /// One dump.
 #[derive(Clone, Debug, Serialize)]
@@ -55,8 +60,11 @@ pub struct ShownDump {
     pub sequence: u64,
     /// Who wrote it.
     pub tool: Tool,
-    /// Labels.
+    /// Its tags as they are now.
     pub tags: Vec<String>,
+    /// Why only the tags are known that it was made with, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags_unknown: Option<String>,
     /// The server it was taken from.
     pub server: ServerInfo,
     /// Version of the `pg_dump` that wrote the schema.
@@ -162,7 +170,16 @@ pub struct ShownFile {
 /// As [`list::find`].
 pub async fn show(store: &dyn StoreRead, wanted: impl Into<list::Wanted>) -> PgResult<Shown> {
     match list::find(store, wanted).await? {
-        Found::Ours { key, manifest, .. } => Ok(Shown::Dump(Box::new(shown(key, *manifest)))),
+        Found::Ours { key, mut manifest, .. } => {
+            lists::read_tables(store, &mut manifest).await.map_err(|fault| fault.of(&key))?;
+            let now = TagsNow::read(store, BTreeSet::from([manifest.source.clone()])).await?;
+            let mut dump = shown(key, *manifest);
+            if let Some(key) = DumpKey::parse(&dump.key) {
+                dump.tags = now.of(&key, &dump.tags);
+                dump.tags_unknown = now.fault(&key.database).map(str::to_owned);
+            }
+            Ok(Shown::Dump(Box::new(dump)))
+        }
         Found::Legacy { key, database, object, created_at, bytes } => {
             let (header, fault) = match legacy::open(store, &object).await {
                 Ok(archive) => (Some(archive.header), None),
@@ -176,7 +193,7 @@ pub async fn show(store: &dyn StoreRead, wanted: impl Into<list::Wanted>) -> PgR
 }
 
 fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
-    let (stored_bytes, content_bytes) = (manifest.stored_bytes(), manifest.content_bytes());
+    let (stored_bytes, content_bytes) = (manifest.stored_bytes(), lists::content_bytes(&manifest));
     let complete = manifest.is_complete();
     let detail = manifest.detail;
     let tables = detail.tables.into_iter().map(|table| ShownTable {
@@ -200,6 +217,7 @@ fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
         sequence: manifest.sequence,
         tool: manifest.tool,
         tags: manifest.tags,
+        tags_unknown: None,
         server: detail.server,
         pg_dump_version: detail.pg_dump_version,
         stored_bytes,
@@ -224,8 +242,8 @@ impl ShownRows {
             rows: data.rows,
             row_hash: data.row_hash,
             content_bytes: data.content_bytes,
-            stored_bytes: data.frames.iter().map(|frame| frame.length).sum(),
-            frames: data.frames.len() as u64,
+            stored_bytes: data.frames.stored_bytes(),
+            frames: data.frames.count(),
         }
     }
 }

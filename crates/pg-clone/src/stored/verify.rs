@@ -24,6 +24,7 @@ use crate::run::Run;
 use crate::stored::detail::{DumpDetail, ROLE_SCHEMA};
 use crate::stored::key::DumpKey;
 use crate::stored::list::{self, Found};
+use crate::stored::lists::{self, ListFault};
 pub use crate::stored::verify::amount::ReadAmount;
 pub use crate::stored::verify::report::VerifyReport;
 use crate::stored::verify::report::{integrity, row_sets};
@@ -46,9 +47,18 @@ pub async fn verify(
     let span = tracing::info_span!("verify", wanted = %wanted.selector);
     let work = async {
         match list::find(store, wanted).await? {
-            Found::Ours { key, manifest, .. } => {
+            Found::Ours { key, mut manifest, .. } => {
                 run.step("verify.read", &key);
+                let fault = match lists::read(store, &mut manifest).await {
+                    Ok(()) => None,
+                    // Then nobody knows whose rows are where, and the objects are what can be checked.
+                    Err(ListFault::Damaged { object, what }) => Some(Damage::new(&object, what)),
+                    Err(ListFault::Other(error)) => return Err(error),
+                };
                 let mut report = check(store, key, &manifest, read, jobs, &run.progress).await?;
+                if let Some(fault) = fault {
+                    report.take_fault(fault);
+                }
                 damage::name_other_dumps(store, &mut report.damage).await?;
                 Ok(report)
             }

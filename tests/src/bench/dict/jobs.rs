@@ -36,7 +36,7 @@ pub(super) fn run(job: Job, arena: &Arena) -> Outcome<Vec<Row>> {
 fn there_and_back(arena: &Arena, format: &str, factors: [f64; 2]) -> Outcome<Vec<Row>> {
     let records = arena.records(1.0);
     let mut runs: [[Vec<Value>; 2]; 2] = Default::default();
-    for _ in 0..arena.args.rounds {
+    for _ in 0..arena.rounds() {
         let (ours, theirs) = (arena.folder("ours")?, arena.folder("theirs")?);
         for (runs, job) in runs.iter_mut().zip(["full", "load"]) {
             runs[0].push(arena.ours(job, records, &ours, format)?);
@@ -61,7 +61,7 @@ fn there_and_back(arena: &Arena, format: &str, factors: [f64; 2]) -> Outcome<Vec
 fn delta(arena: &Arena) -> Outcome<Vec<Row>> {
     let sizes = [arena.records(0.01), arena.records(10.0)];
     let mut runs: [Vec<Value>; 2] = Default::default();
-    for _ in 0..arena.args.rounds {
+    for _ in 0..arena.rounds() {
         for (runs, records) in runs.iter_mut().zip(sizes) {
             runs.push(arena.ours("delta", records, &arena.folder("ours")?, "json")?);
         }
@@ -100,7 +100,7 @@ const LONGEST_RUNS: u32 = 3;
 fn writers(arena: &Arena) -> Outcome<Vec<Row>> {
     let records = arena.records(1.0);
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
-    for _ in 0..arena.args.rounds {
+    for _ in 0..arena.rounds() {
         for _ in 0..LONGEST_RUNS {
             ours.push(arena.ours("stall", records, &arena.folder("ours")?, "json")?);
         }
@@ -147,7 +147,7 @@ fn writers(arena: &Arena) -> Outcome<Vec<Row>> {
 fn memory(arena: &Arena) -> Outcome<Vec<Row>> {
     let records = arena.records(1.0);
     let mut runs = Vec::new();
-    for _ in 0..arena.args.rounds {
+    for _ in 0..arena.rounds() {
         runs.push(arena.ours("peak", records, &arena.folder("ours")?, "json")?);
     }
     let (extra, data) = (figure(&runs, "extra_bytes"), figure(&runs, "data_bytes"));
@@ -165,7 +165,7 @@ fn memory(arena: &Arena) -> Outcome<Vec<Row>> {
 fn insert(arena: &Arena) -> Outcome<Vec<Row>> {
     let records = arena.records(1.0);
     let mut runs = Vec::new();
-    for _ in 0..arena.args.rounds {
+    for _ in 0..arena.rounds() {
         runs.push(arena.ours("insert", records, &arena.folder("ours")?, "json")?);
     }
     let (tracked, untracked) = (figure(&runs, "tracked"), figure(&runs, "untracked"));

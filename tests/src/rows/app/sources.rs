@@ -17,7 +17,7 @@ const STORE_MS: u64 = 100_000;
 const WRITER_S: u64 = 60;
 
 /// Runs a script of Python in the working directory, and returns what it prints.
-pub(in crate::rows) fn python(world: &World, script: &str) -> RowResult<String> {
+pub(crate) fn python(world: &World, script: &str) -> RowResult<String> {
     let run = Command::new("python3").args(["-c", script]).current_dir(world.folder()).output()?;
     ensure!(run.status.success(), "the script failed: {}", String::from_utf8_lossy(&run.stderr));
     Ok(String::from_utf8_lossy(&run.stdout).trim().to_owned())

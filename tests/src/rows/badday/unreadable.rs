@@ -9,6 +9,7 @@ use std::process::Command;
 use backup_testkit::faults::{Action, Rule};
 
 use super::{CONFIRMATION, PARTIAL, dumped, recorded};
+use crate::harness::failure::Within as _;
 use crate::harness::{Failure, Lastgood, Place, RowResult, World};
 use crate::rows::dict::plant;
 use crate::{ensure, ensure_eq};
@@ -205,6 +206,41 @@ pub(super) async fn records(world: &World) -> RowResult {
     let left = run(&["app", "ls", "--json"]).ok().await?.json()?;
     ensure_eq!(left.as_array().map(Vec::len), Some(1), "backups");
     ensure_eq!(left[0]["key"], next["key"], "the one that is left");
+    Ok(())
+}
+
+/// B-archives.
+pub(super) async fn archives(world: &World) -> RowResult {
+    let folder = world.folder().join("store");
+    fs::create_dir_all(&folder)?;
+    let run = |words: &[&str]| world.lastgood(["glacier"]).args(words.iter().copied()).args(["--state", "state"]);
+    let mut keys = Vec::new();
+    for number in 0..3 {
+        fs::write(folder.join(number.to_string()), b"content")?;
+        let done = run(&["backup", "--files", "store", "--name", "uploads", "--json"]).ok().await?.json()?;
+        keys.push(done["key"].as_str().unwrap_or_default().to_owned());
+    }
+    let manifest = world.place().keys_ending("/manifest.json").await?.into_iter().max();
+    let manifest = manifest.ok_or_else(|| Failure::new("there is no manifest"))?;
+    let unreadable = Unreadable::new(world, &manifest)?;
+    let verbs: [&[&str]; 4] =
+        [&["status", "uploads"], &["plan", "uploads"], &["fetch", "uploads"], &["restore", "uploads", "-n"]];
+    for verb in verbs {
+        let within = verb.join(" ");
+        let refused = run(verb).fails(CONFIRMATION).await.within(&within)?;
+        refused.says(&keys[1]).within(&within)?.says("`--allow-older`").within(&within)?;
+        let older = run(verb).arg("--allow-older").run().await?;
+        ensure!(older.code() != Some(CONFIRMATION), "{within} was refused all the same");
+        older.says("skipped a newer backup").within(&within)?.says(&manifest).within(&within)?;
+        run(&[&verb[..1], &[keys[1].as_str()], &verb[2..]].concat())
+            .run()
+            .await?
+            .never_says("skipped")
+            .within(&within)?;
+    }
+    run(&["prune", "uploads", "--keep-last", "1", "--yes"]).fails(PARTIAL).await?.says(&manifest)?;
+    drop(unreadable);
+    run(&["prune", "uploads", "--keep-last", "1", "--yes"]).ok().await?;
     Ok(())
 }
 

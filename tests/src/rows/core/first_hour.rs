@@ -53,6 +53,23 @@ pub(super) async fn quiet(world: &World) -> RowResult {
     Ok(())
 }
 
+/// Q-help: options of every command are shown once, and names that were given can be listed.
+pub(super) async fn pages(world: &World) -> RowResult {
+    let page = async |arguments: &[&str]| RowResult::Ok(world.lastgood(arguments.iter().copied()).ok().await?.stdout);
+    let (short, long) = (page(&["pg", "restore", "--help"]).await?, page(&["pg", "restore", "--help-all"]).await?);
+    ensure!(!short.contains("--limit-upload") && short.contains("--help-all"), "{short}");
+    ensure!(long.contains("--limit-upload") && long.contains("--into"), "{long}");
+    ensure!(page(&["--help"]).await?.contains("--limit-upload"), "the first page has the options of every command");
+    let file = "repo = 'here'\n[pg.configs.nightly]\njobs = 1\n[profile.staging]\nrepo = 's3://acme/staging'\n";
+    std::fs::write(world.folder().join("lastgood.toml"), file)?;
+    let names = world.lastgood(["config", "ls"]).ok().await?.says("--config nightly")?.says("-P staging")?;
+    names.says("s3://acme/staging")?;
+    let names = world.lastgood(["config", "ls", "--json"]).ok().await?.json()?;
+    ensure_eq!(names[0]["kind"].as_str(), Some("configuration"), "the first name");
+    ensure_eq!(names[1]["repo"].as_str(), Some("s3://acme/staging"), "the location of the second");
+    Ok(())
+}
+
 /// Has the server read its settings again, from its folder.
 const RELOAD: &str = "kill -HUP $(head -1 postmaster.pid) && sleep 1";
 

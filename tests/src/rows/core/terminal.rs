@@ -37,7 +37,7 @@ fn is_obeyed(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t') || turns
 }
 
-fn shown(output: Output) -> RowResult<Output> {
+pub(crate) fn shown(output: Output) -> RowResult<Output> {
     match output.stdout.chars().chain(output.stderr.chars()).find(|c| is_obeyed(*c)) {
         None => Ok(output),
         Some(sent) => Err(output.fault(&format!("it should send no {sent:?} to a terminal"))),

@@ -27,6 +27,9 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         row("E2", "kill -9 while frozen: thawed at once", |world| Box::pin(killed(world))),
         row("E3", "what must not be frozen is refused, and what others froze stays", |world| Box::pin(refused(world))),
+        row("E-freeze-elsewhere", "a named mount point on none of the instance's volumes is told", |world| {
+            Box::pin(elsewhere(world))
+        }),
         row("E4", "the call hangs past the deadline: thawed, and only crash-consistent", |world| {
             Box::pin(hanging_call(world))
         }),
@@ -117,6 +120,21 @@ pub(super) async fn refused(world: &World) -> RowResult {
     ensure!(run("fsfreeze", &["-f", &disk.path()]), "fsfreeze failed");
     ec2(world, &fake, SNAPSHOT).fails(11).await?.says("is frozen by another program")?;
     ensure!(!ends_within(&mut disk.writer()?, Duration::from_secs(2))?, "what another program froze was thawed");
+    Ok(())
+}
+
+/// A mount point is named that is not on a volume of the instance.
+pub(super) async fn elsewhere(world: &World) -> RowResult {
+    let folder = world.folder().join("other");
+    std::fs::create_dir(&folder)?;
+    let (disk, other) = (LoopDisk::new(world.folder(), "ext4")?, LoopDisk::new(&folder, "ext4")?);
+    let fake = fake(&[&disk])?;
+    let told = "cannot be seen whether";
+    for flags in [vec!["-n"], vec![]] {
+        let snapshot = |path: &str| ec2(world, &fake, SNAPSHOT).args(["--freeze", path]).args(flags.clone());
+        snapshot(&disk.path()).ok().await?.never_says(told)?;
+        snapshot(&other.path()).ok().await?.says(told)?.says(&other.path())?;
+    }
     Ok(())
 }
 

@@ -12,21 +12,27 @@ use crate::{ensure, ensure_eq};
 /// Mebibytes that need several parts of an upload.
 const BULK_MIB: u32 = 24;
 
+/// Makes a small dump have lists, so that it has every step.
+const LISTS: (&str, &str) = ("LASTGOOD_LISTS_OVER", "0");
+
 /// A loop over the steps.
 pub(super) async fn every_step(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let live = world.checksum(&shop)?;
-    let run = world.lastgood(["pg", "dump", &shop]).env("LASTGOOD_PROGRESS", "json").ok().await?;
+    let run = world.lastgood(["pg", "dump", &shop]).env("LASTGOOD_PROGRESS", "json").env(LISTS.0, LISTS.1);
+    let run = run.ok().await?;
     let points = points(&run.steps());
     ensure!(points.len() >= 8, "a dump has only the steps {points:?}");
-    ensure!(points.iter().any(|point| point == "dump.manifest"), "no step before the manifest in {points:?}");
+    for step in ["dump.lists", "dump.manifest"] {
+        ensure!(points.iter().any(|point| point == step), "no step `{step}` in {points:?}");
+    }
     for point in &points {
         killed_at(world, &shop, point).await.within(&format!("killed at {point}"))?;
         ensure_eq!(world.checksum(&shop)?, live, "the database");
     }
     // A second lap, in which nothing is cleared away in between: leftovers must not add up to a fault.
     for point in &points {
-        let command = world.lastgood(["pg", "dump", &shop]).env("LASTGOOD_CRASH_AT", point);
+        let command = world.lastgood(["pg", "dump", &shop]).env("LASTGOOD_CRASH_AT", point).env(LISTS.0, LISTS.1);
         command.run().await?.expect_killed().within(&format!("second lap, killed at {point}"))?;
     }
     let key = world.dump(&shop).await?;
@@ -44,7 +50,7 @@ pub(super) async fn every_step(world: &World) -> RowResult {
 
 async fn killed_at(world: &World, shop: &str, point: &str) -> RowResult {
     let before = all_keys(world).await?;
-    let command = world.lastgood(["pg", "dump", shop]).env("LASTGOOD_CRASH_AT", point);
+    let command = world.lastgood(["pg", "dump", shop]).env("LASTGOOD_CRASH_AT", point).env(LISTS.0, LISTS.1);
     command.run().await?.expect_killed()?;
     let after = all_keys(world).await?;
     let published = usize::from(point == "dump.published");

@@ -1,8 +1,11 @@
 //! What stands in the configuration file is what is done.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 
-use crate::harness::{RowResult, World};
+use rustix::fs::{CWD, FileType, Mode};
+
+use crate::harness::failure::Within as _;
+use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 fn write(world: &World, text: &str) -> RowResult {
@@ -125,5 +128,61 @@ pub(super) async fn limits(world: &World) -> RowResult {
     world.lastgood(["pg", "dump", &shop]).fails(1).await?.says("--lock-timeout")?;
     ensure_eq!(world.keys(&shop).await?, vec![key], "dumps");
     client.batch_execute("ROLLBACK").await?;
+    Ok(())
+}
+
+/// Some other user.
+const NOBODY: u32 = 65_534;
+
+/// A configuration that cannot be used.
+const UNUSABLE: i32 = 2;
+
+/// What another user left where a configuration is looked for: a FIFO that is written to, and a link to a file that can be
+/// trusted, but whose hooks would then be looked for beside the link.
+pub(super) async fn of_strangers(world: &World) -> RowResult {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::Skipped("files are given to another user only by root".to_owned()));
+    }
+    let shop = world.sample("shop")?;
+    let (folder, ran) = (world.folder(), world.folder().join("ran"));
+    let planted = folder.join("lastgood.toml");
+    let refused = async |what: &str| -> RowResult {
+        for command in [&["pg", "dump", &shop][..], &["pg", "ls"], &["config", "check"]] {
+            let output = world.lastgood(command.iter().copied()).fails(UNUSABLE).await.within(what)?;
+            output.says("belongs to another user")?;
+        }
+        ensure!(!ran.exists(), "a hook of another user ran: {what}");
+        Ok(())
+    };
+
+    let fifo = FileType::Fifo;
+    rustix::fs::mknodat(CWD, &planted, fifo, Mode::from_raw_mode(0o600), 0)?;
+    chown(&planted, Some(NOBODY), Some(NOBODY))?;
+    // Both ends, so that neither side waits for the other.
+    let mut writer = std::fs::File::options().read(true).write(true).open(&planted)?;
+    std::io::Write::write_all(
+        &mut writer,
+        format!("[pg]\npre-dump = [{{ command = \"touch '{}'\" }}]\n", ran.display()).as_bytes(),
+    )?;
+    refused("a FIFO that is written to").await?;
+    drop(writer);
+    refused("a FIFO that nobody writes to").await?;
+    std::fs::remove_file(&planted)?;
+
+    let trusted = folder.join("trusted");
+    std::fs::create_dir(&trusted)?;
+    let config = trusted.join("lastgood.toml");
+    std::fs::write(&config, "[pg]\npre-dump = [{ command = \"./prepare.sh\" }]\n")?;
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600))?;
+    let script = folder.join("prepare.sh");
+    std::fs::write(&script, format!("#!/bin/sh\ntouch '{}'\n", ran.display()))?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    symlink(&config, &planted)?;
+    lchown(&planted, Some(NOBODY), Some(NOBODY))?;
+    refused("a link to a file of ours").await?;
+    // A link of our own is followed, as ever.
+    lchown(&planted, Some(0), Some(0))?;
+    world.lastgood(["pg", "dump", &shop]).ok().await?;
+    ensure!(ran.exists(), "the hook beside a link of ours did not run");
     Ok(())
 }

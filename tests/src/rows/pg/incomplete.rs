@@ -1,6 +1,6 @@
 //! What nobody can restore whole: everything that is missing is named, and the ways out work.
 
-use crate::harness::{RowResult, World};
+use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
 
 /// Exit codes.
@@ -93,6 +93,45 @@ pub(super) async fn named_and_let_pass(world: &World) -> RowResult {
     world.lastgood(["pg", "restore", &key, "--into", &fresh, "--excluded", "drop"]).args(part).ok().await?;
     world.lastgood(["pg", "dump", &fresh]).ok().await?;
     world.lastgood(["pg", "verify", &fresh, "--restorable"]).ok().await?.says("without errors")?;
+    Ok(())
+}
+
+/// A view of another server's rows, and one of its own; the server answers when they are made, and not any more today.
+pub(super) async fn of_unreachable_server(world: &World) -> RowResult {
+    let offered = "SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'";
+    if world.psql("postgres", offered)? == "0" {
+        return Err(Failure::Skipped("the server does not offer postgres_fdw".to_owned()));
+    }
+    let (source, cluster) = (world.create("source")?, world.cluster());
+    world.psql(
+        &source,
+        &format!(
+            "CREATE EXTENSION postgres_fdw; CREATE TABLE here AS SELECT g AS id FROM generate_series(1, 40) g; \
+             CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{}', port '{}', dbname '{source}'); \
+             CREATE USER MAPPING FOR CURRENT_USER SERVER far OPTIONS (user '{}', password '{}'); \
+             CREATE FOREIGN TABLE there (id integer) SERVER far OPTIONS (table_name 'here'); \
+             CREATE MATERIALIZED VIEW z_counted AS SELECT count(*) AS n FROM there; \
+             CREATE MATERIALIZED VIEW a_doubled AS SELECT 2 * n AS n FROM z_counted; \
+             CREATE MATERIALIZED VIEW of_here AS SELECT count(*) AS n FROM here; ALTER SERVER far OPTIONS (SET port '1')",
+            cluster.host(),
+            cluster.port(),
+            cluster.superuser(),
+            cluster.password()
+        ),
+    )?;
+    let key = world.dump(&source).await?;
+    let refused = world.lastgood(["pg", "restore", &key, "--confirm-database", &source]).fails(FAILED).await?;
+    let refused = refused.says("the server refuses 2 objects")?.says("rows of materialized view public.a_doubled")?;
+    refused
+        .says("rows of materialized view public.z_counted: could not connect to server \"far\"")?
+        .says("the live database was not touched")?;
+    ensure_eq!(world.psql(&source, "SELECT n FROM a_doubled")?, "80", "the view of the live database");
+    let copy = world.name("copy");
+    let into = ["pg", "restore", &key, "--into", &copy, "--allow-incomplete"];
+    world.lastgood(into).fails(PARTIAL).await?.says("public.z_counted")?;
+    let rest = "SELECT (SELECT n FROM of_here), (SELECT count(*) FROM here), \
+        (SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'm' AND NOT relispopulated)";
+    ensure_eq!(world.psql(&copy, rest)?, "40|40|a_doubled z_counted", "what is there of the rest");
     Ok(())
 }
 

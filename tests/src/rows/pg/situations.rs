@@ -77,9 +77,13 @@ fn of_sessions() -> Vec<Row> {
             Folder,
             |world| Box::pin(live::events(world)),
         ),
-        Row::new("P-data-not-valid", "rows that a NOT VALID key let stay", Area::Pg, Folder, |world| {
-            Box::pin(live::not_valid(world))
-        }),
+        Row::new(
+            "P-data-not-valid",
+            "rows that a NOT VALID key, check or NOT NULL let stay",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(live::not_valid(world)),
+        ),
         Row::new("P-options", "PGOPTIONS reach every session of a restore", Area::Pg, Folder, |world| {
             Box::pin(live::options(world))
         }),
@@ -125,6 +129,14 @@ fn elsewhere() -> Vec<Row> {
             Folder,
             |world| Box::pin(releases::newer_clients(world)),
         ),
+        Row::new(
+            "V-attver",
+            "what servers of November 2026 note in columns is in no dump",
+            Area::Versions,
+            Folder,
+            |world| Box::pin(releases::notes_of_servers(world)),
+        )
+        .elective(),
         Row::new("V-not-enforced", "rows alone over a key that is not enforced", Area::Versions, Folder, |world| {
             Box::pin(releases::not_enforced(world))
         }),

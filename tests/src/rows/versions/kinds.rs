@@ -16,14 +16,16 @@ const fn kind(what: &'static str, row: &'static str, from: u32) -> Kind {
 const EVERY: u32 = 12;
 
 /// All of them. Those that change the server itself come last, and what they changed is taken back.
-pub(super) const KINDS: [Kind; 27] = [
+pub(super) const KINDS: [Kind; 30] = [
     kind("functions that name others without a schema", "P-path", EVERY),
     kind("the same in a single file", "P-path-file", EVERY),
     kind("the same in rows alone", "P-path-rows", EVERY),
+    kind("tables that cannot even be planned without it", "P-path-plan", EVERY),
     kind("materialized views in any order", "P-matviews", EVERY),
     kind("settings of the database decide what is computed", "P-early", EVERY),
     kind("rows of extensions, and what refers to them", "D-config", EVERY),
     kind("rows of extensions come before those that need them", "D-config-first", EVERY),
+    kind("numbering of extensions' rows goes on", "D-config-numbers", EVERY),
     kind("keys to rows left out of the dump", "P-key-left-out", EVERY),
     kind("event triggers during a restore", "D-event-triggers", EVERY),
     kind("event triggers while rows alone are put in", "P-data-events", EVERY),
@@ -31,10 +33,11 @@ pub(super) const KINDS: [Kind; 27] = [
     kind("jobs in each other's way", "P-workers", EVERY),
     kind("a locale that is missing", "P-locale", EVERY),
     kind("tables whose columns are all computed", "P-data-computed", EVERY),
-    kind("keys that are `NOT VALID`, in rows alone", "P-data-not-valid", EVERY),
+    kind("keys and checks that are `NOT VALID`, in rows alone", "P-data-not-valid", EVERY),
     kind("`PGOPTIONS`", "P-options", EVERY),
     kind("a copy that was half dropped", "P-invalid", EVERY),
     kind("what nobody can restore", "P-incomplete", EVERY),
+    kind("views over a server that cannot be reached", "P-unreachable", EVERY),
     kind("every connection of the role is taken", "P-role-full", EVERY),
     kind("roles that policies name", "P-role-policy", EVERY),
     kind("rights of a view's owner; `public` closed", "P-rights", EVERY),
@@ -48,11 +51,13 @@ pub(super) const KINDS: [Kind; 27] = [
 ];
 
 /// What only some versions have, shown by rows that start these themselves.
-pub(super) const ELSEWHERE: [(&str, &str, &str); 9] = [
+pub(super) const ELSEWHERE: [(&str, &str, &str); 11] = [
     ("extensions bound to a database's name", "P-bound", "15 (`pg_cron` of Debian)"),
     ("extensions with rows, triggers and types of their own", "P-extensions", "15 (those of Debian)"),
+    ("less common extensions", "P-packages", "15 (those of Debian)"),
     ("warnings that `pg_restore` hands on", "V-warnings", "12 and 14, by clients 13 and 14"),
     ("what newer clients write", "V-newer-client", "12, 14 and 15, by clients 15, 16 and 18"),
+    ("what servers of November 2026 note in columns", "V-attver", "15.20 and 15.18, by clients 15.18"),
     ("keys that are `NOT ENFORCED`", "V-not-enforced", "18"),
     ("login triggers", "V-login", "17 and 18"),
     ("`CREATE` on `public` is lost", "V-public", "12 to 18, 14 to 16"),

@@ -222,6 +222,10 @@ impl StoreWrite for Weather {
     }
 
     /// As servers tell it in HTTP: to the second, each server up to a second behind.
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        self.inner.make_durable(keys).await
+    }
+
     async fn now(&self) -> StoreResult<Timestamp> {
         self.way().await;
         let behind = if self.is_bad { self.throw(1_000) } else { 0 };

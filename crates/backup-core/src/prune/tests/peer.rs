@@ -176,6 +176,11 @@ impl StoreWrite for Peer {
         self.inner.multipart(key, options).await
     }
 
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        self.give_way().await;
+        self.inner.make_durable(keys).await
+    }
+
     async fn now(&self) -> StoreResult<jiff::Timestamp> {
         self.inner.now().await
     }

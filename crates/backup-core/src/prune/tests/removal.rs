@@ -3,8 +3,12 @@
 use super::peer::Peer;
 use super::*;
 use crate::error::{CoreError, FormatError, StoreError};
+use crate::probe::MARKER_KEY;
+use crate::prune::plan::is_own;
 use crate::prune::{PruneOutcome, PrunePlan, apply, reserve};
 use crate::run::Run;
+use crate::store::StoreDelete as _;
+use crate::store::memory::MemoryStore;
 
 async fn prune(store: &Peer, count: u32) -> PruneOutcome {
     let entries = entries(store).await;
@@ -205,4 +209,46 @@ async fn one_object_backups_go_with_the_object_beside_their_manifest() {
         objects(&store).await,
         ["app/notes/latest.json", "pg/notes/new.tar.gz", "pg/notes/new.tar.gz.manifest.json"]
     );
+}
+
+#[tokio::test]
+async fn objects_of_others_stay_whatever_a_manifest_or_a_tombstone_lists() {
+    let store = MemoryStore::new();
+    let others =
+        [key("app/recs/Backup.tar.gz"), key("pg/blog/c.dump/data/p"), key("dictdb_backup_1_2.json"), key(MARKER_KEY)];
+    for other in &others {
+        put(&store, other).await;
+    }
+    backup(&store, "a", 1, &["own"]).await;
+    let mut parts = vec![part_key("a", "own")];
+    parts.extend(others.iter().cloned());
+    store.delete(&[manifest_key("a")]).await.unwrap();
+    publish(&store, "a", &manifest("a", 1, &parts)).await;
+    backup(&store, "b", 2, &["own"]).await;
+    let before = entries(&store).await;
+    let plan = PrunePlan::new(&before, &keep_last(&before, 1)).unwrap();
+    assert_eq!(plan.removals[0].parts.keys().collect::<Vec<_>>(), [&part_key("a", "own")]);
+    assert_eq!(plan.removals[0].shared.len(), others.len());
+}
+
+#[test]
+fn a_backup_owns_what_is_beside_it_or_named_as_its_manifest_is() {
+    let owns = |manifest: &str, object: &str| is_own(&key(manifest), &key(object));
+    for (manifest, object) in [
+        ("pg/shop/a.dump/manifest.json", "pg/shop/b.dump/data/p"),
+        ("app/recs/B.tar.gz.manifest.json", "app/recs/B.tar.gz"),
+        ("glacier/x/backups/1/manifest.json", "glacier/x/bundles/abc"),
+        ("manifests/dictdb_backup_1_2.json.manifest.json", "dictdb_backup_1_2.json"),
+    ] {
+        assert!(owns(manifest, object), "{manifest} {object}");
+    }
+    for (manifest, object) in [
+        ("pg/shop/a.dump/manifest.json", "pg/blog/b.dump/data/p"),
+        ("pg/shop/a.dump/manifest.json", "pg/shop/b.dump/manifest.json"),
+        ("manifests/dictdb_backup_1_2.json.manifest.json", "dictdb_backup_3_4.json"),
+        ("manifest.json", "dictdb_backup_3_4.json"),
+        ("pg/manifest.json", "pg/shop/a.dump/data/p"),
+    ] {
+        assert!(!owns(manifest, object), "{manifest} {object}");
+    }
 }

@@ -1,7 +1,6 @@
-//! The one step that makes a file an object, and the one that removes it.
+//! The one step that makes a file an object; and removing temporary files.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use jiff::Timestamp;
 use rustix::fs::{
@@ -12,7 +11,7 @@ use rustix::io::Errno;
 
 use super::beneath::{self, FOLDER_PATH, Root, kind_of};
 use super::lock;
-use super::names::{LOCK_NAME, path_of};
+use super::names::LOCK_NAME;
 use crate::error::StoreError;
 use crate::failure::Setting;
 use crate::key::Key;
@@ -114,25 +113,6 @@ impl Finished<'_> {
 
 fn occupied(key: &Key) -> StoreError {
     StoreError::Invalid { what: format!("`{key}` cannot be written: there are objects below it") }
-}
-
-/// Removes an object; one that is not there counts as removed. What is no object stays, a link above all.
-pub(super) fn remove(root: &Root, key: &Key) -> StoreResult<()> {
-    let path = path_of(key)?;
-    let removing = |error: io::Error| root.failed(path, "delete", 0, error);
-    let (folder, name) = match root.parent(path, FOLDER_PATH) {
-        Ok(parent) => parent,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-        Err(errno) => return Err(removing(errno.into())),
-    };
-    match beneath::stat_in(folder.as_fd(), name).map(|stat| kind_of(&stat)) {
-        Ok(FileType::RegularFile) => {}
-        Ok(FileType::Directory) | Err(Errno::NOENT) => return Ok(()),
-        Ok(kind) => return Err(root.not_an_object(path, kind)),
-        Err(errno) => return Err(removing(errno.into())),
-    }
-    let _lock = lock::take(root)?;
-    remove_file(root, folder.as_fd(), path).map_err(|errno| removing(errno.into()))
 }
 
 /// Removes the file `path`, which is in `folder`, and the folders that are empty without it.

@@ -164,3 +164,41 @@ async fn versions_written_in_quick_succession_differ() {
         seen.push(tag);
     }
 }
+
+#[tokio::test]
+async fn many_are_deleted_with_their_folders_and_what_is_beside_them_stays() {
+    let (folder, store) = store();
+    let options = PutOptions::new(PutMode::Create).volatile(true);
+    let mut keys = Vec::new();
+    for number in 0..150 {
+        for name in ["data/deep/p0", "data/p1", "schema"] {
+            let key = key(&format!("pg/shop/{number}.dump/{name}"));
+            store.put(&key, Bytes::from_static(b"body"), &options).await.unwrap();
+            keys.push(key);
+        }
+    }
+    store.make_durable(&keys).await.unwrap();
+    put(&store, "pg/shop/7.dump/data/kept").await;
+    keys.push(key("pg/shop/missing/too"));
+    let outcomes = store.delete(&keys).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()));
+    assert_eq!(outcomes.into_iter().map(|outcome| outcome.key).collect::<Vec<_>>(), keys);
+    store.make_durable(&keys).await.unwrap();
+    assert_eq!(listed(&store, "", None).await, ["pg/shop/7.dump/data/kept"]);
+    let left: Vec<_> =
+        std::fs::read_dir(root(&folder).join("pg/shop")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, ["7.dump"]);
+    // Nobody has the lock any more.
+    store.put(&key("pg/shop/7.dump/data/kept"), Bytes::new(), &PutOptions::new(PutMode::Replace)).await.unwrap();
+}
+
+#[tokio::test]
+async fn empty_folders_are_names_and_no_children() {
+    let (folder, store) = store();
+    put(&store, "pg/shop/full/object").await;
+    std::fs::create_dir_all(root(&folder).join("pg/shop/empty/deeper")).unwrap();
+    assert_eq!(store.list_children("pg/shop/").await.unwrap(), ["full/"]);
+    assert_eq!(store.list_names("pg/shop/").await.unwrap(), ["empty/", "full/"]);
+    assert_eq!(store.list_names("pg/none/").await.unwrap(), Vec::<String>::new());
+    assert!(matches!(store.list_names("pg").await, Err(StoreError::Invalid { .. })));
+}

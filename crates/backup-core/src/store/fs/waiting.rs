@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::progress::SharedProgress;
 
-/// How long is waited for it. It is held for a rename, or for the deletion of a thousand files; whoever has it longer was
+/// How long is waited for it. It is held for a rename, or for the deletion of some dozens of files; whoever has it longer was
 /// stopped, or is no store.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(30);
 

@@ -179,15 +179,24 @@ impl Met {
     }
 }
 
-/// Files in `prefix`, and those of its folders that hold an object.
-pub(super) fn children(root: &Arc<Root>, prefix: &str) -> StoreResult<Vec<String>> {
+/// Which folders are children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Folders {
+    /// Those that hold an object.
+    WithObjects,
+    /// All, without a look into each.
+    All,
+}
+
+/// Files in `prefix`, and its folders.
+pub(super) fn children(root: &Arc<Root>, prefix: &str, folders: Folders) -> StoreResult<Vec<String>> {
     let mut top = Walk::new(root.clone(), prefix, None, Found::Objects);
     let Some(folder) = top.ahead.pop() else { return Ok(Vec::new()) };
     top.enter(&folder)?;
     let mut children = Vec::new();
     while let Some(child) = top.ahead.pop() {
         let name = child.path[prefix.len()..].to_owned();
-        if !child.is_folder() || holds_object(root, child)? {
+        if !child.is_folder() || folders == Folders::All || holds_object(root, child)? {
             children.push(name);
         }
     }

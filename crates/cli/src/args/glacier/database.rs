@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use glacier_archive::pattern::Parts;
 use pg_clone::ident::QualifiedName;
+use pg_clone::restore::outside::Outside;
 
-use crate::args::pg::Tools;
+use crate::args::pg::{Tools, outside};
 use crate::args::server::ServerArgs;
 
 /// Which parts of a backup are meant.
@@ -72,6 +73,9 @@ pub(crate) struct Database {
     /// Do not restore privileges
     #[arg(long)]
     pub(crate) no_acl: bool,
+    /// Allow the dump's schema to do this outside of the new database; otherwise such a dump is refused; repeatable
+    #[arg(long, value_name = "WHAT", value_parser = outside())]
+    pub(crate) allow_outside: Vec<Outside>,
     #[command(flatten)]
     pub(crate) tools: Tools,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use backup_core::store::StoreRead;
 use object_backup::Wanted;
 use object_backup::list::{self, Found, Sought};
 
-use crate::args::app::OfSource;
+use crate::args::app::of_source::OfSource;
 use crate::context::Context;
 use crate::error::CliResult;
 

@@ -1,6 +1,9 @@
 //! `lastgood dict watch`.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use backup_core::store::SharedStore;
 use dictstore_backup::list::{self, State};
@@ -15,6 +18,7 @@ use crate::exit::Exit;
 use crate::render::units::counted;
 
 pub(super) async fn run(arguments: &Watch, context: &Context) -> CliResult<Exit> {
+    refuse_missing(&arguments.exec)?;
     let store = open(&arguments.place, context).await?;
     let mut watched = Watched::new(arguments.of.source.clone());
     let found = {
@@ -78,6 +82,30 @@ impl Watched {
     }
 }
 
+/// Refuses a program that is not there before anything is waited for: the first backup may come in the night.
+fn refuse_missing(program: &Path) -> CliResult<()> {
+    if candidates(program, std::env::var_os("PATH")).iter().any(|path| is_executable(path)) {
+        return Ok(());
+    }
+    let what = format!("there is no program `{}`", program.display());
+    Err(CliError::usage(
+        what,
+        "nothing is watched. `--exec` takes one program, without arguments: a path, or a name on PATH",
+    ))
+}
+
+/// Where the system looks for a program.
+fn candidates(program: &Path, path: Option<OsString>) -> Vec<PathBuf> {
+    if program.components().count() > 1 || program.is_absolute() {
+        return vec![program.to_owned()];
+    }
+    std::env::split_paths(&path.unwrap_or_else(|| "/bin:/usr/bin".into())).map(|folder| folder.join(program)).collect()
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
 /// Runs the program and waits for it. That it failed is told; the next backup runs it again.
 async fn execute(arguments: &Watch, file: &str, context: &Context) -> CliResult<()> {
     let program = arguments.exec.display();
@@ -88,4 +116,25 @@ async fn execute(arguments: &Watch, file: &str, context: &Context) -> CliResult<
         context.printer.warn(&format!("`{program}` ended with {status} for `{file}`; still watching"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_looked_for_where_the_system_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("react");
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        assert!(refuse_missing(&program).is_err(), "it is not executable");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(refuse_missing(&program).is_ok());
+        let told = refuse_missing(&folder.path().join("nothing")).unwrap_err().to_string();
+        assert!(told.contains("nothing"), "{told}");
+        assert!(refuse_missing(folder.path()).is_err(), "a folder is no program");
+        let path = std::env::join_paths([folder.path().join("a"), folder.path().to_owned()]).unwrap();
+        assert_eq!(candidates(Path::new("react"), Some(path))[1], program);
+        assert_eq!(candidates(Path::new("./react"), None), [Path::new("./react")]);
+    }
 }

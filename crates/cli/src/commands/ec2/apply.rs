@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &Apply, context: &Context) -> CliResult<Exit>
     let plan = PlanFile::read(&arguments.plan)?;
     let cloud = cloud(context).await?;
     if arguments.dry_run.dry_run {
-        plan.check(&*cloud, &context.run).await?;
+        context.run.or_cancelled(plan.check(&*cloud, &context.run)).await?;
         context.printer.dry_run(&plan, listed)?;
         return Ok(Exit::Ok);
     }

@@ -35,7 +35,7 @@ pub(super) async fn places(
     asked: &InRegions,
     context: &Context,
 ) -> CliResult<(Vec<Region>, Vec<Region>)> {
-    let known = listing::regions(cloud, &context.run).await?;
+    let known = context.run.or_cancelled(listing::regions(cloud, &context.run)).await?;
     let configured = || context.settings.layer().ec2_regions.iter().map(|set| set.value.clone()).collect();
     let names = if asked.region.is_empty() { configured() } else { asked.region.clone() };
     let chosen = regions::resolve_all(&names, &known)?;

@@ -14,7 +14,8 @@ use crate::render::units::counted;
 pub(super) async fn run(arguments: &CleanBroken, context: &Context) -> CliResult<Exit> {
     let cloud = cloud(context).await?;
     let (_, regions) = places(&*cloud, &arguments.regions, context).await?;
-    let plan = clean::plan(&*cloud, &regions, arguments.any.any, &context.run).await?;
+    let planning = clean::plan(&*cloud, &regions, arguments.any.any, &context.run);
+    let plan = context.run.or_cancelled(planning).await?;
     if arguments.dry_run.dry_run {
         context.printer.dry_run(&plan, broken)?;
         let count = plan.len();

@@ -12,14 +12,15 @@ use crate::render::ec2::image::{Made, made, planned};
 
 pub(super) async fn run(arguments: &Image, context: &Context) -> CliResult<Exit> {
     let cloud = cloud(context).await?;
-    let known = listing::regions(&*cloud, &context.run).await?;
+    let known = context.run.or_cancelled(listing::regions(&*cloud, &context.run)).await?;
     let ec2 = cloud.region(&regions::resolve(&arguments.region, &known)?);
     let request = Request {
         name: arguments.image_name.clone(),
         root_device: arguments.root_device.clone(),
         architecture: arguments.architecture.clone(),
     };
-    let snapshots = image::prepare(&*ec2, &arguments.name, &context.run).await?;
+    let preparing = image::prepare(&*ec2, &arguments.name, &context.run);
+    let snapshots = context.run.or_cancelled(preparing).await?;
     let plan = image::plan(&arguments.name, &snapshots, &request)?;
     if arguments.dry_run.dry_run {
         context.printer.dry_run(&plan, planned)?;

@@ -14,7 +14,7 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let cloud = cloud(context).await?;
     let (_, regions) = places(&*cloud, &arguments.regions, context).await?;
     let request = Request { tag: tag(&arguments.tagged, context)?, any: arguments.any.any };
-    let listed = list::list(&*cloud, &regions, &request, &context.run).await?;
+    let listed = context.run.or_cancelled(list::list(&*cloud, &regions, &request, &context.run)).await?;
     let now = context.run.clock.now();
     if shows(&listed.failures, listed.snapshots.len()) {
         context.printer.result(&listed, |listed| listing(&listed.snapshots, now))?;

@@ -29,7 +29,8 @@ pub(super) async fn run(arguments: &Replicate, context: &Context) -> CliResult<E
     let stages = legs(arguments, &*cloud, context).await?;
     let (mut done, mut failures, mut count) = (Vec::new(), Vec::new(), 0);
     for (from, to, wish) in stages {
-        let mut plan = prepare(&*cloud, &from, &to, &wish, &context.run).await?;
+        let preparing = prepare(&*cloud, &from, &to, &wish, &context.run);
+        let mut plan = context.run.or_cancelled(preparing).await?;
         failures.append(&mut plan.unread);
         failures.extend(gave_up(&plan));
         if arguments.dry_run.dry_run {
@@ -121,7 +122,7 @@ async fn legs(
     cloud: &dyn Cloud,
     context: &Context,
 ) -> CliResult<Vec<(Vec<Region>, Region, Wish)>> {
-    let known = listing::regions(cloud, &context.run).await?;
+    let known = context.run.or_cancelled(listing::regions(cloud, &context.run)).await?;
     let selection =
         Selection { tag: tag(&arguments.tagged, context)?, native_only: arguments.native_only, ..Selection::default() };
     let snapshot = arguments.snapshot.as_deref().map(SnapshotId::new);

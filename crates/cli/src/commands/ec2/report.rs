@@ -24,7 +24,8 @@ pub(super) async fn run(arguments: &Report, context: &Context) -> CliResult<Exit
     let copies_in =
         if arguments.copies_in.is_empty() { Vec::new() } else { regions::resolve_all(&arguments.copies_in, &known)? };
     let request = Request { tag: tag(&arguments.tagged, context)?, rpo: arguments.rpo, copies_in, regions: chosen };
-    let prepared = report::prepare(&*cloud, &known, &request, &context.run).await?;
+    let preparing = report::prepare(&*cloud, &known, &request, &context.run);
+    let prepared = context.run.or_cancelled(preparing).await?;
     let made = report::report(prepared, &request, context.run.clock.now());
     if shows(&made.failures, made.volumes.len()) {
         context.printer.result(&made, form)?;

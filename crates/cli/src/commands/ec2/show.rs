@@ -12,7 +12,8 @@ use crate::render::ec2::list::shown;
 pub(super) async fn run(arguments: &Show, context: &Context) -> CliResult<Exit> {
     let cloud = cloud(context).await?;
     let (_, regions) = places(&*cloud, &arguments.regions, context).await?;
-    let found = list::show(&*cloud, &regions, &arguments.name, &context.run).await?;
+    let looking = list::show(&*cloud, &regions, &arguments.name, &context.run);
+    let found = context.run.or_cancelled(looking).await?;
     context.printer.result(&found, |found| shown(found))?;
     Ok(Exit::Ok)
 }

@@ -27,7 +27,8 @@ pub(super) async fn run(arguments: &Snapshot, context: &Context) -> CliResult<Ex
         description: arguments.description.clone(),
         tags: arguments.add_tag.iter().map(|tag| (tag.name.as_str(), tag.value.as_str())).collect(),
     };
-    let prepared = snapshot::prepare(&*cloud, &regions, &request, &context.run).await?;
+    let preparing = snapshot::prepare(&*cloud, &regions, &request, &context.run);
+    let prepared = context.run.or_cancelled(preparing).await?;
     let plan = snapshot::plan(prepared, &request, context.run.clock.now(), SetId::generate)?;
     for warning in &plan.warnings {
         context.printer.warn(warning);
@@ -42,7 +43,7 @@ pub(super) async fn run(arguments: &Snapshot, context: &Context) -> CliResult<Ex
     if arguments.dry_run.dry_run {
         if let Some(freezer) = &freezer {
             for set in &plan.sets {
-                freezer.check(&set.of, set.consistency).await?;
+                context.run.or_cancelled(freezer.check(&set.of, set.consistency)).await?;
             }
         }
         if shows(&plan.failures, plan.sets.len()) {

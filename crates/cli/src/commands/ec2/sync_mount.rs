@@ -73,7 +73,7 @@ async fn found(typed: &Typed, arguments: &SyncMount, context: &Context) -> CliRe
 /// The instance, in whichever region it is.
 async fn instance(id: &str, context: &Context) -> CliResult<Instance> {
     let cloud = cloud(context).await?;
-    let regions = listing::regions(&*cloud, &context.run).await?;
+    let regions = context.run.or_cancelled(listing::regions(&*cloud, &context.run)).await?;
     for region in &regions {
         if let Some(instance) = in_region(id, region, &*cloud, context).await? {
             return Ok(instance);
@@ -85,7 +85,8 @@ async fn instance(id: &str, context: &Context) -> CliResult<Instance> {
 
 async fn in_region(id: &str, region: &Region, cloud: &dyn Cloud, context: &Context) -> CliResult<Option<Instance>> {
     let filter = Filter::literal("instance-id", [id]);
-    let found = listing::instances(&*cloud.region(region), vec![filter], &context.run).await?;
+    let ec2 = cloud.region(region);
+    let found = context.run.or_cancelled(listing::instances(&*ec2, vec![filter], &context.run)).await?;
     Ok(found.into_iter().next())
 }
 

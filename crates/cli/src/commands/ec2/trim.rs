@@ -38,8 +38,10 @@ pub(super) async fn run(arguments: &Trim, context: &Context) -> CliResult<Exit> 
     let scope = Scope { tag: tag(&arguments.tagged, context)?, any: arguments.any.any, ..Scope::default() };
     let request = Request { regions, scope, policy };
     let now = arguments.now.unwrap_or_else(|| context.run.clock.now());
-    let mut prepared = trim::prepare(&*cloud, &known, &request, &context.run).await?;
-    let plan = trim::plan_of(&*cloud, &mut prepared, &request, now, &context.run).await?;
+    let preparing = trim::prepare(&*cloud, &known, &request, &context.run);
+    let mut prepared = context.run.or_cancelled(preparing).await?;
+    let planning = trim::plan_of(&*cloud, &mut prepared, &request, now, &context.run);
+    let plan = context.run.or_cancelled(planning).await?;
     warn(&plan, context);
     let failures = prepared.failures;
     let doomed = plan.deleted().count();

@@ -102,6 +102,7 @@ pub(super) async fn prepared(
     options.managed |= asked.managed;
     options.no_owner = asked.no_owner;
     options.no_acl = asked.no_acl;
+    options.allow_outside = asked.allow_outside.iter().copied().collect();
     Ok(Restore::prepare(&server, &store, options, &context.run).await?)
 }
 

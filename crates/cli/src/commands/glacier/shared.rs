@@ -13,7 +13,7 @@ use glacier_archive::adapters::s3::S3Cold;
 use glacier_archive::adapters::vault::{Vault, VaultArchive, VaultStore};
 use glacier_archive::class::Class;
 use glacier_archive::cold::{ColdStore, NeverCold};
-use glacier_archive::find::{self, Backup, find};
+use glacier_archive::find::{self, Backup, find, find_readable};
 use glacier_archive::key::Which;
 use glacier_archive::pattern::Only;
 use glacier_archive::plan::Limits;
@@ -42,7 +42,7 @@ impl Opened {
     pub(super) async fn of(seen: &Seen, context: &Context) -> CliResult<Self> {
         let which: Which = seen.backup.parse()?;
         let store = context.open().await?;
-        let backup = context.or_cancelled(async { Ok(find(&store, &which).await?) }).await?;
+        let backup = sought(&store, &which, seen.allow_older, context).await?;
         let state = open_state(&seen.kept, &which.name, &store, context)?;
         let (vault, known) = (backup.manifest.detail.vault.as_deref(), backup.vaulted());
         let (store, cold) = Box::pin(sides(store, &state, &which.name, (vault, known), context)).await?;
@@ -59,6 +59,23 @@ impl Opened {
     pub(super) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
+}
+
+/// The backup that is meant; of what was skipped for it, if that is allowed, it is told.
+pub(super) async fn sought(
+    store: &SharedStore,
+    which: &Which,
+    allow_older: bool,
+    context: &Context,
+) -> CliResult<Backup> {
+    if !allow_older {
+        return context.or_cancelled(async { Ok(find(store, which).await?) }).await;
+    }
+    let (backup, skipped) = context.or_cancelled(async { Ok(find_readable(store, which).await?) }).await?;
+    for why in skipped {
+        context.printer.warn(&format!("skipped a newer backup: {why}"));
+    }
+    Ok(backup)
 }
 
 /// The folder of a backup's files: as it was named, as it is configured, or where they were backed up, if that is there.

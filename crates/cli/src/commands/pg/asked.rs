@@ -7,7 +7,8 @@ use pg_clone::pattern::TablePattern;
 use pg_clone::restore::RestoreOptions;
 use pg_clone::stored::list::{Filter, Selector, Wanted};
 
-use crate::args::pg::{Limits, OfCluster, Tools};
+use crate::args::pg::of_cluster::OfCluster;
+use crate::args::pg::{Limits, Tools};
 use crate::context::Context;
 use crate::env;
 use crate::error::CliResult;
@@ -32,6 +33,7 @@ pub(in crate::commands) fn dump_options(settings: &Settings, database: String) -
     let mut options = DumpOptions::new(database);
     options.exclude_table = patterns(&layer.exclude_table)?;
     options.exclude_table_data = patterns(&layer.exclude_table_data)?;
+    options.exclude_setting = layer.exclude_setting.iter().map(|setting| setting.value.clone()).collect();
     options.pg_bin = settings.bin_dir();
     options.hooks = settings.hooks();
     if let Some(jobs) = &layer.jobs {
@@ -39,6 +41,9 @@ pub(in crate::commands) fn dump_options(settings: &Settings, database: String) -
     }
     if let Some(timeout) = &layer.lock_timeout {
         options.lock_timeout = timeout.value;
+    }
+    if let Some(bytes) = env::value(env::LISTS_OVER).and_then(|bytes| bytes.parse().ok()) {
+        options.lists_over_bytes = bytes;
     }
     Ok(options)
 }

@@ -49,6 +49,7 @@ fn flags(arguments: &Dump) -> Layer {
         lock_timeout: arguments.lock_timeout.map(|timeout| Set::flag("--lock-timeout", timeout)),
         exclude_table: list("--exclude-table", &arguments.exclude_table),
         exclude_table_data: list("--exclude-table-data", &arguments.exclude_table_data),
+        exclude_setting: list("--exclude-setting", &arguments.exclude_setting),
         ..shared_flags(&arguments.tools, &arguments.limits)
     }
 }
@@ -57,7 +58,6 @@ fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<
     let mut options = dump_options(settings, database)?;
     options.config.clone_from(&arguments.config);
     options.tags.clone_from(&arguments.tag);
-    options.exclude_setting.clone_from(&arguments.exclude_setting);
     options.allow_empty = arguments.allow_empty;
     options.max_shrink = arguments.max_shrink;
     Ok(options)

@@ -1,9 +1,12 @@
 //! `lastgood pg ls`.
 
-use pg_clone::stored::list;
+use std::collections::BTreeMap;
+
+use pg_clone::stored::list::{self, Listed};
 
 use crate::args::pg::Ls;
 use crate::commands::pg::asked::{filter, named};
+use crate::commands::pg::hints;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -29,20 +32,35 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
         context.printer.result(&names, |names| names.join("\n"))?;
         return Ok(Exit::Ok);
     }
-    let filter = filter(database.clone(), arguments.config.as_ref(), &arguments.of);
-    let dumps = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
+    let mut filter = filter(database.clone(), arguments.config.as_ref(), &arguments.of);
+    filter.tags.clone_from(&arguments.tags);
+    let mut hints = hints::open(&context.location()?);
+    let listed = list::list_recalling(&*store, &filter, &mut hints);
+    let dumps = context.or_cancelled(async { Ok(listed.await?) }).await?;
+    hints::keep(hints);
     if dumps.is_empty() {
         let of = database.map_or(String::new(), |database| format!(" of `{database}`"));
-        context.printer.note(&format!("no dumps{of} in {}", store.describe()));
+        let tagged = if arguments.tags.is_empty() { "" } else { " with these tags" };
+        context.printer.note(&format!("no dumps{of}{tagged} in {}", store.describe()));
     }
     let now = run.clock.now();
     context.printer.result(&dumps, |dumps| listing(dumps, now))?;
+    warn_of_unknown_tags(&dumps, context);
     for dump in &dumps {
         if let Some(fault) = &dump.fault {
             context.printer.warn(&format!("`{}` cannot be restored: {fault}", dump.key));
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Warns, once for each database, of tags that were given later and cannot be read.
+pub(super) fn warn_of_unknown_tags(dumps: &[Listed], context: &Context) {
+    let unknown: BTreeMap<&str, &str> =
+        dumps.iter().filter_map(|dump| Some((dump.database.as_str(), dump.tags_unknown.as_deref()?))).collect();
+    for (database, fault) in unknown {
+        context.printer.warn(&format!("of dumps of `{database}` only the tags they were made with are known: {fault}"));
+    }
 }
 
 /// The databases of the server; of one database only it and what was made from it.

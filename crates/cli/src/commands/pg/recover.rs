@@ -14,6 +14,8 @@ use crate::render::pg::recover_report;
 pub(super) async fn run(arguments: &Recover, context: &Context) -> CliResult<Exit> {
     let (server, _) = context.server_of(&arguments.server, arguments.database.as_deref())?;
     let dry_run = arguments.dry_run.dry_run;
+    // Whoever waits for a server that does not answer can give up; what is begun afterwards is brought to its end.
+    context.run.or_cancelled(async { server.connect_admin().await.map(drop) }).await?;
     let report = if dry_run {
         // Its warnings speak of what was done, and nothing is.
         let silent: SharedProgress = Arc::new(Silent);

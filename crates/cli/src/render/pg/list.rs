@@ -21,10 +21,13 @@ pub(crate) fn listing(dumps: &[Listed], now: Timestamp) -> String {
         return String::new();
     }
     let unknown = || "–".to_owned();
+    // Most locations have none, and lines are long already.
+    let tagged = dumps.iter().any(|dump| !dump.tags.is_empty());
+    let columns: Vec<Column> = COLUMNS.into_iter().chain(tagged.then_some(Column("TAGS", Align::Left))).collect();
     table(
-        &COLUMNS,
+        &columns,
         dumps.iter().map(|dump| {
-            vec![
+            let mut cells = vec![
                 dump.key.clone(),
                 units::age(dump.time, now),
                 dump.cluster.as_ref().map_or_else(unknown, |cluster| cluster.host.clone()),
@@ -32,7 +35,9 @@ pub(crate) fn listing(dumps: &[Listed], now: Timestamp) -> String {
                 dump.rows.map_or_else(unknown, units::count),
                 dump.stored_bytes.map_or_else(unknown, units::bytes),
                 state(dump.state).to_owned(),
-            ]
+            ];
+            cells.extend(tagged.then(|| dump.tags.join(", ")));
+            cells
         }),
     )
 }

@@ -134,6 +134,7 @@ fn data_plan(plan: &RestorePlan, data: &DataPlan, now: Timestamp) -> String {
     text.push_str(&listed("foreign keys checked before the commit", &data.foreign_keys));
     text.push_str(&listed("of them NOT VALID, so that rows of the dump may break them", &data.not_valid_keys));
     text.push_str(&listed("foreign keys NOT CHECKED", &data.unchecked_keys));
+    text.push_str(&listed("checks that are NOT VALID, which rows of the dump may break", &data.not_valid_checks));
     text.push_str(&listed("triggers that do not fire for these rows", &data.triggers));
     text.push_str(&listed("materialized views that are NOT refreshed", &data.not_refreshed));
     for note in restore_notes(plan) {

@@ -55,6 +55,20 @@ fn a_catalogue_of_others_or_of_a_newer_version_is_left_alone() {
     assert!(matches!(garbage, GlacierError::Catalogue { .. }), "{garbage}");
 }
 
+#[test]
+fn what_is_no_file_is_neither_waited_for_nor_followed() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalogue.sqlite");
+    mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let refused = SqliteCatalogue::open(&path, "`x` in `mem:`").unwrap_err();
+    assert!(matches!(refused, GlacierError::Folder { .. }), "{refused}");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("elsewhere"), &path).unwrap();
+    SqliteCatalogue::open(&path, "`x` in `mem:`").unwrap_err();
+    assert!(!folder.path().join("elsewhere").exists(), "the link was followed");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -1,16 +1,25 @@
 //! Memory for parts, used again and again: a new one for each would be cleared each time, and freed ones pile up.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Buffers, shared by all parts of an upload.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Buffers {
     /// Those that nobody uses at the moment.
     spare: Arc<Mutex<Vec<Vec<u8>>>>,
-    turn: Arc<tokio::sync::Mutex<()>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self { spare: Arc::default(), turns: Arc::new(Semaphore::new(processors)) }
+    }
 }
 
 /// A buffer in use; it goes back when the last of those who share it drops it.
@@ -20,21 +29,26 @@ struct Filled {
 }
 
 impl Buffers {
-    /// The turn to fill one: a file is read from its beginning to its end, and those who do it at once only wait for each other.
-    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+    /// The turn to fill one: what is read is hashed, which keeps a processor busy.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.turns.acquire().await.ok()
     }
 
-    /// `length` bytes as `fill` writes them.
+    /// `length` bytes as `fill` writes them, and what it found out about them.
     ///
     /// # Errors
     /// What `fill` says.
-    pub(super) fn filled(&self, length: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Bytes> {
+    pub(super) fn filled<T>(
+        &self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> io::Result<T>,
+    ) -> io::Result<(Bytes, T)> {
         let bytes = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let mut filled = Filled { bytes, home: self.clone() };
         filled.bytes.resize(length, 0);
-        fill(&mut filled.bytes)?;
-        Ok(Bytes::from_owner(filled))
+        let found = fill(&mut filled.bytes)?;
+        Ok((Bytes::from_owner(filled), found))
     }
 }
 
@@ -60,7 +74,7 @@ mod tests {
             bytes.fill(byte);
             Ok(())
         };
-        buffers.filled(length, fill).unwrap()
+        buffers.filled(length, fill).unwrap().0
     }
 
     #[test]
@@ -80,7 +94,7 @@ mod tests {
     #[test]
     fn one_that_could_not_be_filled_is_free_again() {
         let buffers = Buffers::default();
-        buffers.filled(8, |_| Err(io::ErrorKind::UnexpectedEof.into())).unwrap_err();
+        buffers.filled(8, |_| Err::<(), _>(io::ErrorKind::UnexpectedEof.into())).unwrap_err();
         assert_eq!(buffers.spare.lock().unwrap().len(), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, PoisonError};
 
@@ -12,14 +13,14 @@ use tokio::task::JoinSet;
 
 use super::buffers::Buffers;
 use super::failure::Failed;
-use super::wire::{Hashed, PARTS_IN_FLIGHT, on_the_wire};
+use super::wire::{Hashes, PARTS_IN_FLIGHT, on_the_wire};
 use super::{PART_BYTES_SENT_MAX, Vault, VaultArchive};
 use crate::error::{GlacierError, GlacierResult};
 use crate::part_size::{PARTS_MAX, part_bytes_for};
-use crate::tree_hash::{LEAF_BYTES, TreeHash};
+use crate::tree_hash::{LEAF_BYTES, LeavesAndWhole, TreeHash, root};
 
-/// Parts in memory: beside those on their way, some are read and hashed, so that no request has to wait for that.
-const PARTS_HELD: usize = PARTS_IN_FLIGHT + 2;
+/// Parts in memory: beside those on their way, one is read and hashed, so that no request has to wait for that.
+const PARTS_HELD: usize = PARTS_IN_FLIGHT + 1;
 
 /// What `ListParts` tells of a part: where it begins, and its hash.
 pub(super) type Sent = BTreeMap<u64, String>;
@@ -71,8 +72,7 @@ impl Vault {
         let sent = if self.is_fresh(upload) { Some(Sent::new()) } else { self.sent(upload).await? };
         let (sent, upload_id, buffers): (_, Arc<str>, _) = (Arc::new(sent), upload.into(), Buffers::default());
         let mut starts = (0..bytes.div_ceil(part_bytes)).map(|number| number * part_bytes);
-        // Each in a task of its own, which ends if nobody waits for it any more: the SDK hashes a part where it is sent from,
-        // and all processors are to do that.
+        // Each in a task of its own, which ends if nobody waits for it any more, so that all processors send.
         let (mut parts, mut hashes) = (JoinSet::new(), BTreeMap::new());
         loop {
             while parts.len() < PARTS_HELD
@@ -135,58 +135,42 @@ impl Vault {
     ) -> GlacierResult<TreeHash> {
         self.run.stop_if_cancelled()?;
         let (file, spare) = (file.clone(), buffers.clone());
-        let read = move || spare.filled(length, |body| file.read_exact_at(body, start));
+        let read = move || spare.filled(length, |body| read_and_hash(&file, start, body));
         let read = {
             let _turn = buffers.turn().await;
             tokio::task::spawn_blocking(read).await.map_err(GlacierError::internal)?
         };
         let end = start + length as u64;
-        let body = read.map_err(|source| GlacierError::Folder {
+        let (body, hashes) = read.map_err(|source| GlacierError::Folder {
             action: "read",
             path: format!("bytes {start} to {end} of the archive"),
             source: source.into(),
         })?;
-        let there = sent.map(|sent| sent.get(&start));
-        if there == Some(None) {
-            let root = self.send_part(upload, start, body, None).await?;
-            return Ok(TreeHash::of_subtree(root, length as u64));
+        let tree = TreeHash::of_subtree(hashes.tree, length as u64);
+        // An upload that was completed has no parts to send.
+        let Some(sent) = sent else { return Ok(tree) };
+        if sent.get(&start).is_none_or(|there| *there != hashes.tree.to_string()) {
+            self.send_part(upload, start, body, hashes).await?;
         }
-        let hashed = body.clone();
-        let hashing = tokio::task::spawn_blocking(move || TreeHash::<LEAF_BYTES>::of(&hashed)).await;
-        let root = hashing.map_err(GlacierError::internal)?;
-        if there.flatten().is_some_and(|there| *there != root.to_string()) {
-            self.send_part(upload, start, body, Some(root)).await?;
-        }
-        Ok(TreeHash::of_subtree(root, length as u64))
+        Ok(tree)
     }
 
-    /// Sends the part that begins at byte `start`, and returns its tree hash, which the SDK makes unless it is known. Idempotent.
-    pub(super) async fn send_part(
-        &self,
-        upload: &str,
-        start: u64,
-        body: Bytes,
-        tree_hash: Option<Sha256Digest>,
-    ) -> GlacierResult<Sha256Digest> {
+    /// Sends the part that begins at byte `start` and has these hashes. Idempotent.
+    pub(super) async fn send_part(&self, upload: &str, start: u64, body: Bytes, hashes: Hashes) -> GlacierResult<()> {
         let last = start + (body.len() as u64).saturating_sub(1);
         let sending = self.retried(|| async {
-            let hashed = Hashed::default();
             let request = self.client.upload_multipart_part().vault_name(&self.name).upload_id(upload);
-            let request = request.range(format!("bytes {start}-{last}/*"));
-            let request = request.set_checksum(tree_hash.map(|hash| hash.to_string()));
-            let request = request.body(ByteStream::from(body.clone())).customize().interceptor(hashed.clone());
+            let request = request.range(format!("bytes {start}-{last}/*")).checksum(hashes.tree.to_string());
+            let request = request.body(ByteStream::from(body.clone())).customize().interceptor(hashes.clone());
             let sent = request.config_override(on_the_wire(&self.client, &self.wire)).send().await;
             let sent = sent.map_err(|error| self.failed("glacier:UploadMultipartPart", &error))?;
-            Ok((hashed.tree_hash(), sent.checksum().map(str::to_owned)))
+            Ok(sent.checksum().map(str::to_owned))
         });
-        let (said, heard) = sending.await.map_err(Failed::into_error)?;
-        let said = said.ok_or_else(|| GlacierError::internal("a part was sent without its tree hash"))?;
-        match heard {
-            Some(heard) if heard != said.to_string() => {
-                let what = format!("the service has another tree hash of bytes {start} to {last} than what was sent");
-                Err(GlacierError::internal(what))
+        match sending.await.map_err(Failed::into_error)? {
+            Some(heard) if heard != hashes.tree.to_string() => {
+                Err(GlacierError::Altered { what: format!("bytes {start} to {last}") })
             }
-            _ => Ok(said),
+            _ => Ok(()),
         }
     }
 
@@ -206,4 +190,16 @@ impl Vault {
         let id = done.archive_id().ok_or_else(|| GlacierError::internal("an archive without an id"))?.to_owned();
         Ok(VaultArchive { id, bytes, tree_hash })
     }
+}
+
+/// Reads from byte `start` on, and hashes each mebibyte while a processor still has it at hand.
+fn read_and_hash(file: &File, start: u64, body: &mut [u8]) -> io::Result<Hashes> {
+    let (mut hashes, mut at) = (LeavesAndWhole::default(), start);
+    for leaf in body.chunks_mut(LEAF_BYTES) {
+        file.read_exact_at(leaf, at)?;
+        hashes.take(leaf);
+        at += leaf.len() as u64;
+    }
+    let (leaves, whole) = hashes.finish();
+    Ok(Hashes { tree: root(&leaves), whole })
 }

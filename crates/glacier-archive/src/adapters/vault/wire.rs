@@ -1,51 +1,67 @@
-//! Between the SDK, which hashes a part when it is asked to send it, and the wire: as many parts as may be on their way at
-//! once are, while others are being hashed.
+//! Between the SDK and the wire: what a request says of its part, and how many parts are on their way at once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_sdk_glacier::Client;
-use aws_sdk_glacier::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_glacier::config::interceptors::{BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef};
 use aws_sdk_glacier::config::{Builder, ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
 use aws_sdk_glacier::error::BoxError;
+use aws_sigv4::http_request::SignableBody;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, LoadedRequestBody};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use backup_core::digest::Sha256Digest;
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 /// Parts on their way at once.
 pub const PARTS_IN_FLIGHT: usize = 8;
 
-/// The header in which a request says the tree hash of its body.
+/// The headers in which a request says what its body is.
 const TREE_HASH: &str = "x-amz-sha256-tree-hash";
+const WHOLE: &str = "x-amz-content-sha256";
 
-/// The tree hash that a request said of its body.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Hashed(Arc<Mutex<Option<Sha256Digest>>>);
-
-impl Hashed {
-    /// It, once the request was sent.
-    pub(super) fn tree_hash(&self) -> Option<Sha256Digest> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a request says of its body. The SDK would hash it twice, one after the other and where it is sent from; here it was
+/// hashed before, both at once.
+#[derive(Clone, Debug)]
+pub(super) struct Hashes {
+    pub(super) tree: Sha256Digest,
+    pub(super) whole: Sha256Digest,
 }
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
-impl Intercept for Hashed {
+impl Intercept for Hashes {
     fn name(&self) -> &'static str {
-        "lastgood::TreeHashSent"
+        "lastgood::PartHashes"
     }
 
-    fn read_before_transmit(
+    fn read_after_serialization(
         &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let said = context.request().headers().get(TREE_HASH).and_then(|said| said.parse().ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = said;
+        // What the SDK is about to hash; the request keeps its body.
+        config.interceptor_state().store_put(LoadedRequestBody::Loaded(Bytes::new()));
+        Ok(())
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request_mut().headers_mut();
+        headers.insert(TREE_HASH, self.tree.to_string());
+        headers.insert(WHOLE, self.whole.to_string());
+        let signing = config.load::<SigV4OperationSigningConfig>().ok_or("a part is not to be signed")?;
+        let mut signing = signing.clone();
+        signing.signing_options.payload_override = Some(SignableBody::Precomputed(self.whole.to_string()));
+        config.interceptor_state().store_put(signing);
         Ok(())
     }
 }

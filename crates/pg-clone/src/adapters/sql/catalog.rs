@@ -136,7 +136,7 @@ pub(crate) async fn table_sources(session: &Session, relations: &[&Relation]) ->
                 columns: row.get(4),
                 heap_pages: u64::try_from(row.get::<_, i64>(1)).unwrap_or_default(),
                 table_bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or_default(),
-                is_heap: row.get(3),
+                by_ranges: row.get(3),
                 condition: relation.extension.clone().flatten().unwrap_or_default(),
             })
         })

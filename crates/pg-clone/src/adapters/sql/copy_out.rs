@@ -26,11 +26,6 @@ impl CopyOut {
         Self::of_table(table, columns, &format!("WHERE ctid >= '({from},0)'::tid{end}"))
     }
 
-    /// Of a table with everything that is below it.
-    pub(crate) fn with_partitions(table: &QualifiedName, columns: &[String]) -> Self {
-        Self::of_query(&format!("SELECT {} FROM {}", listed(columns), table.quoted()))
-    }
-
     /// As [`CopyOut::of_table`], of a relation whose name is quoted already.
     pub(super) fn of_relation(table: &str, columns: &[String], condition: &str) -> Self {
         let columns = listed(columns);
@@ -88,9 +83,5 @@ mod tests {
         );
         let within = CopyOut::of_pages(&table, &columns[..1], 8, Some(9)).text;
         assert!(within.ends_with("WHERE ctid >= '(8,0)'::tid AND ctid < '(9,0)'::tid) TO STDOUT"), "{within}");
-        assert_eq!(
-            CopyOut::with_partitions(&table, &columns[..1]).text,
-            r#"COPY (SELECT "x" FROM "s"."a""b") TO STDOUT"#
-        );
     }
 }

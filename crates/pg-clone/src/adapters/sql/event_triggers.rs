@@ -1,7 +1,9 @@
 //! Event triggers, which fire on what a restore does once they are there: those of extensions from the beginning.
 
 use crate::adapters::connection::Session;
+use crate::adapters::sql::live_tables::Firing;
 use crate::error::{PgError, PgResult};
+use crate::ident::quote_ident;
 
 /// First major version with the parameter `event_triggers` (PostgreSQL 17 release notes).
 const SWITCH_MAJOR: u32 = 17;
@@ -52,6 +54,59 @@ pub(crate) async fn quiet(session: &Session, server_major: u32) -> PgResult<Opti
     Ok(row.get::<_, bool>(0).then_some(quiet))
 }
 
+/// An event trigger that fires in sessions of replicas: in these too, or in these alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OfReplicas {
+    name: String,
+    firing: Firing,
+}
+
+impl OfReplicas {
+    fn statement(&self, enabled: bool) -> String {
+        let how = match (enabled, self.firing) {
+            (false, _) => "DISABLE",
+            (true, Firing::Origin) => "ENABLE",
+            (true, Firing::Replica) => "ENABLE REPLICA",
+            (true, Firing::Always) => "ENABLE ALWAYS",
+        };
+        format!("ALTER EVENT TRIGGER {} {how}", quote_ident(&self.name))
+    }
+}
+
+/// Disables, for the session's transaction, those that fire although [`hush`] says otherwise, until [`enable`].
+pub(crate) async fn disable_of_replicas(session: &Session, quiet: Option<Quiet>) -> PgResult<Vec<OfReplicas>> {
+    if quiet != Some(Quiet::Replica) {
+        return Ok(Vec::new());
+    }
+    let rows = session
+        .query(
+            "SELECT evtname::text, evtenabled::text FROM pg_catalog.pg_event_trigger WHERE evtenabled IN ('A', 'R') ORDER BY 1",
+            &[],
+        )
+        .await
+        .map_err(|error| PgError::sql("looking for event triggers of replicas", error))?;
+    let of_row = |row: &tokio_postgres::Row| OfReplicas { name: row.get(0), firing: Firing::of_catalogue(row.get(1)) };
+    let found: Vec<OfReplicas> = rows.iter().map(of_row).collect();
+    alter(session, &found, false).await?;
+    Ok(found)
+}
+
+/// Has them fire again as they did.
+pub(crate) async fn enable(session: &Session, disabled: &[OfReplicas]) -> PgResult<()> {
+    alter(session, disabled, true).await
+}
+
+async fn alter(session: &Session, triggers: &[OfReplicas], enabled: bool) -> PgResult<()> {
+    let statements: Vec<String> = triggers.iter().map(|trigger| trigger.statement(enabled)).collect();
+    if statements.is_empty() {
+        return Ok(());
+    }
+    session
+        .batch_execute(&statements.join("; "))
+        .await
+        .map_err(|error| PgError::sql("switching event triggers off and on", error))
+}
+
 /// Keeps them from firing in this session.
 pub(crate) async fn silence(session: &Session, quiet: Quiet) -> PgResult<()> {
     let (name, value) = quiet.setting();
@@ -81,4 +136,17 @@ async fn set_local(
         .batch_execute(&format!("SET LOCAL {} TO {}", setting.0, value(setting)))
         .await
         .map_err(|error| PgError::sql("keeping event triggers from firing", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_disabled_fires_as_it_did() {
+        let of = |enabled| OfReplicas { name: "no \"DDL\"".to_owned(), firing: Firing::of_catalogue(enabled) };
+        assert_eq!(of("A").statement(false), r#"ALTER EVENT TRIGGER "no ""DDL""" DISABLE"#);
+        assert_eq!(of("A").statement(true), r#"ALTER EVENT TRIGGER "no ""DDL""" ENABLE ALWAYS"#);
+        assert_eq!(of("R").statement(true), r#"ALTER EVENT TRIGGER "no ""DDL""" ENABLE REPLICA"#);
+    }
 }

@@ -21,7 +21,7 @@ pub(crate) enum Change {
     SetDeferrable { table: QualifiedName, key: String, deferrable: bool },
     /// Whatever may be checked at the end is.
     DeferConstraints,
-    /// Some rows go; the condition comes with its `WHERE`.
+    /// Some rows go, or all one by one; the condition comes with its `WHERE`.
     Delete { table: QualifiedName, condition: String },
     /// All rows go, of `alone` without what is below them, of `whole` with it; and with `cascade` of every table that refers
     /// to them.
@@ -71,7 +71,10 @@ impl Change {
                 format!("ALTER TABLE {} ALTER CONSTRAINT {} {to}", table.quoted(), quote_ident(key))
             }
             Self::DeferConstraints => "SET CONSTRAINTS ALL DEFERRED".to_owned(),
-            Self::Delete { table, condition } => format!("DELETE FROM {} {condition}", alone(table)),
+            Self::Delete { table, condition } => {
+                let condition = if condition.is_empty() { String::new() } else { format!(" {condition}") };
+                format!("DELETE FROM {}{condition}", alone(table))
+            }
             Self::Truncate { alone, whole, cascade } => {
                 let tables: Vec<String> =
                     all_alone(alone).into_iter().chain(whole.iter().map(QualifiedName::quoted)).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::adapters::connection::Session;
 use crate::adapters::sql::live_tables::Firing;
 use crate::error::{PgError, PgResult};
-use crate::ident::QualifiedName;
+use crate::ident::{QualifiedName, quote_ident};
 use crate::stored::detail::{SequenceState, TableDump};
 
 /// Tables looked into by one statement: each costs a range-table entry.
@@ -34,6 +34,8 @@ pub(crate) struct Target {
     pub(crate) partitioned: Vec<Partitioned>,
     /// Foreign keys of them and to them, each once: those of a partitioned table stand for its partitions' too.
     pub(crate) keys: Vec<TargetKey>,
+    /// Checks on the tables that are `NOT VALID`, each once for each table.
+    pub(crate) checks: Vec<TargetCheck>,
     /// The user's triggers on them that fire.
     pub(crate) triggers: Vec<TargetTrigger>,
     /// Materialized views that read them and hold rows.
@@ -96,6 +98,48 @@ pub(crate) struct TargetKey {
     pub(crate) is_validated: bool,
 }
 
+/// A check on rows that is `NOT VALID`: rows from before it may break it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TargetCheck {
+    /// The table whose rows are checked, without its schema, as messages of the server name it.
+    pub(crate) table: String,
+    /// Schema and name of the table that it was said of: that one, or one above it.
+    pub(crate) schema: String,
+    pub(crate) of_table: String,
+    pub(crate) name: String,
+    /// What follows `ADD CONSTRAINT` and its name.
+    pub(crate) definition: String,
+    /// The column that shall not be null, if that is what is checked (`NOT VALID` since PostgreSQL 18).
+    pub(crate) column: Option<String>,
+}
+
+impl TargetCheck {
+    /// `schema.table.name`.
+    pub(crate) fn label(&self) -> String {
+        format!("{}.{}.{}", self.schema, self.of_table, self.name)
+    }
+
+    /// By what a message of the server names it, beside its table.
+    pub(crate) fn said(&self) -> &str {
+        self.column.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The statement that drops it.
+    pub(crate) fn drop_statement(&self) -> String {
+        format!("ALTER TABLE {} DROP CONSTRAINT {}", self.quoted_table(), quote_ident(&self.name))
+    }
+
+    /// The statement that makes it again.
+    pub(crate) fn add_statement(&self) -> String {
+        let name = quote_ident(&self.name);
+        format!("ALTER TABLE {} ADD CONSTRAINT {name} {}", self.quoted_table(), self.definition)
+    }
+
+    fn quoted_table(&self) -> String {
+        QualifiedName::new(&self.schema, &self.of_table).quoted()
+    }
+}
+
 /// A trigger of the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetTrigger {
@@ -132,16 +176,17 @@ impl Target {
     }
 }
 
-/// Reads what stands where the rows of these tables, and the values of these sequences, would go.
+/// Reads what stands where the rows of these tables, and the values of these sequences, would go. Whether the tables hold rows is
+/// told by [`look_for_rows`].
 pub(crate) async fn read(session: &Session, wanted: &[TableDump], states: &[SequenceState]) -> PgResult<Target> {
-    let mut tables = tables(session, wanted).await?;
-    look_for_rows(session, wanted, &mut tables).await?;
+    let tables = tables(session, wanted).await?;
     let oids: Vec<u32> = tables.iter().flatten().map(|table| table.oid).collect();
     let partitioned = partitioned(session, &oids).await?;
     let mut target = Target { tables, partitioned, ..Target::default() };
     let family = target.family();
     target.sequences = sequences(session, states).await?;
     target.keys = keys(session, &family).await?;
+    target.checks = checks(session, &oids).await?;
     target.triggers = triggers(session, &family).await?;
     target.matviews = matviews(session, &oids).await?;
     Ok(target)
@@ -188,10 +233,18 @@ async fn tables(session: &Session, wanted: &[TableDump]) -> PgResult<Vec<Option<
     Ok(found)
 }
 
-async fn look_for_rows(session: &Session, wanted: &[TableDump], tables: &mut [Option<TargetTable>]) -> PgResult<()> {
+/// Looks which of the tables hold rows, of those whose rows all belong to a dump or of the others, which have a condition of an
+/// extension's. The server plans it, whose search path is the caller's business: nothing here is found by it but what the
+/// condition names.
+pub(crate) async fn look_for_rows(
+    session: &Session,
+    wanted: &[TableDump],
+    tables: &mut [Option<TargetTable>],
+    with_condition: bool,
+) -> PgResult<()> {
     // Only ordinary tables: no others take rows, and a foreign one would be asked on its own server.
-    let ordinary = |table: &Option<TargetTable>| table.as_ref().is_some_and(|table| table.kind == "r");
-    let places: Vec<usize> = (0..tables.len()).filter(|at| ordinary(&tables[*at])).collect();
+    let is_meant = |table: &TargetTable| table.kind == "r" && table.condition.is_empty() != with_condition;
+    let places: Vec<usize> = (0..tables.len()).filter(|at| tables[*at].as_ref().is_some_and(is_meant)).collect();
     for batch in places.chunks(LOOK_BATCH) {
         let looks: Vec<String> = batch
             .iter()
@@ -199,7 +252,7 @@ async fn look_for_rows(session: &Session, wanted: &[TableDump], tables: &mut [Op
                 let condition = tables[*at].as_ref().map(|table| table.condition.as_str()).unwrap_or_default();
                 let table = &wanted[*at];
                 let name = table.qualified_name().quoted();
-                format!("SELECT {at}::int8 WHERE EXISTS (SELECT FROM ONLY {name} {condition})")
+                format!("SELECT {at}::pg_catalog.int8 WHERE EXISTS (SELECT FROM ONLY {name} {condition})")
             })
             .collect();
         let rows = session
@@ -291,6 +344,36 @@ async fn keys(session: &Session, tables: &[u32]) -> PgResult<Vec<TargetKey>> {
         is_validated: row.get(8),
     };
     Ok(rows.iter().map(key).collect())
+}
+
+/// A table has those of the tables above it as its own, and nobody can drop them there.
+async fn checks(session: &Session, tables: &[u32]) -> PgResult<Vec<TargetCheck>> {
+    let rows = session
+        .query(
+            "SELECT c.relname::text, n.nspname::text, o.relname::text, k.conname::text, \
+               pg_catalog.pg_get_constraintdef(k.oid), CASE k.contype WHEN 'n' THEN (SELECT a.attname::text \
+                 FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = k.conkey[1]) END \
+             FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+             JOIN pg_catalog.pg_class o ON o.oid = coalesce((WITH RECURSIVE above(oid) AS ( \
+                 SELECT k.conrelid UNION SELECT i.inhparent FROM above a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.oid) \
+               SELECT p.conrelid FROM above a JOIN pg_catalog.pg_constraint p ON p.conrelid = a.oid \
+               WHERE p.contype = k.contype AND p.conname = k.conname AND p.coninhcount = 0 LIMIT 1), k.conrelid) \
+             JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace \
+             WHERE k.contype IN ('c', 'n') AND NOT k.convalidated AND k.conrelid = ANY ($1) \
+               AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY 2, 3, 4, 1",
+            &[&tables],
+        )
+        .await
+        .map_err(|error| PgError::sql("reading the checks", error))?;
+    let check = |row: &tokio_postgres::Row| TargetCheck {
+        table: row.get(0),
+        schema: row.get(1),
+        of_table: row.get(2),
+        name: row.get(3),
+        definition: row.get(4),
+        column: row.get(5),
+    };
+    Ok(rows.iter().map(check).collect())
 }
 
 async fn triggers(session: &Session, tables: &[u32]) -> PgResult<Vec<TargetTrigger>> {

@@ -12,10 +12,11 @@ use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::carried::{self, Found};
 use crate::adapters::sql::copy_in::CopyIn;
 use crate::adapters::sql::copy_out::CopyOut;
-use crate::adapters::sql::{live_tables, sequences, sessions, target, transaction};
+use crate::adapters::sql::{live_tables, sequences, sessions, transaction};
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
-use crate::restore::data_only::changes;
+use crate::restore::data_only::{changes, tables};
+use crate::restore::search_path::{SearchPath, may_need_search_path};
 use crate::run::Run;
 use crate::stored::detail::{RowData, TableDump, TableKind};
 
@@ -77,7 +78,7 @@ impl Carrying {
 
     /// Copies everything, in one transaction of the copy, and leaves both databases.
     pub(crate) async fn carry(self, run: &Run) -> PgResult<Vec<CarriedRows>> {
-        match tokio::time::timeout(CARRY_TIMEOUT, Box::pin(self.copy_all(run))).await {
+        match tokio::time::timeout(CARRY_TIMEOUT, self.copy_anyhow(run)).await {
             Ok(copied) => copied.map_err(failed),
             Err(_) => Err(PgError::CarryOver {
                 what: format!("carrying tables over took longer than {} min", CARRY_TIMEOUT.as_secs() / 60),
@@ -86,7 +87,20 @@ impl Carrying {
         }
     }
 
-    async fn copy_all(&self, run: &Run) -> PgResult<Vec<CarriedRows>> {
+    /// By whichever search path it takes: what the tables compute may name others without their schema.
+    async fn copy_anyhow(&self, run: &Run) -> PgResult<Vec<CarriedRows>> {
+        match Box::pin(self.copy_all(run, SearchPath::Empty)).await {
+            Err(error) if may_need_search_path(&error) => {
+                for session in [&self.live, &self.copy] {
+                    transaction::roll_back(session, "beginning to carry over again").await?;
+                }
+                Box::pin(self.copy_all(run, SearchPath::InUse)).await
+            }
+            other => other,
+        }
+    }
+
+    async fn copy_all(&self, run: &Run, path: SearchPath) -> PgResult<Vec<CarriedRows>> {
         let Self { tables, live, copy, .. } = self;
         carried::begin_reading(live).await?;
         let names: Vec<QualifiedName> = tables.iter().map(|table| table.name.clone()).collect();
@@ -100,17 +114,21 @@ impl Carrying {
         let states = carried::sequences(live, &owned).await?;
         live_tables::begin(copy, LOCK_TIMEOUT_MS).await?;
         let wanted: Vec<TableDump> = tables.iter().map(dumped).collect();
-        let target = target::read(copy, &wanted, &states).await?;
+        let target = tables::read(copy, &wanted, &states, path).await?;
         live_tables::make(copy, "preparing the carried tables", &changes::loosen(&target)).await?;
-        live_tables::make(copy, "emptying the carried tables", &changes::empty(&wanted, &target)).await?;
+        tables::empty(copy, "emptying the carried tables", &wanted, &target, path).await?;
         let mut carried = Vec::with_capacity(tables.len());
+        path.enter(copy).await?;
         for table in tables {
             run.step("swap.carry", &table.name.label());
             carried.push(self.rows(table).await?);
         }
+        path.leave(copy).await?;
         live_tables::make(copy, "setting the sequences", &changes::renew(&states)).await?;
         sequences::set(copy, &states).await?;
+        path.enter(copy).await?;
         live_tables::check_constraints(copy).await?;
+        path.leave(copy).await?;
         live_tables::make(copy, "putting triggers and foreign keys back", &changes::tighten(&target)).await?;
         run.step("swap.carry_commit", &format!("{} tables", tables.len()));
         transaction::commit(copy, "committing the carried rows").await?;

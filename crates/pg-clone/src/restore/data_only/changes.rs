@@ -1,6 +1,6 @@
 //! The changes around the rows: what is changed for their time, and how it is put back. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adapters::sql::live_tables::Change;
 use crate::adapters::sql::target::{Target, TargetKey, TargetTrigger};
@@ -45,6 +45,47 @@ pub(in crate::restore) fn empty(tables: &[TableDump], target: &Target) -> Vec<Ch
         changes.push(Change::Truncate { alone, whole, cascade });
     }
     changes
+}
+
+/// Removes the rows of the tables that [`empty`] would truncate one by one, those first that refer to others: `ON DELETE RESTRICT`
+/// waits for no end.
+pub(in crate::restore) fn delete(tables: &[TableDump], target: &Target) -> Vec<Change> {
+    let ranks = ranks(target);
+    let there = tables.iter().zip(&target.tables).filter_map(|(table, there)| Some((table, there.as_ref()?)));
+    let mut whole: Vec<_> = there.filter(|(_, there)| there.condition.is_empty()).collect();
+    whole.sort_by_key(|(_, there)| ranks.get(&top(target, there.oid)).copied().unwrap_or_default());
+    let all = |table: &TableDump| Change::Delete { table: table.qualified_name(), condition: String::new() };
+    whole.into_iter().map(|(table, _)| all(table)).collect()
+}
+
+/// For each table that others refer to: how many tables stand before it in the longest row of references. Those in a circle are
+/// in any order.
+fn ranks(target: &Target) -> BTreeMap<u32, usize> {
+    let mut ranks: BTreeMap<u32, usize> = BTreeMap::new();
+    let keys = target.keys.iter().filter(|key| key.is_enforced);
+    let pairs = keys.map(|key| (top(target, key.table_oid), top(target, key.referenced_oid)));
+    let pairs: BTreeSet<(u32, u32)> = pairs.filter(|(referring, referenced)| referring != referenced).collect();
+    // No row of references is longer than there are of them.
+    for _ in 0..pairs.len() {
+        let mut changed = false;
+        for (referring, referenced) in &pairs {
+            let least = ranks.get(referring).copied().unwrap_or_default() + 1;
+            let rank = ranks.entry(*referenced).or_default();
+            changed |= *rank < least;
+            *rank = least.max(*rank);
+        }
+        if !changed {
+            break;
+        }
+    }
+    ranks
+}
+
+/// The topmost table that a table is a part of, or itself.
+fn top(target: &Target, table: u32) -> u32 {
+    let leaf = target.partitioned.iter().find(|above| above.oid == table).and_then(|above| above.leaves.first());
+    let leaf = leaf.copied().unwrap_or(table);
+    target.partitioned.iter().find(|above| above.leaves.contains(&leaf)).map_or(table, |above| above.oid)
 }
 
 /// Sequences in new files.
@@ -193,5 +234,24 @@ mod tests {
         let expected = [r#"DELETE FROM ONLY "public"."a" WHERE mine"#, r#"TRUNCATE ONLY "public"."p1""#];
         assert_eq!(texts(&empty(&detail.tables, &target)), expected);
         assert_eq!(lock(&[]), []);
+    }
+
+    #[test]
+    fn rows_are_deleted_one_by_one_from_tables_that_refer_first() {
+        let detail = detail(&["a", "p1", "config", "b"]);
+        let mut target = target();
+        target.tables.push(Some(TargetTable { condition: "WHERE mine".to_owned(), ..there(3) }));
+        target.tables.push(Some(there(4)));
+        // The partition `p1` refers to `a` by its table `p`, and `a` to `b`.
+        target.keys.push(TargetKey { table_oid: 1, referenced_oid: 4, is_enforced: true, ..TargetKey::default() });
+        let expected = [
+            r#"DELETE FROM ONLY "public"."p1""#,
+            r#"DELETE FROM ONLY "public"."a""#,
+            r#"DELETE FROM ONLY "public"."b""#,
+        ];
+        assert_eq!(texts(&delete(&detail.tables, &target)), expected);
+        // A circle ends, and leaves nothing out.
+        target.keys.push(TargetKey { table_oid: 4, referenced_oid: 2, is_enforced: true, ..TargetKey::default() });
+        assert_eq!(delete(&detail.tables, &target).len(), 3);
     }
 }

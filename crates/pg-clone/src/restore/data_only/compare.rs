@@ -12,16 +12,15 @@ use crate::restore::differences::refuse_differences;
 use crate::restore::load_unit::copy_in;
 use crate::restore::loading::Load;
 use crate::restore::read_back::{Tally, read_back};
+use crate::restore::search_path::SearchPath;
 use crate::restore::units::load_units;
 use crate::stored::detail::TableDump;
 
 /// Tables that hold rows of each other's, or one alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Group {
-    /// The table to read.
+    /// The table they belong to, or that one alone.
     table: QualifiedName,
-    /// Whether it is read with all its partitions.
-    with_partitions: bool,
     /// Which of its rows belong to a dump.
     condition: String,
     /// Columns that every member's rows have.
@@ -31,11 +30,10 @@ struct Group {
 }
 
 impl Group {
-    fn copy(&self) -> CopyOut {
-        match self.with_partitions {
-            true => CopyOut::with_partitions(&self.table, &self.columns),
-            false => CopyOut::of_table(&self.table, &self.columns, &self.condition),
-        }
+    /// What reads its rows: table by table, since the server plans nothing of the user's for one table alone.
+    fn copies(&self, tables: &[TableDump]) -> Vec<CopyOut> {
+        let members = self.members.iter().map(|at| tables[*at].qualified_name());
+        members.map(|member| CopyOut::of_table(&member, &self.columns, &self.condition)).collect()
     }
 
     /// What the manifest says of the rows; nothing where the members' rows have their columns in different orders.
@@ -57,7 +55,6 @@ fn groups(tables: &[TableDump], target: &Target) -> Vec<Group> {
         let there = target.tables.get(at).and_then(Option::as_ref);
         groups.push(Group {
             table: table.qualified_name(),
-            with_partitions: false,
             condition: there.map(|there| there.condition.clone()).unwrap_or_default(),
             columns: table.columns.clone(),
             members: vec![at],
@@ -67,25 +64,33 @@ fn groups(tables: &[TableDump], target: &Target) -> Vec<Group> {
         let root = &target.partitioned[root];
         let mut columns = tables[members[0]].columns.clone();
         columns.retain(|column| members.iter().all(|at| tables[*at].columns.contains(column)));
-        Group { table: root.qualified_name(), with_partitions: true, condition: String::new(), columns, members }
+        Group { table: root.qualified_name(), condition: String::new(), columns, members }
     }));
     groups
 }
 
 /// Compares all tables; every difference is an error. Returns those whose rows are the dump's and yet another text.
-pub(super) async fn compare(session: &Session, load: &Load, target: &Target) -> PgResult<Vec<String>> {
+pub(super) async fn compare(
+    session: &Session,
+    load: &Load,
+    target: &Target,
+    path: SearchPath,
+) -> PgResult<Vec<String>> {
     let (mut differences, mut reworded) = (Vec::new(), Vec::new());
     printed::print_as_dumped(session, "preparing to read rows back").await?;
     for group in groups(&load.tables, target) {
         let label = group.table.label();
         let doing = format!("reading the rows of `{label}` back");
-        let there = read_back(session, &group.copy(), &doing).await?;
+        let mut there = Tally::default();
+        for copy in group.copies(&load.tables) {
+            there.add(read_back(session, &copy, &doing).await?);
+        }
         if group.dumped(&load.tables) == Some(there) {
             continue;
         }
         // Columns of another type, another currency, or a dump that was taken in another time zone: what counts is how the
         // dump's rows read here.
-        let printed = print(session, load, &group).await?;
+        let printed = print(session, load, &group, path).await?;
         if printed == there {
             reworded.extend(group.dumped(&load.tables).map(|_| label));
             continue;
@@ -100,7 +105,7 @@ pub(super) async fn compare(session: &Session, load: &Load, target: &Target) -> 
 }
 
 /// The dump's rows as this database prints them: loaded into a table of the same columns on which nothing else stands.
-async fn print(session: &Session, load: &Load, group: &Group) -> PgResult<Tally> {
+async fn print(session: &Session, load: &Load, group: &Group, path: SearchPath) -> PgResult<Tally> {
     let doing = format!("comparing the rows of `{}`", group.table.label());
     // All columns that any member has: its rows have values for them.
     let mut columns: Vec<String> = Vec::new();
@@ -110,12 +115,15 @@ async fn print(session: &Session, load: &Load, group: &Group) -> PgResult<Tally>
         columns.extend(more);
     }
     printed::make(session, &group.table, &columns, &doing).await?;
+    // Domains check what they are given.
+    path.enter(session).await?;
     for at in &group.members {
         let table = &load.tables[*at];
         for unit in load_units(*at, &table.data) {
             copy_in(load, session, &printed::taking(&table.columns), &unit.frames, &doing).await?;
         }
     }
+    path.leave(session).await?;
     printed::print_as_dumped(session, &doing).await?;
     let tally = read_back(session, &printed::giving(&group.columns), &doing).await?;
     printed::drop(session, &doing).await?;
@@ -140,13 +148,18 @@ mod tests {
         Target { tables, partitioned: vec![root], ..Target::default() }
     }
 
+    fn texts(group: &Group, tables: &[TableDump]) -> Vec<String> {
+        group.copies(tables).iter().map(|copy| copy.text().to_owned()).collect()
+    }
+
     #[test]
     fn partitions_that_exchange_rows_are_compared_as_one() {
         let tables = detail(&["p1", "alone", "p2"]).tables;
         let groups = groups(&tables, &partitioned(&[1, 3]));
-        assert_eq!(groups[0].copy().text(), r#"COPY "public"."alone" ("a") TO STDOUT"#);
+        assert_eq!(texts(&groups[0], &tables), [r#"COPY "public"."alone" ("a") TO STDOUT"#]);
         assert_eq!(groups[0].dumped(&tables), Some(Tally::of([&tables[1].data])));
-        assert_eq!(groups[1].copy().text(), r#"COPY (SELECT "a" FROM "public"."root") TO STDOUT"#);
+        let both = [r#"COPY "public"."p1" ("a") TO STDOUT"#, r#"COPY "public"."p2" ("a") TO STDOUT"#];
+        assert_eq!(texts(&groups[1], &tables), both);
         assert_eq!(groups[1].members, [0, 2]);
         assert_eq!(groups[1].dumped(&tables), Some(Tally::of([&tables[0].data, &tables[2].data])));
         assert_eq!(groups.len(), 2);
@@ -158,7 +171,7 @@ mod tests {
         let columns = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         (tables[0].columns, tables[1].columns) = (columns("a b more"), columns("b a"));
         let groups = groups(&tables, &partitioned(&[1, 2]));
-        assert_eq!(groups[0].copy().text(), r#"COPY (SELECT "a", "b" FROM "public"."root") TO STDOUT"#);
+        assert_eq!(texts(&groups[0], &tables)[1], r#"COPY "public"."p2" ("a", "b") TO STDOUT"#);
         assert_eq!(groups[0].dumped(&tables), None);
     }
 
@@ -168,6 +181,6 @@ mod tests {
         let there = TargetTable { condition: "WHERE NOT standard".to_owned(), ..there(1) };
         let target = Target { tables: vec![Some(there)], ..Target::default() };
         let expected = r#"COPY (SELECT "a" FROM ONLY "public"."config" WHERE NOT standard) TO STDOUT"#;
-        assert_eq!(groups(&tables, &target)[0].copy().text(), expected);
+        assert_eq!(texts(&groups(&tables, &target)[0], &tables), [expected]);
     }
 }

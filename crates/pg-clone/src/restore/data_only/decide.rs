@@ -6,7 +6,7 @@ use backup_core::failure::{Call, Operation, Setting};
 use backup_core::remedy;
 use serde::Serialize;
 
-use crate::adapters::sql::target::{Partitioned, Target, TargetKey, TargetTable};
+use crate::adapters::sql::target::{Partitioned, Target, TargetCheck, TargetKey, TargetTable};
 use crate::error::{Obstacle, Problem};
 use crate::options::RestoreOptions;
 use crate::pattern;
@@ -34,6 +34,12 @@ pub struct DataPlan {
     /// Those of them that are `NOT VALID`: rows that were there before them may break them, and the dump's may be such rows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_valid_keys: Vec<String>,
+    /// Checks that are `NOT VALID`, likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_valid_checks: Vec<String>,
+    /// The same, with what drops and makes them.
+    #[serde(skip)]
+    pub(crate) checks: Vec<TargetCheck>,
     /// Foreign keys that are not checked, because somebody said so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unchecked_keys: Vec<String>,
@@ -84,6 +90,8 @@ pub(super) fn decide(
         large_objects: detail.large_objects.as_ref().map_or(0, |objects| objects.count),
         foreign_keys: if options.disable_triggers { Vec::new() } else { keys(target) },
         not_valid_keys: own_keys(target).filter(|key| !key.is_validated).map(key_label).collect(),
+        not_valid_checks: checks(target),
+        checks: target.checks.clone(),
         unchecked_keys: if options.disable_triggers { keys(target) } else { Vec::new() },
         triggers: target
             .triggers
@@ -176,6 +184,13 @@ pub(super) fn own_keys(target: &Target) -> impl Iterator<Item = &TargetKey> {
 
 fn keys(target: &Target) -> Vec<String> {
     own_keys(target).map(key_label).collect()
+}
+
+/// Partitions have the checks of the tables above them.
+fn checks(target: &Target) -> Vec<String> {
+    let mut labels: Vec<String> = target.checks.iter().map(TargetCheck::label).collect();
+    labels.dedup();
+    labels
 }
 
 fn label(table: &TableDump) -> String {

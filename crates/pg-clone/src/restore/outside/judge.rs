@@ -14,6 +14,9 @@ const READING: [&str; 3] = ["standard_conforming_strings", "backslash_quote", "c
 const ENCODINGS: [&str; 9] =
     ["UTF8", "SQL_ASCII", "EUC_", "LATIN", "WIN1", "WIN8", "KOI8", "ISO_8859_", "MULE_INTERNAL"];
 
+/// Functions that take statistics (`pg_dump --statistics`, PostgreSQL 18).
+const STATISTICS: [&str; 3] = ["pg_restore_relation_stats", "pg_restore_attribute_stats", "pg_restore_extended_stats"];
+
 /// Words between a verb and the kind of its object.
 const MODIFIERS: [&str; 17] = [
     "OR",
@@ -71,7 +74,7 @@ fn shared(object: &[Piece<'_>]) -> Option<Outside> {
     if is("ROLE") || is("GROUP") || is("OWNED") {
         return Some(Outside::Roles);
     }
-    if is("USER") && !object.get(1).is_some_and(|next| next.token.is("MAPPING")) {
+    if is("USER") && !is_mapping(object) {
         return Some(Outside::Roles);
     }
     if is("DATABASE") {
@@ -81,6 +84,12 @@ fn shared(object: &[Piece<'_>]) -> Option<Outside> {
         return Some(Outside::Tablespaces);
     }
     (is("SYSTEM") || is("PARAMETER")).then_some(Outside::Configuration)
+}
+
+/// `USER MAPPING FOR …`: a role may be called `mapping` as well.
+fn is_mapping(object: &[Piece<'_>]) -> bool {
+    let is = |at: usize, keyword: &str| object.get(at).is_some_and(|piece| piece.token.is(keyword));
+    is(1, "MAPPING") && (is(2, "FOR") || is(2, "IF"))
 }
 
 /// Something made, changed or dropped.
@@ -96,14 +105,19 @@ fn object(statement: &[Piece<'_>]) -> Option<Outside> {
     if makes && (is("FUNCTION") || is("PROCEDURE")) {
         return untrusted(object);
     }
-    if makes && is("LANGUAGE") {
-        return (!has(&statement[..kind], "TRUSTED")).then_some(Outside::Languages);
+    if is("LANGUAGE") {
+        return language(statement[0].token, object);
+    }
+    // What it makes in itself may be privileges on anything; `pg_dump` writes each for itself.
+    if makes && is("SCHEMA") && (has(object, "GRANT") || has(object, "CREATE")) {
+        return Some(Outside::Commands);
     }
     if is("SUBSCRIPTION") {
         return connects(statement[0].token, object);
     }
-    if is("TABLE") && has(&statement[..kind], "FOREIGN") {
-        return runs_program(object).then_some(Outside::Programs);
+    // A foreign one need not be called that to be altered.
+    if is("TABLE") && runs_program(object) {
+        return Some(Outside::Programs);
     }
     // Rows of a query, which `pg_dump` never writes: its tables are filled later.
     (makes && is("TABLE") && after(object, "AS").is_some()).then_some(Outside::Commands)
@@ -128,6 +142,16 @@ fn untrusted(function: &[Piece<'_>]) -> Option<Outside> {
     let says = |at: usize| function[at].depth == 0 && function[at].token.is("LANGUAGE") && !is_name(at);
     let mut languages = (0..body).filter(|at| says(*at)).map(|at| function.get(at + 1));
     languages.any(|language| language.is_none_or(|piece| !is_trusted(&piece.token))).then_some(Outside::Languages)
+}
+
+/// A language with a handler of its own, which may be any, or one that gets another name: functions are judged by it.
+fn language(verb: Token<'_>, language: &[Piece<'_>]) -> Option<Outside> {
+    let may_do_anything = if verb.is("ALTER") {
+        !language.get(2).is_some_and(|piece| piece.token.is("OWNER"))
+    } else {
+        verb.is("CREATE") && after(language, "HANDLER").is_some()
+    };
+    may_do_anything.then_some(Outside::Languages)
 }
 
 /// A subscription that does more than be there.
@@ -169,26 +193,92 @@ fn reading(rest: &[Piece<'_>]) -> Option<Outside> {
     let usual = match rest {
         [name, _, value] if name.token.is("standard_conforming_strings") => value.token == Token::Text("on"),
         [name, _, value] if name.token.is("client_encoding") => {
-            matches!(value.token, Token::Text(text) if ENCODINGS.iter().any(|begin| text.starts_with(begin)))
+            matches!(value.token, Token::Text(text) if is_encoding(text))
         }
         _ => false,
     };
     (rest.iter().any(is_named) && !usual).then_some(Outside::Commands)
 }
 
-/// `SELECT pg_catalog.set_config('search_path', '', false)`, the only call that `pg_dump` writes for a schema.
+/// The calls that `pg_dump` writes: for the search path, for sequences, for large objects, and for statistics.
 fn called(rest: &[Piece<'_>]) -> Option<Outside> {
     let tokens: Vec<Token<'_>> = rest.iter().map(|piece| piece.token).collect();
     let usual = match tokens.as_slice() {
-        [schema, dot, function, open, Token::Text("search_path"), _, Token::Text(_), _, local, close] => {
-            schema.is("pg_catalog")
-                && function.is("set_config")
-                && local.is("false")
-                && [*dot, *open, *close] == [Token::Sign('.'), Token::Sign('('), Token::Sign(')')]
+        [schema, Token::Sign('.'), function, Token::Sign('('), arguments @ .., Token::Sign(')')] => {
+            schema.is("pg_catalog") && sets(*function, arguments)
+        }
+        [
+            Token::Sign('*'),
+            from,
+            schema,
+            Token::Sign('.'),
+            Token::Word(function),
+            Token::Sign('('),
+            arguments @ ..,
+            Token::Sign(')'),
+        ] => {
+            from.is("FROM")
+                && schema.is("pg_catalog")
+                && STATISTICS.contains(function)
+                && arguments.iter().all(is_plain_argument)
         }
         _ => false,
     };
     (!usual).then_some(Outside::Commands)
+}
+
+/// Whether a function of the system's is called that changes nothing but the session or what the archive made.
+fn sets(function: Token<'_>, arguments: &[Token<'_>]) -> bool {
+    let is_digit = |token: &Token<'_>| matches!(token, Token::Sign(sign) if sign.is_ascii_digit());
+    match arguments {
+        [Token::Text("search_path"), Token::Sign(','), Token::Text(_), Token::Sign(','), local] => {
+            function.is("set_config") && local.is("false")
+        }
+        [Token::Text(_sequence), Token::Sign(','), value @ .., Token::Sign(','), used] => {
+            let digits = value.strip_prefix(&[Token::Sign('-')]).unwrap_or(value);
+            let is_value = !digits.is_empty() && digits.iter().all(is_digit);
+            function.is("setval") && is_value && (used.is("true") || used.is("false"))
+        }
+        [Token::Text(number)] => {
+            let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+            is_number && (function.is("lo_create") || function.is("lo_unlink"))
+        }
+        _ => false,
+    }
+}
+
+/// A constant, or a part of one that is cast to a type. Without parentheses nothing is called.
+fn is_plain_argument(token: &Token<'_>) -> bool {
+    match token {
+        Token::Text(_) | Token::Word(_) => true,
+        Token::Name(_) => false,
+        Token::Sign(sign) => sign.is_ascii_digit() || [',', ':', '[', ']', '-', '.'].contains(sign),
+    }
+}
+
+/// `COPY table (columns) FROM stdin`, as `pg_dump` writes it.
+pub(super) fn copies_rows(statement: &[Piece<'_>]) -> bool {
+    let tokens: Vec<Token<'_>> = statement.iter().map(|piece| piece.token).collect();
+    let is_name = |token: &Token<'_>| matches!(token, Token::Word(_) | Token::Name(_));
+    let [verb, table @ .., from, stdin] = tokens.as_slice() else { return false };
+    let columns = match table {
+        [schema, Token::Sign('.'), name, columns @ ..] if is_name(schema) && is_name(name) => columns,
+        [name, columns @ ..] if is_name(name) => columns,
+        _ => return false,
+    };
+    let are_columns = match columns {
+        [] => true,
+        [Token::Sign('('), names @ .., Token::Sign(')')] => {
+            names.split(|token| *token == Token::Sign(',')).all(|name| matches!(name, [name] if is_name(name)))
+        }
+        _ => false,
+    };
+    verb.is("COPY") && from.is("FROM") && stdin.is("stdin") && are_columns
+}
+
+/// Whether a character of this encoding has no byte that looks like a quote or a backslash.
+pub(super) fn is_encoding(name: &str) -> bool {
+    ENCODINGS.iter().any(|begin| name.starts_with(begin))
 }
 
 /// Rows are not in an archive of a schema, and never in files of the server's machine.
@@ -209,6 +299,12 @@ mod tests {
         let statements = statements(text, Strings::Standard).unwrap();
         assert_eq!(statements.len(), 1, "{text}");
         judge(&statements[0])
+    }
+
+    fn each_is_found(outside: &[(Outside, &str)]) {
+        for (expected, text) in outside {
+            assert_eq!(judged(text), Some(*expected), "{text}");
+        }
     }
 
     #[test]
@@ -247,6 +343,15 @@ mod tests {
             (Languages, "CREATE FUNCTION f() RETURNS int COST 1. LANGUAGE c AS 'x'"),
             (Languages, "CREATE FUNCTION f() RETURNS int COST 1_0. LANGUAGE c AS 'x'"),
             (Languages, "CREATE PROCEDURAL LANGUAGE l HANDLER h"),
+            (Languages, "CREATE TRUSTED PROCEDURAL LANGUAGE plv8 HANDLER plpython3_call_handler"),
+            (Languages, "ALTER LANGUAGE internal RENAME TO plv8"),
+            (Roles, "CREATE USER mapping SUPERUSER"),
+            (Roles, "ALTER USER mapping SUPERUSER"),
+            (Roles, "DROP USER mapping"),
+            (Commands, "CREATE SCHEMA s GRANT ALL ON DATABASE postgres TO r"),
+            (Commands, "CREATE SCHEMA s CREATE VIEW v AS SELECT 1"),
+            (Programs, "ALTER TABLE t OPTIONS (DROP filename, ADD program 'x')"),
+            (Programs, "ALTER FOREIGN TABLE t OPTIONS (ADD \"program\" 'x')"),
             (Connections, "CREATE SUBSCRIPTION s CONNECTION 'connect = false' PUBLICATION p"),
             (Connections, "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p WITH (connect = true)"),
             (Connections, "ALTER SUBSCRIPTION s ENABLE"),
@@ -258,17 +363,53 @@ mod tests {
             (Commands, "SET standard_conforming_strings = off"),
             (Commands, "SET \"Standard_Conforming_Strings\" = 'off'"),
             (Commands, "SET client_encoding TO 'SJIS'"),
+        ];
+        each_is_found(&outside);
+    }
+
+    #[test]
+    fn commands_outside_are_found() {
+        use Outside::Commands;
+        let outside = [
             (Commands, "SET client_encoding = 'WIN932'"),
             (Commands, "SELECT evil.set_config('search_path', '', false)"),
             (Commands, "SELECT pg_catalog.set_config('role', 'r', false)"),
+            (Commands, "SELECT pg_catalog.setval('s', 1, evil())"),
+            (Commands, "SELECT evil.setval('s', 1, true)"),
+            (Commands, "SELECT pg_catalog.lo_create('1'), pg_read_file('x')"),
+            (Commands, "SELECT pg_catalog.lo_export('1')"),
+            (Commands, "SELECT * FROM pg_catalog.pg_restore_relation_stats('relname', evil())"),
+            (Commands, "SELECT * FROM pg_catalog.pg_read_file('x')"),
             (Commands, "CREATE TABLE t AS SELECT pg_read_file('x')"),
             (Commands, "INSERT INTO t VALUES (1)"),
             (Commands, "COPY t FROM stdin"),
             (Commands, "(SELECT 1)"),
             (Commands, "\"CREATE\" TABLE"),
         ];
-        for (expected, text) in outside {
-            assert_eq!(judged(text), Some(expected), "{text}");
+        each_is_found(&outside);
+    }
+
+    #[test]
+    fn rows_are_copied_from_the_program_alone() {
+        let copies = |text: &str| copies_rows(&statements(text, Strings::Standard).unwrap()[0]);
+        for text in [
+            "COPY public.t (a, \"B c\") FROM stdin",
+            "COPY t FROM stdin",
+            "COPY public.t  FROM stdin;",
+            "copy \"T\" (\"a\") from STDIN",
+        ] {
+            assert!(copies(text), "{text}");
+        }
+        for text in [
+            "COPY t FROM 'x'",
+            "COPY t FROM PROGRAM 'x'",
+            "COPY t TO stdin",
+            "COPY t FROM stdin WHERE a IS DISTINCT FROM stdin",
+            "COPY (SELECT evil()) FROM stdin",
+            "COPY t (a, f(b)) FROM stdin",
+            "COPY t () FROM stdin",
+        ] {
+            assert!(!copies(text), "{text}");
         }
     }
 
@@ -281,6 +422,11 @@ mod tests {
             "SET default_tablespace = ''",
             "SET client_encoding = 'EUC_JIS_2004'",
             "SELECT pg_catalog.set_config('search_path', '', false)",
+            "SELECT pg_catalog.setval('public.s', 12, true)",
+            "SELECT pg_catalog.setval('public.s', -1, false)",
+            "SELECT pg_catalog.lo_create('16387')",
+            "SELECT * FROM pg_catalog.pg_restore_attribute_stats('version', '180000'::integer, 'attname', 'a', \
+             'null_frac', '0.5'::real, 'most_common_freqs', '{0.5}'::real[])",
             "CREATE TABLE t (a integer, b integer GENERATED ALWAYS AS ((a + 1)) STORED)",
             "CREATE TABLE public.role (role text DEFAULT 'x'::text, \"user\" text)",
             "CREATE USER MAPPING FOR role SERVER s OPTIONS (password 'x')",
@@ -295,7 +441,12 @@ mod tests {
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END",
             "CREATE FUNCTION f() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT film.language FROM film; END",
             "CREATE FUNCTION f() RETURNS SETOF public.language LANGUAGE sql AS 'x'",
-            "CREATE TRUSTED PROCEDURAL LANGUAGE pll HANDLER h",
+            "CREATE OR REPLACE PROCEDURAL LANGUAGE plpgsql",
+            "ALTER PROCEDURAL LANGUAGE plpgsql OWNER TO postgres",
+            "CREATE SCHEMA s AUTHORIZATION r",
+            "CREATE SCHEMA \"grant\"",
+            "CREATE USER MAPPING IF NOT EXISTS FOR r SERVER s",
+            "ALTER TABLE ONLY public.t ALTER COLUMN program SET DEFAULT 'x'::text",
             "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p WITH (connect = false, slot_name = 's')",
             "ALTER SUBSCRIPTION s OWNER TO r",
             "CREATE FOREIGN TABLE program (a text) SERVER s OPTIONS (table_name 'program')",

@@ -5,6 +5,23 @@ use std::str::FromStr;
 
 use crate::error::{PgError, PgResult};
 
+/// Something that acts outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Acting {
+    pub(crate) outside: Outside,
+    /// What it is of, for people: an entry, in most cases.
+    pub(crate) entry: String,
+}
+
+/// What follows an archive's table of contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Nothing: rows are elsewhere.
+    Schema,
+    /// Rows and large objects, as in single files.
+    Rows,
+}
+
 /// What a statement acts on that is not of the new database alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outside {

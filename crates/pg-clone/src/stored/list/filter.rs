@@ -1,5 +1,6 @@
 //! Filters the dumps of a location.
 
+use backup_core::retention::tag_is_meant;
 use backup_core::source::{Identity, UNKNOWN};
 
 use crate::setters::setters;
@@ -14,6 +15,8 @@ pub struct Filter {
     pub config: Option<String>,
     /// Only dumps of this cluster: its id, its host, or [`UNKNOWN`] for dumps that do not say.
     pub cluster: Option<String>,
+    /// Only dumps that have all of these tags, each as itself or as the key of a tag `KEY=VALUE`. Only listings look at them.
+    pub tags: Vec<String>,
 }
 
 setters! {
@@ -21,6 +24,7 @@ setters! {
         optional database: String,
         optional config: String,
         optional cluster: String,
+        plain tags: Vec<String>,
     }
 }
 
@@ -44,5 +48,11 @@ impl Filter {
         self.takes_database(database)
             && self.config.as_deref().is_none_or(|wanted| wanted == config)
             && self.cluster.as_deref().is_none_or(of_cluster)
+    }
+
+    /// Whether a dump with these tags is meant.
+    #[must_use]
+    pub fn takes_tags(&self, tags: &[String]) -> bool {
+        self.tags.iter().all(|wanted| tags.iter().any(|tag| tag_is_meant(tag, wanted)))
     }
 }

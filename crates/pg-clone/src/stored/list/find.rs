@@ -244,8 +244,8 @@ async fn by_database(store: &dyn StoreRead, wanted: &Wanted, database: &str, whi
 /// Single-file dumps of the database; they do not say which cluster they are of.
 async fn legacy_of(store: &dyn StoreRead, wanted: &Wanted, database: &str) -> PgResult<Vec<LegacyDump>> {
     let mut legacy = legacy::list(store).await?;
-    let filter =
-        Filter { database: Some(database.to_owned()), config: wanted.config.clone(), cluster: wanted.cluster.clone() };
+    let (config, cluster) = (wanted.config.clone(), wanted.cluster.clone());
+    let filter = Filter { database: Some(database.to_owned()), config, cluster, ..Filter::default() };
     legacy.retain(|dump| dump.bytes > 0 && filter.takes(&dump.key.database, &dump.key.config, None));
     Ok(legacy)
 }

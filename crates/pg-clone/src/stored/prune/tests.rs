@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::*;
 use crate::error::PgError;
 use crate::stored::list::{self, Filter};
+use crate::stored::tags::{self, Change};
 use crate::test_dump::{SHOP, TestDump, overwrite};
 
 fn at(text: &str) -> Timestamp {
@@ -192,4 +193,47 @@ async fn c2_what_an_interrupted_run_left_goes_after_a_day() {
     }
     let single_file = "shop/2020-01-01-00-00-00-000000.default.dump".to_owned();
     assert_eq!(keys(&store).await, [single_file, good]);
+}
+
+#[tokio::test]
+async fn tags_of_now_decide_and_are_forgotten_with_their_dump() {
+    let store = MemoryStore::new();
+    let mut shop = Vec::new();
+    for day in 1..=4 {
+        shop.push(publish(&store, "shop", day).await);
+    }
+    let shared: SharedStore = Arc::new(store.clone());
+    let retag = async |key: &str, add: &[&str], remove: &[&str]| {
+        let texts = |tags: &[&str]| tags.iter().map(ToString::to_string).collect();
+        let change = Change { add: texts(add), remove: texts(remove) };
+        tags::prepare(&shared, key, change, &Run::silent()).await.unwrap().run().await.unwrap()
+    };
+    retag(&shop[0], &["keep=year"], &[]).await;
+    retag(&shop[1], &["spare"], &[]).await;
+    let options = PruneOptions::new(Policy::new(vec![Rule::Last(1), Rule::Tag("keep".to_owned())]));
+    let plan = planned(&store, &options).await;
+    assert_eq!(plan.deleted().map(|dump| &dump.key).collect::<Vec<_>>(), [&shop[1], &shop[2]]);
+    assert!(plan.dumps[0].reasons.contains(&"tag keep".to_owned()), "{:?}", plan.dumps[0].reasons);
+    apply(&store, &plan, &Run::silent()).await.unwrap();
+    let tags = TagsNow::read(&store, ["shop".to_owned()].into()).await.unwrap();
+    let knows = |key: &str| tags.knows(&DumpKey::parse(key).unwrap());
+    assert!(knows(&shop[0]) && !knows(&shop[1]));
+    retag(&shop[0], &[], &["keep=year"]).await;
+    assert_eq!(planned(&store, &options).await.deleted().count(), 1);
+}
+
+#[tokio::test]
+async fn dumps_whose_tags_cannot_be_read_stay_where_tags_decide() {
+    let store = MemoryStore::new();
+    for day in 1..=3 {
+        publish(&store, "shop", day).await;
+        publish(&store, "blog", day).await;
+    }
+    put(&store, "pg/shop/tags.json", b"torn").await;
+    let by_tag = PruneOptions::new(Policy::new(vec![Rule::Last(1), Rule::Tag("keep".to_owned())]));
+    let plan = planned(&store, &by_tag).await;
+    assert!(plan.deleted().all(|dump| dump.database == "blog") && plan.deleted().count() == 2);
+    let kept = plan.dumps.iter().find(|dump| dump.database == "shop").unwrap();
+    assert!(kept.reasons[0].contains("its tags cannot be read"), "{:?}", kept.reasons);
+    assert_eq!(planned(&store, &last(1)).await.deleted().count(), 4, "no rule looks at tags");
 }

@@ -17,7 +17,7 @@ use super::damage::Damage;
 use super::part::{FrameCheck, PartChecker, PartFindings};
 use super::report::{VerifyReport, row_sets};
 use crate::error::{PgError, PgResult};
-use crate::stored::detail::{DumpDetail, Frame};
+use crate::stored::detail::{DumpDetail, RowData};
 use crate::stored::{frame_content, legacy};
 
 /// Requests for sizes in flight: they are small, and 32 hide the latency of S3.
@@ -31,15 +31,17 @@ const CHUNKS_IN_FLIGHT: usize = 4;
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 
 /// Bytes after which progress is told.
-const ADVANCE_BYTES: u64 = 4 * 1024 * 1024;
+const ADVANCE_BYTES: u64 = 1024 * 1024;
 
 /// One pass over a dump.
 pub(super) struct Scan<'a> {
     store: &'a dyn StoreRead,
     manifest: &'a Manifest<DumpDetail>,
     progress: &'a SharedProgress,
-    /// The frames to check in each part.
-    frames: Vec<Vec<FrameCheck>>,
+    /// The dump's sets of rows, with their names.
+    sets: Vec<(Arc<str>, &'a RowData)>,
+    /// The frames to check in each part: of which set, and which of its frames.
+    frames: Vec<Vec<(usize, usize)>>,
 }
 
 impl<'a> Scan<'a> {
@@ -49,20 +51,29 @@ impl<'a> Scan<'a> {
         manifest: &'a Manifest<DumpDetail>,
         progress: &'a SharedProgress,
     ) -> Self {
-        Self { store, manifest, progress, frames: vec![Vec::new(); manifest.parts.len()] }
+        let sets = row_sets(&manifest.detail).into_iter().map(|(name, data)| (name.into(), data)).collect();
+        Self { store, manifest, progress, sets, frames: vec![Vec::new(); manifest.parts.len()] }
     }
 
     /// The same pass, that also checks every frame: its digest, its content, its rows.
     pub(super) fn with_contents(mut self) -> Self {
-        for (rows_of, (table, data)) in row_sets(&self.manifest.detail).into_iter().enumerate() {
-            let table: Arc<str> = table.into();
-            for frame in &data.frames {
+        for (rows_of, (_, data)) in self.sets.iter().enumerate() {
+            for (at, frame) in data.frames.iter().enumerate() {
                 if let Some(frames) = self.frames.get_mut(frame.part as usize) {
-                    frames.push(FrameCheck { frame: frame.clone(), rows_of, table: Arc::clone(&table) });
+                    frames.push((rows_of, at));
                 }
             }
         }
         self
+    }
+
+    /// The frames to check in part number `index`.
+    fn checks(&self, index: usize) -> Vec<FrameCheck> {
+        let check = |&(rows_of, at): &(usize, usize)| {
+            let (table, data) = self.sets.get(rows_of)?;
+            Some(FrameCheck { frame: data.frames.get(at)?.clone(), rows_of, table: Arc::clone(table) })
+        };
+        self.frames[index].iter().filter_map(check).collect()
     }
 
     /// What is missing, has another size, or is not there although the manifest refers to it.
@@ -70,14 +81,15 @@ impl<'a> Scan<'a> {
         let manifest = self.manifest;
         let sizes = stream::iter(&manifest.parts).map(|part| size_damage(self.store, part)).buffered(HEADS_IN_FLIGHT);
         let mut damage: Vec<Damage> = sizes.try_filter_map(async |damage| Ok(damage)).try_collect().await?;
-        for (name, data) in row_sets(&manifest.detail) {
+        for (name, data) in &self.sets {
             for frame in &data.frames {
                 let part = manifest.parts.get(frame.part as usize);
-                if let (None, Some(part)) = (part.filter(|part| fits(frame, part)), part.or(manifest.parts.first())) {
+                let within = part.filter(|part| frame.is_within(part));
+                if let (None, Some(part)) = (within, part.or(manifest.parts.first())) {
                     let what = "the manifest refers to a frame outside the object";
-                    damage.push(Damage::new(&part.key, what).at(frame.offset, frame.length).with_table(&name));
+                    damage.push(Damage::new(&part.key, what).at(frame.offset, frame.length).with_table(name));
                 } else if let (Some(part), Some(what)) = (part, frame_content::fault(frame)) {
-                    damage.push(Damage::new(&part.key, what).at(frame.offset, frame.length).with_table(&name));
+                    damage.push(Damage::new(&part.key, what).at(frame.offset, frame.length).with_table(name));
                 }
             }
         }
@@ -87,7 +99,7 @@ impl<'a> Scan<'a> {
     /// Reads part number `index` to its end.
     pub(super) async fn part(&self, index: usize) -> PgResult<PartFindings> {
         let part = &self.manifest.parts[index];
-        let mut checker = PartChecker::new(part, self.frames[index].clone());
+        let mut checker = PartChecker::new(part, self.checks(index));
         let (sender, mut receiver) = mpsc::channel::<Bytes>(CHUNKS_IN_FLIGHT);
         let check = tokio::task::spawn_blocking(move || {
             while let Some(chunk) = receiver.blocking_recv() {
@@ -106,12 +118,6 @@ impl<'a> Scan<'a> {
         self.progress.event(Event::Advance { bytes: 0, items: 1 });
         Ok(findings)
     }
-}
-
-fn fits(frame: &Frame, part: &Part) -> bool {
-    let start = part.offset.unwrap_or(0);
-    let end = frame.offset.checked_add(frame.length);
-    frame.offset >= start && end.is_some_and(|end| end <= start.saturating_add(part.stored_bytes))
 }
 
 async fn size_damage(store: &dyn StoreRead, part: &Part) -> PgResult<Option<Damage>> {

@@ -1,9 +1,14 @@
 //! Archives of schemas that somebody changed, and gave the manifest their digest. What they would do is harmless.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::resealed::replace_part;
 use crate::harness::failure::Within as _;
 use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
+
+/// A configuration that cannot be used.
+const USAGE: i32 = 2;
 
 /// Beginning of the statements that make the row's table.
 const TABLE: &str = "CREATE TABLE public.mark ";
@@ -45,6 +50,10 @@ pub(super) async fn acts_outside(world: &World) -> RowResult {
         ("programs", "COPY public.mark FROM PROGRAM 'echo x';".to_owned()),
         ("programs", "\n\\! true\n".to_owned()),
         ("languages", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal AS 'pg_backend_pid';".to_owned()),
+        ("languages", "ALTER LANGUAGE internal RENAME TO plv8;".to_owned()),
+        ("roles", "CREATE USER mapping SUPERUSER;".to_owned()),
+        ("commands", "CREATE SCHEMA e GRANT ALL ON DATABASE postgres TO PUBLIC;".to_owned()),
+        ("programs", "ALTER TABLE public.mark OPTIONS (ADD program 'true');".to_owned()),
         ("connections", "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p;".to_owned()),
         ("commands", "DO $$ BEGIN NULL; END $$;".to_owned()),
         ("commands", "SELECT pg_catalog.pg_sleep(0);".to_owned()),
@@ -101,6 +110,20 @@ pub(super) async fn settings_left_out(world: &World) -> RowResult {
     let restored = world.lastgood(["pg", "restore", key, "--into", &copy]).ok().await?;
     restored.says("without these settings of the database: app.jwt_secret")?;
     ensure_eq!(world.psql(&copy, "SHOW work_mem")?.trim(), "7MB", "a setting that was not left out");
+    // What a configuration leaves out, every dump with it does; what cannot be a name is found before.
+    let file = world.folder().join("lastgood.toml");
+    let configured = |pattern: &str| -> RowResult {
+        std::fs::write(&file, format!("[pg]\nexclude-setting = [\"{pattern}\"]\n"))?;
+        Ok(std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?)
+    };
+    configured("")?;
+    world.lastgood(["config", "check"]).fails(USAGE).await?.says("pg.exclude-setting")?;
+    configured("app.jwt_*")?;
+    let shown = world.lastgood(["config", "show", "--origin", "--json"]).ok().await?;
+    shown.says("pg.exclude-setting")?.says("app.jwt_*")?;
+    let configured_key = world.dump(&shop).await?;
+    ensure!(!in_manifest(&configured_key).await?, "the manifest holds what the configuration leaves out");
+    std::fs::remove_file(&file)?;
     let shown = |database: &str| world.psql(database, "SELECT current_setting('app.jwt_secret', true)");
     ensure_eq!(shown(&copy)?.trim(), "", "a setting that was left out");
     world.lastgood(["pg", "restore", key, "--confirm-database", &shop]).ok().await?;

@@ -1,6 +1,7 @@
 //! Rows alone into a live database, and the options of sessions.
 
 use crate::ensure_eq;
+use crate::harness::failure::Within as _;
 use crate::harness::{RowResult, World};
 
 /// A table whose columns are all computed holds rows all the same.
@@ -39,6 +40,8 @@ CREATE TABLE ddl (tag text);
 CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.ddl VALUES (tg_tag); END';
 CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no % here', tg_tag; END $$;
 CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION note();
+CREATE EVENT TRIGGER always ON ddl_command_end EXECUTE FUNCTION note(); ALTER EVENT TRIGGER always ENABLE ALWAYS;
+CREATE EVENT TRIGGER of_replicas ON ddl_command_end EXECUTE FUNCTION note(); ALTER EVENT TRIGGER of_replicas ENABLE REPLICA;
 CREATE EVENT TRIGGER kept ON sql_drop EXECUTE FUNCTION no()";
 
 /// Event triggers are for what people do. Keys are checked all the same.
@@ -59,9 +62,11 @@ pub(super) async fn events(world: &World) -> RowResult {
     );
     ensure_eq!(world.psql(&live, "SELECT convert_from(lo_get(7), 'UTF8')")?, "seven", "the large object");
     world.psql(&live, "CREATE VIEW v AS SELECT 1")?;
+    let enabled = "SELECT string_agg(evtenabled::text, '' ORDER BY evtname) FROM pg_event_trigger";
+    ensure_eq!(world.psql(&live, enabled)?, "AOOR", "in which sessions event triggers fire");
     ensure_eq!(
         world.psql(&live, "SELECT string_agg(tag, ' ') FROM ddl")?,
-        "CREATE VIEW",
+        "CREATE VIEW CREATE VIEW",
         "what they note down afterwards"
     );
 
@@ -92,8 +97,59 @@ pub(super) async fn options(world: &World) -> RowResult {
     Ok(())
 }
 
-/// Rows from before a key break it: whoever loads them is told, and can.
+/// Rows from before a key or a check break it: whoever loads them is told, and can.
 pub(super) async fn not_valid(world: &World) -> RowResult {
+    not_valid_key(world).await?;
+    not_valid_checks(world).await
+}
+
+/// A check, that of a partitioned table, and since 18 one for null. The statements that the message names do what it says.
+async fn not_valid_checks(world: &World) -> RowResult {
+    let has_not_null = world.major()? >= 18;
+    let source = world.create("checked")?;
+    let not_null = if has_not_null { "; ALTER TABLE noted ADD CONSTRAINT said NOT NULL note NOT VALID" } else { "" };
+    world.psql(
+        &source,
+        &format!(
+            "CREATE TABLE \"Few\" (n integer); INSERT INTO \"Few\" VALUES (1), (99); \
+             CREATE TABLE parted (n integer) PARTITION BY RANGE (n); CREATE TABLE parted_1 PARTITION OF parted DEFAULT; \
+             INSERT INTO parted VALUES (1), (99); CREATE TABLE noted (note text); INSERT INTO noted VALUES (NULL); \
+             ALTER TABLE \"Few\" ADD CONSTRAINT \"Is low\" CHECK (n < 10) NOT VALID; \
+             ALTER TABLE parted ADD CONSTRAINT low CHECK (n < 10) NOT VALID{not_null}"
+        ),
+    )?;
+    let key = world.dump(&source).await?;
+    let live = world.name("live_checked");
+    world.lastgood(["pg", "restore", &key, "--into", &live]).ok().await?;
+    ensure_eq!(world.psql(&live, "SELECT count(*) FROM \"Few\"")?, "2", "rows of a whole restore");
+    let empty = "TRUNCATE \"Few\", parted, noted";
+    world.psql(&live, empty)?;
+    let rows = ["pg", "restore", &key, "--into", &live, "--data-only", "--confirm-database", &live];
+    world.lastgood(rows).arg("-n").ok().await?.says("NOT VALID")?.says("public.parted.low")?;
+    let mut checks = vec![
+        ("Few", "\"Few\"", "Is low", "CHECK ((n < 10)) NOT VALID"),
+        ("parted", "\"parted\"", "low", "CHECK ((n < 10)) NOT VALID"),
+    ];
+    checks.extend(has_not_null.then_some(("noted", "\"noted\"", "said", "NOT NULL note NOT VALID")));
+    for (table, quoted, name, definition) in checks {
+        let one = world.lastgood(rows).args(["--table", if table == "parted" { "parted_1" } else { quoted }]);
+        let refused = one.args(["--disable-triggers"]).fails(1).await.within(name)?;
+        let (drop, add) = (
+            format!("ALTER TABLE \"public\".{quoted} DROP CONSTRAINT \"{name}\""),
+            format!("ALTER TABLE \"public\".{quoted} ADD CONSTRAINT \"{name}\" {definition}"),
+        );
+        let refused = refused.says(&format!("`public.{table}.{name}` is NOT VALID"))?.says("--disable-triggers")?;
+        refused.says(&drop)?.says(&add)?.says("nothing was changed")?;
+        world.psql(&live, &drop).within(name)?;
+    }
+    world.lastgood(rows).ok().await?;
+    let counts = "SELECT (SELECT count(*) FROM \"Few\"), (SELECT count(*) FROM parted), (SELECT count(*) FROM noted)";
+    ensure_eq!(world.psql(&live, counts)?, "2|2|1", "rows that break the checks");
+    world.psql(&live, "ALTER TABLE \"public\".\"Few\" ADD CONSTRAINT \"Is low\" CHECK ((n < 10)) NOT VALID")?;
+    Ok(())
+}
+
+async fn not_valid_key(world: &World) -> RowResult {
     let source = world.create("source")?;
     world.psql(
         &source,

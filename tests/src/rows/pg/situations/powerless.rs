@@ -49,8 +49,30 @@ pub(super) async fn beside_autovacuum(world: &World) -> RowResult {
     Ok(())
 }
 
+/// The owner of a table is no exception to FORCE ROW LEVEL SECURITY: what helps is said, and helps.
+async fn forced_policies(world: &World) -> RowResult {
+    let owner = world.name("forced");
+    let source = world.create("forced_rows")?;
+    let own = format!(
+        "CREATE ROLE {owner} LOGIN PASSWORD 'pw'; CREATE TABLE t (id integer); INSERT INTO t VALUES (1), (2); \
+         ALTER TABLE t OWNER TO {owner}; ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY"
+    );
+    world.psql(&source, &own)?;
+    let key = world.dump(&source).await?;
+    world.psql(&source, "DELETE FROM t WHERE id = 2")?;
+    let rows = ["pg", "restore", &key, "--data-only", "--replace-rows", "--confirm-database", &source];
+    let as_owner = || world.lastgood(rows).env("PGUSER", &owner).env("PGPASSWORD", "pw");
+    as_owner().fails(1).await?.says("BYPASSRLS")?.says("NO FORCE ROW LEVEL SECURITY")?;
+    ensure_eq!(world.psql(&source, "SELECT count(*) FROM t")?, "1", "rows after a refusal");
+    world.psql(&source, "ALTER TABLE t NO FORCE ROW LEVEL SECURITY")?;
+    as_owner().ok().await?;
+    ensure_eq!(world.psql(&source, "SELECT count(*) FROM t")?, "2", "rows put in by the table's owner");
+    Ok(())
+}
+
 /// Whoever refreshes it, a view is filled with the rights of its owner; and what others own must be theirs to create.
 pub(super) async fn rights_of_owners(world: &World) -> RowResult {
+    forced_policies(world).await?;
     let (owner, keeper) = (world.name("owner"), world.name("keeper"));
     let source = world.create("source")?;
     world.psql(

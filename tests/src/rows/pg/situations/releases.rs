@@ -1,8 +1,12 @@
 //! What servers and clients of different releases make of each other.
 
-use backup_testkit::postgres::Install;
+use std::process::Command;
+use std::sync::Arc;
+
+use backup_testkit::postgres::{Cluster, ClusterOptions, Install, Programs};
 
 use crate::harness::failure::Within as _;
+use crate::harness::world::cluster_options;
 use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
 
@@ -72,6 +76,65 @@ async fn by_newer_clients(world: &World, server: u32, majors: Vec<u32>) -> RowRe
         let copied = world.psql("postgres", "SELECT count(*) FROM pg_subscription")?;
         ensure!(copied != "1", "the subscription is missing by clients of {major}");
         world.psql(&copy, "ALTER SUBSCRIPTION s SET (slot_name = NONE); DROP SUBSCRIPTION s")?;
+    }
+    Ok(())
+}
+
+/// What servers note in columns since November 2026.
+const NOTE: &str = "pg_attver";
+
+/// Columns that get such a note, one beside an option of the user's.
+const NOTED: &str = "CREATE TABLE t (a integer PRIMARY KEY, c numeric(12, 3)); ALTER TABLE t ALTER a SET (n_distinct = 5); \
+    INSERT INTO t SELECT g, g FROM generate_series(1, 20) g; ALTER TABLE t ALTER c TYPE numeric(13, 3)";
+
+/// Options of the columns that are the user's.
+const OPTIONS: &str = "SELECT string_agg(option, ' ') FROM pg_attribute, unnest(attoptions) option \
+    WHERE attrelid = 't'::regclass AND option NOT LIKE 'pg_attver=%'";
+
+/// A `pg_dump` of the release before writes the note, which servers before refuse: it goes when dumping.
+pub(super) async fn notes_of_servers(world: &World) -> RowResult {
+    let all = Install::all();
+    let knows = |install: &Install, program: &str| {
+        let bytes = std::fs::read(install.bin_dir.join(program)).unwrap_or_default();
+        bytes.windows(NOTE.len()).any(|window| window == NOTE.as_bytes())
+    };
+    let mut seen = 0;
+    for server in all.iter().filter(|install| install.has_server && knows(install, "postgres")) {
+        let mut same = all.iter().filter(|other| other.major == server.major);
+        let before = same.find(|other| other.has_server && other.has_clients && !knows(other, "postgres"));
+        let Some(before) = before else { continue };
+        let there = on(world, server, before)?;
+        noted(&there, &on(world, before, before)?, before).await.within(&server.name)?;
+        seen += 1;
+    }
+    if seen == 0 {
+        let needed =
+            "it takes a server of November 2026 or later and the programs of a release before, of one major version";
+        return Err(Failure::Skipped(needed.to_owned()));
+    }
+    Ok(())
+}
+
+/// A server of exactly this installation, and clients of another.
+fn on(world: &World, server: &Install, clients: &Install) -> RowResult<World> {
+    let programs = Programs { server: server.bin_dir.clone(), client: clients.bin_dir.clone() };
+    world.beside(Arc::new(Cluster::start(ClusterOptions { programs: Some(programs), ..cluster_options() })?))
+}
+
+async fn noted(there: &World, older: &World, clients: &Install) -> RowResult {
+    let bin = clients.bin_dir.display().to_string();
+    let source = there.create("source")?;
+    there.psql(&source, NOTED)?;
+    let mut stock = Command::new(clients.bin_dir.join("pg_dump"));
+    stock.arg("--schema-only").env_clear().envs(there.cluster().env()).env("PGDATABASE", &source);
+    let written = String::from_utf8_lossy(&stock.output()?.stdout).into_owned();
+    ensure!(written.contains(&format!("SET ({NOTE}=")), "stock pg_dump writes no note: {written}");
+    there.lastgood(["pg", "dump", &source, "--pg-bin", &bin]).ok().await?;
+    let copy = there.name("copy");
+    for server in [there, older] {
+        server.lastgood(["pg", "restore", &source, "--into", &copy, "--pg-bin", &bin]).ok().await?;
+        ensure_eq!(server.psql(&copy, OPTIONS)?, "n_distinct=5", "options of the copy's columns");
+        ensure_eq!(server.psql(&copy, "SELECT count(*), sum(c) FROM t")?, "20|210.000", "rows of the copy");
     }
     Ok(())
 }

@@ -15,10 +15,11 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::super::upload::Sent;
+use super::super::wire::Hashes;
 use super::{Inner, VaultStore, as_store};
 use crate::error::{GlacierError, GlacierResult};
 use crate::key::{is_archive, is_bundle};
-use crate::tree_hash::{LEAF_BYTES, leaves, root};
+use crate::tree_hash::{LEAF_BYTES, LeavesAndWhole, root};
 use crate::vaulted::{Described, OpenUpload, Vaulted};
 
 /// Archives deleted at once.
@@ -46,6 +47,12 @@ impl StoreWrite for VaultStore {
             return self.0.hot.multipart(key, options).await;
         }
         Ok(Box::new(self.begin(key, options, options.part_bytes as u64).await?))
+    }
+
+    async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
+        // What the vault has, it has for good.
+        let hot: Vec<Key> = keys.iter().filter(|key| !self.0.is_payload(key)).cloned().collect();
+        self.0.hot.make_durable(&hot).await
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {
@@ -130,14 +137,14 @@ impl Multipart for VaultUpload {
         let failed = |error| as_store(error, &self.key, "glacier:UploadMultipartPart");
         let start = u64::from(number.saturating_sub(1)) * self.upload.part_bytes;
         let hashed = body.clone();
-        let hashing = tokio::task::spawn_blocking(move || leaves(&hashed)).await;
-        let leaves = hashing.map_err(|error| failed(GlacierError::internal(error)))?;
-        let tree_hash = root(&leaves);
+        let hashing = tokio::task::spawn_blocking(move || LeavesAndWhole::of(&hashed)).await;
+        let (leaves, whole) = hashing.map_err(|error| failed(GlacierError::internal(error)))?;
+        let hashes = Hashes { tree: root(&leaves), whole };
         self.leaves.lock().unwrap_or_else(PoisonError::into_inner).insert(number, leaves);
-        if self.sent.get(&start).is_some_and(|sent| *sent == tree_hash.to_string()) {
+        if self.sent.get(&start).is_some_and(|sent| *sent == hashes.tree.to_string()) {
             return Ok(());
         }
-        self.inner.vault.send_part(&self.upload.id, start, body, Some(tree_hash)).await.map_err(failed)?;
+        self.inner.vault.send_part(&self.upload.id, start, body, hashes).await.map_err(failed)?;
         self.inner.vault.run.step("glacier.part", self.key.as_str());
         Ok(())
     }

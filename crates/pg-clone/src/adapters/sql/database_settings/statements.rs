@@ -70,7 +70,9 @@ pub(super) fn statements(settings: &DatabaseSettings, name: &str, no_owner: bool
     if let (Some(grants), false) = (&settings.grants, no_acl) {
         let owner = if no_owner { "CURRENT_USER".to_owned() } else { quote_ident(&settings.owner) };
         statements.push(Statement::plain(format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC, {owner}")));
-        statements.extend(grants.iter().map(|grant| Statement::plain(grant_statement(grant, &database))));
+        // Whatever else stands there would be taken for SQL.
+        let grants = grants.iter().filter(|grant| grant.is_of_a_database());
+        statements.extend(grants.map(|grant| Statement::plain(grant_statement(grant, &database))));
     }
     for parameter in &settings.parameters {
         let subject = match &parameter.role {

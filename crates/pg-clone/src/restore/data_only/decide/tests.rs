@@ -92,6 +92,22 @@ fn keys_that_are_not_valid_are_told_and_unchecked_ones_are_not_promised() {
 }
 
 #[test]
+fn a_check_that_is_not_valid_is_told_once_for_all_partitions() {
+    let check = |table: &str, name: &str| TargetCheck {
+        table: table.to_owned(),
+        schema: "public".to_owned(),
+        of_table: "t".to_owned(),
+        name: name.to_owned(),
+        ..TargetCheck::default()
+    };
+    let mut target = target(vec![Some(there(1)), Some(there(2))]);
+    target.checks = vec![check("t1", "high"), check("t1", "low"), check("t2", "low")];
+    let (plan, _) = decided(&detail(&["t1", "t2"]), &target, true);
+    assert_eq!(plan.not_valid_checks, ["public.t.high", "public.t.low"]);
+    assert_eq!(plan.checks.len(), 3);
+}
+
+#[test]
 fn everything_that_does_not_fit_is_said_at_once() {
     let mut detail = detail(&["gone", "view", "other", "computes", "wants"]);
     let state = SequenceState { schema: "public".to_owned(), name: "s".to_owned(), last_value: 1, is_called: false };

@@ -1,4 +1,4 @@
-//! Whether what ours and the peers made is whole: a fast run that lost something must not count.
+//! Whether what was made of a database is whole: a fast run that lost something must not count, and the demo shows it.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,12 +19,18 @@ FROM pg_class c WHERE c.relkind = 'S' ORDER BY c.oid::regclass::text COLLATE pg_
 "#;
 
 /// Text that is equal for equal databases.
-pub(crate) fn fingerprint(server: &Server, database: &str) -> Outcome<String> {
+///
+/// # Errors
+/// If the server refuses.
+pub fn fingerprint(server: &Server, database: &str) -> Outcome<String> {
     server.sql(database, FINGERPRINT)
 }
 
 /// Fails unless `copy` has what `original` has.
-pub(crate) fn same(original: &str, copy: &str, whose: &str) -> Outcome {
+///
+/// # Errors
+/// With the first line that differs.
+pub fn same(original: &str, copy: &str, whose: &str) -> Outcome {
     if original == copy {
         return Ok(());
     }
@@ -37,7 +43,10 @@ pub(crate) fn same(original: &str, copy: &str, whose: &str) -> Outcome {
 }
 
 /// Fails unless `pg_restore` reads the archive at `path` and finds the rows of as many tables as the database has.
-pub(crate) fn archive(server: &Server, path: &Path, tables: usize) -> Outcome {
+///
+/// # Errors
+/// With what it finds instead.
+pub fn archive(server: &Server, path: &Path, tables: usize) -> Outcome {
     let output = Command::new(server.program("pg_restore")).arg("-l").arg(path).output()?;
     let found = String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.contains(" TABLE DATA ")).count();
     if output.status.success() && found == tables {
@@ -47,19 +56,26 @@ pub(crate) fn archive(server: &Server, path: &Path, tables: usize) -> Outcome {
 }
 
 /// Fails unless `zstd` finds the file whole.
-pub(crate) fn compressed(path: &Path) -> Outcome {
+///
+/// # Errors
+/// With the exit code of `zstd`.
+pub fn compressed(path: &Path) -> Outcome {
     let status = Command::new("zstd").args(["-q", "-t"]).arg(path).status()?;
     if status.success() { Ok(()) } else { Err(format!("`zstd -t {}` ended with {status}", path.display()).into()) }
 }
 
 /// How many tables hold rows of their own: what a dump of `database` must contain.
-pub(crate) fn tables(server: &Server, database: &str) -> Outcome<usize> {
+///
+/// # Errors
+/// If the server refuses.
+pub fn tables(server: &Server, database: &str) -> Outcome<usize> {
     let count = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|information_schema)'";
     Ok(server.sql(database, count)?.trim().parse()?)
 }
 
 /// The last `"key"` of a listing, which is newest last.
-pub(crate) fn newest_key(listing: &str) -> Option<String> {
+#[must_use]
+pub fn newest_key(listing: &str) -> Option<String> {
     fn collect(value: &serde_json::Value, keys: &mut Vec<String>) {
         match value {
             serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, keys)),
