@@ -42,7 +42,7 @@ cargo xtask COMMAND
   bench ec2 [--rounds N] [--only JOB]             compare EBS snapshots with other programs; fails if a target is missed
   docs  [--check]                                 write the generated pages of docs/reference, or check them
   foreign                                         compile a project of a stranger for each of our crates
-  dist                                            release binary, debug file, man pages and completions into target/dist";
+  dist                                            release binary, debug file, man pages and completions into target/release-files";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
