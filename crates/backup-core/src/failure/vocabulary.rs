@@ -215,6 +215,8 @@ vocabulary! {
         ListOrphans = "orphans::list",
     }
 }
+        /// Read what this machine should know of archives from the backups.
+        RebuildCatalogue = "rebuild::rebuild",
 
 #[cfg(test)]
 mod tests {

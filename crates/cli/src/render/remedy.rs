@@ -166,6 +166,7 @@ fn named(operation: Operation) -> &'static str {
         Operation::ListOrphans => "lastgood glacier orphans ls",
         Operation::FetchArchived => "lastgood glacier fetch",
     }
+        Operation::RebuildCatalogue => "lastgood glacier catalogue rebuild",
 }
 
 #[cfg(test)]
