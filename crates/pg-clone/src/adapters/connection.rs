@@ -9,6 +9,7 @@ mod failure;
 pub mod libpq;
 mod parameter;
 mod passfile;
+mod pinned;
 mod resolve;
 mod server_options;
 mod service;
@@ -157,6 +158,8 @@ impl Server {
         match self.connect("template1").await {
             Err(error) if not_that_database(&error) => Err(self.no_admin(&refused, error)),
             other => other,
+            // Then it is about the user or this machine, and about no database.
+            Err(error) if failure::is_not_listed(&refused) && failure::is_not_listed(&error) => Err(refused),
         }
     }
 
