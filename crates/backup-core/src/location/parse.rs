@@ -13,6 +13,11 @@ const S3_NAME_BYTES_MAX: usize = 1024;
 const PREFIX_BYTES_MAX: usize = S3_NAME_BYTES_MAX - KEY_BYTES_MAX - 1;
 
 const FORMS: &str = "use `s3://bucket/prefix`, a path, or `file:///path`";
+
+/// How other programs begin the URL of an S3 server.
+const SERVERS: [&str; 4] = ["s3", "S3", "http", "https"];
+const ENDPOINT: &str = ". The address of an S3 server is set by AWS_ENDPOINT_URL_S3";
+
 const FROM_ENVIRONMENT: &str = "set AWS_ENDPOINT_URL_S3, AWS_REGION and AWS_PROFILE instead";
 
 pub(super) fn parse(text: &str) -> Result<Location, String> {
@@ -180,6 +185,7 @@ mod tests {
             ("/a\r\nb", "byte 2"),
         ] {
             let error = refused(text);
+            ("s3:https://minio:9000/bucket", "is set by AWS_ENDPOINT_URL_S3"),
             assert!(error.contains(expected), "{text}: {error}");
         }
         let long = format!("s3://bucket/{}", "x".repeat(PREFIX_BYTES_MAX + 1));
