@@ -197,6 +197,9 @@ async fn a_restore_keeps_mode_and_time() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let then = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_500_000_000_123_456_789);
     std::fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+    // As cameras and archives of others have it.
+    let (old, long_ago) = (world.files().join("b/2.pdf"), SystemTime::UNIX_EPOCH - Duration::from_nanos(1_500_000_000));
+    std::fs::File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
     world.backup().await.unwrap();
     world.lose_everything();
     world.rebuild().await.unwrap();
@@ -204,6 +207,7 @@ async fn a_restore_keeps_mode_and_time() {
     world.restore(false).await.unwrap();
     let metadata = std::fs::metadata(&path).unwrap();
     assert_eq!((metadata.mode() & 0o7777, metadata.modified().unwrap()), (0o640, then));
+    assert_eq!(std::fs::metadata(&old).unwrap().modified().unwrap(), long_ago);
 }
 
 #[tokio::test]

@@ -11,6 +11,15 @@ use rustix::fs::{self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, 
 /// Begins the name of a file that is not whole yet. The rest is a random number in hexadecimal digits.
 const TEMPORARY: &str = ".lastgood-restore-";
 
+/// As file systems have it: nanoseconds count forwards, also from a second before 1970.
+fn timespec(time: Timestamp) -> Timespec {
+    let (seconds, nanoseconds) = (time.as_second(), i64::from(time.subsec_nanosecond()));
+    match nanoseconds {
+        ..0 => Timespec { tv_sec: seconds - 1, tv_nsec: nanoseconds + 1_000_000_000 },
+        _ => Timespec { tv_sec: seconds, tv_nsec: nanoseconds },
+    }
+}
+
 /// A name for a file that is not whole yet.
 pub(crate) fn temporary() -> String {
     format!("{TEMPORARY}{:016x}", RandomState::new().build_hasher().finish())
@@ -76,7 +85,7 @@ impl Target {
     ) -> io::Result<()> {
         // Whoever restores gives nobody the rights of another user or group.
         fs::fchmod(file, Mode::from_raw_mode(mode & 0o777))?;
-        let time = Timespec { tv_sec: modified.as_second(), tv_nsec: modified.subsec_nanosecond().into() };
+        let time = timespec(modified);
         fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?;
         file.sync_all()?;
         match fs::renameat_with(&self.folder, temporary, &self.folder, &*self.name, RenameFlags::NOREPLACE) {
@@ -161,6 +170,16 @@ mod tests {
         assert_eq!(std::fs::read_dir(root.path().join("a/b")).unwrap().count(), 1, "nothing temporary is left");
         assert!(Target::open(root.path(), "a/b/c").unwrap().set_aside("c.old").unwrap());
         assert!(!Target::open(root.path(), "a/b/c").unwrap().set_aside("c.old").unwrap());
+    }
+
+    #[test]
+    fn times_before_1970_are_times_of_files() {
+        for (nanosecond, expected) in
+            [(-1_500_000_000, (-2, 500_000_000)), (-1, (-1, 999_999_999)), (-1_000_000_000, (-1, 0)), (1, (0, 1))]
+        {
+            let time = timespec(Timestamp::from_nanosecond(nanosecond).unwrap());
+            assert_eq!((time.tv_sec, time.tv_nsec), expected);
+        }
     }
 
     #[test]

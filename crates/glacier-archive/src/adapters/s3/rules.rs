@@ -89,8 +89,8 @@ mod tests {
         let prefix = || LifecycleRuleFilter::builder().prefix("team/").build();
         let found = expiring(&rule(prefix(), Some(30), ExpirationStatus::Enabled)).remove(0);
         assert_eq!((found.prefix.as_str(), found.when, found.to), ("team/", When::AfterDays(30), None));
-        assert_eq!(expiring(&rule(prefix(), Some(30), ExpirationStatus::Disabled)), []);
-        assert_eq!(expiring(&rule(prefix(), None, ExpirationStatus::Enabled)), [], "it gives up uploads");
+        assert!(expiring(&rule(prefix(), Some(30), ExpirationStatus::Disabled)).is_empty());
+        assert!(expiring(&rule(prefix(), None, ExpirationStatus::Enabled)).is_empty(), "it gives up uploads");
         let to = |class| Transition::builder().days(90).storage_class(class).build();
         let moving = LifecycleRule::builder().filter(prefix()).status(ExpirationStatus::Enabled);
         let moving = moving.transitions(to(TransitionStorageClass::StandardIa));
@@ -100,11 +100,11 @@ mod tests {
         assert_eq!(found, [(When::AfterDays(90), Some(Class::DeepArchive))], "the others are read at once");
         let tag = Tag::builder().key("a").value("b").build().unwrap();
         let tagged = LifecycleRuleFilter::builder().tag(tag.clone()).build();
-        assert_eq!(expiring(&rule(tagged, Some(1), ExpirationStatus::Enabled)), []);
+        assert!(expiring(&rule(tagged, Some(1), ExpirationStatus::Enabled)).is_empty());
         let and = LifecycleRuleAndOperator::builder().prefix("x/").object_size_greater_than(5);
         let sized = LifecycleRuleFilter::builder().and(and.clone().build()).build();
         assert_eq!(expiring(&rule(sized, Some(1), ExpirationStatus::Enabled))[0].prefix, "x/");
         let sized = LifecycleRuleFilter::builder().and(and.tags(tag).build()).build();
-        assert_eq!(expiring(&rule(sized, Some(1), ExpirationStatus::Enabled)), []);
+        assert!(expiring(&rule(sized, Some(1), ExpirationStatus::Enabled)).is_empty());
     }
 }
