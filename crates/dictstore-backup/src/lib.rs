@@ -42,7 +42,7 @@
 //! ```
 //!
 //! Without default features it compiles fewer than 60 crates and no C; `s3` adds buckets, and `diagnostics` errors as miette shows them.
-//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! What the API takes and returns of the core is here too: [`backup_core`], with [`backup_core::jiff`] for its times.
 //! `examples/foreign/dictstore-backup` in the repository is a project that has nothing else of ours.
 //!
 //! # Guarantees
