@@ -125,7 +125,8 @@ fn help(code: Option<&str>, text: &str) -> Remedy {
 /// What to do if the server showed a certificate that cannot be verified, by what the driver says.
 fn unverified(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase();
-    if !text.contains("invalid peer certificate") && !(text.contains("tls handshake") && text.contains("certificate")) {
+    let handshake = text.contains("tls handshake") && text.contains("certificate");
+    if !(handshake || text.contains("invalid peer certificate")) {
         return None;
     }
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
