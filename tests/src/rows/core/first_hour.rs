@@ -207,7 +207,7 @@ pub(super) async fn words(world: &World) -> RowResult {
         (&["pg", "verify", "shop", "--read-data"], "--read all`"),
     ] {
         let refused = world.lastgood(typed.iter().copied()).fails(USAGE).await?;
-        refused.says(named)?.never_says("a similar")?;
+        let refused = refused.says(named)?.never_says("a similar")?;
         ensure!(!refused.stderr.contains("tip:"), "a guess: {}", refused.stderr);
         let document = world.lastgood(["--json"]).args(typed.iter().copied()).fails(USAGE).await?;
         ensure!(document.stderr.contains("\"code\":\"cli::usage\""), "{}", document.stderr);
