@@ -30,6 +30,8 @@ fn help_is_data_and_a_wrong_command_is_not() {
     {
         let help = run(folder.path(), &format!("{command} --help"));
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{command}");
+        assert!(help.stdout.contains("use `--help-all` here") && !help.stdout.contains("--repo"), "{command}");
+        let help = run(folder.path(), &format!("{command} --help-all"));
         assert!(help.stdout.contains("--json") && help.stdout.contains("--repo"), "{command}");
     }
     for command in ["pg dump", "pg restore", "pg recover", "pg prune"] {
