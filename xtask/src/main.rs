@@ -30,6 +30,7 @@ cargo xtask COMMAND
   demo                                            dump, damage and restore a sample database, step by step
   test                                            run everything that CI runs
   test  --all-versions                            the same, and every PostgreSQL server and client from 12 to 18
+  test  --from STEP                               begin at this step, by its number or name: for going on after a failure
   setup                                           check for programs that the other commands need; install them if allowed
   servers                                         fetch PostgreSQL servers and clients of every version; print how to use them
   tidy                                            check dependencies between crates, file and function lengths, banned words
