@@ -141,7 +141,8 @@ fn beside_others() -> Vec<Row> {
         }),
         Row::new("P-prepared", "a prepared transaction that has a table for itself", Area::Pg, Folder, |world| {
             Box::pin(strange::prepared(world))
-        }),
+        })
+        .own_server(),
         Row::new("P-tablespaces", "a tablespace that the server lacks", Area::Pg, Folder, |world| {
             Box::pin(strange::tablespaces(world))
         })

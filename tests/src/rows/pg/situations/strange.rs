@@ -1,6 +1,8 @@
 //! What others on the same server have: databases in encodings of their own, search paths of their own, roles that become
 //! others, tablespaces.
 
+use backup_testkit::postgres::Shutdown;
+
 use crate::harness::{Lastgood, RowResult, World};
 use crate::{ensure, ensure_eq};
 
@@ -150,6 +152,8 @@ pub(super) async fn tablespaces(world: &World) -> RowResult {
 
 /// A transaction that is prepared and forgotten has its locks without a session: it is named.
 pub(super) async fn prepared(world: &World) -> RowResult {
+    world.psql("postgres", "ALTER SYSTEM SET max_prepared_transactions = 5")?;
+    world.cluster().restart(Shutdown::Fast)?;
     let shop = world.create("shop")?;
     let name = world.name("stuck");
     world.psql(&shop, "CREATE TABLE t AS SELECT 1 AS id")?;
