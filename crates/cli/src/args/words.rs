@@ -440,7 +440,7 @@ mod tests {
         let message = |line: &str| plainly(Cli::try_parse_from(line.split_whitespace()).unwrap_err().to_string());
         assert!(message("lastgood pg prune --keep-daily a").contains("'--keep-daily <N>': write a whole number"));
         assert!(message("lastgood pg dump shop --max-shrink 30%").contains("write a whole number"));
-        assert!(message("lastgood pg prune --keep-last 99999999999").contains("the number is too large"));
+        assert!(message("lastgood pg prune --keep-last 99999999999999999999").contains("the number is too large"));
     }
 
     #[test]
