@@ -55,8 +55,8 @@ mod tests {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let read = |path: &Path| match path.to_str()? {
-            "/home/me/.aws/config" => Some("[default]\nregion = eu-west-1\n[profile backup]\n".to_owned()),
-            "/home/me/.aws/credentials" => Some("[old]\naws_access_key_id = A\n".to_owned()),
+            "/me/.aws/config" => Some("[default]\nregion = eu-west-1\n[profile backup]\n".to_owned()),
+            "/me/.aws/credentials" => Some("[old]\naws_access_key_id = A\n".to_owned()),
             _ => None,
         };
         why(variable, read)
@@ -64,11 +64,11 @@ mod tests {
 
     #[test]
     fn a_profile_that_is_not_there_and_half_a_key_are_named() {
-        let home = ("HOME", "/home/me");
+        let home = ("HOME", "/me");
         let nope = told(&[home, ("AWS_PROFILE", "bakcup")]);
         assert_eq!(
             nope,
-            "AWS_PROFILE is `bakcup`, and there is no such profile in `/home/me/.aws/config` or `/home/me/.aws/credentials`"
+            "AWS_PROFILE is `bakcup`, and there is no such profile in `/me/.aws/config` or `/me/.aws/credentials`"
         );
         assert!(told(&[home, ("AWS_PROFILE", "backup"), ("AWS_CONFIG_FILE", "/dev/null")]).contains("`/dev/null`"));
         for known in ["backup", "default", "old", ""] {

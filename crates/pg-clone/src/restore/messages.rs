@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use self::mixed::REFUSED;
+use self::parse::REFUSED;
 
 pub use allow_list::{ALLOW_LIST, MANAGED_ROLES, Reason, Rule};
 pub use parse::{Message, Severity};

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::mixed::REFUSED;
+/// How the text of a message begins that is about a statement.
+pub(super) const REFUSED: &str = "could not execute query: ";
 
 /// Most bytes kept of a message or a command: enough to recognise it, and a function's body may be megabytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
@@ -92,7 +93,7 @@ impl Message {
 
 /// The table whose rows were refused, and what the server said of them.
 pub(super) fn refused_rows(line: &str) -> Option<(&str, &str)> {
-    line.strip_prefix("COPY failed for table \"")?.split_once("\": ")
+    line.strip_prefix("COPY")?.strip_prefix(" failed for table \"")?.split_once("\": ")
 }
 
 /// What follows the server's word for an error, which is in the language that the server speaks: `FEHLER:  ` and the like.
