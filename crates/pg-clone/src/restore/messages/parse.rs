@@ -93,7 +93,7 @@ impl Message {
 
 /// The table whose rows were refused, and what the server said of them.
 pub(super) fn refused_rows(line: &str) -> Option<(&str, &str)> {
-    line.strip_prefix("COPY")?.strip_prefix(" failed for table \"")?.split_once("\": ")
+    line.strip_prefix("COPY failed for table \"")?.split_once("\": ")
 }
 
 /// What follows the server's word for an error, which is in the language that the server speaks: `FEHLER:  ` and the like.
