@@ -15,11 +15,15 @@ const SHELLS: [(&str, &str); 4] =
 /// Licences and pages that go with the binary.
 const PAPERS: [&str; 5] = ["README.md", "CHANGELOG.md", "FORMAT.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
-/// Builds the binary and fills `dist` in cargo's target folder.
+/// The folder in cargo's target folder. Not `dist`, where cargo builds the profile of that name.
+const FOLDER: &str = "release-files";
+
+/// Builds the binary and fills [`FOLDER`].
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let shell = &workspace.shell;
-    cmd!(shell, "cargo build --locked --release -p lastgood --bin lastgood").run()?;
-    let dist = workspace.target.join("dist");
+    let (profile, _) = Profile::Dist.names();
+    cmd!(shell, "cargo build --locked --profile {profile} -p lastgood --bin lastgood").run()?;
+    let dist = workspace.target.join(FOLDER);
     shell.remove_path(&dist)?;
     let (man, completions) = (dist.join("man"), dist.join("completions"));
     shell.create_dir(&man)?;
@@ -42,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
 /// Copies the built binary to `to` without debug information, which `to.debug` has: debuggers find it by the name.
 fn stripped(workspace: &Workspace, to: &Path) -> Outcome {
     let (shell, built, debug) =
-        (&workspace.shell, workspace.binary(Profile::Release, "lastgood"), to.with_extension("debug"));
+        (&workspace.shell, workspace.binary(Profile::Dist, "lastgood"), to.with_extension("debug"));
     cmd!(shell, "objcopy --only-keep-debug {built} {debug}").run()?;
     cmd!(shell, "objcopy --strip-all --add-gnu-debuglink={debug} {built} {to}").run()?;
     Ok(())

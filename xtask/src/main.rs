@@ -30,6 +30,7 @@ cargo xtask COMMAND
   demo                                            dump, damage and restore a sample database, step by step
   test                                            run everything that CI runs
   test  --all-versions                            the same, and every PostgreSQL server and client from 12 to 18
+  test  --from STEP                               begin at this step, by its number or name: for going on after a failure
   setup                                           check for programs that the other commands need; install them if allowed
   servers                                         fetch PostgreSQL servers and clients of every version; print how to use them
   tidy                                            check dependencies between crates, file and function lengths, banned words
@@ -42,7 +43,7 @@ cargo xtask COMMAND
   bench ec2 [--rounds N] [--only JOB]             compare EBS snapshots with other programs; fails if a target is missed
   docs  [--check]                                 write the generated pages of docs/reference, or check them
   foreign                                         compile a project of a stranger for each of our crates
-  dist                                            release binary, debug file, man pages and completions into target/dist";
+  dist                                            release binary, debug file, man pages and completions into target/release-files";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -35,24 +35,45 @@ const STEPS: [Step; 15] = [
 /// Takes an hour, so that it is not for CI.
 const ALL_VERSIONS: (&str, Step) = ("--all-versions", ("every PostgreSQL version", e2e::all_versions));
 
-/// Runs every step; the first that fails ends the run and is named.
+/// Runs every step, or those from one on; the first that fails ends the run and is named.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Outcome {
-    let mut steps = STEPS.to_vec();
-    for argument in args {
-        if argument != ALL_VERSIONS.0 {
-            return Err(format!("`cargo xtask test` takes only {}, and there is `{argument}`", ALL_VERSIONS.0).into());
-        }
-        steps.push(ALL_VERSIONS.1);
-    }
+    let (steps, first) = chosen(args)?;
     let (mut times, all) = (Times::begin(), steps.len());
-    let passed = steps.into_iter().enumerate().try_for_each(|(number, (name, step))| {
+    let passed = steps.into_iter().enumerate().skip(first).try_for_each(|(number, (name, step))| {
         say(&format!("\n== {}/{all} {name}", number + 1));
         times.of(name, || step(workspace)).map_err(|error| format!("{name}: {error}"))
     });
     say(&format!("\n{}", times.table()));
     passed?;
-    say(&format!("all {all} steps passed"));
+    say(&match first {
+        0 => format!("all {all} steps passed"),
+        _ => format!("steps {} to {all} of {all} passed", first + 1),
+    });
     Ok(())
+}
+
+/// The steps, and how many of them are skipped because `--from` names a later one.
+fn chosen(args: &[String]) -> Outcome<(Vec<Step>, usize)> {
+    let (mut steps, mut first, mut args) = (STEPS.to_vec(), 0, args.iter());
+    while let Some(argument) = args.next() {
+        match argument.as_str() {
+            "--from" => first = number_of(args.next())?,
+            name if name == ALL_VERSIONS.0 => steps.push(ALL_VERSIONS.1),
+            _ => return Err(format!("`cargo xtask test` has no argument `{argument}`").into()),
+        }
+    }
+    Ok((steps, first))
+}
+
+/// Where the step that is named, or has this number, stands.
+fn number_of(step: Option<&String>) -> Outcome<usize> {
+    let names = || STEPS.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let step = step.ok_or_else(|| format!("--from needs the number of a step or its name: {}", names()))?;
+    let by_number = step.parse::<usize>().ok().filter(|number| (1..=STEPS.len()).contains(number));
+    by_number
+        .map(|number| number - 1)
+        .or_else(|| STEPS.iter().position(|(name, _)| name == step))
+        .ok_or_else(|| format!("there is no step `{step}`: {}", names()).into())
 }
 
 fn formatting(workspace: &Workspace) -> Outcome {
@@ -74,7 +95,7 @@ fn tests(workspace: &Workspace) -> Outcome {
     // Amazon's own client has the last word on tree hashes.
     let botocore = peers::python(workspace, &peers::BOTOCORE)?;
     let beside = |python: &str, program: &str| Path::new(python).with_file_name(program);
-    let tests = cmd!(workspace.shell, "cargo test --workspace --locked")
+    let tests = cmd!(workspace.shell, "cargo test --workspace --locked --no-fail-fast")
         .env("LASTGOOD_DICTDB_PYTHON", dictdb)
         .env("LASTGOOD_DSNAP", beside(&readers, "dsnap"))
         .env("LASTGOOD_BSNAP", beside(&readers, "bsnap"))
@@ -118,4 +139,23 @@ fn acceptance(workspace: &Workspace, name: &str, args: &[&str]) -> Outcome {
 fn ended(name: &str, mut command: Command) -> Outcome {
     let status = command.status()?;
     if status.success() { Ok(()) } else { Err(format!("`{name}` ended with {status}").into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_begins_again_at_the_step_that_failed() {
+        let first = |args: &[&str]| {
+            let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+            chosen(&args).map(|(steps, first)| (steps.len() - STEPS.len(), first)).ok()
+        };
+        assert_eq!(first(&[]), Some((0, 0)));
+        assert_eq!(first(&["--from", "tidy", "--all-versions"]), Some((1, 2)));
+        assert_eq!(first(&["--from", "15"]), Some((0, 14)));
+        for wrong in [&["--from"][..], &["--from", "0"], &["--from", "16"], &["--from", "dessert"], &["tidy"]] {
+            assert_eq!(first(wrong), None, "{wrong:?}");
+        }
+    }
 }

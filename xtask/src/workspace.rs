@@ -22,18 +22,21 @@ pub(crate) const TESTED_FEATURES: &str = "--features=glacier-archive/endpoint";
 pub(crate) enum Profile {
     /// What `cargo test` builds: checks on, slow.
     Dev,
-    /// What users run: for everything that is timed.
+    /// For everything that is timed.
     Release,
+    /// What users install: as `Release`, and small.
+    Dist,
     /// What is compiled quickly and run once.
     Demo,
 }
 
 impl Profile {
     /// Its name in `Cargo.toml`, and that of its folder.
-    fn names(self) -> (&'static str, &'static str) {
+    pub(crate) fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Dev => ("dev", "debug"),
             Self::Release => ("release", "release"),
+            Self::Dist => ("dist", "dist"),
             Self::Demo => ("demo", "demo"),
         }
     }

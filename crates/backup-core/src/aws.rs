@@ -15,6 +15,8 @@ mod learning;
 mod request_error;
 #[cfg(feature = "aws")]
 mod settings;
+#[cfg(feature = "aws")]
+mod unfound;
 
 pub use self::credentials::Credentials;
 #[cfg(feature = "aws")]

@@ -91,7 +91,11 @@ async fn open_s3(bucket: &str, prefix: &str, _access: &Access) -> Result<SharedS
 /// retries are the outermost layer.
 fn wrapped(store: impl Store, access: &Access) -> SharedStore {
     let store = Observe::new(store);
-    if access.rates.is_limited() { retried(Limit::new(store, access.rates), access) } else { retried(store, access) }
+    if !access.rates.is_limited() {
+        return retried(store, access);
+    }
+    let cancel = access.cancel.clone().unwrap_or_default();
+    retried(Limit::until(store, access.rates, &cancel), access)
 }
 
 #[cfg(not(feature = "retry"))]

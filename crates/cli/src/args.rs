@@ -176,6 +176,24 @@ fn without_globals(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_globals)
 }
 
+/// [`pages`] as they are read on a screen: what each option does in a line or two, without the meaning of each value.
+fn brief_pages() -> clap::Command {
+    brief(pages())
+}
+
+fn brief(command: clap::Command) -> clap::Command {
+    let footer = command.get_after_long_help().cloned();
+    let command = match footer {
+        Some(footer) => command.after_help(footer),
+        None => command,
+    };
+    let command = command.mut_args(|argument| match argument.get_id() == "help" {
+        true => argument.action(ArgAction::HelpShort).help("Print help; --help-all says more, of more options"),
+        false => argument,
+    });
+    command.mut_subcommands(brief)
+}
+
 /// Reads the command line.
 ///
 /// # Errors
@@ -184,10 +202,17 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let (arguments, all) = help::with_plain_help(arguments);
     let mut matches = command().try_get_matches_from(&arguments).map_err(|error| match help::is_page(&error) {
         true if all => error,
-        true => pages().try_get_matches_from(&arguments).err().unwrap_or(error),
+        true => brief_pages().try_get_matches_from(&arguments).err().unwrap_or(error),
         false => as_typed(error, &arguments),
     })?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command()))
+}
+
+/// The page of the command that the line names.
+pub(crate) fn page_of(arguments: &[OsString]) -> Option<clap::builder::StyledStr> {
+    let asking = arguments.iter().cloned().chain([OsString::from("--help")]);
+    let page = brief_pages().try_get_matches_from(asking).err().filter(help::is_page)?;
+    Some(page.render())
 }
 
 /// The error without the options that only variables give: its line of usage would show them as if they had to be typed.
@@ -248,7 +273,9 @@ mod tests {
         assert!(short.contains("--into <DATABASE>") && long.contains("--into <DATABASE>"));
         assert!(!short.contains("--limit-upload <SIZE>") && short.contains("`--help-all`"), "{short}");
         assert!(long.contains("--limit-upload <SIZE>") && !long.contains("`--help-all`"), "{long}");
-        assert!(short.lines().count() + 20 < long.lines().count());
+        // What fits a few screens, of as many options as a restore has.
+        assert!(short.lines().count() <= 130 && long.lines().count() > 200, "{} lines", short.lines().count());
+        assert!(short.contains("Examples:") && short.contains("Exit codes:"), "{short}");
         assert!(page("lastgood --help").contains("--limit-upload <SIZE>"));
         assert!(!page("lastgood help pg hooks test").contains("--limit-upload <SIZE>"));
         // What is hidden works all the same, and is no help where it is a value.

@@ -132,23 +132,40 @@ fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Red
             Err(_) => Exit::Failed,
         };
     }
-    if let Some((what, advice)) = words::meant(error, &args::command(), arguments) {
-        error::report(&printer, &CliError::usage(what, format!("nothing was done. {advice}")), Exit::Usage);
+    // clap itself shows the page only where no variable gives an option.
+    if error.kind() == ErrorKind::MissingSubcommand
+        && !json
+        && let Some(page) = args::page_of(arguments)
+    {
+        printer.styled(&page.ansi().to_string());
         return Exit::Usage;
     }
+    if let Some((what, advice)) = words::meant(error, &args::command(), arguments) {
+        let remedy = format!("nothing was done. {}", capital(&advice));
+        error::report(&printer, &CliError::usage(what, remedy), Exit::Usage);
+        return Exit::Usage;
+    }
+    let plain = words::without_guesses(error, &args::command());
+    let error = plain.as_ref().unwrap_or(error);
     if json {
-        let text = error.render().to_string();
+        let text = words::plainly(error.render().to_string());
         let (message, rest) = text.trim_end().split_once("\n\n").unwrap_or((text.trim_end(), ""));
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let tip = if help::is_host_missing(error) { help::HOST_TIP } else { "" };
         error::report(&printer, &CliError::usage(message, format!("{rest}\n{tip}")), Exit::Usage);
     } else {
-        printer.styled(&error.render().ansi().to_string());
+        printer.styled(&words::plainly(error.render().ansi().to_string()));
         if help::is_host_missing(error) {
             printer.stderr(&format!("\n  tip: {}", help::HOST_TIP));
         }
     }
     Exit::Usage
+}
+
+/// A sentence behind another one.
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A panic's message may hold anything, so that it passes the redactor too.

@@ -5,10 +5,12 @@
 //!
 //! use dictstore_backup::{Backups, DictStore, Record, RestoreTo, TableOptions, restore};
 //!
-//! let folder = tempfile::tempdir().unwrap();
+//! # let temporary = tempfile::tempdir().unwrap();
+//! # let folder = temporary.path().join("backups").display().to_string();
+//! # let folder = folder.as_str();
 //! let store = DictStore::new();
 //! store.create_table("events", TableOptions::new().primary_key("event_id"))?;
-//! let backups = Backups::builder(store.clone(), folder.path())
+//! let backups = Backups::builder(store.clone(), folder) // "./data/backups", or s3://bucket/prefix
 //!     .init()
 //!     .interval(Duration::from_secs(60))
 //!     .incremental(true)
@@ -21,7 +23,7 @@
 //! backups.notify_change();
 //! backups.stop()?; // with a last backup, since something changed
 //!
-//! let restored = restore(&folder.path().display().to_string(), RestoreTo::Latest)?;
+//! let restored = restore(folder, RestoreTo::Latest)?;
 //! assert_eq!(restored.len("events")?, 2);
 //! # Ok::<(), dictstore_backup::DictError>(())
 //! ```
@@ -40,7 +42,7 @@
 //! ```
 //!
 //! Without default features it compiles fewer than 60 crates and no C; `s3` adds buckets, and `diagnostics` errors as miette shows them.
-//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! What the API takes and returns of the core is here too: [`backup_core`], with [`backup_core::jiff`] for its times.
 //! `examples/foreign/dictstore-backup` in the repository is a project that has nothing else of ours.
 //!
 //! # Guarantees

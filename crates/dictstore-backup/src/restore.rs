@@ -100,8 +100,13 @@ impl Restore {
                 run.stop_if_cancelled()?;
                 return build(&entries, plan, contents, options.semantics);
             };
-            entries[at].state = State::Torn(what);
-            plan = planned(&*store, &entries, &options)?;
+            let file = entries[at].name.to_string();
+            entries[at].state = State::Torn(what.clone());
+            plan = match planned(&*store, &entries, &options) {
+                // There is one, and that it cannot be read is what helps.
+                Err(DictError::NoBackup { .. }) => return Err(DictError::Damaged { file, what }),
+                plan => plan?,
+            };
         }
     }
 }

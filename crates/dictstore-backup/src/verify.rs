@@ -11,10 +11,10 @@ use serde::Serialize;
 use crate::entry::{Entry, State};
 use crate::error::{DictError, DictResult};
 use crate::list;
-use crate::load::Semantics;
+use crate::load::{Loader, Semantics};
 use crate::origin::{self, Meant};
 use crate::plan::{self, RestoreTo};
-use crate::restore::{content, read_file};
+use crate::restore::{Content, content, read_file};
 use crate::unclear::unclear_error;
 
 /// What a verification found.
@@ -75,9 +75,14 @@ pub async fn verify(store: &dyn StoreRead, source: Option<&str>, run: &Run) -> D
         let meant = origin::meant(&entries, &RestoreTo::Latest, source);
         entries = origin::of(entries, &meant.map_err(|unclear| unclear_error(store, unclear, source))?);
     }
-    for entry in &mut entries {
-        run.step("dict.verify", &entry.name.to_string());
-        entry.state = run.or_cancelled(read(store, entry)).await?;
+    let mut rebuilt = Rebuilt::default();
+    for at in 0..entries.len() {
+        run.step("dict.verify", &entries[at].name.to_string());
+        let (state, content) = run.or_cancelled(read(store, &entries[at])).await?;
+        entries[at].state = state;
+        if let Some(why) = content.and_then(|content| rebuilt.fault(&entries, at, content)) {
+            entries[at].state = spoiled(&entries[at], why);
+        }
     }
     let files = entries.iter().map(|entry| verified(&entries, entry)).collect::<Vec<_>>();
     let stores = stores(&entries, &files);
@@ -113,18 +118,59 @@ fn counts(state: &State) -> bool {
     matches!(state, State::Good | State::Foreign)
 }
 
-async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<State> {
+/// What a chain comes to, as a restore would build it: what can be parsed need not fit into tables.
+#[derive(Default)]
+struct Rebuilt {
+    chain: Vec<usize>,
+    loader: Option<Loader>,
+}
+
+impl Rebuilt {
+    /// Why a restore of the backup at `at` would fail for what it holds; nothing if it would not, or if another chain came
+    /// between.
+    fn fault(&mut self, entries: &[Entry], at: usize, content: Content) -> Option<String> {
+        let (file, detail) =
+            (entries[at].name.to_string(), entries[at].manifest.as_ref().map(|manifest| &manifest.detail));
+        let chain = plan::plan(entries, &RestoreTo::File(file.clone())).ok()?.entries;
+        let before = chain.split_last().map(|(_, before)| before)?;
+        let built = match (content, self.loader.take()) {
+            (Content::Full(tables), _) => Loader::full(&file, tables, detail, Semantics::Exact),
+            (Content::Delta(changes), Some(mut loader)) if self.chain == before => {
+                loader.delta(&file, changes, detail).map(|_| loader)
+            }
+            (Content::Delta(_), other) => {
+                self.loader = other;
+                return None;
+            }
+        };
+        match built {
+            Ok(loader) => {
+                (self.chain, self.loader) = (chain, Some(loader));
+                None
+            }
+            Err(DictError::Damaged { what, .. }) => Some(what),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+/// What a backup counts for that turned out to be none.
+fn spoiled(entry: &Entry, why: String) -> State {
+    if entry.state == State::Good { State::Damaged(why) } else { State::Torn(why) }
+}
+
+async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<(State, Option<Content>)> {
     if !counts(&entry.state) {
-        return Ok(entry.state.clone());
+        return Ok((entry.state.clone(), None));
     }
     let held = entry.content().is_some();
     let read = match content(store, entry, Semantics::Exact).await {
         // Restores take it out of the manifest; DictDB takes the file.
-        Ok(_) if held => read_file(store, entry).await.map(drop),
-        other => other.map(drop),
+        Ok(content) if held => read_file(store, entry).await.map(|_| content),
+        other => other,
     };
     let why = match read {
-        Ok(()) => return Ok(entry.state.clone()),
+        Ok(content) => return Ok((entry.state.clone(), Some(content))),
         Err(DictError::Core(CoreError::Store(StoreError::NotFound { .. }))) => "the file is missing".to_owned(),
         Err(DictError::Damaged { what, .. } | DictError::Refused { what, .. }) => what,
         Err(DictError::Core(CoreError::Store(StoreError::Damaged { what, .. }))) => what,
@@ -132,7 +178,7 @@ async fn read(store: &dyn StoreRead, entry: &Entry) -> DictResult<State> {
         Err(other) => return Err(other),
     };
     let why = if held { format!("{why}; its manifest contains it, and restores read it from there") } else { why };
-    Ok(if entry.state == State::Good { State::Damaged(why) } else { State::Torn(why) })
+    Ok((spoiled(entry, why), None))
 }
 
 fn verified(entries: &[Entry], entry: &Entry) -> Verified {

@@ -207,7 +207,8 @@ impl Failure for Ec2Error {
         Denied: "ec2::denied", Failed, permanent, "the credentials are not allowed to do something",
             "allow the action to whoever runs lastgood; the folder `examples/iam` of the crate has a policy for each command";
         Credentials: "ec2::credentials", Key, permanent, "EC2 does not accept the credentials, or there are none",
-            "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again";
+            ["set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in again. If other regions accept them, enable this \
+              one for the account, have tokens made by an endpoint of STS in a region, or name the others with ", Setting::Region];
         Unreachable: "ec2::unreachable", Unreachable, passing, "EC2 cannot be reached, fails or is too busy",
             "run the same command again later; nothing is made twice";
         Untrusted: "ec2::untrusted", Unreachable, permanent, "the certificate of EC2, or of what answers in its place, cannot be verified",

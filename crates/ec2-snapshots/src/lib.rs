@@ -12,7 +12,7 @@
 //!
 //! Without default features there are plans, policies and everything that reads a file; `ec2` adds the SDKs of AWS, `blocks` reading and writing
 //! snapshots block by block, and `diagnostics` errors as miette shows them.
-//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! What the API takes and returns of the core is here too: [`backup_core`], with [`backup_core::jiff`] for its times.
 //! `examples/foreign/ec2-snapshots` in the repository is a project that has nothing else of ours.
 //!
 //! # Rooms

@@ -22,7 +22,7 @@ use crate::detail::FailedFile;
 use crate::error::{GlacierError, GlacierResult};
 use crate::lifecycle::Status;
 use crate::listing::check_path;
-use crate::restore::beneath::Target;
+use crate::restore::beneath::{self, Target};
 
 /// Permissions of a file that is placed; the gem noted none.
 const MODE: u32 = 0o644;
@@ -204,7 +204,7 @@ async fn download(vault: &Vault, job: &VaultJob, archive: &GemArchive, path: &Pa
 fn unpack(packed: &Path, folder: &Path, name: &str) -> io::Result<()> {
     let source = std::fs::File::open(packed)?;
     let target = Target::open(folder, name)?;
-    let temporary = format!(".lastgood-adopt-{}", std::process::id());
+    let temporary = beneath::temporary();
     let unpacked = target.begin(&temporary).and_then(|mut file| {
         io::copy(&mut MultiGzDecoder::new(io::BufReader::new(source)), &mut file)?;
         file.flush()?;

@@ -21,7 +21,7 @@ use crate::error::{GlacierError, GlacierResult};
 use crate::fetch::FailedFetch;
 use crate::lifecycle::Phase;
 use crate::plan::{self, Limits, RetrievalPlan, Wanted};
-use crate::poll;
+use crate::poll::{self, Polled};
 use crate::price::PriceBook;
 use crate::retrieve::{self, Asked};
 use crate::state::State;
@@ -116,12 +116,12 @@ pub async fn plan_audit(
     prices: &PriceBook,
     run: &Run,
 ) -> GlacierResult<RetrievalPlan> {
-    let archives = stored(state)?;
+    let polled = poll::ask(cold, state, name, run).await?;
+    let archives = stored(state, &polled)?;
     let sample = match read(&path(state))? {
         Some(sample) => sample,
         None => taken(&archives, share, limits, prices, run.clock.now()),
     };
-    let polled = poll::ask(cold, state, name, run).await?;
     let needed = wanted(&archives, &sample, &polled.after);
     Ok(plan::plan(&needed, limits, prices))
 }
@@ -141,15 +141,15 @@ pub async fn audit(
     prices: &PriceBook,
     run: &Run,
 ) -> GlacierResult<Audit> {
-    let (archives, path) = (stored(state)?, path(state));
+    let polled = retrieve::settled(cold, state, name, run).await?;
+    polled.keep(state)?;
+    let (archives, path) = (stored(state, &polled)?, path(state));
     let mut sample = match read(&path)? {
         Some(sample) => sample,
         None => taken(&archives, share, limits, prices, run.clock.now()),
     };
     write(&path, &sample)?;
     run.step("glacier.audit", name);
-    let polled = retrieve::settled(cold, state, name, run).await?;
-    polled.keep(state)?;
     let needed = wanted(&archives, &sample, &polled.after);
     let asked = match needed.is_empty() {
         true => None,
@@ -215,9 +215,11 @@ async fn check(store: &SharedStore, archive: &Archive) -> GlacierResult<()> {
     Ok(())
 }
 
-fn stored(state: &State) -> GlacierResult<BTreeMap<Key, Archive>> {
+/// The archives that were stored, in the classes that they are kept in now.
+fn stored(state: &State, polled: &Polled) -> GlacierResult<BTreeMap<Key, Archive>> {
     let all = state.catalogue().archives()?.into_iter().filter(|archive| archive.stored.is_some());
-    Ok(all.map(|archive| (archive.key.clone(), archive)).collect())
+    let now = |archive: Archive| Archive { class: polled.class(&archive.key, archive.class), ..archive };
+    Ok(all.map(|archive| (archive.key.clone(), now(archive))).collect())
 }
 
 /// A sample that nobody can foresee, no larger than the limits allow.

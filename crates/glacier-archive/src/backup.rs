@@ -52,7 +52,7 @@ pub struct Written {
     /// The database in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabaseDetail>,
-    /// Files that are not in it, and why.
+    /// Files that are not in it as they are in the folder, and why. What was archived under their names earlier is.
     pub failed: Vec<FailedFile>,
     /// Why the pointer to the newest backup could not be moved.
     pub warning: Option<String>,
@@ -73,6 +73,10 @@ pub async fn plan_backup(
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         known = by_name(Box::pin(rebuild::read(&store, &settings.name, run)).await?.files);
+    } else if let Some((stored, _)) = stored::news(&store, state, &settings.name).await? {
+        for (name, file) in by_name(stored.files) {
+            known.entry(name).or_insert(file);
+        }
     }
     let work = look(settings, &known).await?;
     Ok(plan(settings, &work, prices))
@@ -109,6 +113,10 @@ pub async fn backup_with(
     let started = run.clock.now();
     probe::require(&*store).await?;
     settle(&store, state, run).await?;
+    if !state.catalogue().archives()?.is_empty() {
+        // What was archived elsewhere, or after the image that this machine was restored from, is not archived again.
+        stored::catch_up(&store, state, &settings.name).await?;
+    }
     gone::forget(&store, state, &settings.name, run).await?;
     run.step("glacier.scan", &settings.folder().display().to_string());
     // The folder is looked at while the catalogue is read.
@@ -130,7 +138,7 @@ pub async fn backup_with(
         Box::pin(publish::publish(&store, state, settings, (&archived, database.as_ref()), started, run)).await?;
     let kept = match has_news {
         false if stored::is_current(&store, state.catalogue(), &settings.name).await => Ok(()),
-        _ => stored::store(&store, state.catalogue(), &settings.name, run.clock.now()).await,
+        _ => stored::keep(&store, state, &settings.name, run.clock.now()).await,
     };
     let unkept = kept.err().map(|error| format!("the catalogue could not be stored beside the backup: {error}"));
     Ok(Written {
@@ -182,7 +190,7 @@ async fn recovered(
     let archived = Archived { files: state.catalogue().files()?, ..Archived::default() };
     let published =
         Box::pin(publish::publish(store, state, &settings, (&archived, None), run.clock.now(), run)).await?;
-    stored::store(store, state.catalogue(), name, run.clock.now()).await?;
+    stored::keep(store, state, name, run.clock.now()).await?;
     Ok(published.key)
 }
 
@@ -224,6 +232,7 @@ async fn settle(store: &SharedStore, state: &State, run: &Run) -> GlacierResult<
 /// Reads and stores what has to be. What fails for one file fails for no other.
 async fn archive(uploader: &Uploader<'_>, work: Work) -> GlacierResult<Archived> {
     let mut archived = Archived { files: work.unchanged, failed: work.failed, ..Archived::default() };
+    archived.files.extend(work.kept);
     for (found, known) in work.suspects {
         archived.merge(uploader.compare(found, known).await?);
     }

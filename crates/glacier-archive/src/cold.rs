@@ -8,7 +8,7 @@ use backup_core::key::Key;
 use backup_core::store::{SharedStore, StoreRead as _};
 use futures_util::TryStreamExt as _;
 
-use crate::class::Tier;
+use crate::class::{Class, Tier};
 use crate::copy_state::CopyState;
 use crate::error::GlacierResult;
 
@@ -35,11 +35,13 @@ pub struct Told {
     pub job: Option<String>,
     /// Why the last retrieval failed, if nothing came after it.
     pub failed: Option<String>,
+    /// The class that it is kept in now, where the service says. A bucket's rules may have moved it.
+    pub class: Option<Class>,
 }
 
 impl From<CopyState> for Told {
     fn from(copy: CopyState) -> Self {
-        Self { copy, job: None, failed: None }
+        Self { copy, job: None, failed: None, class: None }
     }
 }
 

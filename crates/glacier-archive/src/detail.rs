@@ -41,7 +41,8 @@ pub struct GlacierDetail {
     /// Whether it has a database alone, and says nothing of files.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub database_only: bool,
-    /// Files that could not be backed up: then the outcome is `partial`.
+    /// Files that could not be backed up as they are in the folder: then the outcome is `partial`. What was archived under their
+    /// names earlier is in the backup.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failed: Vec<FailedFile>,
 }
@@ -55,7 +56,7 @@ pub struct DatabaseDetail {
     pub dump: String,
 }
 
-/// A file that is not in the backup.
+/// A file that is not in the backup as it is in the folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedFile {
     /// Its name.

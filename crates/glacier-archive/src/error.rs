@@ -37,6 +37,21 @@ pub enum GlacierError {
         #[source]
         source: Cause,
     },
+    /// The catalogue is no database any more.
+    #[error("the catalogue `{path}` is damaged")]
+    DamagedCatalogue {
+        /// The database.
+        path: String,
+        /// What SQLite said.
+        #[source]
+        source: Cause,
+    },
+    /// Another program has the catalogue open for itself.
+    #[error("another program has the catalogue `{path}` open for itself; nothing was changed")]
+    CatalogueInUse {
+        /// The database.
+        path: String,
+    },
     /// The disk that the catalogue is on is full.
     #[error("there is no room for the catalogue `{path}`")]
     NoRoom {
@@ -184,6 +199,11 @@ impl Failure for GlacierError {
         Folder: "glacier::folder", Failed, permanent, "a file or folder of this machine cannot be read or written";
         Catalogue: "glacier::catalogue", Failed, permanent, "the catalogue cannot be read or written",
             ["nothing that was paid for is lost: ", Operation::WatchRetrievals, " asks the service what it has"];
+        DamagedCatalogue: "glacier::damaged_catalogue", Failed, permanent, "the catalogue is damaged",
+            ["move the file away, with those whose names begin alike; then ", Operation::RebuildCatalogue,
+                " reads it from the backups, and the service knows retrievals"];
+        CatalogueInUse: "glacier::catalogue_in_use", Held, passing, "another program has the catalogue open for itself",
+            "close it there, then run the same command again";
         NoRoom: "glacier::no_room", Failed, permanent, "the disk that the catalogue is on is full",
             ["nothing was changed. Free up some space there, or copy the catalogue's folder to another disk and name that with ", Setting::State];
         NewerCatalogue: "glacier::newer_catalogue", NewerFormat, permanent, "a newer version wrote the catalogue",

@@ -1,6 +1,7 @@
-//! Rules by which the bucket itself deletes archives: a pure decision about what it tells.
+//! Rules by which the bucket itself deletes archives, or moves what must be readable: a pure decision about what it tells.
 //!
-//! What such a rule deletes is still named by manifests, and is not archived again: nothing on this machine has changed.
+//! What such a rule deletes is still named by manifests, and is not archived again: nothing on this machine has changed. An
+//! archive that is moved is retrieved from where it is; a manifest that is moved hides its backup.
 
 use backup_core::units;
 use jiff::Timestamp;
@@ -9,19 +10,22 @@ use serde::Serialize;
 use crate::class::Class;
 use crate::price::PriceBook;
 
-/// A rule of a bucket that deletes objects.
+/// A rule of a bucket that deletes objects, or moves them to where they must be retrieved from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expiring {
     /// What the rule is called.
     pub rule: Option<String>,
     /// Which objects it is for, by the beginning of their keys; empty for all.
     pub prefix: String,
-    /// When it deletes them.
+    /// When it does.
     #[serde(flatten)]
     pub when: When,
+    /// The class that it moves them to; absent if it deletes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Class>,
 }
 
-/// When a rule deletes objects.
+/// When a rule deletes or moves objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
@@ -32,10 +36,13 @@ pub enum When {
 }
 
 impl Expiring {
-    /// Whether it deletes anything in `folder`, as the bucket has it.
+    /// Whether it does any harm in `folder`, as the bucket has it, where archives are in the folders `payloads`: these may be
+    /// moved, and nothing else.
     #[must_use]
-    pub fn meets(&self, folder: &str) -> bool {
-        folder.starts_with(&self.prefix) || self.prefix.starts_with(folder)
+    pub fn meets(&self, folder: &str, payloads: &[String]) -> bool {
+        let is_of_payloads = payloads.iter().any(|payload| self.prefix.starts_with(payload.as_str()));
+        let is_there = folder.starts_with(&self.prefix) || self.prefix.starts_with(folder);
+        is_there && !(self.to.is_some() && is_of_payloads)
     }
 
     /// What somebody should know who archives in `class`.
@@ -47,6 +54,12 @@ impl Expiring {
             When::AfterDays(days) => format!("after {}", days_of(days)),
             When::From(day) => format!("from {} on", day.strftime("%Y-%m-%d")),
         };
+        if let Some(to) = self.to {
+            return format!(
+                "the bucket's lifecycle rule{name} moves {place} to {to} {when}: manifests and lists of this backup must then be \
+                 retrieved before it can be used; let the rule move `archives/`, `bundles/` and `database/` alone"
+            );
+        }
         let paid = match (self.when, class.and_then(|class| prices.class.get(&class).map(|own| (class, own)))) {
             (When::AfterDays(days), Some((class, own))) if days < own.minimum_days => {
                 format!(", and {class} is paid for {} all the same", days_of(own.minimum_days))
@@ -69,18 +82,23 @@ mod tests {
     use super::*;
 
     fn rule(prefix: &str, days: u32) -> Expiring {
-        Expiring { rule: Some("tidy".to_owned()), prefix: prefix.to_owned(), when: When::AfterDays(days) }
+        Expiring { rule: Some("tidy".to_owned()), prefix: prefix.to_owned(), when: When::AfterDays(days), to: None }
     }
 
     #[test]
     fn a_rule_is_told_if_it_meets_the_folder_or_a_part_of_it() {
         let folder = "team/glacier/uploads/";
+        let payloads = ["team/glacier/uploads/archives/".to_owned()];
+        let moves = |prefix: &str| Expiring { to: Some(Class::DeepArchive), ..rule(prefix, 30) };
         for prefix in ["", "team", "team/glacier/", folder, "team/glacier/uploads/archives/"] {
-            assert!(rule(prefix, 30).meets(folder), "{prefix}");
+            assert!(rule(prefix, 30).meets(folder, &payloads), "{prefix}");
+            assert_eq!(moves(prefix).meets(folder, &payloads), !prefix.ends_with("archives/"), "{prefix}");
         }
         for prefix in ["teams/", "team/glacier/other/", "team/glacier/uploads2", "glacier/uploads/"] {
-            assert!(!rule(prefix, 30).meets(folder), "{prefix}");
+            assert!(!rule(prefix, 30).meets(folder, &payloads) && !moves(prefix).meets(folder, &payloads), "{prefix}");
         }
+        let told = moves("team/").warning(Some(Class::Glacier), &PriceBook::builtin().unwrap());
+        assert!(told.contains("rule `tidy` moves `team/*` to DEEP_ARCHIVE after 30 days: manifests"), "{told}");
     }
 
     #[test]

@@ -30,6 +30,9 @@ use crate::standing::FileStanding;
 use crate::state::State;
 use crate::watch;
 
+/// Begins the name of a file that is being fetched.
+pub(crate) const FETCHING: &str = ".fetch-";
+
 /// Attempts to read a range whose bytes have the wrong digest: the line may have changed them.
 const ATTEMPTS: u32 = 2;
 
@@ -93,6 +96,7 @@ pub async fn fetch(
     folder: Option<&Path>,
     run: &Run,
 ) -> GlacierResult<Fetched> {
+    clear_leftovers(&state.local())?;
     let standing = watch::watch_once(cold, state, backup, only, folder, true, run).await?;
     let is_missing = |status: &Status| matches!(status, Status::Available | Status::Pending);
     let mut fetched = Fetched {
@@ -114,7 +118,7 @@ pub async fn fetch(
                 fetched.bytes += bytes;
             }
             Err(GlacierError::Interrupted) => return Err(GlacierError::Interrupted),
-            Err(error @ (GlacierError::Folder { .. } | GlacierError::Catalogue { .. })) => return Err(error),
+            Err(error) if is_of_this_machine(&error) => return Err(error),
             Err(error) => fetched.failed.push(FailedFetch::of(key, &error)),
         }
     }
@@ -122,6 +126,18 @@ pub async fn fetch(
         fetched.database = database::assemble(state, backup, run).await?;
     }
     Ok(fetched)
+}
+
+/// Removes what runs that died began to fetch: whoever has the lock is the only one that fetches.
+pub(crate) fn clear_leftovers(folder: &Path) -> GlacierResult<()> {
+    let entries = std::fs::read_dir(folder).map_err(|error| GlacierError::folder("read", folder, error))?;
+    for entry in entries {
+        let path = entry.map_err(|error| GlacierError::folder("read", folder, error))?.path();
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(FETCHING.as_bytes())) {
+            std::fs::remove_file(&path).map_err(|error| GlacierError::folder("remove", &path, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// What is to be read of each archive that is ready.
@@ -228,7 +244,7 @@ struct Writing {
 impl Writing {
     fn begin(state: &State, content: Content) -> GlacierResult<Self> {
         let folder = state.local();
-        let file = NamedTempFile::with_prefix_in(".fetch-", &folder);
+        let file = NamedTempFile::with_prefix_in(FETCHING, &folder);
         let file = file.map_err(|error| GlacierError::folder("write", &folder, error))?;
         Ok(Self { content, file, hasher: Sha256Hasher::default(), bytes: 0 })
     }
@@ -264,6 +280,18 @@ impl Writing {
         let folder = std::fs::File::open(state.local()).map_err(failed)?;
         folder.sync_all().map_err(failed)
     }
+}
+
+/// Whether nothing more can be fetched, whatever archive it is of.
+fn is_of_this_machine(error: &GlacierError) -> bool {
+    matches!(
+        error,
+        GlacierError::Folder { .. }
+            | GlacierError::Catalogue { .. }
+            | GlacierError::CatalogueInUse { .. }
+            | GlacierError::DamagedCatalogue { .. }
+            | GlacierError::NoRoom { .. }
+    )
 }
 
 /// Whether the store refused the archive because nothing can be read of it: the copy has expired meanwhile.

@@ -12,7 +12,7 @@
 //!
 //! Without default features it compiles no SDK and no C. `s3`, `vault`, `queue` and `endpoint` talk to AWS, `sqlite` and `postgres` keep the
 //! catalogue, `adopt` takes GlacierOnRails over, and `diagnostics` shows errors by miette.
-//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! What the API takes and returns of the core is here too: [`backup_core`], with [`backup_core::jiff`] for its times.
 //! `examples/foreign/glacier-archive` in the repository is a project that has nothing else of ours.
 //!
 //! # Promises

@@ -88,14 +88,19 @@ pub fn place_of(files: &Path) -> PathBuf {
     files.parent().unwrap_or(&files).join("orphan_files")
 }
 
-/// Names of files in `folder` that the backup does not know.
+/// Names of files in `folder` that the backup does not know. It knows those that it says it lacks.
 ///
 /// # Errors
 /// [`GlacierError::Folder`].
 pub fn find(folder: &Path, backup: &Backup) -> GlacierResult<Vec<String>> {
     let known: BTreeSet<&str> = backup.files.iter().map(|file| file.entry.name.as_str()).collect();
+    let lacks = |name: &String| {
+        let is_lacking =
+            |failed: &FailedFile| *name == failed.name || failed.name.ends_with('/') && name.starts_with(&failed.name);
+        backup.manifest.detail.failed.iter().any(is_lacking)
+    };
     let found = scan::scan(folder)?.files.into_iter().map(|file| file.name);
-    Ok(found.filter(|name| !known.contains(name.as_str())).collect())
+    Ok(found.filter(|name| !known.contains(name.as_str()) && !lacks(name)).collect())
 }
 
 /// Makes the folder for orphans, and refuses one that files cannot be moved to.
@@ -293,6 +298,10 @@ mod tests {
         let backup = Backup::example("x", &["a/2"]);
         let names = find(&files, &backup).unwrap();
         assert_eq!(names, ["a/1", "b \"x\""]);
+        // It was there when that was made, and could not be read.
+        let mut lacking = backup.clone();
+        lacking.manifest.detail.failed.push(FailedFile { name: "a/".to_owned(), what: "denied".to_owned() });
+        assert_eq!(find(&files, &lacking).unwrap(), ["b \"x\""]);
         // One vanishes before it can be moved.
         let gone = [names.clone(), vec!["gone".to_owned()]].concat();
         let done = set_aside(&files, &orphans, &backup, gone, &Run::silent()).unwrap();

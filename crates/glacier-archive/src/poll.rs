@@ -6,6 +6,7 @@ use backup_core::key::Key;
 use backup_core::run::Run;
 use jiff::Timestamp;
 
+use crate::class::Class;
 use crate::cold::{ColdStore, Told};
 use crate::copy_state::CopyState;
 use crate::error::GlacierResult;
@@ -24,19 +25,20 @@ pub async fn ask(cold: &dyn ColdStore, state: &State, name: &str, run: &Run) -> 
     for folder in key::payloads(name) {
         listed.extend(run.or_cancelled(cold.list(&folder)).await?);
     }
-    let mut after = BTreeMap::new();
+    let (mut after, mut classes) = (BTreeMap::new(), BTreeMap::new());
     for (key, mut told) in listed {
         let known = before.get(&key).cloned().unwrap_or_default();
         let now = run.clock.now();
+        classes.extend(told.class.map(|class| (key.clone(), class)));
         let is_surprise = !matches!(known.at(now).phase, Phase::Available | Phase::Local);
-        if told == CopyState::Cold.into() && is_surprise {
+        if told.copy == CopyState::Cold && told.failed.is_none() && is_surprise {
             // Not every server tells it in listings.
             told = run.or_cancelled(cold.look(&key)).await?;
         }
         let next = known.after(&event(&told, &known), now).unwrap_or_else(|| known.at(now));
         after.insert(key, next);
     }
-    Ok(Polled { before, after })
+    Ok(Polled { before, after, classes })
 }
 
 /// What was known, and what is known now.
@@ -45,9 +47,17 @@ pub struct Polled {
     before: BTreeMap<Key, Retrieval>,
     /// Each archive of the location.
     pub after: BTreeMap<Key, Retrieval>,
+    /// The class that archives are kept in now, where the service says.
+    classes: BTreeMap<Key, Class>,
 }
 
 impl Polled {
+    /// The class that an archive is kept in now: as the service says, or else in which it was `written`.
+    #[must_use]
+    pub fn class(&self, key: &Key, written: Option<Class>) -> Option<Class> {
+        self.classes.get(key).copied().or(written)
+    }
+
     /// Keeps what has changed. Needs the lock.
     ///
     /// # Errors

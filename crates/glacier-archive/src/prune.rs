@@ -174,7 +174,7 @@ impl Deletion {
         if is_last && report.failures().next().is_none() {
             clear_away(&store, state, name, &there, run).await?;
         } else {
-            stored::store(&store, state.catalogue(), name, run.clock.now()).await?;
+            stored::keep(&store, state, name, run.clock.now()).await?;
         }
         Ok(report)
     }
@@ -198,7 +198,7 @@ async fn clear_away(
     if state.catalogue().archives()?.is_empty() {
         keys.push(key::catalogue(name)?);
     } else {
-        stored::store(store, state.catalogue(), name, run.clock.now()).await?;
+        stored::keep(store, state, name, run.clock.now()).await?;
     }
     store.delete(&keys).await?.into_iter().try_for_each(|outcome| outcome.result)?;
     Ok(())

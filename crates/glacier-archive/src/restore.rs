@@ -79,7 +79,7 @@ pub async fn restore(
     settings: &RestoreSettings<'_>,
     run: &Run,
 ) -> GlacierResult<Restored> {
-    std::fs::read_dir(settings.folder).map_err(|error| GlacierError::folder("open", settings.folder, error))?;
+    clear_leftovers(settings.folder)?;
     let known: BTreeMap<String, KnownFile> =
         state.catalogue().files()?.into_iter().map(|file| (file.entry.name.clone(), file)).collect();
     let retrievals = state.catalogue().retrievals()?;
@@ -112,6 +112,21 @@ pub async fn restore(
     }
     clear(state, backup, &restored)?;
     Ok(restored)
+}
+
+/// Removes what runs that died left between the files.
+fn clear_leftovers(folder: &Path) -> GlacierResult<()> {
+    for name in scan::scan(folder)?.leftovers {
+        let path = folder.join(&name);
+        let cleared = Target::open(folder, &name).and_then(|target| target.clear_leftover());
+        match cleared {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(GlacierError::folder("remove", &path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What became of a file.
@@ -221,7 +236,7 @@ impl Job {
             return Ok(Outcome::Missing);
         }
         let target = Target::open(&self.folder, &entry.name)?;
-        let temporary = format!(".lastgood-restore-{}", std::process::id());
+        let temporary = beneath::temporary();
         let placed = self.copy(&target, &temporary).and_then(|file| {
             let set_aside = match &aside {
                 Some(aside) => target.set_aside(aside)?,

@@ -246,21 +246,22 @@ fn wanted(state: &State, request: &Request<'_>, polled: &Polled, run: &Run) -> G
     let now = run.clock.now();
     let known = Known { state, files: &files, retrievals: &polled.after, folder: request.folder, now };
     let standings = standing::files(request.backup, request.only, &known);
-    Ok(needed(request.backup, &standings, &polled.after))
+    Ok(needed(request.backup, &standings, polled))
 }
 
 /// The archives of files that are available, or asked for by a request that may not have arrived.
-fn needed(backup: &Backup, files: &[FileStanding], retrievals: &BTreeMap<Key, Retrieval>) -> Vec<Wanted> {
+fn needed(backup: &Backup, files: &[FileStanding], polled: &Polled) -> Vec<Wanted> {
     let is_needed = |file: &&FileStanding| {
-        let phase = file.archive.as_ref().and_then(|key| retrievals.get(key)).map(|known| known.phase);
+        let phase = file.archive.as_ref().and_then(|key| polled.after.get(key)).map(|known| known.phase);
         file.status == Status::Available || (file.status == Status::Pending && phase == Some(Phase::Requested))
     };
     let sizes: BTreeMap<&Key, u64> = backup.manifest.parts.iter().map(|part| (&part.key, part.stored_bytes)).collect();
     let mut archives: BTreeMap<Key, Wanted> = BTreeMap::new();
     for file in files.iter().filter(is_needed) {
+        let Some(key) = &file.archive else { continue };
         // What has no class is never cold, and a class that is read at once needs no retrieval.
-        let cold = file.class.filter(|class| !class.tiers().is_empty());
-        let (Some(key), Some(class)) = (&file.archive, cold) else { continue };
+        let cold = polled.class(key, file.class).filter(|class| !class.tiers().is_empty());
+        let Some(class) = cold else { continue };
         let bytes = sizes.get(key).copied().unwrap_or_default();
         archives.entry(key.clone()).or_insert_with(|| Wanted { key: key.clone(), bytes, class });
     }

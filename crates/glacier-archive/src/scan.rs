@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use backup_core::digest::{Sha256Digest, Sha256Hasher};
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::catalogue::Stamp;
 use crate::detail::FailedFile;
 use crate::entry::Entry;
 use crate::error::{GlacierError, GlacierResult};
+use crate::restore::beneath;
 
 /// Bytes read from a file at a time.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -39,6 +40,8 @@ pub struct Scan {
     pub files: Vec<Found>,
     /// Other things, which no backup takes: links, sockets, names that are not UTF-8, folders that cannot be read.
     pub failed: Vec<FailedFile>,
+    /// What a restore is writing, or left when it died: nobody's files.
+    pub leftovers: Vec<String>,
 }
 
 /// Everything below `folder`. Links are not followed, and are failures: what they lead to may be anything.
@@ -52,18 +55,29 @@ pub fn scan(folder: &Path) -> GlacierResult<Scan> {
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if prefix.is_empty() => return Err(GlacierError::folder("read", folder, error)),
+            // Somebody removed it meanwhile, as below.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => {
                 scan.failed.push(FailedFile { name: prefix, what: error.to_string() });
                 continue;
             }
         };
         for entry in entries {
-            let entry = entry.map_err(|error| GlacierError::folder("read", &path, error))?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) if prefix.is_empty() => return Err(GlacierError::folder("read", folder, error)),
+                Err(error) => {
+                    scan.failed.push(FailedFile { name: prefix.clone(), what: error.to_string() });
+                    break;
+                }
+            };
             let below = entry.file_name();
             let name = format!("{prefix}{}", below.to_string_lossy());
             // Of the entry itself, by its folder: links are not followed, and the path is not walked again.
             match (below.to_str(), entry.metadata()) {
                 (None, _) => scan.fail(name, "its name is not UTF-8"),
+                (Some(below), _) if beneath::is_temporary(below) => scan.leftovers.push(name),
+                (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 (_, Err(error)) => scan.fail(name, &error.to_string()),
                 (_, Ok(metadata)) if metadata.is_dir() => folders.push((entry.path(), format!("{name}/"))),
                 (_, Ok(metadata)) if metadata.is_file() => scan.files.push(found(name, &metadata)),
@@ -90,8 +104,10 @@ pub fn found(name: String, metadata: &Metadata) -> Found {
         name,
         bytes: metadata.len(),
         mode: metadata.mode() & 0o7777,
-        modified: Timestamp::UNIX_EPOCH
-            .checked_add(SignedDuration::from_nanos(modified_ns))
+        // Nanoseconds since 1970 reach to 2262 alone, and file systems know later years.
+        modified: i32::try_from(metadata.mtime_nsec())
+            .ok()
+            .and_then(|nanoseconds| Timestamp::new(metadata.mtime(), nanoseconds).ok())
             .unwrap_or(Timestamp::UNIX_EPOCH),
         stamp: Stamp { modified_ns, inode: metadata.ino() },
     }
@@ -102,6 +118,8 @@ pub fn found(name: String, metadata: &Metadata) -> Found {
 pub enum ReadFault {
     /// It was changed meanwhile.
     Changed,
+    /// It is not there any more.
+    Gone,
     /// It cannot be read.
     Failed(io::Error),
 }
@@ -110,6 +128,7 @@ impl std::fmt::Display for ReadFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Changed => f.write_str("it changed while it was read"),
+            Self::Gone => f.write_str("it is gone"),
             Self::Failed(error) => error.fmt(f),
         }
     }
@@ -117,7 +136,7 @@ impl std::fmt::Display for ReadFault {
 
 impl From<io::Error> for ReadFault {
     fn from(error: io::Error) -> Self {
-        Self::Failed(error)
+        if error.kind() == io::ErrorKind::NotFound { Self::Gone } else { Self::Failed(error) }
     }
 }
 
@@ -201,10 +220,12 @@ mod tests {
             std::fs::write(path(name), name).unwrap();
         }
         std::os::unix::fs::symlink("/etc/passwd", path("b/link")).unwrap();
+        std::fs::write(path(&format!("b/{}", beneath::temporary())), "half").unwrap();
         let scan = scan(folder.path()).unwrap();
         let names: Vec<&str> = scan.files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, [".hidden", "a", "b/c/1", "z \"x\""]);
         assert_eq!(scan.failed, [FailedFile { name: "b/link".to_owned(), what: "it is no regular file".to_owned() }]);
+        assert_eq!(scan.leftovers.len(), 1);
         let missing = super::scan(&path("nowhere")).unwrap_err();
         assert!(matches!(missing, GlacierError::Folder { action: "read", .. }));
     }
@@ -222,5 +243,7 @@ mod tests {
         });
         assert!(matches!(grown, Err(ReadFault::Changed)), "{grown:?}");
         assert!(matches!(read_whole(folder.path(), &found), Err(ReadFault::Changed)), "another one than was found");
+        std::fs::remove_file(folder.path().join("a")).unwrap();
+        assert!(matches!(read_whole(folder.path(), &found), Err(ReadFault::Gone)));
     }
 }

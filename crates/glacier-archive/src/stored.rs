@@ -82,6 +82,21 @@ pub async fn store(store: &SharedStore, catalogue: &dyn Catalogue, name: &str, n
     Ok(())
 }
 
+/// [`store`], and remembers that this machine knows what is stored now. Needs the lock, and the turn.
+///
+/// # Errors
+/// As of [`store`].
+pub async fn keep(store: &SharedStore, state: &State, name: &str, now: Timestamp) -> GlacierResult<()> {
+    self::store(store, state.catalogue(), name, now).await?;
+    if let Ok(found) = store.head(&key::catalogue(name)?).await
+        && let Some(tag) = found.tag
+    {
+        // Best effort: without it the next run reads what it knows.
+        drop(std::fs::write(state.folder().join(MARK), tag.0));
+    }
+    Ok(())
+}
+
 /// Whether the stored catalogue is newer than every archive and every retrieval of this one, so that a run without news need not
 /// store it again. Whatever cannot be told counts as no.
 pub async fn is_current(store: &SharedStore, catalogue: &dyn Catalogue, name: &str) -> bool {
@@ -95,32 +110,40 @@ pub async fn is_current(store: &SharedStore, catalogue: &dyn Catalogue, name: &s
     }
 }
 
-/// Takes over what other machines have stored since this one looked last. Needs the lock, and the turn.
+/// What others have stored since this machine looked last: another one, or this one before it went back to an older image of
+/// itself; and its tag. Nothing if there is none, or if that is known.
 ///
-/// What is stored is looked at only if its tag is another than in the folder of `state`, where it is kept.
+/// What is stored is read only if its tag is another than in the folder of `state`, where it is kept.
 ///
 /// # Errors
-/// What the store says; as of the catalogue; [`GlacierError::Folder`]. A stored catalogue that cannot be read is passed over:
-/// manifests say what is published.
-pub async fn catch_up(store: &SharedStore, state: &State, name: &str) -> GlacierResult<()> {
-    let (key, mark) = (key::catalogue(name)?, state.folder().join(MARK));
-    let tag = match store.head(&key).await {
+/// What the store says. A stored catalogue that cannot be read is passed over: manifests say what is published.
+pub async fn news(store: &SharedStore, state: &State, name: &str) -> GlacierResult<Option<(Stored, Option<String>)>> {
+    let tag = match store.head(&key::catalogue(name)?).await {
         Ok(found) => found.tag.map(|tag| tag.0),
-        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if tag.is_some() && std::fs::read_to_string(&mark).ok() == tag {
-        return Ok(());
+    if tag.is_some() && std::fs::read_to_string(state.folder().join(MARK)).ok() == tag {
+        return Ok(None);
     }
     match load(store, name).await {
-        Ok(Some(stored)) => stored.put_into(state.catalogue())?,
-        Ok(None) => {}
+        Ok(stored) => Ok(stored.map(|stored| (stored, tag))),
         Err(error @ GlacierError::Damaged { .. }) => {
             tracing::warn!(%error, "the stored catalogue is passed over");
-            return Ok(());
+            Ok(None)
         }
-        Err(error) => return Err(error),
+        Err(error) => Err(error),
     }
+}
+
+/// Takes over [`news`]. Needs the lock, and the turn.
+///
+/// # Errors
+/// As of [`news`]; as of the catalogue; [`GlacierError::Folder`].
+pub async fn catch_up(store: &SharedStore, state: &State, name: &str) -> GlacierResult<()> {
+    let Some((stored, tag)) = news(store, state, name).await? else { return Ok(()) };
+    stored.put_into(state.catalogue())?;
+    let mark = state.folder().join(MARK);
     match tag {
         Some(tag) => std::fs::write(&mark, tag).map_err(|error| GlacierError::folder("write", &mark, error)),
         None => Ok(()),

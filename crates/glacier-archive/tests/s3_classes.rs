@@ -94,9 +94,39 @@ async fn g1_archived_names_are_immutable_and_new_ones_are_added() {
     let failed: Vec<&str> = next.failed.iter().map(|failed| failed.name.as_str()).collect();
     assert_eq!(failed, ["a/1.pdf"]);
     assert!(next.failed[0].what.contains("give the new content a new name"), "{:?}", next.failed);
-    // Two files more, one of an archived content, and the changed one is not in it.
-    assert_eq!((next.files, next.objects), (originals.len() as u64 + 1, 1));
+    // Two files more, one of an archived content; of the changed one it has what was archived.
+    assert_eq!((next.files, next.objects), (originals.len() as u64 + 2, 1));
     assert_eq!(next.outcome, backup_core::manifest::Outcome::Partial);
+    std::fs::write(world.files().join("b/2.pdf"), vec![b'?'; originals["b/2.pdf"].len()]).unwrap();
+    let third = world.backup().await.unwrap();
+    assert_eq!((third.files, third.failed.len()), (next.files, 2), "also if only its digest tells");
+    world.lose_everything();
+    world.rebuild().await.unwrap();
+    world.retrieve(Limits::default()).await.unwrap();
+    world.pass(hours(12));
+    assert!(world.fetch().await.unwrap().is_complete());
+    world.restore(false).await.unwrap();
+    world.check(&originals);
+}
+
+#[tokio::test]
+async fn a_catalogue_of_last_week_archives_nothing_again() {
+    let world = World::new(Class::Glacier);
+    world.fill();
+    world.backup().await.unwrap();
+    let image = world.image();
+    for name in ["later", "later still"] {
+        std::fs::write(world.files().join(name), name).unwrap();
+        assert_eq!(world.backup().await.unwrap().objects, 1);
+    }
+    world.restore_image(&image);
+    let again = world.backup().await.unwrap();
+    assert_eq!((again.objects, again.failed.len()), (0, 0), "both were archived by a machine that was this one");
+    // What it stored itself it need not read.
+    world.peer.clear_log();
+    world.backup().await.unwrap();
+    let read = world.peer.log().into_iter().filter(|call| call.op == "GetObject" && call.key.contains("catalogue"));
+    assert_eq!(read.count(), 0);
 }
 
 #[tokio::test]
@@ -167,6 +197,9 @@ async fn a_restore_keeps_mode_and_time() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let then = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_500_000_000_123_456_789);
     std::fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+    // As cameras and archives of others have it.
+    let (old, long_ago) = (world.files().join("b/2.pdf"), SystemTime::UNIX_EPOCH - Duration::from_nanos(1_500_000_000));
+    std::fs::File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
     world.backup().await.unwrap();
     world.lose_everything();
     world.rebuild().await.unwrap();
@@ -174,6 +207,7 @@ async fn a_restore_keeps_mode_and_time() {
     world.restore(false).await.unwrap();
     let metadata = std::fs::metadata(&path).unwrap();
     assert_eq!((metadata.mode() & 0o7777, metadata.modified().unwrap()), (0o640, then));
+    assert_eq!(std::fs::metadata(&old).unwrap().modified().unwrap(), long_ago);
 }
 
 #[tokio::test]

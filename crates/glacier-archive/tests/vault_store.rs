@@ -225,6 +225,26 @@ async fn a_deleted_backup_takes_with_it_what_no_other_has_after_the_fee_was_show
     assert_eq!(world.backup().await.unwrap().objects, 2, "what was deleted is archived again");
 }
 
+#[tokio::test]
+async fn an_archive_that_two_contents_claim_is_not_deleted() {
+    use backup_core::store::StoreDelete as _;
+    let world = World::new().await;
+    world.fill();
+    world.backup().await.unwrap();
+    let state = world.state();
+    let known = state.catalogue().vaulted().unwrap();
+    let (own, archive) = known.into_iter().next().unwrap();
+    // As a manifest has it that somebody wrote who may write to the location, and not delete from the vault.
+    let forged = Key::new(format!("glacier/{NAME}/archives/{}", "ab".repeat(32))).unwrap();
+    state.catalogue().keep_vaulted(&forged, &archive).unwrap();
+    let store = world.store(&state).await;
+    for outcome in store.delete(&[forged, own]).await.unwrap() {
+        let refused = outcome.result.unwrap_err().to_string();
+        assert!(refused.contains("the archive of another content, too"), "{refused}");
+    }
+    assert_eq!(world.fake.archives(), 2);
+}
+
 /// Somebody archives something that no catalogue knows.
 async fn upload(world: &World, description: &str) {
     let vault = world.vault();

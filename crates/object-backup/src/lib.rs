@@ -57,7 +57,7 @@
 //!
 //! Without default features it compiles no SDK and no C: records come from files or programs. `sqlite` and `postgres` are sources and
 //! targets, `derive` is `#[derive(Storable)]`, `s3` adds buckets, and `diagnostics` errors as miette shows them.
-//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! What the API takes and returns of the core is here too: [`backup_core`], with [`backup_core::jiff`] for its times.
 //! `examples/foreign/object-backup` in the repository is a project that has nothing else of ours.
 //!
 //! # Guarantees

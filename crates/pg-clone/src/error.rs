@@ -134,6 +134,8 @@ pub enum PgError {
         wanted: String,
         /// Where it was looked for.
         location: String,
+        /// Databases that have dumps there, the first few, if what was asked for was none of them.
+        databases: Vec<String>,
     },
     /// There is no such database.
     #[error("there is no database `{database}` on {server}")]

@@ -19,7 +19,7 @@
 //!
 //! Without default features it keeps dumps in folders and compiles no AWS client; `s3` adds buckets, and `diagnostics` errors as miette shows
 //! them.
-//! What the API takes and returns of the core is here too: [`backup_core`], with the [`jiff`](backup_core::jiff) of its times.
+//! What the API takes and returns of the core is here too: [`backup_core`], with [`backup_core::jiff`] for its times.
 //! `examples/foreign/pg-clone` in the repository is a project that has nothing else of ours.
 //!
 //! # Dump and restore

@@ -131,6 +131,8 @@ pub struct RestoreOptions {
     pub no_owner: bool,
     /// Leave out privileges.
     pub no_acl: bool,
+    /// Restore everything into the database's own tablespace.
+    pub no_tablespaces: bool,
     /// Restore only a part of the dump.
     pub selection: Selection,
     /// With [`Selection::data_only`]: remove the rows that the selected tables hold.
@@ -176,6 +178,7 @@ impl RestoreOptions {
             locale_provider: None,
             no_owner: false,
             no_acl: false,
+            no_tablespaces: false,
             selection: Selection::default(),
             replace_rows: false,
             disable_triggers: false,
@@ -310,6 +313,7 @@ setters! {
         optional locale_provider: LocaleProvider,
         flag no_owner: bool,
         flag no_acl: bool,
+        flag no_tablespaces: bool,
         plain selection: Selection,
         flag replace_rows: bool,
         flag disable_triggers: bool,

@@ -53,7 +53,7 @@ mod units;
 pub mod unrestored;
 use tracing::Instrument;
 
-use crate::adapters::sql::database_settings;
+use crate::adapters::sql::{database_settings, databases};
 use crate::error::{PgError, PgResult};
 use crate::live::local::{self, CopyRole, copy_name, duplicate};
 use crate::live::recover;
@@ -176,11 +176,14 @@ async fn switch(
     let mut warnings = Vec::new();
     if let Some(wanted) = wanted {
         // In place of what it was built under.
-        warnings =
-            database_settings::replace(&admin, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
+        let within = database_settings::within(server, temporary.name(), wanted).await?;
+        let by = within.as_ref().unwrap_or(&admin);
+        warnings = database_settings::replace(by, temporary.name(), wanted, options.no_owner, options.no_acl).await?;
         if let Some(pristine) = pristine {
             // What the role may not set was told already.
-            database_settings::apply(&admin, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
+            let within = database_settings::within(server, pristine.name(), wanted).await?;
+            let by = within.as_ref().unwrap_or(&admin);
+            database_settings::apply(by, pristine.name(), wanted, options.no_owner, options.no_acl).await?;
         }
     }
     run.stop_if_cancelled()?;
@@ -204,5 +207,11 @@ async fn switch(
         request = request.reversible(previous, pristine, current, &plan.key);
     }
     let report = Swap::prepare(server, request, run).await?.run().await?;
+    if let Some(wanted) = wanted.filter(|_| missing.is_empty())
+        && let Err(error) = databases::comment_within(server, &plan.target, wanted).await
+    {
+        warnings
+            .push(format!("the comment of `{}` may not be readable: setting it within failed: {error}", plan.target));
+    }
     Ok((report, warnings))
 }

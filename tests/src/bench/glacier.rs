@@ -81,15 +81,32 @@ pub(super) fn run(args: &Args) -> Outcome {
         };
         rows.extend(done.map_err(|error| format!("{job:?}: {error}"))?);
     }
-    let text = format!("{}\n{}", machine::description(&[]), table(&rows));
+    let about = [format!("lastgood: {}", version(&bench.lastgood)?), format!("peer: {}", peer(&args.python)?)];
+    let text = format!("{}\n{}", machine::description(&about), table(&rows));
     say(&format!("\n{text}"));
     if let Some(file) = &args.write {
-        std::fs::write(file, text)?;
+        std::fs::write(file, format!("{}{text}", include_str!("glacier/page.md")))?;
         say(&format!("wrote `{}`", file.display()));
     }
     let missed = rows.iter().filter(|row| !row.met).count();
     say(&format!("{} met, {missed} not met", rows.len() - missed));
     if missed == 0 { Ok(()) } else { Err(format!("{missed} of {} targets were not met", rows.len()).into()) }
+}
+
+fn version(lastgood: &Path) -> Outcome<String> {
+    let said = Command::new(lastgood).arg("--version").output()?;
+    Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+}
+
+/// Which botocore, on which Python.
+fn peer(python: &Path) -> Outcome<String> {
+    const SAY: &str =
+        "import botocore, platform as p; print('botocore', botocore.__version__, 'on Python', p.python_version())";
+    let said = Command::new(python).args(["-c", SAY]).output()?;
+    match said.status.success() {
+        true => Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned()),
+        false => Err(format!("`{}` has no botocore; `cargo xtask bench glacier` installs it", python.display()).into()),
+    }
 }
 
 impl Bench<'_> {

@@ -128,6 +128,9 @@ fn bad_days() -> Vec<Row> {
         Row::new("W-hook", "SIGTERM ends hooks that ignore it", Area::Core, Folder, |world| {
             Box::pin(stopped::hooks(world))
         }),
+        Row::new("W-rate", "SIGTERM while a rate holds back what is sent or read", Area::Core, Folder, |world| {
+            Box::pin(stopped::rate(world))
+        }),
         Row::new("W-deaf", "SIGTERM while nobody answers", Area::Core, Folder, |world| Box::pin(stopped::deaf(world))),
         Row::new("W-gone", "the folder removed amid a dump: 10, no prune blamed", Area::Core, Folder, |world| {
             Box::pin(waits::folder_removed(world))

@@ -42,6 +42,9 @@ pub fn rows() -> Vec<Row> {
         Row::new("D7", "watch runs a program after a new backup", Area::Dict, Both, |world| {
             Box::pin(files::watch(world))
         }),
+        Row::new("D7-secrets", "what the program prints is shown without secrets", Area::Dict, Folder, |world| {
+            Box::pin(files::watch_secrets(world))
+        }),
         Row::new("D8", "our own chains: every command, points by time, name and number", Area::Dict, Both, |world| {
             Box::pin(ours::every_command(world))
         }),
@@ -59,6 +62,9 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("D12", "a lock that a service in Python takes too", Area::Dict, Both, |world| {
             Box::pin(beside::locked(world))
+        }),
+        Row::new("D13", "records that fit no table: verify and restore agree", Area::Dict, Folder, |world| {
+            Box::pin(files::unfit(world))
         }),
     ]
 }

@@ -79,6 +79,13 @@ fn others() -> Vec<Row> {
         Row::new("D-config-numbers", "numbering of extensions goes on behind their rows", area, Folder, |world| {
             Box::pin(extension::numbers(world))
         }),
+        Row::new(
+            "D-packages",
+            "extensions are installed and removed while a restore is planned",
+            area,
+            Folder,
+            |world| Box::pin(extension::installed_meanwhile(world)),
+        ),
         Row::new("D-event-triggers", "no event trigger fires on what a restore does", area, Folder, |world| {
             Box::pin(extension::event_triggers(world))
         }),

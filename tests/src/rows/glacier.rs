@@ -5,6 +5,7 @@ mod alone;
 mod craft;
 mod database;
 mod elsewhere;
+mod field;
 mod full;
 mod heard;
 mod machines;
@@ -27,7 +28,34 @@ pub fn rows() -> Vec<Row> {
     rows.extend(databases());
     rows.extend(machines());
     rows.extend(bad_luck());
+    rows.extend(reported());
     rows
+}
+
+/// What public bug reports tell of.
+fn reported() -> Vec<Row> {
+    use Locations::{Both, S3};
+    vec![
+        Row::new("GL34", "what killed runs left half there is nobody's file, and goes", Area::Glacier, Both, |world| {
+            Box::pin(field::halves(world))
+        }),
+        Row::new("GL35", "a machine of last week's image archives nothing again", Area::Glacier, Both, |world| {
+            Box::pin(field::image(world))
+        }),
+        Row::new("GL36", "files that changed are reported, and kept as archived", Area::Glacier, Both, |world| {
+            Box::pin(field::changed(world))
+        }),
+        Row::new("GL37", "a damaged catalogue is named, and read anew", Area::Glacier, Both, |world| {
+            Box::pin(field::damaged(world))
+        }),
+        Row::new(
+            "GL38",
+            "archives that a rule moved to another class are retrieved from there",
+            Area::Glacier,
+            S3,
+            |world| Box::pin(field::moved(world)),
+        ),
+    ]
 }
 
 /// Damage, full disks, signals, secrets.

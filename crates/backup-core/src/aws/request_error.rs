@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::endpoint::shown;
+use super::unfound;
 
 /// Why a request failed, without anything secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,9 +253,8 @@ fn of_credentials(error: &(dyn std::error::Error + 'static)) -> Option<RequestEr
     }
     // It is asked last of all: nothing else has any. Outside of EC2 nobody will ever answer there.
     if text.contains(MACHINE) && !is_of_ec2() {
-        return Some(RequestError::NoCredentials(format!(
-            "neither variables nor a profile have any, and this machine has none either ({text})"
-        )));
+        tracing::debug!(target: "backup_core::aws", "{text}");
+        return Some(RequestError::NoCredentials(unfound::here()));
     }
     let unanswered = causes
         .any(|cause| cause.downcast_ref::<ConnectorError>().is_some_and(|error| error.is_io() || error.is_timeout()));

@@ -83,6 +83,8 @@ vocabulary! {
         NoOwner = "no_owner",
         /// Leave out privileges.
         NoAcl = "no_acl",
+        /// Put everything into the database's own tablespace.
+        NoTablespaces = "no_tablespaces",
         /// The server is somebody else's, and the role no superuser of it.
         Managed = "managed",
         /// The locale of the new database.
@@ -213,6 +215,8 @@ vocabulary! {
         FetchArchived = "fetch",
         /// Lists files that a restored backup did not know.
         ListOrphans = "orphans::list",
+        /// Read what this machine should know of archives from the backups.
+        RebuildCatalogue = "rebuild::rebuild",
     }
 }
 

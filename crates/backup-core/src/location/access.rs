@@ -40,7 +40,7 @@ impl Access {
         self
     }
 
-    /// Ends waits for a folder's lock when `cancel` is set.
+    /// Ends waits for a folder's lock, and those that rates make, when `cancel` is set.
     #[must_use]
     pub fn cancelled_by(mut self, cancel: CancellationToken) -> Self {
         self.cancel = Some(cancel);

@@ -13,6 +13,11 @@ const S3_NAME_BYTES_MAX: usize = 1024;
 const PREFIX_BYTES_MAX: usize = S3_NAME_BYTES_MAX - KEY_BYTES_MAX - 1;
 
 const FORMS: &str = "use `s3://bucket/prefix`, a path, or `file:///path`";
+
+/// How other programs begin the URL of an S3 server.
+const SERVERS: [&str; 4] = ["s3", "S3", "http", "https"];
+const ENDPOINT: &str = ". The address of an S3 server is set by AWS_ENDPOINT_URL_S3";
+
 const FROM_ENVIRONMENT: &str = "set AWS_ENDPOINT_URL_S3, AWS_REGION and AWS_PROFILE instead";
 
 pub(super) fn parse(text: &str) -> Result<Location, String> {
@@ -32,7 +37,14 @@ pub(super) fn parse(text: &str) -> Result<Location, String> {
         return file(rest);
     }
     if let Some(scheme) = scheme(text) {
-        return Err(format!("a location cannot begin with `{scheme}:`; {FORMS}"));
+        let elsewhere = if SERVERS.contains(&scheme) { ENDPOINT } else { "" };
+        return Err(format!("a location cannot begin with `{scheme}:`; {FORMS}{elsewhere}"));
+    }
+    if text == "~" || text.starts_with("~/") {
+        return Err(format!(
+            "`~` is the home directory only where a shell says so, and no shell read `{text}`: write it out, or `./{text}` for a \
+             folder of that name"
+        ));
     }
     Ok(Location::File(PathBuf::from(text)))
 }
@@ -144,6 +156,8 @@ mod tests {
             ("./a:b", "./a:b"),
             ("C:drive", "C:drive"),
             ("../up", "../up"),
+            ("./~/here", "./~/here"),
+            ("~old", "~old"),
             ("file:///srv/my%20backups", "/srv/my backups"),
             ("mem:", "mem:"),
         ] {
@@ -171,9 +185,12 @@ mod tests {
             ("s3://bucket//a", "segment ``"),
             ("s3://bucket/./a", "`.`"),
             ("s3:host/bucket", "cannot begin with `s3:`"),
+            ("s3:https://minio:9000/bucket", "is set by AWS_ENDPOINT_URL_S3"),
             ("https://bucket.example/x", "cannot begin with `https:`"),
             ("file://host/path", "cannot name a host"),
             ("file:relative", "cannot begin with `file:`"),
+            ("~/backups", "`./~/backups`"),
+            ("~", "home directory"),
             ("file:///a%2", "hexadecimal"),
             ("file:///a%00", "NUL"),
             ("", "empty"),

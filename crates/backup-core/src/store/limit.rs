@@ -9,13 +9,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     ByteStream, DeleteOutcome, ListingOrder, Multipart, ObjectMeta, PutOptions, StoreDelete, StoreRead, StoreResult,
     StoreWrite, UnfinishedUpload, Version,
 };
 use crate::digest::Sha256Digest;
+use crate::error::StoreError;
 use crate::key::Key;
+use crate::run::Cancelled;
 
 /// The longest a single chunk is held back: nobody means a limit by which it would take longer.
 const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,7 +43,8 @@ impl Rates {
 /// A store that sends and receives bodies no faster than at given rates, averaged over the time since it was opened.
 ///
 /// What is sent waits before its request, a part or a whole small object at a time; what is received waits chunk by chunk.
-/// Listings and other requests without a body do not wait.
+/// Listings and other requests without a body do not wait. Whatever waits when the run is cancelled is not sent, and what is
+/// sent afterwards, to clear up, does not wait: a part at a low rate would hold up the end for minutes.
 #[derive(Debug)]
 pub struct Limit<S> {
     store: S,
@@ -52,7 +56,13 @@ impl<S> Limit<S> {
     /// Wraps `store`.
     #[must_use]
     pub fn new(store: S, rates: Rates) -> Self {
-        Self { store, upload: Pace::new(rates.upload), download: Pace::new(rates.download) }
+        Self::until(store, rates, &CancellationToken::new())
+    }
+
+    /// Wraps `store`, for a run that may be cancelled.
+    #[must_use]
+    pub fn until(store: S, rates: Rates, cancel: &CancellationToken) -> Self {
+        Self { store, upload: Pace::new(rates.upload, cancel), download: Pace::new(rates.download, cancel) }
     }
 }
 
@@ -65,23 +75,32 @@ struct Schedule {
     bytes_per_s: NonZeroU64,
     /// When everything that was let pass so far will have taken its time.
     busy_until: Mutex<Instant>,
+    cancel: CancellationToken,
 }
 
 impl Pace {
-    fn new(rate: Option<NonZeroU64>) -> Self {
-        Self(rate.map(|bytes_per_s| Arc::new(Schedule { bytes_per_s, busy_until: Mutex::new(Instant::now()) })))
+    fn new(rate: Option<NonZeroU64>, cancel: &CancellationToken) -> Self {
+        let schedule =
+            |bytes_per_s| Schedule { bytes_per_s, busy_until: Mutex::new(Instant::now()), cancel: cancel.clone() };
+        Self(rate.map(|bytes_per_s| Arc::new(schedule(bytes_per_s))))
     }
 
-    /// Waits as long as `bytes` take at this rate, after those that came before.
-    async fn pass(&self, bytes: usize) {
-        let Some(schedule) = &self.0 else { return };
+    /// Waits as long as `bytes` take at this rate, after those that came before; no longer than until the run is cancelled.
+    async fn pass(&self, bytes: usize) -> Result<(), Cancelled> {
+        let Some(schedule) = self.0.as_ref().filter(|schedule| !schedule.cancel.is_cancelled()) else { return Ok(()) };
         let until = {
             let mut busy_until = schedule.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
             *busy_until = (*busy_until).max(Instant::now()) + time_of(bytes, schedule.bytes_per_s);
             *busy_until
         };
-        tokio::time::sleep_until(until).await;
+        schedule.cancel.run_until_cancelled(tokio::time::sleep_until(until)).await.ok_or(Cancelled)
     }
+}
+
+/// What was not let pass.
+fn kept_back(key: &str, action: &str) -> impl FnOnce(Cancelled) -> StoreError {
+    let (key, action) = (key.to_owned(), action.to_owned());
+    move |cancelled| StoreError::Other { key, action, source: cancelled.into() }
 }
 
 /// How long `bytes` take.
@@ -99,14 +118,13 @@ impl<S: StoreRead> StoreRead for Limit<S> {
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>) -> StoreResult<ByteStream> {
         let body = self.store.get(key, range).await?;
-        let pace = self.download.clone();
+        let (pace, key) = (self.download.clone(), key.clone());
         let paced = body.then(move |chunk| {
-            let pace = pace.clone();
+            let (pace, key) = (pace.clone(), key.clone());
             async move {
-                if let Ok(chunk) = &chunk {
-                    pace.pass(chunk.len()).await;
-                }
-                chunk
+                let chunk = chunk?;
+                pace.pass(chunk.len()).await.map_err(kept_back(key.as_str(), "read"))?;
+                StoreResult::Ok(chunk)
             }
         });
         Ok(paced.boxed())
@@ -141,13 +159,13 @@ impl<S: StoreRead> StoreRead for Limit<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: StoreWrite> StoreWrite for Limit<S> {
     async fn put(&self, key: &Key, body: Bytes, options: &PutOptions) -> StoreResult<()> {
-        self.upload.pass(body.len()).await;
+        self.upload.pass(body.len()).await.map_err(kept_back(key.as_str(), "write"))?;
         self.store.put(key, body, options).await
     }
 
     async fn multipart(&self, key: &Key, options: &PutOptions) -> StoreResult<Box<dyn Multipart>> {
         let inner = self.store.multipart(key, options).await?;
-        Ok(Box::new(LimitUpload { inner, pace: self.upload.clone() }))
+        Ok(Box::new(LimitUpload { inner, pace: self.upload.clone(), key: key.clone() }))
     }
 
     async fn make_durable(&self, keys: &[Key]) -> StoreResult<()> {
@@ -167,13 +185,14 @@ impl<S: StoreWrite> StoreWrite for Limit<S> {
 struct LimitUpload {
     inner: Box<dyn Multipart>,
     pace: Pace,
+    key: Key,
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Multipart for LimitUpload {
     async fn part(&self, number: u32, body: Bytes) -> StoreResult<()> {
-        self.pace.pass(body.len()).await;
+        self.pace.pass(body.len()).await.map_err(kept_back(self.key.as_str(), "write"))?;
         self.inner.part(number, body).await
     }
 
@@ -248,6 +267,25 @@ mod tests {
         assert_eq!(begin.elapsed().as_secs(), 2);
         store.get(&key, None).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
         assert_eq!(begin.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_waits_at_a_cancellation_is_not_sent_and_what_comes_later_does_not_wait() {
+        let (cancel, begin) = (CancellationToken::new(), Instant::now());
+        let store = Arc::new(Limit::until(MemoryStore::new(), Rates { upload: rate(5), download: None }, &cancel));
+        let key = |name: &str| Key::new(name).unwrap();
+        let options = PutOptions::new(PutMode::Create);
+        let waiting = {
+            let (store, key) = (Arc::clone(&store), key("x"));
+            tokio::spawn(async move { store.put(&key, Bytes::from(vec![7; 5_000]), &options).await })
+        };
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cancel.cancel();
+        let refused = waiting.await.unwrap().unwrap_err();
+        assert!(matches!(&refused, StoreError::Other { key, .. } if key == "x"), "{refused:?}");
+        store.put(&key("note"), Bytes::from(vec![7; 5_000]), &PutOptions::new(PutMode::Create)).await.unwrap();
+        assert_eq!(begin.elapsed().as_secs(), 1);
+        assert!(store.head(&key("x")).await.is_err() && store.head(&key("note")).await.is_ok());
     }
 
     proptest! {

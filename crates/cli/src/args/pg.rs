@@ -223,6 +223,9 @@ pub(crate) struct Restore {
     /// Do not restore privileges
     #[arg(long)]
     pub(crate) no_acl: bool,
+    /// Restore everything into the database's own tablespace
+    #[arg(long, conflicts_with = "data_only")]
+    pub(crate) no_tablespaces: bool,
     /// Create the database with this locale [default: the dump's]
     #[arg(long, value_name = "LOCALE", conflicts_with = "data_only")]
     pub(crate) locale: Option<String>,

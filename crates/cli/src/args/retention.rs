@@ -4,7 +4,7 @@ use backup_core::prune::GRACE;
 use backup_core::retention::{Logarithmic, Period, Policy, Rule};
 use clap::Args;
 use jiff::{SignedDuration, Span};
-use lastgood_operator::settings::time;
+use lastgood_operator::settings::time::{self, TimeError};
 
 /// What interrupted runs left.
 #[derive(Clone, Debug, Default, Args)]
@@ -50,7 +50,7 @@ pub(crate) struct Keep {
     #[arg(long, value_name = "N")]
     pub(crate) keep_yearly: Option<u32>,
     /// Keep all backups made within this time before the newest good one, such as 14d
-    #[arg(long, value_name = "TIME", value_parser = time::span)]
+    #[arg(long, value_name = "TIME", value_parser = within)]
     pub(crate) keep_within: Option<Span>,
     /// Keep all backups with this tag, or with any value of this key; repeatable
     #[arg(long, value_name = "KEY[=VALUE]")]
@@ -87,6 +87,14 @@ impl Keep {
     }
 }
 
+/// Nobody keeps backups for seconds.
+fn within(text: &str) -> Result<Span, String> {
+    time::span(text).map_err(|error| match error {
+        TimeError::NoUnit(number) => format!("`{number}` has no unit: write {number}h or {number}d"),
+        other => other.to_string(),
+    })
+}
+
 fn logarithmic(text: &str) -> Result<Logarithmic, &'static str> {
     const HOW: &str = "use BASE,RATIO such as `1d,0.5`: a duration and a number with up to six decimals";
     let (base, ratio) = text.split_once(',').ok_or(HOW)?;
@@ -118,6 +126,13 @@ mod tests {
         for wrong in ["", ".", "-1", "0.0000001", "1e3", "5000", "0.5x"] {
             assert_eq!(millionths(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_time_to_keep_for_has_a_unit_that_people_keep_for() {
+        assert_eq!(within("30d").unwrap().get_days(), 30);
+        assert_eq!(within("30").unwrap_err(), "`30` has no unit: write 30h or 30d");
+        assert!(within("soon").unwrap_err().contains("`14d`"));
     }
 
     #[test]

@@ -16,6 +16,6 @@ pub(super) fn run(out: &Path, context: &Context) -> CliResult<Exit> {
     };
     fs::create_dir_all(out).map_err(unwritable)?;
     clap_mangen::generate_to(args::command(), out).map_err(unwritable)?;
-    context.printer.note(&format!("wrote the manual pages to `{}`", out.display()));
+    context.printer.note(&format!("Wrote the manual pages to `{}`", out.display()));
     Ok(Exit::Ok)
 }

@@ -124,7 +124,8 @@ pub(crate) fn reconciled(found: &Reconciled, now: Timestamp) -> String {
     names("GONE       ", found.gone.iter().map(ToString::to_string).collect(), &mut lines);
     names("DIFFERS    ", found.differing.iter().map(ToString::to_string).collect(), &mut lines);
     if found.too_new > 0 {
-        lines.push(format!("{} are too new to be in this inventory", archives(found.too_new)));
+        let are = if found.too_new == 1 { "is" } else { "are" };
+        lines.push(format!("{} {are} too new to be in this inventory", archives(found.too_new)));
     }
     if found.foreign > 0 {
         lines.push(format!("{} of other names or programs were not looked at", archives(found.foreign)));

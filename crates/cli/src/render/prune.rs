@@ -7,7 +7,10 @@ use backup_core::prune::{Abandoned, Failure, PruneDecisions, PruneReport};
 use backup_core::retention::{Action, Decision};
 use serde::Serialize;
 
-use crate::render::units::{bytes, counted};
+use crate::render::table::{Align, Column, table};
+use crate::render::units::{bytes, count, counted};
+
+const COLUMNS: [Column; 3] = [Column("BACKUP", Align::Left), Column("ACTION", Align::Left), Column("WHY", Align::Left)];
 
 /// What people call the backup with this manifest.
 pub(crate) type Name = fn(&Key) -> String;
@@ -35,22 +38,34 @@ impl PrunePlan {
         }
     }
 
+    /// The table that `pg prune -n` shows too, as far as these backups have what is in it.
     pub(crate) fn text(&self) -> String {
         let decided = self.backups.iter().map(|decision| {
             let action = match decision.action {
-                Action::Keep => "keep  ",
+                Action::Keep => "keep",
                 Action::Delete => "delete",
             };
             let name = Key::new(decision.id.clone()).map_or_else(|_| decision.id.clone(), |key| (self.name)(&key));
-            format!("{action}  {name}  ({})", decision.reasons.join("; "))
+            vec![name, action.to_owned(), decision.reasons.join(", ")]
         });
         let left = self.incomplete.iter().map(|left| {
-            let size = bytes(left.objects.values().sum());
-            format!("delete  {}  (leftover of an interrupted run, {size})", (self.name)(&left.manifest))
+            let why = format!("leftover of an interrupted run, {}", bytes(left.objects.values().sum()));
+            vec![(self.name)(&left.manifest), "delete".to_owned(), why]
         });
-        let uploads = self.uploads.iter().map(|key| format!("abort   {key}  (unfinished upload)"));
-        let lines: Vec<String> = decided.chain(left).chain(uploads).collect();
-        if lines.is_empty() { "Nothing to prune".to_owned() } else { lines.join("\n") }
+        let uploads = self.uploads.iter();
+        let uploads = uploads.map(|key| vec![key.clone(), "abort".to_owned(), "unfinished upload".to_owned()]);
+        let rows: Vec<Vec<String>> = decided.chain(left).chain(uploads).collect();
+        let deleted = self.backups.iter().filter(|decision| decision.action == Action::Delete).count() as u64;
+        let (all, others) = (self.backups.len() as u64, self.incomplete.len() + self.uploads.len());
+        let end = match (deleted, others) {
+            (0, 0) => format!("Nothing to prune: {} kept", counted(all, "backup is", "backups are")),
+            (_, 0) => format!("Would delete {} of {}", count(deleted), counted(all, "backup", "backups")),
+            _ => {
+                let left = counted(others as u64, "leftover", "leftovers");
+                format!("Would delete {} of {} and {left}", count(deleted), counted(all, "backup", "backups"))
+            }
+        };
+        if rows.is_empty() { end } else { format!("{}\n{end}", table(&COLUMNS, rows)) }
     }
 }
 
@@ -99,5 +114,33 @@ impl Pruned {
             text.push_str(&format!("\n  could not delete `{key}`: {error}"));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_is_a_table_and_says_what_it_comes_to() {
+        let decided = |id: &str, action, why: &str| Decision {
+            id: id.to_owned(),
+            action,
+            reasons: vec![why.to_owned()],
+            future: false,
+        };
+        let plan =
+            |backups| PrunePlan { backups, incomplete: Vec::new(), uploads: Vec::new(), name: |key| key.to_string() };
+        let both =
+            vec![decided("old", Action::Delete, "no rule keeps it"), decided("newest", Action::Keep, "last good")];
+        assert_eq!(
+            plan(both).text(),
+            "BACKUP  ACTION  WHY\nold     delete  no rule keeps it\nnewest  keep    last good\nWould delete 1 of 2 backups"
+        );
+        assert_eq!(plan(Vec::new()).text(), "Nothing to prune: 0 backups are kept");
+        let one = plan(vec![decided("newest", Action::Keep, "last good")]).text();
+        assert!(one.ends_with("Nothing to prune: 1 backup is kept"), "{one}");
+        let begun = PrunePlan { uploads: vec!["x".to_owned()], ..plan(Vec::new()) }.text();
+        assert!(begun.contains("x       abort   unfinished upload") && begun.ends_with("and 1 leftover"), "{begun}");
     }
 }

@@ -96,6 +96,7 @@ fn flag(setting: Setting) -> &'static str {
         Setting::AllowOutside => "--allow-outside",
         Setting::NoOwner => "--no-owner",
         Setting::NoAcl => "--no-acl",
+        Setting::NoTablespaces => "--no-tablespaces",
         Setting::Managed => "--managed",
         Setting::Locale => "--locale",
         Setting::LocaleProvider => "--locale-provider",
@@ -165,6 +166,7 @@ fn named(operation: Operation) -> &'static str {
         Operation::WatchRetrievals => "lastgood glacier watch",
         Operation::ListOrphans => "lastgood glacier orphans ls",
         Operation::FetchArchived => "lastgood glacier fetch",
+        Operation::RebuildCatalogue => "lastgood glacier catalogue rebuild",
     }
 }
 

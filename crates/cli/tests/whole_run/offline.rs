@@ -30,7 +30,9 @@ fn help_is_data_and_a_wrong_command_is_not() {
     {
         let help = run(folder.path(), &format!("{command} --help"));
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{command}");
-        assert!(help.stdout.contains("--json") && help.stdout.contains("--repo"), "{command}");
+        assert!(help.stdout.contains("--json") && help.stdout.contains("--help-all"), "{command}");
+        let all = run(folder.path(), &format!("{command} --help-all"));
+        assert!(all.stdout.contains("--repo <LOCATION>"), "{command}");
     }
     for command in ["pg dump", "pg restore", "pg recover", "pg prune"] {
         assert!(run(folder.path(), &format!("{command} --help")).stdout.contains("-n, --dry-run"), "{command}");

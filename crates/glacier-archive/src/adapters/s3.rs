@@ -20,7 +20,7 @@ use backup_core::store::s3::decoded;
 use jiff::Timestamp;
 
 use self::failure::{Failed, Place};
-use crate::class::Tier;
+use crate::class::{Class, Tier};
 use crate::cold::{ColdStore, Requested, Told};
 use crate::copy_state::CopyState;
 use crate::error::{GlacierError, GlacierResult};
@@ -74,7 +74,8 @@ impl S3Cold {
         let reply = request.send().await.map_err(|error| self.place.failed("s3:ListBucket", prefix, &error))?;
         let below = |object: &Object| {
             let name = decoded(reply.encoding_type(), object.key()?);
-            Some((Key::new(name.strip_prefix(&self.place.prefix)?).ok()?, listed_state(object)))
+            let told = Told { class: kept_in(object), ..listed_state(object).into() };
+            Some((Key::new(name.strip_prefix(&self.place.prefix)?).ok()?, told))
         };
         let next = reply.next_continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
         let next = next.filter(|_| reply.is_truncated() != Some(false));
@@ -84,7 +85,7 @@ impl S3Cold {
 
 /// A page of a listing.
 struct Page {
-    archives: Vec<(Key, CopyState)>,
+    archives: Vec<(Key, Told)>,
     next: Option<String>,
 }
 
@@ -123,7 +124,7 @@ impl ColdStore for S3Cold {
         let (mut archives, mut token) = (BTreeMap::new(), None);
         for _ in 0..PAGES_MAX {
             let page = self.retried(|| self.page(prefix, token.clone())).await.map_err(Failed::into_error)?;
-            archives.extend(page.archives.into_iter().map(|(key, copy)| (key, copy.into())));
+            archives.extend(page.archives);
             match page.next {
                 None => return Ok(archives),
                 next if next == token => break,
@@ -154,6 +155,11 @@ impl ColdStore for S3Cold {
 /// Whether an object must be retrieved before it is read; its class does not change by that.
 fn is_cold(class: &StorageClass) -> bool {
     matches!(class, StorageClass::Glacier | StorageClass::DeepArchive)
+}
+
+/// The class that a listing says, if it is one that archives are written in.
+fn kept_in(object: &Object) -> Option<Class> {
+    object.storage_class()?.as_str().parse().ok().filter(|class| *class != Class::Vault)
 }
 
 /// What a listing says of an object.

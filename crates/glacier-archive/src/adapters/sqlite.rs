@@ -25,7 +25,7 @@ use crate::lifecycle::Retrieval;
 use crate::vaulted::Vaulted;
 
 /// How long another process may hold the database.
-const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(10) };
 
 /// A catalogue in a file that only its owner can read. It is of the backups of one name in one location.
 #[derive(Debug)]
@@ -88,13 +88,15 @@ impl SqliteCatalogue {
 }
 
 fn failed(action: &'static str, path: &Path, error: rusqlite::Error) -> GlacierError {
-    use rusqlite::ErrorCode::{DiskFull, SystemIoFailure};
-    let may_be_full = matches!(error.sqlite_error_code(), Some(DiskFull | SystemIoFailure));
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, SystemIoFailure};
+    let code = error.sqlite_error_code();
     let (shown, source) = (path.display().to_string(), error.into());
-    if may_be_full && has_no_room(path) {
-        return GlacierError::NoRoom { path: shown, source };
+    match code {
+        Some(DiskFull | SystemIoFailure) if has_no_room(path) => GlacierError::NoRoom { path: shown, source },
+        Some(DatabaseCorrupt | NotADatabase) => GlacierError::DamagedCatalogue { path: shown, source },
+        Some(DatabaseBusy | DatabaseLocked) => GlacierError::CatalogueInUse { path: shown },
+        _ => GlacierError::Catalogue { action, path: shown, source },
     }
-    GlacierError::Catalogue { action, path: shown, source }
 }
 
 /// Whether there is no room beside a file for what SQLite wants: without room for its index in memory it only speaks of an

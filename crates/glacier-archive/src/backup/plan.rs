@@ -58,7 +58,9 @@ pub struct Work {
     pub archives: Vec<Found>,
     /// Empty files: no archive can be empty.
     pub empty: Vec<Found>,
-    /// Files that are not backed up, and why.
+    /// Archived before, and now another file, none, or unreadable: the backup has what was archived.
+    pub kept: Vec<KnownFile>,
+    /// Files that are not backed up as they are, and why.
     pub failed: Vec<FailedFile>,
 }
 
@@ -103,11 +105,15 @@ pub struct BackupPlan {
 /// Decides what is to be done with each file that was found.
 #[must_use]
 pub fn sort(scan: Scan, known: &BTreeMap<String, KnownFile>, bundles: bool) -> Work {
-    let mut work = Work { failed: scan.failed, ..Work::default() };
+    let kept = kept(&scan.failed, known);
+    let mut work = Work { failed: scan.failed, kept, ..Work::default() };
     let mut small = Vec::new();
     for file in scan.files {
         match known.get(&file.name) {
-            Some(known) if known.entry.bytes != file.bytes => work.failed.push(changed(&file, known)),
+            Some(known) if known.entry.bytes != file.bytes => {
+                work.failed.push(changed(&file, known));
+                work.kept.push(known.clone());
+            }
             Some(known) if is_recognised(known, &file) => work.unchanged.push(known.clone()),
             Some(known) => work.suspects.push((file, known.clone())),
             None if file.bytes == 0 => work.empty.push(file),
@@ -117,6 +123,16 @@ pub fn sort(scan: Scan, known: &BTreeMap<String, KnownFile>, bundles: bool) -> W
     }
     work.bundles = grouped(small);
     work
+}
+
+/// What was archived of files that cannot be looked at now, also of all in a folder that cannot be read.
+fn kept(failed: &[FailedFile], known: &BTreeMap<String, KnownFile>) -> Vec<KnownFile> {
+    let each = failed.iter().flat_map(|failed| {
+        let is_folder = failed.name.ends_with('/');
+        let is_meant = move |name: &str| *name == failed.name || is_folder && name.starts_with(&failed.name);
+        known.range(failed.name.clone()..).take_while(move |(name, _)| is_meant(name))
+    });
+    each.map(|(_, known)| known.clone()).collect()
 }
 
 fn is_recognised(known: &KnownFile, file: &Found) -> bool {
@@ -208,19 +224,31 @@ mod tests {
             file("touched", 10),
         ];
         let catalogue = BTreeMap::from([known("changed", 9, 7), known("same", 9, 7), known("touched", 10, 8)]);
-        let scan = Scan { files, failed: Vec::new() };
+        let scan = Scan { files, ..Scan::default() };
         let work = sort(scan.clone(), &catalogue, true);
         assert_eq!(work.unchanged.len(), 1);
         assert_eq!(work.suspects[0].0.name, "touched");
         assert_eq!((work.bundles.len(), work.archives.len(), work.empty.len()), (1, 1, 1));
         assert!(work.failed[0].what.contains("8 bytes instead of 9 bytes"), "{:?}", work.failed);
+        assert_eq!(work.kept[0].entry.bytes, 9, "what was archived stays in the backup");
         assert_eq!(sort(scan, &catalogue, false).archives.len(), 2, "each file an archive of its own");
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_stays_as_it_was_archived() {
+        let names = ["a/1", "a/2", "ab", "b", "c"];
+        let catalogue: BTreeMap<_, _> = names.iter().map(|name| known(name, 9, 7)).collect();
+        let failed = |name: &str| FailedFile { name: name.to_owned(), what: "permission denied".to_owned() };
+        let scan = Scan { failed: vec![failed("a/"), failed("b"), failed("new")], ..Scan::default() };
+        let work = sort(scan, &catalogue, true);
+        let kept: Vec<&str> = work.kept.iter().map(|file| file.entry.name.as_str()).collect();
+        assert_eq!((kept, work.failed.len()), (vec!["a/1", "a/2", "b"], 3));
     }
 
     #[test]
     fn a_hundred_thousand_small_files_are_some_bundles() {
         let files = (0..100_000).map(|at| file(&at.to_string(), 10_240)).collect();
-        let work = sort(Scan { files, failed: Vec::new() }, &BTreeMap::new(), true);
+        let work = sort(Scan { files, ..Scan::default() }, &BTreeMap::new(), true);
         let settings = BackupSettings {
             name: "x".to_owned(),
             files: None,

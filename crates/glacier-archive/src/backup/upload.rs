@@ -89,7 +89,8 @@ impl<'a> Uploader<'a> {
         Ok(())
     }
 
-    /// Reads a file of an archived name and size that looks different: whether it has the archived content.
+    /// Reads a file of an archived name and size that looks different: whether it has the archived content. If not, the backup
+    /// has what was archived all the same.
     pub(super) async fn compare(&self, found: Found, known: KnownFile) -> GlacierResult<Archived> {
         self.run.stop_if_cancelled()?;
         let folder = self.settings.folder();
@@ -99,9 +100,14 @@ impl<'a> Uploader<'a> {
         });
         let mut archived = Archived::default();
         match read.await? {
-            Err(failed) => archived.failed.push(failed),
+            Err(None) => {}
+            Err(Some(failed)) => {
+                archived.failed.push(failed);
+                archived.files.push(known);
+            }
             Ok((found, entry)) if entry.sha256 != known.entry.sha256 => {
                 archived.failed.push(super::plan::changed(&found, &known));
+                archived.files.push(known);
             }
             Ok((found, entry)) => {
                 let known = KnownFile { entry, stamp: Some(found.stamp), ..known };
@@ -140,7 +146,7 @@ impl<'a> Uploader<'a> {
         let mut seen = HashSet::new();
         for (read, found) in read.await? {
             match read {
-                Err(fault) => archived.failed.push(failed(&found, &fault)),
+                Err(fault) => archived.failed.extend(failed(&found, &fault)),
                 Ok((found, (entry, content))) => match self.stored(&entry) {
                     Some(place) => known.push(of(entry, &found, Some(place))),
                     None => {
@@ -213,7 +219,10 @@ impl<'a> Uploader<'a> {
                 Ok(()) => break,
                 // Once more, as it is now.
                 Err(ReadFault::Changed) if attempt == 1 => found = again(&self.settings.folder(), &found),
-                Err(fault) => archived.failed.push(failed(&found, &fault)),
+                Err(fault) => {
+                    archived.failed.extend(failed(&found, &fault));
+                    break;
+                }
             }
         }
         Ok(archived)
@@ -332,8 +341,10 @@ fn of(entry: Entry, found: &Found, place: Option<Place>) -> KnownFile {
     KnownFile { entry, stamp: Some(found.stamp), place }
 }
 
-fn failed(found: &Found, fault: &ReadFault) -> FailedFile {
-    FailedFile { name: found.name.clone(), what: fault.to_string() }
+/// Why the file is not in the backup; nothing if it is none of the folder any more.
+fn failed(found: &Found, fault: &ReadFault) -> Option<FailedFile> {
+    let is_there = !matches!(fault, ReadFault::Gone);
+    is_there.then(|| FailedFile { name: found.name.clone(), what: fault.to_string() })
 }
 
 /// The file as it lies there now; as it was if it cannot be looked at, which reading it will tell.

@@ -1,11 +1,35 @@
 //! Places a file below a folder without ever leaving it: each segment is opened by itself, and no link is followed.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+
+/// Begins the name of a file that is not whole yet. The rest is a random number in hexadecimal digits.
+const TEMPORARY: &str = ".lastgood-restore-";
+
+/// As file systems have it: nanoseconds count forwards, also from a second before 1970.
+fn timespec(time: Timestamp) -> Timespec {
+    let (seconds, nanoseconds) = (time.as_second(), i64::from(time.subsec_nanosecond()));
+    match nanoseconds {
+        ..0 => Timespec { tv_sec: seconds - 1, tv_nsec: nanoseconds + 1_000_000_000 },
+        _ => Timespec { tv_sec: seconds, tv_nsec: nanoseconds },
+    }
+}
+
+/// A name for a file that is not whole yet.
+pub(crate) fn temporary() -> String {
+    format!("{TEMPORARY}{:016x}", RandomState::new().build_hasher().finish())
+}
+
+/// Whether a file of this name is one that a run has begun, or that a dead one left.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    let number = name.strip_prefix(TEMPORARY);
+    number.is_some_and(|number| number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
 
 /// Where a file goes: the open folder it will be in, and its name there.
 #[derive(Debug)]
@@ -32,10 +56,23 @@ impl Target {
         Ok(Self { folder, name: last.to_owned() })
     }
 
-    /// Creates a file of another name beside it, to be placed once it is whole.
+    /// Creates a file of another name beside it, to be placed once it is whole. Nobody else has it: its lock ends with it.
     pub(crate) fn begin(&self, temporary: &str) -> io::Result<std::fs::File> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(fs::openat(&self.folder, temporary, flags, Mode::from_raw_mode(0o600))?.into())
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file: std::fs::File = fs::openat(&self.folder, temporary, flags, Mode::from_raw_mode(0o600))?.into();
+        // Best effort: where files cannot be locked, what is being written is taken for a leftover, and written again.
+        let _locked = fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        Ok(file)
+    }
+
+    /// Removes what a dead run began here; what a live one writes is locked, and stays.
+    pub(crate) fn clear_leftover(&self) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = fs::openat(&self.folder, &*self.name, flags, Mode::empty())?;
+        match fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(()),
+            _ => Ok(fs::unlinkat(&self.folder, &*self.name, AtFlags::empty())?),
+        }
     }
 
     /// Gives the temporary file its permissions, its time and its name; what has that name already stays.
@@ -48,7 +85,7 @@ impl Target {
     ) -> io::Result<()> {
         // Whoever restores gives nobody the rights of another user or group.
         fs::fchmod(file, Mode::from_raw_mode(mode & 0o777))?;
-        let time = Timespec { tv_sec: modified.as_second(), tv_nsec: modified.subsec_nanosecond().into() };
+        let time = timespec(modified);
         fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?;
         file.sync_all()?;
         match fs::renameat_with(&self.folder, temporary, &self.folder, &*self.name, RenameFlags::NOREPLACE) {
@@ -133,6 +170,37 @@ mod tests {
         assert_eq!(std::fs::read_dir(root.path().join("a/b")).unwrap().count(), 1, "nothing temporary is left");
         assert!(Target::open(root.path(), "a/b/c").unwrap().set_aside("c.old").unwrap());
         assert!(!Target::open(root.path(), "a/b/c").unwrap().set_aside("c.old").unwrap());
+    }
+
+    #[test]
+    fn times_before_1970_are_times_of_files() {
+        for (nanosecond, expected) in
+            [(-1_500_000_000, (-2, 500_000_000)), (-1, (-1, 999_999_999)), (-1_000_000_000, (-1, 0)), (1, (0, 1))]
+        {
+            let time = timespec(Timestamp::from_nanosecond(nanosecond).unwrap());
+            assert_eq!((time.tv_sec, time.tv_nsec), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_dead_run_left_goes_and_what_a_live_one_writes_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let (left, live) = (temporary(), temporary());
+        assert!(is_temporary(&left) && left != live);
+        for name in ["x", ".lastgood-restore-", ".lastgood-restore-abc", ".lastgood-restore-0123456789abcdeg"] {
+            assert!(!is_temporary(name), "{name}");
+        }
+        let target = Target::open(root.path(), "a/b").unwrap();
+        drop(target.begin(&left).unwrap());
+        let writing = target.begin(&live).unwrap();
+        assert_eq!(target.begin(&live).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        for name in [&left, &live] {
+            Target::open(root.path(), &format!("a/{name}")).unwrap().clear_leftover().unwrap();
+        }
+        let names: Vec<_> =
+            std::fs::read_dir(root.path().join("a")).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(names, [live.as_str()]);
+        drop(writing);
     }
 
     #[test]

@@ -173,6 +173,40 @@ impl Progress for GrowsBeforeUpload {
     }
 }
 
+/// Puts a link in the place of a file just before it is stored, or nothing.
+#[derive(Debug)]
+struct ReplacedBeforeUpload {
+    path: PathBuf,
+    by_link: bool,
+}
+
+impl Progress for ReplacedBeforeUpload {
+    fn event(&self, event: Event) {
+        if matches!(event, Event::Step { name: "glacier.archive", .. })
+            && std::fs::remove_file(&self.path).is_ok()
+            && self.by_link
+        {
+            std::os::unix::fs::symlink("/etc/passwd", &self.path).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_told_once_and_one_that_is_gone_is_no_failure() {
+    for (by_link, failures) in [(true, 1), (false, 0)] {
+        let mut world = World::new(Class::GlacierIr);
+        let originals = world.fill();
+        world.progress = Arc::new(ReplacedBeforeUpload { path: world.files().join("large.bin"), by_link });
+        let written = world.backup().await.unwrap();
+        assert_eq!(
+            (written.failed.len(), written.files),
+            (failures, originals.len() as u64 - 1),
+            "{:?}",
+            written.failed
+        );
+    }
+}
+
 #[tokio::test]
 async fn g2_a_file_that_changes_while_it_is_archived_is_read_once_more_and_then_left_out() {
     for (times, archived) in [(1, true), (9, false)] {

@@ -116,6 +116,26 @@ impl World {
         std::fs::create_dir_all(self.files()).unwrap();
     }
 
+    /// What this machine knows, as an image of it has it.
+    pub(crate) fn image(&self) -> tempfile::TempDir {
+        let image = tempfile::tempdir().unwrap();
+        let state = self.machine.path().join("state");
+        for entry in std::fs::read_dir(&state).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+            std::fs::copy(entry.path(), image.path().join(entry.file_name())).unwrap();
+        }
+        image
+    }
+
+    /// The machine goes back to the image.
+    pub(crate) fn restore_image(&self, image: &tempfile::TempDir) {
+        let state = self.machine.path().join("state");
+        std::fs::remove_dir_all(&state).unwrap();
+        std::fs::create_dir(&state).unwrap();
+        for entry in std::fs::read_dir(image.path()).unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), state.join(entry.file_name())).unwrap();
+        }
+    }
+
     /// Time passes here and at the service.
     pub(crate) fn pass(&self, time: Duration) {
         self.ahead.0.fetch_add(time.as_secs() as i64, Ordering::Relaxed);

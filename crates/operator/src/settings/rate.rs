@@ -23,9 +23,16 @@ const UNITS: [(&str, u64); 10] = [
 pub struct Rate(pub Option<NonZeroU64>);
 
 /// Text that is not a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write a size per second, such as 10MiB or 512KiB; 0 is no limit")]
-pub struct InvalidRate;
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRate {
+    /// It is a number alone. Other programs take it for KiB, and a limit of so few bytes would look like a run that hangs.
+    #[error("`{0}` has no unit: write {0}KiB or {0}MiB")]
+    NoUnit(String),
+    /// It cannot be read.
+    #[error("write a size per second, such as 10MiB or 512KiB; 0 is no limit")]
+    Unreadable,
+}
 
 /// In the largest unit of which it is a whole number.
 impl fmt::Display for Rate {
@@ -34,7 +41,8 @@ impl fmt::Display for Rate {
         let binary = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
         match binary.into_iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit)) {
             Some((suffix, unit)) => write!(f, "{}{suffix}", bytes / unit),
-            None => write!(f, "{bytes}"),
+            None if bytes == 0 => f.write_str("0"),
+            None => write!(f, "{bytes}B"),
         }
     }
 }
@@ -47,7 +55,7 @@ impl FromStr for Rate {
     }
 }
 
-/// Reads `10MiB`, `512K`, `2GB` or a number of bytes, with or without `/s`; 0 and nothing are no limit.
+/// Reads `10MiB`, `512K`, `2GB` or `4096B`, with or without `/s`; 0 and nothing are no limit.
 ///
 /// # Errors
 /// [`InvalidRate`], which says what to write instead.
@@ -59,8 +67,11 @@ pub fn rate(text: &str) -> Result<Rate, InvalidRate> {
     }
     let unit = UNITS.iter().find_map(|(suffix, bytes)| Some((size.strip_suffix(suffix)?, *bytes)));
     let (number, bytes) = unit.unwrap_or((size, 1));
-    let number: u64 = number.trim().parse().map_err(|_| InvalidRate)?;
-    let rate = number.checked_mul(bytes).ok_or(InvalidRate)?;
+    let number: u64 = number.trim().parse().map_err(|_| InvalidRate::Unreadable)?;
+    if unit.is_none() && number > 0 {
+        return Err(InvalidRate::NoUnit(size.to_owned()));
+    }
+    let rate = number.checked_mul(bytes).ok_or(InvalidRate::Unreadable)?;
     Ok(Rate(NonZeroU64::new(rate)))
 }
 
@@ -78,7 +89,7 @@ mod tests {
             ("2MB", 2_000_000),
             ("64kB", 64_000),
             ("100B", 100),
-            ("4096", 4_096),
+            ("4096B", 4_096),
             ("0", 0),
             ("", 0),
         ] {
@@ -88,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_limit_is_read_back_as_it_is_shown() {
-        for (text, shown) in [("10MiB", "10MiB"), ("2048K/s", "2MiB"), ("1000", "1000"), ("0", "0"), ("3GiB", "3GiB")] {
+        for (text, shown) in [("10MiB", "10MiB"), ("2048K/s", "2MiB"), ("1000B", "1000B"), ("0", "0"), ("3GiB", "3GiB")]
+        {
             let rate = rate(text).unwrap();
             assert_eq!(rate.to_string(), shown);
             assert_eq!(shown.parse(), Ok(rate));
@@ -97,8 +109,11 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused() {
+        let unit = rate("1024").unwrap_err();
+        assert_eq!(unit.to_string(), "`1024` has no unit: write 1024KiB or 1024MiB");
+        assert!(matches!(rate("5/s"), Err(InvalidRate::NoUnit(_))));
         for text in ["fast", "-1", "1.5MiB", "10Mbit", "MiB", "/s", "99999999999GiB", "1e9"] {
-            assert!(rate(text).is_err(), "{text}");
+            assert_eq!(rate(text), Err(InvalidRate::Unreadable), "{text}");
         }
     }
 }

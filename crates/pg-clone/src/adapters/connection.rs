@@ -9,6 +9,7 @@ mod failure;
 pub mod libpq;
 mod parameter;
 mod passfile;
+mod pinned;
 mod resolve;
 mod server_options;
 mod service;
@@ -41,8 +42,8 @@ use crate::adapters::connection::passfile::Login;
 pub use crate::adapters::connection::passfile::passwords as passfile_passwords;
 pub use crate::adapters::connection::resolve::Resolved;
 pub(crate) use crate::adapters::connection::session::DrivenSession;
-use crate::adapters::connection::session::Opening;
 pub use crate::adapters::connection::session::Session;
+use crate::adapters::connection::session::{LoggedIn, Opening};
 pub use crate::adapters::connection::tls::SslMode;
 use crate::adapters::connection::tls::{Roots, connector};
 use crate::error::{PgError, PgResult};
@@ -64,6 +65,8 @@ pub struct Server {
     addresses: Vec<Address>,
     /// Where the first connection led.
     chosen: Arc<OnceLock<Reached>>,
+    /// As whom the first connection came in, and where.
+    logged_in: Arc<OnceLock<LoggedIn>>,
     user: String,
     password: Option<Secret>,
     passfile: Option<PathBuf>,
@@ -115,7 +118,7 @@ impl Server {
         self.password.as_ref()
     }
 
-    /// Connects to `database`, trying the hosts in turn.
+    /// Connects to `database`, trying the hosts in turn. The session has no search path.
     ///
     /// # Errors
     /// [`PgError::Unreachable`], [`PgError::NoDatabase`], or [`PgError::Usage`] for an unsafe password file.
@@ -155,6 +158,8 @@ impl Server {
             other => return other,
         };
         match self.connect("template1").await {
+            // Then it is about the user or this machine, and about no database.
+            Err(error) if failure::is_not_listed(&refused) && failure::is_not_listed(&error) => Err(refused),
             Err(error) if not_that_database(&error) => Err(self.no_admin(&refused, error)),
             other => other,
         }
@@ -259,6 +264,7 @@ impl Server {
             attributes,
             require_auth: self.require_auth.clone(),
             require_peer: self.require_peer.clone(),
+            logged_in: Arc::clone(&self.logged_in),
         };
         let opened = self.in_time(open(opening)).await;
         tracing::debug!(target: "pg_clone::connection", %address, database, answered = opened.is_ok(), "connected");

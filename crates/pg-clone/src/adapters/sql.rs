@@ -35,3 +35,4 @@ pub(crate) mod table_locks;
 pub(crate) mod target;
 pub(crate) mod transaction;
 pub(crate) mod user_triggers;
+mod words;

@@ -52,10 +52,8 @@ impl Locked {
     pub(crate) async fn begin(server: &Server, options: &DumpOptions, run: &Run) -> PgResult<Self> {
         let session = server.connect(&options.database).await?;
         for _ in 0..LOCK_ATTEMPTS_MAX {
-            // Visibility decides what an unqualified pattern means: asked before the search path is emptied.
-            session_settings::reset_search_path(&session).await?;
             let info = catalog::server_info(&session).await?;
-            let listed = catalog::relations(&session).await?;
+            let listed = list(&session, options).await?;
             let selection = select(&listed, options, info.in_recovery);
             session_settings::for_reading(&session).await?;
             // Not in the transaction, whose first query would take its snapshot: before the locks.
@@ -119,7 +117,7 @@ pub(crate) struct Looked {
 pub(crate) async fn look(server: &Server, options: &DumpOptions) -> PgResult<Looked> {
     let session = server.connect(&options.database).await?;
     let info = catalog::server_info(&session).await?;
-    let listed = catalog::relations(&session).await?;
+    let listed = list(&session, options).await?;
     session_settings::for_reading(&session).await?;
     let selection = select(&listed, options, info.in_recovery);
     readable::check(&session, &selection).await?;
@@ -190,6 +188,15 @@ async fn read_whole_what_cannot_be_planned(session: &Session, sources: &mut [Tab
         source.by_ranges = planned;
     }
     Ok(())
+}
+
+/// The tables, and what an unqualified pattern means if there is one.
+async fn list(session: &Session, options: &DumpOptions) -> PgResult<Vec<Relation>> {
+    let mut listed = catalog::relations(session).await?;
+    if !(options.exclude_table.is_empty() && options.exclude_table_data.is_empty()) {
+        catalog::note_visible(session, &mut listed).await?;
+    }
+    Ok(listed)
 }
 
 /// Sorts the tables by the options' patterns. What is said of a partitioned table holds for its partitions.
@@ -273,8 +280,7 @@ async fn locked_by_others(server: &Server, batch: &[Relation]) -> PgError {
     let oids: Vec<u32> = batch.iter().map(|relation| relation.oid).collect();
     let holders = async {
         let session = server.connect_admin().await.ok()?;
-        let pids = table_locks::exclusive_holders(&session, &oids).await.ok()?;
-        Some(pids.iter().map(|pid| format!("pid {pid}")).collect::<Vec<_>>().join(", "))
+        Some(table_locks::exclusive_holders(&session, &oids).await.ok()?.join(", "))
     };
     let holders = holders.await.filter(|text| !text.is_empty()).unwrap_or_else(|| "another session".to_owned());
     PgError::TableLocked { holders }

@@ -10,6 +10,7 @@ use backup_core::pipeline::UploadBudget;
 use backup_core::progress::Event;
 use backup_core::source::{Fall, Identity, Size};
 use backup_core::store::StoreWrite;
+use backup_core::units::counted;
 use backup_core::{FormatError, catalogue};
 use jiff::Timestamp;
 use tokio::sync::Barrier;
@@ -205,7 +206,7 @@ struct Described {
 /// Moves to lists what would make the manifest too long.
 async fn listed(mut described: Described, space: ListSpace, options: &DumpOptions, run: &Run) -> PgResult<Described> {
     if lists::is_larger(&described.detail, options.lists_over_bytes)? {
-        run.step("dump.lists", &format!("{} tables", described.detail.tables.len()));
+        run.step("dump.lists", &counted(described.detail.tables.len() as u64, "table", "tables"));
         let parts = run.or_cancelled(lists::write(&space, &mut described.detail)).await?;
         described.parts.extend(parts);
     }
@@ -268,7 +269,7 @@ fn announce(leader: &Leader, oids: &[u32], run: &Run) {
 }
 
 async fn copy_rows(work: Arc<Work>, run: &Run) -> PgResult<Copied> {
-    run.step("dump.data", &format!("{} units", work.tables.len()));
+    run.step("dump.data", &counted(work.tables.len() as u64, "table", "tables"));
     let mut workers = JoinSet::new();
     for _ in 0..work.workers {
         workers.spawn(worker::work(Arc::clone(&work)).in_current_span());

@@ -132,6 +132,14 @@ impl Failure for PgError {
                  table's rows with ",
                 Setting::ExcludeTableData.with(table.clone())
             ]),
+            Self::NoDump { databases, .. } if !databases.is_empty() => {
+                let names: Vec<String> = databases.iter().map(|name| format!("`{name}`")).collect();
+                Some(remedy![
+                    format!("dumps there are of {}; ", names.join(", ")),
+                    Operation::ListDumps,
+                    " lists them all"
+                ])
+            }
             Self::NoCompleteDump { database, .. } => Some(remedy![
                 Operation::ListDumps.on(database.clone()),
                 " lists them; a partial one can be restored by its full key, or by ",

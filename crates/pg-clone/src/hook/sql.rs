@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::adapters::sql::foreign::{self, Left};
-use crate::adapters::sql::sessions;
+use crate::adapters::sql::{session_settings, sessions};
 use crate::error::{PgError, PgResult};
 use crate::hook::scene::{Outcome, Scene};
 
@@ -24,6 +24,7 @@ pub(super) async fn run(
     let (sender, mut notices) = mpsc::channel(NOTICES_WAITING);
     let session = scene.server.connect_hearing(scene.database, sender).await?;
     let pid = sessions::own_pid(&session).await?;
+    session_settings::as_given(&session, scene.server.given_options()).await?;
     let mut batch = std::pin::pin!(foreign::run(&session, text));
     let mut late = std::pin::pin!(tokio::time::sleep(limit));
     let outcome = loop {

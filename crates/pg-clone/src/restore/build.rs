@@ -6,6 +6,7 @@ use std::sync::Arc;
 use backup_core::manifest::Manifest;
 use backup_core::progress::Event;
 use backup_core::store::StoreRead;
+use backup_core::units::counted;
 
 use crate::adapters::sql::statistics::Analyzed;
 use crate::adapters::sql::{event_triggers, extensions, indexes};
@@ -125,7 +126,7 @@ async fn build_ours(
              hash that differs between databases"
         )
     }));
-    run.step("restore.data", &format!("{} tables", detail.tables.len()));
+    run.step("restore.data", &counted(detail.tables.len() as u64, "table", "tables"));
     run.progress.event(Event::Total { bytes: Sizes::of(manifest).content, items: detail.tables.len() as u64 });
     let load = Arc::new(Load {
         server: server.clone(),

@@ -15,6 +15,7 @@ use backup_core::failure::Setting;
 use backup_core::progress::Event;
 use backup_core::remedy;
 use backup_core::store::StoreRead;
+use backup_core::units::counted;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::{event_triggers, live_tables, sequences, server, sessions, standing, target, transaction};
@@ -182,7 +183,7 @@ async fn fill(
     search_path: SearchPath,
 ) -> PgResult<(DataPlan, u64)> {
     let run = &load.run.clone();
-    run.step("data_only.tables", &format!("{} tables", detail.tables.len()));
+    run.step("data_only.tables", &counted(detail.tables.len() as u64, "table", "tables"));
     live_tables::begin(session, LOCK_TIMEOUT_MS).await?;
     live_tables::make(session, "locking the tables", &changes::lock(&detail.tables)).await?;
     // What the plan was made of may be another by now.
@@ -230,7 +231,7 @@ async fn fill(
             "everything was rolled back, nothing was changed",
         ));
     }
-    run.step("data_only.compare", &format!("{} tables", detail.tables.len()));
+    run.step("data_only.compare", &counted(detail.tables.len() as u64, "table", "tables"));
     for table in compare::compare(session, load, &target, search_path).await? {
         run.progress.warn(format!(
             "`{table}` has the dump's rows, but prints some of their values differently than when they were dumped: \
@@ -252,7 +253,7 @@ async fn refuse_unchecked(session: &Session) -> PgResult<()> {
 /// Loads the rows; returns how many the server took.
 async fn rows(session: &Session, load: &Load, detail: &DumpDetail) -> PgResult<u64> {
     let run = &load.run;
-    run.step("data_only.rows", &format!("{} tables", detail.tables.len()));
+    run.step("data_only.rows", &counted(detail.tables.len() as u64, "table", "tables"));
     let bytes = detail.tables.iter().map(|table| table.data.content_bytes).sum();
     run.progress.event(Event::Total { bytes, items: detail.tables.len() as u64 });
     let loaded: BTreeMap<usize, u64> = load_within(load, session).await?;

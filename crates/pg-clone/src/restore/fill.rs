@@ -56,6 +56,6 @@ async fn attempt(
     hooks: &mut Vec<HookReport>,
 ) -> PgResult<Built> {
     restore.site(temporary.name()).run(Point::PostCreate, hooks).await?;
-    early_settings::apply(lock, temporary, source.settings()).await?;
+    early_settings::apply(&restore.server, lock, temporary, source.settings()).await?;
     restore.run.or_cancelled(Box::pin(build(restore, options, source, temporary))).await
 }

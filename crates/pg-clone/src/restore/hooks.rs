@@ -41,7 +41,8 @@ impl Site<'_> {
         let live = database_settings::read_if_exists(&admin, self.target).await?;
         if let Some(wanted) = live.as_ref().or(dumped) {
             // Owner and privileges come with the swap, and so do the warnings: from then on we may not get in any more.
-            database_settings::apply(&admin, self.copy, wanted, true, true).await?;
+            let within = database_settings::within(self.server, self.copy, wanted).await?;
+            database_settings::apply(within.as_ref().unwrap_or(&admin), self.copy, wanted, true, true).await?;
         }
         drop(admin);
         self.run(Point::PreSwap, reports).await

@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use self::mixed::REFUSED;
+use self::parse::REFUSED;
 
 pub use allow_list::{ALLOW_LIST, MANAGED_ROLES, Reason, Rule};
 pub use parse::{Message, Severity};
@@ -129,8 +129,8 @@ impl Classified {
 impl Message {
     /// The table whose rows the server refused, without its schema; none if it is about something else.
     pub(crate) fn refused_table(&self) -> Option<&str> {
-        let (table, _) = self.text.strip_prefix("COPY failed for table \"")?.split_once("\": ERROR:  ")?;
-        Some(table)
+        let (table, said) = parse::refused_rows(self.text.lines().next()?)?;
+        parse::after_severity(said).map(|_| table)
     }
 
     /// What the server said, with detail, hint and context, in one line and without the statement; none if it is not an

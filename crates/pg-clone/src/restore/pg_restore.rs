@@ -26,17 +26,25 @@ pub(super) fn common_arguments(command: &mut Command, options: &RestoreOptions) 
     if options.no_acl {
         command.arg("--no-acl");
     }
-    if options.managed {
+    if options.managed || options.no_tablespaces {
         command.arg("--no-tablespaces");
     }
 }
 
-pub(super) fn session_options(server: &Server, jobs: usize) -> String {
+/// What `pg_restore` says, in English, when the server refuses a tablespace.
+const NO_TABLESPACE: &str = "could not set default_tablespace";
+
+/// First major version with the parameter `idle_session_timeout` (PostgreSQL 14 release notes).
+const IDLE_SESSION_MAJOR: u32 = 14;
+
+pub(super) fn session_options(server: &Server, tool: &Tool, jobs: usize) -> String {
+    // Of several jobs, those that have nothing to do wait for the others, for as long as these take.
+    let idle = if tool.server_major >= IDLE_SESSION_MAJOR { " -c idle_session_timeout=0" } else { "" };
     let work_mem = (MAINTENANCE_WORK_MEM_KB / jobs.max(1)).max(MAINTENANCE_WORK_MEM_KB_MIN);
     // The user's first: of two the server takes the last.
     format!(
         "{} -c maintenance_work_mem={work_mem} -c synchronous_commit=off -c statement_timeout={} \
-        -c lock_timeout=0 -c default_transaction_read_only=off -c array_nulls=on -c client_min_messages=warning",
+        -c lock_timeout=0 -c default_transaction_read_only=off -c array_nulls=on -c client_min_messages=warning{idle}",
         server.program_options(),
         server.statement_timeout_ms()
     )
@@ -61,6 +69,10 @@ pub(super) fn failure(tool: &Tool, status: ExitStatus, said: &str, classified: &
     let mut help = Remedy::from(told.join("\n"));
     if let Some(helps) = what_helps(said) {
         help = help.and("\n").and(helps);
+    }
+    if said.contains(NO_TABLESPACE) {
+        help = help.and("\nthe server has not all tablespaces of the dump: create them, or restore everything into the database's own with ");
+        help = help.and(remedy![Setting::NoTablespaces]);
     }
     let help = help
         .and("\nthe live database was not touched; ")

@@ -178,7 +178,7 @@ impl SingleFile<'_> {
             command.arg("--use-list").arg(list.path());
         }
         common_arguments(&mut command, options);
-        command.env("PGOPTIONS", session_options(server, 1));
+        command.env("PGOPTIONS", session_options(server, tool, 1));
         command.arg(format!("--dbname={database}"));
         command.stdin(Stdio::piped()).stdout(Stdio::null());
         let (status, said) = feed(tool, command, input).await?;

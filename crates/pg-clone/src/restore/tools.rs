@@ -270,7 +270,7 @@ impl SchemaArchive {
         let quiet = self.quiet.get().map(String::as_str).unwrap_or_default();
         let mixed = work.jobs > 1 && self.tool.major < WARNINGS_KEPT_MAJOR;
         let silent = if mixed { QUIET } else { "" };
-        command.env("PGOPTIONS", format!("{} {silent} {quiet}", session_options(server, options.jobs)));
+        command.env("PGOPTIONS", format!("{} {silent} {quiet}", session_options(server, &self.tool, options.jobs)));
         common_arguments(&mut command, options);
         // The temporary database's name is ours and plain: it cannot be taken for a connection string.
         command.arg(format!("--dbname={database}")).arg(work.archive.path());

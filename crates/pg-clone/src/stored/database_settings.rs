@@ -121,8 +121,10 @@ pub struct Parameter {
 }
 
 /// Parameters that a database does not get before it is complete: those that change who sessions are, what they may do and
-/// how long, and the language of the messages that a restore reads.
-const NOT_WHILE_BUILT: [&str; 13] = [
+/// how long, the language of the messages that a restore reads, and where tables go that say nothing of it.
+const NOT_WHILE_BUILT: [&str; 16] = [
+    "default_table_access_method",
+    "default_tablespace",
     "default_transaction_deferrable",
     "default_transaction_isolation",
     "default_transaction_read_only",
@@ -135,6 +137,7 @@ const NOT_WHILE_BUILT: [&str; 13] = [
     "session_authorization",
     "session_replication_role",
     "statement_timeout",
+    "temp_tablespaces",
     "transaction_timeout",
 ];
 
@@ -170,6 +173,13 @@ impl DatabaseSettings {
             None => {}
         }
         self
+    }
+
+    /// Whether there is text among them that means itself only in a database of the same encoding.
+    pub(crate) fn are_of_their_encoding(&self) -> bool {
+        let is_plain = |parameter: &Parameter| parameter.name.is_ascii() && parameter.value.is_ascii();
+        let plain = self.comment.as_deref().is_none_or(str::is_ascii) && self.parameters.iter().all(is_plain);
+        self.encoding != "UTF8" && !plain
     }
 
     /// Whether a database with these settings has all of `wanted` that [`apply`] would give it.

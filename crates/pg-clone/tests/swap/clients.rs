@@ -17,7 +17,7 @@ const CLIENTS: usize = 4;
 async fn hammer(server: Server, database: String, stop: Arc<AtomicBool>) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let Ok(session) = server.connect(&database).await else { continue };
+        let Ok(session) = server.connect_as_application(&database).await else { continue };
         let Ok(row) = session.query_one("SELECT word FROM mark", &[]).await else { continue };
         let word: String = row.get(0);
         if seen.last() != Some(&word) {
@@ -56,7 +56,7 @@ async fn sessions_of_every_kind_end_and_names_of_every_kind_swap() {
     let long = "x".repeat(63);
     for target in ["we\"ird é; drop", &long, "%s%n", "a\\'b", "UPPER lower"] {
         create(cluster, target, "old");
-        let busy = server.connect(target).await.unwrap();
+        let busy = server.connect_as_application(target).await.unwrap();
         busy.batch_execute("BEGIN; LOCK TABLE mark IN ACCESS EXCLUSIVE MODE").await.unwrap();
         let asleep = server.connect(target).await.unwrap();
         let asleep = tokio::spawn(async move { asleep.batch_execute("SELECT pg_sleep(600)").await });

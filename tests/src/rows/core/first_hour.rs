@@ -27,6 +27,8 @@ pub(super) async fn quiet(world: &World) -> RowResult {
         &["pg", "restore", &shop, "--into", &copy],
         &["pg", "copy", &copy, "spare"],
         &["pg", "drop-local", "spare"],
+        &["pg", "recover"],
+        &["pg", "tag", "add", &shop, "keep"],
         &["pg", "prune", &shop, "--keep-last", "1", "--yes"],
         &["pg", "hooks", "test", &shop, "--pre-swap-sql", "empty"],
         &["app", "backup", "--source", "ndjson:records"],
@@ -58,8 +60,14 @@ pub(super) async fn pages(world: &World) -> RowResult {
     let page = async |arguments: &[&str]| RowResult::Ok(world.lastgood(arguments.iter().copied()).ok().await?.stdout);
     let (short, long) = (page(&["pg", "restore", "--help"]).await?, page(&["pg", "restore", "--help-all"]).await?);
     ensure!(!short.contains("--limit-upload") && short.contains("--help-all"), "{short}");
+    ensure!(short.contains("Exit codes:") && short.lines().count() <= 130, "{} lines of help", short.lines().count());
     ensure!(long.contains("--limit-upload") && long.contains("--into"), "{long}");
     ensure!(page(&["--help"]).await?.contains("--limit-upload"), "the first page has the options of every command");
+    // A location in the environment is no command.
+    for group in [&[][..], &["pg"], &["pg", "tag"]] {
+        let shown = world.lastgood(group.iter().copied()).env("LASTGOOD_REPO", "./backups").fails(USAGE).await?;
+        shown.says("Usage: lastgood")?.says("Examples:")?.never_says("reference")?;
+    }
     let file = "repo = 'here'\n[pg.configs.nightly]\njobs = 1\n[profile.staging]\nrepo = 's3://acme/staging'\n";
     std::fs::write(world.folder().join("lastgood.toml"), file)?;
     let names = world.lastgood(["config", "ls"]).ok().await?.says("--config nightly")?.says("-P staging")?;
@@ -183,9 +191,24 @@ pub(super) async fn words(world: &World) -> RowResult {
         (&["latest"], "`lastgood pg show DATABASE`"),
         (&["pg", "restore", "shop", "--latest"], "`lastgood pg restore DATABASE`"),
         (&["pg", "restore", "shop", "--target", "x"], "--into DATABASE`"),
+        (&["show", "shop"], "`lastgood pg show KEY`"),
+        (&["verify", "shop"], "`lastgood pg verify DATABASE"),
+        (&["prune"], "`lastgood pg prune"),
+        (&["copy", "a", "b"], "`lastgood pg copy`"),
+        (&["compact"], "`lastgood dict compact`"),
+        (&["rm", "x"], "`lastgood pg prune"),
+        (&["pg", "remove", "x"], "`lastgood pg prune"),
+        (&["pg", "init"], "`lastgood init`"),
+        (&["pg", "tag", "shop", "keep"], "`lastgood pg tag add KEY TAG`"),
+        (&["ec2", "prune"], "`lastgood ec2 trim`"),
+        (&["pg", "dump", "shop", "-Fc"], "FORMAT.md"),
+        (&["pg", "dump", "shop", "-t", "orders"], "`--exclude-table`"),
+        (&["pg", "restore", "shop", "--clean"], "swaps that in"),
+        (&["pg", "verify", "shop", "--read-data"], "--read all`"),
     ] {
         let refused = world.lastgood(typed.iter().copied()).fails(USAGE).await?;
-        refused.says(named)?.never_says("a similar")?;
+        let refused = refused.says(named)?.never_says("a similar")?;
+        ensure!(!refused.stderr.contains("tip:"), "a guess: {}", refused.stderr);
         let document = world.lastgood(["--json"]).args(typed.iter().copied()).fails(USAGE).await?;
         ensure!(document.stderr.contains("\"code\":\"cli::usage\""), "{}", document.stderr);
     }
@@ -201,6 +224,7 @@ pub(super) async fn words(world: &World) -> RowResult {
     world.lastgood(["pg", "dump", &shop, "--lock-timeout", "5"]).fails(USAGE).await?.says("write 5s or 5m")?;
     world.lastgood(["pg", "dump", &shop, "--config", "nightly"]).ok().await?.never_says("was `")?;
     world.lastgood(["pg", "dump", &shop, "--config", "nigthly"]).ok().await?.says("was `nightly` meant?")?;
+    units(world, &shop).await?;
     let long = "x".repeat(64);
     world.lastgood(["pg", "restore", &keys[0], "--into", &long]).fails(USAGE).await?.says("has 64 bytes")?;
     world.lastgood(["pg", "dump", "template0"]).run().await?.says("accepts no connections")?;
@@ -209,6 +233,24 @@ pub(super) async fn words(world: &World) -> RowResult {
     world.lastgood(["app", "backup", "--source", "ndjson:records", "--name", "nightly"]).ok().await?;
     world.lastgood(["app", "show", "--name", "nigthly"]).fails(1).await?.says("backups there are named `nightly`")?;
     not_utf8(world, &shop)
+}
+
+/// Values without their unit, and names that are slightly wrong.
+async fn units(world: &World, shop: &str) -> RowResult {
+    let dump = |option: &'static str, value: &'static str| world.lastgood(["pg", "dump", shop, option, value]);
+    dump("--limit-upload", "1024").fails(USAGE).await?.says("`1024` has no unit: write 1024KiB or 1024MiB")?;
+    dump("--max-shrink", "30%").fails(USAGE).await?.says("write a whole number")?;
+    let slip = dump("--lock-timout", "5s").fails(USAGE).await?;
+    slip.says("--lock-timeout")?;
+    let letters = world.lastgood(["pg", "prune", "--keep-daily", "a"]).fails(USAGE).await?;
+    letters.says("write a whole number")?.never_says("invalid digit")?;
+    let unknown = world.lastgood(["pg", "show", "nobody"]).fails(1).await?;
+    unknown.says(&format!("dumps there are of `{shop}`"))?;
+    let twice = world.lastgood(["dict", "restore", "latest", "-r", "./there", "--to", "x.json"]).fails(USAGE).await?;
+    twice.says("are two locations")?.never_says("lastgood init")?;
+    let restics = world.lastgood(["-r", "s3:https://minio:9000/backups", "pg", "ls"]).fails(USAGE).await?;
+    restics.says("AWS_ENDPOINT_URL_S3")?;
+    Ok(())
 }
 
 /// A variable whose value is no text.
@@ -230,7 +272,11 @@ pub(super) async fn connections(world: &World) -> RowResult {
         command.env("AWS_ACCESS_KEY_ID", "").env("AWS_SECRET_ACCESS_KEY", "").env("AWS_SESSION_TOKEN", "")
     };
     let none = aws(vec!["-r", "s3://nobodys-bucket/x", "pg", "ls"]).fails(12).await?;
-    none.says("no AWS credentials were found")?.says("AWS_PROFILE")?;
+    none.says("no AWS credentials were found")?.says("AWS_PROFILE")?.never_says("IMDS")?;
+    let half = aws(vec!["-r", "s3://nobodys-bucket/x", "pg", "ls"]).env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE");
+    half.fails(12).await?.says("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")?;
+    let mistyped = aws(vec!["-r", "s3://nobodys-bucket/x", "pg", "ls"]).env("AWS_PROFILE", "bakcup");
+    mistyped.fails(12).await?.says("AWS_PROFILE is `bakcup`, and there is no such profile")?;
     let keyed = |command: Vec<&'static str>| {
         world
             .lastgood(command)
@@ -246,6 +292,27 @@ pub(super) async fn connections(world: &World) -> RowResult {
     Ok(())
 }
 
+/// A server's certificate for db9.example.org that an authority signed.
+const SIGNED: &str = "{ openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=corp
+openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=db9.example.org
+printf 'subjectAltName=DNS:db9.example.org\\nbasicConstraints=CA:FALSE\\n' > extensions
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out server.crt -extfile extensions; } 2>&1 \
+&& chmod 600 server.key && chown --reference=postgresql.conf server.key server.crt";
+
+/// The same, signed by itself.
+const SELF_SIGNED: &str = "openssl req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.crt -days 2 -subj /CN=db9.example.org \
+-addext subjectAltName=DNS:db9.example.org 2>&1 && chmod 600 server.key && chown --reference=postgresql.conf server.key server.crt";
+
+/// A password file for any host.
+fn passfile(world: &World) -> RowResult<String> {
+    let lines = std::fs::read_to_string(world.cluster().passfile())?;
+    let any: Vec<String> = lines.lines().filter_map(|line| Some(format!("*:{}", line.split_once(':')?.1))).collect();
+    let path = world.folder().join("any-host");
+    std::fs::write(&path, any.join("\n"))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(path.display().to_string())
+}
+
 /// Q-tls: a certificate that nobody here trusts, and a list of who may connect that does not have us.
 pub(super) async fn kept_out(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
@@ -256,16 +323,26 @@ pub(super) async fn kept_out(world: &World) -> RowResult {
         ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         Ok(())
     };
-    as_server(
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.crt -days 2 -subj /CN=db9.example.org 2>&1 \
-         && chmod 600 server.key && chown --reference=postgresql.conf server.key server.crt",
-    )?;
+    as_server(SIGNED)?;
     world.psql("postgres", "ALTER SYSTEM SET ssl = on")?;
     as_server(RELOAD)?;
     let dump = |mode: &str| world.lastgood(["pg", "dump", &shop]).env("PGHOST", "127.0.0.1").env("PGSSLMODE", mode);
-    let unverified = dump("verify-full").fails(UNREACHABLE).await?;
+    let by_name = || dump("verify-full").env("PGHOST", "db9.example.org").env("PGHOSTADDR", "127.0.0.1");
+    let unverified = by_name().fails(UNREACHABLE).await?;
     unverified.says("Remote connections use verify-full by default")?.says("global-bundle.pem")?;
     dump("require").ok().await?;
+    let authority = folder.join("ca.pem").display().to_string();
+    let other_name = dump("verify-full").env("PGSSLROOTCERT", &authority).fails(UNREACHABLE).await?;
+    other_name.says("the certificate is for another name")?;
+
+    // What `openssl req -x509` makes is an authority as well, and psql takes it for a server's.
+    as_server(SELF_SIGNED)?;
+    as_server(RELOAD)?;
+    by_name().fails(UNREACHABLE).await?.says("the server's certificate is self-signed")?;
+    let its_own = folder.join("server.crt").display().to_string();
+    by_name().env("PGSSLROOTCERT", &its_own).env("PGPASSFILE", passfile(world)?).ok().await?;
+    let other_name = dump("verify-full").env("PGSSLROOTCERT", &its_own).fails(UNREACHABLE).await?;
+    other_name.says("the certificate is for another name")?;
 
     let before = std::fs::read(folder.join("pg_hba.conf"))?;
     let mut rules = b"host all all 127.0.0.1/32 reject\nhost all all ::1/128 reject\n".to_vec();
@@ -274,6 +351,10 @@ pub(super) async fn kept_out(world: &World) -> RowResult {
     as_server(RELOAD)?;
     let listed: Output = dump("disable").fails(UNREACHABLE).await?;
     listed.says("pg_hba.conf does not let this user connect")?.never_says("~/.pgpass")?;
+    // What connects to `postgres` first is told the same.
+    let databases = world.lastgood(["pg", "ls", "--local"]).env("PGHOST", "127.0.0.1").env("PGSSLMODE", "disable");
+    let listed = databases.fails(UNREACHABLE).await?;
+    listed.says("pg_hba.conf does not let this user connect")?.never_says("neither of the databases")?;
     std::fs::write(folder.join("pg_hba.conf"), before)?;
     as_server(RELOAD)
 }

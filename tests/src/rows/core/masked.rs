@@ -59,6 +59,8 @@ pub(super) async fn of_files_and_programs(world: &World) -> RowResult {
 /// M-short.
 pub(super) async fn short_ones(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
+    // What has dumps is named to whoever asks for something else.
+    world.dump(&shop).await?;
     let plain = world.lastgood(["pg", "show", "nobody"]).fails(1).await?;
     for secret in ["b", "no", "dum"] {
         // Of another profile than what the location needs.

@@ -1,4 +1,4 @@
-//! W-statement, W-data-only, W-hook, W-deaf: what is under way when a signal comes is not waited for.
+//! W-statement, W-data-only, W-hook, W-rate, W-deaf: what is under way when a signal comes is not waited for.
 
 use std::time::Duration;
 
@@ -115,6 +115,25 @@ pub(super) async fn hooks(world: &World) -> RowResult {
         ended(run).await.within(&command.join(" "))?;
         std::fs::remove_file(&begun)?;
         ensure_eq!(world.leftovers()?, Vec::<String>::new(), "databases left behind");
+    }
+    ensure_eq!(world.keys(&shop).await?, vec![key], "dumps");
+    Ok(())
+}
+
+/// What a rate holds back is not sent any more.
+pub(super) async fn rate(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    let key = world.dump(&shop).await?;
+    let copy = world.name("copy");
+    let dump: &[&str] = &["pg", "dump", &shop, "--limit-upload", "5B"];
+    let restore: &[&str] = &["pg", "restore", &key, "--into", &copy, "--limit-download", "5B"];
+    for command in [dump, restore] {
+        let mut run = world.lastgood(command.iter().copied()).start()?;
+        // By then the first bytes wait; if they do not yet, the signal is only easier to obey.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        ensure!(!run.has_ended()?, "`{}` ended at 5 bytes a second", command.join(" "));
+        run.signal(Signal::TERM)?;
+        ended(run).await.within(&command.join(" "))?;
     }
     ensure_eq!(world.keys(&shop).await?, vec![key], "dumps");
     Ok(())

@@ -1,5 +1,6 @@
 //! D5 to D7: single files, DictDB's defects, and programs run after backups.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::{fixture, local, plant};
@@ -54,5 +55,41 @@ pub(super) async fn watch(world: &World) -> RowResult {
     let manifests = world.place().keys_ending(".manifest.json").await?;
     let file = manifests[0].trim_start_matches("manifests/").trim_end_matches(".manifest.json").to_owned();
     ensure!(local(world, &file).exists(), "the program was not given `{file}`");
+    Ok(())
+}
+
+/// D7-secrets: what a watched program prints is passed on, its own lines whole and without what must not be seen.
+pub(super) async fn watch_secrets(world: &World) -> RowResult {
+    const SECRET: &str = "correct-horse-battery";
+    plant(world, "chain").await?;
+    let program = local(world, "react");
+    std::fs::write(
+        &program,
+        "#!/bin/sh\necho \"made $1\"\necho \"key $PGPASSWORD\"\necho \"lost $PGPASSWORD\" >&2\nsleep 30 &\n",
+    )?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+    let words = ["dict", "watch", "--exec", "./react", "--every", "50ms", "--count", "1"];
+    let command = world.lastgood(words).env("PGPASSWORD", SECRET).limit(Duration::from_secs(25));
+    let mut watching = command.start()?;
+    watching.wait_for("watching").await?;
+    world.lastgood(["dict", "compact"]).ok().await?;
+    let ended = watching.finish().await?.expect_code(0)?;
+    ended.says("made dictdb_backup_")?.says("key ****")?.says("lost ****")?.never_says(SECRET)?;
+    Ok(())
+}
+
+/// D13: a file may be read and yet hold records that fit no table; what a restore refuses, `verify` does not call whole.
+pub(super) async fn unfit(world: &World) -> RowResult {
+    const FILE: &str = "dictdb_backup_1795230100_113698.json";
+    for records in [r#"[{"id": true}, {"id": 1.0}]"#, r#"[{"id": [1, 2]}]"#] {
+        let text = format!(r#"{{"tables": {{"t": {{"primary_key": "id", "schema": null, "records": {records}}}}}}}"#);
+        world.place().write(FILE, text.as_bytes()).await?;
+        world.lastgood(["dict", "restore", "--to", "never.json"]).fails(13).await?;
+        world.lastgood(["dict", "verify"]).fails(13).await?.says("no backup can be restored")?;
+    }
+    // The only backup there is: what is wrong with it, not that there is none.
+    world.place().write(FILE, br#"{"tables": {}}x"#).await?;
+    let refused = world.lastgood(["dict", "restore", "--to", "never.json"]).fails(13).await?;
+    refused.says("something follows the end")?;
     Ok(())
 }

@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::compare_copy;
 use crate::ensure_eq;
@@ -254,6 +257,43 @@ pub(super) async fn event_triggers(world: &World) -> RowResult {
     ensure_eq!(world.psql(&source, journal)?, before, "the journal after tables were carried over");
     ensure_eq!(world.psql(&source, "SELECT count(c IS NULL) FROM lone")?, today, "rows that were carried over");
     Ok(())
+}
+
+/// A package of another extension comes and goes: the server cannot even list what it has, for moments.
+pub(super) async fn installed_meanwhile(world: &World) -> RowResult {
+    let source = world.create("source")?;
+    world.psql(&source, "CREATE EXTENSION hstore; CREATE TABLE t AS SELECT 'a=>1'::hstore AS h")?;
+    let key = world.dump(&source).await?;
+    let (folder, other) = install(world, "SELECT 1")?;
+    let files: Vec<PathBuf> = (0..40).map(|at| folder.join(format!("{}_{at}.control", other.name))).collect();
+    let busy = Arc::new(AtomicBool::new(true));
+    let packages = {
+        let (busy, files) = (Arc::clone(&busy), files.clone());
+        std::thread::spawn(move || {
+            while busy.load(Ordering::Relaxed) {
+                for file in &files {
+                    // Best effort: the row is about whoever reads the folder meanwhile.
+                    let _ = fs::write(file, "default_version = '1.0'\n");
+                }
+                for file in &files {
+                    let _ = fs::remove_file(file);
+                }
+                // Packages come seldom; a server that fails each time cannot be helped by asking again.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        })
+    };
+    let mut planned = Ok(());
+    for at in 0..25 {
+        let copy = world.name(&format!("copy_{at}"));
+        planned = world.lastgood(["pg", "restore", &key, "--into", &copy, "-n"]).ok().await.map(drop);
+        if planned.is_err() {
+            break;
+        }
+    }
+    busy.store(false, Ordering::Relaxed);
+    packages.join().map_err(|_| Failure::Failed("the packages' thread died".into()))?;
+    planned
 }
 
 /// Looks at every table after a command, as an extension does that watches over its own: whoever alters one meanwhile waits

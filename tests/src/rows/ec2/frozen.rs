@@ -211,7 +211,16 @@ pub(super) async fn thawed(world: &World) -> RowResult {
     }
     snapshot.signal(rustix::process::Signal::KILL)?;
     snapshot.finish().await?.expect_killed()?;
-    ensure!(run("umount", &[&disk.path()]), "it cannot be unmounted");
+    // Killed programs keep the file system busy until the kernel has put their files away.
+    let mut unmounted = run("umount", &[&disk.path()]);
+    for _ in 0..50 {
+        if unmounted {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        unmounted = run("umount", &[&disk.path()]);
+    }
+    ensure!(unmounted, "it cannot be unmounted");
     let said = ec2(world, &fake, ["thaw", "local"]).ok().await?;
     said.says(disk.device())?.says("which was unmounted while frozen: mount it again")?;
     disk.mount()?;

@@ -229,6 +229,15 @@ async fn drops(world: &World, shop: &str, test: &str) -> RowResult {
     world.lastgood(drop(test)).fails(15).await?;
     client.simple_query("SELECT 1").await?;
     ensure_eq!(world.databases()?, vec![shop.to_owned(), test.to_owned()], "databases after refusals");
+    // One that is just about to go is nobody who uses it: the server counts it for a moment longer than its client lives.
+    let gone = async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        std::mem::drop(client);
+    };
+    let (dropped, ()) = tokio::join!(world.lastgood(drop(test)).ok(), gone);
+    dropped?;
+    world.lastgood(["pg", "copy", shop, test]).ok().await?;
+    let _client = world.connect(test).await?;
     world.lastgood(drop(test)).arg("--yes").ok().await?;
     world.lastgood(drop(&format!(":{shop}"))).arg("--confirm-database").arg(shop).ok().await?;
     ensure_eq!(world.databases()?, Vec::<String>::new(), "databases after drop-local");

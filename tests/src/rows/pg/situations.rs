@@ -7,6 +7,7 @@ mod locale;
 mod objects;
 mod powerless;
 mod releases;
+mod strange;
 mod words;
 
 use crate::harness::{Area, Locations, Row};
@@ -16,6 +17,7 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = of_dumps();
     rows.extend(of_sessions());
     rows.extend(elsewhere());
+    rows.extend(beside_others());
     rows
 }
 
@@ -110,6 +112,39 @@ fn of_sessions() -> Vec<Row> {
         }),
         Row::new("P-no-admin", "neither `postgres` nor `template1` lets the role in", Area::Pg, Folder, |world| {
             Box::pin(words::no_database_to_start_from(world))
+        })
+        .own_server(),
+    ]
+}
+
+/// What others have on the same server.
+fn beside_others() -> Vec<Row> {
+    use Locations::Folder;
+    vec![
+        Row::new(
+            "P-search-path",
+            "nothing that a database's owner puts on its search path is called",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(strange::search_path(world)),
+        ),
+        Row::new(
+            "P-encodings",
+            "names, comments and settings that were written in other encodings",
+            Area::Pg,
+            Folder,
+            |world| Box::pin(strange::encodings(world)),
+        )
+        .own_server(),
+        Row::new("P-role-set", "a role that becomes another as it logs in", Area::Pg, Folder, |world| {
+            Box::pin(strange::becomes_another(world))
+        }),
+        Row::new("P-prepared", "a prepared transaction that has a table for itself", Area::Pg, Folder, |world| {
+            Box::pin(strange::prepared(world))
+        })
+        .own_server(),
+        Row::new("P-tablespaces", "a tablespace that the server lacks", Area::Pg, Folder, |world| {
+            Box::pin(strange::tablespaces(world))
         })
         .own_server(),
     ]

@@ -55,7 +55,7 @@ pub(super) const ELSEWHERE: [(&str, &str, &str); 11] = [
     ("extensions bound to a database's name", "P-bound", "15 (`pg_cron` of Debian)"),
     ("extensions with rows, triggers and types of their own", "P-extensions", "15 (those of Debian)"),
     ("less common extensions", "P-packages", "15 (those of Debian)"),
-    ("warnings that `pg_restore` hands on", "V-warnings", "12 and 14, by clients 13 and 14"),
+    ("warnings that `pg_restore` hands on", "V-warnings", "13 and 14, by their clients"),
     ("what newer clients write", "V-newer-client", "12, 14 and 15, by clients 15, 16 and 18"),
     ("what servers of November 2026 note in columns", "V-attver", "15.20 and 15.18, by clients 15.18"),
     ("keys that are `NOT ENFORCED`", "V-not-enforced", "18"),

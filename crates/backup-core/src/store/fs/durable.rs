@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::beneath::{FILE, FOLDER, Root};
 use super::names::path_of;
-use super::publish::sync_folder;
+use super::publish::{has_nothing_to_write, sync_folder};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::StoreResult;
@@ -96,8 +96,7 @@ fn standing<'p>(root: &Root, path: &'p str) -> &'p str {
 
 fn waited(result: Result<(), Errno>) -> Result<(), Errno> {
     match result {
-        // Some network file systems have nothing to do here and say so with this error.
-        Err(Errno::INVAL) => Ok(()),
+        Err(errno) if has_nothing_to_write(errno) => Ok(()),
         result => result,
     }
 }

@@ -70,6 +70,7 @@ impl Finished<'_> {
         match linkat(folder, self.name, folder, target, AtFlags::empty()) {
             // The temporary name goes with the file's guard if it cannot go now; the object is there either way.
             Ok(()) => drop(unlinkat(folder, self.name, AtFlags::empty())),
+            Err(Errno::EXIST) if self.is_linked() => drop(unlinkat(folder, self.name, AtFlags::empty())),
             Err(Errno::EXIST) => return Err(self.taken()),
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => {
                 return Err(StoreError::Unsuitable {
@@ -80,6 +81,13 @@ impl Finished<'_> {
             Err(errno) => return Err(self.failed(errno)),
         }
         Ok(())
+    }
+
+    /// Whether the file has the object's name already. A network file system asks again when an answer is lost, and says of
+    /// its own link that somebody has the name (open(2), `O_EXCL`).
+    fn is_linked(&self) -> bool {
+        let identity = |name: &str| beneath::stat_in(self.folder, name).map(|stat| (stat.st_dev, stat.st_ino));
+        matches!((identity(self.name), identity(self.key.name())), (Ok(own), Ok(there)) if own == there)
     }
 
     fn replace(&self) -> StoreResult<()> {
@@ -155,8 +163,51 @@ pub(super) fn modified(stat: &Stat) -> Timestamp {
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: BorrowedFd<'_>) -> Result<(), Errno> {
     match fsync(folder) {
-        // Some network file systems have nothing to do here and say so with this error.
-        Err(Errno::INVAL) => Ok(()),
+        Err(errno) if is_no_folders_business(errno) => Ok(()),
         result => result,
+    }
+}
+
+/// Whether a file system says so of a folder that it has no way to write it, or nothing to write: network file systems do it
+/// with one or the other (restic/restic#3752). A disk that fails says `EIO`, one that is full `ENOSPC`.
+fn is_no_folders_business(errno: Errno) -> bool {
+    has_nothing_to_write(errno) || errno == Errno::NOENT
+}
+
+/// Whether a file system says so that there is nothing to be made durable.
+pub(super) fn has_nothing_to_write(errno: Errno) -> bool {
+    matches!(errno, Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn a_link_whose_answer_was_lost_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open_at(folder.path(), "root".to_owned()).unwrap();
+        let key = Key::new("object").unwrap();
+        std::fs::write(folder.path().join("temp"), "x").unwrap();
+        let finished = Finished { root: &root, key: &key, folder: root.handle().as_fd(), name: "temp" };
+        assert!(!finished.is_linked());
+        std::fs::hard_link(folder.path().join("temp"), folder.path().join("object")).unwrap();
+        assert!(finished.is_linked());
+        std::fs::remove_file(folder.path().join("object")).unwrap();
+        std::fs::write(folder.path().join("object"), "x").unwrap();
+        assert!(!finished.is_linked(), "another's file of the same content");
+    }
+
+    #[test]
+    fn folders_that_cannot_be_written_are_told_from_disks_that_fail() {
+        for errno in [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOENT] {
+            assert!(is_no_folders_business(errno), "{errno}");
+        }
+        for errno in [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::STALE, Errno::ROFS] {
+            assert!(!is_no_folders_business(errno), "{errno}");
+        }
+        assert!(!has_nothing_to_write(Errno::NOENT), "a file that is gone is not durable");
     }
 }

@@ -97,7 +97,11 @@ impl Temp {
     /// Makes the file the object, if `mode` allows, and both `durable`, if they are to be.
     pub(super) fn publish(&self, mode: &PutMode, durable: bool) -> StoreResult<()> {
         // The kernel's own time stamps step in milliseconds; versions must differ however quickly they follow.
-        self.file.set_modified(SystemTime::now()).map_err(|error| self.failed(0, error))?;
+        match self.file.set_modified(SystemTime::now()) {
+            // Some file systems let nobody choose times: there a version is known by its inode.
+            Err(error) if is_no_choice(&error) => {}
+            set => set.map_err(|error| self.failed(0, error))?,
+        }
         if durable {
             self.file.sync_all().map_err(|error| {
                 let bytes = self.file.metadata().map_or(0, |stat| stat.len());
@@ -129,6 +133,12 @@ impl Drop for Temp {
         // Nobody is left to tell; `unfinished` lists what could not be removed.
         drop(self.remove());
     }
+}
+
+/// Whether a file system has no times of ours, or they are not this user's to set although the file is.
+fn is_no_choice(error: &io::Error) -> bool {
+    const REFUSED: [Errno; 4] = [Errno::PERM, Errno::ACCESS, Errno::OPNOTSUPP, Errno::NOSYS];
+    Errno::from_io_error(error).is_some_and(|errno| REFUSED.contains(&errno))
 }
 
 /// An error of making the file or its folders: an object in the place of a folder is the caller's mistake.

@@ -99,7 +99,8 @@ impl Connect for Login {
 
     fn connect(&self) -> BoxFuture<'_, Result<Connection, Cause>> {
         Box::pin(async {
-            let session: Connection = Box::new(self.server.connect(&self.database).await.map_err(Reported::cause)?);
+            let session = self.server.connect_as_application(&self.database).await.map_err(Reported::cause)?;
+            let session: Connection = Box::new(session);
             Ok(session)
         })
     }

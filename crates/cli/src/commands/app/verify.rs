@@ -24,6 +24,9 @@ pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit
             entries = list::list(&*store, &filter).await?;
             // What was never published is no backup that could be broken.
             entries.retain(|entry| entry.state != State::Unpublished);
+            if entries.is_empty() {
+                context.printer.note(&format!("no backups in {}", store.describe()));
+            }
         }
         let mut answers = Vec::new();
         for entry in &entries {

@@ -6,14 +6,29 @@ use lastgood_operator::settings::{Layer, Set};
 
 use crate::args::dict::{OfStore, Point, Where};
 use crate::context::Context;
-use crate::error::CliResult;
+use crate::env;
+use crate::error::{CliError, CliResult};
 
-/// The surroundings with the location named as an argument, if one is: it counts before that of `-r`.
+/// The surroundings with the location named as an argument, if one is: it counts before that of LASTGOOD_REPO.
 pub(super) fn at(place: &Where, context: &Context) -> CliResult<Context> {
+    unless_two(place.location.as_deref(), context.global.repo.as_deref(), env::value(env::REPO).as_deref())?;
     let mut at = context.clone();
     let repo = place.location.as_ref().map(|text| Set::flag("LOCATION", text.clone()));
     at.settings = context.config.settings(None, Layer { repo, ..Layer::default() })?;
     Ok(at)
+}
+
+/// Whoever names another location with `-r` means something else by the argument: a backup, most likely.
+fn unless_two(argument: Option<&str>, repo: Option<&str>, variable: Option<&str>) -> CliResult<()> {
+    let (Some(argument), Some(repo)) = (argument, repo.filter(|repo| Some(*repo) != variable)) else { return Ok(()) };
+    if argument == repo {
+        return Ok(());
+    }
+    Err(CliError::usage(
+        format!("`{argument}` and `-r {repo}` are two locations"),
+        "nothing was done. Name the location once. The newest state is what is meant without an option; `--at TIME` and `--up-to FILE` mean \
+         another one, and `lastgood dict ls` lists the backups",
+    ))
 }
 
 /// The location, for reading.
@@ -40,5 +55,21 @@ pub(super) fn semantics(dictdb: bool) -> Semantics {
 pub(super) fn warn(notes: &[Note], context: &Context) {
     for note in notes {
         context.printer.warn(&format!("`{}`: {}", note.file, note.what));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_that_is_no_location_is_not_taken_for_one_beside_that_of_an_option() {
+        let refused = |argument, repo, variable| unless_two(argument, repo, variable).is_err();
+        assert!(refused(Some("latest"), Some("./backups"), None));
+        assert!(refused(Some("latest"), Some("./backups"), Some("./other")));
+        assert!(!refused(Some("./backups"), Some("./backups"), None));
+        // A variable is what counts where nothing is named.
+        assert!(!refused(Some("./here"), Some("./there"), Some("./there")));
+        assert!(!refused(None, Some("./backups"), None) && !refused(Some("./backups"), None, None));
     }
 }

@@ -1,12 +1,17 @@
 //! `lastgood dict watch`.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
+use backup_core::secret::Redactor;
 use backup_core::store::SharedStore;
 use dictstore_backup::list::{self, State};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::args::dict::Watch;
@@ -106,21 +111,96 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Runs the program and waits for it. That it failed is told; the next backup runs it again.
+/// Runs the program and waits for it. That it failed is told; the next backup runs it again. What it prints is passed on
+/// without secrets, as that of every other program is.
 async fn execute(arguments: &Watch, file: &str, context: &Context) -> CliResult<()> {
     let program = arguments.exec.display();
-    let started = Command::new(&arguments.exec).arg(file).kill_on_drop(true).status();
-    let ended = context.or_cancelled(async { Ok(started.await) }).await?;
-    let status = ended.map_err(|source| CliError::Output { action: format!("run `{program}`"), source })?;
+    let failed = |source| CliError::Output { action: format!("run `{program}`"), source };
+    let mut command = Command::new(&arguments.exec);
+    command.arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(failed)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let printer = &context.printer;
+    let mut printed = std::pin::pin!(async {
+        let (out, said) = tokio::join!(
+            pass_on(stdout, |line| printer.bytes(&masked(line, printer.redactor()))),
+            pass_on(stderr, |line| {
+                printer.stderr(&String::from_utf8_lossy(line));
+                Ok(())
+            })
+        );
+        out.and(said)
+    });
+    let ended = async {
+        let mut is_printed = false;
+        let status = loop {
+            tokio::select! {
+                printed = &mut printed, if !is_printed => {
+                    printed?;
+                    is_printed = true;
+                }
+                status = child.wait() => break status,
+            }
+        };
+        if !is_printed {
+            // What it left running may print for ever.
+            tokio::time::timeout(LAST_WORDS, printed).await.unwrap_or(Ok(()))?;
+        }
+        Ok(status)
+    };
+    let status = context.or_cancelled(ended).await?.map_err(failed)?;
     if !status.success() {
         context.printer.warn(&format!("`{program}` ended with {status} for `{file}`; still watching"));
     }
     Ok(())
 }
 
+/// How long what a program printed is waited for once it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Bytes of a line that are looked at together.
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Gives everything that comes to `show`, a line at a time.
+async fn pass_on(from: Option<impl AsyncRead + Unpin>, show: impl Fn(&[u8]) -> CliResult<()>) -> CliResult<()> {
+    let Some(from) = from else { return Ok(()) };
+    let mut from = BufReader::new(from);
+    loop {
+        let mut line = Vec::new();
+        let read = (&mut from).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await;
+        // Whatever a pipe has to say of itself is not the program's.
+        if read.unwrap_or_default() == 0 {
+            return Ok(());
+        }
+        show(&line)?;
+    }
+}
+
+/// The line as it is, unless there is a secret in it.
+fn masked<'l>(line: &'l [u8], redactor: &Redactor) -> Cow<'l, [u8]> {
+    let text = String::from_utf8_lossy(line);
+    let without = redactor.redact(&text);
+    if without == text { Cow::Borrowed(line) } else { Cow::Owned(without.into_bytes()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_program_prints_is_passed_on_but_for_secrets() {
+        let redactor = Redactor::new();
+        redactor.register(&backup_core::secret::Secret::new("hunter2"));
+        let seen = std::sync::Mutex::new(Vec::new());
+        let show = |line: &[u8]| {
+            seen.lock().unwrap().extend_from_slice(&masked(line, &redactor));
+            Ok(())
+        };
+        let printed = b"one\n\xff\x00 raw\nwith hunter2 in it\nno end".as_slice();
+        pass_on(Some(printed), show).await.unwrap();
+        pass_on(None::<&[u8]>, |_| panic!("nothing")).await.unwrap();
+        assert_eq!(seen.into_inner().unwrap(), b"one\n\xff\x00 raw\nwith **** in it\nno end");
+    }
 
     #[test]
     fn a_program_is_looked_for_where_the_system_does() {

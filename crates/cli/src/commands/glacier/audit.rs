@@ -28,7 +28,8 @@ pub(super) async fn run(arguments: &Audit, context: &Context) -> CliResult<Exit>
         context.printer.warn(&format!("`{}` failed: {}", failed.key, failed.what));
     }
     let now = context.run.clock.now();
-    context.printer.result(&found, |found| audited(found, now))?;
+    let is_well = found.failed.is_empty() && found.waiting == 0;
+    context.printer.done(&found, is_well, |found| audited(found, now))?;
     let failed = archives(found.failed.len() as u64);
     if let Some(first) = found.failed.iter().find(|failed| failed.damaged) {
         let why = format!("it is not what was archived; {failed} of the sample failed");

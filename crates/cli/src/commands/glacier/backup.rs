@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: &Backup, context: &Context) -> CliResult<Exit
     let turn = Turn::take(&hot, &state, &settings.name).await?;
     let (report, dump) = turn.within(Box::pin(archived(hot, &state, &settings, named, context))).await?;
     for failed in &report.failed {
-        context.printer.warn(&format!("`{}` was left out: {}", failed.name, failed.what));
+        context.printer.warn(&format!("`{}` was not archived: {}", failed.name, failed.what));
     }
     if let Some(warning) = &report.warning {
         context.printer.warn(warning);
@@ -92,7 +92,7 @@ fn exit_of(failed: usize) -> CliResult<Exit> {
     }
     Err(CliError::Partial {
         what: format!("{} could not be backed up", counted(failed as u64, "file", "files")),
-        help: "the backup has all other files, and can be restored".to_owned(),
+        help: "the backup has all other files, and of these what was archived earlier; it can be restored".to_owned(),
     })
 }
 

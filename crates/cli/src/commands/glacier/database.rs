@@ -77,8 +77,11 @@ pub(super) async fn dump(
     context: &Context,
 ) -> CliResult<(DatabasePart, DumpReport)> {
     let report = Box::pin(dumper((server, database), store, settings, context)?.run()).await?;
-    let key = DumpKey::parse(&report.key)
-        .ok_or_else(|| PgError::NoDump { wanted: report.key.clone(), location: store.describe() })?;
+    let key = DumpKey::parse(&report.key).ok_or_else(|| PgError::NoDump {
+        wanted: report.key.clone(),
+        location: store.describe(),
+        databases: Vec::new(),
+    })?;
     let dumped = Dumped { database: database.to_owned(), dump: report.key.clone(), manifest: key.manifest()? };
     let part = database::note(store, state, settings, &dumped, &context.run).await?;
     Ok((part, report))

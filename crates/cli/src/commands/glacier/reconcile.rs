@@ -41,7 +41,8 @@ pub(super) async fn run(arguments: &Inventory, context: &Context) -> CliResult<E
         }
     };
     let now = context.run.clock.now();
-    context.printer.result(&found, |found| archives::reconciled(found, now))?;
+    let is_well = found.gone.is_empty() && found.differing.is_empty() && found.unknown.is_empty();
+    context.printer.done(&found, is_well, |found| archives::reconciled(found, now))?;
     verdict(&found, name)
 }
 

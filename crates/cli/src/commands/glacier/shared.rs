@@ -220,7 +220,7 @@ pub(super) fn limits(limits: &glacier::Limits, context: &Context) -> Limits {
     }
 }
 
-/// Tells of rules by which the bucket itself would delete archives of `name`. That they cannot be read is no reason not to
+/// Tells of rules by which the bucket itself would delete archives of `name`, or hide its manifests. That they cannot be read is no reason not to
 /// back up: not everybody may.
 pub(super) async fn warn_of_rules(
     name: &str,
@@ -231,8 +231,7 @@ pub(super) async fn warn_of_rules(
     let Location::S3 { bucket, prefix } = context.location()? else { return Ok(()) };
     let settings = Box::pin(Settings::load(None)).await;
     let cold = S3Cold::new(&settings, &bucket, &prefix, &context.run);
-    let folder = format!("{}{name}/", glacier_archive::key::FOLDER);
-    let asked = context.or_cancelled(async { Ok(Box::pin(cold.expiring(&folder)).await) }).await?;
+    let asked = context.or_cancelled(async { Ok(Box::pin(cold.expiring(name)).await) }).await?;
     match asked {
         Ok(rules) => rules.iter().for_each(|rule| context.printer.warn(&rule.warning(class, prices))),
         Err(error) => tracing::debug!(%error, "the lifecycle rules of the bucket are unknown"),

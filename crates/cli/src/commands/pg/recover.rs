@@ -23,7 +23,9 @@ pub(super) async fn run(arguments: &Recover, context: &Context) -> CliResult<Exi
     } else {
         recover::recover(&server, &context.run.progress).await?
     };
-    context.printer.result(&report, |report| recover_report(report, dry_run))?;
+    // A step that was taken is news; that none had to be is not.
+    let is_well = !dry_run && report.actions.is_empty();
+    context.printer.done(&report, is_well, |report| recover_report(report, dry_run))?;
     if dry_run {
         recover::check(&server, &report).await?;
     }

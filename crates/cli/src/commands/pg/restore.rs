@@ -98,6 +98,7 @@ fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResul
     options.carry_over.clone_from(&arguments.carry_over);
     options.no_owner = arguments.no_owner;
     options.no_acl = arguments.no_acl;
+    options.no_tablespaces = arguments.no_tablespaces;
     options.locale.clone_from(&arguments.locale);
     options.locale_provider = arguments.locale_provider;
     options.keep_failed = arguments.keep_failed;

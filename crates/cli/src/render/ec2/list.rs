@@ -4,6 +4,7 @@ use ec2_snapshots::list::Listed;
 use ec2_snapshots::model::SnapshotState;
 use jiff::Timestamp;
 
+use crate::render::escape::line;
 use crate::render::table::{Align, Column, table};
 use crate::render::units;
 
@@ -59,7 +60,7 @@ pub(crate) fn shown(found: &[Listed]) -> String {
 fn one(one: &Listed) -> String {
     let snapshot = &one.snapshot;
     let mut lines = vec![format!("{}  {}  {}", snapshot.id, snapshot.region, state(one))];
-    lines.extend(snapshot.state_message.as_ref().map(|why| format!("  reason       {why}")));
+    lines.extend(snapshot.state_message.as_ref().map(|why| format!("  reason       {}", line(why))));
     lines.push(format!("  taken        {} UTC", units::time(one.time)));
     lines.push(format!("  volume       {} in {}, {} GiB", one.source_volume, one.source_region, snapshot.size_gib));
     lines.extend(one.instance.as_ref().map(|instance| format!("  instance     {instance}")));
@@ -68,6 +69,6 @@ fn one(one: &Listed) -> String {
     lines.extend(one.consistency.as_ref().map(|level| format!("  consistency  {level}")));
     lines.extend(one.copied_from.as_ref().map(|source| format!("  copy of      {source}")));
     lines.push(format!("  encrypted    {}", if snapshot.encrypted { "yes" } else { "no" }));
-    lines.extend(snapshot.tags.iter().map(|(name, value)| format!("  tag          {name}={value}")));
+    lines.extend(snapshot.tags.iter().map(|(name, value)| format!("  tag          {}={}", line(name), line(value))));
     lines.join("\n")
 }

@@ -4,12 +4,13 @@ use ec2_snapshots::model::SnapshotState;
 use ec2_snapshots::snapshot::{Done, SetDone, SnapshotPlan};
 
 use super::lines;
+use crate::render::escape::line;
 use crate::render::units::counted;
 
 pub(crate) fn planned(plan: &SnapshotPlan) -> String {
     let mut all = Vec::new();
     for set in &plan.sets {
-        let name = set.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        let name = set.name.as_ref().map_or_else(String::new, |name| format!(" ({})", line(name)));
         all.push(format!("create  {} in {}{name}, {}-consistent", set.instance, set.region, set.consistency));
         all.extend(set.volumes.iter().map(|volume| format!("        {} {}", volume.volume, volume.device)));
     }
@@ -31,7 +32,7 @@ pub(crate) fn taken(done: &Done) -> String {
 }
 
 fn of_set(set: &SetDone) -> Vec<String> {
-    let name = set.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+    let name = set.name.as_ref().map_or_else(String::new, |name| format!(" ({})", line(name)));
     let mut all =
         vec![format!("{} in {}{name}: set {}, {}-consistent", set.instance, set.region, set.set, set.consistency)];
     all.extend(set.snapshots.iter().map(|one| {

@@ -94,6 +94,7 @@ fn amount(measure: &Measure) -> String {
     let done = units::bytes(measure.bytes);
     match measure.bytes_total {
         0 => done,
+        _ if measure.percent == Some(100) => done,
         total => format!("{done} of about {}", units::bytes(total)),
     }
 }

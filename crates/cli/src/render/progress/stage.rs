@@ -69,7 +69,8 @@ const STAGES: &[Stage] = &[
     stage("dict.verify", "reading a backup"),
     stage("dump.catalogue", "describing the database"),
     stage("dump.connect", "connecting to the server"),
-    counted("dump.data", "dumping rows"),
+    // Rows are read before the last of them are in the location.
+    Stage { afterwards: Some("storing the last rows"), ..counted("dump.data", "dumping rows") },
     goes_on("dump.large_objects", "dumping large objects"),
     stage("dump.lists", "writing lists of tables"),
     stage("dump.lock", "locking tables"),

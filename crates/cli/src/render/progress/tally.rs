@@ -141,15 +141,18 @@ impl Counts {
 
     fn measure(&self, now: Duration) -> Measure {
         let still = Some(now.saturating_sub(self.moved)).filter(|still| *still >= STILL_AFTER);
-        let rate = self.rate(now).filter(|_| still.is_none());
-        let rest = self.bytes_total.saturating_sub(self.bytes);
+        let is_done = self.items_total > 0 && self.items >= self.items_total;
+        // What was an estimate is known then.
+        let bytes_total = if is_done { self.bytes } else { self.bytes_total };
+        let rate = self.rate(now).filter(|_| still.is_none() && !is_done);
+        let rest = bytes_total.saturating_sub(self.bytes);
         let is_settled = now.saturating_sub(self.begun) >= PROMISE_AFTER;
         let left = rate
             .filter(|rate| *rate > 0 && rest > 0 && is_settled)
             .map(|rate| Duration::from_secs(rest.div_ceil(rate)));
         Measure {
             bytes: self.bytes,
-            bytes_total: self.bytes_total,
+            bytes_total,
             items: self.items,
             items_total: self.items_total,
             percent: self.percent(),
@@ -242,6 +245,17 @@ mod tests {
         assert_eq!((tally.measure(at(30)).percent, tally.measure(at(30)).left), (Some(99), None));
         tally.take(&Event::Advance { bytes: 0, items: 2 }, at(31));
         assert_eq!(tally.measure(at(31)).percent, Some(100));
+    }
+
+    #[test]
+    fn what_is_done_takes_no_more_time_and_its_size_is_known() {
+        let mut tally = half();
+        tally.take(&Event::Advance { bytes: 0, items: 2 }, at(25));
+        let measure = tally.measure(at(26));
+        assert_eq!((measure.percent, measure.bytes, measure.bytes_total), (Some(100), 2 * MIB, 2 * MIB));
+        assert_eq!((measure.rate, measure.left), (None, None));
+        let view = tally.view(at(26)).unwrap();
+        assert_eq!((&*view.words, view.measure), ("storing the last rows", None));
     }
 
     #[test]

@@ -52,7 +52,20 @@ fn a_catalogue_of_others_or_of_a_newer_version_is_left_alone() {
     assert!(matches!(newer, GlacierError::NewerCatalogue { found: 9, supported: 2, .. }), "{newer}");
     std::fs::write(&path, "no database at all, but long enough to be taken for one".repeat(20)).unwrap();
     let garbage = SqliteCatalogue::open(&path, "`x` in `mem:`").unwrap_err();
-    assert!(matches!(garbage, GlacierError::Catalogue { .. }), "{garbage}");
+    assert!(matches!(garbage, GlacierError::DamagedCatalogue { .. }), "{garbage}");
+}
+
+#[test]
+fn another_program_that_has_it_open_for_itself_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(opened(&folder));
+    let path = folder.path().join("catalogue.sqlite");
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let held = SqliteCatalogue::open(&path, "`x` in `mem:`").unwrap_err();
+    assert!(matches!(held, GlacierError::CatalogueInUse { .. }), "{held}");
+    drop(other);
+    opened(&folder);
 }
 
 #[test]

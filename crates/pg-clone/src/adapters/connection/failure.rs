@@ -25,6 +25,20 @@ const NOT_ALLOWED: &str = "no password was sent. Change pg_hba.conf on the serve
 const UNVERIFIED: &str = "no password was sent. Remote connections use verify-full by default. Set PGSSLROOTCERT to the file of the authority \
                           that signed the certificate (Amazon RDS: global-bundle.pem), or PGSSLMODE=require to encrypt without verifying";
 
+/// What to do where the server shows a certificate that it signed itself, and that is not the one to trust.
+const SELF_SIGNED: &str = "no password was sent. Remote connections use verify-full by default, and the server's certificate is self-signed. Set \
+                           PGSSLROOTCERT to a copy of it (on the server, the file that ssl_cert_file names), or PGSSLMODE=require to encrypt \
+                           without verifying";
+
+/// What to do where the certificate is good, and for another name.
+const OTHER_NAME: &str = "no password was sent. Remote connections use verify-full by default, and the certificate is for another name. Connect by a \
+                          name that it has (PGHOSTADDR gives the address), or set PGSSLMODE=verify-ca, with PGSSLROOTCERT, to take any name that \
+                          your authority signed";
+
+/// What to do where the certificate's time is over, or has not begun.
+const OUT_OF_TIME: &str = "no password was sent. Renew the server's certificate, and check the clock of this machine; PGSSLMODE=require encrypts \
+                           without verifying";
+
 /// What to do where the server's own list of who may connect does not have us.
 const NOT_LISTED: &str = "nothing was done. The server's pg_hba.conf does not let this user connect to this database from here: add a line for \
                           it there and reload, or connect as another user or from another host";
@@ -77,7 +91,7 @@ pub(super) fn not_opened(user: &str, address: &Address, database: &str, error: C
                 Some("28P01" | "28000") => format!("{server} as `{}`", user),
                 _ => format!("{server}, database `{database}`"),
             },
-            help: if is_unverified(&*error) { UNVERIFIED.into() } else { help(code, &chain(&*error)) },
+            help: unverified(&chain(&*error)).map_or_else(|| help(code, &chain(&*error)), Into::into),
             source: error,
         },
     }
@@ -108,10 +122,29 @@ fn help(code: Option<&str>, text: &str) -> Remedy {
     fixed.into()
 }
 
-/// Whether the server showed a certificate that cannot be verified.
-fn is_unverified(error: &(dyn Error + 'static)) -> bool {
-    let text = chain(error);
-    text.contains("invalid peer certificate") || text.contains("TLS handshake") && text.contains("certificate")
+/// What to do if the server showed a certificate that cannot be verified, by what the driver says.
+fn unverified(text: &str) -> Option<&'static str> {
+    let text = text.to_lowercase();
+    let handshake = text.contains("tls handshake") && text.contains("certificate");
+    if !(handshake || text.contains("invalid peer certificate")) {
+        return None;
+    }
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    Some(if says(&["not valid for name", "notvalidforname"]) {
+        OTHER_NAME
+    } else if says(&["expired", "not valid yet", "notvalidyet"]) {
+        OUT_OF_TIME
+    } else if says(&["causedasendentity"]) {
+        SELF_SIGNED
+    } else {
+        UNVERIFIED
+    })
+}
+
+/// Whether the server's pg_hba.conf keeps us out.
+pub(super) fn is_not_listed(error: &PgError) -> bool {
+    let PgError::Unreachable { source, .. } = error else { return false };
+    chain(&**source).contains("pg_hba.conf")
 }
 
 /// Whether a `T` is among an error's causes.
@@ -153,4 +186,27 @@ pub(super) fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_certificate_that_cannot_be_verified_has_its_own_way_out() {
+        let told =
+            |cause: &str| unverified(&format!("error performing TLS handshake: invalid peer certificate: {cause}"));
+        assert_eq!(told("UnknownIssuer"), Some(UNVERIFIED));
+        assert_eq!(told("Other(OtherError(CaUsedAsEndEntity))"), Some(SELF_SIGNED));
+        assert_eq!(
+            told("certificate not valid for name \"db2\"; certificate is only valid for DnsName(\"db1\")"),
+            Some(OTHER_NAME)
+        );
+        assert_eq!(
+            told("certificate expired: verification time 1 (UNIX), but certificate is not valid after 0"),
+            Some(OUT_OF_TIME)
+        );
+        assert_eq!(told("certificate not valid yet: verification time 0"), Some(OUT_OF_TIME));
+        assert_eq!(unverified("server does not support TLS"), None);
+    }
 }

@@ -86,6 +86,7 @@ impl Server {
         Ok(Self {
             addresses: Address::list(get("host"), get("hostaddr"), get("port").unwrap_or_default())?,
             chosen: Arc::new(OnceLock::new()),
+            logged_in: Arc::new(OnceLock::new()),
             user: get("user").or_else(|| environment.user()).unwrap_or("postgres").to_owned(),
             password: get("password").map(Secret::new),
             passfile: get("passfile").map(PathBuf::from).or_else(|| environment.default_passfile()),

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(super) struct Opening {
     pub(super) attributes: SessionAttributes,
     pub(super) require_auth: Option<RequireAuth>,
     pub(super) require_peer: Option<String>,
+    /// Told here as whom we came in, and where.
+    pub(super) logged_in: Arc<OnceLock<LoggedIn>>,
 }
 
 type Wire = Watched<BufReader<RawSocket>>;
@@ -64,14 +66,26 @@ impl Opening {
         let rule = self.require_auth.take();
         let wire = Watched::plain(BufReader::with_capacity(read_bytes, socket), rule.as_ref(), offers_tls);
         let tls = MakeTlsConnect::<Wire>::make_tls_connect(&mut self.tls, &self.address.host)?;
-        Ok(self.config.connect_raw(wire, WatchedTls::new(tls, rule)).await?)
+        let (client, connection) = self.config.connect_raw(wire, WatchedTls::new(tls, rule)).await?;
+        // The server says it of its own accord to whoever logs in.
+        let version = connection.parameter("server_version").unwrap_or_default();
+        let major = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|major| major.parse().ok());
+        let is_superuser = connection.parameter("is_superuser") == Some("on");
+        // The first that is told stays.
+        let _ = self.logged_in.set(LoggedIn { is_superuser, major: major.unwrap_or_default() });
+        Ok((client, connection))
+    }
+
+    /// What the session sets before anything else.
+    fn settings(&self) -> String {
+        settings(self.logged_in.get().copied().unwrap_or_default(), &self.given)
     }
 }
 
 impl Session {
     pub(super) async fn open(mut opening: Opening) -> Result<Self, Cause> {
         let (client, connection) = opening.log_in(MESSAGES_READ_BYTES).await?;
-        let settings = settings(connection.parameter("server_version"), &opening.given);
+        let settings = opening.settings();
         // How a connection ends is told by the statement it ends under.
         let connection = tokio::spawn(async move { drop(connection.await) });
         Self::ready(client, connection, &settings, opening.attributes).await
@@ -81,7 +95,7 @@ impl Session {
     /// connection stands still.
     pub(super) async fn open_hearing(mut opening: Opening, notices: mpsc::Sender<DbError>) -> Result<Self, Cause> {
         let (client, mut connection) = opening.log_in(MESSAGES_READ_BYTES).await?;
-        let settings = settings(connection.parameter("server_version"), &opening.given);
+        let settings = opening.settings();
         let connection = tokio::spawn(async move {
             while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notice(notice) = message {
@@ -135,18 +149,40 @@ pub(super) struct Pooled;
 #[error("{0}")]
 pub(super) struct Unfit(&'static str);
 
-/// What cannot be a startup option: timeouts that only newer servers know; what watches over the connection; and writing by
-/// default, for whether a server does that by itself is asked first. A read-only default would stop a swap.
-fn settings(version: Option<&str>, given: &str) -> String {
-    let major = version.and_then(|version| version.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok());
-    let major = major.unwrap_or_default();
+/// No search path: what we say must mean the server's own functions and operators, and not what somebody put on the path of a
+/// database to have it called with our rights (CVE-2018-1058). The first statement of all says every schema.
+const NO_SEARCH_PATH: &str = "SET search_path = ''";
+
+/// As whom a server knows us, and which it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LoggedIn {
+    pub(super) is_superuser: bool,
+    /// The server's major version.
+    pub(super) major: u32,
+}
+
+/// English, by which messages are known. Only superusers may choose.
+pub(super) const ENGLISH: (&str, &str) = ("lc_messages", "C");
+
+/// What cannot be a startup option: no search path, to which a later `RESET` must not return; timeouts that only newer servers
+/// know; the language, where the role may choose it; what watches over the connection; and writing by default, for whether a
+/// server does that by itself is asked first. A read-only default would stop a swap.
+fn settings(logged_in: LoggedIn, given: &str) -> String {
+    let LoggedIn { is_superuser, major } = logged_in;
     let of_version = match major {
         17.. => "SET default_transaction_read_only = off; SET idle_session_timeout = 0; SET transaction_timeout = 0",
         14.. => "SET default_transaction_read_only = off; SET idle_session_timeout = 0",
         _ => "SET default_transaction_read_only = off",
     };
     let watching = vanishing::statements(major, given);
-    std::iter::once(of_version.to_owned()).chain(watching).collect::<Vec<_>>().join("; ")
+    let language = is_superuser.then(|| format!("SET {} = '{}'", ENGLISH.0, ENGLISH.1));
+    [NO_SEARCH_PATH, of_version]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(language)
+        .chain(watching)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Bytes read at once from the socket of an ordinary session.
@@ -194,7 +230,7 @@ impl DrivenSession {
     /// would cost a dump a tenth of its time.
     pub(super) async fn open(mut opening: Opening) -> Result<Self, Cause> {
         let (client, connection) = opening.log_in(SOCKET_READ_BYTES).await?;
-        let settings = settings(connection.parameter("server_version"), &opening.given);
+        let settings = opening.settings();
         // How a connection ends is told by the statement it ends under.
         let connection = Box::pin(async move { drop(connection.await) });
         let mut session = Self { client: Driven::Own(client), connection, ended: false };

@@ -7,13 +7,17 @@ use backup_core::failure::Setting;
 use backup_core::remedy;
 
 use crate::adapters::connection::Server;
-use crate::adapters::connection::session::{MARK, vanishing};
+use crate::adapters::connection::session::{ENGLISH, LoggedIn, MARK, vanishing};
 use crate::error::{PgError, PgResult};
 use crate::guard::Guard;
 
 /// What every session starts with, whatever is set for the role or the database: limits made for applications would end
 /// a dump or a restore.
 const SESSION_OPTIONS: &str = "-c lock_timeout=0 -c idle_in_transaction_session_timeout=0";
+
+/// First major version with triggers for logins, and a setting that keeps event triggers from firing, which only superusers
+/// may choose (PostgreSQL 17 release notes).
+const SWITCH_MAJOR: u32 = 17;
 
 impl Server {
     /// Lets no statement of a dump or restore take longer than `limit`; zero, the default, is any time. The few
@@ -47,17 +51,33 @@ impl Server {
         self.options.as_deref().unwrap_or_default()
     }
 
-    /// The user's options for sessions of programs, and what has the server end them should this machine vanish.
+    /// The user's options for sessions of programs, what has the server end them should this machine vanish, and the language in
+    /// which their messages are read.
     pub(crate) fn program_options(&self) -> String {
         let given = self.given_options();
-        format!("{given} {}", vanishing::options(given)).trim().to_owned()
+        let language =
+            if self.known().is_superuser { format!("-c {}={}", ENGLISH.0, ENGLISH.1) } else { String::new() };
+        format!("{given} {} {language} {}", vanishing::options(given), self.no_logins()).trim().to_owned()
     }
 
     /// Startup options of every session: the user's, and then ours, for of two the server takes the last.
     pub(super) fn session_options(&self) -> String {
         let timeout_ms = self.statement_timeout_ms();
-        let ours = format!("-c statement_timeout={timeout_ms} {SESSION_OPTIONS} -c {MARK}=on");
+        let logins = self.no_logins();
+        let ours = format!("-c statement_timeout={timeout_ms} {SESSION_OPTIONS} {logins} -c {MARK}=on");
         self.options.as_ref().map_or_else(|| ours.clone(), |options| format!("{options} {ours}"))
+    }
+
+    /// Keeps triggers that fire at logins from firing at ours, where that can be: they write into what was just restored.
+    fn no_logins(&self) -> &'static str {
+        let LoggedIn { is_superuser, major } = self.known();
+        let is_ours = !self.given_options().contains("event_triggers");
+        if is_superuser && major >= SWITCH_MAJOR && is_ours { "-c event_triggers=off" } else { "" }
+    }
+
+    /// What the first connection learned.
+    fn known(&self) -> LoggedIn {
+        self.logged_in.get().copied().unwrap_or_default()
     }
 
     /// Every name and address this server goes by, those of its other hosts too.

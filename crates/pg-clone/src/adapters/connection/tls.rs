@@ -13,6 +13,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_platform_verifier::Verifier;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::adapters::connection::pinned::Pinned;
 use crate::error::{PgError, PgResult};
 
 /// How a connection is protected (PostgreSQL manual, "SSL Mode Descriptions").
@@ -104,10 +105,12 @@ pub(crate) fn connector(mode: SslMode, root_certificates: Option<&Path>) -> PgRe
         .map_err(|error| refused(error.to_string()))?;
     let verifier: Arc<dyn ServerCertVerifier> = match (mode, root_certificates) {
         (SslMode::VerifyFull | SslMode::VerifyCa, Some(path)) => {
-            let roots = Arc::new(read_roots(path).map_err(|what| refused(format!("`{}` {what}", path.display())))?);
-            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+            let trusted = read_certificates(path).map_err(|what| refused(format!("`{}` {what}", path.display())))?;
+            let roots = roots(&trusted).map_err(|what| refused(format!("`{}` {what}", path.display())))?;
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
                 .build()
-                .map_err(|error| refused(format!("`{}` cannot be used: {error}", path.display())))?
+                .map_err(|error| refused(format!("`{}` cannot be used: {error}", path.display())))?;
+            Arc::new(Pinned::new(trusted, verifier))
         }
         (SslMode::VerifyFull | SslMode::VerifyCa, None) => {
             let platform = Verifier::new(Arc::clone(&provider));
@@ -121,14 +124,20 @@ pub(crate) fn connector(mode: SslMode, root_certificates: Option<&Path>) -> PgRe
 }
 
 /// The certificates of a PEM file, which must hold at least one.
-fn read_roots(path: &Path) -> Result<RootCertStore, String> {
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_reader_iter(file).collect();
+    let certificates = certificates.map_err(|error| format!("cannot be read: {error}"))?;
+    if certificates.is_empty() { Err("holds no certificate".to_owned()) } else { Ok(certificates) }
+}
+
+fn roots(trusted: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_reader_iter(file) {
-        let certificate = certificate.map_err(|error| format!("cannot be read: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
+    for certificate in trusted {
+        let added = roots.add(certificate.clone());
+        added.map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
     }
-    if roots.is_empty() { Err("holds no certificate".to_owned()) } else { Ok(roots) }
+    Ok(roots)
 }
 
 /// Accepts what another verifier accepts, and a certificate for another name.

@@ -1,8 +1,9 @@
 //! Reads the source's system catalogues (PostgreSQL manual, chapter "System Catalogs").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::adapters::connection::Session;
+use crate::adapters::sql::session_settings;
 use crate::dump::matviews::{Matview, Use};
 use crate::dump::units::TableSource;
 use crate::error::{PgError, PgResult};
@@ -21,6 +22,7 @@ pub(crate) struct Relation {
     pub(crate) partitioned: bool,
     pub(crate) unlogged: bool,
     pub(crate) filenode: u32,
+    /// Whether its name alone finds it; known where somebody asked for it.
     pub(crate) visible: bool,
     /// For a member of an extension, the condition under which its rows belong to the dump.
     pub(crate) extension: Option<Option<String>>,
@@ -68,8 +70,8 @@ pub(crate) async fn relations(session: &Session) -> PgResult<Vec<Relation>> {
     let rows = session
         .query(
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind = 'p', c.relpersistence = 'u', \
-               pg_catalog.pg_relation_filenode(c.oid), pg_catalog.pg_table_is_visible(c.oid), \
-               pg_catalog.has_table_privilege(c.oid, 'SELECT'), d.refobjid IS NOT NULL, config.condition, \
+               pg_catalog.pg_relation_filenode(c.oid), \
+               d.refobjid IS NOT NULL, config.condition, \
                ARRAY(SELECT a.relid::oid FROM pg_catalog.pg_partition_ancestors(c.oid) a(relid)) \
              FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -93,12 +95,26 @@ pub(crate) async fn relations(session: &Session) -> PgResult<Vec<Relation>> {
             partitioned: row.get(3),
             unlogged: row.get(4),
             filenode: row.get::<_, Option<u32>>(5).unwrap_or_default(),
-            // Nothing of a table that was dropped a moment ago, which the locks will find out.
-            visible: row.get::<_, Option<bool>>(6).unwrap_or_default(),
-            extension: row.get::<_, bool>(8).then(|| row.get(9)),
-            ancestors: row.get(10),
+            visible: false,
+            extension: row.get::<_, bool>(6).then(|| row.get(7)),
+            ancestors: row.get(8),
         })
         .collect())
+}
+
+/// Notes which relations are found by their names alone on the search path that role and database have. Somebody may have put
+/// functions and operators on it (CVE-2018-1058): while it is in use nothing is said but what names its schema.
+pub(crate) async fn note_visible(session: &Session, relations: &mut [Relation]) -> PgResult<()> {
+    const VISIBLE: &str = "SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_table_is_visible(c.oid)";
+    let sql = |error| PgError::sql("reading which tables the search path finds", error);
+    session_settings::reset_search_path(session).await?;
+    let rows = session.query(VISIBLE, &[]).await.map_err(sql)?;
+    session_settings::empty_search_path(session).await?;
+    let visible: BTreeSet<u32> = rows.iter().map(|row| row.get(0)).collect();
+    for relation in relations {
+        relation.visible = visible.contains(&relation.oid);
+    }
+    Ok(())
 }
 
 /// Columns and sizes of `relations`, as the snapshot has them. Sizes are those of heap and TOAST alone: `pg_table_size`

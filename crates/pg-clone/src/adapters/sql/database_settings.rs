@@ -2,12 +2,36 @@
 
 mod statements;
 
-use crate::adapters::connection::Session;
+use crate::adapters::connection::{Server, Session};
 pub(super) use crate::adapters::sql::database_settings::statements::create_database;
 use crate::adapters::sql::database_settings::statements::{Statement, clearing, statements};
 use crate::error::{PgError, PgResult};
 use crate::live::state::own_comment;
 use crate::stored::database_settings::{DatabaseSettings, Grant, Parameter};
+
+/// Text about the database `d` as it is meant, where the session is in a database of another encoding: what all databases share
+/// is written in the encoding of whoever wrote it, and that of the database counts.
+fn as_it_means(text: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.getdatabaseencoding() = 'UTF8' AND pg_catalog.pg_encoding_to_char(d.encoding) <> 'UTF8' \
+         THEN pg_catalog.convert_from(pg_catalog.textsend({text}), pg_catalog.pg_encoding_to_char(d.encoding)) ELSE {text} END"
+    )
+}
+
+/// A session within `database` to give it these settings by, if it takes one and lets us in: written from a database of another
+/// encoding, text would mean something else in this one.
+///
+/// # Errors
+/// As [`Server::connect`].
+pub(crate) async fn within(server: &Server, database: &str, settings: &DatabaseSettings) -> PgResult<Option<Session>> {
+    if !settings.are_of_their_encoding() {
+        return Ok(None);
+    }
+    match server.connect(database).await {
+        Err(PgError::Closed { .. }) => Ok(None),
+        session => session.map(Some),
+    }
+}
 
 /// Reads the settings of `database`.
 ///
@@ -28,13 +52,16 @@ pub async fn read_if_exists(session: &Session, database: &str) -> PgResult<Optio
     // to_jsonb: columns that only some versions have are simply absent.
     let row = session
         .query_opt(
-            "SELECT d.oid, pg_catalog.pg_get_userbyid(d.datdba)::text, d.datacl IS NOT NULL, d.datconnlimit, \
-               pg_catalog.shobj_description(d.oid, 'pg_database'), pg_catalog.pg_encoding_to_char(d.encoding)::text, \
+            &format!(
+                "SELECT d.oid, pg_catalog.pg_get_userbyid(d.datdba)::text, d.datacl IS NOT NULL, d.datconnlimit, \
+               {}, pg_catalog.pg_encoding_to_char(d.encoding)::text, \
                d.datcollate::text, d.datctype::text, to_jsonb(d) ->> 'datlocprovider', \
                coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale'), t.spcname::text, d.datallowconn, \
                to_jsonb(d) ->> 'daticurules' \
              FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace \
              WHERE d.datname = $1",
+                as_it_means("pg_catalog.shobj_description(d.oid, 'pg_database')")
+            ),
             &[&database],
         )
         .await
@@ -84,10 +111,14 @@ async fn grants(session: &Session, oid: u32) -> Result<Vec<Grant>, tokio_postgre
 async fn parameters(session: &Session, oid: u32) -> Result<Vec<Parameter>, tokio_postgres::Error> {
     let rows = session
         .query(
-            "SELECT r.rolname::text, split_part(c.entry, '=', 1), substr(c.entry, strpos(c.entry, '=') + 1) \
-             FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, \
-               LATERAL unnest(s.setconfig) WITH ORDINALITY c(entry, at) \
+            &format!(
+                "SELECT r.rolname::text, split_part(e.entry, '=', 1), substr(e.entry, strpos(e.entry, '=') + 1) \
+             FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase \
+               LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, \
+               LATERAL unnest(s.setconfig) WITH ORDINALITY c(entry, at), LATERAL (SELECT {}) e(entry) \
              WHERE s.setdatabase = $1 AND (s.setrole = 0 OR r.oid IS NOT NULL) ORDER BY 1 NULLS FIRST, c.at",
+                as_it_means("c.entry")
+            ),
             &[&oid],
         )
         .await?;

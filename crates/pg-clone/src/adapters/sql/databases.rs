@@ -3,9 +3,10 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::adapters::connection::Session;
-use crate::adapters::sql::database_settings::create_database;
+use crate::adapters::connection::{Server, Session};
+use crate::adapters::sql::database_settings::{create_database, within};
 use crate::adapters::sql::server;
+use crate::adapters::sql::words::Words;
 use crate::error::{PgError, PgResult};
 use crate::ident::{quote_ident, quote_literal};
 use crate::stored::database_settings::DatabaseSettings;
@@ -75,12 +76,12 @@ async fn databases(admin: &Session, which: &str, parameters: &[&(dyn ToSql + Syn
         admin.query(&statement, parameters).await.map_err(|error| PgError::sql("looking at the databases", error))?;
     let database = |row: &Row| Database {
         oid: row.get(0),
-        name: row.get(1),
+        name: row.get::<_, Words>(1).0,
         allow_connections: row.get(2),
         is_template: row.get(3),
-        comment: row.get(4),
+        comment: row.get::<_, Option<Words>>(4).map(|words| words.0),
         is_invalid: row.get(5),
-        owner: row.get(6),
+        owner: row.get::<_, Words>(6).0,
         is_ours: row.get(7),
     };
     Ok(rows.iter().map(database).collect())
@@ -190,6 +191,18 @@ pub(crate) async fn count_relations(session: &Session) -> PgResult<u64> {
         .await
         .map_err(|error| PgError::sql("looking into an unmarked database", error))?;
     Ok(row.get::<_, i64>(0).unsigned_abs())
+}
+
+/// Gives the database its comment once more, within it, if it takes that.
+///
+/// # Errors
+/// As [`Server::connect`], and what the server says.
+pub(crate) async fn comment_within(server: &Server, database: &str, settings: &DatabaseSettings) -> PgResult<()> {
+    let Some(text) = settings.comment.as_deref().filter(|text| !text.is_ascii()) else { return Ok(()) };
+    match within(server, database, settings).await? {
+        Some(session) => comment(&session, database, Some(text)).await,
+        None => Ok(()),
+    }
 }
 
 /// Sets or removes a database's comment.

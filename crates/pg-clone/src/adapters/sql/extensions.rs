@@ -1,5 +1,10 @@
 //! Extensions that a server offers.
 
+use std::time::Duration;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
 use crate::adapters::connection::Session;
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
@@ -17,27 +22,40 @@ pub(crate) struct Offered {
     pub(crate) has_wanted: bool,
 }
 
+/// How often a server is asked whose extensions change while it looks at them, as they do while packages are installed.
+const READS: u32 = 5;
+/// How long it is left alone in between.
+const BETWEEN_READS: Duration = Duration::from_millis(200);
+
+/// Asks what extensions lie on the server's disk. For that it lists a folder and then opens every control file in it: one that
+/// went in between is an error (`feature_not_supported`, up to 13 `undefined_file`), whatever extension was asked for.
+async fn on_disk(admin: &Session, sql: &str, of: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let mut reads = 1;
+    loop {
+        let answer = admin.query(sql, of).await;
+        let state = answer.as_ref().err().and_then(|error| error.code()).map(|state| state.code().to_owned());
+        if reads == READS || !matches!(state.as_deref(), Some("0A000" | "58P01")) {
+            return answer;
+        }
+        reads += 1;
+        tokio::time::sleep(BETWEEN_READS).await;
+    }
+}
+
 /// Those of `wanted` that the server offers, by name.
 pub(crate) async fn offered(admin: &Session, wanted: &[Extension]) -> PgResult<Vec<Offered>> {
     let names: Vec<&str> = wanted.iter().map(|extension| extension.name.as_str()).collect();
     let versions: Vec<&str> = wanted.iter().map(|extension| extension.version.as_str()).collect();
-    let rows = admin
-        .query(
-            "SELECT w.name, w.version, a.default_version::text, \
-               EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v \
-                 WHERE v.name = w.name AND v.version = w.version) \
-             FROM unnest($1::text[], $2::text[]) w(name, version) \
-             JOIN pg_catalog.pg_available_extensions a ON a.name = w.name ORDER BY w.name",
-            &[&names, &versions],
-        )
+    let sql = "SELECT w.name, w.version, a.default_version::text, \
+                 EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v \
+                   WHERE v.name = w.name AND v.version = w.version) \
+               FROM unnest($1::text[], $2::text[]) w(name, version) \
+               JOIN pg_catalog.pg_available_extensions a ON a.name = w.name ORDER BY w.name";
+    let rows = on_disk(admin, sql, &[&names, &versions])
         .await
         .map_err(|error| PgError::sql("reading the versions of the extensions", error))?;
-    let offered = |row: &tokio_postgres::Row| Offered {
-        name: row.get(0),
-        wanted: row.get(1),
-        default: row.get(2),
-        has_wanted: row.get(3),
-    };
+    let offered =
+        |row: &Row| Offered { name: row.get(0), wanted: row.get(1), default: row.get(2), has_wanted: row.get(3) };
     Ok(rows.iter().map(offered).collect())
 }
 
@@ -52,14 +70,10 @@ pub(crate) async fn parameter(admin: &Session, name: &str) -> PgResult<Option<St
 
 /// Those of `wanted` that the server does not offer.
 pub(crate) async fn missing(admin: &Session, wanted: &[&str]) -> PgResult<Vec<String>> {
-    let rows = admin
-        .query(
-            "SELECT wanted FROM unnest($1::text[]) wanted \
-             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name = wanted)",
-            &[&wanted],
-        )
-        .await
-        .map_err(|error| PgError::sql("checking what the dump needs", error))?;
+    let sql = "SELECT wanted FROM unnest($1::text[]) wanted \
+               WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name = wanted)";
+    let rows =
+        on_disk(admin, sql, &[&wanted]).await.map_err(|error| PgError::sql("checking what the dump needs", error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 

@@ -1,6 +1,6 @@
 //! What sessions set for themselves, so that nothing depends on anybody's configuration.
 
-use crate::adapters::connection::Session;
+use crate::adapters::connection::{Server, Session};
 use crate::error::{PgError, PgResult};
 use crate::ident::quote_literal;
 use crate::stored::detail::{MONEY_LOCALE, RowText};
@@ -21,6 +21,18 @@ const WRITING: &str = "SET synchronous_commit = off; SET lock_timeout = 0; \
 /// What a session sets to take or give bytes of no known encoding as they are.
 pub(super) const RAW_ENCODING: &str = "SET client_encoding = 'SQL_ASCII'";
 
+impl Server {
+    /// [`Server::connect`], with the search path of role and database, for whoever finds tables by it as the application does.
+    ///
+    /// # Errors
+    /// As [`Server::connect`].
+    pub async fn connect_as_application(&self, database: &str) -> PgResult<Session> {
+        let session = self.connect(database).await?;
+        reset_search_path(&session).await?;
+        Ok(session)
+    }
+}
+
 /// For a session that reads rows.
 pub(crate) async fn for_reading(session: &Session) -> PgResult<()> {
     run(session, READING).await
@@ -33,6 +45,17 @@ pub(crate) async fn for_writing(session: &Session, text: RowText) -> PgResult<()
     let settings: Vec<&str> =
         std::iter::once(WRITING).chain(more.into_iter().filter_map(|(is_so, set)| is_so.then_some(set))).collect();
     run(session, &settings.join("; ")).await
+}
+
+/// Back to what role, database and the options that the user `given` have, for statements that are the user's: the search
+/// path, and event triggers.
+pub(crate) async fn as_given(session: &Session, given: &str) -> PgResult<()> {
+    const FIRE: &str = "SELECT pg_catalog.set_config(name, 'on', false) FROM pg_catalog.pg_settings \
+        WHERE name = 'event_triggers' AND source = 'client' AND pg_catalog.current_setting('is_superuser') = 'on'";
+    if !given.contains("event_triggers") {
+        run(session, FIRE).await?;
+    }
+    reset_search_path(session).await
 }
 
 /// Back to the search path of the role and the database, by which unqualified names mean something.

@@ -1,8 +1,10 @@
 //! Sessions of a server: who is connected, and ending them.
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::adapters::connection::Session;
+use crate::adapters::sql::words::Words;
 use crate::error::{PgError, PgResult};
 
 /// Whether the row `a` of `pg_stat_activity` is a session that our role may end (PostgreSQL manual, "Server Signaling
@@ -48,27 +50,37 @@ pub(crate) async fn own_pid(session: &Session) -> PgResult<i32> {
 
 /// The session's server process, so that it can be told from a later one of the same number.
 pub(crate) async fn own_backend(session: &Session) -> PgResult<Backend> {
-    let row = session
-        .query_one(
-            "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity \
-             WHERE pid = pg_catalog.pg_backend_pid()",
-            &[],
-        )
-        .await
-        .map_err(|error| PgError::sql("looking at our own session", error))?;
-    Ok(Backend { pid: row.get(0), started: row.get(1) })
+    const OWN: &str = "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity \
+        WHERE pid = pg_catalog.pg_backend_pid()";
+    let doing = "looking at our own session";
+    let rows = as_logged_in(session, doing, OWN, &[]).await?;
+    let known = |row: &Row| Some(Backend { pid: row.get(0), started: row.get::<_, Option<String>>(1)? });
+    let hidden = || PgError::internal("the server does not show our own session", "nothing was changed");
+    rows.first().and_then(known).ok_or_else(hidden)
+}
+
+/// Asks as the role that logged in, in a transaction of its own. `ALTER ROLE … SET role` makes another of it, to whom the
+/// server shows nothing of our own sessions.
+async fn as_logged_in(
+    session: &Session,
+    doing: &str,
+    query: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> PgResult<Vec<Row>> {
+    let sql = |error| PgError::sql(doing.to_owned(), error);
+    session.batch_execute("BEGIN; SET LOCAL ROLE none").await.map_err(sql)?;
+    let answer = session.query(query, parameters).await.map_err(sql);
+    let ended = session.batch_execute("COMMIT").await.map_err(sql);
+    let rows = answer?;
+    ended?;
+    Ok(rows)
 }
 
 /// Ends a server process; true once it is gone.
 pub(crate) async fn end_backend(admin: &Session, backend: &Backend) -> PgResult<bool> {
-    let rows = admin
-        .query(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-             WHERE pid = $1 AND backend_start::text = $2",
-            &[&backend.pid, &backend.started],
-        )
-        .await
-        .map_err(|error| PgError::sql("ending our lost session", error))?;
+    const END: &str = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+        WHERE pid = $1 AND backend_start::text = $2";
+    let rows = as_logged_in(admin, "ending our lost session", END, &[&backend.pid, &backend.started]).await?;
     Ok(rows.is_empty())
 }
 
@@ -100,7 +112,7 @@ pub(crate) async fn not_ours_to_end(admin: &Session, database: &str) -> PgResult
         )
         .await
         .map_err(|error| PgError::sql("looking at the sessions of the live database", error))?;
-    Ok(rows.iter().map(|row| Owned { pid: row.get(0), role: row.get(1) }).collect())
+    Ok(rows.iter().map(|row| Owned { pid: row.get(0), role: row.get::<_, Words>(1).0 }).collect())
 }
 
 /// Asks every session of these databases but `spared` that we may end to end, and tells which were still there.

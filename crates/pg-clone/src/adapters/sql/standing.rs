@@ -2,6 +2,7 @@
 
 use crate::adapters::connection::Session;
 use crate::adapters::sql::databases::INVALID_LIMIT;
+use crate::adapters::sql::words::Words;
 use crate::error::{PgError, PgResult};
 use crate::standing::{Known, Locales, Replication, Standing};
 use crate::stored::database_settings::DatabaseSettings;
@@ -35,7 +36,7 @@ pub(crate) async fn read(session: &Session, databases: &[&str]) -> PgResult<Stan
         .map_err(sql)?;
     let known = |row: &tokio_postgres::Row| Known {
         name: row.get(0),
-        owner: row.get(1),
+        owner: row.get::<_, Words>(1).0,
         is_ours: row.get(2),
         is_template: row.get(3),
         replication: Replication {
@@ -154,7 +155,7 @@ mod tests {
             CREATE TABLE closed (i int); GRANT INSERT, DELETE ON filled TO reach; GRANT INSERT, TRUNCATE ON emptied \
             TO reach";
         cluster.psql("reach", make).unwrap();
-        let session = server(cluster, "reach", "pw").connect("reach").await.unwrap();
+        let session = server(cluster, "reach", "pw").connect_as_application("reach").await.unwrap();
         let oid = async |name: &str| -> u32 {
             session.query_one("SELECT $1::text::regclass::oid", &[&name]).await.unwrap().get(0)
         };

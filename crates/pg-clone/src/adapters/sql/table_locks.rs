@@ -45,13 +45,17 @@ pub(crate) async fn mark(session: &mut DrivenSession) -> PgResult<()> {
     marked.map_err(|error| PgError::sql("locking the tables", error))
 }
 
-/// Process ids of the sessions that have one of these tables for themselves.
-pub(crate) async fn exclusive_holders(admin: &Session, oids: &[u32]) -> PgResult<Vec<i32>> {
+/// Who has one of these tables for themselves: sessions, and transactions that are prepared and belong to none.
+pub(crate) async fn exclusive_holders(admin: &Session, oids: &[u32]) -> PgResult<Vec<String>> {
     let rows = admin
         .query(
-            "SELECT DISTINCT l.pid FROM pg_catalog.pg_locks l \
-             JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.mode = 'AccessExclusiveLock'",
+            "SELECT DISTINCT coalesce('pid ' || a.pid, 'the prepared transaction `' || x.gid || '`') FROM pg_catalog.pg_locks l \
+             LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             LEFT JOIN pg_catalog.pg_locks own ON l.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid' \
+               AND own.virtualtransaction = l.virtualtransaction \
+             LEFT JOIN pg_catalog.pg_prepared_xacts x ON x.transaction = own.transactionid \
+             WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.mode = 'AccessExclusiveLock' AND l.granted \
+               AND (a.pid IS NOT NULL OR x.gid IS NOT NULL) ORDER BY 1",
             &[&oids],
         )
         .await

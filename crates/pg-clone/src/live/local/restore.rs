@@ -145,8 +145,9 @@ async fn toggle(restore: &LocalRestore, lock: &TargetLock) -> PgResult<(SwapRepo
     let mut warnings = Vec::new();
     let wanted = match live {
         Some(live) => {
-            warnings =
-                database_settings::replace(admin, &previous.name, &live, options.no_owner, options.no_acl).await?;
+            let within = database_settings::within(server, &previous.name, &live).await?;
+            let by = within.as_ref().unwrap_or(admin);
+            warnings = database_settings::replace(by, &previous.name, &live, options.no_owner, options.no_acl).await?;
             live
         }
         None => database_settings::read(admin, &previous.name).await?,
@@ -203,7 +204,10 @@ async fn switch(
     if plan.runs(Point::PreSwap) {
         site(restore, temporary.name()).before_the_swap(Some(&wanted), hooks).await?;
     }
-    let warnings = database_settings::apply(admin, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
+    let within = database_settings::within(server, temporary.name(), &wanted).await?;
+    let by = within.as_ref().unwrap_or(admin);
+    let warnings = database_settings::apply(by, temporary.name(), &wanted, options.no_owner, options.no_acl).await?;
+    drop(within);
     run.stop_if_cancelled()?;
     let mut request = SwapRequest::new(lock, temporary, Some(wanted.clone()))
         .force(options.force)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backup_core::failure::{Remedy, Setting};
 use backup_core::remedy;
+use backup_core::units::counted;
 use futures::TryStreamExt;
 use serde::Serialize;
 
@@ -130,7 +131,7 @@ impl Carrying {
         live_tables::check_constraints(copy).await?;
         path.leave(copy).await?;
         live_tables::make(copy, "putting triggers and foreign keys back", &changes::tighten(&target)).await?;
-        run.step("swap.carry_commit", &format!("{} tables", tables.len()));
+        run.step("swap.carry_commit", &counted(tables.len() as u64, "table", "tables"));
         transaction::commit(copy, "committing the carried rows").await?;
         Ok(carried)
     }

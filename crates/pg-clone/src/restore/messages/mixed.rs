@@ -3,10 +3,7 @@
 //! `pg_restore` writes what a message begins with piece by piece, and its text in one go: of two workers, the beginnings can
 //! be mixed, and the texts are whole.
 
-use super::parse::is_context;
-
-/// How the text of a message begins that is about a statement.
-pub(super) const REFUSED: &str = "could not execute query: ";
+use super::parse::{REFUSED, is_context};
 
 /// The pieces.
 const PIECES: [&str; 3] = ["pg_restore:", "error: ", " "];

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// How the text of a message begins that is about a statement.
+pub(super) const REFUSED: &str = "could not execute query: ";
+
 /// Most bytes kept of a message or a command: enough to recognise it, and a function's body may be megabytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 
@@ -45,7 +48,11 @@ impl Message {
 
     /// What the server said, on its first line: `relation "x" does not exist`.
     pub(super) fn server_error(&self) -> Option<&str> {
-        let (_, error) = self.text.lines().next()?.split_once("ERROR:  ")?;
+        let line = self.text.lines().next()?;
+        let error = match line.split_once("ERROR:  ") {
+            Some((_, error)) => error,
+            None => after_severity(line.strip_prefix(REFUSED).or_else(|| Some(refused_rows(line)?.1))?)?,
+        };
         (self.severity == Severity::Error).then_some(error)
     }
 
@@ -84,6 +91,17 @@ impl Message {
     }
 }
 
+/// The table whose rows were refused, and what the server said of them.
+pub(super) fn refused_rows(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("COPY failed for table \"")?.split_once("\": ")
+}
+
+/// What follows the server's word for an error, which is in the language that the server speaks: `FEHLER:  ` and the like.
+pub(super) fn after_severity(said: &str) -> Option<&str> {
+    let (word, error) = said.split_once(":  ")?;
+    (!word.is_empty() && !word.contains(char::is_whitespace)).then_some(error)
+}
+
 /// The messages in `stderr`, one after the other.
 pub(super) fn messages(stderr: &str) -> impl Iterator<Item = Message> + '_ {
     let mut lines = stderr.lines();
@@ -101,6 +119,11 @@ pub(super) fn messages(stderr: &str) -> impl Iterator<Item = Message> + '_ {
 /// Adds a line to the message it belongs to; returns the message that it ends.
 fn take(current: &mut Option<Message>, line: &str) -> Option<Message> {
     let Some(rest) = after_program(line) else {
+        // What a server says at the login, the library prints before the program can.
+        let no_command = current.as_ref().is_none_or(|message| message.command.is_none());
+        if line.starts_with(SERVERS_WARNING) && no_command {
+            return current.replace(Message::new(Severity::Warning, line));
+        }
         match current {
             Some(message) => continue_with(message, line),
             None if line.trim().is_empty() => {}

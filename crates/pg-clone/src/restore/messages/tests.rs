@@ -179,10 +179,36 @@ fn p4_warnings_of_the_server_are_told_and_stop_nothing() {
     assert_eq!(reasons(&classified), [Reason::ServersWarning; 2]);
     assert!(classified.accepts(Some(0)) && !classified.accepts(Some(1)));
     assert!(classified.harmless[0].message.to_string().contains("publish logical changes; HINT:  Set wal_level"));
-    // What only looks like one, and an error right behind one.
-    let stderr = "WARNING:  nobody says this\npg_restore: WARNING:  x\npg_restore: error: could not execute query: ERROR:  y\n\
+    // An error right behind some.
+    let stderr = "WARNING:  at the login\npg_restore: WARNING:  x\npg_restore: error: could not execute query: ERROR:  y\n\
         Command was: SELECT 1;\n";
-    assert_eq!((sorted(stderr).fatal_count, sorted(stderr).harmless_count), (2, 1));
+    assert_eq!((sorted(stderr).fatal_count, sorted(stderr).harmless_count), (1, 2));
+}
+
+#[test]
+fn what_a_server_says_at_the_login_is_a_warning_of_its_own() {
+    let stderr = "WARNING:  invalid value for parameter \"lc_time\": \"xx_XX\"\nDETAIL:  no such locale\n\
+        pg_restore: error: could not execute query: ERROR:  relation \"a\" does not exist\nCommand was: ALTER TABLE a ADD x int;\n\n\n\
+        WARNING:  not of this message\n\
+        pg_restore: warning: errors ignored on restore: 1\n";
+    let classified = sorted(stderr);
+    assert_eq!((reasons(&classified), classified.fatal_count), (vec![Reason::ServersWarning], 1));
+    let command = classified.fatal[0].command.as_deref().unwrap();
+    assert!(command.contains("WARNING:  not of this message"), "a line of a statement ended it: {command}");
+}
+
+#[test]
+fn a_server_that_speaks_another_language_is_understood_to_refuse() {
+    let stderr = "pg_restore: error: could not execute query: FEHLER:  Funktion helper(text) existiert nicht\n\
+        Command was: CREATE INDEX i ON public.t USING btree (public.f(a));\n\n\n\
+        pg_restore: error: COPY failed for table \"a: b\": ERREUR:  la valeur d'une clé dupliquée\nCONTEXT:  COPY a, ligne 1\n\
+        pg_restore: warning: errors ignored on restore: 2\n";
+    let classified = sorted(stderr);
+    assert_eq!(classified.harmless_count, 0);
+    let words: Vec<_> = classified.fatal.iter().map(|message| message.servers_words().unwrap_or_default()).collect();
+    assert_eq!(words[0], "Funktion helper(text) existiert nicht");
+    assert_eq!(classified.fatal[1].refused_table(), Some("a: b"));
+    assert_eq!(sorted("pg_restore: error: could not execute query: out of  words\n").fatal[0].servers_words(), None);
 }
 
 #[test]

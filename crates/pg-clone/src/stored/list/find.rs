@@ -14,7 +14,7 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 
 use super::selector::{Selector, Wanted, Which, of_database};
-use super::{Filter, entries, folder_of, read_manifest, usable};
+use super::{Filter, database_names, entries, folder_of, read_manifest, usable};
 use crate::error::{PgError, PgResult};
 use crate::stored::completeness::settle;
 use crate::stored::detail::DumpDetail;
@@ -23,6 +23,9 @@ use crate::stored::legacy::{self, LegacyDump};
 
 /// Candidates named when a key's beginning means several dumps.
 const CANDIDATES_SHOWN: usize = 8;
+
+/// Databases of a location that are looked at to name those with dumps: each is a request.
+const DATABASES_LOOKED_MAX: usize = 64;
 
 /// The dump that was meant.
 #[derive(Clone, Debug)]
@@ -114,7 +117,7 @@ pub async fn find(store: &dyn StoreRead, wanted: impl Into<Wanted>) -> PgResult<
     match by_database(store, &asked, database, which).await? {
         ByDatabase::Found(found) => Ok(*found),
         ByDatabase::NoneGood(error) => Err(error),
-        ByDatabase::Unknown => Err(no_dump(store, database)),
+        ByDatabase::Unknown => Err(no_dump_of(store, database).await),
     }
 }
 
@@ -137,7 +140,11 @@ async fn by_words(store: &dyn StoreRead, asked: &Wanted, words: &str) -> PgResul
         // Said only now: a database's name may hold what a key may not.
         Err(PgError::NoDump { .. }) if !words.is_empty() => {
             Key::new(words)?;
-            Err(mistyped(store, asked, words).await?.unwrap_or_else(|| no_dump(store, words)))
+            match mistyped(store, asked, words).await? {
+                Some(mistyped) => Err(mistyped),
+                None if words.contains('/') => Err(no_dump(store, words)),
+                None => Err(no_dump_of(store, words).await),
+            }
         }
         found => found,
     }
@@ -158,7 +165,19 @@ async fn mistyped(store: &dyn StoreRead, asked: &Wanted, words: &str) -> PgResul
 }
 
 fn no_dump(store: &dyn StoreRead, wanted: &str) -> PgError {
-    PgError::NoDump { wanted: wanted.to_owned(), location: store.describe() }
+    PgError::NoDump { wanted: wanted.to_owned(), location: store.describe(), databases: Vec::new() }
+}
+
+/// [`no_dump`] of a database, with those that have some.
+async fn no_dump_of(store: &dyn StoreRead, database: &str) -> PgError {
+    // Best effort: an error about what was asked for is not replaced by one about what is there instead.
+    let folders = store.list_children(&format!("{ROOT}/")).await.unwrap_or_default();
+    let mut databases = match folders.len() {
+        0..=DATABASES_LOOKED_MAX => database_names(store).await.unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    databases.truncate(CANDIDATES_SHOWN);
+    PgError::NoDump { wanted: database.to_owned(), location: store.describe(), databases }
 }
 
 /// The whole key, ours first. Read by its name, so that a listing that lags cannot hide it.

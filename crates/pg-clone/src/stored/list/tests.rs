@@ -61,7 +61,15 @@ async fn c2_interrupted_runs_are_not_listed() {
     TestDump::new("shop", "2026-11-01T03:00:00Z", SHOP).store_objects(&store).await;
     assert_eq!(list(&store, &Filter::default()).await.unwrap(), []);
     assert_eq!(database_names(&store).await.unwrap(), Vec::<String>::new());
-    assert!(matches!(refused(&store, "shop").await, PgError::NoDump { .. }));
+    assert!(matches!(refused(&store, "shop").await, PgError::NoDump { databases, .. } if databases.is_empty()));
+}
+
+#[tokio::test]
+async fn a_database_that_is_mistyped_is_told_which_have_dumps() {
+    let (store, _) = store().await;
+    let PgError::NoDump { databases, .. } = refused(&store, "shp").await else { panic!("another error") };
+    assert!(databases.contains(&"shop".to_owned()), "{databases:?}");
+    assert!(matches!(refused(&store, "shop/none").await, PgError::NoDump { databases, .. } if databases.is_empty()));
 }
 
 #[tokio::test]

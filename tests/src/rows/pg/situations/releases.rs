@@ -18,12 +18,13 @@ fn clients(major: u32) -> RowResult<String> {
     Ok(found.bin_dir.display().to_string())
 }
 
-/// A publication where the server writes too little for it: the server warns and does it. Clients of 13 are not everywhere.
+/// A publication where the server writes too little for it: the server warns, from 13 on, and does it. Servers and clients
+/// of 13 are not everywhere.
 pub(super) async fn warnings(world: &World) -> RowResult {
     hands_on(&world.on_version(14)?, 14).await?;
-    match clients(13) {
-        Ok(_) => hands_on(&world.on_version(12)?, 13).await,
-        Err(_) => Ok(()),
+    match (clients(13), world.on_version(13)) {
+        (Ok(_), Ok(world)) => hands_on(&world, 13).await,
+        _ => Ok(()),
     }
 }
 
@@ -180,34 +181,59 @@ const LOGIN: &str = "CREATE TABLE logins (at timestamptz DEFAULT now()); \
       'BEGIN INSERT INTO public.logins DEFAULT VALUES; END'; \
     CREATE EVENT TRIGGER login ON login EXECUTE FUNCTION login(); ALTER EVENT TRIGGER login ENABLE ALWAYS";
 
-/// The stock way round is PGOPTIONS: it holds for every session of a dump, of a restore and of rows alone.
+/// Lets nobody of ours in.
+const CLOSED: &str = "CREATE FUNCTION closed() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
+      IF pg_catalog.current_setting('application_name') LIKE 'lastgood%' THEN RAISE EXCEPTION 'closed'; END IF; END $$; \
+    CREATE EVENT TRIGGER closed ON login EXECUTE FUNCTION closed()";
+
+/// Where the role may keep them from it, such triggers do not fire for sessions of ours, nor for those of programs.
 pub(super) async fn login_trigger(world: &World) -> RowResult {
     for major in [17, 18] {
-        logged_in(&world.on_version(major)?).await.within(&format!("a server of {major}"))?;
+        let server = world.on_version(major)?;
+        logged_in(&server).await.within(&format!("a server of {major}"))?;
+        logged_in_without_power(&server).await.within(&format!("a server of {major}, without power"))?;
     }
     Ok(())
 }
 
 async fn logged_in(world: &World) -> RowResult {
-    const QUIET: (&str, &str) = ("PGOPTIONS", "-c event_triggers=off");
     let shop = world.sample("shop")?;
     world.psql(&shop, LOGIN)?;
     let count = || world.psql(&shop, "SELECT count(*) FROM logins");
     let alone = count()?.parse::<u32>()?;
     ensure_eq!(count()?.parse::<u32>()?, alone + 1, "logins with one session between");
-    let dumped = world.lastgood(["pg", "dump", &shop, "--json", "--jobs", "3"]).env(QUIET.0, QUIET.1).ok().await?;
+    let dumped = world.lastgood(["pg", "dump", &shop, "--json", "--jobs", "3"]).ok().await?;
     let dumped = dumped.never_says("event trigger")?;
     ensure_eq!(count()?.parse::<u32>()?, alone + 2, "logins after a dump");
     let key = dumped.json()?["key"].as_str().unwrap_or_default().to_owned();
     let copy = world.name("copy");
-    world.lastgood(["pg", "restore", &key, "--into", &copy]).env(QUIET.0, QUIET.1).ok().await?;
-    world.lastgood(["pg", "dump", &shop]).ok().await?.says("the event trigger `login` ran at each login")?;
+    world.lastgood(["pg", "restore", &key, "--into", &copy]).ok().await?;
     let rows = "SELECT (SELECT count(*) FROM logins) - 1";
     ensure_eq!(
         world.psql(&copy, rows)?.parse::<u32>()?,
         alone + 1,
         "logins in the copy, whose trigger notes down ours"
     );
+    // A trigger that lets nobody in keeps nobody from restoring.
+    world.psql(&shop, CLOSED)?;
+    let (closed, quiet) = (world.name("closed"), ("PGOPTIONS", "-c event_triggers=off"));
+    world.lastgood(["pg", "dump", &shop]).ok().await?;
+    world.lastgood(["pg", "restore", &shop, "--into", &closed]).ok().await?.never_says("cannot be connected to")?;
+    world.lastgood(["pg", "drop-local", &closed, "--confirm-database", &closed]).env(quiet.0, quiet.1).ok().await?;
+    Ok(())
+}
+
+/// Whom a login trigger fires for that may not choose is told.
+async fn logged_in_without_power(world: &World) -> RowResult {
+    // Without large objects: pg_read_all_data reads none of them.
+    let shop = world.create("told")?;
+    world.psql(&shop, LOGIN)?;
+    world.psql(
+        &shop,
+        "CREATE ROLE reader LOGIN PASSWORD 'pw' IN ROLE pg_read_all_data; GRANT INSERT ON logins TO reader",
+    )?;
+    let dump = world.lastgood(["pg", "dump", &shop]).env("PGUSER", "reader").env("PGPASSWORD", "pw");
+    dump.ok().await?.says("the event trigger `login` ran at each login")?;
     Ok(())
 }
 

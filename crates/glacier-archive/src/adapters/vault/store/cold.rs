@@ -93,10 +93,10 @@ fn told(jobs: &[VaultJob], key: &Key, archive: &VaultArchive, now: Timestamp) ->
         _ => None,
     });
     if let Some((until, job)) = readable.max_by_key(|(until, _)| *until) {
-        return Told { copy: CopyState::Readable { until }, job: Some(job.id.clone()), failed: None };
+        return Told { job: Some(job.id.clone()), ..CopyState::Readable { until }.into() };
     }
     if let Some(job) = ours().find(|job| job.state == JobState::Running) {
-        return Told { copy: CopyState::Running, job: Some(job.id.clone()), failed: None };
+        return Told { job: Some(job.id.clone()), ..CopyState::Running.into() };
     }
     let failed = ours().filter_map(|job| match &job.state {
         JobState::Failed { reason } => Some((job.created, job, reason)),
@@ -104,7 +104,7 @@ fn told(jobs: &[VaultJob], key: &Key, archive: &VaultArchive, now: Timestamp) ->
     });
     match failed.max_by_key(|(created, ..)| *created) {
         Some((_, job, reason)) => {
-            Told { copy: CopyState::Cold, job: Some(job.id.clone()), failed: Some(reason.clone()) }
+            Told { job: Some(job.id.clone()), failed: Some(reason.clone()), ..CopyState::Cold.into() }
         }
         None => CopyState::Cold.into(),
     }

@@ -1,6 +1,6 @@
 //! Writing and deleting: archives go to the vault in parts, which an interrupted upload sends once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -166,7 +166,8 @@ impl Multipart for VaultUpload {
 #[async_trait]
 impl StoreDelete for VaultStore {
     async fn delete(&self, keys: &[Key]) -> StoreResult<Vec<DeleteOutcome>> {
-        let each: Vec<_> = keys.iter().map(|key| self.outcome(key)).collect();
+        let shared = self.shared_ids();
+        let each: Vec<_> = keys.iter().map(|key| self.outcome(key, &shared)).collect();
         Ok(stream::iter(each).buffered(DELETES_IN_FLIGHT).collect().await)
     }
 
@@ -180,13 +181,25 @@ impl StoreDelete for VaultStore {
 }
 
 impl VaultStore {
-    async fn outcome(&self, key: &Key) -> DeleteOutcome {
-        DeleteOutcome { key: key.clone(), result: self.gone(key).await }
+    /// What the vault calls archives that several keys claim: a key is the digest of one content, so that all but one of them lie.
+    fn shared_ids(&self) -> BTreeSet<String> {
+        let known = self.0.known();
+        let ids = known.values().filter_map(|vaulted| vaulted.archive.as_ref()).map(|archive| &archive.id);
+        let mut seen = BTreeSet::new();
+        ids.filter(|id| !seen.insert(*id)).cloned().collect()
     }
 
-    async fn gone(&self, key: &Key) -> StoreResult<()> {
+    async fn outcome(&self, key: &Key, shared: &BTreeSet<String>) -> DeleteOutcome {
+        DeleteOutcome { key: key.clone(), result: self.gone(key, shared).await }
+    }
+
+    async fn gone(&self, key: &Key, shared: &BTreeSet<String>) -> StoreResult<()> {
         let failed = |error| as_store(error, key, "glacier:DeleteArchive");
         if let Some(archive) = self.0.archive(key).filter(|_| self.0.is_payload(key)) {
+            if shared.contains(&archive.id) {
+                let why = "manifests say that it is the archive of another content, too: nothing was deleted";
+                return Err(failed(GlacierError::damaged(key, why)));
+            }
             self.0.vault.delete(&archive.id).await.map_err(failed)?;
             return self.0.note(key, Vaulted::default()).map_err(failed);
         }
