@@ -96,7 +96,7 @@ async fn all_frames_of_an_earlier_dump_are_known_and_its_packs_reserved() {
         assert_eq!(known.take(&content), None, "no two frames lie in the same place");
     }
     let at = place().as_str().replace("manifest.json", "uses.json");
-    assert_eq!(scene.reservations().await, [at.clone()]);
+    assert_eq!(scene.reservations().await, std::slice::from_ref(&at));
     let body = backup_core::pipeline::read_all(&*scene.store, &at.parse().unwrap(), 1 << 20).await.unwrap();
     let said = String::from_utf8(body.to_vec()).unwrap();
     assert!(first.objects.keys().filter(|key| key.as_str().contains("/data/")).all(|key| said.contains(key.as_str())));
