@@ -9,6 +9,7 @@ mod place;
 mod prepared;
 mod readable;
 mod report;
+mod reuse;
 pub(crate) mod schema;
 mod secrets;
 mod selection;
@@ -135,10 +136,10 @@ async fn try_once(dump: &Dump, identity: &Identity, started_at: Timestamp) -> Pg
     let Dump { server, store, options, run } = dump;
     let opened = run.or_cancelled(Source::<Running>::open(server, options, run)).await;
     let source = opened.map_err(leader::explained)?;
-    let place = run.or_cancelled(Place::next(store, options, identity, run)).await?;
+    let (place, sources) = run.or_cancelled(Place::next(store, options, identity, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
     // still upload can appear after the clearing away.
-    let written = Box::pin(write(dump, identity, source, &place, started_at)).await;
+    let written = Box::pin(write(dump, identity, source, (&place, sources), started_at)).await;
     let written = written.map_err(leader::explained);
     // After a lost answer the manifest may exist: its parts must stay.
     if let Err(error) = &written

@@ -50,6 +50,8 @@ pub struct DumpOptions {
     pub pg_bin: Option<PathBuf>,
     /// Labels for retention.
     pub tags: Vec<String>,
+    /// Stores everything, also what an earlier dump of the database has stored.
+    pub full: bool,
     /// Publishes a dump of a database without tables and large objects, too.
     pub allow_empty: bool,
     /// Bytes of the manifest's detail after which its tables and frames are stored in lists, which earlier versions cannot read.
@@ -76,6 +78,7 @@ impl DumpOptions {
             lock_timeout: Duration::from_secs(30),
             pg_bin: None,
             tags: Vec::new(),
+            full: false,
             allow_empty: false,
             lists_over_bytes: LISTS_OVER_BYTES,
             max_shrink: None,
@@ -290,6 +293,7 @@ setters! {
         plain lock_timeout: Duration,
         optional pg_bin: PathBuf,
         plain tags: Vec<String>,
+        flag full: bool,
         flag allow_empty: bool,
         plain lists_over_bytes: u64,
         optional max_shrink: u8,

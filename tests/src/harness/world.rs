@@ -280,6 +280,16 @@ impl World {
         Ok(key.to_owned())
     }
 
+    /// Dumps `database` with everything in the dump's own folder, and returns the key.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn dump_full(&self, database: &str) -> RowResult<String> {
+        let output = self.lastgood(["pg", "dump", database, "--full", "--json"]).ok().await?;
+        let key = output.json()?["key"].as_str().map(str::to_owned);
+        key.ok_or_else(|| output.fault("it names no key"))
+    }
+
     /// Keys that `ls` shows of a database, oldest first.
     ///
     /// # Errors

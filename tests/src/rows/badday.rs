@@ -81,7 +81,7 @@ async fn dumped(world: &World, base: &str, count: u32) -> RowResult<(String, Vec
     let mut keys = Vec::new();
     for version in 1..=count {
         world.set_version(&database, version)?;
-        keys.push(world.dump(&database).await?);
+        keys.push(world.dump_full(&database).await?);
     }
     Ok((database, keys))
 }

@@ -8,6 +8,10 @@ mod random;
 mod restore;
 mod signal;
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use crate::harness::place::is_temporary;
 use crate::harness::{Area, Locations, Row, RowResult, World};
 use crate::{ensure, ensure_eq};
@@ -97,7 +101,7 @@ pub(crate) async fn all_is_well(world: &World) -> RowResult {
     Ok(())
 }
 
-/// Folders of dumps that hold objects and no manifest. What is half there is no object.
+/// Folders of dumps that hold objects and no manifest, but for packs that other dumps name. What is half there is no object.
 pub(crate) async fn unpublished(world: &World) -> RowResult<Vec<String>> {
     let keys = world.place().objects().await?.into_iter().map(|object| object.key);
     let keys: Vec<String> = keys.filter(|key| !is_temporary(key)).collect();
@@ -105,7 +109,22 @@ pub(crate) async fn unpublished(world: &World) -> RowResult<Vec<String>> {
     let mut folders: Vec<String> = keys.iter().filter_map(folder).collect();
     folders.dedup();
     folders.retain(|folder| !keys.contains(&format!("{folder}manifest.json")));
+    if !folders.is_empty() {
+        let named = named(world, &keys).await?;
+        folders.retain(|folder| keys.iter().any(|key| key.starts_with(folder) && !named.contains(key)));
+    }
     Ok(folders)
+}
+
+/// The objects that the dumps name that are there.
+pub(crate) async fn named(world: &World, keys: &[String]) -> RowResult<BTreeSet<String>> {
+    let mut named = BTreeSet::new();
+    for manifest in keys.iter().filter(|key| key.ends_with(".dump/manifest.json")) {
+        let manifest: Value = serde_json::from_slice(&world.place().read(manifest).await?).unwrap_or_default();
+        let parts = manifest["parts"].as_array().into_iter().flatten();
+        named.extend(parts.filter_map(|part| part["key"].as_str()).map(str::to_owned));
+    }
+    Ok(named)
 }
 
 /// Clears away at once what killed dumps left, whatever its age, and looks that nothing else went.

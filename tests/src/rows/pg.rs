@@ -15,6 +15,7 @@ mod guide;
 mod hooks;
 mod hostile;
 mod incomplete;
+mod incremental;
 mod legacy;
 pub(super) mod local;
 mod login;
@@ -57,7 +58,37 @@ pub fn rows() -> Vec<Row> {
     rows.extend(hostile::rows());
     rows.extend(situations::rows());
     rows.extend(tagged());
+    rows.extend(incremental());
     rows
+}
+
+/// Dumps that build on others.
+fn incremental() -> Vec<Row> {
+    use Locations::Both;
+    vec![
+        Row::new("P-again", "a dump stores only what an earlier one does not have", Area::Pg, Both, |world| {
+            Box::pin(incremental::changes(world))
+        }),
+        Row::new(
+            "P-again-jobs",
+            "frames are the same with any jobs, with lists, in full dumps",
+            Area::Pg,
+            Both,
+            |world| Box::pin(incremental::any_jobs(world)),
+        ),
+        Row::new("P-again-pruned", "a dump restores whole after those it builds on went", Area::Pg, Both, |world| {
+            Box::pin(incremental::outlives(world))
+        }),
+        Row::new("P-again-damage", "shared packs damaged, missing, stored anew", Area::Pg, Both, |world| {
+            Box::pin(incremental::stored_anew(world))
+        }),
+        Row::new("P-again-forged", "a forged manifest that a later dump builds on", Area::Pg, Both, |world| {
+            Box::pin(incremental::forged(world))
+        }),
+        Row::new("P-again-killed", "kill -9 at each step of a dump that builds on another", Area::Pg, Both, |world| {
+            Box::pin(incremental::killed(world))
+        }),
+    ]
 }
 
 /// Tags that dumps are given after they were made.

@@ -42,7 +42,7 @@ impl Part for Full {
         let beside = shop.world.beside(std::sync::Arc::clone(&lane.cluster))?;
         let shelf = Shelf::of(beside, RECORDS)?;
         let before = used(&shop.world).await?;
-        shop.world.dump(&shop.name).await?;
+        shop.world.dump_full(&shop.name).await?;
         let bytes = used(&shop.world).await? - before;
         ok(&shelf.world, &BACKUP).await?;
         let stored = Stored::of(&shop.world).await?;
@@ -58,7 +58,7 @@ impl Part for Full {
         let place = format!("{left} bytes of room");
         let is_dump = dice.once_in(2);
         let output = match is_dump {
-            true => run(world, &["pg", "dump", name]).await.within(&place)?,
+            true => run(world, &["pg", "dump", name, "--full"]).await.within(&place)?,
             false => run(&self.shelf.world, &BACKUP).await.within(&place)?,
         };
         let is_full = output.code() != Some(0);
@@ -78,7 +78,7 @@ impl Part for Full {
         }
         fs::remove_file(self.filler())?;
         prune_incomplete(world).await.within(&place)?;
-        let key = world.dump(name).await.within(&place)?;
+        let key = world.dump_full(name).await.within(&place)?;
         if dice.once_in(4) {
             self.shop.gives_back(&key, content).await.within(&place)?;
         }

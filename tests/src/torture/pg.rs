@@ -10,7 +10,7 @@ use super::runs::{self, killed, ok, timed};
 use super::stored::Stored;
 use crate::harness::failure::Within as _;
 use crate::harness::{RowResult, World};
-use crate::rows::kill::{all_is_well, all_keys, prune_incomplete, unpublished};
+use crate::rows::kill::{all_is_well, all_keys, named, prune_incomplete, unpublished};
 use crate::{ensure, ensure_eq};
 
 /// Mebibytes of rows, so that a good share of the time is spent amid rows.
@@ -214,7 +214,10 @@ impl Part for Prunes {
             ensure!(left.iter().all(|key| self.keys.contains(key)), "a leftover became a dump: {left:?}");
             all_is_well(world).await.within(&format!("killed after {wait:?}"))?;
         }
-        ok(world, &prune).await?;
+        // The leftovers go with the first, and what only they needed with the second.
+        for _ in 0..2 {
+            ok(world, &prune).await?;
+        }
         self.only(kept).await?;
         if dice.once_in(4) {
             self.shop.gives_back(&self.keys[DUMPS - 1], &self.shop.content).await?;
@@ -228,15 +231,18 @@ impl Part for Prunes {
 }
 
 impl Prunes {
-    /// Nothing is there but the newest dumps, and claims on the places of leftovers.
+    /// Nothing is there but the newest dumps, what they share with others, and claims on the places of leftovers.
     async fn only(&self, kept: usize) -> RowResult {
         let world = &self.shop.world;
         let wanted = &self.keys[DUMPS - kept..];
         ensure_eq!(all_keys(world).await?, wanted.to_vec(), "dumps after the next prune");
         ensure_eq!(unpublished(world).await?, Vec::<String>::new(), "folders without a manifest");
         ensure_eq!(world.place().unfinished().await?, 0, "unfinished uploads");
-        for object in world.place().objects().await? {
-            let is_kept = wanted.iter().any(|key| object.key.contains(key));
+        let objects = world.place().objects().await?;
+        let keys: Vec<String> = objects.iter().map(|object| object.key.clone()).collect();
+        let named = named(world, &keys).await?;
+        for object in objects {
+            let is_kept = wanted.iter().any(|key| object.key.contains(key)) || named.contains(&object.key);
             let is_claim = object.key.ends_with("manifest.json") || object.key.ends_with("deleted.json");
             let is_outside = !object.key.contains(".dump/");
             ensure!(is_kept || is_claim || is_outside, "`{}` is left of a dump that is gone", object.key);

@@ -3,8 +3,19 @@
 use serde_json::Value;
 
 /// Fields that say how much there is of something, in a manifest itself or in the detail of any kind.
-const AMOUNTS: [&str; 9] =
-    ["bytes", "content_bytes", "count", "deletes", "length", "offset", "records", "rows", "stored_bytes"];
+const AMOUNTS: [&str; 11] = [
+    "bytes",
+    "content_bytes",
+    "count",
+    "deletes",
+    "length",
+    "offset",
+    "records",
+    "rows",
+    "shared_bytes",
+    "shared_content_bytes",
+    "stored_bytes",
+];
 
 /// More than all amounts of any backup together. Each byte is counted some times: in its frame, table, part and total.
 const SUM_MAX: u128 = i64::MAX as u128;

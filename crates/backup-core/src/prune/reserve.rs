@@ -9,7 +9,8 @@ use crate::store::{PutMode, PutOptions, StoreDelete, StoreWrite};
 /// published backups with the manifests `owners`; afterwards they stay until it is published, or until it is cleared
 /// away as incomplete. A backup that builds on another names that one's manifest among both.
 ///
-/// Call it once, before publishing, with everything the backup will refer to, and [`release`] it afterwards.
+/// Call it before publishing, with everything the backup will refer to, and [`release`] it afterwards. Of several calls the last
+/// one counts.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] naming an owner that is gone or about to go: do without it, and release; what the store says.
@@ -17,7 +18,12 @@ pub async fn reserve(store: &dyn StoreWrite, manifest: &Key, keys: &[Key], owner
     let at = names::uses_key(manifest)?;
     let body = names::bytes(&at, &Uses { format: FORMAT, keys: keys.to_vec() })?;
     // After a power failure nobody publishes this backup any more: others must see it, and it need not last.
-    store.put(&at, body, &PutOptions { volatile: true, ..PutOptions::new(PutMode::Replace) }).await?;
+    let options = |mode| PutOptions::new(mode).volatile(true);
+    match store.put(&at, body.clone(), &options(PutMode::Create)).await {
+        // Said before, of other objects, or left empty by a power failure. In a folder only this waits for its lock.
+        Err(StoreError::AlreadyExists { .. }) => store.put(&at, body, &options(PutMode::Replace)).await?,
+        put => put?,
+    }
     for owner in owners {
         match store.head(&names::tombstone_key(owner)?).await {
             Err(error) if error.is_not_found() => {}

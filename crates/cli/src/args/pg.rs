@@ -99,6 +99,9 @@ pub(crate) struct Dump {
     /// it later
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
+    /// Store everything, also what an earlier dump of the database has stored
+    #[arg(long)]
+    pub(crate) full: bool,
     /// Dump the database even if it has no tables
     #[arg(long)]
     pub(crate) allow_empty: bool,

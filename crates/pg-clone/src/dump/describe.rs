@@ -9,6 +9,7 @@ use crate::adapters::sql::catalog;
 use crate::adapters::sql::database_settings;
 use crate::dump::leader::Leader;
 use crate::dump::matviews::{Arranged, arrange};
+use crate::dump::reuse::Shared;
 use crate::dump::secrets::leave_out;
 use crate::dump::worker::{Work, Written};
 use crate::error::PgResult;
@@ -146,14 +147,19 @@ fn append(whole: &mut RowData, piece: RowData) {
     whole.frames.append(&piece.frames);
 }
 
-pub(crate) fn counts(detail: &DumpDetail, parts: &[Part]) -> BTreeMap<String, u64> {
+/// Totals of a dump with these parts of its own.
+pub(crate) fn counts(detail: &DumpDetail, own: &[Part], shared: Shared) -> BTreeMap<String, u64> {
     let large_objects = detail.large_objects.as_ref().map_or(0, |objects| objects.count);
-    BTreeMap::from([
+    let content_bytes: u64 = own.iter().map(|part| part.content_bytes).sum();
+    let stored_bytes: u64 = own.iter().map(|part| part.stored_bytes).sum();
+    let mut counts = BTreeMap::from([
         ("tables".to_owned(), detail.tables.len() as u64),
         ("rows".to_owned(), detail.tables.iter().map(|table| table.data.rows).sum()),
         ("sequences".to_owned(), detail.sequences.len() as u64),
         ("large_objects".to_owned(), large_objects),
-        ("content_bytes".to_owned(), parts.iter().map(|part| part.content_bytes).sum()),
-        ("stored_bytes".to_owned(), parts.iter().map(|part| part.stored_bytes).sum()),
-    ])
+        ("content_bytes".to_owned(), content_bytes + shared.content_bytes),
+        ("stored_bytes".to_owned(), stored_bytes + shared.bytes),
+    ]);
+    shared.note(&mut counts);
+    counts
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::leader::Leader;
 use crate::error::{PgError, PgResult};
 use crate::options::DumpOptions;
-use crate::stored::frame::FRAME_CONTENT_BYTES;
+use crate::stored::frame_cut::FRAME_CONTENT_BYTES_MIN;
 use crate::stored::lists::FRAMES_MAX;
 use crate::stored::pack::pack_bytes;
 
@@ -52,7 +52,7 @@ impl Estimate {
     fn of(tables: impl Iterator<Item = u64>, names_bytes: u64) -> Self {
         let (mut frames, mut table_bytes) = (0_u64, 0_u64);
         for bytes in tables {
-            frames += bytes.div_ceil(FRAME_CONTENT_BYTES as u64);
+            frames += bytes.div_ceil(FRAME_CONTENT_BYTES_MIN as u64);
             table_bytes = table_bytes.saturating_add(bytes);
         }
         let packs = table_bytes.div_ceil(pack_bytes(table_bytes));
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn what_cannot_be_published_is_said_with_its_limit() {
         let pieces = Estimate::of(iter::once(300 * TIB), 0).fault().unwrap();
-        assert!(pieces.contains("about 78,643,200 pieces, and a dump has 67,108,864"), "{pieces}");
+        assert!(pieces.contains("about 125,829,120 pieces, and a dump has 67,108,864"), "{pieces}");
         let names = Estimate::of(iter::once(TIB), MANIFEST_BYTES_MAX as u64).fault().unwrap();
         assert!(names.contains("64 MiB of them names") && names.contains("the limit is 64 MiB"), "{names}");
     }

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use backup_core::catalogue::{self, Entry, Order};
+use backup_core::catalogue::{self, Backup, Entry, Order};
 use backup_core::failure::Setting;
 use backup_core::remedy;
 use backup_core::source::{Fall, Identity, Size, fall};
 use backup_core::store::{SharedStore, StoreRead};
 
+use crate::dump::reuse::Sources;
 use crate::error::{PgError, PgResult};
 use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::completeness::settle;
 use crate::stored::key::DumpKey;
 use crate::stored::list;
-use crate::stored::lists;
+use crate::stored::sizes::Sizes;
 
 /// The place of a dump that is about to be made.
 pub(super) struct Place {
@@ -33,13 +34,14 @@ struct Previous {
 }
 
 impl Place {
-    /// The next place. The key's time never goes back: a clock that did would otherwise make an older dump the latest.
+    /// The next place, and the dumps to build on. The key's time never goes back: a clock that did would otherwise make an older
+    /// dump the latest.
     pub(super) async fn next(
         store: &SharedStore,
         options: &DumpOptions,
         identity: &Identity,
         run: &Run,
-    ) -> PgResult<Self> {
+    ) -> PgResult<(Self, Sources)> {
         let now = run.clock.now();
         let database = DumpKey::database_folder(&options.database)?;
         let children = store.list_children(&format!("{database}/")).await?;
@@ -61,18 +63,21 @@ impl Place {
         let key = DumpKey::new(&options.database, timestamp, &options.config);
         let reader: Arc<dyn StoreRead> = Arc::clone(store) as Arc<dyn StoreRead>;
         let mut previous: Option<Previous> = None;
+        let mut sources = Sources::new(&options.config);
         let see = |entry: Entry| {
             if let Some(error) = entry.manifest.as_ref().err().filter(|error| error.is_unreadable()) {
                 run.progress.warn(format!("{error}; this dump is not compared with that one"));
             }
-            let found = Previous::of(entry, identity);
+            let Some(dump) = of_cluster(entry, identity) else { return };
+            let found = Previous::of(&dump);
             if found.as_ref().map(|found| found.order) > previous.as_ref().map(|previous| previous.order) {
                 previous = found;
             }
+            sources.see(dump);
         };
         let folder = format!("{database}/");
         let sequence = catalogue::next_sequence_seeing(&*reader, &folder, &key.pointer()?, see).await?;
-        Ok(Self { key, sequence, previous })
+        Ok((Self { key, sequence, previous }, sources))
     }
 
     /// Where the complete dump before was taken, if that is another host than `identity` names. A standby has the system
@@ -90,16 +95,22 @@ impl Place {
     }
 }
 
+/// The dump of an entry, if it is one of this cluster that can be used.
+fn of_cluster(entry: Entry, identity: &Identity) -> Option<Backup> {
+    let manifest = settle(list::usable(&entry.key, entry.manifest.ok()?)?);
+    let is_same = manifest.identity.as_ref().is_some_and(|other| other.id == identity.id);
+    is_same.then_some(Backup { key: entry.key, manifest })
+}
+
 impl Previous {
-    fn of(entry: Entry, identity: &Identity) -> Option<Self> {
-        let key = DumpKey::of_manifest(&entry.key)?;
-        let manifest = settle(list::usable(&entry.key, entry.manifest.ok()?)?);
-        let same = manifest.identity.as_ref().filter(|other| other.id == identity.id && manifest.is_complete())?;
+    fn of(Backup { key, manifest }: &Backup) -> Option<Self> {
+        let key = DumpKey::of_manifest(key)?;
+        let same = manifest.identity.as_ref().filter(|_| manifest.is_complete())?;
         let on_standby = manifest.detail["server"]["in_recovery"] == true;
         let host = (!on_standby).then(|| same.host.clone());
         let rows = manifest.counts.get("rows").copied().unwrap_or_default();
-        let size = Size { rows, bytes: lists::content_bytes(&manifest) };
-        Some(Self { key, order: Order::of(&manifest), size, host })
+        let size = Size { rows, bytes: Sizes::of(manifest).content };
+        Some(Self { key, order: Order::of(manifest), size, host })
     }
 }
 

@@ -4,10 +4,11 @@ use backup_core::source::{Fall, Identity};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::reuse::Reuse;
 use super::write::Written;
 use crate::hook::HookReport;
 use crate::stored::key::DumpKey;
-use crate::stored::lists;
+use crate::stored::sizes::Sizes;
 
 /// What a dump did.
 #[derive(Clone, Debug, Serialize)]
@@ -35,8 +36,18 @@ pub struct DumpReport {
     pub large_objects: u64,
     /// Bytes of rows and schema before compression.
     pub content_bytes: u64,
-    /// Bytes stored, manifest included.
+    /// Bytes of all that it needs, manifest included.
     pub stored_bytes: u64,
+    /// Bytes of it that it stored itself.
+    pub added_bytes: u64,
+    /// Bytes of it that earlier dumps had stored.
+    pub shared_bytes: u64,
+    /// The dumps whose manifests told what need not be stored again, by their keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub builds_on: Vec<String>,
+    /// Why all of it was stored, if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored_all: Option<String>,
     /// Seconds it took.
     pub seconds: f64,
     /// Why one session copied all rows, whatever was asked for, if that is so.
@@ -62,6 +73,10 @@ impl DumpReport {
             large_objects: 0,
             content_bytes: 0,
             stored_bytes: 0,
+            added_bytes: 0,
+            shared_bytes: 0,
+            builds_on: Vec::new(),
+            stored_all: None,
             seconds: 0.0,
             one_session: None,
             hooks: Vec::new(),
@@ -75,7 +90,12 @@ impl DumpReport {
         seconds: f64,
         hooks: Vec<HookReport>,
     ) -> Self {
-        let Written { manifest, manifest_bytes, detail, fall, one_session } = written;
+        let Written { manifest, manifest_bytes, detail, fall, one_session, reuse } = written;
+        let sizes = Sizes::of(&manifest);
+        let (builds_on, stored_all) = match reuse {
+            Reuse::Of { keys, .. } => (keys, None),
+            Reuse::Nothing { why } => (Vec::new(), Some(why)),
+        };
         let count = |name: &str| manifest.counts.get(name).copied().unwrap_or_default();
         Self {
             complete: manifest.is_complete(),
@@ -84,8 +104,12 @@ impl DumpReport {
             tables: count("tables"),
             rows: count("rows"),
             large_objects: count("large_objects"),
-            content_bytes: lists::content_bytes(&manifest),
-            stored_bytes: manifest.stored_bytes() + manifest_bytes,
+            content_bytes: sizes.content,
+            stored_bytes: sizes.stored() + manifest_bytes,
+            added_bytes: sizes.added + manifest_bytes,
+            shared_bytes: sizes.shared,
+            builds_on,
+            stored_all,
             seconds,
             one_session: one_session.map(|reason| reason.to_string()),
             hooks,

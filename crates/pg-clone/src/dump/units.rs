@@ -5,10 +5,13 @@
 
 use std::ops::Range;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::ident::QualifiedName;
 use crate::stored::detail::TableKind;
 
-/// Table bytes (heap and TOAST together) after which a table is dumped in several ctid ranges.
+/// Table bytes (heap and TOAST together) of a range of pages, about: the more of several ranges there are, the better do workers
+/// share a table.
 pub(crate) const RANGE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// First major version whose `WHERE ctid >= … AND ctid < …` reads only that range (PostgreSQL 14 release notes).
@@ -94,15 +97,44 @@ pub(crate) fn has_several_ranges(source: &TableSource, server_major: u32) -> boo
 
 fn page_ranges(source: &TableSource, server_major: u32) -> Vec<Option<PageRange>> {
     let splittable = source.by_ranges && source.condition.is_empty() && server_major >= TID_RANGE_SCAN_MAJOR;
-    // Heap and TOAST count together: a small heap can point at most of a database (postgres.md 1.1).
-    let parts = source.table_bytes.div_ceil(RANGE_BYTES).min(source.heap_pages);
+    let step = range_pages(source);
+    let parts = source.heap_pages.div_ceil(step);
     if !splittable || parts < 2 {
         return vec![None];
     }
-    let bound = |part: u64| source.heap_pages * part / parts;
     (0..parts)
-        .map(|part| Some(PageRange { from: bound(part), to: (part + 1 < parts).then(|| bound(part + 1)) }))
+        .map(|part| Some(PageRange { from: part * step, to: (part + 1 < parts).then(|| (part + 1) * step) }))
         .collect()
+}
+
+/// Pages of a range: a power of two, so that ranges begin at the same pages however large the table becomes. If rows get longer or
+/// shorter on the average, some more begin between those, or fewer.
+fn range_pages(source: &TableSource) -> u64 {
+    // Heap and TOAST count together: a small heap can point at most of a database (postgres.md 1.1).
+    let page_bytes = source.table_bytes.checked_div(source.heap_pages).unwrap_or_default().max(1);
+    let wanted = (RANGE_BYTES / page_bytes).max(1);
+    let below = 1_u64 << wanted.ilog2();
+    // The nearer one by ratio, so that pages of nothing but rows, of 8 KiB, are far from both limits.
+    if wanted.saturating_mul(wanted) >= 2 * below * below { 2 * below } else { below }
+}
+
+/// Cuts the large objects into batches of at most `most`, by their numbers: those after one that is deleted stay together.
+pub(crate) fn object_batches(oids: &[u32], most: usize) -> Vec<Range<usize>> {
+    let least = most / 4;
+    let mut batches = Vec::new();
+    let mut begin = 0;
+    for (at, oid) in oids.iter().enumerate() {
+        let count = at + 1 - begin;
+        let is_last_of_some = xxh3_64(&oid.to_be_bytes()).is_multiple_of(least.max(1) as u64);
+        if count >= most || (count >= least && is_last_of_some) {
+            batches.push(begin..at + 1);
+            begin = at + 1;
+        }
+    }
+    if begin < oids.len() {
+        batches.push(begin..oids.len());
+    }
+    batches
 }
 
 /// Cuts `units`, the largest first, into what a worker takes at once: a large one alone, small ones together.
@@ -174,7 +206,58 @@ mod tests {
         assert_eq!(dump_batches(&many).len(), 10_000_usize.div_ceil(DUMP_BATCH_TABLES));
     }
 
+    #[test]
+    fn pages_of_rows_alone_make_ranges_of_64_mib() {
+        for page_bytes in [8192, 8000, 11_000, 6_000] {
+            let pages = 100_000;
+            let ranges = page_ranges(&table(pages, pages * page_bytes), 15);
+            assert_eq!(ranges[1].unwrap().from, 8192, "{page_bytes}");
+        }
+        assert_eq!(page_ranges(&table(8192, 8192 * 8192), 15), [None]);
+        assert_eq!(page_ranges(&table(0, 0), 15), [None]);
+        assert_eq!(page_ranges(&table(3, RANGE_BYTES * 100), 15).len(), 3);
+    }
+
+    #[test]
+    fn large_objects_that_go_or_come_leave_the_other_batches() {
+        let all: Vec<u32> = (0..20_000).map(|number| 16_384 + number * 3).collect();
+        let cut = |oids: &[u32]| -> std::collections::BTreeSet<Vec<u32>> {
+            object_batches(oids, 1_000).into_iter().map(|batch| oids[batch].to_vec()).collect()
+        };
+        let known = cut(&all);
+        assert!((20..80).contains(&known.len()), "{} batches", known.len());
+        assert_eq!(known.iter().map(Vec::len).sum::<usize>(), all.len());
+        let without: Vec<u32> = all.iter().copied().filter(|oid| *oid != all[7_000]).collect();
+        let fresh = cut(&without).difference(&known).count();
+        assert!(fresh <= 3, "{fresh} of {} batches are new", known.len());
+        assert!(object_batches(&[], 1_000).is_empty());
+        assert_eq!(object_batches(&[1, 2], 1), [0..1, 1..2]);
+    }
+
     proptest! {
+        #[test]
+        fn a_table_that_grows_keeps_its_ranges(
+            pages in 1_u64..200_000, grown in 0_u64..200_000, page_bytes in 1_u64..RANGE_BYTES * 2, more in 0_u64..8192,
+        ) {
+            let bounds = |pages: u64, page_bytes: u64| -> Vec<u64> {
+                page_ranges(&table(pages, pages * page_bytes), 15).iter().flatten().map(|range| range.from).collect()
+            };
+            let (before, after) = (bounds(pages, page_bytes), bounds(pages + grown, page_bytes));
+            prop_assert!(before.iter().all(|bound| after.binary_search(bound).is_ok()), "{before:?} {after:?}");
+            // With longer rows some begin in between, or with half of them missing.
+            let [one, other] = [page_bytes, page_bytes + more].map(|bytes| range_pages(&table(pages, pages * bytes)));
+            prop_assert!(one % other == 0 && (RANGE_BYTES / page_bytes < 2 || one * page_bytes <= RANGE_BYTES * 2));
+        }
+
+        #[test]
+        fn batches_of_large_objects_are_all_of_them(oids in prop::collection::btree_set(any::<u32>(), 0..300), most in 1..50_usize) {
+            let oids: Vec<u32> = oids.into_iter().collect();
+            let batches = object_batches(&oids, most);
+            prop_assert!(batches.iter().all(|batch| (1..=most).contains(&batch.len())));
+            let again: Vec<u32> = batches.into_iter().flat_map(|batch| oids[batch].to_vec()).collect();
+            prop_assert_eq!(again, oids);
+        }
+
         #[test]
         fn ranges_cover_every_page_once(pages in 0_u64..100_000, bytes in 0_u64..RANGE_BYTES * 200) {
             let mut units = dump_units(&[table(pages, bytes)], 15);

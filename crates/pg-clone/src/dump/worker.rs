@@ -19,7 +19,8 @@ use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
 use crate::run::Run;
 use crate::stored::detail::RowData;
-use crate::stored::frame::{CompressedFrame, FrameEncoder};
+use crate::stored::frame::{EncodedFrame, FrameEncoder};
+use crate::stored::known_frames::KnownFrames;
 use crate::stored::pack::{PackRole, PackSpace, PackWriter, WrittenPack};
 
 /// What the workers of a dump share.
@@ -35,12 +36,16 @@ pub(crate) struct Work {
     /// The units a worker takes at once.
     pub(crate) batches: Vec<Range<usize>>,
     pub(crate) large_objects: Vec<u32>,
+    /// Those of them that are copied together.
+    pub(crate) object_batches: Vec<Range<usize>>,
     /// How many there are of us.
     pub(crate) workers: usize,
     /// Passed once all of us have locked ahead: rows that move tell the world that exclusive locks may be asked for.
     pub(crate) locked: Barrier,
     pub(crate) packs: PackSpace,
     pub(crate) compression_level: i32,
+    /// What earlier dumps have stored, if it is used.
+    pub(crate) known: Option<Arc<KnownFrames>>,
     /// Whether the database is SQL_ASCII: its bytes are of no known encoding and must not be converted.
     pub(crate) raw_encoding: bool,
     pub(crate) next: AtomicUsize,
@@ -99,7 +104,8 @@ impl Work {
             return Some(Piece::Tables(&self.tables[batch.clone()]));
         }
         let batch = at - self.batches.len();
-        self.large_objects.chunks(large_objects::BATCH).nth(batch).map(|oids| Piece::LargeObjects(batch, oids))
+        let oids = self.large_objects.get(self.object_batches.get(batch)?.clone())?;
+        Some(Piece::LargeObjects(batch, oids))
     }
 }
 
@@ -177,7 +183,7 @@ impl Copier {
         Ok(Self {
             session,
             locks: name.is_some(),
-            encoder: FrameEncoder::new(work.compression_level)?,
+            encoder: FrameEncoder::new(work.compression_level, work.known.clone())?,
             run: work.run.clone(),
         })
     }
@@ -246,7 +252,7 @@ impl Copier {
                     store(frame, packs, &mut data, &self.run).await?;
                 }
             }
-            if let Some(frame) = self.encoder.finish()? {
+            if let Some(frame) = self.encoder.finish().await? {
                 store(frame, packs, &mut data, &self.run).await?;
             }
             copied.push(data);
@@ -260,7 +266,7 @@ fn locks_ahead(tables: usize, workers: usize) -> usize {
     if tables <= LOCKS_AHEAD_MAX { tables } else { LOCKS_AHEAD_MAX / workers.max(1) }
 }
 
-async fn store(frame: CompressedFrame, packs: &mut PackWriter, data: &mut RowData, run: &Run) -> PgResult<()> {
+async fn store(frame: EncodedFrame, packs: &mut PackWriter, data: &mut RowData, run: &Run) -> PgResult<()> {
     let bytes = frame.content_bytes;
     packs.append(frame, data).await?;
     run.progress.event(Event::Advance { bytes, items: 0 });

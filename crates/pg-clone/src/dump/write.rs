@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use backup_core::key::Key;
 use backup_core::manifest::{Kind, LISTS, MANIFEST_NAME, Manifest, Part};
 use backup_core::pipeline::UploadBudget;
 use backup_core::progress::Event;
@@ -20,19 +21,21 @@ use super::describe::{Copied, Facts, counts, describe};
 use super::leader::Leader;
 use super::place::{Place, judge};
 use super::prepared::Dump;
+use super::reuse::{Reuse, Shared, Sources};
 use super::schema;
 use super::sharing::{OneSession, Snapshot};
 use super::source::Source;
 use super::worker::{self, Work};
-use crate::adapters::connection::Server;
 use crate::adapters::sql::{database_settings, large_objects};
-use crate::dump::units::{dump_batches, dump_units};
+use crate::dump::units::{dump_batches, dump_units, object_batches};
 use crate::error::{PgError, PgResult};
 use crate::options::DumpOptions;
 use crate::run::Run;
 use crate::stored::detail::DumpDetail;
+use crate::stored::known_frames::KnownFrames;
 use crate::stored::lists::{self, ListSpace};
 use crate::stored::pack::PackSpace;
+use crate::stored::sizes::Sizes;
 
 /// What was written, and published.
 pub(super) struct Written {
@@ -43,24 +46,63 @@ pub(super) struct Written {
     pub(super) fall: Option<Fall>,
     /// Why one session copied all rows, if that is so.
     pub(super) one_session: Option<OneSession>,
+    /// What it did not store.
+    pub(super) reuse: Reuse,
 }
 
-/// Writes one dump of `source`.
+/// Writes one dump of `source`, which may build on some of `sources`.
 pub(super) async fn write(
     dump: &Dump,
     identity: &Identity,
     source: Source<schema::Running>,
-    place: &Place,
+    (place, sources): (&Place, Sources),
     started_at: Timestamp,
 ) -> PgResult<Written> {
-    let Dump { server, store, options, run } = dump;
+    let Dump { store, options, run, .. } = dump;
     let created_at = run.clock.now();
-    let key = &place.key;
+    let (key, manifest_key) = (&place.key, place.key.manifest()?);
     let folder = key.folder()?;
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
-    let budget = UploadBudget::default();
-    let Source { leader, tool, large_objects, schema } = source;
-    announce(&leader, &large_objects, run);
+    announce(&source.leader, &source.large_objects, run);
+    warn_of_a_copy(place, &source.leader, identity, run);
+    let reuse = Reuse::prepare(store, (&options.database, &manifest_key), sources, options, run).await?;
+
+    let copying = Box::pin(copy(dump, source, &folder, reuse.known()));
+    let (leader, described) = match reuse.reserved() {
+        Some(reserved) => tokio::select! {
+            copied = copying => copied?,
+            never = reserved.keep() => match never {},
+        },
+        None => copying.await?,
+    };
+    leader.still_holds().await?;
+    let space = ListSpace::new(Arc::clone(&writer), folder);
+    let described = listed(described, space, options, run).await?;
+
+    run.step("dump.manifest", MANIFEST_NAME);
+    run.stop_if_cancelled()?;
+    let complete = !leader.selection.leaves_out;
+    let (mut manifest, detail) = manifest(options, place, described, [started_at, created_at])?;
+    manifest.identity = Some(identity.clone());
+    manifest.complete = Some(complete);
+    let rows = manifest.counts.get("rows").copied().unwrap_or_default();
+    let size = Size { rows, bytes: Sizes::of(&manifest).content };
+    let fall = judge(place.fall(size).filter(|_| complete), options, run)?;
+    let published = catalogue::publish(&*writer, &manifest_key, &manifest, &key.pointer()?).await?;
+    // Where the pointer could not be moved nothing can be deleted, either, and whoever waited for that waits no longer.
+    if let Some(reserved) = reuse.reserved().filter(|_| published.pointer_fault.is_none()) {
+        reserved.release().await;
+    }
+    if let Some(fault) = published.pointer_fault {
+        run.progress.warn(format!(
+            "the pointer to the latest dump could not be updated ({fault}); listings still find the dump"
+        ));
+    }
+    let one_session = leader.one_session();
+    Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall, one_session, reuse })
+}
+
+fn warn_of_a_copy(place: &Place, leader: &Leader, identity: &Identity, run: &Run) {
     if let Some(before) = place.taken_elsewhere(identity).filter(|_| !leader.server.in_recovery) {
         run.progress.warn(format!(
             "the previous complete dump was taken from {before}, this one from {}: if this server is a copy of that \
@@ -68,15 +110,28 @@ pub(super) async fn write(
             identity.host
         ));
     }
+}
 
+/// Copies schema and rows, and reads what else the manifest says.
+async fn copy(
+    dump: &Dump,
+    source: Source<schema::Running>,
+    folder: &Key,
+    known: Option<Arc<KnownFrames>>,
+) -> PgResult<(Leader, Described)> {
+    let Dump { store, options, run, .. } = dump;
+    let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
+    let Source { leader, tool, large_objects, schema } = source;
+    let budget = UploadBudget::default();
     // If one of both fails the other is stopped: it may have hours to go.
     let both = run.child();
     let schema_budget = budget.clone();
     let encoding = database_settings::read(&leader.session, &options.database).await?.encoding;
     let table_bytes = leader.sources.iter().map(|source| source.table_bytes).sum();
     let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget).for_tables(table_bytes);
-    let work = share(server, options, &leader, large_objects, packs, encoding == "SQL_ASCII", &both);
-    let schema = schema.write(Arc::clone(&writer), &folder, schema_budget, &both);
+    let kept = Kept { packs, known: known.clone() };
+    let work = share(dump, &leader, large_objects, kept, encoding == "SQL_ASCII", &both);
+    let schema = schema.write(writer, folder, schema_budget, &both);
     let rows = stopping(&both, copy_rows(Arc::clone(&work), &both));
     let facts = stopping(&both, both.or_cancelled(Facts::read(&leader, options)));
     let facts_and_rows = async {
@@ -90,43 +145,32 @@ pub(super) async fn write(
     let (schema, rows, facts) = first_failure(schema, rows, facts)?;
     run.step("dump.catalogue", &options.database);
     facts.warn(run);
-    let (detail, parts) = describe(&leader, &tool, &work, facts, schema, rows);
-    leader.still_holds().await?;
-    let space = ListSpace::new(Arc::clone(&writer), folder);
-    let described = listed(Described { counts: counts(&detail, &parts), detail, parts }, space, options, run).await?;
+    let (mut detail, mut parts) = describe(&leader, &tool, &work, facts, schema, rows);
+    let own = parts.len();
+    let shared = known.map(|known| Shared::settle(&mut detail, &mut parts, &known)).unwrap_or_default();
+    let counts = counts(&detail, &parts[..own], shared);
+    Ok((leader, Described { counts, detail, parts }))
+}
 
-    run.step("dump.manifest", MANIFEST_NAME);
-    run.stop_if_cancelled()?;
-    let complete = !leader.selection.leaves_out;
-    let (mut manifest, detail) = manifest(options, place, described, [started_at, created_at])?;
-    manifest.identity = Some(identity.clone());
-    manifest.complete = Some(complete);
-    let rows = manifest.counts.get("rows").copied().unwrap_or_default();
-    let size = Size { rows, bytes: lists::content_bytes(&manifest) };
-    let fall = judge(place.fall(size).filter(|_| complete), options, run)?;
-    let published = catalogue::publish(&*writer, &key.manifest()?, &manifest, &key.pointer()?).await?;
-    if let Some(fault) = published.pointer_fault {
-        run.progress.warn(format!(
-            "the pointer to the latest dump could not be updated ({fault}); listings still find the dump"
-        ));
-    }
-    let one_session = leader.one_session();
-    Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall, one_session })
+/// What is stored, and where.
+struct Kept {
+    packs: PackSpace,
+    known: Option<Arc<KnownFrames>>,
 }
 
 /// Cuts the rows into work, for as many as may see the snapshot.
 fn share(
-    server: &Server,
-    options: &DumpOptions,
+    Dump { server, options, .. }: &Dump,
     leader: &Leader,
     large_objects: Vec<u32>,
-    packs: PackSpace,
+    Kept { packs, known }: Kept,
     raw_encoding: bool,
     run: &Run,
 ) -> Arc<Work> {
     let tables = dump_units(&leader.sources, leader.server.major());
     let batches = dump_batches(&tables);
-    let pieces = batches.len() + large_objects.len().div_ceil(large_objects::BATCH);
+    let object_batches = object_batches(&large_objects, large_objects::BATCH);
+    let pieces = batches.len() + object_batches.len();
     let workers = match leader.snapshot {
         Snapshot::Exported(_) => options.jobs.min(pieces.max(1)),
         Snapshot::Kept(_) => 1,
@@ -140,10 +184,12 @@ fn share(
         tables,
         batches,
         large_objects,
+        object_batches,
         workers,
         locked: Barrier::new(workers),
         packs,
         compression_level: options.compression_level,
+        known,
         raw_encoding,
         next: AtomicUsize::new(0),
         run: run.clone(),
@@ -208,9 +254,10 @@ async fn stopping<T>(run: &Run, work: impl Future<Output = PgResult<T>>) -> PgRe
     done
 }
 
-fn announce(leader: &Leader, large_objects: &[u32], run: &Run) {
+fn announce(leader: &Leader, oids: &[u32], run: &Run) {
     let bytes = leader.sources.iter().map(|source| source.table_bytes).sum();
-    let items = dump_units(&leader.sources, leader.server.major()).len() + large_objects.len().div_ceil(1_000);
+    let units = dump_units(&leader.sources, leader.server.major()).len();
+    let items = units + object_batches(oids, large_objects::BATCH).len();
     run.progress.event(Event::Total { bytes, items: items as u64 });
     if leader.server.in_recovery {
         run.progress.warn(

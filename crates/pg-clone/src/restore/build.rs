@@ -26,7 +26,7 @@ use crate::restore::tools::{SchemaArchive, Section};
 use crate::restore::unrestored::{Unrestored, incomplete, incomplete_file};
 use crate::restore::{differences, index_progress, load_unit, owners, reroute, statistics};
 use crate::stored::detail::{DumpDetail, MatviewState, RowData, RowText, TableDump, TableKind};
-use crate::stored::lists;
+use crate::stored::sizes::Sizes;
 
 /// What was built in the temporary database.
 #[derive(Debug, Default)]
@@ -127,7 +127,7 @@ async fn build_ours(
         )
     }));
     run.step("restore.data", &counted(detail.tables.len() as u64, "table", "tables"));
-    run.progress.event(Event::Total { bytes: lists::content_bytes(manifest), items: detail.tables.len() as u64 });
+    run.progress.event(Event::Total { bytes: Sizes::of(manifest).content, items: detail.tables.len() as u64 });
     let load = Arc::new(Load {
         server: server.clone(),
         database: name.to_owned(),

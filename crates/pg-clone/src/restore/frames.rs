@@ -107,7 +107,10 @@ mod tests {
         let (length, content_bytes) = (stored.len() as u64, content.len() as u64);
         let rows = content.iter().filter(|byte| **byte == b'\n').count() as u64;
         let xxh3 = FrameHash::of(&stored);
-        (stored.into(), Frame { part: 0, offset: 0, length, content_bytes, rows, xxh3, blake3: None })
+        (
+            stored.into(),
+            Frame { part: 0, offset: 0, length, content_bytes, rows, xxh3, blake3: None, content_sha256: None },
+        )
     }
 
     #[tokio::test]

@@ -31,6 +31,7 @@ use crate::standing::{Undertaking, locale_problem};
 use crate::stored::detail::DumpDetail;
 use crate::stored::list::{self, Found, Wanted};
 use crate::stored::lists;
+use crate::stored::sizes::Sizes;
 
 impl Restore {
     /// Finds out what restoring `options.wanted` would do; changes nothing.
@@ -230,7 +231,8 @@ fn problems_of_legacy(options: &RestoreOptions) -> Vec<Problem> {
 /// Stored bytes, and their content, of all of a dump or of what is left of it.
 fn bytes_to_read(manifest: &backup_core::manifest::Manifest<DumpDetail>, is_partial: bool) -> (u64, u64) {
     if !is_partial {
-        return (manifest.stored_bytes(), lists::content_bytes(manifest));
+        let sizes = Sizes::of(manifest);
+        return (sizes.stored(), sizes.content);
     }
     let content_bytes = manifest.detail.tables.iter().map(|table| table.data.content_bytes).sum();
     (select::stored_bytes(manifest), content_bytes)

@@ -35,7 +35,7 @@ mod tests {
 
     fn frame(offset: u64) -> Frame {
         let xxh3 = FrameHash::of(b"");
-        Frame { part: 1, offset, length: 1, content_bytes: 2, rows: 1, xxh3, blake3: None }
+        Frame { part: 1, offset, length: 1, content_bytes: 2, rows: 1, xxh3, blake3: None, content_sha256: None }
     }
 
     fn hash(row: &[u8]) -> RowHash {

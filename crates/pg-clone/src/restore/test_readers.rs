@@ -47,6 +47,7 @@ pub fn frame(stored: &[u8], content_bytes: u64, rows: u64, piece_bytes: usize) -
         rows,
         xxh3: FrameHash::of(stored),
         blake3: None,
+        content_sha256: None,
     };
     let unpacked = |piece_bytes: usize| {
         let mut content = FrameContent::new(&frame, Vec::new());

@@ -187,6 +187,7 @@ mod tests {
             rows: 5,
             xxh3: FrameHash::of(b""),
             blake3: None,
+            content_sha256: None,
         };
         (0..count).map(|at| RowData { frames: vec![frame(at)].into(), rows: 5, ..RowData::default() }).collect()
     }
@@ -216,7 +217,7 @@ mod tests {
             for (length, part, gap) in lengths {
                 offset += u64::from(gap);
                 let xxh3 = FrameHash::of(b"");
-                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3, blake3: None });
+                data.frames.push(Frame { part, offset, length, content_bytes: 1, rows: 1, xxh3, blake3: None, content_sha256: None });
                 offset += length;
             }
             let units = load_units(0, &data);
@@ -241,7 +242,7 @@ mod tests {
                     let end = &mut ends[*part as usize];
                     let offset = *end + gap * GAP_BYTES;
                     *end = offset + length;
-                    Frame { part: *part, offset, length: *length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(b""), blake3: None }
+                    Frame { part: *part, offset, length: *length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(b""), blake3: None, content_sha256: None }
                 });
                 RowData { frames: frames.collect(), ..RowData::default() }
             }).collect();

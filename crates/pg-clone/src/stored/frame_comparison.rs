@@ -55,7 +55,16 @@ mod tests {
 
     fn frame(stored: &[u8], blake3: Option<FrameDigest>) -> Frame {
         let length = stored.len() as u64;
-        Frame { part: 1, offset: 0, length, content_bytes: 1, rows: 1, xxh3: FrameHash::of(stored), blake3 }
+        Frame {
+            part: 1,
+            offset: 0,
+            length,
+            content_bytes: 1,
+            rows: 1,
+            xxh3: FrameHash::of(stored),
+            blake3,
+            content_sha256: None,
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use backup_core::digest::{Sha256Digest, Sha256Hasher};
 use backup_core::units::{self, count, counted, exact_bytes};
 
 use crate::stored::detail::Frame;
@@ -45,6 +46,8 @@ pub(crate) struct Content<T> {
 pub(crate) struct FrameContent<T: TakesText> {
     content_bytes: u64,
     rows: u64,
+    /// What its content must have for a digest, if the manifest says so.
+    content_sha256: Option<Sha256Digest>,
     window: FrameWindow,
     decoder: Result<zstd::stream::write::Decoder<'static, Counted<T>>, String>,
 }
@@ -52,12 +55,14 @@ pub(crate) struct FrameContent<T: TakesText> {
 impl<T: TakesText> FrameContent<T> {
     /// A frame of which nothing has arrived.
     pub(crate) fn new(frame: &Frame, text: T) -> Self {
-        let counted = Counted { hasher: RowHasher::default(), bytes: 0, bytes_max: frame.content_bytes, text };
+        let sha256 = frame.content_sha256.map(|_| Sha256Hasher::default());
+        let counted = Counted { hasher: RowHasher::default(), sha256, bytes: 0, bytes_max: frame.content_bytes, text };
         let decoder = match fault(frame) {
             None => zstd::stream::write::Decoder::new(counted).map_err(|error| error.to_string()),
             Some(fault) => Err(fault),
         };
-        Self { content_bytes: frame.content_bytes, rows: frame.rows, window: FrameWindow::default(), decoder }
+        let (content_bytes, rows, content_sha256) = (frame.content_bytes, frame.rows, frame.content_sha256);
+        Self { content_bytes, rows, content_sha256, window: FrameWindow::default(), decoder }
     }
 
     /// Takes more of its stored bytes.
@@ -80,6 +85,10 @@ impl<T: TakesText> FrameContent<T> {
             let (found, wanted) = (exact_bytes(found.bytes), exact_bytes(self.content_bytes));
             return Err(format!("it has {found} of content instead of {wanted}"));
         }
+        // Bytes of an earlier dump may be what that one says of them, and not what was dumped here.
+        if found.sha256.map(Sha256Hasher::finish) != self.content_sha256 {
+            return Err("its content is not what was dumped: the SHA-256 differs".to_owned());
+        }
         let HashedRows { hash, rows } = found.hasher.finish();
         if rows != self.rows {
             return Err(format!("it has {} instead of {}", counted(rows, "row", "rows"), count(self.rows)));
@@ -100,6 +109,7 @@ pub(crate) fn fault(frame: &Frame) -> Option<String> {
 /// Text that is counted, hashed and handed on.
 struct Counted<T> {
     hasher: RowHasher,
+    sha256: Option<Sha256Hasher>,
     bytes: u64,
     bytes_max: u64,
     text: T,
@@ -113,6 +123,9 @@ impl<T: TakesText> Write for Counted<T> {
             return Err(io::Error::other(what));
         }
         self.hasher.update(text);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(text);
+        }
         self.text.take(text)?;
         Ok(text.len())
     }
@@ -129,7 +142,29 @@ mod tests {
 
     fn frame(stored: &[u8], content_bytes: u64, rows: u64) -> Frame {
         let length = stored.len() as u64;
-        Frame { part: 1, offset: 0, length, content_bytes, rows, xxh3: FrameHash::of(stored), blake3: None }
+        Frame {
+            part: 1,
+            offset: 0,
+            length,
+            content_bytes,
+            rows,
+            xxh3: FrameHash::of(stored),
+            blake3: None,
+            content_sha256: None,
+        }
+    }
+
+    #[test]
+    fn content_that_was_not_dumped_is_refused() {
+        let stored = zstd::encode_all(b"a\nb\n".as_slice(), 1).unwrap();
+        let unpacked = |dumped: &[u8]| {
+            let content_sha256 = Some(Sha256Digest::of(dumped));
+            let mut content = FrameContent::new(&Frame { content_sha256, ..frame(&stored, 4, 2) }, Vec::new());
+            content.update(&stored);
+            content.finish().map(|content| content.text)
+        };
+        assert_eq!(unpacked(b"a\nb\n").unwrap(), b"a\nb\n");
+        assert!(unpacked(b"a\nc\n").unwrap_err().contains("not what was dumped"));
     }
 
     fn unpacked(stored: &[u8], content_bytes: u64, rows: u64) -> Result<Vec<u8>, String> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
 
+use backup_core::digest::Sha256Digest;
 use backup_core::manifest::Part;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -29,6 +30,9 @@ pub struct Frame {
     /// Digest of the stored bytes, by which this version checks them; absent in dumps of earlier versions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub blake3: Option<FrameDigest>,
+    /// SHA-256 of its COPY text, by which a later dump finds it; absent in dumps of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub content_sha256: Option<Sha256Digest>,
 }
 
 impl Frame {
@@ -212,7 +216,7 @@ mod tests {
 
     fn frame(offset: u64) -> Frame {
         let xxh3 = FrameHash::of(b"");
-        Frame { part: 1, offset, length: 3, content_bytes: 2, rows: 1, xxh3, blake3: None }
+        Frame { part: 1, offset, length: 3, content_bytes: 2, rows: 1, xxh3, blake3: None, content_sha256: None }
     }
 
     #[test]

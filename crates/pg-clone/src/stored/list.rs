@@ -27,6 +27,7 @@ use crate::stored::detail::DumpDetail;
 use crate::stored::key::{DumpKey, POINTER_NAME, ROOT, decode};
 use crate::stored::legacy::{self, LegacyDump};
 use crate::stored::lists;
+use crate::stored::sizes::Sizes;
 use crate::stored::tags_now::TagsNow;
 
 /// Databases looked at at once.
@@ -54,7 +55,7 @@ pub enum State {
 }
 
 /// What [`Hints`] of listings are of, for [`Hints::open`]. The number changes with what [`Listed`] says of the same manifest.
-pub const HINTS: &str = "pg-1";
+pub const HINTS: &str = "pg-2";
 
 /// One dump of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +72,15 @@ pub struct Listed {
     pub cluster: Option<Identity>,
     /// When the source was as the dump has it.
     pub time: Timestamp,
-    /// Bytes it occupies.
+    /// Bytes of all that it needs, wherever they lie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
+    /// Bytes of it that it stored itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_bytes: Option<u64>,
+    /// Bytes of it that earlier dumps had stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_bytes: Option<u64>,
     /// Bytes of rows and schema before compression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_bytes: Option<u64>,
@@ -251,6 +258,8 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
         cluster: None,
         time: key.timestamp,
         stored_bytes: None,
+        added_bytes: None,
+        shared_bytes: None,
         content_bytes: None,
         tables: None,
         rows: None,
@@ -273,10 +282,13 @@ fn listed((key, entry): &(DumpKey, Entry)) -> Option<Listed> {
         Err(fault) if fault.is_unreadable() => return Some(unusable(State::Unreadable, fault)),
         Err(fault) => return Some(unusable(State::Damaged, fault)),
     };
+    let sizes = Sizes::of(manifest);
     Some(Listed {
         time: manifest.created_at,
-        stored_bytes: Some(manifest.stored_bytes()),
-        content_bytes: Some(lists::content_bytes(manifest)),
+        stored_bytes: Some(sizes.stored()),
+        added_bytes: Some(sizes.added),
+        shared_bytes: Some(sizes.shared),
+        content_bytes: Some(sizes.content),
         tables: manifest.counts.get("tables").copied(),
         rows: manifest.counts.get("rows").copied(),
         state: if manifest.is_complete() { State::Good } else { State::Partial },
@@ -299,6 +311,8 @@ fn listed_legacy(dump: LegacyDump) -> Listed {
         cluster: None,
         time: dump.key.timestamp,
         stored_bytes: Some(dump.bytes),
+        added_bytes: Some(dump.bytes),
+        shared_bytes: Some(0),
         content_bytes: None,
         tables: None,
         rows: None,

@@ -3,7 +3,7 @@
 //!
 //! A list is lines of JSON, compressed. Each is a part like any other, so that whoever prunes, copies or verifies dumps knows
 //! of it, and the manifest's SHA-256 of it makes it as good as the manifest. A list is read whole and no more than one at a
-//! time; of a tebibyte of rows 24 MiB of frames stay in memory.
+//! time; of a tebibyte of rows 40 MiB of frames stay in memory.
 
 mod read;
 mod write;
@@ -11,22 +11,21 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use backup_core::manifest::{Manifest, Part};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::read::{ListFault, contradiction, read, read_frames, read_tables};
+pub(crate) use self::read::{ListFault, contradiction, each_frame, read, read_frames, read_tables};
 pub(crate) use self::write::{ListSpace, is_larger, write};
 
-use crate::stored::detail::{ROLE_FRAME_LIST, ROLE_TABLE_LIST, RowData, SequenceState, TableDump, TableKind};
+use crate::stored::detail::{RowData, SequenceState, TableDump, TableKind};
 use crate::stored::frames::{Frames, Listed};
 use crate::stored::row_hash::RowHash;
 
 /// Bytes of the detail after which a manifest has lists. Commands read up to 32 manifests at once, of which each may take so
-/// much; with twice as much they would need more than 256 MiB. It is about 80 GiB of rows, or ten thousand tables: what is
+/// much; with twice as much they would need more than 256 MiB. It is about 45 GiB of rows, or ten thousand tables: what is
 /// smaller can be read by versions that know no lists.
 pub(crate) const LISTS_OVER_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Frames in a list: some megabytes of text, and 128 GiB of rows.
+/// Frames in a list: some megabytes of text, and 100 GiB of rows.
 const LIST_FRAMES: usize = 32 * 1024;
 
 /// Bytes of text after which a list of tables is closed.
@@ -36,14 +35,8 @@ const LIST_TEXT_BYTES: usize = 4 * 1024 * 1024;
 /// columns as PostgreSQL allows has less than a mebibyte.
 const LIST_TEXT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Most frames of a dump: those of 256 TiB of rows. Their places take 96 bytes each in the memory of whoever restores all.
+/// Most frames of a dump: those of 160 TiB of rows and more. Their places take 128 bytes each in the memory of whoever restores all.
 pub(crate) const FRAMES_MAX: u64 = 64 * 1024 * 1024;
-
-/// Bytes of rows and schema of a dump before compression, without its lists.
-pub(crate) fn content_bytes<D>(manifest: &Manifest<D>) -> u64 {
-    let is_list = |part: &&Part| part.role == ROLE_TABLE_LIST || part.role == ROLE_FRAME_LIST;
-    manifest.parts.iter().filter(|part| !is_list(part)).map(|part| part.content_bytes).sum()
-}
 
 /// A line of a list of tables and sequences.
 #[derive(Debug, Serialize, Deserialize)]

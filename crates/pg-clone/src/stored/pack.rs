@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 
 use crate::error::{PgError, PgResult};
 use crate::stored::detail::{Frame, ROLE_DATA, ROLE_LARGE_OBJECTS, RowData};
-use crate::stored::frame::CompressedFrame;
+use crate::stored::frame::{EncodedFrame, FrameBytes};
+use crate::stored::known_frames::KnownFrame;
 
 /// Stored bytes after which a pack is closed: few objects, and still small units to fetch again when one fails.
 const PACK_BYTES: u64 = 48 * 1024 * 1024;
@@ -22,6 +23,10 @@ const PACKS_MAX: u64 = 16 * 1024;
 
 /// Index in the manifest's `parts` of the first pack; before it comes the schema archive.
 pub(crate) const FIRST_PACK_PART: u32 = 1;
+
+/// What frames have for a part, while a dump runs, that lie in the first pack of earlier dumps: which parts those will be is
+/// known once all of its own are. No dump has so many.
+pub(crate) const KNOWN_PACK_PART: u32 = 1 << 31;
 
 /// Where packs go and which number the next one has, shared by the workers of a dump.
 #[derive(Clone, Debug)]
@@ -117,8 +122,20 @@ struct ClosingPack {
 }
 
 impl PackWriter {
-    /// Appends a frame and notes it in `data`.
-    pub(crate) async fn append(&mut self, frame: CompressedFrame, data: &mut RowData) -> PgResult<()> {
+    /// Notes a frame in `data`, and appends it unless it is stored already.
+    pub(crate) async fn append(&mut self, frame: EncodedFrame, data: &mut RowData) -> PgResult<()> {
+        let EncodedFrame { bytes, content_sha256, content_bytes, rows, row_hash } = frame;
+        data.rows += rows;
+        data.row_hash.merge(&row_hash);
+        data.content_bytes += content_bytes;
+        let (stored, xxh3, blake3) = match bytes {
+            FrameBytes::New { stored, xxh3, blake3 } => (stored, xxh3, blake3),
+            FrameBytes::Known(KnownFrame { pack, offset, length, xxh3, blake3 }) => {
+                let (part, blake3, content_sha256) = (KNOWN_PACK_PART + pack, Some(blake3), Some(content_sha256));
+                data.frames.push(Frame { part, offset, length, content_bytes, rows, xxh3, blake3, content_sha256 });
+                return Ok(());
+            }
+        };
         if self.open.as_ref().is_some_and(|pack| pack.stored_bytes >= self.space.pack_bytes) {
             self.close().await?;
         }
@@ -126,22 +143,20 @@ impl PackWriter {
             Some(pack) => pack,
             none => none.insert(begin(&self.space, self.role)?),
         };
-        let length = frame.stored.len() as u64;
+        let length = stored.len() as u64;
         data.frames.push(Frame {
             part: FIRST_PACK_PART + pack.number,
             offset: pack.stored_bytes,
             length,
-            content_bytes: frame.content_bytes,
-            rows: frame.rows,
-            xxh3: frame.xxh3,
-            blake3: Some(frame.blake3),
+            content_bytes,
+            rows,
+            xxh3,
+            blake3: Some(blake3),
+            content_sha256: Some(content_sha256),
         });
-        data.rows += frame.rows;
-        data.row_hash.merge(&frame.row_hash);
-        data.content_bytes += frame.content_bytes;
         pack.stored_bytes += length;
-        pack.content_bytes += frame.content_bytes;
-        pack.writer.write(frame.stored).await?;
+        pack.content_bytes += content_bytes;
+        pack.writer.write(stored).await?;
         Ok(())
     }
 

@@ -27,6 +27,7 @@ use crate::stored::completeness::settle;
 use crate::stored::key::{DumpKey, KeyForm, ROOT};
 use crate::stored::legacy::{self, LegacyDump};
 use crate::stored::list::Filter;
+use crate::stored::sizes::Sizes;
 use crate::stored::tags_now::{TagsNow, name_of};
 
 /// Segment of a key that is the folder of a dump: `pg/shop/….dump/…`.
@@ -117,7 +118,7 @@ pub struct Pruned {
     pub cluster: Option<Identity>,
     /// When the source was as the dump has it.
     pub time: Timestamp,
-    /// Bytes it occupies.
+    /// Bytes of all that it needs, wherever they lie.
     pub stored_bytes: u64,
     /// Whether everything that was asked for could be read.
     pub good: bool,
@@ -433,7 +434,7 @@ fn row(entry: &Entry) -> Option<(String, Pruned)> {
             config: key.config,
             cluster: manifest.identity.clone(),
             time: manifest.created_at,
-            stored_bytes: manifest.stored_bytes(),
+            stored_bytes: Sizes::of(manifest).stored(),
             good: entry.good().is_some(),
             complete: entry.complete().is_some(),
             action: Action::Keep,

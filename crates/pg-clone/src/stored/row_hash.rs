@@ -34,7 +34,22 @@ impl RowHash {
 
     /// Adds one row, given without its newline.
     pub fn add_row(&mut self, row: &[u8]) {
-        self.0 = self.0.wrapping_add(xxh3_128(row));
+        self.add(row);
+    }
+
+    /// Adds whole rows as [`RowHash::add_lines`] does; how many there were, and the XXH3-128 of the last one.
+    pub(crate) fn add_rows(&mut self, rows: &[u8]) -> (u64, u128) {
+        let before = rows.strip_suffix(b"\n").unwrap_or(rows);
+        // As the server sends them there is one.
+        let last = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+        let count = if last == 0 { 0 } else { self.add_lines(&rows[..last]) };
+        (count + 1, self.add(&before[last..]))
+    }
+
+    fn add(&mut self, row: &[u8]) -> u128 {
+        let hash = xxh3_128(row);
+        self.0 = self.0.wrapping_add(hash);
+        hash
     }
 
     /// Adds all rows of `other`.
@@ -148,6 +163,15 @@ mod tests {
             let mut continued = hash(left);
             continued.add_lines(&text(right));
             prop_assert_eq!(continued, hash(&rows));
+        }
+
+        #[test]
+        fn rows_in_one_piece_are_those_of_several(rows in rows()) {
+            prop_assume!(!rows.is_empty());
+            let mut added = RowHash::default();
+            let (count, last) = added.add_rows(&text(&rows));
+            prop_assert_eq!((count, added), (rows.len() as u64, hash(&rows)));
+            prop_assert_eq!(last, xxh3_128(&rows[rows.len() - 1]));
         }
 
         #[test]

@@ -21,6 +21,7 @@ use crate::stored::legacy::{self, ArchiveHeader};
 use crate::stored::list::{self, Found};
 use crate::stored::lists;
 use crate::stored::row_hash::RowHash;
+use crate::stored::sizes::Sizes;
 use crate::stored::tags_now::TagsNow;
 
 /// One dump.
@@ -69,8 +70,12 @@ pub struct ShownDump {
     pub server: ServerInfo,
     /// Version of the `pg_dump` that wrote the schema.
     pub pg_dump_version: String,
-    /// Bytes it occupies.
+    /// Bytes of all that it needs, wherever they lie.
     pub stored_bytes: u64,
+    /// Bytes of it that it stored itself.
+    pub added_bytes: u64,
+    /// Bytes of it that earlier dumps had stored.
+    pub shared_bytes: u64,
     /// Bytes of rows and schema before compression.
     pub content_bytes: u64,
     /// Rows of all tables.
@@ -193,7 +198,7 @@ pub async fn show(store: &dyn StoreRead, wanted: impl Into<list::Wanted>) -> PgR
 }
 
 fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
-    let (stored_bytes, content_bytes) = (manifest.stored_bytes(), lists::content_bytes(&manifest));
+    let sizes = Sizes::of(&manifest);
     let complete = manifest.is_complete();
     let detail = manifest.detail;
     let tables = detail.tables.into_iter().map(|table| ShownTable {
@@ -220,8 +225,10 @@ fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
         tags_unknown: None,
         server: detail.server,
         pg_dump_version: detail.pg_dump_version,
-        stored_bytes,
-        content_bytes,
+        stored_bytes: sizes.stored(),
+        added_bytes: sizes.added,
+        shared_bytes: sizes.shared,
+        content_bytes: sizes.content,
         rows: tables.iter().map(|table| table.data.rows).sum(),
         tables,
         sequences: detail.sequences,

@@ -37,12 +37,12 @@ pub(super) async fn pruned(world: &World) -> RowResult {
 
 async fn on_a_full_disk(world: &World, disk: &SmallDisk, shop: &str, step: &str) -> RowResult {
     while world.keys(shop).await?.len() < 3 {
-        world.dump(shop).await?;
+        world.dump_full(shop).await?;
     }
     let keys = world.keys(shop).await?;
     disk.fill(FILLER)?;
     // What somebody is told to do works, as it stands.
-    let told = world.lastgood(["pg", "dump", shop]).fails(1).await?;
+    let told = world.lastgood(["pg", "dump", shop, "--full"]).fails(1).await?;
     told.says("no space left")?.says("`lastgood pg prune")?;
     if !step.is_empty() {
         world.lastgood(PRUNE).env("LASTGOOD_CRASH_AT", step).run().await?.expect_killed()?;
@@ -62,7 +62,7 @@ async fn on_a_full_disk(world: &World, disk: &SmallDisk, shop: &str, step: &str)
     ensure!(gone.into_iter().all(|object| object.key.contains(&keys[2])), "objects of deleted dumps are left");
     fs::remove_file(world.folder().join("location").join(FILLER))?;
     all_is_well(world).await?;
-    world.dump(shop).await?;
+    world.dump_full(shop).await?;
     world.lastgood(PRUNE).ok().await?;
     Ok(())
 }
@@ -82,7 +82,12 @@ pub(super) async fn leftovers(world: &World) -> RowResult {
     let disk = small(world).await?;
     let (shop, keys) = dumped(world, "shop", 1).await?;
     for _ in 0..2 {
-        world.lastgood(["pg", "dump", &shop]).env("LASTGOOD_CRASH_AT", "dump.manifest").run().await?.expect_killed()?;
+        world
+            .lastgood(["pg", "dump", &shop, "--full"])
+            .env("LASTGOOD_CRASH_AT", "dump.manifest")
+            .run()
+            .await?
+            .expect_killed()?;
     }
     disk.fill(FILLER)?;
     let prune = ["pg", "prune", "--incomplete", "--grace", "0s"];
@@ -101,13 +106,13 @@ pub(super) async fn inodes(world: &World) -> RowResult {
     let disk = small(world).await?;
     let (shop, keys) = dumped(world, "shop", 3).await?;
     disk.without_inodes()?;
-    let told = world.lastgood(["pg", "dump", &shop]).fails(1).await?;
+    let told = world.lastgood(["pg", "dump", &shop, "--full"]).fails(1).await?;
     told.says("no inode left")?.says("`lastgood pg prune")?.never_says("no space left")?;
     world.lastgood(PRUNE).ok().await?.never_says("could not")?;
     ensure_eq!(world.keys(&shop).await?, keys[2..].to_vec(), "dumps after the prune");
     ensure_eq!(world.place().keys_ending("deleted.json").await?, Vec::<String>::new(), "tombstones");
     // There is room again, for as many files as were deleted.
-    world.dump(&shop).await?;
+    world.dump_full(&shop).await?;
     all_is_well(world).await?;
     drop(disk);
     Ok(())

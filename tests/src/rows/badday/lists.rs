@@ -37,7 +37,8 @@ async fn shown(world: &World, key: &str) -> RowResult<Value> {
     let mut shown = world.lastgood(["pg", "show", key, "--json"]).ok().await?.json()?;
     let Value::Object(fields) = &mut shown else { return Err(Failure::new("`show` shows no object")) };
     fields.retain(|name, _| {
-        !["key", "id", "created_at", "started_at", "sequence", "parts", "stored_bytes", "tool"].contains(&name.as_str())
+        let of_one = ["key", "id", "created_at", "started_at", "sequence", "parts", "tool"];
+        ![&of_one[..], &["stored_bytes", "added_bytes", "shared_bytes"]].concat().contains(&name.as_str())
     });
     // Which rows share a frame and a pack is up to the workers, and their sizes with it; the server's position moves.
     fields.remove("server");

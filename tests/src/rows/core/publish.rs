@@ -16,7 +16,7 @@ pub(super) async fn lost_response(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let peer = world.place().peer().ok_or_else(|| Failure::new("this row needs the S3 peer"))?;
     // The manifest first, then everything else that a dump creates.
-    let lost = ["manifest.json", "lastgood.json", "latest.json", "schema.pgdump", "/data/"];
+    let lost = ["manifest.json", "lastgood.json", "latest.json", "schema.pgdump", "uses.json", "/data/"];
     for (at, key) in lost.into_iter().enumerate() {
         peer.clear_log();
         // A pack is put in one request or completed from parts: either answer is lost.
@@ -26,7 +26,8 @@ pub(super) async fn lost_response(world: &World) -> RowResult {
             world.place().remove(key).await?;
             world.lastgood(["init"]).ok().await?;
         }
-        let dumped = world.dump(&shop).await.within(&format!("the answer about `{key}` lost"))?;
+        let dumped = if key == "/data/" { world.dump_full(&shop).await } else { world.dump(&shop).await };
+        let dumped = dumped.within(&format!("the answer about `{key}` lost"))?;
         peer.clear_faults();
         let harmed = peer.log().iter().filter(|call| call.fault.is_some()).count();
         ensure!(harmed > 0, "no answer about `{key}` was lost");

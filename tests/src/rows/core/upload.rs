@@ -66,7 +66,7 @@ async fn amid_upload(world: &World, shop: &str) -> RowResult<Running> {
     if let Some(peer) = world.place().peer() {
         peer.latency(LATENCY);
     }
-    let mut run = world.lastgood(["pg", "dump", shop]).start()?;
+    let mut run = world.lastgood(["pg", "dump", shop, "--full"]).start()?;
     while world.place().unfinished().await? == 0 {
         ensure!(!run.has_ended()?, "the dump ended, and no object was ever seen half there");
         tokio::time::sleep(Duration::from_millis(2)).await;

@@ -19,11 +19,13 @@ const LISTS: (&str, &str) = ("LASTGOOD_LISTS_OVER", "0");
 pub(super) async fn every_step(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
     let live = world.checksum(&shop)?;
+    // Another one has looked for what is stored already.
+    world.dump(&shop).await?;
     let run = world.lastgood(["pg", "dump", &shop]).env("LASTGOOD_PROGRESS", "json").env(LISTS.0, LISTS.1);
     let run = run.ok().await?;
     let points = points(&run.steps());
     ensure!(points.len() >= 8, "a dump has only the steps {points:?}");
-    for step in ["dump.lists", "dump.manifest"] {
+    for step in ["dump.reuse", "dump.lists", "dump.manifest"] {
         ensure!(points.iter().any(|point| point == step), "no step `{step}` in {points:?}");
     }
     for point in &points {
@@ -80,7 +82,7 @@ pub(super) async fn amid_upload(world: &World) -> RowResult {
     let (mut rounds, mut kills) = (0, 0);
     while rounds < 3 {
         let before = world.place().unfinished().await?;
-        let mut run = world.lastgood(["pg", "dump", &shop]).start()?;
+        let mut run = world.lastgood(["pg", "dump", &shop, "--full"]).start()?;
         while world.place().unfinished().await? == before {
             ensure!(!run.has_ended()?, "the dump ended, and no object was ever seen half there");
             tokio::time::sleep(Duration::from_millis(2)).await;

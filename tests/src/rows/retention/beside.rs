@@ -137,8 +137,8 @@ impl Drop for Stuck<'_> {
 /// R8.
 pub(super) async fn undeletable(world: &World) -> RowResult {
     let shop = world.sample("shop")?;
-    let (old, middle) = (world.dump(&shop).await?, world.dump(&shop).await?);
-    let newest = world.dump(&shop).await?;
+    let (old, middle) = (world.dump_full(&shop).await?, world.dump_full(&shop).await?);
+    let newest = world.dump_full(&shop).await?;
     let parts: Vec<String> = world.place().keys_ending(".pack").await?;
     let part = parts.iter().find(|object| object.contains(&old)).cloned().unwrap_or_default();
     let stuck = Stuck::new(world, &part)?;

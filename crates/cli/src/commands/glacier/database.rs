@@ -50,6 +50,8 @@ fn dumper(
 ) -> CliResult<Dump> {
     let mut options = dump_options(&context.settings, database.to_owned())?;
     options.tags.clone_from(&settings.tags);
+    // Packs go into a cold class, each as an archive of the backup that it was made for.
+    options.full = true;
     let place = database::place(store, settings)?;
     Ok(Dump::prepare(server, &place, options, &context.run)?)
 }

@@ -58,6 +58,7 @@ fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<
     let mut options = dump_options(settings, database)?;
     options.config.clone_from(&arguments.config);
     options.tags.clone_from(&arguments.tag);
+    options.full = arguments.full;
     options.allow_empty = arguments.allow_empty;
     options.max_shrink = arguments.max_shrink;
     Ok(options)

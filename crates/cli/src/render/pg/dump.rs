@@ -42,6 +42,10 @@ pub(crate) fn dump_report(published: &Published<DumpReport>) -> String {
     if report.large_objects > 0 {
         text.push_str(&format!(", {}", counted(report.large_objects, "large object", "large objects")));
     }
+    if report.shared_bytes > 0 {
+        let (added, shared) = (bytes(report.added_bytes), bytes(report.shared_bytes));
+        text.push_str(&format!("\n  {added} added; {shared} are shared with {}", report.builds_on.join(" and ")));
+    }
     text.push_str(&hooks_ran(&report.hooks));
     text.push_str(&format!("\n  from {} to `{location}`", report.cluster.host));
     if let Some(reason) = &report.one_session {
@@ -72,6 +76,13 @@ mod tests {
              1,234,567 rows, 1 large object\n  from db1:5432 to `s3://backups/shop`";
         let mut published = Published { location: "s3://backups/shop".to_owned(), report };
         assert_eq!(dump_report(&published), text);
+        (published.report.added_bytes, published.report.shared_bytes) = (1 << 20, 95 << 20);
+        published.report.builds_on = vec!["shop/2026-11-20-03-00-04-123456.nightly.dump".into()];
+        let shared = dump_report(&published);
+        let said =
+            "large object\n  1.0 MiB added; 95 MiB are shared with shop/2026-11-20-03-00-04-123456.nightly.dump\n";
+        assert!(shared.contains(said), "{shared}");
+        published.report.shared_bytes = 0;
         published.report.one_session = Some("this standby is old".into());
         assert_eq!(dump_report(&published), format!("{text}\n  one session copied all rows: this standby is old"));
     }

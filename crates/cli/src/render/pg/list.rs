@@ -6,15 +6,21 @@ use pg_clone::stored::list::{Listed, State};
 use crate::render::table::{Align, Column, table};
 use crate::render::units;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 6] = [
     Column("KEY", Align::Left),
     Column("AGE", Align::Left),
     Column("FROM", Align::Left),
     Column("TABLES", Align::Right),
     Column("ROWS", Align::Right),
     Column("STORED", Align::Right),
-    Column("STATE", Align::Left),
 ];
+
+/// What of it a dump stored itself, and what earlier ones had stored.
+const SHARING: [Column; 2] = [Column("ADDED", Align::Right), Column("SHARED", Align::Right)];
+
+const STATE: Column = Column("STATE", Align::Left);
+
+const TAGS: Column = Column("TAGS", Align::Left);
 
 pub(crate) fn listing(dumps: &[Listed], now: Timestamp) -> String {
     if dumps.is_empty() {
@@ -23,7 +29,11 @@ pub(crate) fn listing(dumps: &[Listed], now: Timestamp) -> String {
     let unknown = || "–".to_owned();
     // Most locations have none, and lines are long already.
     let tagged = dumps.iter().any(|dump| !dump.tags.is_empty());
-    let columns: Vec<Column> = COLUMNS.into_iter().chain(tagged.then_some(Column("TAGS", Align::Left))).collect();
+    let shares = dumps.iter().any(|dump| dump.shared_bytes.is_some_and(|bytes| bytes > 0));
+    let mut columns: Vec<Column> = COLUMNS.into();
+    columns.extend(SHARING.into_iter().filter(|_| shares));
+    columns.push(STATE);
+    columns.extend(tagged.then_some(TAGS));
     table(
         &columns,
         dumps.iter().map(|dump| {
@@ -34,8 +44,12 @@ pub(crate) fn listing(dumps: &[Listed], now: Timestamp) -> String {
                 dump.tables.map_or_else(unknown, units::count),
                 dump.rows.map_or_else(unknown, units::count),
                 dump.stored_bytes.map_or_else(unknown, units::bytes),
-                state(dump.state).to_owned(),
             ];
+            if shares {
+                cells.push(dump.added_bytes.map_or_else(unknown, units::bytes));
+                cells.push(dump.shared_bytes.map_or_else(unknown, units::bytes));
+            }
+            cells.push(state(dump.state).to_owned());
             cells.extend(tagged.then(|| dump.tags.join(", ")));
             cells
         }),

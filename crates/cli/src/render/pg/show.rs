@@ -50,6 +50,10 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
     let cluster = dump.cluster.as_ref().map_or_else(|| "unknown cluster".to_owned(), ToString::to_string);
     let taken = format!("{} UTC, {}", time(dump.created_at), age(dump.created_at, now));
     let settings = &dump.settings;
+    let shared = match dump.shared_bytes {
+        0 => String::new(),
+        shared => format!("{} with earlier dumps; {} added", bytes(shared), bytes(dump.added_bytes)),
+    };
     let head = facts(&[
         ("id", dump.id.to_string()),
         ("state", outcome.to_owned()),
@@ -58,6 +62,7 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
         ("by", format!("{} {}, {}", dump.tool.name, dump.tool.version, dump.pg_dump_version)),
         ("tags", dump.tags.join(", ")),
         ("size", format!("{} → {}", bytes(dump.content_bytes), bytes(dump.stored_bytes))),
+        ("shared", shared),
         ("tables", format!("{}, {}", count(dump.tables.len() as u64), counted(dump.rows, "row", "rows"))),
         ("sequences", some(dump.sequences.len())),
         ("materialized views", some(dump.matviews.len())),

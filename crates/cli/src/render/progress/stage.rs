@@ -77,6 +77,7 @@ const STAGES: &[Stage] = &[
     stage("dump.manifest", "publishing the dump"),
     stage("dump.probe", "opening the location"),
     stage("dump.published", "dump published"),
+    stage("dump.reuse", "looking at what is stored already"),
     stage("dump.schema", "dumping the schema"),
     stage("dump.schema_before", "dumping the schema"),
     stage("dump.snapshot", "taking the snapshot"),

@@ -25,7 +25,7 @@ const FRAMES_AHEAD_MAX: u64 = 1024 * 1024;
 /// a dump takes 128 MiB.
 const TABLES_TEXT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Most text of frames for each byte that is stored of it: those of a table whose rows are all the same have 120.
+/// Most text of frames for each byte that is stored of it: those of a table whose rows are all the same have 160.
 const TEXT_PER_STORED_BYTE_MAX: u64 = 256;
 
 /// Largest window of a list's compression, as a power of two: 8 MiB, as for frames.
@@ -139,6 +139,25 @@ pub(crate) async fn read_frames(store: &dyn StoreRead, manifest: &mut Manifest<D
         let end = at.saturating_add(usize::try_from(unread.count).unwrap_or(usize::MAX));
         data.frames = Frames::of(&frames, at..end);
         at = end;
+    }
+    Ok(())
+}
+
+/// Shows `see` all frames that are in lists, of which no more than one is in memory.
+///
+/// # Errors
+/// [`ListFault`], also if a frame lies outside of its object.
+pub(crate) async fn each_frame(
+    store: &dyn StoreRead,
+    manifest: &Manifest<DumpDetail>,
+    mut see: impl FnMut(&Frame) + Send,
+) -> Result<(), ListFault> {
+    let Some(lists) = &manifest.detail.lists else { return Ok(()) };
+    for (part, lines) in parts(manifest, ROLE_FRAME_LIST, &lists.frames)? {
+        check_ratio(part)?;
+        let list = read_lines::<Frame>(store, part, lines).await?;
+        check_places(&list, part, &manifest.parts)?;
+        list.iter().for_each(&mut see);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backup_core::digest::Sha256Digest;
-use backup_core::manifest::{Codec, LISTS};
+use backup_core::manifest::{Codec, LISTS, Manifest, Part};
 use backup_core::store::memory::MemoryStore;
 use backup_core::store::{StoreDelete as _, StoreWrite};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use super::read::parse;
 use super::*;
 use crate::error::{PgError, PgResult};
 use crate::run::Run;
-use crate::stored::detail::{DumpDetail, Frame, LargeObjects};
+use crate::stored::detail::{DumpDetail, Frame, LargeObjects, ROLE_FRAME_LIST, ROLE_TABLE_LIST};
 use crate::stored::frame_hash::FrameHash;
 use crate::stored::list;
 use crate::stored::verify::{ReadAmount, VerifyReport, verify};
@@ -241,7 +241,16 @@ const LIST_FRAMES_HERE: usize = 16;
 
 fn frame(number: u64) -> Frame {
     let xxh3 = FrameHash::from(u128::from(number));
-    Frame { part: 0, offset: number * 10, length: 10, content_bytes: number, rows: 1, xxh3, blake3: None }
+    Frame {
+        part: 0,
+        offset: number * 10,
+        length: 10,
+        content_bytes: number,
+        rows: 1,
+        xxh3,
+        blake3: None,
+        content_sha256: None,
+    }
 }
 
 prop_compose! {

@@ -34,7 +34,7 @@ pub(super) async fn of_others(world: &World) -> RowResult {
     std::fs::create_dir_all(&records)?;
     std::fs::write(records.join("users.json"), "{\"id\": \"1\"}\n")?;
     world.lastgood(["app", "backup", "--source", "ndjson:records"]).ok().await?;
-    let (old, new) = (world.dump(&shop).await?, world.dump(&shop).await?);
+    let (old, new) = (world.dump_full(&shop).await?, world.dump_full(&shop).await?);
     let of_others = |key: &str| key.starts_with("app/") || key.contains(&kept) || key == "lastgood.json";
     let objects: Vec<String> = world.place().objects().await?.into_iter().map(|object| object.key).collect();
     let wanted: Vec<String> = objects.into_iter().filter(|key| of_others(key)).collect();
