@@ -19,6 +19,7 @@ use backup_core::run::Run;
 use glacier_archive::adapters::vault::Vault;
 use glacier_archive::backup::{BackupSettings, backup};
 use glacier_archive::inventory;
+use glacier_archive::pattern::Excluded;
 use glacier_archive::state::State;
 use glacier_archive::tree_hash::{LEAF_BYTES, TreeHash, tree_hash_of_file};
 use serde::de::IgnoredAny;
@@ -121,6 +122,7 @@ fn back_up(files: &str, rest: &[String]) -> Outcome<String> {
         let settings = BackupSettings {
             name: "bench".to_owned(),
             files: Some(files.into()),
+            excluded: Excluded::default(),
             class: None,
             vault: None,
             bundles: true,

@@ -22,6 +22,7 @@ use crate::detail::{DatabaseDetail, FailedFile};
 use crate::error::{GlacierError, GlacierResult};
 use crate::gone;
 use crate::key::{self, BackupKey};
+use crate::pattern::Excluded;
 use crate::price::PriceBook;
 use crate::rebuild;
 use crate::scan;
@@ -54,6 +55,8 @@ pub struct Written {
     pub database: Option<DatabaseDetail>,
     /// Files that are not in it as they are in the folder, and why. What was archived under their names earlier is.
     pub failed: Vec<FailedFile>,
+    /// Things in the folder that were left out on request; a folder counts as one.
+    pub excluded: u64,
     /// Why the pointer to the newest backup could not be moved.
     pub warning: Option<String>,
 }
@@ -132,7 +135,7 @@ pub async fn backup_with(
     let has_news = work.has_news();
     let contents = if has_news { known } else { BTreeMap::new() };
     let uploader = Uploader::new(store.clone(), state, settings, run, contents.into_values());
-    let unchanged = work.unchanged.len() + work.suspects.len();
+    let (unchanged, excluded) = (work.unchanged.len() + work.suspects.len(), work.excluded);
     let archived = Box::pin(archive(&uploader, work)).await?;
     let published =
         Box::pin(publish::publish(&store, state, settings, (&archived, database.as_ref()), started, run)).await?;
@@ -151,6 +154,7 @@ pub async fn backup_with(
         stored_bytes: archived.bytes,
         database: database.map(|part| part.detail),
         failed: archived.failed,
+        excluded,
         warning: published.warning.or(unkept),
     })
 }
@@ -181,6 +185,7 @@ async fn recovered(
     let settings = BackupSettings {
         name: name.to_owned(),
         files: Some(std::path::PathBuf::from(name)),
+        excluded: Excluded::default(),
         class: None,
         vault: vault.map(str::to_owned),
         bundles: true,
@@ -200,8 +205,9 @@ fn by_name(files: Vec<KnownFile>) -> BTreeMap<String, KnownFile> {
 
 /// Looks at the folder, if one is named.
 fn scanned(settings: &BackupSettings) -> tokio::task::JoinHandle<GlacierResult<scan::Scan>> {
-    let folder = settings.files.clone();
-    tokio::task::spawn_blocking(move || folder.map_or_else(|| Ok(scan::Scan::default()), |folder| scan::scan(&folder)))
+    let (folder, excluded) = (settings.files.clone(), settings.excluded.clone());
+    let scan = move || folder.map_or_else(|| Ok(scan::Scan::default()), |folder| scan::scan(&folder, &excluded));
+    tokio::task::spawn_blocking(scan)
 }
 
 /// What lies in the folder, and what is to be done with it.

@@ -4,6 +4,7 @@ use backup_core::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
+use crate::pattern::Excluded;
 use crate::vaulted::VaultArchive;
 
 /// A manifest of kind `glacier`.
@@ -45,6 +46,9 @@ pub struct GlacierDetail {
     /// names earlier is in the backup.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failed: Vec<FailedFile>,
+    /// What of the folder was left out on request.
+    #[serde(skip_serializing_if = "Excluded::is_empty", default)]
+    pub excluded: Excluded,
 }
 
 /// The database of a backup.

@@ -68,6 +68,7 @@ impl Backup {
             database: None,
             database_only: false,
             failed: Vec::new(),
+            excluded: crate::pattern::Excluded::default(),
         };
         let manifest = Manifest::new(backup_core::manifest::Kind::Glacier, name, Timestamp::UNIX_EPOCH, detail);
         let key = BackupKey { name: name.to_owned(), time: "then".to_owned() };

@@ -88,7 +88,7 @@ pub fn place_of(files: &Path) -> PathBuf {
     files.parent().unwrap_or(&files).join("orphan_files")
 }
 
-/// Names of files in `folder` that the backup does not know. It knows those that it says it lacks.
+/// Names of files in `folder` that the backup does not know. It knows those that it says it lacks, or was to leave out.
 ///
 /// # Errors
 /// [`GlacierError::Folder`].
@@ -99,7 +99,7 @@ pub fn find(folder: &Path, backup: &Backup) -> GlacierResult<Vec<String>> {
             |failed: &FailedFile| *name == failed.name || failed.name.ends_with('/') && name.starts_with(&failed.name);
         backup.manifest.detail.failed.iter().any(is_lacking)
     };
-    let found = scan::scan(folder)?.files.into_iter().map(|file| file.name);
+    let found = scan::scan(folder, &backup.manifest.detail.excluded)?.files.into_iter().map(|file| file.name);
     Ok(found.filter(|name| !known.contains(name.as_str()) && !lacks(name)).collect())
 }
 

@@ -1,5 +1,7 @@
 //! Which files are meant: shell patterns over names.
 
+use serde::{Deserialize, Serialize};
+
 /// What is meant of a backup: everything, unless something is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Only {
@@ -50,6 +52,34 @@ impl Only {
             Parts::Database => true,
             Parts::Files => false,
         }
+    }
+}
+
+/// What a backup leaves out on request: whatever one of these patterns fits, by its whole path or its last segment, and all that is
+/// in a folder which one fits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Excluded(pub Vec<String>);
+
+impl Excluded {
+    /// Whether nothing is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a pattern fits this path itself.
+    #[must_use]
+    pub fn fits(&self, path: &str) -> bool {
+        let last = path.rsplit('/').next().unwrap_or(path);
+        self.0.iter().any(|pattern| fits(pattern, path) || fits(pattern, last))
+    }
+
+    /// Whether a file of this name is left out, for itself or for a folder that it is in.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> bool {
+        let folders = name.match_indices('/').map(|(end, _)| &name[..end]);
+        folders.chain([name]).any(|path| self.fits(path))
     }
 }
 
@@ -104,5 +134,18 @@ mod tests {
         assert!(Only::default().takes("anything") && Only::default().takes_database());
         assert!(!only.takes_database() && only.but(Parts::Database).takes_database());
         assert!(!Only::default().but(Parts::Database).takes("anything"));
+    }
+
+    #[test]
+    fn what_is_in_a_folder_that_is_left_out_is_left_out_too() {
+        let excluded = Excluded(["thumbs", "*.tmp", "2026/draft*"].map(str::to_owned).into());
+        for name in ["thumbs", "thumbs/1.png", "a/thumbs/b/1.png", "a/x.tmp", "x.tmp/1", "2026/drafts/1", "2026/draft"]
+        {
+            assert!(excluded.takes(name), "{name}");
+        }
+        for name in ["a/1.png", "thumbs2/1", "x.tmpl", "b/2026/drafts/1", ""] {
+            assert!(!excluded.takes(name), "{name}");
+        }
+        assert!(!Excluded::default().takes("a"));
     }
 }

@@ -20,7 +20,7 @@ use crate::find::Backup;
 use crate::key::BackupKey;
 use crate::lifecycle::Status;
 use crate::listing::Listed;
-use crate::pattern::{Only, Parts};
+use crate::pattern::{Excluded, Only, Parts};
 use crate::scan::{self, Found};
 use crate::standing::{self, Known};
 use crate::state::State;
@@ -116,7 +116,7 @@ pub async fn restore(
 
 /// Removes what runs that died left between the files.
 fn clear_leftovers(folder: &Path) -> GlacierResult<()> {
-    for name in scan::scan(folder)?.leftovers {
+    for name in scan::scan(folder, &Excluded::default())?.leftovers {
         let path = folder.join(&name);
         let cleared = Target::open(folder, &name).and_then(|target| target.clear_leftover());
         match cleared {

@@ -13,6 +13,7 @@ use crate::catalogue::Stamp;
 use crate::detail::FailedFile;
 use crate::entry::Entry;
 use crate::error::{GlacierError, GlacierResult};
+use crate::pattern::Excluded;
 use crate::restore::beneath;
 
 /// Bytes read from a file at a time.
@@ -42,13 +43,16 @@ pub struct Scan {
     pub failed: Vec<FailedFile>,
     /// What a restore is writing, or left when it died: nobody's files.
     pub leftovers: Vec<String>,
+    /// Files, folders and other things that were left out on request.
+    pub excluded: u64,
 }
 
-/// Everything below `folder`. Links are not followed, and are failures: what they lead to may be anything.
+/// Everything below `folder` but what is to be left out. Links are not followed, and are failures: what they lead to may be
+/// anything.
 ///
 /// # Errors
 /// [`GlacierError::Folder`] if the folder itself cannot be read.
-pub fn scan(folder: &Path) -> GlacierResult<Scan> {
+pub fn scan(folder: &Path, excluded: &Excluded) -> GlacierResult<Scan> {
     let mut scan = Scan::default();
     let mut folders: Vec<(PathBuf, String)> = vec![(folder.to_owned(), String::new())];
     while let Some((path, prefix)) = folders.pop() {
@@ -75,6 +79,7 @@ pub fn scan(folder: &Path) -> GlacierResult<Scan> {
             let name = format!("{prefix}{}", below.to_string_lossy());
             // Of the entry itself, by its folder: links are not followed, and the path is not walked again.
             match (below.to_str(), entry.metadata()) {
+                _ if excluded.fits(&name) => scan.excluded += 1,
                 (None, _) => scan.fail(name, "its name is not UTF-8"),
                 (Some(below), _) if beneath::is_temporary(below) => scan.leftovers.push(name),
                 (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
@@ -221,12 +226,15 @@ mod tests {
         }
         std::os::unix::fs::symlink("/etc/passwd", path("b/link")).unwrap();
         std::fs::write(path(&format!("b/{}", beneath::temporary())), "half").unwrap();
-        let scan = scan(folder.path()).unwrap();
+        let scan = scan(folder.path(), &Excluded::default()).unwrap();
         let names: Vec<&str> = scan.files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, [".hidden", "a", "b/c/1", "z \"x\""]);
         assert_eq!(scan.failed, [FailedFile { name: "b/link".to_owned(), what: "it is no regular file".to_owned() }]);
         assert_eq!(scan.leftovers.len(), 1);
-        let missing = super::scan(&path("nowhere")).unwrap_err();
+        let excluded = Excluded(["link", "c"].map(str::to_owned).into());
+        let without = super::scan(folder.path(), &excluded).unwrap();
+        assert_eq!((without.files.len(), without.failed.len(), without.excluded), (3, 0, 2));
+        let missing = super::scan(&path("nowhere"), &excluded).unwrap_err();
         assert!(matches!(missing, GlacierError::Folder { action: "read", .. }));
     }
 
@@ -234,7 +242,7 @@ mod tests {
     fn g2_a_file_that_changes_while_it_is_read_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "content").unwrap();
-        let found = scan(folder.path()).unwrap().files.remove(0);
+        let found = scan(folder.path(), &Excluded::default()).unwrap().files.remove(0);
         let (entry, content) = read_whole(folder.path(), &found).unwrap();
         assert_eq!((entry.sha256, &content[..]), (Sha256Digest::of(b"content"), &b"content"[..]));
         let grown = read(folder.path(), &found, |_| {

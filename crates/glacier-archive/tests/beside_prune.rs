@@ -11,6 +11,7 @@ use backup_core::store::memory::MemoryStore;
 use backup_core::store::{SharedStore, list_all};
 use glacier_archive::backup::{BackupSettings, Written, backup};
 use glacier_archive::key::{self, LAYOUTS};
+use glacier_archive::pattern::Excluded;
 use glacier_archive::price::PriceBook;
 use glacier_archive::prune::{Deletion, Which};
 use glacier_archive::state::State;
@@ -75,6 +76,7 @@ impl World {
         let settings = BackupSettings {
             name: NAME.to_owned(),
             files: Some(self.files()),
+            excluded: Excluded::default(),
             class: None,
             vault: None,
             bundles: true,

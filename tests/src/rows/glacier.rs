@@ -5,6 +5,7 @@ mod alone;
 mod craft;
 mod database;
 mod elsewhere;
+mod excluded;
 mod field;
 mod full;
 mod heard;
@@ -55,6 +56,9 @@ fn reported() -> Vec<Row> {
             S3,
             |world| Box::pin(field::moved(world)),
         ),
+        Row::new("GL39", "what is to be left out makes no backup partial", Area::Glacier, Both, |world| {
+            Box::pin(excluded::patterns(world))
+        }),
     ]
 }
 

@@ -80,6 +80,10 @@ pub(crate) struct Backup {
     /// newest backup is in, if any]
     #[arg(long, value_name = "VAULT")]
     pub(crate) vault: Option<String>,
+    /// Leave out what this pattern fits, by its path or its name, such as '*.tmp', and all that is in a folder which it fits;
+    /// repeatable; with those of `exclude` of the configuration file. Earlier backups keep what they have of it
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
     /// Make each file an archive of its own instead of bundling files of up to 4 MiB
     #[arg(long)]
     pub(crate) no_bundles: bool,

@@ -78,13 +78,14 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
         lines.push(format!("  costs {put} to write and {month} a month (list prices of {day})"));
     }
     lines.extend(plan.failed.iter().map(|failed| format!("leave out  {}: {}", failed.name, failed.what)));
+    lines.extend(left_out(plan.excluded).map(|left_out| format!("leave out  {left_out}")));
     lines.join("\n")
 }
 
 pub(crate) fn written(published: &Published<Written>) -> String {
     let Published { location, report } = published;
     let partial = if report.outcome == Outcome::Partial { " (partial)" } else { "" };
-    [
+    let lines = [
         format!("Published `{}`{partial}: {}, {}", report.key, files(report.files), units::bytes(report.bytes)),
         format!(
             "  {} archived before; wrote {} ({}) to `{location}`",
@@ -92,8 +93,14 @@ pub(crate) fn written(published: &Published<Written>) -> String {
             archives(report.objects),
             units::bytes(report.stored_bytes)
         ),
-    ]
-    .join("\n")
+    ];
+    let left_out = left_out(report.excluded).map(|left_out| format!("  left out {left_out}"));
+    lines.into_iter().chain(left_out).collect::<Vec<_>>().join("\n")
+}
+
+/// What was not taken on request, if it is anything.
+fn left_out(excluded: u64) -> Option<String> {
+    (excluded > 0).then(|| format!("{} by `exclude`", units::counted(excluded, "file or folder", "files or folders")))
 }
 
 pub(crate) fn retrieval_plan(plan: &RetrievalPlan) -> String {

@@ -10,6 +10,7 @@ use crate::catalogue::KnownFile;
 use crate::class::Class;
 use crate::detail::FailedFile;
 use crate::money::Usd;
+use crate::pattern::Excluded;
 use crate::price::PriceBook;
 use crate::scan::{Found, Scan};
 
@@ -26,6 +27,8 @@ pub struct BackupSettings {
     pub name: String,
     /// The folder they are in; absent: only a database is backed up, and nothing is said of files.
     pub files: Option<PathBuf>,
+    /// What of the folder is left out.
+    pub excluded: Excluded,
     /// The class archives are written in; absent for a store without classes.
     pub class: Option<Class>,
     /// The vault that archives go to; absent where they go to the location.
@@ -62,6 +65,8 @@ pub struct Work {
     pub kept: Vec<KnownFile>,
     /// Files that are not backed up as they are, and why.
     pub failed: Vec<FailedFile>,
+    /// Things in the folder that are left out on request.
+    pub excluded: u64,
 }
 
 impl Work {
@@ -100,13 +105,15 @@ pub struct BackupPlan {
     pub prices_as_of: String,
     /// Files that are not backed up, and why.
     pub failed: Vec<FailedFile>,
+    /// Things in the folder that are left out on request; a folder counts as one.
+    pub excluded: u64,
 }
 
 /// Decides what is to be done with each file that was found.
 #[must_use]
 pub fn sort(scan: Scan, known: &BTreeMap<String, KnownFile>, bundles: bool) -> Work {
     let kept = kept(&scan.failed, known);
-    let mut work = Work { failed: scan.failed, kept, ..Work::default() };
+    let mut work = Work { failed: scan.failed, kept, excluded: scan.excluded, ..Work::default() };
     let mut small = Vec::new();
     for file in scan.files {
         match known.get(&file.name) {
@@ -191,6 +198,7 @@ pub fn plan(settings: &BackupSettings, work: &Work, prices: &PriceBook) -> Backu
         month: objects.iter().map(month).sum(),
         prices_as_of: prices.as_of.clone(),
         failed: work.failed.clone(),
+        excluded: work.excluded,
     }
 }
 
@@ -252,6 +260,7 @@ mod tests {
         let settings = BackupSettings {
             name: "x".to_owned(),
             files: None,
+            excluded: Excluded::default(),
             class: Some(Class::Glacier),
             vault: None,
             bundles: true,

@@ -66,7 +66,8 @@ pub(super) async fn publish(
     let vault = settings.vault.clone().filter(|_| !vaulted.is_empty());
     let database = database.map(|part| part.detail.clone());
     let (failed, database_only) = (archived.failed.clone(), settings.files.is_none());
-    let detail = GlacierDetail { classes, vault, vaulted, database, database_only, failed };
+    let excluded = settings.excluded.clone();
+    let detail = GlacierDetail { classes, vault, vaulted, database, database_only, failed, excluded };
     let manifest = manifest(settings, started, sequence, outcome, all, archived, detail);
     let detail = serde_json::to_value(&manifest.detail).map_err(GlacierError::internal)?;
     run.step("glacier.manifest", manifest_key.as_str());

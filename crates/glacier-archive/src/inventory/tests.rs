@@ -146,6 +146,41 @@ fn an_entry_has_a_limit_and_their_number_has_none() {
 }
 
 #[test]
+fn it_does_not_matter_how_the_bytes_arrive() {
+    let whole = all(REAL).unwrap();
+    for bytes in [1, 2, 3, 7, 100, 1_000] {
+        let mut archives = Vec::new();
+        let input = std::io::BufReader::with_capacity(bytes, REAL.as_bytes());
+        let inventory = json::read(input, |archive| {
+            archives.push(archive);
+            Ok(())
+        });
+        assert_eq!((inventory.unwrap(), archives), whole, "{bytes} bytes at once");
+    }
+}
+
+#[test]
+fn json_that_is_none_is_refused() {
+    for text in [
+        r#"{"ArchiveList":[],}"#,
+        r#"{,"ArchiveList":[]}"#,
+        r#"{"ArchiveList":[,]}"#,
+        r#"{"ArchiveList":[] "x":1}"#,
+        r#"{"ArchiveList" []}"#,
+        r#"{"ArchiveList":{}}"#,
+        r#"{"ArchiveList":[],"x":12"#,
+        r#"{"ArchiveList":[],"x":1 2}"#,
+        r#"{"ArchiveList":[],"ArchiveList":[]}"#,
+        "{",
+        "[]",
+    ] {
+        assert!(all(text).is_err(), "{text}");
+    }
+    let (inventory, _) = all(r#" { "x" : [1, {"y": null}] , "n":12,"ArchiveList":[ ] , "VaultARN":null} "#).unwrap();
+    assert_eq!(inventory, Inventory::default());
+}
+
+#[test]
 fn ids_may_begin_with_a_minus() {
     let (_, archives) = all(&REAL.replace("95qYTtf_", "-5qYTtf_")).unwrap();
     assert!(archives[0].id.starts_with("-5qYTtf_"));

@@ -22,7 +22,7 @@ use glacier_archive::backup::{BackupSettings, Written, backup};
 use glacier_archive::class::Class;
 use glacier_archive::fetch::{Fetched, fetch};
 use glacier_archive::find::{Backup, find};
-use glacier_archive::pattern::Only;
+use glacier_archive::pattern::{Excluded, Only};
 use glacier_archive::plan::{Limits, RetrievalPlan};
 use glacier_archive::price::PriceBook;
 use glacier_archive::rebuild::{RebuildReport, rebuild};
@@ -66,6 +66,7 @@ impl World {
         let settings = BackupSettings {
             name: NAME.to_owned(),
             files: Some(machine.path().join("files")),
+            excluded: Excluded::default(),
             class: Some(class),
             vault: None,
             bundles: true,

@@ -21,7 +21,7 @@ use glacier_archive::class::Class;
 use glacier_archive::cold::NeverCold;
 use glacier_archive::fetch::{Fetched, fetch};
 use glacier_archive::find::{Backup, find};
-use glacier_archive::pattern::Only;
+use glacier_archive::pattern::{Excluded, Only};
 use glacier_archive::plan::Limits;
 use glacier_archive::price::PriceBook;
 use glacier_archive::restore::{RestoreSettings, restore};
@@ -67,6 +67,7 @@ impl World {
         let settings = BackupSettings {
             name: NAME.to_owned(),
             files: Some(machine.path().join("files")),
+            excluded: Excluded::default(),
             class: Some(Class::Vault),
             vault: Some(VAULT.to_owned()),
             bundles: true,

@@ -96,6 +96,9 @@ pub(super) struct Glacier {
     /// Folder of the files, which never change; starts at this file's folder
     #[schemars(example = "uploads/store")]
     pub(super) files: Given<String>,
+    /// Shell patterns of what is left out, by paths or names, with all that is in a folder which one fits
+    #[schemars(example = ["*.tmp", "thumbs"])]
+    pub(super) exclude: Vec<Placed<String>>,
     /// Storage class of archives: `GLACIER`, `DEEP_ARCHIVE` or `GLACIER_IR` [default: `GLACIER`]
     #[schemars(example = &"DEEP_ARCHIVE")]
     pub(super) class: Given<String>,
@@ -127,6 +130,7 @@ impl Glacier {
     pub(super) fn layer(&self, table: &Table<'_>) -> SettingsResult<Layer> {
         Ok(Layer {
             glacier_files: table.path("files", &self.files)?,
+            glacier_exclude: table.strings("exclude", &self.exclude)?,
             glacier_class: table.string("class", &self.class)?,
             glacier_bundles: table.plain(&self.bundles),
             glacier_state: table.path("state", &self.state)?,

@@ -77,6 +77,8 @@ pub struct Layer {
     pub ec2_secondary: Option<Set<String>>,
     /// `glacier.files`.
     pub glacier_files: Option<Set<PathBuf>>,
+    /// `glacier.exclude`.
+    pub glacier_exclude: Vec<Set<String>>,
     /// `glacier.class`.
     pub glacier_class: Option<Set<String>>,
     /// `glacier.bundles`.
@@ -122,6 +124,7 @@ impl Layer {
             ec2_primary: self.ec2_primary.or(weaker.ec2_primary),
             ec2_secondary: self.ec2_secondary.or(weaker.ec2_secondary),
             glacier_files: self.glacier_files.or(weaker.glacier_files),
+            glacier_exclude: joined(weaker.glacier_exclude, self.glacier_exclude),
             glacier_class: self.glacier_class.or(weaker.glacier_class),
             glacier_bundles: self.glacier_bundles.or(weaker.glacier_bundles),
             glacier_state: self.glacier_state.or(weaker.glacier_state),

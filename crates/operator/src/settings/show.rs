@@ -100,6 +100,7 @@ fn of_glacier(layer: &Layer) -> Vec<Shown> {
     for (key, set) in paths {
         all.extend(set.as_ref().map(|set| row(key, set.value.display().to_string().into(), &set.origin)));
     }
+    all.extend(layer.glacier_exclude.iter().map(|set| row("glacier.exclude", set.value.as_str().into(), &set.origin)));
     for (key, set) in texts {
         all.extend(set.as_ref().map(|set| row(key, set.value.as_str().into(), &set.origin)));
     }

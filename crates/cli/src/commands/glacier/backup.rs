@@ -9,6 +9,7 @@ use glacier_archive::backup::{BackupSettings, Written, backup_with, plan_backup}
 use glacier_archive::class::Class;
 use glacier_archive::find::{self, Files};
 use glacier_archive::key::check_name;
+use glacier_archive::pattern::Excluded;
 use glacier_archive::rebuild::rebuild;
 use glacier_archive::state::State;
 use glacier_archive::turn::Turn;
@@ -192,6 +193,12 @@ fn asked_class(arguments: &Backup, context: &Context) -> CliResult<Option<Class>
     }
 }
 
+/// What is left out, by the configuration file and by the command.
+fn excluded(arguments: &Backup, context: &Context) -> Excluded {
+    let configured = context.settings.layer().glacier_exclude.iter().map(|set| set.value.clone());
+    Excluded(configured.chain(arguments.exclude.clone()).collect())
+}
+
 async fn settings(
     arguments: &Backup,
     name: String,
@@ -217,6 +224,7 @@ async fn settings(
     Ok(BackupSettings {
         name,
         files,
+        excluded: excluded(arguments, context),
         class,
         vault,
         bundles: !arguments.no_bundles && bundles,
