@@ -8,8 +8,9 @@ use crate::adapters::connection::Server;
 use crate::adapters::pg_tools::{Need, Tool};
 use crate::adapters::sql;
 use crate::dump::{self, DumpOptions};
-use crate::error::{PgResult, Problem};
+use crate::error::{Obstacle, PgResult, Problem};
 use crate::live::{local, recover};
+use crate::restore::extensions;
 use crate::standing::Undertaking;
 
 /// A server as it answers.
@@ -78,6 +79,12 @@ async fn obstacles(server: &Server, database: &str) -> PgResult<Vec<Problem>> {
     let over = Undertaking { target: database, replaces: true, source: None, force: false };
     let mut problems = standing.problems(&server.describe(), over);
     problems.extend(local::half_dropped(&recover::look(&admin).await?, database));
+    let there = sql::catalog::extensions(&server.connect(database).await?).await?;
+    problems.extend(extensions::not_ours_in(&admin, &there).await?.map(|what| Problem {
+        obstacle: Obstacle::MissingPrivilege,
+        what,
+        help: extensions::NOT_OURS_HELP.into(),
+    }));
     Ok(problems)
 }
 

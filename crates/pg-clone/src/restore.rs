@@ -10,7 +10,7 @@ mod data_only;
 mod dependents;
 mod differences;
 mod early_settings;
-mod extensions;
+pub(crate) mod extensions;
 mod failed_entry;
 mod failed_rows;
 mod fill;

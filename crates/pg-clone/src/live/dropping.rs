@@ -22,8 +22,14 @@ const IN_USE: &str = "55006";
 /// How long a database may take to go: a little more than the five seconds after which the server says whom it waits for.
 const PATIENCE: Duration = Duration::from_millis(5_500);
 
+/// How long a server may remove files, whose system deletes them slowly, before nobody waits with it any more.
+const FILES_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
 /// How long it may still take once we are asked to end: most are gone in some milliseconds.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// What a server waits for that has each of its processes take note (PostgreSQL manual, "Wait Events of Type IPC").
+const BARRIER: &str = "ProcSignalBarrier";
 
 /// Notices that are kept: one is enough, and a server that logs statements sends one for each.
 const NOTICES_MAX: usize = 64;
@@ -51,11 +57,22 @@ impl Dropped {
             Self::Waiting { process: None } => Some(format!("the server has not dropped `{database}` yet")),
         }
     }
-}
 
-/// What to do about a database that is not gone yet.
-pub(crate) fn later() -> Remedy {
-    remedy!["it goes on by itself once that process goes on or ends; ", Operation::Recover, " drops what is left"]
+    /// What to do about it.
+    pub(crate) fn later(&self) -> Remedy {
+        match self {
+            Self::Waiting { process: Some(_) } => {
+                remedy![
+                    "it goes on by itself once that process goes on or ends; ",
+                    Operation::Recover,
+                    " drops what is left"
+                ]
+            }
+            Self::Gone | Self::Waiting { process: None } => {
+                remedy!["it goes on by itself; ", Operation::Recover, " drops what is left"]
+            }
+        }
+    }
 }
 
 /// Drops a database with whoever is still connected to it, on a session of its own: what the server still waits for keeps no
@@ -73,9 +90,21 @@ pub(crate) async fn drop_patiently(
         cancel.cancelled().await;
         tokio::time::sleep(LAST_MOMENT).await;
     };
+    let pid = sessions::own_pid(&session).await?;
+    let waits = async {
+        let started = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(PATIENCE).await;
+            // Without a word it is at work itself: it removes the files, which some file systems take seconds for.
+            let waits = !notices.is_empty() || is_held_up(server, target, pid).await.unwrap_or(true);
+            if waits || started.elapsed() > FILES_PATIENCE {
+                return;
+            }
+        }
+    };
     tokio::select! {
         dropped = drop_database(server, &session, database) => return dropped.map(|()| Dropped::Gone),
-        () = tokio::time::sleep(PATIENCE) => {}
+        () = waits => {}
         () = ended => {}
     }
     let mut pid = None;
@@ -93,13 +122,18 @@ pub(crate) async fn drop_patiently(
     Ok(Dropped::Waiting { process })
 }
 
+/// Whether the server process waits for others to take note, which it may do without an end.
+async fn is_held_up(server: &Server, target: &str, pid: i32) -> PgResult<bool> {
+    Ok(sessions::waits_for(&server.connect_admin_for(target).await?, pid).await?.as_deref() == Some(BARRIER))
+}
+
 /// The process that a server says it waits for, whatever its language.
 fn waited_for(notice: &DbError) -> Option<i32> {
     pid_in(notice.message())
 }
 
 fn pid_in(message: &str) -> Option<i32> {
-    let about = message.contains("ProcSignalBarrier").then_some(message)?;
+    let about = message.contains(BARRIER).then_some(message)?;
     let (_, number) = about.split_once("PID ")?;
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     number[..end].parse().ok()
@@ -139,6 +173,11 @@ mod tests {
         let waiting = Dropped::Waiting { process: Some("process 7 (client backend)".into()) };
         let told = waiting.told("d").unwrap();
         assert_eq!(told, "the server waits for process 7 (client backend) before it drops `d`");
-        assert!(Dropped::Waiting { process: None }.told("d").unwrap().contains("not dropped `d` yet"));
+        let at_work = Dropped::Waiting { process: None };
+        assert!(at_work.told("d").unwrap().contains("not dropped `d` yet"));
+        assert!(
+            !format!("{:?}", at_work.later()).contains("process")
+                && format!("{:?}", waiting.later()).contains("process")
+        );
     }
 }

@@ -89,9 +89,10 @@ async fn run(server: &Server, progress: &SharedProgress, doing: Doing<'_>) -> Pg
                 report.notes.push(left(&action, &error));
                 continue;
             }
-            if matches!(doing, Doing::Mend(_)) {
+            if let Doing::Mend(work) = doing {
+                let cancel = work.map(|run| run.cancel.clone()).unwrap_or_default();
                 progress.step("recover.act", &words(&action));
-                match perform(server, &lock, &target, &action).await? {
+                match perform(server, &lock, &target, &action, &cancel).await? {
                     Performed::Done => {}
                     Performed::Nothing => continue,
                     Performed::Later(waiting) => {
@@ -255,7 +256,13 @@ enum Performed {
 }
 
 /// Does it.
-async fn perform(server: &Server, lock: &TargetLock, target: &str, action: &Action) -> PgResult<Performed> {
+async fn perform(
+    server: &Server,
+    lock: &TargetLock,
+    target: &str,
+    action: &Action,
+    cancel: &CancellationToken,
+) -> PgResult<Performed> {
     let admin = lock.session();
     match action {
         Action::AllowConnections { database } => {
@@ -273,22 +280,21 @@ async fn perform(server: &Server, lock: &TargetLock, target: &str, action: &Acti
         Action::DropCopy { database, .. }
         | Action::DropSuperseded { database, .. }
         | Action::DropDiscarded { database, .. } => {
-            return drop_now(server, target, database).await;
+            return drop_now(server, target, database, cancel).await;
         }
         Action::DropUnmarked { database } => {
             if !duplicate::is_unmarked(admin, database).await? && !is_empty(server, database).await? {
                 return Ok(Performed::Nothing);
             }
-            return drop_now(server, target, database).await;
+            return drop_now(server, target, database, cancel).await;
         }
         Action::Mention { .. } | Action::MentionInvalid { .. } => {}
     }
     Ok(Performed::Done)
 }
 
-async fn drop_now(server: &Server, target: &str, database: &str) -> PgResult<Performed> {
-    // Asked to end, a run that only recovers ends at its next step.
-    let dropped = drop_patiently(server, target, database, &CancellationToken::new()).await?;
+async fn drop_now(server: &Server, target: &str, database: &str, cancel: &CancellationToken) -> PgResult<Performed> {
+    let dropped = drop_patiently(server, target, database, cancel).await?;
     Ok(dropped.told(database).map_or(Performed::Done, Performed::Later))
 }
 

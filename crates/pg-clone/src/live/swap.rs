@@ -26,7 +26,7 @@ use crate::adapters::sql::databases;
 use crate::adapters::sql::sessions;
 use crate::adapters::sql::switch::{self, Bound, NAMES_CHANGED, TOOK_TOO_LONG};
 use crate::error::{Obstacle, PgError, PgResult, Problem};
-use crate::live::dropping::{drop_patiently, later};
+use crate::live::dropping::drop_patiently;
 use crate::live::state::{Live, State, Written, own_comment};
 use crate::live::swap::moves::{Move, Switch};
 use crate::live::swap::request::Returning;
@@ -218,9 +218,11 @@ impl Swap {
         for doomed in self.moves.iter().filter(|one| one.doomed) {
             self.run.step("swap.drop", &doomed.to);
             let dropped = drop_patiently(&self.server, target, &doomed.to, &self.run.cancel).await;
-            match dropped.map(|dropped| dropped.told(&doomed.to)) {
+            match dropped.map(|dropped| Some((dropped.told(&doomed.to)?, dropped.later()))) {
                 Ok(None) => {}
-                Ok(Some(waiting)) => self.run.progress.advise(format!("`{target}` is restored; {waiting}"), later()),
+                Ok(Some((waiting, later))) => {
+                    self.run.progress.advise(format!("`{target}` is restored; {waiting}"), later);
+                }
                 Err(error) => self.run.progress.advise(
                     format!("the replaced database `{}` could not be dropped ({error})", doomed.to),
                     remedy!["run ", Operation::Recover, " later"],

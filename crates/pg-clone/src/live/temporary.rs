@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backup_core::failure::Operation;
+use backup_core::failure::{Operation, Remedy};
 use backup_core::remedy;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::connection::Server;
 use crate::adapters::sql::databases;
 use crate::error::{PgError, PgResult};
-use crate::live::dropping::{drop_patiently, later};
+use crate::live::dropping::drop_patiently;
 use crate::live::state::{State, Written, temporary_name};
 use crate::live::target_lock::TargetLock;
 use crate::run::Run;
@@ -76,7 +76,7 @@ impl Temporary {
         let limit = if run.cancel.is_cancelled() { LAST_MOMENT } else { Duration::MAX };
         let given_up = tokio::time::timeout(limit, self.try_give_up(server, keep, &run.cancel)).await;
         match given_up.unwrap_or(Err(PgError::Interrupted)) {
-            Ok(Some(waiting)) => progress.advise(waiting, later()),
+            Ok(Some((waiting, later))) => progress.advise(waiting, later),
             Ok(None) if keep => progress.warn(format!(
                 "the temporary database was kept as `{}`; drop it when you no longer need it",
                 self.name
@@ -89,8 +89,13 @@ impl Temporary {
         }
     }
 
-    /// What to tell of a database that is not gone yet.
-    async fn try_give_up(&self, server: &Server, keep: bool, cancel: &CancellationToken) -> PgResult<Option<String>> {
+    /// What to tell of a database that is not gone yet, and what to do about it.
+    async fn try_give_up(
+        &self,
+        server: &Server,
+        keep: bool,
+        cancel: &CancellationToken,
+    ) -> PgResult<Option<(String, Remedy)>> {
         let admin = server.connect_admin_for(&self.target).await?;
         // A swap whose answer was lost may have renamed it after all: then it is the live database.
         if databases::with_oid(&admin, self.on.oid).await?.is_none_or(|found| found.name != self.name) {
@@ -104,6 +109,6 @@ impl Temporary {
         }
         drop(admin);
         let dropped = drop_patiently(server, &self.target, &self.name, cancel).await?;
-        Ok(dropped.told(&self.name))
+        Ok(dropped.told(&self.name).map(|told| (told, dropped.later())))
     }
 }

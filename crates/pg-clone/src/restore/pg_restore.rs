@@ -51,7 +51,12 @@ pub(super) fn session_options(server: &Server, tool: &Tool, jobs: usize) -> Stri
 }
 
 pub(super) fn expected(tool: &Tool, options: &RestoreOptions) -> Expectations {
-    Expectations { managed: options.managed, unknown_setting: tool.sends_unknown_setting(), ..Expectations::default() }
+    Expectations {
+        managed: options.managed,
+        hooks_ran: !options.hooks.post_create.is_empty(),
+        unknown_setting: tool.sends_unknown_setting(),
+        ..Expectations::default()
+    }
 }
 
 /// What a run says that stops nothing, but for what was told once, before anything was made.

@@ -129,7 +129,8 @@ async fn ours(
     lists::read_frames(&**store, &mut manifest).await.map_err(|fault| fault.of(&key))?;
     let (data_only, problems) = match (options.selection.data_only, replaces.is_some()) {
         (false, _) => {
-            for told in extensions::versions(&admin, &manifest.detail.extensions).await? {
+            let hooks_run = !options.hooks.post_create.is_empty();
+            for told in extensions::doubts(&admin, &manifest.detail.extensions, hooks_run).await? {
                 run.progress.warn(told);
             }
             (None, problems(&admin, server_major, &manifest.detail, &target, options).await?)
@@ -320,6 +321,6 @@ async fn missing_roles(admin: &Session, detail: &DumpDetail, options: &RestoreOp
 }
 
 /// Names for people.
-fn quoted(names: &[String]) -> String {
+pub(super) fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

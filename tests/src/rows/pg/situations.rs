@@ -139,6 +139,9 @@ fn beside_others() -> Vec<Row> {
         Row::new("P-role-set", "a role that becomes another as it logs in", Area::Pg, Folder, |world| {
             Box::pin(strange::becomes_another(world))
         }),
+        Row::new("P-superusers", "extensions that only a superuser may create", Area::Pg, Folder, |world| {
+            Box::pin(strange::of_superusers(world))
+        }),
         Row::new("P-prepared", "a prepared transaction that has a table for itself", Area::Pg, Folder, |world| {
             Box::pin(strange::prepared(world))
         })

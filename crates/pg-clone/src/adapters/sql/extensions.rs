@@ -20,6 +20,8 @@ pub(crate) struct Offered {
     pub(crate) default: Option<String>,
     /// Whether it could make the wanted one.
     pub(crate) has_wanted: bool,
+    /// Whether only a superuser may make it, and our role is none.
+    pub(crate) is_superusers: bool,
 }
 
 /// How often a server is asked whose extensions change while it looks at them, as they do while packages are installed.
@@ -42,20 +44,29 @@ async fn on_disk(admin: &Session, sql: &str, of: &[&(dyn ToSql + Sync)]) -> Resu
     }
 }
 
-/// Those of `wanted` that the server offers, by name.
+/// Those of `wanted` that the server offers, by name. Before 13 no extension is a trusted one, and there is no such column.
 pub(crate) async fn offered(admin: &Session, wanted: &[Extension]) -> PgResult<Vec<Offered>> {
     let names: Vec<&str> = wanted.iter().map(|extension| extension.name.as_str()).collect();
     let versions: Vec<&str> = wanted.iter().map(|extension| extension.version.as_str()).collect();
     let sql = "SELECT w.name, w.version, a.default_version::text, \
                  EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v \
-                   WHERE v.name = w.name AND v.version = w.version) \
+                   WHERE v.name = w.name AND v.version = w.version), \
+                 EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v \
+                   WHERE v.name = w.name AND v.version = a.default_version AND v.superuser \
+                     AND pg_catalog.to_jsonb(v) ->> 'trusted' IS DISTINCT FROM 'true') \
+                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = current_user AND r.rolsuper) \
                FROM unnest($1::text[], $2::text[]) w(name, version) \
                JOIN pg_catalog.pg_available_extensions a ON a.name = w.name ORDER BY w.name";
     let rows = on_disk(admin, sql, &[&names, &versions])
         .await
         .map_err(|error| PgError::sql("reading the versions of the extensions", error))?;
-    let offered =
-        |row: &Row| Offered { name: row.get(0), wanted: row.get(1), default: row.get(2), has_wanted: row.get(3) };
+    let offered = |row: &Row| Offered {
+        name: row.get(0),
+        wanted: row.get(1),
+        default: row.get(2),
+        has_wanted: row.get(3),
+        is_superusers: row.get(4),
+    };
     Ok(rows.iter().map(offered).collect())
 }
 

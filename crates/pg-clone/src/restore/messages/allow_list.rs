@@ -21,6 +21,8 @@ pub enum Reason {
     ExtensionComment,
     /// The schema `public`, which every database has.
     PublicSchemaExists,
+    /// A schema that a post-create hook may have made.
+    HooksSchemaExists,
     /// The comment of the schema `public` when that belongs to somebody else.
     PublicSchemaComment,
     /// The language or extension `plpgsql`, which every database has.
@@ -87,6 +89,12 @@ pub const ALLOW_LIST: &[Rule] = &[
         says: "schema \"public\" already exists",
         of: "CREATE SCHEMA public;$",
         why: "every new database has it; its owner and privileges are set by statements of their own",
+    },
+    Rule {
+        reason: Reason::HooksSchemaExists,
+        says: "schema \".+\" already exists",
+        of: "CREATE SCHEMA [^;]+;$",
+        why: "a post-create hook made it, as for an extension; its owner and privileges are set by statements of their own",
     },
     Rule {
         reason: Reason::PublicSchemaComment,
@@ -210,6 +218,7 @@ pub(super) fn reason(message: &Message, expectations: &Expectations) -> Option<R
             message.server_error().is_some_and(|error| compiled.says.is_match(error))
                 && (expectations.managed || !compiled.rule.reason.is_of_managed_server())
                 && match compiled.rule.reason {
+                    Reason::HooksSchemaExists => expectations.hooks_ran && of.is_match(command),
                     Reason::UnknownSetting => expectations.unknown_setting && of.is_match(command),
                     Reason::ManagedRole | Reason::OthersOwner => {
                         !message.is_cut && statements(command).all(|statement| of.is_match(statement))

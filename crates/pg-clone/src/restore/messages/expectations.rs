@@ -12,6 +12,8 @@ pub struct Expectations {
     pub doubtful_foreign_keys: bool,
     /// The restoring role is none of a superuser's on a managed server: what only others may do is left out.
     pub managed: bool,
+    /// Post-create hooks ran before: what they made may be there.
+    pub hooks_ran: bool,
     /// `pg_restore` is of 17 or newer and the server is not.
     pub unknown_setting: bool,
     /// It runs with several workers. Of these it counts the entries after an error too, so that its own count tells only

@@ -107,6 +107,17 @@ fn what_every_database_has_may_exist_already() {
     };
     assert_eq!(said("schema \"public\" already exists", "CREATE SCHEMA public;"), [Reason::PublicSchemaExists]);
     assert_eq!(said("schema \"sales\" already exists", "CREATE SCHEMA sales;"), []);
+    let hooks_ran = Expectations { hooks_ran: true, ..Expectations::default() };
+    let stderr = |command: &str| {
+        format!(
+            "pg_restore: while PROCESSING TOC:\npg_restore: from TOC entry 5; 2615 2200 SCHEMA sales postgres\n\
+             pg_restore: error: could not execute query: ERROR:  schema \"sales\" already exists\nCommand was: {command}\n\n\n\
+             pg_restore: warning: errors ignored on restore: 1\n"
+        )
+    };
+    let after_hooks = |command: &str| reasons(&classify(&stderr(command), &hooks_ran));
+    assert_eq!(after_hooks("CREATE SCHEMA sales;"), [Reason::HooksSchemaExists]);
+    assert_eq!(after_hooks("ALTER SCHEMA sales RENAME TO sales;"), []);
     let comment = "COMMENT ON SCHEMA public IS 'standard public schema';";
     assert_eq!(said("must be owner of schema public", comment), [Reason::PublicSchemaComment]);
     assert_eq!(said("must be owner of schema public", "GRANT ALL ON SCHEMA public TO shop;"), []);

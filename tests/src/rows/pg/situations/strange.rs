@@ -122,6 +122,39 @@ pub(super) async fn becomes_another(world: &World) -> RowResult {
     Ok(())
 }
 
+/// What only a superuser may create is told before anything is done; with a superuser's hook it is there, and so is the schema that
+/// the hook made for it.
+pub(super) async fn of_superusers(world: &World) -> RowResult {
+    let (owner, shop) = (world.name("owner"), world.create("shop")?);
+    world.psql(
+        &shop,
+        &format!(
+            "CREATE SCHEMA tools; CREATE EXTENSION dblink SCHEMA tools; CREATE TABLE t AS SELECT generate_series(1, 3) AS id; \
+             CREATE ROLE {owner} LOGIN CREATEDB PASSWORD 'pw'; ALTER TABLE t OWNER TO {owner}; \
+             ALTER SCHEMA tools OWNER TO {owner}; ALTER DATABASE {shop} OWNER TO {owner}; GRANT CREATE ON SCHEMA public TO {owner}"
+        ),
+    )?;
+    const TOLD: &str = "lets only a superuser create the extension `dblink`, and our role is none";
+    as_role(world, &owner, &["doctor", &shop]).run().await?.says(TOLD)?.says("post-create hook")?;
+    world.lastgood(["doctor", &shop]).run().await?.never_says(TOLD)?;
+    as_role(world, &owner, &["pg", "dump", &shop]).ok().await?;
+    world.psql(&shop, "DELETE FROM t")?;
+    let restore = ["pg", "restore", &shop, "--confirm-database", &shop, "--no-acl"];
+    as_role(world, &owner, &restore).arg("-n").ok().await?.says(TOLD)?;
+    as_role(world, &owner, &restore).run().await?.says(TOLD)?.says("permission denied to create extension")?;
+    ensure_eq!(world.psql(&shop, "SELECT count(*) FROM t")?, "0", "rows after a restore that failed");
+    let (superuser, password) = (world.cluster().superuser(), world.cluster().password());
+    let hook = format!(
+        "PGUSER={superuser} PGPASSWORD='{password}' psql -qXc 'CREATE SCHEMA tools' -c 'CREATE EXTENSION dblink SCHEMA tools' \
+         -c 'ALTER SCHEMA tools OWNER TO {owner}'"
+    );
+    let restored = as_role(world, &owner, &restore).args(["--post-create-hook", &hook]).ok().await?;
+    restored.never_says(TOLD)?;
+    let after = "SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM pg_extension WHERE extname = 'dblink')";
+    ensure_eq!(world.psql(&shop, after)?, "3|1", "rows, and the extension");
+    Ok(())
+}
+
 /// A tablespace that the server lacks is named with the way round, and a setting that names it disturbs nobody.
 pub(super) async fn tablespaces(world: &World) -> RowResult {
     if world.major()? < 15 {
