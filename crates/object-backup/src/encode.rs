@@ -95,7 +95,7 @@ fn member(
             }
             let (mut detail, ids) = content.finish()?;
             refuse_twice(view, key, ids)?;
-            detail.columns = columns;
+            detail.columns = columns.map_or_else(|| view.columns(key), Ok)?;
             Ok(Ok(detail))
         }
     }
@@ -106,17 +106,17 @@ struct FirstReading {
     size: Size,
     /// The content, if it is small.
     spool: Option<Vec<u8>>,
-    columns: Vec<crate::detail::Column>,
+    /// The columns, if the records were read.
+    columns: Option<Vec<crate::detail::Column>>,
     /// Set if the ids are yet to be compared.
     ids: Option<Ids>,
 }
 
 /// The size, and the content too if it is small. With `whole` everything is read and checked in any case.
 fn first_reading(view: &mut dyn View, key: &TypeKey, whole: bool) -> ObjectResult<FirstReading> {
-    let columns = view.columns(key)?;
     let mut ids = if view.ids_are_unique(key)? { None } else { Some(Ids::default()) };
     if !whole && let Some(size) = view.size(key)? {
-        return Ok(FirstReading { size, spool: None, columns, ids });
+        return Ok(FirstReading { size, spool: None, columns: None, ids });
     }
     let mut size = Size::default();
     let mut spool = Some(Vec::new());
@@ -132,6 +132,7 @@ fn first_reading(view: &mut dyn View, key: &TypeKey, whole: bool) -> ObjectResul
         Ok(())
     })?;
     refuse_twice(view, key, ids)?;
+    let columns = Some(view.columns(key)?);
     Ok(FirstReading { size, spool, columns, ids: None })
 }
 
@@ -181,7 +182,7 @@ fn check<'r>(key: &TypeKey, before: u64, known: Option<&str>, record: &'r [u8]) 
             position(),
             format!(
                 "it has {}, more than the limit of {}",
-                units::bytes(record.len() as u64),
+                units::exact_bytes(record.len() as u64),
                 units::bytes(RECORD_BYTES_MAX as u64)
             ),
         );

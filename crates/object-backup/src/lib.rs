@@ -69,6 +69,7 @@
 //! - A restore reads and verifies the whole tarball before it begins, and makes visible all of it or nothing.
 
 pub mod adapters;
+mod apart;
 pub mod application;
 pub mod backup;
 pub mod cat;

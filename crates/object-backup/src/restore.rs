@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tracing::{Instrument as _, info_span};
 
+use crate::apart::Apart;
 use crate::error::{ObjectError, ObjectResult};
 use crate::ids::Ids;
 use crate::key::BackupKey;
@@ -182,8 +183,9 @@ impl Restore {
         let load = begun.await.map_err(|error| ObjectError::panicked(&error))??;
         let chosen = plan.types.iter().map(|restoring| restoring.key.clone()).collect();
         let sink = Loading { load, chosen, loaded: Vec::new() };
-        let (_, sink) = read_into(store, entry, sink, &run.cancel).await?;
-        Ok(sink)
+        let (_, sink) = read_into(store, entry, Apart::new(sink)?, &run.cancel).await?;
+        let taken = tokio::task::spawn_blocking(move || sink.into_inner());
+        taken.await.map_err(|error| ObjectError::panicked(&error)).flatten()
     }
 }
 

@@ -83,7 +83,7 @@ pub trait View: Send {
         Ok(format!("record {number}"))
     }
 
-    /// The columns of `key` beside `id` and `value`.
+    /// The columns of `key` beside `id` and `value`. Asked once its records were read: what they are compared with may pass then.
     ///
     /// # Errors
     /// Why they cannot be read.

@@ -1,5 +1,6 @@
 //! A SQLite database in gludb's form: a table a type, with `id`, `value` (the record's JSON) and columns for indexes.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
@@ -77,6 +78,7 @@ impl Source for SqliteSource {
             identity: self.identity(),
             is_utf8: encoding == "UTF-8",
             has_log: journal == "wal",
+            derived: HashMap::new(),
             _traces: traces,
         }))
     }
@@ -126,6 +128,8 @@ struct Reading {
     is_utf8: bool,
     /// Whether writers go on while it is read.
     has_log: bool,
+    /// Of the tables that were read, the columns that are compared with their records.
+    derived: HashMap<String, Vec<Column>>,
     /// After the connection: fields are dropped in their order.
     _traces: Option<Traces>,
 }
@@ -164,20 +168,18 @@ impl Reading {
         sqlite_schema::tables(&self.connection)
     }
 
-    /// Of each column whether it holds, in every row, the text of the record's field of that name.
-    fn derived(&self, table: &str, columns: &[String]) -> rusqlite::Result<Vec<bool>> {
-        let differs = columns.iter().map(|column| match sqlite::can_name(column) {
-            true => format!("total(CAST({} AS TEXT) IS NOT {})", quoted(column), field(column, sql::VALUE)),
-            false => "total(1) + 1.0".to_owned(),
-        });
-        let differs: Vec<String> = differs.collect();
-        let query = format!("SELECT {} FROM {}", differs.join(", "), quoted(table));
-        self.connection
-            .query_row(&query, [], |row| (0..columns.len()).map(|at| Ok(row.get::<_, f64>(at)? == 0.0)).collect())
+    /// The columns of a table beside `id` and `value`.
+    fn indexed(&self, table: &str) -> rusqlite::Result<Vec<String>> {
+        let columns = sqlite::columns(&self.connection, table)?.into_iter().map(|column| column.name);
+        Ok(columns.filter(|name| sqlite::is_index(name)).collect())
     }
 
-    fn rows(&self, table: &str, take: &mut Take<'_>) -> rusqlite::Result<ObjectResult<()>> {
-        let query = |order: &str| format!("SELECT id, value FROM {} ORDER BY {order}", quoted(table));
+    fn rows(&mut self, table: &str, take: &mut Take<'_>) -> rusqlite::Result<ObjectResult<()>> {
+        // While the records pass, and not before or after them: that would be another walk through the table.
+        let compared = if self.derived.contains_key(table) { Vec::new() } else { self.indexed(table)? };
+        let mut differs = vec![false; compared.len()];
+        let what: String = compared.iter().map(|column| format!(", {}", is_other(column))).collect();
+        let query = |order: &str| format!("SELECT id, value{what} FROM {} ORDER BY {order}", quoted(table));
         // Tables without row numbers are kept in the order of their keys.
         let mut statement = match self.connection.prepare(&query("rowid")) {
             Ok(statement) => statement,
@@ -200,8 +202,26 @@ impl Reading {
             if let Err(error) = take(Some(&id), text) {
                 return Ok(Err(error));
             }
+            for (at, differs) in differs.iter_mut().enumerate().filter(|(_, differs)| !**differs) {
+                *differs = row.get(2 + at)?;
+            }
+        }
+        drop(rows);
+        drop(statement);
+        if !compared.is_empty() {
+            let derived = differs.into_iter().map(|differs| !differs);
+            let columns = compared.into_iter().zip(derived).map(|(name, derived)| Column { name, derived });
+            self.derived.insert(table.to_owned(), columns.collect());
         }
         Ok(Ok(()))
+    }
+}
+
+/// SQL for whether the column holds something else than the text of the record's field of that name.
+fn is_other(column: &str) -> String {
+    match sqlite::can_name(column) {
+        true => format!("CAST({} AS TEXT) IS NOT {}", quoted(column), field(column, sql::VALUE)),
+        false => "1".to_owned(),
     }
 }
 
@@ -254,17 +274,7 @@ impl View for Reading {
     }
 
     fn columns(&mut self, key: &TypeKey) -> ObjectResult<Vec<Column>> {
-        let described = || {
-            let names = sqlite::columns(&self.connection, &key.table)?;
-            let names: Vec<String> =
-                names.into_iter().map(|column| column.name).filter(|name| sqlite::is_index(name)).collect();
-            if names.is_empty() {
-                return Ok(Vec::new());
-            }
-            let derived = self.derived(&key.table, &names)?;
-            Ok(names.into_iter().zip(derived).map(|(name, derived)| Column { name, derived }).collect())
-        };
-        described().map_err(failed(&self.path))
+        Ok(self.derived.get(&key.table).cloned().unwrap_or_default())
     }
 
     fn read(&mut self, key: &TypeKey, take: &mut Take<'_>) -> ObjectResult<()> {

@@ -22,6 +22,9 @@ const PREFIX: &str = ".lastgood-restore-";
 /// again and again.
 const CACHE: &str = "PRAGMA cache_size = -49152";
 
+/// Pages kept in memory while indexes are made. As much again goes to sorting.
+const INDEXING_CACHE: &str = "PRAGMA cache_size = -12288";
+
 /// A database to restore into. A new one shows only once it is complete; in an existing one all happens in one transaction.
 #[derive(Clone, Debug)]
 pub struct SqliteTarget {
@@ -139,6 +142,7 @@ impl Load for Filling {
 
     fn commit(self: Box<Self>) -> ObjectResult<()> {
         let Self { connection, temporary, path, tables, .. } = *self;
+        connection.execute_batch(INDEXING_CACHE).map_err(failed("write", &path))?;
         for index in tables.values().flat_map(|table| &table.indexes) {
             connection.execute_batch(index).map_err(failed("write", &path))?;
         }
