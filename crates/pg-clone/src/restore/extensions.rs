@@ -4,7 +4,7 @@
 use crate::adapters::connection::Session;
 use crate::adapters::sql::extensions::{self, Offered};
 use crate::error::PgResult;
-use crate::restore::prepare::quoted;
+use crate::restore::problem::quoted;
 use crate::stored::detail::Extension;
 
 /// What to tell of extensions that will have another version in the copy, or that our role may not create unless hooks did

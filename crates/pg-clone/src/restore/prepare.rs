@@ -24,7 +24,7 @@ use crate::restore::extensions;
 use crate::restore::messages::MANAGED_ROLES;
 use crate::restore::plan::{RestorePlan, Source};
 use crate::restore::prepared::Restore;
-use crate::restore::problem::{Replaced, name_problem};
+use crate::restore::problem::{Replaced, name_problem, quoted};
 use crate::restore::select;
 use crate::run::Run;
 use crate::standing::{Undertaking, locale_problem};
@@ -318,9 +318,4 @@ async fn missing_roles(admin: &Session, detail: &DumpDetail, options: &RestoreOp
         what: format!("the roles {} do not exist on the server", quoted(&missing)),
         help,
     }))
-}
-
-/// Names for people.
-pub(super) fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -19,6 +19,11 @@ pub struct Replaced {
     pub sessions: u64,
 }
 
+/// Names for people.
+pub(super) fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
 /// Nobody's live database is replaced unless its name was typed.
 pub(crate) fn refuse_unconfirmed(
     target: &str,
