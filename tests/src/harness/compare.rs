@@ -194,6 +194,7 @@ fn schema_lines(dump: &str, database: &str) -> Vec<String> {
         if line.starts_with("-- Name: ") {
             blocks.push(vec![line.replace(database, "DATABASE")]);
         } else if is_content(line) && !line.starts_with("SET default_t") {
+            let Some(line) = without_note(line) else { continue };
             let line = line.replace(database, "DATABASE");
             blocks.last_mut().into_iter().for_each(|block| block.push(line.clone()));
         }
@@ -201,6 +202,22 @@ fn schema_lines(dump: &str, database: &str) -> Vec<String> {
     blocks.iter_mut().for_each(|block| order_merged_columns(block));
     blocks.sort();
     blocks.concat()
+}
+
+/// What servers of November 2026 note in columns by themselves, each with a number of its own. Earlier programs take it for an option
+/// of the user's, and show it.
+const NOTE: &str = "pg_attver=";
+
+/// A line of a schema without that note; none if it said nothing else.
+#[must_use]
+pub fn without_note(line: &str) -> Option<String> {
+    let Some((before, after)) = line.split_once(NOTE) else { return Some(line.to_owned()) };
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    match (before.strip_suffix(", "), after.strip_prefix(", ")) {
+        (Some(before), _) => Some(format!("{before}{after}")),
+        (None, Some(after)) => Some(format!("{before}{after}")),
+        (None, None) => None,
+    }
 }
 
 /// Columns merged by inheritance come back in another order even from `pg_dump` and `pg_restore`: nothing to compare.
@@ -266,6 +283,16 @@ fn differences(left: &[String], right: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notes_of_servers_are_no_difference() {
+        let column = |options: &str| format!("ALTER TABLE ONLY public.t ALTER COLUMN a SET ({options});");
+        let without = |options: &str| without_note(&column(options));
+        assert_eq!(without("pg_attver=26489168"), None);
+        assert_eq!(without("pg_attver=26489168, n_distinct=5"), Some(column("n_distinct=5")));
+        assert_eq!(without("n_distinct=5, pg_attver=1"), Some(column("n_distinct=5")));
+        assert_eq!(without("n_distinct=5"), Some(column("n_distinct=5")));
+    }
 
     #[test]
     fn rows_are_compared_as_sets_and_columns_by_name() {

@@ -81,6 +81,7 @@ fn change(value: &mut Value, from: &str, to: &str, with_digests: bool) -> usize 
                 changed += 1;
                 if !with_digests {
                     fields.remove("blake3");
+                    fields.remove("content_sha256");
                 }
             }
             changed += fields.values_mut().map(|field| change(field, from, to, with_digests)).sum::<usize>();

@@ -1,13 +1,14 @@
 //! From each server to every newer one, compared with what PostgreSQL's own programs make of it there.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use backup_testkit::postgres::Install;
 
 use super::{Client, clients, content, page, start};
 use crate::ensure_eq;
-use crate::harness::compare::Picture;
+use crate::harness::compare::{Picture, without_note};
 use crate::harness::failure::Within as _;
 use crate::harness::{Failure, RowResult, World};
 
@@ -135,6 +136,10 @@ impl Arrival<'_> {
         command.arg(format!("--dbname={}", self.shop)).arg(&file).env_clear().envs(there.cluster().env());
         let output = command.output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if said.contains(UNKNOWN_NOTE) {
+            there.drop_database(self.shop)?;
+            return self.by_stock_without_notes(&program, &file);
+        }
         // 17 and newer set what older servers do not know, and go on.
         let only_that =
             said.lines().filter(|line| line.contains("error:")).all(|line| line.contains("transaction_timeout"));
@@ -143,7 +148,30 @@ impl Arrival<'_> {
         }
         Err(Failure::new(format!("`{program}` of PostgreSQL itself ended with {}: {said}", output.status)))
     }
+
+    /// The same where the programs are of before November 2026 and the server that was dumped is of after it: PostgreSQL itself cannot
+    /// restore that elsewhere, and people take the notes out by hand.
+    fn by_stock_without_notes(&self, program: &str, archive: &Path) -> RowResult {
+        let there = self.there;
+        let output = Command::new(program).arg("--file=-").arg(archive).output()?;
+        let script = String::from_utf8_lossy(&output.stdout).into_owned();
+        let is_of_newer = |line: &&str| {
+            line.starts_with("SET transaction_timeout")
+                || line.starts_with("\\restrict")
+                || line.starts_with("\\unrestrict")
+        };
+        let lines = script.lines().filter(|line| !is_of_newer(line)).filter_map(without_note);
+        let file = there.folder().join("stock.sql");
+        std::fs::write(&file, lines.map(|line| line + "\n").collect::<String>())?;
+        there.cluster().create_database(self.shop)?;
+        content::settings(there, self.shop)?;
+        there.cluster().psql_file(self.shop, &file)?;
+        Ok(())
+    }
 }
+
+/// What a server says that does not make such notes.
+const UNKNOWN_NOTE: &str = "unrecognized parameter \"pg_attver\"";
 
 /// What `pg_dump` of this version writes.
 fn archive(world: &World, database: &str, client: &Client) -> RowResult<Vec<u8>> {

@@ -51,6 +51,7 @@ async fn replace_frame(world: &World, key: &str, stored: &[u8]) -> RowResult {
         frame["xxh3"] = format!("{:032x}", xxh3_128(stored)).into();
         if let Value::Object(fields) = frame {
             fields.remove("blake3");
+            fields.remove("content_sha256");
         }
     })
     .await
@@ -93,6 +94,7 @@ pub(super) async fn both_agree(world: &World) -> RowResult {
             empty["xxh3"] = format!("{:032x}", xxh3_128(b"")).into();
             if let Value::Object(fields) = &mut empty {
                 fields.remove("blake3");
+                fields.remove("content_sha256");
             }
             if let Value::Array(frames) = &mut manifest.detail["tables"][0]["frames"] {
                 frames.push(empty);
