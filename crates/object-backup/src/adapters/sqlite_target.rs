@@ -20,7 +20,7 @@ const PREFIX: &str = ".lastgood-restore-";
 
 /// Pages kept in memory while a database is filled. SQLite keeps 2 MB, and would read and write each page of the index of ids
 /// again and again.
-const CACHE: &str = "PRAGMA cache_size = -49152";
+const CACHE: &str = "PRAGMA cache_size = -32768";
 
 /// Pages kept in memory while indexes are made. As much again goes to sorting.
 const INDEXING_CACHE: &str = "PRAGMA cache_size = -12288";
