@@ -94,6 +94,7 @@ fn forge(folder: &Path, with_digests: bool) -> Vec<u8> {
     frame.xxh3 = FrameHash::of(&forged);
     if !with_digests {
         frame.blake3 = None;
+        frame.content_sha256 = None;
     }
     fs::write(name, manifest.to_bytes().unwrap()).unwrap();
     forged
