@@ -108,6 +108,13 @@ pub fn fault(tag: &str) -> Option<String> {
     }
 }
 
+/// Why a new backup cannot be given these tags: the first that is none, or too many of them.
+#[must_use]
+pub fn fault_in(tags: &[String]) -> Option<String> {
+    let too_many = || format!("{} tags are more than the limit of {TAGS_MAX}", tags.len());
+    tags.iter().find_map(|tag| fault(tag)).or_else(|| (tags.len() > TAGS_MAX).then(too_many))
+}
+
 impl Change {
     /// The tags of a backup that has `tags` before: in the order in which they were given, each once.
     #[must_use]

@@ -11,6 +11,7 @@ use backup_core::manifest::Outcome;
 use backup_core::probe;
 use backup_core::run::Run;
 use backup_core::store::SharedStore;
+use backup_core::tags;
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
@@ -61,6 +62,15 @@ pub struct Written {
     pub warning: Option<String>,
 }
 
+/// Refuses a name or a tag that is none.
+fn check(settings: &BackupSettings) -> GlacierResult<()> {
+    key::check_name(&settings.name)?;
+    match tags::fault_in(&settings.tags) {
+        Some(what) => Err(GlacierError::usage(what, "nothing was written. Give the backup another tag")),
+        None => Ok(()),
+    }
+}
+
 /// What [`backup`] would do. Reads no file, and writes nothing.
 ///
 /// # Errors
@@ -72,7 +82,7 @@ pub async fn plan_backup(
     prices: &PriceBook,
     run: &Run,
 ) -> GlacierResult<BackupPlan> {
-    key::check_name(&settings.name)?;
+    check(settings)?;
     let mut known = by_name(state.catalogue().files()?);
     if known.is_empty() {
         known = by_name(Box::pin(rebuild::read(&store, &settings.name, run)).await?.files);
@@ -108,7 +118,7 @@ pub async fn backup_with(
     database: Option<DatabasePart>,
     run: &Run,
 ) -> GlacierResult<Written> {
-    key::check_name(&settings.name)?;
+    check(settings)?;
     if settings.files.is_none() && database.is_none() {
         let what = "neither a folder of files nor a database is to be backed up";
         return Err(GlacierError::usage(what, "name a folder, or a database"));

@@ -14,6 +14,7 @@ use backup_core::manifest::{Codec, Kind, Manifest, Outcome};
 use backup_core::probe;
 use backup_core::source::{Fall, Identity};
 use backup_core::store::{SharedStore, StoreRead};
+use backup_core::tags;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -193,6 +194,9 @@ impl Backup {
         run: &Run,
     ) -> ObjectResult<Self> {
         key::folder(&options.name)?;
+        if let Some(what) = tags::fault_in(&options.tags) {
+            return Err(ObjectError::usage(what, "nothing was written. Give the backup another tag"));
+        }
         let started = run.clock.now();
         run.step("app.open", source.kind());
         let source_kind = source.kind().to_owned();

@@ -16,6 +16,7 @@ use crate::stored::list::Selector;
 use crate::stored::lists::LISTS_OVER_BYTES;
 use backup_core::failure::{Operation, Remedy, Setting};
 use backup_core::remedy;
+use backup_core::tags;
 
 /// Most workers of one run: each is a connection of the server's.
 pub const JOBS_MAX: usize = 64;
@@ -93,6 +94,9 @@ impl DumpOptions {
                 what: format!("invalid compression level {}: use 1 to 19", self.compression_level),
                 help: "1 is the default; 3 is a little smaller and slower".into(),
             });
+        }
+        if let Some(what) = tags::fault_in(&self.tags) {
+            return Err(PgError::Usage { what, help: "nothing was written. Give the dump another tag".into() });
         }
         self.hooks.check(&DUMP_POINTS)
     }

@@ -54,6 +54,9 @@ fn texts_that_are_no_tags_are_refused() {
     for right in ["a", "release=1.2 rc", "=", &long[1..]] {
         assert_eq!(fault(right), None, "{right:?}");
     }
+    assert!(fault_in(&texts(&["a", ""])).is_some(), "one that is none");
+    let many: Vec<String> = (0..=TAGS_MAX).map(|at| at.to_string()).collect();
+    assert!(fault_in(&many).is_some() && fault_in(&many[1..]).is_none() && fault_in(&[]).is_none());
 }
 
 #[tokio::test]

@@ -12,6 +12,10 @@ pub(super) async fn come_and_go(world: &World) -> RowResult {
     world.lastgood(BACKUP).args(["--tag", "made"]).ok().await?;
     world.lastgood(BACKUP).ok().await?;
     world.lastgood(BACKUP).ok().await?;
+    // What `tag add` refuses, nothing is made with either, and the plan says so.
+    for dry in [&["-n"][..], &[]] {
+        world.lastgood(BACKUP).args(["--tag", ""]).args(dry.iter().copied()).fails(2).await?.says("a tag is empty")?;
+    }
     let keys = listed(world, &[]).await?;
 
     world.lastgood(["app", "tag", "add", &keys[0], "env=prod", "-n"]).ok().await?.says("Nothing was changed")?;

@@ -5,6 +5,8 @@ use serde_json::Value;
 use crate::harness::{RowResult, World};
 use crate::{ensure, ensure_eq};
 
+const USAGE: i32 = 2;
+
 /// Would set a terminal's title, and look like another row.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\r\u{202e}evil\nshop/2026.dump";
 
@@ -15,6 +17,14 @@ pub(super) async fn come_and_go(world: &World) -> RowResult {
     for tags in [&["made"][..], &[], &[]] {
         let tags = tags.iter().flat_map(|tag| ["--tag", *tag]);
         world.lastgood(["pg", "dump", &shop, "-q"]).args(tags).ok().await?;
+    }
+    // What `tag add` refuses, nothing is made with either, and the plan says so.
+    let long = "x".repeat(5000);
+    for wrong in ["", "keep ", long.as_str()] {
+        for dry in [&["-n"][..], &[]] {
+            let dump = ["pg", "dump", &shop, "--tag", wrong];
+            world.lastgood(dump).args(dry.iter().copied()).fails(USAGE).await?.says("nothing was written")?;
+        }
     }
     let keys = listed(world, &[]).await?;
     let manifest = world.place().read(&format!("pg/{}/manifest.json", keys[0].0)).await?;
