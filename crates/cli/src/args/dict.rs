@@ -177,8 +177,13 @@ pub(crate) struct Diff {
 pub(crate) struct Convert {
     /// Full backup file to read, .json or .pickle
     pub(crate) from: PathBuf,
-    /// File to write, .json or .pickle; replaced atomically
+    /// File to write, .json or .pickle
     pub(crate) to: PathBuf,
+    /// Replace the file if it exists, atomically
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) dry_run: DryRun,
 }
 
 /// Arguments of `dict prune`.

@@ -305,7 +305,7 @@ pub(crate) const FOOTERS: &[Footer] = &[
     footer(
         "dict convert",
         Reach::Nothing,
-        &[Exit::Integrity],
+        &[Exit::Integrity, Exit::Confirmation],
         &[
             ("lastgood dict convert old.pickle new.json", "Convert pickle to JSON; no code in the file is executed"),
             ("lastgood dict convert state.json state.pickle", "Convert JSON to pickle"),

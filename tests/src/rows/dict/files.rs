@@ -7,23 +7,37 @@ use super::{fixture, local, plant};
 use crate::harness::{RowResult, World};
 use crate::{ensure, ensure_eq};
 
+/// Somebody has to confirm first.
+const CONFIRM: i32 = 15;
+
 /// D5.
 pub(super) async fn pickle(world: &World) -> RowResult {
     let json = fixture("full/full.json")?;
     for protocol in 0..=5 {
         let name = format!("full_protocol{protocol}.pickle");
         std::fs::write(local(world, &name), fixture(&format!("full/{name}"))?)?;
-        world.lastgood(["dict", "convert", &name, "out.json"]).ok().await?;
+        world.lastgood(["dict", "convert", &name, "out.json", "--force"]).ok().await?;
         ensure!(std::fs::read(local(world, "out.json"))? == json, "protocol {protocol} is another state");
     }
     world.lastgood(["dict", "convert", "out.json", "back.pickle"]).ok().await?;
     world.lastgood(["dict", "diff", "back.pickle", "out.json"]).ok().await?.says("No differences")?;
 
+    // What is there may be all that is left of a store, also what is read.
+    for onto in ["back.pickle", "out.json"] {
+        let kept = std::fs::read(local(world, onto))?;
+        world.lastgood(["dict", "convert", "out.json", onto]).fails(CONFIRM).await?.says("--force")?;
+        let run = world.lastgood(["dict", "convert", "out.json", onto, "-n"]).fails(CONFIRM).await?;
+        run.says("Would write")?.says("already exists")?;
+        ensure_eq!(std::fs::read(local(world, onto))?, kept, "the file that was there");
+    }
+    world.lastgood(["dict", "convert", "out.json", "new.pickle", "-n"]).ok().await?.says("dry run")?;
+    ensure!(!local(world, "new.pickle").exists(), "a dry run wrote something");
+
     let witness = local(world, "executed");
     let evil = format!("cos\nsystem\n(S'touch {}'\ntR.", witness.display());
     std::fs::write(local(world, "evil.pickle"), evil)?;
     let before = std::fs::read(local(world, "out.json"))?;
-    world.lastgood(["dict", "convert", "evil.pickle", "out.json"]).fails(13).await?.says("os.system")?;
+    world.lastgood(["dict", "convert", "evil.pickle", "out.json", "--force"]).fails(13).await?.says("os.system")?;
     ensure!(!witness.exists(), "something was executed");
     ensure_eq!(std::fs::read(local(world, "out.json"))?, before, "the file after a refused conversion");
     Ok(())
