@@ -36,7 +36,7 @@ pub struct DumpReport {
     pub large_objects: u64,
     /// Bytes of rows and schema before compression.
     pub content_bytes: u64,
-    /// Bytes of all that it needs, manifest included.
+    /// Bytes of all that it needs, as a listing says: without its manifest.
     pub stored_bytes: u64,
     /// Bytes of it that it stored itself.
     pub added_bytes: u64,
@@ -90,7 +90,7 @@ impl DumpReport {
         seconds: f64,
         hooks: Vec<HookReport>,
     ) -> Self {
-        let Written { manifest, manifest_bytes, detail, fall, one_session, reuse } = written;
+        let Written { manifest, detail, fall, one_session, reuse } = written;
         let sizes = Sizes::of(&manifest);
         let (builds_on, stored_all) = match reuse {
             Reuse::Of { keys, .. } => (keys, None),
@@ -105,8 +105,8 @@ impl DumpReport {
             rows: count("rows"),
             large_objects: count("large_objects"),
             content_bytes: sizes.content,
-            stored_bytes: sizes.stored() + manifest_bytes,
-            added_bytes: sizes.added + manifest_bytes,
+            stored_bytes: sizes.stored(),
+            added_bytes: sizes.added,
             shared_bytes: sizes.shared,
             builds_on,
             stored_all,

@@ -40,7 +40,6 @@ use crate::stored::sizes::Sizes;
 /// What was written, and published.
 pub(super) struct Written {
     pub(super) manifest: Manifest,
-    pub(super) manifest_bytes: u64,
     pub(super) detail: DumpDetail,
     /// By how much less it holds than the complete dump before, if that is worth telling.
     pub(super) fall: Option<Fall>,
@@ -99,7 +98,7 @@ pub(super) async fn write(
         ));
     }
     let one_session = leader.one_session();
-    Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall, one_session, reuse })
+    Ok(Written { manifest, detail, fall, one_session, reuse })
 }
 
 fn warn_of_a_copy(place: &Place, leader: &Leader, identity: &Identity, run: &Run) {
