@@ -145,7 +145,7 @@ fn refuse(error: &clap::Error, arguments: &[OsString], json: bool, redactor: Red
         error::report(&printer, &CliError::usage(what, remedy), Exit::Usage);
         return Exit::Usage;
     }
-    let plain = words::without_guesses(error, &args::command());
+    let plain = words::without_guesses(error, &args::command(), arguments);
     let error = plain.as_ref().unwrap_or(error);
     if json {
         let text = words::plainly(error.render().to_string());

@@ -1,6 +1,7 @@
 //! Words of other programs for backups, and which command does here what they mean there. Somebody who types `snapshots` knows what he
 //! wants; a guess by likeness of letters would send him elsewhere.
 
+mod commands;
 mod options;
 
 use std::ffi::OsString;
@@ -9,235 +10,8 @@ use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
+use commands::WORDS;
 use options::OPTIONS;
-
-/// A word, and what to type instead.
-struct Word {
-    /// As other programs have it.
-    word: &'static str,
-    /// For somebody who named no kind of backup.
-    anywhere: &'static str,
-    /// In a group: what stands behind its name, in each that has it.
-    groups: &'static [(&'static str, &'static str)],
-}
-
-const WORDS: &[Word] = &[
-    Word {
-        word: "snapshots",
-        anywhere: "`lastgood pg ls` lists dumps of databases; `app ls`, `dict ls`, `ec2 ls` and `glacier ls` list the other kinds of backups",
-        groups: &LISTING,
-    },
-    Word {
-        word: "ls",
-        anywhere: "`lastgood pg ls` lists dumps of databases; `app ls`, `dict ls`, `ec2 ls` and `glacier ls` list the other kinds of backups",
-        groups: &[],
-    },
-    Word {
-        word: "list",
-        anywhere: "`lastgood pg ls` lists dumps of databases; `app ls`, `dict ls`, `ec2 ls` and `glacier ls` list the other kinds of backups",
-        groups: &LISTING,
-    },
-    Word {
-        word: "find",
-        anywhere: "`lastgood pg ls DATABASE` lists the dumps of one database, and `lastgood pg show KEY` the tables of one dump",
-        groups: &[
-            (
-                "pg",
-                "`lastgood pg ls DATABASE` lists the dumps of one database, and `lastgood pg show KEY` the tables of one dump",
-            ),
-            ("app", "`lastgood app ls NAME` lists backups, and `lastgood app show KEY` the types of one"),
-            ("dict", "`lastgood dict ls` lists backups, and `lastgood dict show FILE` the tables of one"),
-            ("ec2", "`lastgood ec2 ls` lists snapshots"),
-            ("glacier", "`lastgood glacier ls` lists backups"),
-        ],
-    },
-    Word {
-        word: "backup",
-        anywhere: "`lastgood pg dump DATABASE` dumps a database; `app backup`, `ec2 snapshot` and `glacier backup` make the other kinds of \
-                   backups",
-        groups: &[
-            ("pg", "`lastgood pg dump DATABASE` dumps a database"),
-            (
-                "dict",
-                "the program whose store it is makes the backups; `lastgood dict compact` writes the newest state as a full one",
-            ),
-            ("ec2", "`lastgood ec2 snapshot INSTANCE` makes snapshots"),
-        ],
-    },
-    Word {
-        word: "create",
-        anywhere: "`lastgood pg dump DATABASE` dumps a database; `app backup`, `ec2 snapshot` and `glacier backup` make the other kinds of \
-                   backups",
-        groups: &[
-            ("pg", "`lastgood pg dump DATABASE` dumps a database"),
-            ("app", "`lastgood app backup --source SOURCE` backs records up"),
-            ("ec2", "`lastgood ec2 snapshot INSTANCE` makes snapshots"),
-            ("glacier", "`lastgood glacier backup --files FOLDER` archives the files of a folder"),
-        ],
-    },
-    Word {
-        word: "dump",
-        anywhere: "`lastgood pg dump DATABASE` dumps a PostgreSQL database",
-        groups: &[
-            (
-                "app",
-                "`lastgood app backup --source SOURCE` backs records up, and `lastgood app cat KEY TYPE` prints those of a backup",
-            ),
-            ("dict", "`lastgood dict restore --to -` prints the newest state"),
-        ],
-    },
-    Word {
-        word: "restore",
-        anywhere: "`lastgood pg restore DATABASE` restores its latest dump; `app restore`, `dict restore` and `glacier restore` restore the \
-                   other kinds of backups",
-        groups: &[(
-            "ec2",
-            "`lastgood ec2 import` makes a volume's snapshot of an exported one; EC2 itself makes volumes of snapshots",
-        )],
-    },
-    Word {
-        word: "extract",
-        anywhere: "`lastgood pg restore DATABASE` restores its latest dump; `app restore`, `dict restore` and `glacier restore` restore the \
-                   other kinds of backups",
-        groups: &[
-            ("pg", "`lastgood pg restore KEY --into NAME` restores a dump beside the live database"),
-            (
-                "app",
-                "`lastgood app restore KEY --to TARGET` restores records, and `lastgood app cat KEY TYPE` prints them",
-            ),
-            ("dict", "`lastgood dict restore --to FILE` restores the newest state"),
-            ("glacier", "`lastgood glacier restore BACKUP` restores files"),
-        ],
-    },
-    Word {
-        word: "forget",
-        anywhere: "`lastgood pg prune --keep-daily 7` deletes dumps that no rule keeps; `-n` only shows which. \
-                                      `app prune`, `dict prune`, `ec2 trim` and `glacier prune` do it for the other kinds of backups",
-        groups: &PRUNING,
-    },
-    Word {
-        word: "prune",
-        anywhere: "`lastgood pg prune --keep-daily 7` deletes dumps that no rule keeps; `-n` only shows which. \
-                   `app prune`, `dict prune`, `ec2 trim` and `glacier prune` do it for the other kinds of backups",
-        groups: &PRUNING,
-    },
-    Word { word: "rm", anywhere: DELETING, groups: &PRUNING },
-    Word { word: "remove", anywhere: DELETING, groups: &PRUNING },
-    Word { word: "delete", anywhere: DELETING, groups: &PRUNING },
-    Word { word: "verify", anywhere: VERIFYING, groups: &CHECKING },
-    Word { word: "check", anywhere: VERIFYING, groups: &CHECKING },
-    Word { word: "stats", anywhere: SHOWN, groups: &SHOWING },
-    Word { word: "info", anywhere: SHOWN, groups: &SHOWING },
-    Word { word: "show", anywhere: SHOWN, groups: &SHOWING },
-    Word {
-        word: "status",
-        anywhere: "`lastgood doctor` checks the location and the server, and `lastgood pg ls` lists what is there",
-        groups: &[
-            ("pg", "`lastgood doctor DATABASE` checks location, server and database, and `lastgood pg ls` lists dumps"),
-            ("ec2", "`lastgood ec2 report` says how old the newest snapshots are"),
-        ],
-    },
-    Word {
-        word: "mount",
-        anywhere: "backups are not mounted. `lastgood pg restore KEY --into NAME` restores beside the live database, and \
-                   `lastgood app cat KEY TYPE` prints records",
-        groups: &[
-            (
-                "pg",
-                "dumps are not mounted: `lastgood pg restore KEY --into NAME` restores one beside the live database",
-            ),
-            ("app", "backups are not mounted: `lastgood app cat KEY TYPE` prints the records of one"),
-            ("dict", "backups are not mounted: `lastgood dict restore --to FILE` writes the state at one into a file"),
-        ],
-    },
-    Word {
-        word: "break-lock",
-        anywhere: "there is no lock to remove: each ends with the process that holds it. `lastgood pg recover` mends what a killed restore \
-                   left",
-        groups: &[],
-    },
-    Word {
-        word: "unlock",
-        anywhere: "there is no lock to remove: each ends with the process that holds it. `lastgood pg recover` mends what a killed restore \
-                   left",
-        groups: &[
-            (
-                "pg",
-                "there is no lock to remove: each ends with its process. `lastgood pg recover` mends what a killed restore left",
-            ),
-            ("app", "there is no lock to remove: each ends with its process"),
-            ("dict", "there is no lock to remove: each ends with its process"),
-            (
-                "ec2",
-                "there is no lock to remove. `lastgood ec2 thaw INSTANCE` thaws file systems that a killed run left frozen",
-            ),
-            ("glacier", "there is no lock to remove: each ends with its process or with its time"),
-        ],
-    },
-    Word {
-        word: "tag",
-        anywhere: "`lastgood pg tag add KEY TAG` tags a dump, and `lastgood pg ls --tag TAG` lists the dumps that have a tag",
-        groups: &[],
-    },
-    Word {
-        word: "latest",
-        anywhere: "`lastgood pg show DATABASE` shows the latest complete dump of a database, and `lastgood pg restore DATABASE` restores it",
-        groups: &[
-            (
-                "pg",
-                "the name of a database means its latest complete dump: `lastgood pg show DATABASE`, `lastgood pg restore DATABASE`",
-            ),
-            ("app", "`lastgood app show latest` shows the newest complete backup"),
-            (
-                "dict",
-                "`lastgood dict restore --to FILE` restores the newest state, and `lastgood dict ls` lists the newest last",
-            ),
-        ],
-    },
-];
-
-/// What is said of words for taking one backup away, where no group is named.
-const DELETING: &str = "`lastgood pg prune --keep-last 3` deletes dumps that no rule keeps; `-n` only shows which";
-
-/// What is said of words for looking whether a backup is whole.
-const VERIFYING: &str = "`lastgood pg verify DATABASE --read all` checks a dump, and `lastgood doctor` the location and the server; `app verify` and \
-                         `dict verify` check the other kinds of backups";
-
-/// What is said of words for looking at a backup.
-const SHOWN: &str = "`lastgood pg show KEY` shows the sizes and rows of a dump, and `lastgood pg ls` those of all; `app show`, `dict show` and \
-                     `ec2 show` show other kinds of backups";
-
-const SHOWING: [(&str, &str); 5] = [
-    ("pg", "`lastgood pg show KEY` shows the sizes and rows of a dump, and `lastgood pg ls` those of all"),
-    ("app", "`lastgood app show KEY` shows the sizes and records of a backup, and `lastgood app ls` those of all"),
-    ("dict", "`lastgood dict show FILE` shows the size and records of a backup, and `lastgood dict ls` those of all"),
-    ("ec2", "`lastgood ec2 report` sums snapshots up"),
-    ("glacier", "`lastgood glacier status` says what is where, and `lastgood glacier ls` lists all backups"),
-];
-
-const LISTING: [(&str, &str); 5] = [
-    ("pg", "`lastgood pg ls` lists dumps"),
-    ("app", "`lastgood app ls` lists backups"),
-    ("dict", "`lastgood dict ls` lists backups"),
-    ("ec2", "`lastgood ec2 ls` lists snapshots"),
-    ("glacier", "`lastgood glacier ls` lists backups"),
-];
-
-const PRUNING: [(&str, &str); 5] = [
-    ("pg", "`lastgood pg prune --keep-daily 7` deletes dumps that no rule keeps; `-n` only shows which"),
-    ("app", "`lastgood app prune --keep-daily 7` deletes backups that no rule keeps; `-n` only shows which"),
-    ("dict", "`lastgood dict prune --keep-daily 7` deletes backups that no rule keeps; `-n` only shows which"),
-    ("ec2", "`lastgood ec2 trim` deletes snapshots that no rule keeps; `-n` only shows which"),
-    ("glacier", "`lastgood glacier prune` deletes backups that no rule keeps; `-n` only shows which"),
-];
-
-const CHECKING: [(&str, &str); 5] = [
-    ("pg", "`lastgood pg verify KEY --read all` checks a dump, and `--restorable` also restores it for a trial"),
-    ("app", "`lastgood app verify` reads every backup"),
-    ("dict", "`lastgood dict verify` reads every backup"),
-    ("ec2", "`lastgood ec2 verify` compares a snapshot with its replica"),
-    ("glacier", "`lastgood glacier audit` and `lastgood glacier reconcile` check what is archived"),
-];
 
 /// What to type instead of what an error is about: the word, and advice.
 pub(crate) fn meant(error: &Error, root: &Command, arguments: &[OsString]) -> Option<(String, String)> {
@@ -272,8 +46,9 @@ fn advice(typed: &str, path: &[&str]) -> Option<&'static str> {
         });
     }
     let word = WORDS.iter().find(|word| word.word == typed)?;
-    let here = path.first().and_then(|group| word.groups.iter().find(|(name, _)| name == group));
-    Some(here.map_or(word.anywhere, |(_, advice)| *advice))
+    let Some(group) = path.first() else { return Some(word.anywhere) };
+    // Whoever named a kind of backup means no other.
+    word.groups.iter().find(|(name, _)| name == group).map(|(_, advice)| *advice)
 }
 
 /// Where a command is that is typed at another place.
@@ -283,7 +58,8 @@ fn elsewhere(root: &Command, typed: &str, path: &[&str]) -> Option<String> {
         (false, Some(_)) => vec![format!("`lastgood {typed}`")],
         _ => Vec::new(),
     };
-    let others = groups().filter(|group| group.find_subcommand(typed).is_some());
+    // Whoever named a kind of backup means no other.
+    let others = groups().filter(|group| path.is_empty() && group.find_subcommand(typed).is_some());
     places.extend(others.map(|group| format!("`lastgood {} {typed}`", group.get_name())));
     match places.as_slice() {
         [] => None,
@@ -308,7 +84,7 @@ const SLIPS_MAX: usize = 2;
 
 /// The error without guesses that would send somebody elsewhere: words that only look alike, and `-- -x` for an option that
 /// another program has. None of an error that guesses at nothing.
-pub(crate) fn without_guesses(error: &Error, command: &Command) -> Option<Error> {
+pub(crate) fn without_guesses(error: &Error, command: &Command, arguments: &[OsString]) -> Option<Error> {
     if !matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument) {
         return None;
     }
@@ -343,7 +119,20 @@ pub(crate) fn without_guesses(error: &Error, command: &Command) -> Option<Error>
         };
         plain.insert(kind, value);
     }
+    // The line of usage shows what was guessed at as if it had been typed.
+    if error.kind() == ErrorKind::UnknownArgument && plain.get(ContextKind::SuggestedArg).is_none() {
+        plain.insert(ContextKind::Usage, ContextValue::StyledStr(usage(command, arguments)));
+    }
     Some(plain)
+}
+
+/// How the command that the line names is used.
+fn usage(root: &Command, arguments: &[OsString]) -> StyledStr {
+    let mut command = root.clone();
+    command.build();
+    let path = path(root, arguments);
+    let found = path.iter().try_fold(&mut command, |command, name| command.find_subcommand_mut(name));
+    found.map_or_else(|| root.clone().render_usage(), Command::render_usage)
 }
 
 /// What the standard library says of a number that is none, and what is said here.
@@ -413,7 +202,24 @@ mod tests {
             ("lastgood create shop", "lastgood pg dump"),
             ("lastgood extract shop", "lastgood pg restore"),
             ("lastgood compact", "`lastgood dict compact`"),
-            ("lastgood copy a b", "`lastgood pg copy`"),
+            ("lastgood copy a b", "`lastgood pg copy DATABASE NAME`"),
+            ("lastgood clone a b", "`lastgood pg copy DATABASE NAME`"),
+            ("lastgood drop a", "`lastgood pg drop-local NAME`"),
+            ("lastgood key add", "not encrypted"),
+            ("lastgood repair", "`lastgood pg recover`"),
+            ("lastgood dumpall", "for each"),
+            ("lastgood pg dumpall", "for each"),
+            ("lastgood app export", "lastgood app restore KEY --to ndjson:FOLDER"),
+            ("lastgood app import", "lastgood app backup"),
+            ("lastgood dict export", "lastgood dict restore --to FILE"),
+            ("lastgood dict cat", "lastgood dict restore --to -"),
+            ("lastgood dict tag", "no tags"),
+            ("lastgood glacier dump", "lastgood glacier backup"),
+            ("lastgood pg dump --all", "for each"),
+            ("lastgood pg prune --last 3", "--keep-last N"),
+            ("lastgood app prune --last 3", "--keep-last N"),
+            ("lastgood pg restore shop --name x", "--into NAME"),
+            ("lastgood pg restore shop --as x", "--into NAME"),
             ("lastgood pg doctor", "`lastgood doctor`"),
             ("lastgood pg tag shop keep", "lastgood pg tag add KEY TAG"),
             ("lastgood pg dump shop -t orders", "`--exclude-table`"),
@@ -427,12 +233,21 @@ mod tests {
             assert!(advice(line).is_some_and(|advice| advice.contains(named)), "{line}: {:?}", advice(line));
         }
         assert_eq!(advice("lastgood pg frobnicate"), None);
+        for line in [
+            "lastgood glacier copy",
+            "lastgood dict copy",
+            "lastgood ec2 cat",
+            "lastgood dict drop",
+            "lastgood dict recover",
+        ] {
+            assert_eq!(advice(line), None, "{line}: another kind of backup");
+        }
         assert_eq!(advice("lastgood pg dump --frobnicate"), None);
     }
 
     fn shown(line: &str) -> String {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        without_guesses(&Cli::try_parse_from(&words).unwrap_err(), &command()).unwrap().to_string()
+        without_guesses(&Cli::try_parse_from(&words).unwrap_err(), &command(), &words).unwrap().to_string()
     }
 
     #[test]
@@ -453,6 +268,8 @@ mod tests {
             let shown = shown(line);
             assert!(!shown.contains("tip:") && shown.contains("--help"), "{line}: {shown}");
         }
+        let shown = shown("lastgood pg dump --alll-of-it");
+        assert!(shown.contains("Usage: lastgood pg dump [OPTIONS] [DATABASE]"), "the usage guesses: {shown}");
     }
 
     /// Every command that an advice names, with the options it names, can be typed.

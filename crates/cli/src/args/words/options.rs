@@ -1,5 +1,7 @@
 //! Options of other programs, and what to type instead.
 
+use super::commands::EACH;
+
 /// An option of another program, where it is typed (below any command if that is empty), and advice.
 pub(super) type Foreign = (&'static str, &'static str, &'static str);
 
@@ -30,6 +32,14 @@ pub(super) const OPTIONS: &[Foreign] = &[
         "",
         "backups are not encrypted here: let the bucket or the disk do it. A server's password is in ~/.pgpass",
     ),
+    ("--all", "pg dump", EACH),
+    ("--last", "pg", KEPT),
+    ("--last", "app", KEPT),
+    ("--last", "dict", KEPT),
+    ("--last", "glacier", KEPT),
+    ("--name", "pg restore", INTO),
+    ("--as", "pg restore", INTO),
+    ("--name", "pg", "the name of the database is an argument, as in `lastgood pg ls DATABASE`"),
     ("-t", "pg dump", PART),
     ("--table", "pg dump", PART),
     ("-t", "pg restore", "`--table TABLE` restores the rows of some tables only"),
@@ -58,6 +68,12 @@ pub(super) const OPTIONS: &[Foreign] = &[
     ("-l", "pg restore", "`lastgood pg show KEY` lists what is in a dump"),
     ("--list", "pg restore", "`lastgood pg show KEY` lists what is in a dump"),
 ];
+
+/// Somebody wants to keep so many.
+const KEPT: &str = "`prune --keep-last N` keeps the newest N, and `-n` only shows which go";
+
+/// Somebody wants another name for what is restored.
+const INTO: &str = "`lastgood pg restore KEY --into NAME` restores into another database";
 
 /// Somebody wants a part of a database.
 const PART: &str = "a dump has the whole database, but for what `--exclude-table` and `--exclude-table-data` leave out. A restore takes the part: \
