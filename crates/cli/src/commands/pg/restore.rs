@@ -1,5 +1,7 @@
 //! `lastgood pg restore`.
 
+use std::path::Path;
+
 use lastgood_operator::settings::{Layer, Set, Settings};
 use pg_clone::hook::Hooks;
 use pg_clone::ident;
@@ -28,7 +30,13 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     };
     let configuration = arguments.config.as_deref().unwrap_or(CONFIG_DEFAULT);
     let context = &context.with(configuration, flags)?;
+    if let (Some(wanted), Some(target)) = (arguments.wanted.as_deref(), arguments.server.dbname.as_deref()) {
+        return Err(two_databases(wanted, target));
+    }
     let named = arguments.server.target(arguments.wanted.as_deref())?.unwrap_or_default();
+    if is_path(named) && Path::new(named).exists() {
+        return Err(is_file(named));
+    }
     if let Some(source) = LocalSource::parse(named) {
         let mut options = options(arguments, &context.settings, named.to_owned())?;
         if options.selection.is_partial() {
@@ -47,7 +55,11 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
     arguments.hooks.add_to(&mut options.hooks);
     let store = context.open().await?;
     let confirmed = options.confirm.clone();
-    let mut restore = restore::Restore::prepare(&server, &store, options, &context.run).await?;
+    let mut restore = match restore::Restore::prepare(&server, &store, options, &context.run).await {
+        // A database may have the name of a file, so that this is asked last.
+        Err(PgError::NoDump { .. }) if Path::new(named).is_file() => return Err(is_file(named)),
+        prepared => prepared?,
+    };
     let mut plan = restore.plan().clone();
     hooks::redact(&mut plan.hooks, context);
     let now = context.run.clock.now();
@@ -84,6 +96,36 @@ pub(super) async fn run(arguments: &Restore, context: &Context) -> CliResult<Exi
         None if !report.missing.is_empty() => Ok(Exit::Partial),
         None => Ok(Exit::Ok),
     }
+}
+
+/// With `pg_restore`, `-d` is what is restored into.
+fn two_databases(wanted: &str, target: &str) -> CliError {
+    // Of a connection string nothing is repeated: it may hold a password.
+    let is_plain = |text: &str| pg_clone::is_plain_name(text) || DumpKey::parse(text).is_some();
+    let into = if is_plain(target) { target } else { "NAME" };
+    let wanted = if is_plain(wanted) { wanted } else { "DATABASE" };
+    CliError::usage(
+        "the dump is named both by the argument and by `-d`",
+        format!(
+            "nothing was done. `lastgood pg restore {wanted} --into {into}` restores into another database; `-d` says what \
+             the argument says: a name, a connection string or a URL"
+        ),
+    )
+}
+
+/// Whether the text is how people write a path, and no name of a database.
+fn is_path(text: &str) -> bool {
+    ["/", "./", "../"].iter().any(|start| text.starts_with(start))
+}
+
+fn is_file(path: &str) -> CliError {
+    CliError::usage(
+        format!("`{path}` is a file, and dumps are restored from a location"),
+        format!(
+            "nothing was done. `pg_restore -d NAME {path}` restores a file of `pg_dump`, or `psql -d NAME -f {path}` one of SQL; \
+             `lastgood pg ls` lists the dumps in the location"
+        ),
+    )
 }
 
 fn options(arguments: &Restore, settings: &Settings, wanted: String) -> CliResult<RestoreOptions> {
