@@ -27,7 +27,7 @@ impl Identity {
     }
 
     /// Whether `text` names this source: its id, the host it was reached by, with or without what follows that (a port, a
-    /// database, a path), or the path alone.
+    /// database, a path), the path alone, or what it was named by when it was backed up (`sqlite:/srv/app.db`, `postgres:shop`).
     #[must_use]
     pub fn is_named(&self, text: &str) -> bool {
         let begins = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
@@ -35,7 +35,22 @@ impl Identity {
         !text.is_empty()
             && (self.id == text
                 || self.host.strip_prefix(text).is_some_and(begins)
-                || (text.starts_with('/') && path == text))
+                || (text.starts_with('/') && path == text)
+                || text.split_once(':').is_some_and(|(scheme, rest)| self.is_called(scheme, rest)))
+    }
+
+    /// Whether `scheme:rest` is how whoever backs it up names this source.
+    fn is_called(&self, scheme: &str, rest: &str) -> bool {
+        let (kind, _) = self.id.split_once(':').unwrap_or_default();
+        match scheme {
+            "postgres" | "postgresql" if kind == "postgresql" || kind == "postgresql-host" => {
+                !rest.is_empty() && self.host.split_once('/').is_some_and(|(_, database)| database == rest)
+            }
+            _ => {
+                let path = self.host.split_once(':').map_or("", |(_, path)| path);
+                scheme == kind && rest.starts_with('/') && rest == path
+            }
+        }
     }
 }
 
