@@ -28,7 +28,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// What counts for this command.
     pub(crate) settings: Settings,
-    /// Locations that were opened: what they did not follow is told at the end.
+    /// Locations that were opened: what they did not follow is told at the end. What turns out to be none is told as that alone.
     stores: Arc<Mutex<Vec<SharedStore>>>,
 }
 
@@ -58,7 +58,9 @@ impl Context {
     pub(crate) async fn open(&self) -> CliResult<SharedStore> {
         let location = self.location()?;
         let store = self.opened(&location).await?;
-        match self.or_cancelled(async { Ok(standing(&*store, &layouts()).await?) }).await? {
+        let standing = self.or_cancelled(async { Ok(standing(&*store, &layouts()).await?) }).await?;
+        self.remember(&store);
+        match standing {
             Standing::Unmarked(layout) if layout.ours => self.printer.warn(&format!(
                 "`{location}` has {} but no `{MARKER_KEY}`; run `lastgood init -r {}` to write it again",
                 layout.name,
@@ -78,14 +80,22 @@ impl Context {
         let location = self.location()?;
         let store = self.opened(&location).await?;
         match self.or_cancelled(async { Ok(probe::check(&*store).await?) }).await? {
-            Some(_) => Ok(store),
+            Some(_) => {
+                self.remember(&store);
+                Ok(store)
+            }
             None => Err(probe::unmarked(&*store).into()),
         }
     }
 
     /// Opens the location for a backup, which asks itself whether it is one, and makes it only if `--init` says so.
     pub(crate) async fn open_to_write(&self, init: args::Init) -> CliResult<SharedStore> {
-        if init.init { Ok(self.init().await?.store) } else { self.opened(&self.location()?).await }
+        if init.init {
+            return Ok(self.init().await?.store);
+        }
+        let store = self.opened(&self.location()?).await?;
+        self.remember(&store);
+        Ok(store)
     }
 
     /// Opens the location for the dry run of a backup, which ends as the run would. A folder that `--init` would make
@@ -122,9 +132,7 @@ impl Context {
         self.warn_if_exposed(location);
         let access = self.access();
         // Credentials may be asked of a service that does not answer.
-        let store = self.or_cancelled(async { Ok(location.open_with(&access).await?) }).await?;
-        self.remember(&store);
-        Ok(store)
+        self.or_cancelled(async { Ok(location.open_with(&access).await?) }).await
     }
 
     /// How locations are opened.
