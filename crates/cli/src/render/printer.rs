@@ -93,7 +93,7 @@ impl Printer {
         }
         let document = serde_json::to_value(value).and_then(|mut document| {
             self.redact_free_texts(&mut document, false);
-            serde_json::to_string_pretty(&document)
+            serde_json::to_string(&document)
         });
         let unwritable =
             |error: serde_json::Error| CliError::Output { action: "write the result".to_owned(), source: error.into() };
@@ -118,7 +118,7 @@ impl Printer {
             return self.result(value, text);
         }
         let mut pieces = BufWriter::with_capacity(PIECE_BYTES, Pieces(self));
-        let written = serde_json::to_writer_pretty(&mut pieces, value).map_err(io::Error::from);
+        let written = serde_json::to_writer(&mut pieces, value).map_err(io::Error::from);
         let written = written.and_then(|()| pieces.write_all(b"\n")).and_then(|()| pieces.flush());
         written.map_err(|source| CliError::Output { action: "write the result".to_owned(), source })
     }
