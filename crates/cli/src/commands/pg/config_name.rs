@@ -21,6 +21,11 @@ pub(super) async fn warn_if_mistyped(
     if config == CONFIG_DEFAULT || context.config.defines(config) {
         return Ok(());
     }
+    if is_file_name(config) {
+        let text = "a file is named with `--config-file FILE`, and `--config NAME` is one of its configurations";
+        context.printer.warn(&format!("no configuration `{config}` is defined: {text}"));
+        return Ok(());
+    }
     let folder = format!("{}/", DumpKey::database_folder(database)?);
     let children = context.or_cancelled(async { Ok(store.list_children(&folder).await?) }).await?;
     let keys = children.iter().filter_map(|child| DumpKey::parse_folder_name(database, child.trim_end_matches('/')));
@@ -31,6 +36,11 @@ pub(super) async fn warn_if_mistyped(
         ));
     }
     Ok(())
+}
+
+/// Whether the text looks like the name of a configuration file.
+fn is_file_name(config: &str) -> bool {
+    config.contains('/') || config.ends_with(".toml")
 }
 
 /// The configuration of dumps that may have been meant, if none is of the one that was typed.
@@ -54,5 +64,6 @@ mod tests {
         assert_eq!(meant("nightly", &configs), None);
         assert_eq!(meant("weekly", &configs), None);
         assert_eq!(meant("nigthly", &[]), None);
+        assert!(is_file_name("./nightly") && is_file_name("lastgood.toml") && !is_file_name("nightly"));
     }
 }

@@ -23,6 +23,7 @@ pub(super) async fn run(arguments: &Dump, context: &Context) -> CliResult<Exit> 
     arguments.hooks.add_to(&mut options.hooks);
     if arguments.dry_run.dry_run {
         let store = context.open_to_plan(arguments.init).await?;
+        warn_if_mistyped(&*store, &options.database, &options.config, context).await?;
         let dump = dump::Dump::prepare(&server, &store, options, &context.run)?;
         let mut plan = dump.plan().await?;
         hooks::redact(&mut plan.hooks, context);
