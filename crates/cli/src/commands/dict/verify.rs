@@ -1,5 +1,7 @@
 //! `lastgood dict verify`.
 
+use std::path::Path;
+
 use dictstore_backup::DictError;
 use dictstore_backup::key::BackupName;
 use dictstore_backup::verify;
@@ -42,6 +44,12 @@ pub(super) async fn run(arguments: &Verify, context: &Context) -> CliResult<Exit
 fn taken_apart(typed: &[String]) -> CliResult<(Where, Vec<&String>)> {
     let (files, mut places): (Vec<&String>, Vec<&String>) =
         typed.iter().partition(|text| BackupName::parse(text).is_some());
+    if let Some(mistyped) = places.iter().find(|text| text.starts_with("dictdb_") && !Path::new(text).exists()) {
+        return Err(CliError::usage(
+            format!("`{mistyped}` is not the whole name of a backup"),
+            "nothing was done. Give it as `lastgood dict ls` prints it",
+        ));
+    }
     let location = places.pop().cloned();
     match places.first() {
         None => Ok((Where { location }, files)),
@@ -63,6 +71,8 @@ mod tests {
         let (place, files) = taken_apart(&typed).unwrap();
         assert_eq!((place.location.as_deref(), files), (Some("./data"), vec![&typed[1]]));
         assert!(taken_apart(&texts(&["a", "b"])).is_err());
+        let partial = taken_apart(&texts(&["dictdb_backup_1"])).unwrap_err();
+        assert!(partial.to_string().contains("not the whole name"), "{partial}");
         let (place, files) = taken_apart(&[]).unwrap();
         assert!(place.location.is_none() && files.is_empty());
     }
