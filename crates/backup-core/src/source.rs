@@ -8,12 +8,14 @@ mod choose;
 mod fall;
 mod host;
 mod identity;
+mod miss;
 mod selector;
 
 pub use choose::{Choice, Chosen, Known, Wish, choose};
 pub use fall::{FALL_WARNING_PERCENT, Fall, Size, fall};
 pub use host::{HOST_VARIABLE, host};
 pub use identity::{Identity, UNKNOWN};
+pub use miss::Miss;
 pub use selector::{LATEST, Selector};
 
 use crate::manifest::Manifest;
@@ -49,5 +51,16 @@ mod tests {
             assert!(!named("db1:5432/shop", text), "{text}");
         }
         assert!(!named("web1:/srv/app.db", "/srv"), "a folder above");
+        // As it was named to be backed up.
+        let of =
+            |id: &str, host: &str, text: &str| Identity { id: id.to_owned(), host: host.to_owned() }.is_named(text);
+        let file = |text: &str| of("sqlite:web1:/srv/app.db", "web1:/srv/app.db", text);
+        assert!(
+            file("sqlite:/srv/app.db") && !file("ndjson:/srv/app.db") && !file("sqlite:/srv") && !file("sqlite:app.db")
+        );
+        let database = |text: &str| of("postgresql:73/shop", "db1:5432/shop", text);
+        assert!(database("postgres:shop") && database("postgresql:shop"));
+        assert!(!database("postgres:") && !database("postgres:sh") && !database("sqlite:shop"));
+        assert!(!of("postgresql:73", "db1:5432", "postgres:shop"), "a cluster");
     }
 }

@@ -6,6 +6,7 @@ use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Kind, Manifest};
 use backup_core::probe;
+use backup_core::source::{Miss, UNKNOWN};
 use backup_core::store::{StoreRead, list_all};
 use backup_core::units::exact_bytes;
 
@@ -70,6 +71,20 @@ pub async fn list(store: &dyn StoreRead) -> DictResult<Vec<Entry>> {
         entries[at] = entry;
     }
     Ok(entries)
+}
+
+/// That `source` names no store that a backup in `entries` is of, although there are backups that say whose they are.
+#[must_use]
+pub fn miss(entries: &[Entry], source: &str) -> Option<Miss> {
+    // What cannot be read does not say whose it is.
+    let silent =
+        |entry: &Entry| matches!(entry.state, State::Damaged(_) | State::Unreadable(_)) && entry.manifest.is_none();
+    if entries.iter().any(|entry| entry.is_of(source) || silent(entry)) {
+        return None;
+    }
+    let published = entries.iter().filter(|entry| entry.manifest.is_some());
+    let stores = published.map(|entry| entry.identity().map_or_else(|| UNKNOWN.to_owned(), ToString::to_string));
+    Miss::instead(format!("no backup is of the store `{source}`"), "backups of", stores)
 }
 
 /// The backups of one store.

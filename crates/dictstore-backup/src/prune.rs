@@ -10,7 +10,7 @@ use backup_core::store::SharedStore;
 use tracing::{Instrument as _, info_span};
 
 use crate::entry::State;
-use crate::error::DictResult;
+use crate::error::{DictError, DictResult};
 use crate::key::{BackupName, MANIFEST_FOLDER};
 use crate::list;
 use crate::options::PruneOptions;
@@ -27,7 +27,8 @@ impl Prune {
     /// Decides at this time, of each store by itself. DictDB's own files are not its business: they stay. Reads only.
     ///
     /// # Errors
-    /// For a policy without a rule; [`crate::DictError::Interrupted`]; what the store says.
+    /// For a policy without a rule; [`DictError::Usage`] for a source that no backup is of although there are some;
+    /// [`crate::DictError::Interrupted`]; what the store says.
     pub async fn prepare(store: &SharedStore, options: &PruneOptions, run: &Run) -> DictResult<Self> {
         Box::pin(Self::prepared(store, options, run)).await
     }
@@ -43,6 +44,12 @@ impl Prune {
             let unpublished: HashSet<String> = unpublished.map(|entry| entry.name.to_string()).collect();
             let manifest_of = |key: &Key| manifest_of(key.as_str(), &unpublished);
             prune = prune.leftovers(LEFTOVERS_SCOPE, manifest_of, grace).await?;
+        }
+        // A name that no store has would otherwise prune nothing, every night and without a word.
+        if let Some(source) = options.source.as_deref().filter(|_| prune.plan().retention.decisions.is_empty())
+            && let Some(miss) = list::miss(&run.or_cancelled(list::list(&**store)).await?, source)
+        {
+            return Err(DictError::Usage { what: format!("{}; {}; nothing was deleted", miss.what, miss.there) });
         }
         Ok(Self(prune))
     }

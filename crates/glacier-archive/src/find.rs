@@ -8,7 +8,7 @@ use backup_core::catalogue;
 use backup_core::key::Key;
 use backup_core::manifest::{Manifest, Outcome};
 use backup_core::pipeline::read_part;
-use backup_core::source::Identity;
+use backup_core::source::{Identity, Miss};
 use backup_core::store::{SharedStore, StoreRead};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -103,6 +103,17 @@ pub async fn list(store: &dyn StoreRead, name: Option<&str>) -> GlacierResult<Ve
         }
     }
     Ok(backups)
+}
+
+/// That nothing here is called `name` although there are backups of other names; also what a run left that did not end counts.
+///
+/// # Errors
+/// What the store says.
+pub async fn miss(store: &dyn StoreRead, name: &str) -> GlacierResult<Option<Miss>> {
+    let folders = store.list_children(FOLDER).await?;
+    let names: Vec<&str> = folders.iter().filter_map(|child| child.strip_suffix('/')).collect();
+    let what = || format!("no backup named `{name}` in {}", store.describe());
+    Ok(if names.contains(&name) { None } else { Miss::instead(what(), "backups named", names) })
 }
 
 fn of_manifest(key: BackupKey, manifest: &Manifest) -> ListedBackup {

@@ -18,6 +18,7 @@ use crate::class::Class;
 use crate::database::objects::dump_of;
 use crate::detail::GlacierDetail;
 use crate::error::{GlacierError, GlacierResult};
+use crate::find;
 use crate::gone;
 use crate::key::{self, BackupKey};
 use crate::money::Usd;
@@ -78,7 +79,7 @@ impl Deletion {
     /// Decides at this time about the backups called `name`. Reads only.
     ///
     /// # Errors
-    /// [`GlacierError::NoBackup`]; for a policy without a rule, and for what a newer version published; what the store says.
+    /// [`GlacierError::NoBackup`]; [`GlacierError::Usage`] for a name that nothing has although there are others; for a policy without a rule, and for what a newer version published; what the store says.
     pub async fn prepare(
         store: &SharedStore,
         name: &str,
@@ -104,6 +105,13 @@ impl Deletion {
                 let all = key::all(name);
                 let left = incomplete(&**store, &all, leftovers(name), now, grace);
                 decisions.incomplete = run.or_cancelled(async { Ok::<_, GlacierError>(left.await?) }).await?;
+                // A name that nothing has would otherwise prune nothing, every night and without a word.
+                if decisions.retention.decisions.is_empty()
+                    && decisions.incomplete.is_empty()
+                    && let Some(miss) = run.or_cancelled(find::miss(&**store, name)).await?
+                {
+                    return Err(GlacierError::usage(miss.what, format!("{}; nothing was deleted", miss.there)));
+                }
                 decisions.incomplete.warning().into_iter().for_each(|warning| run.warn(warning));
             }
         }

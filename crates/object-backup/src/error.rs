@@ -5,6 +5,7 @@ use backup_core::failure::{self, Class, Failure, Operation, Remedy, Setting};
 use backup_core::remedy;
 use backup_core::retention::RetentionError;
 use backup_core::run::Cancelled;
+use backup_core::source::LATEST;
 use backup_core::{CoreError, FormatError, StoreError};
 
 /// Result of everything here.
@@ -102,7 +103,7 @@ pub enum ObjectError {
         older: Option<String>,
     },
     /// There is no backup to read.
-    #[error("there is no backup `{which}` in `{location}`")]
+    #[error("{} in `{location}`", none(which))]
     NoBackup {
         /// Which was wanted.
         which: String,
@@ -219,6 +220,14 @@ pub enum ObjectError {
         /// What the panic said.
         what: String,
     },
+}
+
+/// That there is no such backup: of `NAME/latest` it is the name that nothing has.
+fn none(which: &str) -> String {
+    match which.strip_suffix(LATEST).and_then(|rest| rest.strip_suffix('/')) {
+        Some(name) => format!("there is no backup named `{name}`"),
+        None => format!("there is no backup `{which}`"),
+    }
 }
 
 impl Failure for ObjectError {

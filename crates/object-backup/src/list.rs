@@ -1,6 +1,7 @@
 //! Lists backups: every tarball with its manifest, or the reason why it is not a backup.
 
 mod find;
+mod miss;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub use backup_core::source::Selector;
 pub use find::{Found, Sought, find};
+pub use miss::miss;
 
 use crate::detail::{AppDetail, AppManifest};
 use crate::error::{ObjectError, ObjectResult};
@@ -124,6 +126,11 @@ impl Filter {
     pub(crate) fn folder(&self) -> ObjectResult<String> {
         self.name.as_deref().map_or_else(|| Ok(FOLDER.to_owned()), key::folder)
     }
+}
+
+/// The source as people read it.
+fn source_of(source: Option<&Identity>) -> String {
+    source.map_or_else(|| UNKNOWN.to_owned(), ToString::to_string)
 }
 
 /// Everything in the location that `filter` takes, by name and time.

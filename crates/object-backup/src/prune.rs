@@ -10,8 +10,9 @@ use backup_core::run::Run;
 use backup_core::store::SharedStore;
 use tracing::{Instrument as _, info_span};
 
-use crate::error::ObjectResult;
+use crate::error::{ObjectError, ObjectResult};
 use crate::key::{BackupKey, FOLDER, folder};
+use crate::list;
 use crate::options::PruneOptions;
 use crate::tags_now;
 
@@ -24,7 +25,8 @@ impl Prune {
     /// Decides at this time, of each source by itself. gludb's own tarballs are not its business: they stay. Reads only.
     ///
     /// # Errors
-    /// For a policy without a rule; [`crate::ObjectError::Interrupted`]; what the store says.
+    /// For a policy without a rule; [`ObjectError::Usage`] for a filter that takes nothing although there are backups;
+    /// [`crate::ObjectError::Interrupted`]; what the store says.
     pub async fn prepare(store: &SharedStore, options: &PruneOptions, run: &Run) -> ObjectResult<Self> {
         Box::pin(Self::prepared(store, options, run)).await
     }
@@ -44,6 +46,14 @@ impl Prune {
         }
         if let Some(grace) = options.grace {
             prune = prune.leftovers(scope, manifest_of, grace).await?;
+        }
+        // A name that nothing has would otherwise prune nothing, every night and without a word.
+        let plan = prune.plan();
+        if plan.retention.decisions.is_empty()
+            && plan.incomplete.is_empty()
+            && let Some(miss) = run.or_cancelled(list::miss(&**store, &options.filter)).await?
+        {
+            return Err(ObjectError::usage(miss.what, format!("{}; nothing was deleted", miss.there)));
         }
         Ok(Self(prune))
     }

@@ -1,4 +1,4 @@
-//! What prune keeps and deletes: rows R1 to R8.
+//! What prune keeps and deletes: rows R1 to R9.
 
 mod beside;
 mod rules;
@@ -33,6 +33,9 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("R8", "one object cannot be deleted", Area::Retention, Both, |world| {
             Box::pin(beside::undeletable(world))
+        }),
+        Row::new("R9", "a mistyped name: refused, and told what there is", Area::Retention, Both, |world| {
+            Box::pin(rules::mistyped(world))
         }),
     ]
 }

@@ -1,5 +1,7 @@
 //! What every `prune` does: show the plan, ask, and end with an error if objects could not be deleted.
 
+use backup_core::error::StoreError;
+use backup_core::failure::{Failure as _, Remedy};
 use backup_core::prune::{HeldBack, PruneDecisions, PruneReport};
 
 use crate::args::DryRun;
@@ -8,6 +10,7 @@ use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
 use crate::render::prune::{Name, PrunePlan, Pruned};
+use crate::render::remedy::words;
 use crate::render::units::{bytes, counted};
 
 /// Shows a dry run what `plan` would do; otherwise asks for confirmation. Whether to go on.
@@ -27,11 +30,21 @@ pub(super) async fn decide(plan: &PruneDecisions, name: Name, dry_run: DryRun, c
     Ok(true)
 }
 
+/// Says that rules met no backup at all: before the first one that is no error, and the same line every night is one to look into.
+pub(super) fn note_if_none(ruled: bool, plan: &PruneDecisions, location: &str, context: &Context) {
+    if ruled && plan.retention.decisions.is_empty() {
+        context.printer.note(&format!("there are no backups in {location}"));
+    }
+}
+
 /// Shows what was done. Whoever calls has not been dropped half-way at a signal: each step is quick, and what is begun is
 /// better finished than found later.
 pub(super) fn end(report: &PruneReport, held_back: &[HeldBack], name: Name, context: &Context) -> CliResult<Exit> {
     context.printer.done(&Pruned::of(report, name), report.failures().next().is_none(), Pruned::text)?;
-    let exit = exit_of(report.failures().count(), report.failures().any(|failure| failure.error.is_full()))?;
+    let is_full = report.failures().any(|failure| failure.error.is_full());
+    let denied = report.failures().find(|failure| matches!(*failure.error, StoreError::PermissionDenied { .. }));
+    let denied = denied.and_then(|failure| failure.error.remedy());
+    let exit = exit_of(report.failures().count(), is_full, denied.as_ref())?;
     unless_held_back(held_back)?;
     Ok(exit)
 }
@@ -72,14 +85,17 @@ pub(super) fn unless_held_back(held_back: &[HeldBack]) -> CliResult<()> {
 }
 
 /// How a run ends that could not delete `failures` objects.
-pub(super) fn exit_of(failures: usize, is_full: bool) -> CliResult<Exit> {
+pub(super) fn exit_of(failures: usize, is_full: bool, denied: Option<&Remedy>) -> CliResult<Exit> {
     if failures == 0 {
         return Ok(Exit::Ok);
     }
-    let again = match is_full {
-        // The same command would meet the same full disk.
-        true => "Free up a few KiB and a few inodes on its disk in another way, then run the same command again",
-        false => "Run the same command again to delete the rest",
+    let again = match (is_full, denied) {
+        // The same command would meet the same full disk, or the same folder of another user.
+        (true, _) => {
+            "Free up a few KiB and a few inodes on its disk in another way, then run the same command again".to_owned()
+        }
+        (false, Some(denied)) => format!("What could not be deleted: {}", words(denied)),
+        (false, None) => "Run the same command again to delete the rest".to_owned(),
     };
     Err(CliError::Partial {
         what: format!("{} could not be deleted", counted(failures as u64, "object", "objects")),

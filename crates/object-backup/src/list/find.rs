@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use backup_core::FormatError;
 use backup_core::catalogue::{self, Backup, Entry as Catalogued};
-use backup_core::failure::Setting;
+use backup_core::failure::{Remedy, Setting};
 use backup_core::manifest::Kind;
 use backup_core::remedy;
 use backup_core::source::{self, Choice, Chosen, Identity, Known, LATEST, Selector, Wish};
 use backup_core::store::StoreRead;
 use futures::TryStreamExt;
 
-use super::{Entry, State, published, size, unvouched};
+use super::{Entry, State, published, size, source_of, unvouched};
 use crate::error::{ObjectError, ObjectResult};
 use crate::key::{self, BackupKey, DEFAULT_NAME};
 
@@ -130,13 +130,19 @@ pub async fn find(store: &dyn StoreRead, sought: impl Into<Sought<'_>>) -> Objec
     let all = OfName::read(store, name).await?;
     let (key, passed_over) = match all.newest(store, name, &sought) {
         Err(ObjectError::NoBackup { which, location, .. }) => {
-            return Err(ObjectError::NoBackup { which, location, known: names(store).await? });
+            let mut known = names(store).await?;
+            // What a run left that did not end is no backup.
+            known.retain(|other| other != name);
+            return Err(ObjectError::NoBackup { which, location, known });
         }
         found => found?,
     };
     let unreadable = all.unreadable_after(Some(&key)).map(|(_, fault)| fault.to_string()).collect();
     Ok(Found { entry: by_key(store, key, missing).await?, passed_over, unreadable })
 }
+
+/// Most sources whose option is told in full: a line each of what they are called goes before.
+const SOURCES_TOLD_MAX: usize = 4;
 
 /// Most names told of those that backups have.
 const NAMES_MAX: usize = 10;
@@ -308,11 +314,7 @@ impl OfName {
                 newest.iter().map(|&at| format!("{} (newest `{}`)", self.source(at), self.keys[at])).collect();
             return ObjectError::usage(
                 format!("backups named `{name}` come from {} sources: {}", each.len(), each.join(", ")),
-                remedy![
-                    "nothing was changed. Choose one with ",
-                    Setting::Source.with("HOST|ID"),
-                    ", or give the key of a backup"
-                ],
+                self.one_of(newest),
             );
         }
         if let Chosen::TooYoung(oldest) = chosen {
@@ -329,7 +331,18 @@ impl OfName {
         )
     }
 
+    /// To choose one of these: what each is called, ready to be copied.
+    fn one_of(&self, newest: &[usize]) -> Remedy {
+        let id =
+            |at: usize| self.known[at].identity.as_ref().map_or(source::UNKNOWN, |identity| &identity.id).to_owned();
+        let each = newest.iter().take(SOURCES_TOLD_MAX).enumerate().fold(Remedy::default(), |told, (place, &at)| {
+            let between = if place == 0 { "nothing was changed. Choose one with " } else { " or " };
+            told.and(remedy![between, Setting::Source.with(id(at))])
+        });
+        each.and(", or give the key of a backup")
+    }
+
     fn source(&self, at: usize) -> String {
-        self.known[at].identity.as_ref().map_or_else(|| source::UNKNOWN.to_owned(), ToString::to_string)
+        source_of(self.known[at].identity.as_ref())
     }
 }

@@ -2,6 +2,7 @@
 
 mod filter;
 mod find;
+mod miss;
 mod selector;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub use filter::Filter;
 pub use find::{Found, find};
+pub use miss::miss;
 pub use selector::{Selector, Wanted};
 
 use crate::error::PgResult;

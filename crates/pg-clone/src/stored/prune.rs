@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use backup_core::catalogue::{self, Entry};
 use backup_core::error::{FormatError, StoreError};
+use backup_core::failure::Remedy;
 use backup_core::key::Key;
 use backup_core::prune::{self as core, GRACE, HeldBack, IncompletePlan, PruneOutcome};
 use backup_core::retention::{self, Action, Candidate, Decision, Policy};
@@ -20,13 +21,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tracing::Instrument;
 
-use crate::error::PgResult;
+use crate::error::{PgError, PgResult};
 use crate::run::Run;
 use crate::setters::setters;
 use crate::stored::completeness::settle;
 use crate::stored::key::{DumpKey, KeyForm, ROOT};
 use crate::stored::legacy::{self, LegacyDump};
-use crate::stored::list::Filter;
+use crate::stored::list::{self, Filter};
 use crate::stored::sizes::Sizes;
 use crate::stored::tags_now::{TagsNow, name_of};
 
@@ -189,6 +190,9 @@ pub struct PruneReport {
     /// Whether one of them is for want of room, which running the same again does not make.
     #[serde(skip)]
     pub is_full: bool,
+    /// What to do if one of them is for want of a right, which running the same again does not give.
+    #[serde(skip)]
+    pub denied: Option<Remedy>,
 }
 
 impl PruneReport {
@@ -212,7 +216,8 @@ impl Prune {
     /// Decides what goes, by the run's clock; changes nothing.
     ///
     /// # Errors
-    /// [`crate::PgError::Retention`] for a policy that keeps nothing or makes no sense; [`crate::PgError::Format`] if a
+    /// [`crate::PgError::Retention`] for a policy that keeps nothing or makes no sense; [`crate::PgError::Usage`] for a filter
+    /// that takes nothing although there are dumps; [`crate::PgError::Format`] if a
     /// newer version wrote dumps here, since what they need cannot be known; what the store says.
     pub async fn prepare(store: &SharedStore, options: &PruneOptions, run: &Run) -> PgResult<Self> {
         let plan = run.or_cancelled(Box::pin(plan(&**store, options, run.clock.now()))).await?;
@@ -264,7 +269,26 @@ async fn plan(store: &dyn Store, options: &PruneOptions, now: Timestamp) -> PgRe
     plan.freed_bytes += leftovers.freed_bytes();
     plan.warnings.extend(leftovers.warning());
     plan.leftovers = leftovers;
+    refuse_a_miss(store, options, &plan).await?;
     Ok(plan)
+}
+
+/// A name that nothing has would otherwise prune nothing, every night and without a word.
+async fn refuse_a_miss(store: &dyn Store, options: &PruneOptions, plan: &PrunePlan) -> PgResult<()> {
+    if !plan.dumps.is_empty() || !plan.untouched.is_empty() || !plan.leftovers.is_empty() {
+        return Ok(());
+    }
+    let mut filter = options.filter.clone();
+    if options.policy.is_none() {
+        // Leftovers say of which database they are, and nothing else.
+        (filter.config, filter.cluster) = (None, None);
+    }
+    match list::miss(store, &filter).await? {
+        Some(miss) => {
+            Err(PgError::Usage { what: miss.what, help: format!("{}; nothing was deleted", miss.there).into() })
+        }
+        None => Ok(()),
+    }
 }
 
 async fn plan_dumps(
@@ -384,6 +408,9 @@ impl PruneReport {
 
     fn fail(&mut self, key: &Key, error: &StoreError) {
         self.is_full |= error.is_full();
+        if let StoreError::PermissionDenied { help, .. } = error {
+            self.denied.get_or_insert_with(|| help.clone());
+        }
         self.failures.insert(key.to_string(), error.to_string());
     }
 }

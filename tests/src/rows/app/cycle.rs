@@ -31,6 +31,15 @@ pub(super) async fn whole(world: &World) -> RowResult {
     world.lastgood(backup).args(["--name", "other"]).ok().await?;
     world.lastgood(["app", "prune", "--yes"]).fails(14).await?.says("nothing was deleted")?;
     let before = world.place().picture().await?;
+    for (filter, there) in [
+        (&["othr"][..], "there are backups named `backup`, `other`"),
+        (&["--source", "ndjson:/nowhere"], "there are backups of `ndjson:"),
+    ] {
+        let refused =
+            world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).args(filter.iter().copied()).fails(2).await?;
+        refused.says(there)?.says("nothing was deleted")?;
+        world.lastgood(["app", "ls"]).args(filter.iter().copied()).ok().await?.says(there)?;
+    }
     world.lastgood(["app", "prune", "--keep-last", "1", "-n"]).ok().await?.says("delete")?;
     ensure_eq!(world.place().picture().await?, before, "the location after a dry run");
     world.lastgood(["app", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("Deleted 1 backup")?;

@@ -38,6 +38,9 @@ pub(super) async fn every_command(world: &World) -> RowResult {
     world.lastgood([&restore[..], &["before.json"]].concat()).ok().await?;
     let prune = ["dict", "prune", "--keep-last", "1"];
     let before = world.place().picture().await?;
+    let wrong = world.lastgood(prune).args(["--yes", "--source", "nope"]).fails(2).await?;
+    wrong.says("no backup is of the store `nope`")?.says("nothing was deleted")?;
+    world.lastgood(["dict", "ls", "--source", "nope"]).ok().await?.says("there are backups of `")?;
     world.lastgood([&prune[..], &["-n"]].concat()).ok().await?.says(&files[0])?;
     ensure_eq!(world.place().picture().await?, before, "the location after a dry run");
     world.lastgood([&prune[..], &["--yes"]].concat()).ok().await?.says("Deleted 3 backups")?;

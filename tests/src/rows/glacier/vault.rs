@@ -221,6 +221,11 @@ pub(super) async fn upkeep(world: &World) -> RowResult {
     run(&["prune", "uploads", "--keep-last", "1", "--yes"]).ok().await?;
     ensure_eq!(service.0.archives(), 1, "archives that are left");
     run(&["prune", "uploads", "--keep-last", "1", "-n"]).ok().await?.says("keep")?;
+    run(&["prune", "uplaods", "--keep-last", "1", "--yes"])
+        .fails(2)
+        .await?
+        .says("there are backups named `uploads`")?;
+    run(&["ls", "uplaods"]).ok().await?.says("there are backups named `uploads`")?;
     Ok(())
 }
 

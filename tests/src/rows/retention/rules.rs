@@ -1,4 +1,4 @@
-//! R1 to R6: what the rules decide, on manifests dated as a row needs them.
+//! R1 to R6 and R9: what the rules decide, on manifests dated as a row needs them.
 
 use std::collections::BTreeMap;
 
@@ -73,6 +73,33 @@ pub(super) async fn no_rule(world: &World) -> RowResult {
         world.lastgood(command).fails(REFUSED).await?.says("nothing was deleted")?;
         ensure_eq!(world.place().picture().await?, before, "the location after prune {arguments:?}");
     }
+    Ok(())
+}
+
+/// R9: a name that nothing has ends with an error, and is told what there is; a location without dumps is none.
+pub(super) async fn mistyped(world: &World) -> RowResult {
+    let shop = world.sample("shop")?;
+    world.lastgood(["pg", "prune", "--keep-last", "1", "--yes"]).ok().await?.says("there are no dumps in")?;
+    world.lastgood(["pg", "prune", "shpo", "--keep-last", "1", "--yes"]).ok().await?;
+    world.dump(&shop).await?;
+    let before = world.place().picture().await?;
+    for (filter, there) in [
+        (&["shpo"][..], format!("there are dumps of `{shop}`")),
+        (&[&shop, "--config", "nihgtly"], "there are dumps with `default`".to_owned()),
+        (&["--config", "nihgtly"], "there are dumps with `default`".to_owned()),
+        (&[&shop, "--cluster", "db9"], "there are dumps of `".to_owned()),
+    ] {
+        for dry in ["--yes", "-n"] {
+            let prune = ["pg", "prune", "--keep-last", "3", dry];
+            let refused = world.lastgood(prune).args(filter.iter().copied()).fails(2).await?;
+            refused.says(&there)?.says("nothing was deleted")?;
+        }
+        // A listing of nothing is no error, and says the same.
+        world.lastgood(["pg", "ls"]).args(filter.iter().copied()).ok().await?.says(&there)?;
+    }
+    world.lastgood(["pg", "prune", "shpo", "--incomplete", "--yes"]).fails(2).await?;
+    world.lastgood(["pg", "prune", &shop, "--config", "default", "--keep-last", "3", "--yes"]).ok().await?;
+    ensure_eq!(world.place().picture().await?, before, "the location");
     Ok(())
 }
 

@@ -16,8 +16,12 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let filter = filter.tagged(arguments.tags.iter().cloned());
     let entries = context.or_cancelled(async { Ok(list::list(&*store, &filter).await?) }).await?;
     if entries.is_empty() {
+        let miss = context.or_cancelled(async { Ok(list::miss(&*store, &filter).await?) }).await?;
         let tagged = if arguments.tags.is_empty() { "" } else { " with these tags" };
-        context.printer.note(&format!("no backups of records{tagged} in {}", store.describe()));
+        context.printer.note(&miss.map_or_else(
+            || format!("no backups of records{tagged} in {}", store.describe()),
+            |miss| format!("{}; {}", miss.what, miss.there),
+        ));
     }
     let now = context.run.clock.now();
     context.printer.result(&entries, |entries| listing(entries, now))?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::DryRun;
 use crate::args::glacier::{Delete, Kept, Named, Prices, Prune};
 use crate::commands::glacier::shared::{Sides, price_book};
-use crate::commands::prune::{confirm_deletion, end, unless_held_back};
+use crate::commands::prune::{confirm_deletion, end, note_if_none, unless_held_back};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::exit::Exit;
@@ -71,6 +71,9 @@ async fn carry_out(
     let plan = deletion.plan();
     for warning in &plan.retention.warnings {
         context.printer.warn(warning);
+    }
+    if let Which::Rules(policy, _) = which {
+        note_if_none(policy.is_some(), plan, &sides.hot.describe(), context);
     }
     let shown = Priced { plan: PrunePlan::of(plan, backup_of), fees: deletion.fees() };
     if dry_run.dry_run {

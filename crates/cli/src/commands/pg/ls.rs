@@ -39,9 +39,15 @@ pub(super) async fn run(arguments: &Ls, context: &Context) -> CliResult<Exit> {
     let dumps = context.or_cancelled(async { Ok(listed.await?) }).await?;
     hints::keep(hints);
     if dumps.is_empty() {
-        let of = database.map_or(String::new(), |database| format!(" of `{database}`"));
-        let tagged = if arguments.tags.is_empty() { "" } else { " with these tags" };
-        context.printer.note(&format!("no dumps{of}{tagged} in {}", store.describe()));
+        let miss = context.or_cancelled(async { Ok(list::miss(&*store, &filter).await?) }).await?;
+        context.printer.note(&miss.map_or_else(
+            || {
+                let of = database.map_or(String::new(), |database| format!(" of `{database}`"));
+                let tagged = if arguments.tags.is_empty() { "" } else { " with these tags" };
+                format!("no dumps{of}{tagged} in {}", store.describe())
+            },
+            |miss| format!("{}; {}", miss.what, miss.there),
+        ));
     }
     let now = run.clock.now();
     context.printer.result(&dumps, |dumps| listing(dumps, now))?;

@@ -21,6 +21,9 @@ pub(super) async fn run(arguments: &pg::Prune, context: &Context) -> CliResult<E
     for warning in &plan.warnings {
         context.printer.warn(warning);
     }
+    if plan.dumps.is_empty() && plan.untouched.is_empty() && options.policy.is_some() {
+        context.printer.note(&format!("there are no dumps in {}", store.describe()));
+    }
     if arguments.dry_run.dry_run {
         let words = |plan: &PrunePlan| format!("{}\nNothing was changed (dry run)", prune_plan(plan, now));
         context.printer.result(plan, words)?;
@@ -32,7 +35,7 @@ pub(super) async fn run(arguments: &pg::Prune, context: &Context) -> CliResult<E
     let held_back = plan.held_back.clone();
     let report = prune.run().await?;
     context.printer.done(&report, report.failures.is_empty(), prune_report)?;
-    let exit = exit_of(report.failures.len(), report.is_full)?;
+    let exit = exit_of(report.failures.len(), report.is_full, report.denied.as_ref())?;
     unless_held_back(&held_back)?;
     Ok(exit)
 }

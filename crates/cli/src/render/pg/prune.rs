@@ -55,7 +55,7 @@ fn row(dump: &Pruned, now: Timestamp) -> Vec<String> {
 
 pub(crate) fn prune_report(report: &PruneReport) -> String {
     let mut text = if report.removed.is_empty() && report.objects == 0 && report.uploads == 0 {
-        "Nothing to prune".to_owned()
+        if report.failures.is_empty() { "Nothing to prune".to_owned() } else { "Nothing was deleted".to_owned() }
     } else {
         format!(
             "Deleted {} ({}), freed {}",
