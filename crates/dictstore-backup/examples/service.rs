@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use dictstore_backup::backup_core::{CoreError, StoreError};
 use dictstore_backup::{Backups, DictError, DictStore, Record, RestoreTo, TableOptions, restore};
 
 fn main() -> Result<(), DictError> {
@@ -12,9 +13,7 @@ fn main() -> Result<(), DictError> {
         Ok(store) => store,
         // The first run: anything else that fails should stop the service, not start it empty.
         Err(DictError::NoBackup { .. }) => DictStore::new(),
-        Err(DictError::Core(backup_core::CoreError::Store(backup_core::StoreError::NoLocation { .. }))) => {
-            DictStore::new()
-        }
+        Err(DictError::Core(CoreError::Store(StoreError::NoLocation { .. }))) => DictStore::new(),
         Err(error) => return Err(error),
     };
     if store.len("events").is_err() {
