@@ -1,5 +1,6 @@
 //! The dump: lock, take the snapshot, copy everything in parallel, publish the manifest last.
 
+pub(crate) mod changes;
 mod describe;
 mod estimate;
 mod leader;
@@ -41,7 +42,7 @@ use crate::adapters::sql::catalog;
 use crate::error::{PgError, PgResult};
 use crate::hook::{self, HookReport, Point, Scene};
 use crate::live::recover;
-pub use crate::options::DumpOptions;
+pub use crate::options::{DumpOptions, Incremental};
 use crate::stored::key::DumpKey;
 
 /// Times a dump is begun when somebody asks for an exclusive lock in the moment in which it takes its own.
@@ -100,13 +101,18 @@ impl Dump {
         }
         let hooks = run_hooks(&self).await?;
         let identity = run.or_cancelled(server.identity(&options.database)).await?;
-        let mut attempt = 1;
+        let (mut attempt, mut incremental) = (1, options.incremental);
         let (key, written) = loop {
-            match Box::pin(try_once(&self, &identity, started_at)).await {
+            match Box::pin(try_once(&self, &identity, started_at, incremental)).await {
                 // Letting go of everything lets the other session have its lock, and we come after it.
                 Err(error @ (PgError::LockRace { .. } | PgError::SchemaRace)) if attempt < ATTEMPTS_MAX => {
                     attempt += 1;
                     run.progress.warn(format!("{error}: the dump gives way and starts again"));
+                }
+                // Where the server's word does not hold once, it is not taken for anything else.
+                Err(error @ PgError::SourceDiffers { .. }) if incremental == Incremental::WhereProven => {
+                    incremental = Incremental::Never;
+                    run.progress.warn(format!("{error}: all rows are read"));
                 }
                 other => break other?,
             }
@@ -132,14 +138,19 @@ async fn run_hooks(dump: &Dump) -> PgResult<Vec<HookReport>> {
 }
 
 /// One dump, begun once; what a failed one wrote is removed.
-async fn try_once(dump: &Dump, identity: &Identity, started_at: Timestamp) -> PgResult<(DumpKey, Written)> {
+async fn try_once(
+    dump: &Dump,
+    identity: &Identity,
+    started_at: Timestamp,
+    incremental: Incremental,
+) -> PgResult<(DumpKey, Written)> {
     let Dump { server, store, options, run } = dump;
     let opened = run.or_cancelled(Source::<Running>::open(server, options, run)).await;
     let source = opened.map_err(leader::explained)?;
     let (place, sources) = run.or_cancelled(Place::next(store, options, identity, run)).await?;
     // Not dropped when the run is cancelled: the workers stop by themselves and are waited for, so that nothing they
     // still upload can appear after the clearing away.
-    let written = Box::pin(write(dump, identity, source, (&place, sources), started_at)).await;
+    let written = Box::pin(write(dump, identity, source, (&place, sources), (started_at, incremental))).await;
     let written = written.map_err(leader::explained);
     // After a lost answer the manifest may exist: its parts must stay.
     if let Err(error) = &written

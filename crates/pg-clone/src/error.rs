@@ -178,6 +178,22 @@ pub enum PgError {
     /// The server has no room for the locks of all tables.
     #[error("the server's lock table is too small for so many tables")]
     LockTableFull,
+    /// Rows that an earlier dump has were to be kept, and the table has others.
+    #[error("the rows of `{table}` are not those that `{dump}` has, though no page of them was said to have changed")]
+    SourceDiffers {
+        /// The table.
+        table: String,
+        /// The earlier dump.
+        dump: String,
+    },
+    /// Nothing but an incremental dump would do.
+    #[error("`{database}` cannot be dumped incrementally: {why}")]
+    NotIncremental {
+        /// The database.
+        database: String,
+        /// Why all rows would be read.
+        why: String,
+    },
     /// The role may not read tables of the dump.
     #[error("no permission to read {tables}")]
     Unreadable {

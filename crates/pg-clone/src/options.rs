@@ -50,8 +50,12 @@ pub struct DumpOptions {
     pub pg_bin: Option<PathBuf>,
     /// Labels for retention.
     pub tags: Vec<String>,
-    /// Stores everything, also what an earlier dump of the database has stored.
+    /// Reads and stores everything, also what an earlier dump of the database has stored.
     pub full: bool,
+    /// Whether rows may be kept that the server says did not change, without reading them.
+    pub incremental: Incremental,
+    /// Reads so many per cent of the ranges that could be kept, and compares them: if one differs, all rows are read.
+    pub verify_source: Option<u8>,
     /// Publishes a dump of a database without tables and large objects, too.
     pub allow_empty: bool,
     /// Bytes of the manifest's detail after which its tables and frames are stored in lists, which earlier versions cannot read.
@@ -79,6 +83,8 @@ impl DumpOptions {
             pg_bin: None,
             tags: Vec::new(),
             full: false,
+            incremental: Incremental::default(),
+            verify_source: None,
             allow_empty: false,
             lists_over_bytes: LISTS_OVER_BYTES,
             max_shrink: None,
@@ -94,8 +100,32 @@ impl DumpOptions {
                 help: "1 is the default; 3 is a little smaller and slower".into(),
             });
         }
+        if self.verify_source.is_some_and(|percent| !(1..=100).contains(&percent)) {
+            return Err(PgError::Usage {
+                what: "the share of rows to compare must be 1 to 100 per cent".to_owned(),
+                help: "5 is enough to find mistakes of whole tables; 100 reads everything".into(),
+            });
+        }
+        if self.full && self.incremental == Incremental::Require {
+            return Err(PgError::Usage {
+                what: "a full dump is not incremental".to_owned(),
+                help: remedy!["omit ", Setting::Full, " or ", Setting::Incremental],
+            });
+        }
         self.hooks.check(&DUMP_POINTS)
     }
+}
+
+/// Whether rows may be kept as an earlier dump has them, without reading them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Incremental {
+    /// Wherever it is proven that they did not change.
+    #[default]
+    WhereProven,
+    /// Likewise; the dump fails if nothing can be proven at all.
+    Require,
+    /// All rows are read; what is stored already is not stored again.
+    Never,
 }
 
 /// How a dump is to be restored.
@@ -294,6 +324,8 @@ setters! {
         optional pg_bin: PathBuf,
         plain tags: Vec<String>,
         flag full: bool,
+        plain incremental: Incremental,
+        optional verify_source: u8,
         flag allow_empty: bool,
         plain lists_over_bytes: u64,
         optional max_shrink: u8,

@@ -1,5 +1,6 @@
 //! Stored dumps: keys, manifests, rows, and the commands on them.
 
+pub mod base;
 pub(crate) mod completeness;
 pub mod database_settings;
 pub mod detail;

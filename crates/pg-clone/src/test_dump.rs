@@ -51,6 +51,8 @@ impl TestDump {
                 name: (*name).to_owned(),
                 kind: TableKind::Table,
                 columns: vec!["a".to_owned()],
+                base: None,
+                reading: None,
                 data,
             };
             dump.manifest.counts.insert("tables".to_owned(), index as u64 + 1);
@@ -183,5 +185,7 @@ fn detail() -> DumpDetail {
         large_objects: None,
         lc_monetary: None,
         lists: None,
+        base: None,
+        reading: None,
     }
 }

@@ -39,6 +39,10 @@ vocabulary! {
         AllowPartial = "allow_partial",
         /// By how much a backup may have less than the one before.
         MaxShrink = "max_shrink",
+        /// Read and store everything.
+        Full = "full",
+        /// Whether rows are kept that did not change.
+        Incremental = "incremental",
         /// Which source, where there are backups of several.
         Source = "source",
         /// Which cluster, where there are dumps of several.

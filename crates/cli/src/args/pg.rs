@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use lastgood_operator::settings::time;
+use pg_clone::dump::Incremental;
 use pg_clone::ident::QualifiedName;
 use pg_clone::options::LocaleProvider;
 use pg_clone::restore::outside::Outside;
@@ -68,6 +69,34 @@ pub(crate) struct Limits {
     pub(crate) statement_timeout: Option<Duration>,
 }
 
+/// When a dump keeps rows without reading them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenIncremental {
+    /// Wherever it is proven that they did not change
+    #[default]
+    Auto,
+    /// The same, and fail if nothing can be kept at all
+    Require,
+    /// Never: read all rows, and store only what is new
+    Never,
+}
+
+impl From<WhenIncremental> for Incremental {
+    fn from(when: WhenIncremental) -> Self {
+        match when {
+            WhenIncremental::Auto => Self::WhereProven,
+            WhenIncremental::Require => Self::Require,
+            WhenIncremental::Never => Self::Never,
+        }
+    }
+}
+
+/// A share in per cent.
+fn share(text: &str) -> Result<u8, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse().ok().filter(|percent| (1..=100).contains(percent));
+    percent.ok_or_else(|| "use 1% to 100%".to_owned())
+}
+
 /// Arguments of `pg dump`.
 #[derive(Debug, Args)]
 pub(crate) struct Dump {
@@ -99,9 +128,16 @@ pub(crate) struct Dump {
     /// it later
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
-    /// Store everything, also what an earlier dump of the database has stored
-    #[arg(long)]
+    /// Read and store everything, also what an earlier dump of the database has stored
+    #[arg(long, conflicts_with = "incremental")]
     pub(crate) full: bool,
+    /// Whether rows are kept that did not change since an earlier dump, without reading them: PostgreSQL 17 and newer say so
+    /// where `summarize_wal` is on
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) incremental: WhenIncremental,
+    /// Read this share of what could be kept, such as 5%, and compare it; if it differs, read everything
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) verify_source: Option<u8>,
     /// Dump the database even if it has no tables
     #[arg(long)]
     pub(crate) allow_empty: bool,

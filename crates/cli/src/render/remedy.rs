@@ -74,6 +74,8 @@ fn flag(setting: Setting) -> &'static str {
         Setting::AllowEmpty => "--allow-empty",
         Setting::AllowPartial => "--allow-partial",
         Setting::MaxShrink => "--max-shrink",
+        Setting::Full => "--full",
+        Setting::Incremental => "--incremental",
         Setting::Source => "--source",
         Setting::Cluster => "--cluster",
         Setting::Config => "--config",

@@ -7,6 +7,7 @@ use backup_core::manifest::Part;
 use crate::adapters::pg_tools::Tool;
 use crate::adapters::sql::catalog;
 use crate::adapters::sql::database_settings;
+use crate::dump::changes::Plan;
 use crate::dump::leader::Leader;
 use crate::dump::matviews::{Arranged, arrange};
 use crate::dump::reuse::Shared;
@@ -15,6 +16,7 @@ use crate::dump::worker::{Work, Written};
 use crate::error::PgResult;
 use crate::options::DumpOptions;
 use crate::run::Run;
+use crate::stored::base::RangeBase;
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{
     DumpDetail, Extension, Filters, LargeObjects, MONEY_LOCALE, MatviewState, RowData, SequenceState, TableDump,
@@ -93,23 +95,32 @@ pub(crate) fn describe(
     facts: Facts,
     schema: Part,
     copied: Copied,
+    plan: &mut Plan,
 ) -> (DumpDetail, Vec<Part>) {
     let Copied { mut written, metadata } = copied;
     written.packs.sort_by_key(|pack| pack.number);
     let mut parts = vec![schema];
     parts.extend(written.packs.into_iter().map(|pack| pack.part));
 
-    let mut rows: BTreeMap<usize, RowData> = BTreeMap::new();
+    let mut rows: BTreeMap<usize, (RowData, Vec<RangeBase>)> = BTreeMap::new();
+    written.tables.extend(plan.take_kept());
     written.tables.sort_by_key(|unit| (unit.table, unit.index));
     for unit in written.tables {
-        append(rows.entry(unit.table).or_default(), unit.rows);
+        let (whole, ranges) = rows.entry(unit.table).or_default();
+        ranges.push(RangeBase { frames: unit.rows.frames.count(), row_hash: unit.rows.row_hash });
+        append(whole, unit.rows);
     }
-    let tables = work.sources.iter().enumerate().map(|(at, source)| TableDump {
-        schema: source.schema.clone(),
-        name: source.name.clone(),
-        kind: source.kind,
-        columns: source.columns.clone(),
-        data: rows.remove(&at).unwrap_or_default(),
+    let tables = work.sources.iter().enumerate().map(|(at, source)| {
+        let (data, ranges) = rows.remove(&at).unwrap_or_default();
+        TableDump {
+            schema: source.schema.clone(),
+            name: source.name.clone(),
+            kind: source.kind,
+            columns: source.columns.clone(),
+            base: plan.table_base(source, leader.server.major(), ranges),
+            reading: plan.table_reading(at),
+            data,
+        }
     });
     let tables = tables.collect();
     written.slices.sort_by_key(|slices| slices.batch);
@@ -136,6 +147,8 @@ pub(crate) fn describe(
         }),
         lc_monetary: Some(MONEY_LOCALE.to_owned()),
         lists: None,
+        base: None,
+        reading: None,
     };
     (detail, parts)
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::adapters::connection::{Server, Session};
 use crate::adapters::sql::catalog::{self, Relation, ViewOn};
-use crate::adapters::sql::{page_ranges, session_settings, snapshot, table_locks, transaction};
+use crate::adapters::sql::{page_ranges, session_settings, snapshot, table_locks, transaction, wal_summaries};
+use crate::dump::changes::decide::Checkpoint;
+use crate::dump::changes::has_summaries;
 use crate::dump::readable;
 use crate::dump::selection::Selection;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
@@ -34,6 +36,8 @@ pub(crate) struct Leader {
     pub(crate) session: Arc<Session>,
     pub(crate) snapshot: Snapshot,
     pub(crate) server: ServerInfo,
+    /// The last checkpoint before the snapshot, where it counts and may be asked for.
+    pub(crate) checkpoint: Option<Checkpoint>,
     pub(crate) sources: Vec<TableSource>,
     pub(crate) selection: Selection,
     pub(crate) excluded_foreign_keys: Vec<ForeignKey>,
@@ -44,6 +48,7 @@ pub(crate) struct Leader {
 pub(crate) struct Locked {
     session: Session,
     pub(crate) server: ServerInfo,
+    checkpoint: Option<Checkpoint>,
     pub(crate) selection: Selection,
     listed: Vec<Relation>,
 }
@@ -58,13 +63,17 @@ impl Locked {
             session_settings::for_reading(&session).await?;
             // Not in the transaction, whose first query would take its snapshot: before the locks.
             readable::check(&session, &selection).await?;
+            let checkpoint = match has_summaries(&info) {
+                true => wal_summaries::last_checkpoint(&session).await?,
+                false => None,
+            };
             snapshot::begin(&session, options.lock_timeout.as_millis()).await?;
             run.step("dump.lock", &options.database);
             if !lock(&session, &selection.kept, server).await? {
                 transaction::roll_back(&session, "beginning again").await?;
                 continue;
             }
-            return Ok(Self { session, server: info, selection, listed });
+            return Ok(Self { session, server: info, checkpoint, selection, listed });
         }
         Err(changing(options))
     }
@@ -96,7 +105,7 @@ impl Locked {
         for pattern in &self.selection.unmatched {
             run.progress.warn(format!("no table matches `{pattern}`, so it excludes nothing"));
         }
-        let leader = Leader::describe(self.session, snapshot, self.selection).await?;
+        let leader = Leader::describe(self.session, snapshot, self.selection, self.checkpoint).await?;
         for key in &leader.selection.filters.doubtful_foreign_keys {
             run.progress.warn(format!(
                 "the foreign key `{key}` refers to a table whose rows are left out: a restore makes it only if no row \
@@ -132,7 +141,12 @@ pub(crate) fn changing(options: &DumpOptions) -> PgError {
 }
 
 impl Leader {
-    async fn describe(session: Session, snapshot: Snapshot, mut selection: Selection) -> PgResult<Self> {
+    async fn describe(
+        session: Session,
+        snapshot: Snapshot,
+        mut selection: Selection,
+        checkpoint: Option<Checkpoint>,
+    ) -> PgResult<Self> {
         let server = catalog::server_info(&session).await?;
         let with_rows: Vec<&Relation> =
             selection.kept.iter().filter(|relation| selection.with_rows.contains(&relation.oid)).collect();
@@ -160,7 +174,7 @@ impl Leader {
                 doubtful.map(|key| format!("{}.{}.{}", key.schema, key.table, key.name)).collect();
         }
         let session = Arc::new(session);
-        Ok(Self { session, snapshot, server, sources, selection, excluded_foreign_keys })
+        Ok(Self { session, snapshot, server, checkpoint, sources, selection, excluded_foreign_keys })
     }
 
     /// Why no other session reads rows, if that is so.

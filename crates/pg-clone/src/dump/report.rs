@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::reuse::Reuse;
 use super::write::Written;
 use crate::hook::HookReport;
+use crate::stored::base::Reading;
 use crate::stored::key::DumpKey;
 use crate::stored::sizes::Sizes;
 
@@ -48,6 +49,21 @@ pub struct DumpReport {
     /// Why all of it was stored, if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_all: Option<String>,
+    /// The dump whose rows were kept without reading them where they had not changed, by its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Why all rows were read, if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_all: Option<String>,
+    /// Bytes of rows before compression that were not read.
+    pub kept_bytes: u64,
+    /// Tables of which nothing was read.
+    pub tables_kept: u64,
+    /// Tables of which some ranges of pages were read.
+    pub tables_partly_read: u64,
+    /// Why a later dump cannot keep rows of this one, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_base: Option<String>,
     /// Seconds it took.
     pub seconds: f64,
     /// Why one session copied all rows, whatever was asked for, if that is so.
@@ -77,6 +93,12 @@ impl DumpReport {
             shared_bytes: 0,
             builds_on: Vec::new(),
             stored_all: None,
+            since: None,
+            read_all: None,
+            kept_bytes: 0,
+            tables_kept: 0,
+            tables_partly_read: 0,
+            no_base: None,
             seconds: 0.0,
             one_session: None,
             hooks: Vec::new(),
@@ -90,7 +112,8 @@ impl DumpReport {
         seconds: f64,
         hooks: Vec<HookReport>,
     ) -> Self {
-        let Written { manifest, manifest_bytes, detail, fall, one_session, reuse } = written;
+        let Written { manifest, manifest_bytes, detail, fall, one_session, reuse, kept_bytes, kept_tables } = written;
+        let Reading { since, read_all, no_base } = detail.reading.unwrap_or_default();
         let sizes = Sizes::of(&manifest);
         let (builds_on, stored_all) = match reuse {
             Reuse::Of { keys, .. } => (keys, None),
@@ -110,6 +133,12 @@ impl DumpReport {
             shared_bytes: sizes.shared,
             builds_on,
             stored_all,
+            since,
+            read_all,
+            kept_bytes,
+            tables_kept: kept_tables.kept,
+            tables_partly_read: kept_tables.partly,
+            no_base,
             seconds,
             one_session: one_session.map(|reason| reason.to_string()),
             hooks,

@@ -30,8 +30,8 @@ use crate::stored::{list, lists};
 
 /// What a dump need not store, or why it stores everything.
 pub(super) enum Reuse {
-    /// Frames of the dumps with these keys.
-    Of { keys: Vec<String>, known: Arc<KnownFrames>, reserved: Reserved },
+    /// Frames of the dumps with these keys, the newest first.
+    Of { keys: Vec<String>, sources: Vec<Arc<Backup>>, known: Arc<KnownFrames>, reserved: Reserved },
     /// Nothing, for this reason.
     Nothing { why: String },
 }
@@ -148,7 +148,7 @@ async fn find(
         }
         known.restrict(|_, pack| there.contains(&pack.key));
         let keys = sources.iter().map(|source| name_of(&source.key)).collect();
-        return Ok(Reuse::Of { keys, known: Arc::new(known), reserved });
+        return Ok(Reuse::Of { keys, sources, known: Arc::new(known), reserved });
     }
 }
 

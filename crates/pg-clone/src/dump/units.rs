@@ -44,12 +44,34 @@ pub(crate) struct TableSource {
     pub(crate) by_ranges: bool,
     /// Rows to copy, of an extension's configuration table (`pg_extension.extcondition`, with its `WHERE`).
     pub(crate) condition: String,
+    /// Pages of a range, if they are not to follow from the sizes.
+    pub(crate) range_pages: Option<u64>,
 }
 
 impl TableSource {
     /// Its name, with its schema.
     pub(crate) fn qualified_name(&self) -> QualifiedName {
         QualifiedName::new(&self.schema, &self.name)
+    }
+
+    /// The ranges it is read in; one without an end if it is read in one piece.
+    pub(crate) fn ranges(&self, server_major: u32) -> Vec<PageRange> {
+        page_ranges(self, server_major).into_iter().map(|range| range.unwrap_or(PageRange { from: 0, to: None })).collect()
+    }
+
+    /// Pages of a range; nothing if it is read in one piece, whatever its size.
+    pub(crate) fn step(&self, server_major: u32) -> Option<u64> {
+        can_be_split(self, server_major).then(|| range_pages(self))
+    }
+
+    /// Has it cut where an earlier dump cut it, unless ranges of `step` pages would be twice too large or too small by now.
+    pub(crate) fn keep_step(&mut self, step: u64, server_major: u32) {
+        let own = range_pages(self);
+        let is_near = step.is_power_of_two() && step <= own.saturating_mul(2) && own <= step.saturating_mul(2);
+        // Whether the server can plan it was asked of tables with several ranges only.
+        if is_near && has_several_ranges(self, server_major) {
+            self.range_pages = Some(step);
+        }
     }
 }
 
@@ -95,11 +117,15 @@ pub(crate) fn has_several_ranges(source: &TableSource, server_major: u32) -> boo
     page_ranges(source, server_major).len() > 1
 }
 
+/// Whether ranges of it can be read.
+fn can_be_split(source: &TableSource, server_major: u32) -> bool {
+    source.by_ranges && source.condition.is_empty() && server_major >= TID_RANGE_SCAN_MAJOR
+}
+
 fn page_ranges(source: &TableSource, server_major: u32) -> Vec<Option<PageRange>> {
-    let splittable = source.by_ranges && source.condition.is_empty() && server_major >= TID_RANGE_SCAN_MAJOR;
     let step = range_pages(source);
     let parts = source.heap_pages.div_ceil(step);
-    if !splittable || parts < 2 {
+    if !can_be_split(source, server_major) || parts < 2 {
         return vec![None];
     }
     (0..parts)
@@ -110,6 +136,9 @@ fn page_ranges(source: &TableSource, server_major: u32) -> Vec<Option<PageRange>
 /// Pages of a range: a power of two, so that ranges begin at the same pages however large the table becomes. If rows get longer or
 /// shorter on the average, some more begin between those, or fewer.
 fn range_pages(source: &TableSource) -> u64 {
+    if let Some(pages) = source.range_pages {
+        return pages.max(1);
+    }
     // Heap and TOAST count together: a small heap can point at most of a database (postgres.md 1.1).
     let page_bytes = source.table_bytes.checked_div(source.heap_pages).unwrap_or_default().max(1);
     let wanted = (RANGE_BYTES / page_bytes).max(1);
@@ -172,7 +201,24 @@ mod tests {
             table_bytes,
             by_ranges: true,
             condition: String::new(),
+            range_pages: None,
         }
+    }
+
+    #[test]
+    fn ranges_stay_where_they_were_while_they_are_not_far_off() {
+        let mut grown = table(20_000, 20_000 * 16_384);
+        assert_eq!((grown.step(15), grown.ranges(15).len(), grown.step(13)), (Some(4_096), 5, None));
+        grown.keep_step(8_192, 15);
+        assert_eq!((grown.step(15), grown.ranges(15)[1].from), (Some(8_192), 8_192));
+        for far in [16_384, 1_024, 5_000, 0] {
+            let mut other = table(20_000, 20_000 * 16_384);
+            other.keep_step(far, 15);
+            assert_eq!(other.step(15), Some(4_096), "{far}");
+        }
+        let mut small = table(3_000, 3_000 * 16_384);
+        small.keep_step(2_048, 15);
+        assert_eq!(small.ranges(15), [PageRange { from: 0, to: None }]);
     }
 
     #[test]

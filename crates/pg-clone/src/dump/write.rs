@@ -17,6 +17,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use super::changes::{self, Plan};
 use super::describe::{Copied, Facts, counts, describe};
 use super::leader::Leader;
 use super::place::{Place, judge};
@@ -27,10 +28,11 @@ use super::sharing::{OneSession, Snapshot};
 use super::source::Source;
 use super::worker::{self, Work};
 use crate::adapters::sql::{database_settings, large_objects};
-use crate::dump::units::{dump_batches, dump_units, object_batches};
+use crate::dump::units::{DumpUnit, dump_batches, object_batches};
 use crate::error::{PgError, PgResult};
-use crate::options::DumpOptions;
+use crate::options::{DumpOptions, Incremental};
 use crate::run::Run;
+use crate::stored::base::{Base, Reading, TableReading};
 use crate::stored::detail::DumpDetail;
 use crate::stored::known_frames::KnownFrames;
 use crate::stored::lists::{self, ListSpace};
@@ -48,34 +50,65 @@ pub(super) struct Written {
     pub(super) one_session: Option<OneSession>,
     /// What it did not store.
     pub(super) reuse: Reuse,
+    /// Bytes of rows that it did not read.
+    pub(super) kept_bytes: u64,
+    /// Tables that it did not read, or not all of.
+    pub(super) kept_tables: KeptTables,
+}
+
+/// How many tables were read, and how far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct KeptTables {
+    /// Of which nothing was read.
+    pub(super) kept: u64,
+    /// Of which some ranges were read.
+    pub(super) partly: u64,
+}
+
+impl KeptTables {
+    fn of(detail: &DumpDetail) -> Self {
+        let readings = || detail.tables.iter().filter_map(|table| table.reading.as_ref());
+        let count = |holds: fn(&TableReading) -> bool| readings().filter(|reading| holds(reading)).count() as u64;
+        Self {
+            kept: count(|reading| reading.kept == reading.ranges),
+            partly: count(|reading| (1..reading.ranges).contains(&reading.kept)),
+        }
+    }
 }
 
 /// Writes one dump of `source`, which may build on some of `sources`.
 pub(super) async fn write(
     dump: &Dump,
     identity: &Identity,
-    source: Source<schema::Running>,
+    mut source: Source<schema::Running>,
     (place, sources): (&Place, Sources),
-    started_at: Timestamp,
+    (started_at, incremental): (Timestamp, Incremental),
 ) -> PgResult<Written> {
     let Dump { store, options, run, .. } = dump;
     let created_at = run.clock.now();
     let (key, manifest_key) = (&place.key, place.key.manifest()?);
     let folder = key.folder()?;
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
-    announce(&source.leader, &source.large_objects, run);
     warn_of_a_copy(place, &source.leader, identity, run);
     let reuse = Reuse::prepare(store, (&options.database, &manifest_key), sources, options, run).await?;
-
-    let copying = Box::pin(copy(dump, source, &folder, reuse.known()));
-    let (leader, described) = match reuse.reserved() {
+    let (dump_key, server) = (key.to_string(), &dump.server);
+    let asking = changes::Asking { server, store, options, run, key: &dump_key };
+    let copying = Box::pin(async {
+        let mut plan = changes::prepare(asking, &mut source.leader, &reuse, incremental).await?;
+        let kept_bytes = plan.kept_bytes();
+        let (leader, mut described) = copy(dump, source, &folder, reuse.known(), &mut plan).await?;
+        leader.still_holds().await?;
+        described.note(plan.reading(asking, leader.checkpoint).await?);
+        PgResult::Ok((leader, described, kept_bytes))
+    });
+    let (leader, described, kept_bytes) = match reuse.reserved() {
         Some(reserved) => tokio::select! {
             copied = copying => copied?,
             never = reserved.keep() => match never {},
         },
         None => copying.await?,
     };
-    leader.still_holds().await?;
+    let kept_tables = KeptTables::of(&described.detail);
     let space = ListSpace::new(Arc::clone(&writer), folder);
     let described = listed(described, space, options, run).await?;
 
@@ -99,7 +132,8 @@ pub(super) async fn write(
         ));
     }
     let one_session = leader.one_session();
-    Ok(Written { manifest, manifest_bytes: published.manifest_bytes, detail, fall, one_session, reuse })
+    let manifest_bytes = published.manifest_bytes;
+    Ok(Written { manifest, manifest_bytes, detail, fall, one_session, reuse, kept_bytes, kept_tables })
 }
 
 fn warn_of_a_copy(place: &Place, leader: &Leader, identity: &Identity, run: &Run) {
@@ -118,6 +152,7 @@ async fn copy(
     source: Source<schema::Running>,
     folder: &Key,
     known: Option<Arc<KnownFrames>>,
+    plan: &mut Plan,
 ) -> PgResult<(Leader, Described)> {
     let Dump { store, options, run, .. } = dump;
     let writer: Arc<dyn StoreWrite> = Arc::clone(store) as Arc<dyn StoreWrite>;
@@ -129,7 +164,9 @@ async fn copy(
     let encoding = database_settings::read(&leader.session, &options.database).await?.encoding;
     let table_bytes = leader.sources.iter().map(|source| source.table_bytes).sum();
     let packs = PackSpace::new(Arc::clone(&writer), folder.clone(), budget).for_tables(table_bytes);
-    let kept = Kept { packs, known: known.clone() };
+    let units = plan.units(&leader);
+    announce(&leader, &units, &large_objects, run);
+    let kept = Kept { packs, known: known.clone(), units };
     let work = share(dump, &leader, large_objects, kept, encoding == "SQL_ASCII", &both);
     let schema = schema.write(writer, folder, schema_budget, &both);
     let rows = stopping(&both, copy_rows(Arc::clone(&work), &both));
@@ -145,17 +182,19 @@ async fn copy(
     let (schema, rows, facts) = first_failure(schema, rows, facts)?;
     run.step("dump.catalogue", &options.database);
     facts.warn(run);
-    let (mut detail, mut parts) = describe(&leader, &tool, &work, facts, schema, rows);
+    plan.compare(&rows.written.tables, &work.sources)?;
+    let (mut detail, mut parts) = describe(&leader, &tool, &work, facts, schema, rows, plan);
     let own = parts.len();
     let shared = known.map(|known| Shared::settle(&mut detail, &mut parts, &known)).unwrap_or_default();
     let counts = counts(&detail, &parts[..own], shared);
     Ok((leader, Described { counts, detail, parts }))
 }
 
-/// What is stored, and where.
+/// What is read and stored, and where.
 struct Kept {
     packs: PackSpace,
     known: Option<Arc<KnownFrames>>,
+    units: Vec<DumpUnit>,
 }
 
 /// Cuts the rows into work, for as many as may see the snapshot.
@@ -163,11 +202,10 @@ fn share(
     Dump { server, options, .. }: &Dump,
     leader: &Leader,
     large_objects: Vec<u32>,
-    Kept { packs, known }: Kept,
+    Kept { packs, known, units: tables }: Kept,
     raw_encoding: bool,
     run: &Run,
 ) -> Arc<Work> {
-    let tables = dump_units(&leader.sources, leader.server.major());
     let batches = dump_batches(&tables);
     let object_batches = object_batches(&large_objects, large_objects::BATCH);
     let pieces = batches.len() + object_batches.len();
@@ -201,6 +239,16 @@ struct Described {
     counts: BTreeMap<String, u64>,
     detail: DumpDetail,
     parts: Vec<Part>,
+}
+
+impl Described {
+    /// Says how it was read. Without a base nobody needs to know where its tables were.
+    fn note(&mut self, (reading, base): (Reading, Option<Base>)) {
+        if base.is_none() {
+            self.detail.tables.iter_mut().for_each(|table| table.base = None);
+        }
+        (self.detail.reading, self.detail.base) = (Some(reading), base);
+    }
 }
 
 /// Moves to lists what would make the manifest too long.
@@ -254,10 +302,9 @@ async fn stopping<T>(run: &Run, work: impl Future<Output = PgResult<T>>) -> PgRe
     done
 }
 
-fn announce(leader: &Leader, oids: &[u32], run: &Run) {
-    let bytes = leader.sources.iter().map(|source| source.table_bytes).sum();
-    let units = dump_units(&leader.sources, leader.server.major()).len();
-    let items = units + object_batches(oids, large_objects::BATCH).len();
+fn announce(leader: &Leader, units: &[DumpUnit], oids: &[u32], run: &Run) {
+    let bytes = units.iter().map(|unit| unit.estimated_bytes).sum();
+    let items = units.len() + object_batches(oids, large_objects::BATCH).len();
     run.progress.event(Event::Total { bytes, items: items as u64 });
     if leader.server.in_recovery {
         run.progress.warn(

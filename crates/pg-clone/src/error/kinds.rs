@@ -48,6 +48,11 @@ impl Failure for PgError {
             ["nothing was written. Wait for it, end it, or raise ", Setting::LockTimeout];
         LockTableFull: "pg::lock_table_full", Failed, permanent, "the server's lock table is too small for so many tables",
             "nothing was published. Raise max_locks_per_transaction in postgresql.conf (twice the number of tables, divided by max_connections, is enough) and restart the server";
+        SourceDiffers: "pg::source_differs", Integrity, permanent,
+            "rows that no changed page was named for differ from those of the earlier dump",
+            ["nothing was published. Dump with ", Setting::Full, ", and verify the earlier dumps of the table by restoring them"];
+        NotIncremental: "pg::not_incremental", Failed, permanent, "an incremental dump was required, and all rows would be read",
+            ["nothing was written. Dump without ", Setting::Incremental, ", which keeps what can be kept and says why not more"];
         Unreadable: "pg::unreadable", Failed, permanent, "the role may not read tables of the dump",
             ["nothing was written. Grant SELECT on them and USAGE on their schemas to the dumping role (or the role pg_read_all_data), or leave out tables with ",
              Setting::ExcludeTable];

@@ -52,6 +52,8 @@ mod tests {
             name: name.into(),
             kind: TableKind::Table,
             columns: Vec::new(),
+            base: None,
+            reading: None,
             data: RowData::default(),
         };
         let name = |schema: &str, name: &str| QualifiedName::new(schema, name);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ident::QualifiedName;
+use crate::stored::base::{Base, Reading, TableBase, TableReading};
 use crate::stored::database_settings::DatabaseSettings;
 pub use crate::stored::frames::Frame;
 use crate::stored::frames::Frames;
@@ -54,6 +55,12 @@ pub struct DumpDetail {
     /// What is in lists, if that is too much for the manifest: then `tables`, `sequences` and all `frames` are empty in it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lists: Option<Lists>,
+    /// From where on changes count, for a later dump that keeps what did not change; absent where none can.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub base: Option<Base>,
+    /// What was kept of an earlier dump, or why all rows were read; absent in dumps of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reading: Option<Reading>,
 }
 
 /// What of a dump is in lists, which are parts of it.
@@ -200,6 +207,12 @@ pub struct TableDump {
     pub kind: TableKind,
     /// The columns in the rows, in order; generated columns are left out. Empty for a table without any.
     pub columns: Vec<String>,
+    /// Where it was and what its text depended on, if a later dump can keep rows of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub base: Option<TableBase>,
+    /// How it was read; absent in dumps of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reading: Option<TableReading>,
     /// The rows.
     #[serde(flatten)]
     pub data: RowData,

@@ -129,6 +129,24 @@ impl KnownFrames {
         self.index.lock().unwrap_or_else(PoisonError::into_inner).take(content)
     }
 
+    /// Frames with these contents, one for each, which nobody else is given any more; none of them if one is not to be had.
+    pub(crate) fn take_all(&self, contents: &[ContentOf]) -> Option<Vec<KnownFrame>> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::with_capacity(contents.len());
+        for content in contents {
+            match index.take(content) {
+                Some(frame) => taken.push(frame),
+                None => {
+                    for (content, frame) in contents.iter().zip(taken) {
+                        index.give_back(content, &frame);
+                    }
+                    return None;
+                }
+            }
+        }
+        Some(taken)
+    }
+
     /// Gives away no frames of packs that `keeps` does not want. No frames are added afterwards.
     pub(crate) fn restrict(&mut self, keeps: impl Fn(usize, &Part) -> bool) {
         for (at, (usable, pack)) in self.usable.iter_mut().zip(&self.packs).enumerate() {
@@ -181,6 +199,24 @@ impl Index {
         let Ok(number) = u32::try_from(self.entries.len()) else { return };
         let next = self.first.insert(begin(&entry.content), number).unwrap_or(END);
         self.entries.push(Entry { next, ..entry });
+    }
+
+    /// What was taken can be taken again.
+    fn give_back(&mut self, content: &ContentOf, frame: &KnownFrame) {
+        let narrow = (u32::try_from(frame.length), u32::try_from(content.bytes), u32::try_from(content.rows));
+        // They were no more than that when it was added.
+        let (Ok(length), Ok(content_bytes), Ok(rows)) = narrow else { return };
+        self.add(Entry {
+            content: content.sha256.into(),
+            blake3: frame.blake3.into(),
+            xxh3: frame.xxh3.into(),
+            offset: frame.offset,
+            length,
+            content_bytes,
+            rows,
+            pack: frame.pack,
+            next: END,
+        });
     }
 
     fn take(&mut self, content: &ContentOf) -> Option<KnownFrame> {
@@ -272,6 +308,20 @@ mod tests {
         assert_eq!(known.take(&content(3)), None);
         let found = known.take(&content(2)).unwrap();
         assert_eq!((found.pack, found.length, found.blake3), (pack, 10, FrameDigest::of(&[2])));
+    }
+
+    #[test]
+    fn several_are_taken_together_or_not_at_all() {
+        let mut known = KnownFrames::default();
+        let pack = known.add_pack(&part("pg/shop/a/data/p0.pack", 100)).unwrap();
+        known.add(pack, &frame(1, 0));
+        known.add(pack, &frame(1, 10));
+        known.add(pack, &frame(2, 20));
+        assert_eq!(known.take_all(&[content(1), content(2), content(1), content(1)]), None);
+        assert_eq!(known.take_all(&[content(2), content(3)]), None);
+        let taken = known.take_all(&[content(1), content(2), content(1)]).unwrap();
+        assert_eq!(taken.iter().map(|frame| frame.offset).collect::<HashSet<_>>(), HashSet::from([0, 10, 20]));
+        assert_eq!((known.take(&content(1)), known.take_all(&[])), (None, Some(Vec::new())));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::read::{ListFault, contradiction, each_frame, read, read_frames, read_tables};
 pub(crate) use self::write::{ListSpace, is_larger, write};
 
+use crate::stored::base::{TableBase, TableReading};
 use crate::stored::detail::{RowData, SequenceState, TableDump, TableKind};
 use crate::stored::frames::{Frames, Listed};
 use crate::stored::row_hash::RowHash;
@@ -32,7 +33,7 @@ const LIST_FRAMES: usize = 32 * 1024;
 const LIST_TEXT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Longest list that is read, in bytes of text: one is closed after [`LIST_TEXT_BYTES`], and the line of a table with as many
-/// columns as PostgreSQL allows has less than a mebibyte.
+/// columns as PostgreSQL allows and as many ranges as are noted has some mebibytes.
 const LIST_TEXT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Most frames of a dump: those of 160 TiB of rows and more. Their places take 128 bytes each in the memory of whoever restores all.
@@ -60,22 +61,27 @@ struct ListedTable {
     frames: u64,
     /// Bytes they occupy.
     stored_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    base: Option<TableBase>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    reading: Option<TableReading>,
 }
 
 impl From<TableDump> for ListedTable {
     fn from(table: TableDump) -> Self {
-        let TableDump { schema, name, kind, columns, data } = table;
+        let TableDump { schema, name, kind, columns, base, reading, data } = table;
         let (frames, stored_bytes) = (data.frames.count(), data.frames.stored_bytes());
         let RowData { rows, row_hash, content_bytes, .. } = data;
-        Self { schema, name, kind, columns, rows, row_hash, content_bytes, frames, stored_bytes }
+        Self { schema, name, kind, columns, rows, row_hash, content_bytes, frames, stored_bytes, base, reading }
     }
 }
 
 impl ListedTable {
     /// The table, whose first frame is number `first` of those in lists.
     fn with_frames_from(self, first: u64) -> TableDump {
-        let Self { schema, name, kind, columns, rows, row_hash, content_bytes, frames, stored_bytes } = self;
+        let Self { schema, name, kind, columns, rows, row_hash, content_bytes, frames, stored_bytes, base, reading } = self;
         let frames = Frames::listed(Listed { first, count: frames, stored_bytes });
-        TableDump { schema, name, kind, columns, data: RowData { rows, row_hash, content_bytes, frames } }
+        let data = RowData { rows, row_hash, content_bytes, frames };
+        TableDump { schema, name, kind, columns, base, reading, data }
     }
 }

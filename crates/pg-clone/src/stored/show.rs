@@ -11,6 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::PgResult;
+use crate::stored::base::{Reading, TableReading};
 use crate::stored::database_settings::DatabaseSettings;
 use crate::stored::detail::{
     DumpDetail, Extension, Filters, ForeignKey, LargeObjects, MatviewState, RowData, SequenceState, ServerInfo,
@@ -68,6 +69,9 @@ pub struct ShownDump {
     pub tags_unknown: Option<String>,
     /// The server it was taken from.
     pub server: ServerInfo,
+    /// What was kept of an earlier dump without reading it; absent in dumps of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// Version of the `pg_dump` that wrote the schema.
     pub pg_dump_version: String,
     /// Bytes of all that it needs, wherever they lie.
@@ -115,6 +119,9 @@ pub struct ShownTable {
     pub kind: TableKind,
     /// Its columns.
     pub columns: Vec<String>,
+    /// How it was read; absent where all of every table was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<TableReading>,
     /// Its rows.
     #[serde(flatten)]
     pub data: ShownRows,
@@ -207,6 +214,7 @@ fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
         name: table.name,
         kind: table.kind,
         columns: table.columns,
+        reading: table.reading,
     });
     let tables: Vec<ShownTable> = tables.collect();
     ShownDump {
@@ -224,6 +232,7 @@ fn shown(key: String, manifest: Manifest<DumpDetail>) -> ShownDump {
         tags: manifest.tags,
         tags_unknown: None,
         server: detail.server,
+        reading: detail.reading,
         pg_dump_version: detail.pg_dump_version,
         stored_bytes: sizes.stored(),
         added_bytes: sizes.added,

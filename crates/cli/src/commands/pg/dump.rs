@@ -59,6 +59,8 @@ fn options(arguments: &Dump, settings: &Settings, database: String) -> PgResult<
     options.config.clone_from(&arguments.config);
     options.tags.clone_from(&arguments.tag);
     options.full = arguments.full;
+    options.incremental = arguments.incremental.into();
+    options.verify_source = arguments.verify_source;
     options.allow_empty = arguments.allow_empty;
     options.max_shrink = arguments.max_shrink;
     Ok(options)

@@ -46,6 +46,7 @@ pub(crate) fn dump_report(published: &Published<DumpReport>) -> String {
         let (added, shared) = (bytes(report.added_bytes), bytes(report.shared_bytes));
         text.push_str(&format!("\n  {added} added; {shared} are shared with {}", report.builds_on.join(" and ")));
     }
+    text.push_str(&how_read(report));
     text.push_str(&hooks_ran(&report.hooks));
     text.push_str(&format!("\n  from {} to `{location}`", report.cluster.host));
     if let Some(reason) = &report.one_session {
@@ -55,6 +56,25 @@ pub(crate) fn dump_report(published: &Published<DumpReport>) -> String {
         text.push_str(&format!("\nPartial, so it never counts as the last good dump: {}", report.missing.join("; ")));
     } else if !report.missing.is_empty() {
         text.push_str(&format!("\nDumped {}", report.missing.join("; ")));
+    }
+    text
+}
+
+/// What was not read, or why all was where that could be otherwise.
+fn how_read(report: &DumpReport) -> String {
+    let mut text = match (&report.since, &report.read_all) {
+        (Some(since), _) => format!(
+            "\n  {} kept unread since {since}: {} whole, {} in part",
+            bytes(report.kept_bytes),
+            counted(report.tables_kept, "table", "tables"),
+            report.tables_partly_read,
+        ),
+        // Whoever dumps for the first time, or only stores what is new, learns nothing from it.
+        (None, Some(why)) if report.shared_bytes > 0 => format!("\n  all rows were read: {why}"),
+        (None, _) => String::new(),
+    };
+    if let Some(why) = &report.no_base {
+        text.push_str(&format!("\n  the next dump will read all rows: {why}"));
     }
     text
 }
@@ -82,6 +102,13 @@ mod tests {
         let said =
             "large object\n  1.0 MiB added; 95 MiB are shared with shop/2026-11-20-03-00-04-123456.nightly.dump\n";
         assert!(shared.contains(said), "{shared}");
+        published.report.read_all = Some("the server is old".into());
+        assert!(dump_report(&published).contains("dump\n  all rows were read: the server is old\n"));
+        published.report.since = Some("shop/1".into());
+        (published.report.kept_bytes, published.report.tables_kept, published.report.tables_partly_read) = (1 << 20, 210, 3);
+        let kept = dump_report(&published);
+        assert!(kept.contains("dump\n  1.0 MiB kept unread since shop/1: 210 tables whole, 3 in part\n"), "{kept}");
+        (published.report.since, published.report.read_all) = (None, None);
         published.report.shared_bytes = 0;
         published.report.one_session = Some("this standby is old".into());
         assert_eq!(dump_report(&published), format!("{text}\n  one session copied all rows: this standby is old"));

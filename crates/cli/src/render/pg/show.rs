@@ -2,6 +2,7 @@
 
 use backup_core::manifest::Outcome;
 use jiff::Timestamp;
+use pg_clone::stored::base::{Reading, TableReading};
 use pg_clone::stored::detail::TableKind;
 use pg_clone::stored::show::{Shown, ShownDump, ShownFile, ShownTable};
 
@@ -9,12 +10,13 @@ use super::facts;
 use crate::render::table::{Align, Column, table};
 use crate::render::units::{age, bytes, count, counted, time};
 
-const TABLES: [Column; 6] = [
+const TABLES: [Column; 7] = [
     Column("TABLE", Align::Left),
     Column("ROWS", Align::Right),
     Column("BYTES", Align::Right),
     Column("STORED", Align::Right),
     Column("ROW HASH", Align::Left),
+    Column("READ", Align::Left),
     Column("", Align::Left),
 ];
 
@@ -54,6 +56,12 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
         0 => String::new(),
         shared => format!("{} with earlier dumps; {} added", bytes(shared), bytes(dump.added_bytes)),
     };
+    let read = match &dump.reading {
+        Some(Reading { since: Some(since), .. }) => format!("what changed since {since}"),
+        Some(Reading { read_all: Some(why), .. }) => format!("all rows: {why}"),
+        _ => String::new(),
+    };
+    let next = dump.reading.as_ref().and_then(|reading| reading.no_base.clone());
     let head = facts(&[
         ("id", dump.id.to_string()),
         ("state", outcome.to_owned()),
@@ -63,6 +71,8 @@ fn dump_text(dump: &ShownDump, now: Timestamp) -> String {
         ("tags", dump.tags.join(", ")),
         ("size", format!("{} → {}", bytes(dump.content_bytes), bytes(dump.stored_bytes))),
         ("shared", shared),
+        ("read", read),
+        ("next dump", next.map(|why| format!("will read all rows: {why}")).unwrap_or_default()),
         ("tables", format!("{}, {}", count(dump.tables.len() as u64), counted(dump.rows, "row", "rows"))),
         ("sequences", some(dump.sequences.len())),
         ("materialized views", some(dump.matviews.len())),
@@ -98,8 +108,20 @@ fn table_row(shown: &ShownTable) -> Vec<String> {
         bytes(shown.data.content_bytes),
         bytes(shown.data.stored_bytes),
         shown.data.row_hash.to_string(),
+        shown.reading.as_ref().map_or_else(|| "all".to_owned(), how_read),
         kind.to_owned(),
     ]
+}
+
+/// How much of a table was read, and why.
+fn how_read(reading: &TableReading) -> String {
+    let TableReading { ranges, kept, why } = reading;
+    let much = match (*ranges, *kept) {
+        (ranges, kept) if kept == ranges => "none".to_owned(),
+        (_, 0) => "all".to_owned(),
+        (ranges, kept) => format!("{} of {} ranges", count(ranges - kept), count(ranges)),
+    };
+    why.as_ref().map_or_else(|| much.clone(), |why| format!("{much}: {why}"))
 }
 
 /// How many there are; nothing if there are none.

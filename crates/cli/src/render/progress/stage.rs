@@ -81,6 +81,7 @@ const STAGES: &[Stage] = &[
     stage("dump.schema", "dumping the schema"),
     stage("dump.schema_before", "dumping the schema"),
     stage("dump.snapshot", "taking the snapshot"),
+    stage("dump.summaries", "waiting for the server's summaries"),
     stage("ec2.delete", "deleting snapshots"),
     counted("ec2.export", "exporting blocks"),
     stage("ec2.export.publish", "publishing the export"),

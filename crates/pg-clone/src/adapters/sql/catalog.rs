@@ -154,6 +154,7 @@ pub(crate) async fn table_sources(session: &Session, relations: &[&Relation]) ->
                 table_bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or_default(),
                 by_ranges: row.get(3),
                 condition: relation.extension.clone().flatten().unwrap_or_default(),
+                range_pages: None,
             })
         })
         .collect()

@@ -151,7 +151,8 @@ impl Carrying {
 /// The table as one that takes rows.
 fn dumped(table: &Found) -> TableDump {
     let QualifiedName { schema, name } = table.name.clone();
-    TableDump { schema, name, kind: TableKind::Table, columns: table.columns.clone(), data: RowData::default() }
+    let (columns, data) = (table.columns.clone(), RowData::default());
+    TableDump { schema, name, kind: TableKind::Table, columns, base: None, reading: None, data }
 }
 
 /// What the server refused, for somebody who wants to know what became of his database.

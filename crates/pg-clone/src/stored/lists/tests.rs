@@ -279,7 +279,7 @@ proptest! {
         for (at, count) in counts.iter().enumerate() {
             let columns = vec!["a".to_owned()];
             let (schema, name, kind) = ("s".to_owned(), format!("t{at}"), TableKind::Table);
-            detail.tables.push(TableDump { schema, name, kind, columns, data: rows(*count) });
+            detail.tables.push(TableDump { schema, name, kind, columns, base: None, reading: None, data: rows(*count) });
         }
         if let Some((metadata, slices)) = objects {
             detail.large_objects = Some(LargeObjects { count: 1, metadata: rows(metadata), slices: rows(slices) });
