@@ -45,6 +45,7 @@ pub(crate) const CRASH_AT: &str = "LASTGOOD_CRASH_AT";
 pub(crate) const PAUSE_AT: &str = "LASTGOOD_PAUSE_AT";
 pub(crate) const PAUSE_FILE: &str = "LASTGOOD_PAUSE_FILE";
 pub(crate) const LISTS_OVER: &str = "LASTGOOD_LISTS_OVER";
+pub(crate) const RANGE_BYTES: &str = "LASTGOOD_RANGE_BYTES";
 
 /// Variables whose values are secrets and never appear in anything printed.
 pub(crate) const SECRETS: &[&str] = &["PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
@@ -158,6 +159,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         Group::Testing,
         LISTS_OVER,
         "Bytes of a dump's manifest after which its tables and frames are stored in lists. For acceptance tests only.",
+    ),
+    variable(
+        Group::Testing,
+        RANGE_BYTES,
+        "Bytes of a table that a dump reads as one: what did not change is kept in such ranges. For acceptance tests only.",
     ),
 ];
 

@@ -10,7 +10,7 @@ use backup_core::{CoreError, StoreError};
 use jiff::SignedDuration;
 use pg_clone::PgError;
 use pg_clone::error::Problem;
-use pg_clone::inspect::{Program, ServerFacts};
+use pg_clone::inspect::{IncrementalFacts, Program, ServerFacts};
 use pg_clone::live::state::Action;
 use serde::Serialize;
 
@@ -112,6 +112,8 @@ pub enum Found {
         /// What stands against it.
         problem: Problem,
     },
+    /// Whether dumps need not read what did not change: no dump needs that.
+    Incremental(IncrementalFacts),
     /// A program is there.
     Program(Program),
     /// What killed restores left on the server; nothing, if the list is empty.
@@ -183,6 +185,7 @@ impl Finding {
             | Found::Uploads { .. }
             | Found::Answers(_)
             | Found::Readable { .. }
+            | Found::Incremental(_)
             | Found::Program(_)
             | Found::Left(_) => Severity::Ok,
         }

@@ -28,6 +28,43 @@ pub struct ServerFacts {
     pub may_create_databases: bool,
 }
 
+/// Whether a server lets dumps keep what did not change, without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct IncrementalFacts {
+    /// The role we are.
+    pub role: String,
+    /// Whether its version can summarize its write-ahead log, which names the pages that change.
+    pub supported: bool,
+    /// Whether it does (`summarize_wal`).
+    pub summarizes: bool,
+    /// Functions that the role may not call and a dump would.
+    pub forbidden: Vec<String>,
+    /// Whether the role may ask for a checkpoint (`pg_checkpoint`): a summary ends only where one begins.
+    pub may_checkpoint: bool,
+    /// Whether it is a standby, whose summaries end at checkpoints of its primary.
+    pub in_recovery: bool,
+}
+
+/// Asks whether a dump of `database`, or, without one, of any, can keep what did not change.
+///
+/// # Errors
+/// Connection errors.
+pub async fn incremental(server: &Server, database: Option<&str>) -> PgResult<IncrementalFacts> {
+    let session = match database {
+        Some(database) => server.connect(database).await?,
+        None => server.connect_admin().await?,
+    };
+    let sql::server::Facts { major, role, .. } = sql::server::facts(&session).await?;
+    if major < dump::changes::SUMMARIES_MAJOR {
+        let (forbidden, in_recovery) = (Vec::new(), false);
+        return Ok(IncrementalFacts { role, supported: false, summarizes: false, forbidden, may_checkpoint: false, in_recovery });
+    }
+    let sql::wal_summaries::Readiness { summarizes, forbidden, may_checkpoint, in_recovery } =
+        sql::wal_summaries::readiness(&session).await?;
+    Ok(IncrementalFacts { role, supported: true, summarizes, forbidden, may_checkpoint, in_recovery })
+}
+
 /// A program of PostgreSQL's.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]

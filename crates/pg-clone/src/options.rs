@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::dump::units::RANGE_BYTES;
 use crate::error::{PgError, PgResult};
 use crate::hook::{DUMP_POINTS, Hooks, RESTORE_POINTS};
 use crate::ident::QualifiedName;
@@ -60,6 +61,8 @@ pub struct DumpOptions {
     pub allow_empty: bool,
     /// Bytes of the manifest's detail after which its tables and frames are stored in lists, which earlier versions cannot read.
     pub lists_over_bytes: u64,
+    /// Bytes of a table (heap and TOAST) that are read as one: ranges that did not change are kept whole.
+    pub range_bytes: u64,
     /// Refuses to publish if rows or bytes fell by more than so many percent since the complete dump before.
     pub max_shrink: Option<u8>,
     /// What runs before it; only hooks of [`Point::PreDump`](crate::hook::Point::PreDump) count.
@@ -87,6 +90,7 @@ impl DumpOptions {
             verify_source: None,
             allow_empty: false,
             lists_over_bytes: LISTS_OVER_BYTES,
+            range_bytes: RANGE_BYTES,
             max_shrink: None,
             hooks: Hooks::default(),
         }
@@ -328,6 +332,7 @@ setters! {
         optional verify_source: u8,
         flag allow_empty: bool,
         plain lists_over_bytes: u64,
+        plain range_bytes: u64,
         optional max_shrink: u8,
         plain hooks: Hooks,
     }

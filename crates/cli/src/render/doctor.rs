@@ -2,6 +2,7 @@
 
 use backup_core::store::ListingOrder;
 use lastgood_operator::findings::{Failure, Finding, Found, Remedy, Severity, Subject};
+use pg_clone::inspect::IncrementalFacts;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -113,11 +114,37 @@ fn words(found: &Found) -> String {
         Found::Unrestorable { database, problem } => {
             format!("a restore over `{database}` would fail: {}", problem.what)
         }
+        Found::Incremental(facts) => incremental(facts),
         Found::Program(program) => format!("{}: {}", program.path, program.version),
         Found::Left(actions) if actions.is_empty() => "no leftovers of killed restores on the server".to_owned(),
         Found::Left(actions) => actions.iter().map(recover_step).collect::<Vec<_>>().join("; "),
         Found::Failed(failure) => failure.to_string(),
         other => format!("{other:?}"),
+    }
+}
+
+/// Whether dumps read only what changed, and what it takes.
+fn incremental(facts: &IncrementalFacts) -> String {
+    let IncrementalFacts { role, summarizes, forbidden, may_checkpoint, in_recovery, .. } = facts;
+    let all = "dumps read all rows, and store what is new";
+    match () {
+        () if !facts.supported => format!("{all}: only PostgreSQL 17 and newer tell what did not change"),
+        () if !summarizes => format!(
+            "{all}: `summarize_wal` is off. `ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf()` lets the second dump \
+             after it read only what changed"
+        ),
+        () if !forbidden.is_empty() => format!(
+            "{all}: `{role}` may not call {}. `GRANT EXECUTE ON FUNCTION … TO {role}` lets them read only what changed",
+            forbidden.join(", ")
+        ),
+        () if *in_recovery => {
+            "dumps read only what changed, once the primary has written a checkpoint after the snapshot".to_owned()
+        }
+        () if !may_checkpoint => format!(
+            "dumps read only what changed, and wait for one of the server's checkpoints first: `GRANT pg_checkpoint TO {role}` \
+             lets them ask for it"
+        ),
+        () => "dumps read only what changed since the one before".to_owned(),
     }
 }
 

@@ -26,6 +26,8 @@ pub async fn server(server: &Server, database: Option<&str>, bin_dir: Option<&Pa
         }
         None => {}
     }
+    let incremental = inspect::incremental(server, database).await.map(Found::Incremental);
+    findings.push(Finding::of(Subject::Server, incremental));
     for name in ["pg_dump", "pg_restore"] {
         let program = inspect::program(name, facts.major, bin_dir).await.map(Found::Program);
         findings.push(Finding::of(Subject::Programs, program));

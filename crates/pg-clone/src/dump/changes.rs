@@ -28,7 +28,7 @@ use decide::TableNow;
 use text::TableText;
 
 /// First major version that summarizes its write-ahead log.
-const SUMMARIES_MAJOR: u32 = 17;
+pub(crate) const SUMMARIES_MAJOR: u32 = 17;
 
 /// Whether a server can summarize its write-ahead log.
 pub(crate) fn has_summaries(server: &ServerInfo) -> bool {

@@ -49,6 +49,7 @@ pub(crate) struct Locked {
     session: Session,
     pub(crate) server: ServerInfo,
     checkpoint: Option<Checkpoint>,
+    range_bytes: u64,
     pub(crate) selection: Selection,
     listed: Vec<Relation>,
 }
@@ -73,7 +74,8 @@ impl Locked {
                 transaction::roll_back(&session, "beginning again").await?;
                 continue;
             }
-            return Ok(Self { session, server: info, checkpoint, selection, listed });
+            let range_bytes = options.range_bytes;
+            return Ok(Self { session, server: info, checkpoint, range_bytes, selection, listed });
         }
         Err(changing(options))
     }
@@ -105,7 +107,8 @@ impl Locked {
         for pattern in &self.selection.unmatched {
             run.progress.warn(format!("no table matches `{pattern}`, so it excludes nothing"));
         }
-        let leader = Leader::describe(self.session, snapshot, self.selection, self.checkpoint).await?;
+        let leader = Leader::describe(self.session, snapshot, self.selection, self.range_bytes).await?;
+        let leader = Leader { checkpoint: self.checkpoint, ..leader };
         for key in &leader.selection.filters.doubtful_foreign_keys {
             run.progress.warn(format!(
                 "the foreign key `{key}` refers to a table whose rows are left out: a restore makes it only if no row \
@@ -145,12 +148,12 @@ impl Leader {
         session: Session,
         snapshot: Snapshot,
         mut selection: Selection,
-        checkpoint: Option<Checkpoint>,
+        range_bytes: u64,
     ) -> PgResult<Self> {
         let server = catalog::server_info(&session).await?;
         let with_rows: Vec<&Relation> =
             selection.kept.iter().filter(|relation| selection.with_rows.contains(&relation.oid)).collect();
-        let mut sources = catalog::table_sources(&session, &with_rows).await?;
+        let mut sources = catalog::table_sources(&session, &with_rows, range_bytes).await?;
         read_whole_what_cannot_be_planned(&session, &mut sources, server.major()).await?;
         let excluded: Vec<u32> = selection.excluded.iter().map(|relation| relation.oid).collect();
         let excluded_foreign_keys = catalog::foreign_keys_to(&session, &excluded).await?;
@@ -174,7 +177,7 @@ impl Leader {
                 doubtful.map(|key| format!("{}.{}.{}", key.schema, key.table, key.name)).collect();
         }
         let session = Arc::new(session);
-        Ok(Self { session, snapshot, server, checkpoint, sources, selection, excluded_foreign_keys })
+        Ok(Self { session, snapshot, server, checkpoint: None, sources, selection, excluded_foreign_keys })
     }
 
     /// Why no other session reads rows, if that is so.

@@ -44,7 +44,9 @@ pub(crate) struct TableSource {
     pub(crate) by_ranges: bool,
     /// Rows to copy, of an extension's configuration table (`pg_extension.extcondition`, with its `WHERE`).
     pub(crate) condition: String,
-    /// Pages of a range, if they are not to follow from the sizes.
+    /// Table bytes of a range, about.
+    pub(crate) range_bytes: u64,
+    /// Pages of a range, if they are not to follow from that.
     pub(crate) range_pages: Option<u64>,
 }
 
@@ -141,7 +143,7 @@ fn range_pages(source: &TableSource) -> u64 {
     }
     // Heap and TOAST count together: a small heap can point at most of a database (postgres.md 1.1).
     let page_bytes = source.table_bytes.checked_div(source.heap_pages).unwrap_or_default().max(1);
-    let wanted = (RANGE_BYTES / page_bytes).max(1);
+    let wanted = (source.range_bytes / page_bytes).max(1);
     let below = 1_u64 << wanted.ilog2();
     // The nearer one by ratio, so that pages of nothing but rows, of 8 KiB, are far from both limits.
     if wanted.saturating_mul(wanted) >= 2 * below * below { 2 * below } else { below }
@@ -201,6 +203,7 @@ mod tests {
             table_bytes,
             by_ranges: true,
             condition: String::new(),
+            range_bytes: RANGE_BYTES,
             range_pages: None,
         }
     }

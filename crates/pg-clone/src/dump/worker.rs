@@ -300,6 +300,7 @@ mod tests {
             table_bytes: 9,
             by_ranges: true,
             condition: condition.into(),
+            range_bytes: 1,
             range_pages: None,
         }
     }

@@ -45,6 +45,9 @@ pub(in crate::commands) fn dump_options(settings: &Settings, database: String) -
     if let Some(bytes) = env::value(env::LISTS_OVER).and_then(|bytes| bytes.parse().ok()) {
         options.lists_over_bytes = bytes;
     }
+    if let Some(bytes) = env::value(env::RANGE_BYTES).and_then(|bytes| bytes.parse().ok()) {
+        options.range_bytes = bytes;
+    }
     Ok(options)
 }
 

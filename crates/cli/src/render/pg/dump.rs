@@ -62,7 +62,7 @@ pub(crate) fn dump_report(published: &Published<DumpReport>) -> String {
 
 /// What was not read, or why all was where that could be otherwise.
 fn how_read(report: &DumpReport) -> String {
-    let mut text = match (&report.since, &report.read_all) {
+    match (&report.since, &report.read_all) {
         (Some(since), _) => format!(
             "\n  {} kept unread since {since}: {} whole, {} in part",
             bytes(report.kept_bytes),
@@ -72,11 +72,7 @@ fn how_read(report: &DumpReport) -> String {
         // Whoever dumps for the first time, or only stores what is new, learns nothing from it.
         (None, Some(why)) if report.shared_bytes > 0 => format!("\n  all rows were read: {why}"),
         (None, _) => String::new(),
-    };
-    if let Some(why) = &report.no_base {
-        text.push_str(&format!("\n  the next dump will read all rows: {why}"));
     }
-    text
 }
 
 #[cfg(test)]

@@ -118,8 +118,12 @@ pub(crate) async fn note_visible(session: &Session, relations: &mut [Relation]) 
 }
 
 /// Columns and sizes of `relations`, as the snapshot has them. Sizes are those of heap and TOAST alone: `pg_table_size`
-/// looks at their maps and indexes too, and takes twice as long for ten thousand tables.
-pub(crate) async fn table_sources(session: &Session, relations: &[&Relation]) -> PgResult<Vec<TableSource>> {
+/// looks at their maps and indexes too, and takes twice as long for ten thousand tables. Ranges of them are of about `range_bytes`.
+pub(crate) async fn table_sources(
+    session: &Session,
+    relations: &[&Relation],
+    range_bytes: u64,
+) -> PgResult<Vec<TableSource>> {
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     let rows = session
         .query(
@@ -154,6 +158,7 @@ pub(crate) async fn table_sources(session: &Session, relations: &[&Relation]) ->
                 table_bytes: u64::try_from(row.get::<_, i64>(2)).unwrap_or_default(),
                 by_ranges: row.get(3),
                 condition: relation.extension.clone().flatten().unwrap_or_default(),
+                range_bytes,
                 range_pages: None,
             })
         })

@@ -264,3 +264,35 @@ pub(crate) async fn located(session: &Session, tables: &[u32]) -> PgResult<HashM
     };
     Ok(rows.iter().map(located).collect())
 }
+
+/// What a role can have of a server's summaries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    pub(crate) summarizes: bool,
+    /// Functions that it may not call.
+    pub(crate) forbidden: Vec<String>,
+    pub(crate) may_checkpoint: bool,
+    pub(crate) in_recovery: bool,
+}
+
+/// What ours can have.
+pub(crate) async fn readiness(session: &Session) -> PgResult<Readiness> {
+    let row = session
+        .query_one(
+            "SELECT current_setting('summarize_wal') = 'on', \
+               ARRAY(SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p \
+                 WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.proname IN ('pg_control_checkpoint', \
+                   'pg_available_wal_summaries', 'pg_wal_summary_contents', 'pg_get_wal_summarizer_state') \
+                   AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1), \
+               pg_catalog.pg_has_role(current_user, 'pg_checkpoint', 'USAGE'), pg_catalog.pg_is_in_recovery()",
+            &[],
+        )
+        .await
+        .map_err(failed)?;
+    Ok(Readiness {
+        summarizes: row.get(0),
+        forbidden: row.get(1),
+        may_checkpoint: row.get(2),
+        in_recovery: row.get(3),
+    })
+}
