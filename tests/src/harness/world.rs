@@ -70,11 +70,21 @@ impl World {
     /// # Errors
     /// If it does not start; the row is skipped where the machine has no such server.
     pub fn on_version(&self, major: u32) -> RowResult<Self> {
+        self.on_version_with(major, &[])
+    }
+
+    /// [`on_version`](Self::on_version) with these lines in its `postgresql.conf`.
+    ///
+    /// # Errors
+    /// As [`on_version`](Self::on_version).
+    pub fn on_version_with(&self, major: u32, conf: &[&str]) -> RowResult<Self> {
         let programs = match Install::server(major) {
             Ok(programs) => Some(programs),
             Err(error) => return Err(Failure::Skipped(error.to_string())),
         };
-        self.beside(Arc::new(Cluster::start(ClusterOptions { programs, ..cluster_options() })?))
+        let mut options = ClusterOptions { programs, ..cluster_options() };
+        options.conf.extend(conf.iter().map(ToString::to_string));
+        self.beside(Arc::new(Cluster::start(options)?))
     }
 
     /// Makes the location, as a user does once.

@@ -59,7 +59,49 @@ pub fn rows() -> Vec<Row> {
     rows.extend(situations::rows());
     rows.extend(tagged());
     rows.extend(incremental());
+    rows.extend(since());
     rows
+}
+
+/// Dumps that read only what changed, and what would make them wrong.
+fn since() -> Vec<Row> {
+    use Locations::{Both, Folder};
+    use incremental::{random, since, traps};
+    vec![
+        Row::new("P-since", "a dump reads only what changed, and is what a full one is", Area::Pg, Both, |world| {
+            Box::pin(since::changes(world))
+        }),
+        Row::new("P-since-lists", "the same with tables and frames in lists", Area::Pg, Folder, |world| {
+            Box::pin(since::lists(world))
+        }),
+        Row::new("P-since-sample", "what is kept is read again and compared", Area::Pg, Folder, |world| {
+            Box::pin(since::sample(world))
+        }),
+        Row::new("P-since-rights", "without summaries or rights everything is read", Area::Pg, Folder, |world| {
+            Box::pin(since::rights(world))
+        }),
+        Row::new("P-since-open", "transactions open or prepared at the base", Area::Pg, Folder, |world| {
+            Box::pin(traps::open(world))
+        }),
+        Row::new("P-since-text", "changes of the rows' text that touch no page", Area::Pg, Folder, |world| {
+            Box::pin(traps::text(world))
+        }),
+        Row::new("P-since-history", "a disk that was put back", Area::Pg, Folder, |world| {
+            Box::pin(traps::history(world))
+        }),
+        Row::new("P-since-rewritten", "tables emptied, rewritten, moved, not logged", Area::Pg, Folder, |world| {
+            Box::pin(traps::rewritten(world))
+        }),
+        Row::new("P-since-gap", "summaries that are gone, were off, and a crash", Area::Pg, Folder, |world| {
+            Box::pin(traps::gap(world))
+        }),
+        Row::new("P-since-hints", "pages that reading and vacuuming change", Area::Pg, Folder, |world| {
+            Box::pin(traps::hints(world))
+        }),
+        Row::new("P-since-random", "anything between dumps, 50 seeds", Area::Pg, Folder, |world| {
+            Box::pin(random::anything(world))
+        }),
+    ]
 }
 
 /// Dumps that build on others.

@@ -1,6 +1,9 @@
 //! What an earlier dump of the same database has stored is not stored again, and every dump is whole by itself all the same.
 
 mod beside;
+pub(super) mod random;
+pub(super) mod since;
+pub(super) mod traps;
 
 pub(in crate::rows::pg) use beside::{forged, killed, stored_anew};
 use serde_json::Value;

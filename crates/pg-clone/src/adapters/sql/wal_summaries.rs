@@ -126,6 +126,20 @@ pub(crate) async fn summarizer(session: &Session) -> PgResult<Summarizer> {
     })
 }
 
+/// In how many seconds the server would write a checkpoint by itself, if anything is written; nothing if we may not ask.
+pub(crate) async fn checkpoint_due_s(session: &Session) -> PgResult<Option<i64>> {
+    let asked = session.query_one(
+        "SELECT extract(epoch FROM c.checkpoint_time + current_setting('checkpoint_timeout')::pg_catalog.interval \
+           - pg_catalog.now())::int8 FROM pg_catalog.pg_control_checkpoint() c",
+        &[],
+    );
+    match asked.await {
+        Ok(row) => Ok(Some(row.get(0))),
+        Err(error) if error.as_db_error().is_some() => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
 /// Has the server write a checkpoint: a summary ends where one begins.
 pub(crate) async fn checkpoint(session: &Session) -> PgResult<()> {
     session.batch_execute("CHECKPOINT").await.map_err(|error| PgError::sql("asking for a checkpoint", error))

@@ -27,6 +27,14 @@ fn wait_limit(table_bytes: u64) -> Duration {
     Duration::from_secs(table_bytes / READ_BYTES_PER_S).clamp(WAIT_MIN, WAIT_MAX)
 }
 
+/// How late a checkpoint may be: where nothing is written there is none.
+const OVERDUE_S_MAX: i64 = 30;
+
+/// Whether one of the server's own checkpoints may come in time, of which the next is due in so many seconds.
+fn may_come(due_s: Option<i64>, limit: Duration) -> bool {
+    due_s.is_none_or(|due| due >= -OVERDUE_S_MAX && u64::try_from(due).unwrap_or_default() <= limit.as_secs())
+}
+
 /// What a dump knows of its own moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -97,6 +105,10 @@ async fn await_summaries(
     let needs_checkpoint = !wanted.in_recovery && !summarizer.may_checkpoint;
     if summarizer.until < wanted.until {
         run.step("dump.summaries", &wanted.until.to_string());
+        // A standby does not know when its primary will write one.
+        if needs_checkpoint && !may_come(wal_summaries::checkpoint_due_s(session).await?, limit) {
+            return Ok(Err(late(Duration::ZERO, needs_checkpoint, wanted)));
+        }
         if summarizer.may_checkpoint && !wanted.in_recovery {
             match tokio::time::timeout(limit, run.or_cancelled(wal_summaries::checkpoint(session))).await {
                 Ok(Err(PgError::Interrupted)) => return Err(PgError::Interrupted),
@@ -139,5 +151,12 @@ mod tests {
         assert_eq!(wait_limit(0), WAIT_MIN);
         assert_eq!(wait_limit(READ_BYTES_PER_S * 60), Duration::from_secs(60));
         assert_eq!(wait_limit(u64::MAX), WAIT_MAX);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_will_not_come() {
+        let in_time = |due_s| may_come(due_s, Duration::from_secs(60));
+        assert!(in_time(None) && in_time(Some(60)) && in_time(Some(0)) && in_time(Some(-5)));
+        assert!(!in_time(Some(61)) && !in_time(Some(-31)), "where nothing is written there is none");
     }
 }

@@ -68,7 +68,10 @@ impl fmt::Display for WhyAll {
                  have been put back",
             ),
             Self::Late { waited_s, needs_checkpoint, in_recovery } => {
-                write!(f, "the server had not summarized what the snapshot sees after {waited_s} s")?;
+                match waited_s {
+                    0 => f.write_str("the server has not summarized what the snapshot sees, and would not do so in time")?,
+                    _ => write!(f, "the server had not summarized what the snapshot sees after {waited_s} s")?,
+                }
                 match (needs_checkpoint, in_recovery) {
                     (_, true) => f.write_str("; on a standby that takes a checkpoint of its primary"),
                     (true, false) => f.write_str("; with the role `pg_checkpoint` the dump need not wait for a checkpoint"),
@@ -114,7 +117,7 @@ pub(crate) enum WhyTable {
 impl fmt::Display for WhyTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::New => f.write_str("the earlier dump has no rows of it"),
+            Self::New => f.write_str("the earlier dump has nothing of it that could be kept"),
             Self::Unlogged => f.write_str("changes of unlogged tables are not logged"),
             Self::Condition => f.write_str("a condition of an extension chooses its rows"),
             Self::OtherAccessMethod => f.write_str("its access method is not `heap`"),
