@@ -85,11 +85,10 @@ pub(crate) async fn moment(session: &Session) -> PgResult<Moment> {
 
 /// Whether all up to a position is on the server's disk; a standby has nothing else.
 pub(crate) async fn is_durable(session: &Session, until: Lsn) -> PgResult<bool> {
-    let asked = session.query_one(
-        "SELECT pg_catalog.pg_is_in_recovery() OR pg_catalog.pg_current_wal_flush_lsn() >= $1::text::pg_catalog.pg_lsn",
-        &[&until.to_string()],
-    );
-    Ok(asked.await.map_err(failed)?.get(0))
+    const IS_DURABLE: &str =
+        "SELECT pg_catalog.pg_is_in_recovery() OR pg_catalog.pg_current_wal_flush_lsn() >= $1::text::pg_catalog.pg_lsn";
+    let row = session.query_one(IS_DURABLE, &[&until.to_string()]).await.map_err(failed)?;
+    Ok(row.get(0))
 }
 
 /// What the server's summarizer does.

@@ -63,7 +63,7 @@ fn of_columns(columns: &[ColumnFacts], types: &BTreeMap<u32, TypeFacts>) -> Tabl
             say(said);
         }
         let of_column = closure(column.type_oid, types);
-        let unclear = of_column.iter().find(|oid| types.get(oid).is_none_or(|one| one.is_opaque));
+        let unclear = of_column.iter().find(|oid| types.get(*oid).is_none_or(|one| one.is_opaque));
         if let Some(oid) = unclear.filter(|_| opaque.is_none()) {
             let name = types.get(oid).map_or_else(|| format!("of oid {oid}"), |one| format!("`{}`", one.name));
             opaque = Some(format!("`{}`, with the type {name},", column.name));
