@@ -61,7 +61,7 @@ pub struct DumpOptions {
     pub allow_empty: bool,
     /// Bytes of the manifest's detail after which its tables and frames are stored in lists, which earlier versions cannot read.
     pub lists_over_bytes: u64,
-    /// Bytes of a table (heap and TOAST) that are read as one: ranges that did not change are kept whole.
+    /// Bytes of a table (heap and TOAST) that are read as one, at most: ranges that did not change are kept whole.
     pub range_bytes: u64,
     /// Refuses to publish if rows or bytes fell by more than so many percent since the complete dump before.
     pub max_shrink: Option<u8>,

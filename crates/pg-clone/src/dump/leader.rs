@@ -13,7 +13,7 @@ use crate::dump::changes::has_summaries;
 use crate::dump::readable;
 use crate::dump::selection::Selection;
 use crate::dump::sharing::{OneSession, Snapshot, may_share_snapshot};
-use crate::dump::units::{TableSource, has_several_ranges};
+use crate::dump::units::{KEPT_RANGE_BYTES, TableSource, has_several_ranges};
 use crate::error::{PgError, PgResult};
 use crate::ident::QualifiedName;
 use crate::options::DumpOptions;
@@ -74,7 +74,10 @@ impl Locked {
                 transaction::roll_back(&session, "beginning again").await?;
                 continue;
             }
-            let range_bytes = options.range_bytes;
+            let range_bytes = match has_summaries(&info) {
+                true => options.range_bytes.min(KEPT_RANGE_BYTES),
+                false => options.range_bytes,
+            };
             return Ok(Self { session, server: info, checkpoint, range_bytes, selection, listed });
         }
         Err(changing(options))

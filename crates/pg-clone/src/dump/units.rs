@@ -14,6 +14,10 @@ use crate::stored::detail::TableKind;
 /// share a table.
 pub(crate) const RANGE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The same where ranges that did not change are kept: a row at the end of a table has less of it read. A worker takes as many of
+/// them at once as make one of the others.
+pub(crate) const KEPT_RANGE_BYTES: u64 = 8 * 1024 * 1024;
+
 /// First major version whose `WHERE ctid >= … AND ctid < …` reads only that range (PostgreSQL 14 release notes).
 const TID_RANGE_SCAN_MAJOR: u32 = 14;
 
@@ -168,15 +172,19 @@ pub(crate) fn object_batches(oids: &[u32], most: usize) -> Vec<Range<usize>> {
     batches
 }
 
-/// Cuts `units`, the largest first, into what a worker takes at once: a large one alone, small ones together.
+/// Cuts `units`, the largest first, into what a worker takes at once: a large one alone, small tables together, and small ranges
+/// of one table.
 pub(crate) fn dump_batches(units: &[DumpUnit]) -> Vec<Range<usize>> {
     let mut batches: Vec<Range<usize>> = Vec::new();
     for (at, unit) in units.iter().enumerate() {
-        let is_small = unit.range.is_none() && unit.estimated_bytes <= DUMP_SMALL_BYTES;
+        let is_small = |unit: &DumpUnit| unit.range.is_none() && unit.estimated_bytes <= DUMP_SMALL_BYTES;
+        // Ranges of a table are alike.
+        let has_room = |batch: &Range<usize>| (batch.len() as u64 + 1) * unit.estimated_bytes <= RANGE_BYTES;
+        let is_part = unit.range.is_some() && unit.estimated_bytes <= RANGE_BYTES / 4;
         let joins = |batch: &&mut Range<usize>| {
             let first = &units[batch.start];
-            let of_small = first.range.is_none() && first.estimated_bytes <= DUMP_SMALL_BYTES;
-            is_small && of_small && batch.len() < DUMP_BATCH_TABLES
+            is_small(unit) && is_small(first) && batch.len() < DUMP_BATCH_TABLES
+                || is_part && first.range.is_some() && first.table == unit.table && has_room(batch)
         };
         match batches.last_mut().filter(joins) {
             Some(batch) => batch.end = at + 1,
@@ -250,6 +258,12 @@ mod tests {
         let part = DumpUnit { range: Some(PageRange { from: 0, to: None }), ..unit(0, 1) };
         let units = [unit(0, DUMP_SMALL_BYTES + 1), part, unit(1, 9), unit(2, 0)];
         assert_eq!(dump_batches(&units), [0..1, 1..2, 2..4]);
+        let part = |table, estimated_bytes| DumpUnit { table, estimated_bytes, ..part };
+        let ranges = |bytes| -> Vec<DumpUnit> { (0..5).map(|at| part(at / 4, bytes)).collect() };
+        assert_eq!(dump_batches(&ranges(RANGE_BYTES / 4)), [0..4, 4..5], "those of one table are alike");
+        assert_eq!(dump_batches(&ranges(RANGE_BYTES / 3)), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        let many: Vec<DumpUnit> = (0..20).map(|_| part(0, KEPT_RANGE_BYTES)).collect();
+        assert_eq!(dump_batches(&many), [0..8, 8..16, 16..20]);
         assert_eq!(dump_batches(&[]), []);
         let many: Vec<DumpUnit> = (0..10_000).map(|table| unit(table, 16_384)).collect();
         assert_eq!(dump_batches(&many).len(), 10_000_usize.div_ceil(DUMP_BATCH_TABLES));

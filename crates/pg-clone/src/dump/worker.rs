@@ -219,7 +219,8 @@ impl Copier {
             long_row::explained(&label, PgError::sql(format!("copying the rows of `{label}`"), error))
         };
         if self.locks {
-            let names: Vec<QualifiedName> = tables.iter().map(|source| source.qualified_name()).collect();
+            let mut names: Vec<QualifiedName> = tables.iter().map(|source| source.qualified_name()).collect();
+            names.dedup();
             table_locks::share_now_instead(&mut self.session, &names).await?;
         }
         let copies: Vec<CopyOut> = units.iter().zip(&tables).map(|(unit, source)| copy_of(source, unit)).collect();
