@@ -95,6 +95,16 @@ impl Standby {
         Err(Failure::new("the standby does not catch up"))
     }
 
+    /// Lets it follow nobody any more, and take writes.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn promote(&self) -> RowResult {
+        let mut promote = self.command("pg_ctl");
+        promote.args(["promote", "-w", "-D"]).arg(self.folder.join("data"));
+        succeeds(&mut promote)
+    }
+
     fn command(&self, program: &str) -> Command {
         command(&self.programs.server, program, self.uid)
     }

@@ -89,6 +89,9 @@ fn since() -> Vec<Row> {
         Row::new("P-since-history", "a disk that was put back", Area::Pg, Folder, |world| {
             Box::pin(traps::history(world))
         }),
+        Row::new("P-since-standby", "dumps of a standby, and of two promoted apart", Area::Pg, Folder, |world| {
+            Box::pin(traps::standby(world))
+        }),
         Row::new("P-since-rewritten", "tables emptied, rewritten, moved, not logged", Area::Pg, Folder, |world| {
             Box::pin(traps::rewritten(world))
         }),

@@ -7,11 +7,11 @@ use backup_core::manifest::Manifest;
 use backup_testkit::postgres::Shutdown;
 use serde_json::Value;
 
-use super::since::{CONTENT, all_was_read, dumped, fill, kept, reading, restores, right, server};
+use super::since::{CONTENT, RANGES, all_was_read, dumped, fill, kept, reading, restores, right, server};
 use super::key;
 use crate::harness::failure::Within as _;
 use crate::harness::paused::Paused;
-use crate::harness::{Failure, RowResult, World};
+use crate::harness::{Failure, RowResult, Standby, World};
 use crate::{ensure, ensure_eq};
 
 /// P-since-open: (a) rows of transactions that were open or prepared at the base appear later, on pages that do not change.
@@ -263,4 +263,50 @@ pub(in crate::rows::pg) async fn hints(world: &World) -> RowResult {
     let fifth = right(world, shop, &["--incremental", "require"]).await?;
     ensure_eq!(fifth["tables_kept"], 5, "tables kept after a second one: {fifth}");
     restores(world, shop, &key(&fifth)?, CONTENT).await
+}
+
+/// Dumps on a standby, while its primary writes checkpoints now and then; the report.
+async fn dumped_on(standby: &Standby, world: &World, shop: &str) -> RowResult<Value> {
+    let mut dump = standby.lastgood(world, &["pg", "dump", shop, "--json"]).env(RANGES.0, RANGES.1).start()?;
+    while !dump.has_ended()? {
+        world.psql("postgres", "CHECKPOINT")?;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    let lines = dump.finish().await?.expect_code(0)?.json_lines()?;
+    lines.into_iter().last().ok_or_else(|| Failure::new("a dump without a report"))
+}
+
+/// P-since-standby: a standby summarizes what it replays; two that were promoted apart have the same identifier and timeline.
+pub(in crate::rows::pg) async fn standby(world: &World) -> RowResult {
+    let (world, shop) = &server(world, 17)?;
+    fill(world, shop)?;
+    let [one, other] = [Standby::start(world)?, Standby::start(world)?];
+    let client = one.connect(world, "postgres").await?;
+    // Until it has summaries from before its last restartpoint.
+    for _ in 0..3 {
+        world.psql(shop, "INSERT INTO nothing VALUES (1); CHECKPOINT")?;
+        one.catch_up(world).await?;
+        client.batch_execute("CHECKPOINT").await?;
+    }
+    dumped_on(&one, world, shop).await?;
+    world.psql(shop, "UPDATE still SET md5 = 'changed' WHERE g = 5")?;
+    one.catch_up(world).await?;
+    let second = dumped_on(&one, world, shop).await?;
+    ensure!(second["since"].is_string() && kept(&second)? > 0, "a standby's second dump: {second}");
+    ensure_eq!(reading(world, &key(&second)?, "item").await?.2, "", "why `item` was read");
+    restores(world, shop, &key(&second)?, CONTENT).await?;
+
+    other.catch_up(world).await?;
+    for standby in [&one, &other] {
+        standby.promote()?;
+    }
+    for (standby, text) in [(&one, "of one"), (&other, "of the other")] {
+        let client = standby.connect(world, shop).await?;
+        client.batch_execute(&format!("UPDATE still SET md5 = '{text}' WHERE g = 6")).await?;
+        client.batch_execute("CHECKPOINT").await?;
+        let report = standby.lastgood(world, &["pg", "dump", shop, "--json"]).ok().await?.json_lines()?.pop();
+        let report = report.unwrap_or_default();
+        all_was_read(&report, if text == "of one" { "timeline" } else { "started again" })?;
+    }
+    Ok(())
 }
