@@ -83,7 +83,12 @@ pub(super) async fn changed_since(
     if let Err(why) = decide::same_history(&base.history, &history) {
         return Ok(Err(why));
     }
-    if let Err(why) = await_summaries(session, summarizer, wanted, run).await? {
+    let timeline = match await_summaries(session, summarizer, wanted, run).await? {
+        Ok(summarizer) => summarizer.timeline,
+        Err(why) => return Ok(Err(why)),
+    };
+    // It may have been promoted meanwhile, or shortly before.
+    if let Err(why) = decide::same_place(base, &Place { timeline, ..place }) {
         return Ok(Err(why));
     }
     let all = wal_summaries::available(session).await?;
@@ -100,7 +105,7 @@ async fn await_summaries(
     mut summarizer: Summarizer,
     wanted: &Wanted,
     run: &Run,
-) -> PgResult<Result<(), WhyAll>> {
+) -> PgResult<Result<Summarizer, WhyAll>> {
     let (begun, limit) = (Instant::now(), wait_limit(wanted.table_bytes));
     let needs_checkpoint = !wanted.in_recovery && !summarizer.may_checkpoint;
     if summarizer.until < wanted.until {
@@ -135,7 +140,7 @@ async fn await_summaries(
             return Ok(Err(WhyAll::Off));
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(summarizer))
 }
 
 fn late(waited: Duration, needs_checkpoint: bool, wanted: &Wanted) -> WhyAll {
