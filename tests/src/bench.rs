@@ -7,6 +7,7 @@ mod dict;
 mod dump;
 mod ec2;
 mod glacier;
+mod incremental;
 mod listing;
 mod machine;
 mod measure;
@@ -65,6 +66,8 @@ enum What {
     Glacier(glacier::Args),
     /// Listings and pruning of many dumps: this build beside another
     Listing(listing::Args),
+    /// Dumps of a database that changed a little, beside full ones
+    Incremental(incremental::Args),
     /// A file of snapshots, read and dropped
     #[command(hide = true)]
     ReadSnapshots { file: PathBuf },
@@ -180,6 +183,7 @@ pub fn main() -> ExitCode {
         What::Ec2(args) => ec2::run(&args),
         What::Glacier(args) => glacier::run(&args),
         What::Listing(args) => listing::run(&args),
+        What::Incremental(args) => incremental::run(&args),
         What::ReadSnapshots { file } => ec2::read(&file),
         What::Upload { url } => runtime().and_then(|runtime| runtime.block_on(upload::run(&url))),
         What::Download { url, file } => runtime().and_then(|runtime| runtime.block_on(upload::back(&url, &file))),

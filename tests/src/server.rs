@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use backup_testkit::postgres::{Cluster, ClusterOptions};
+use backup_testkit::postgres::{Cluster, ClusterOptions, Install};
 
 use crate::Outcome;
 
@@ -21,6 +21,15 @@ impl Server {
     pub fn start(conf: &[&str], fsync: bool) -> Outcome<Self> {
         let conf = conf.iter().map(ToString::to_string).collect();
         Ok(Self { cluster: Cluster::start(ClusterOptions { conf, fsync, ..ClusterOptions::default() })? })
+    }
+
+    /// The same of this major version, which must be installed or fetched.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn of_version(major: u32, conf: &[&str], fsync: bool) -> Outcome<Self> {
+        let (conf, programs) = (conf.iter().map(ToString::to_string).collect(), Some(Install::server(major)?));
+        Ok(Self { cluster: Cluster::start(ClusterOptions { conf, fsync, programs, ..ClusterOptions::default() })? })
     }
 
     /// The program `name` of the server's own version, and not a distribution's wrapper around it.
