@@ -58,7 +58,14 @@ pub async fn incremental(server: &Server, database: Option<&str>) -> PgResult<In
     let sql::server::Facts { major, role, .. } = sql::server::facts(&session).await?;
     if major < dump::changes::SUMMARIES_MAJOR {
         let (forbidden, in_recovery) = (Vec::new(), false);
-        return Ok(IncrementalFacts { role, supported: false, summarizes: false, forbidden, may_checkpoint: false, in_recovery });
+        return Ok(IncrementalFacts {
+            role,
+            supported: false,
+            summarizes: false,
+            forbidden,
+            may_checkpoint: false,
+            in_recovery,
+        });
     }
     let sql::wal_summaries::Readiness { summarizes, forbidden, may_checkpoint, in_recovery } =
         sql::wal_summaries::readiness(&session).await?;

@@ -93,7 +93,8 @@ impl From<WhenIncremental> for Incremental {
 
 /// A share in per cent.
 fn share(text: &str) -> Result<u8, String> {
-    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse().ok().filter(|percent| (1..=100).contains(percent));
+    let percent =
+        text.strip_suffix('%').unwrap_or(text).trim().parse().ok().filter(|percent| (1..=100).contains(percent));
     percent.ok_or_else(|| "use 1% to 100%".to_owned())
 }
 

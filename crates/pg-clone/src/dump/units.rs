@@ -62,7 +62,10 @@ impl TableSource {
 
     /// The ranges it is read in; one without an end if it is read in one piece.
     pub(crate) fn ranges(&self, server_major: u32) -> Vec<PageRange> {
-        page_ranges(self, server_major).into_iter().map(|range| range.unwrap_or(PageRange { from: 0, to: None })).collect()
+        page_ranges(self, server_major)
+            .into_iter()
+            .map(|range| range.unwrap_or(PageRange { from: 0, to: None }))
+            .collect()
     }
 
     /// Pages of a range; nothing if it is read in one piece, whatever its size.

@@ -79,7 +79,8 @@ impl From<TableDump> for ListedTable {
 impl ListedTable {
     /// The table, whose first frame is number `first` of those in lists.
     fn with_frames_from(self, first: u64) -> TableDump {
-        let Self { schema, name, kind, columns, rows, row_hash, content_bytes, frames, stored_bytes, base, reading } = self;
+        let Self { schema, name, kind, columns, rows, row_hash, content_bytes, frames, stored_bytes, base, reading } =
+            self;
         let frames = Frames::listed(Listed { first, count: frames, stored_bytes });
         let data = RowData { rows, row_hash, content_bytes, frames };
         TableDump { schema, name, kind, columns, base, reading, data }

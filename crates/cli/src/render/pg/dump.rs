@@ -101,7 +101,8 @@ mod tests {
         published.report.read_all = Some("the server is old".into());
         assert!(dump_report(&published).contains("dump\n  all rows were read: the server is old\n"));
         published.report.since = Some("shop/1".into());
-        (published.report.kept_bytes, published.report.tables_kept, published.report.tables_partly_read) = (1 << 20, 210, 3);
+        (published.report.kept_bytes, published.report.tables_kept, published.report.tables_partly_read) =
+            (1 << 20, 210, 3);
         let kept = dump_report(&published);
         assert!(kept.contains("dump\n  1.0 MiB kept unread since shop/1: 210 tables whole, 3 in part\n"), "{kept}");
         (published.report.since, published.report.read_all) = (None, None);

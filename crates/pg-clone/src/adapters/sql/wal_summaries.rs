@@ -75,12 +75,7 @@ pub(crate) async fn moment(session: &Session) -> PgResult<Moment> {
         )
         .await
         .map_err(failed)?;
-    Ok(Moment {
-        lsn: lsn(row.get(0))?,
-        xmin: number(row.get(1))?,
-        instance: number(row.get(2))?,
-        database: row.get(3),
-    })
+    Ok(Moment { lsn: lsn(row.get(0))?, xmin: number(row.get(1))?, instance: number(row.get(2))?, database: row.get(3) })
 }
 
 /// Whether all up to a position is on the server's disk; a standby has nothing else.
@@ -182,7 +177,8 @@ pub(crate) async fn fingerprints(session: &Session, spans: &[Span]) -> PgResult<
         )
         .await
         .map_err(failed)?;
-    let mut found: HashMap<i64, (i64, String)> = rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
+    let mut found: HashMap<i64, (i64, String)> =
+        rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
     let summary = |(span, at): (&Span, i64)| {
         // One without entries has no row.
         let (entries, hash) = found.remove(&at).unwrap_or_else(|| (0, "0".to_owned()));
@@ -302,10 +298,5 @@ pub(crate) async fn readiness(session: &Session) -> PgResult<Readiness> {
         )
         .await
         .map_err(failed)?;
-    Ok(Readiness {
-        summarizes: row.get(0),
-        forbidden: row.get(1),
-        may_checkpoint: row.get(2),
-        in_recovery: row.get(3),
-    })
+    Ok(Readiness { summarizes: row.get(0), forbidden: row.get(1), may_checkpoint: row.get(2), in_recovery: row.get(3) })
 }

@@ -90,14 +90,12 @@ pub(in crate::dump) async fn prepare(
         (Incremental::Never, ..) => Err(WhyAll::Asked),
         (_, None, _) => Err(WhyAll::OldServer),
         (_, _, Reuse::Nothing { why }) => Err(WhyAll::NoSource(why.clone())),
-        (_, Some(now), Reuse::Of { known, sources, .. }) => {
-            match Box::pin(find(asking, leader, now, sources)).await {
-                Ok(Ok((parent, changed))) => Ok((parent, changed, Arc::clone(known))),
-                Ok(Err(why)) => Err(why),
-                Err(PgError::Interrupted) => return Err(PgError::Interrupted),
-                Err(error) => Err(WhyAll::Refused(error.to_string())),
-            }
-        }
+        (_, Some(now), Reuse::Of { known, sources, .. }) => match Box::pin(find(asking, leader, now, sources)).await {
+            Ok(Ok((parent, changed))) => Ok((parent, changed, Arc::clone(known))),
+            Ok(Err(why)) => Err(why),
+            Err(PgError::Interrupted) => return Err(PgError::Interrupted),
+            Err(error) => Err(WhyAll::Refused(error.to_string())),
+        },
     };
     match found {
         Ok((parent, changed, known)) => {
@@ -107,7 +105,10 @@ pub(in crate::dump) async fn prepare(
         }
         Err(why) => {
             if incremental == Incremental::Require {
-                return Err(PgError::NotIncremental { database: asking.options.database.clone(), why: why.to_string() });
+                return Err(PgError::NotIncremental {
+                    database: asking.options.database.clone(),
+                    why: why.to_string(),
+                });
             }
             tracing::info!(%why, "all rows are read");
             plan.why = Some(why);
@@ -258,7 +259,12 @@ impl Plan {
     }
 
     /// What the manifest says of a table whose ranges hold this, in order, for whoever keeps rows of it later.
-    pub(in crate::dump) fn table_base(&self, source: &TableSource, major: u32, ranges: Vec<RangeBase>) -> Option<TableBase> {
+    pub(in crate::dump) fn table_base(
+        &self,
+        source: &TableSource,
+        major: u32,
+        ranges: Vec<RangeBase>,
+    ) -> Option<TableBase> {
         let now = self.now.as_ref()?.table(source, major)?;
         let is_whole = now.ranges.len() == ranges.len();
         (is_whole && now.never_kept().is_none()).then(|| TableBase {

@@ -98,7 +98,8 @@ mod tests {
     }
 
     fn types() -> BTreeMap<u32, TypeFacts> {
-        let one = |name: &str, parts: &[u32]| TypeFacts { name: name.into(), parts: parts.into(), ..TypeFacts::default() };
+        let one =
+            |name: &str, parts: &[u32]| TypeFacts { name: name.into(), parts: parts.into(), ..TypeFacts::default() };
         BTreeMap::from([
             (1, one("int", &[])),
             (2, TypeFacts { is_opaque: true, ..one("regclass", &[]) }),

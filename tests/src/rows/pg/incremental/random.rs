@@ -103,7 +103,10 @@ async fn step(dice: &mut Dice, client: &Client, beside: &mut [(Client, bool)], s
     let table = *dice.pick(&["t0", "t0", "t1", "t2", "t3"]);
     let (at, many) = (dice.below(3000), dice.between(1, 60));
     let change = match dice.below(4) {
-        0 => format!("INSERT INTO {table} (n, body) SELECT g, repeat(md5((g + {at})::text), {}) FROM generate_series(1, {many}) g", dice.between(1, 90)),
+        0 => format!(
+            "INSERT INTO {table} (n, body) SELECT g, repeat(md5((g + {at})::text), {}) FROM generate_series(1, {many}) g",
+            dice.between(1, 90)
+        ),
         1 => format!("UPDATE {table} SET n = n + 1 WHERE id BETWEEN {at} AND {at} + {many}"),
         2 => format!("UPDATE {table} SET body = body || 'x' WHERE id % 97 = {}", at % 97),
         _ => format!("DELETE FROM {table} WHERE id BETWEEN {at} AND {at} + {many}"),
@@ -126,7 +129,9 @@ async fn step(dice: &mut Dice, client: &Client, beside: &mut [(Client, bool)], s
         10 => format!("BEGIN; {change}; PREPARE TRANSACTION '{}{seed}'", dice.pick(&["a", "b"])),
         11 => format!("{} PREPARED '{}{seed}'", dice.pick(&["COMMIT", "ROLLBACK"]), dice.pick(&["a", "b"])),
         12 => format!("BEGIN; {change}; ROLLBACK"),
-        13 => format!("BEGIN; SAVEPOINT a; {change}; ROLLBACK TO a; INSERT INTO {table} (n) VALUES ({at}); RELEASE a; COMMIT"),
+        13 => format!(
+            "BEGIN; SAVEPOINT a; {change}; ROLLBACK TO a; INSERT INTO {table} (n) VALUES ({at}); RELEASE a; COMMIT"
+        ),
         14 => format!("VACUUM {} {table}", dice.pick(&["", "(FREEZE)", "FULL"])),
         15 => format!("TRUNCATE {table}"),
         16 => format!("ALTER TYPE mood RENAME VALUE 'm{}' TO 'm{}'", dice.below(6), dice.below(6)),
@@ -136,7 +141,14 @@ async fn step(dice: &mut Dice, client: &Client, beside: &mut [(Client, bool)], s
         20 => format!("ALTER TABLE {table} SET {}", dice.pick(&["UNLOGGED", "LOGGED"])),
         21 => format!("CREATE TABLE IF NOT EXISTS n{} AS SELECT * FROM {table}", dice.below(3)),
         22 => format!("DROP TABLE IF EXISTS n{}", dice.below(3)),
-        _ => (*dice.pick(&["CHECKPOINT", "SELECT pg_current_xact_id()", "SELECT pg_switch_wal()", "VACUUM", "CLUSTER t0 USING t0_pkey"])).to_owned(),
+        _ => (*dice.pick(&[
+            "CHECKPOINT",
+            "SELECT pg_current_xact_id()",
+            "SELECT pg_switch_wal()",
+            "VACUUM",
+            "CLUSTER t0 USING t0_pkey",
+        ]))
+        .to_owned(),
     };
     let outcome = match client.batch_execute("SET lock_timeout = '300ms'").await {
         Ok(()) => client.batch_execute(&statement).await,

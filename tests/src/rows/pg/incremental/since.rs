@@ -66,7 +66,8 @@ pub(super) async fn right(world: &World, shop: &str, options: &[&str]) -> RowRes
     let contents = async |shown: Value| -> Vec<(Value, Value, Value, Value)> {
         let tables = shown["tables"].as_array().cloned().unwrap_or_default();
         let of = |table: &Value, field: &str| table[field].clone();
-        let essence = |table: &Value| (of(table, "name"), of(table, "rows"), of(table, "row_hash"), of(table, "columns"));
+        let essence =
+            |table: &Value| (of(table, "name"), of(table, "rows"), of(table, "row_hash"), of(table, "columns"));
         tables.iter().map(essence).collect()
     };
     let ours = world.lastgood(["pg", "show", &key(&report)?, "--json"]).ok().await?.json()?;
@@ -145,10 +146,18 @@ pub(in crate::rows::pg) async fn changes(world: &World) -> RowResult {
         ("rows that go", "DELETE FROM item WHERE id BETWEEN 1000 AND 1010", "item"),
         ("a value outside of its row", "UPDATE wide SET body = body || 'more' WHERE id = 7", "wide"),
         ("pages that go", "DELETE FROM item WHERE id > 4000; VACUUM item", "item"),
-        ("rows where pages went", "INSERT INTO item SELECT g, repeat('x', 300) FROM generate_series(9000, 9999) g", "item"),
+        (
+            "rows where pages went",
+            "INSERT INTO item SELECT g, repeat('x', 300) FROM generate_series(9000, 9999) g",
+            "item",
+        ),
         ("a rolled back change", "BEGIN; UPDATE item SET body = 'never' WHERE id = 5; ROLLBACK", "item"),
-        ("subtransactions", "BEGIN; SAVEPOINT a; INSERT INTO item VALUES (20000, 'a'); SAVEPOINT b; \
-          INSERT INTO item VALUES (20001, 'b'); ROLLBACK TO b; COMMIT", "item"),
+        (
+            "subtransactions",
+            "BEGIN; SAVEPOINT a; INSERT INTO item VALUES (20000, 'a'); SAVEPOINT b; \
+          INSERT INTO item VALUES (20001, 'b'); ROLLBACK TO b; COMMIT",
+            "item",
+        ),
         ("a small table", "INSERT INTO nothing VALUES (1)", "nothing"),
     ];
     for (what, change, table) in steps {
@@ -156,7 +165,10 @@ pub(in crate::rows::pg) async fn changes(world: &World) -> RowResult {
         let report = right(world, shop, &[]).await.within(what)?;
         let (dump, of_kept) = (key(&report)?, kept(&report)?);
         let (ranges, kept_ranges, why) = reading(world, &dump, table).await?;
-        ensure!(kept_ranges < ranges && !why.is_empty(), "{what}: {kept_ranges} of {ranges} ranges of `{table}` were kept");
+        ensure!(
+            kept_ranges < ranges && !why.is_empty(),
+            "{what}: {kept_ranges} of {ranges} ranges of `{table}` were kept"
+        );
         ensure!(ranges == 1 || kept_ranges > 0 || what.contains("pages"), "{what}: all of `{table}` was read: {why}");
         let (ranges, kept_ranges, _) = reading(world, &dump, "still").await?;
         ensure_eq!(kept_ranges, ranges, "{what}: ranges of `still` that were kept, of which {of_kept} bytes");
@@ -187,7 +199,11 @@ pub(in crate::rows::pg) async fn lists(world: &World) -> RowResult {
     world.psql(shop, "UPDATE item SET body = 'changed' WHERE id = 3000")?;
     let second = dump(&["--incremental", "require"]).ok().await?.json()?;
     ensure_eq!(second["since"], first["key"], "what was built on");
-    ensure_eq!((&second["tables_kept"], &second["tables_partly_read"]), (&3.into(), &1.into()), "tables kept: {second}");
+    ensure_eq!(
+        (&second["tables_kept"], &second["tables_partly_read"]),
+        (&3.into(), &1.into()),
+        "tables kept: {second}"
+    );
     restores(world, shop, &key(&second)?, CONTENT).await?;
     // A manifest without lists after one with.
     let third = right(world, shop, &["--incremental", "require"]).await?;

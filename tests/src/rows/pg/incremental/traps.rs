@@ -7,8 +7,8 @@ use backup_core::manifest::Manifest;
 use backup_testkit::postgres::Shutdown;
 use serde_json::Value;
 
-use super::since::{CONTENT, RANGES, all_was_read, dumped, fill, kept, reading, restores, right, server};
 use super::key;
+use super::since::{CONTENT, RANGES, all_was_read, dumped, fill, kept, reading, restores, right, server};
 use crate::harness::failure::Within as _;
 use crate::harness::paused::Paused;
 use crate::harness::{Failure, RowResult, Standby, World};
@@ -20,7 +20,9 @@ pub(in crate::rows::pg) async fn open(world: &World) -> RowResult {
     fill(world, shop)?;
     dumped(world, shop, &[]).await?;
     let session = world.connect(shop).await?;
-    session.batch_execute("BEGIN; INSERT INTO item VALUES (50001, 'open'); SAVEPOINT a; DELETE FROM still WHERE g = 7").await?;
+    session
+        .batch_execute("BEGIN; INSERT INTO item VALUES (50001, 'open'); SAVEPOINT a; DELETE FROM still WHERE g = 7")
+        .await?;
     world.psql(shop, "BEGIN; INSERT INTO item VALUES (50002, 'prepared'); PREPARE TRANSACTION 'p'")?;
     // From here on no page of theirs changes any more.
     world.psql(shop, "CHECKPOINT; SELECT pg_current_xact_id(); CHECKPOINT")?;
@@ -127,7 +129,10 @@ pub(in crate::rows::pg) async fn history(world: &World) -> RowResult {
     // Until the positions are later than those that the dump knows.
     world.psql(shop, "UPDATE item SET body = 'other' WHERE id = 1; CHECKPOINT")?;
     while world.psql(shop, &format!("SELECT pg_current_wal_insert_lsn() > '{base}'::pg_lsn + 100000"))? == "f" {
-        world.psql(shop, "INSERT INTO wide SELECT max(id) + 1, repeat(md5(random()::text), 600) FROM wide; CHECKPOINT")?;
+        world.psql(
+            shop,
+            "INSERT INTO wide SELECT max(id) + 1, repeat(md5(random()::text), 600) FROM wide; CHECKPOINT",
+        )?;
     }
     let after = right(world, shop, &[]).await.within("after the disk was put back")?;
     all_was_read(&after, "started again")?;
@@ -162,21 +167,39 @@ pub(in crate::rows::pg) async fn rewritten(world: &World) -> RowResult {
     world.psql(shop, "CREATE UNLOGGED TABLE quick AS SELECT g FROM generate_series(1, 100) g")?;
     right(world, shop, &[]).await?;
     let steps = [
-        ("emptied and filled", "BEGIN; TRUNCATE still; INSERT INTO still SELECT g, 'new' FROM generate_series(1, 3000) g; COMMIT", "still", "rewritten"),
+        (
+            "emptied and filled",
+            "BEGIN; TRUNCATE still; INSERT INTO still SELECT g, 'new' FROM generate_series(1, 3000) g; COMMIT",
+            "still",
+            "rewritten",
+        ),
         ("VACUUM FULL", "DELETE FROM item WHERE id < 3000; VACUUM FULL item", "item", "rewritten"),
         ("CLUSTER", "CLUSTER item USING item_pkey", "item", "rewritten"),
         ("another type", "ALTER TABLE item ALTER id TYPE bigint", "item", "columns or their types"),
         ("an unlogged table", "UPDATE quick SET g = g + 1", "quick", "unlogged"),
         ("a table that is logged now", "ALTER TABLE quick SET LOGGED", "quick", "nothing of it"),
-        ("a table that is not logged any more", "ALTER TABLE still SET UNLOGGED; UPDATE still SET md5 = 'x'", "still", "unlogged"),
-        ("a table in the place of another", "BEGIN; ALTER TABLE wide RENAME TO old; CREATE TABLE wide (LIKE old INCLUDING ALL); \
-          INSERT INTO wide SELECT id, 'y' FROM old; DROP TABLE old; COMMIT", "wide", "columns or their types"),
+        (
+            "a table that is not logged any more",
+            "ALTER TABLE still SET UNLOGGED; UPDATE still SET md5 = 'x'",
+            "still",
+            "unlogged",
+        ),
+        (
+            "a table in the place of another",
+            "BEGIN; ALTER TABLE wide RENAME TO old; CREATE TABLE wide (LIKE old INCLUDING ALL); \
+          INSERT INTO wide SELECT id, 'y' FROM old; DROP TABLE old; COMMIT",
+            "wide",
+            "columns or their types",
+        ),
     ];
     for (what, change, table, expected) in steps {
         world.psql(shop, change)?;
         let report = right(world, shop, &["--incremental", "require"]).await.within(what)?;
         let (_, kept_ranges, why) = reading(world, &key(&report)?, table).await?;
-        ensure!(kept_ranges == 0 && why.contains(expected), "{what}: {kept_ranges} ranges of `{table}` were kept: {why}");
+        ensure!(
+            kept_ranges == 0 && why.contains(expected),
+            "{what}: {kept_ranges} ranges of `{table}` were kept: {why}"
+        );
     }
     // There and back again every file has the number that it had.
     let space = world.folder().join("space");
@@ -189,7 +212,10 @@ pub(in crate::rows::pg) async fn rewritten(world: &World) -> RowResult {
     }
     let report = right(world, shop, &["--incremental", "require"]).await.within("a database that was moved")?;
     let (_, kept_ranges, why) = reading(world, &key(&report)?, "item").await?;
-    ensure!(kept_ranges == 0 && why.contains("moved"), "a database that was moved: {kept_ranges} ranges were kept: {why}");
+    ensure!(
+        kept_ranges == 0 && why.contains("moved"),
+        "a database that was moved: {kept_ranges} ranges were kept: {why}"
+    );
     world.psql("postgres", "DROP TABLESPACE elsewhere")?;
     Ok(())
 }
@@ -249,7 +275,8 @@ pub(in crate::rows::pg) async fn gap(world: &World) -> RowResult {
 pub(in crate::rows::pg) async fn hints(world: &World) -> RowResult {
     let (world, shop) = &server(world, 18)?;
     fill(world, shop)?;
-    world.psql(shop, "CREATE TABLE loaded AS SELECT g, repeat('x', 100) FROM generate_series(1, 9000) g; CHECKPOINT")?;
+    world
+        .psql(shop, "CREATE TABLE loaded AS SELECT g, repeat('x', 100) FROM generate_series(1, 9000) g; CHECKPOINT")?;
     right(world, shop, &[]).await?;
     let second = right(world, shop, &["--incremental", "require"]).await?;
     let (_, kept_ranges, why) = reading(world, &key(&second)?, "loaded").await?;

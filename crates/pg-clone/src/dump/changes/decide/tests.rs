@@ -89,9 +89,7 @@ fn then(pages: u64, step: Option<u64>) -> TableBase {
 
 fn ranges(pages: u64, step: u64) -> Vec<PageRange> {
     let parts = pages.div_ceil(step).max(1);
-    (0..parts)
-        .map(|part| PageRange { from: part * step, to: (part + 1 < parts).then(|| (part + 1) * step) })
-        .collect()
+    (0..parts).map(|part| PageRange { from: part * step, to: (part + 1 < parts).then(|| (part + 1) * step) }).collect()
 }
 
 fn now(pages: u64, step: u64) -> TableNow {
@@ -184,9 +182,8 @@ fn samples_are_about_as_large_as_they_are_to_be() {
     let count = |percent| (0..10_000).filter(|from| is_sampled(percent, "shop/x", "public.t", *from)).count();
     assert_eq!((count(0), count(100)), (0, 10_000));
     assert!((400..600).contains(&count(5)), "{}", count(5));
-    let both = (0..10_000).filter(|from| {
-        is_sampled(5, "shop/x", "public.t", *from) && is_sampled(5, "shop/y", "public.t", *from)
-    });
+    let both = (0..10_000)
+        .filter(|from| is_sampled(5, "shop/x", "public.t", *from) && is_sampled(5, "shop/y", "public.t", *from));
     assert!(both.count() < 60, "another dump takes another sample");
 }
 
