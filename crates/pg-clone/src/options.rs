@@ -113,7 +113,7 @@ impl DumpOptions {
         if self.full && self.incremental == Incremental::Require {
             return Err(PgError::Usage {
                 what: "a full dump is not incremental".to_owned(),
-                help: remedy!["omit ", Setting::Full, " or ", Setting::Incremental],
+                help: remedy!["omit ", Setting::Full, ", or do not require an incremental one"],
             });
         }
         self.hooks.check(&DUMP_POINTS)

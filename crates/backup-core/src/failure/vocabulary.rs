@@ -41,8 +41,6 @@ vocabulary! {
         MaxShrink = "max_shrink",
         /// Read and store everything.
         Full = "full",
-        /// Whether rows are kept that did not change.
-        Incremental = "incremental",
         /// Which source, where there are backups of several.
         Source = "source",
         /// Which cluster, where there are dumps of several.

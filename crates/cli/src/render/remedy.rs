@@ -75,7 +75,6 @@ fn flag(setting: Setting) -> &'static str {
         Setting::AllowPartial => "--allow-partial",
         Setting::MaxShrink => "--max-shrink",
         Setting::Full => "--full",
-        Setting::Incremental => "--incremental",
         Setting::Source => "--source",
         Setting::Cluster => "--cluster",
         Setting::Config => "--config",

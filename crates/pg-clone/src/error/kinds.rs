@@ -52,7 +52,7 @@ impl Failure for PgError {
             "rows that no changed page was named for differ from those of the earlier dump",
             ["nothing was published. Dump with ", Setting::Full, ", and verify the earlier dumps of the table by restoring them"];
         NotIncremental: "pg::not_incremental", Failed, permanent, "an incremental dump was required, and all rows would be read",
-            ["nothing was written. Dump without ", Setting::Incremental, ", which keeps what can be kept and says why not more"];
+            "nothing was written. Dump without requiring it: that keeps what can be kept, and says why not more";
         Unreadable: "pg::unreadable", Failed, permanent, "the role may not read tables of the dump",
             ["nothing was written. Grant SELECT on them and USAGE on their schemas to the dumping role (or the role pg_read_all_data), or leave out tables with ",
              Setting::ExcludeTable];
