@@ -97,8 +97,10 @@ pub(super) async fn write(
         let mut plan = changes::prepare(asking, &mut source.leader, &reuse, incremental).await?;
         let kept_bytes = plan.kept_bytes();
         let (leader, mut described) = copy(dump, source, &folder, reuse.known(), &mut plan).await?;
+        let reading = plan.reading(asking, leader.checkpoint).await?;
+        // After what is said of the server's disk: a crash before that would have ended this session.
         leader.still_holds().await?;
-        described.note(plan.reading(asking, leader.checkpoint).await?);
+        described.note(reading);
         PgResult::Ok((leader, described, kept_bytes))
     });
     let (leader, described, kept_bytes) = match reuse.reserved() {
