@@ -1,8 +1,10 @@
 //! Dumps of a server that says which pages changed: what did not change is not read, and every dump is what a full one would be.
 
+use backup_core::key::Key;
+use backup_core::manifest::Manifest;
 use serde_json::Value;
 
-use super::{bytes, key, report};
+use super::{bytes, key};
 use crate::harness::failure::Within as _;
 use crate::harness::{Failure, RowResult, World};
 use crate::{ensure, ensure_eq};
@@ -224,8 +226,8 @@ pub(in crate::rows::pg) async fn sample(world: &World) -> RowResult {
 
     // As if pages had changed that no summary names.
     let name = format!("pg/{}/manifest.json", key(&all)?);
-    let at: backup_core::key::Key = name.parse().map_err(|error| Failure::new(format!("{error}")))?;
-    let mut manifest = backup_core::manifest::Manifest::from_bytes(&at, &world.place().read(&name).await?)?;
+    let at: Key = name.parse().map_err(|error| Failure::new(format!("{error}")))?;
+    let mut manifest: Manifest = Manifest::from_bytes(&at, &world.place().read(&name).await?)?;
     let tables = manifest.detail["tables"].as_array_mut().ok_or_else(|| Failure::new("no tables"))?;
     let still = tables.iter_mut().find(|table| table["name"] == "still").ok_or_else(|| Failure::new("no `still`"))?;
     let ranges = still["base"]["ranges"].as_array_mut().ok_or_else(|| Failure::new("no ranges"))?;
