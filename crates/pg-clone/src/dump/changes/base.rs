@@ -9,8 +9,9 @@ use crate::adapters::sql::wal_summaries;
 use crate::error::PgResult;
 use crate::stored::base::Base;
 
-/// Summaries that tell a history from another.
-const HISTORY_SUMMARIES: usize = 3;
+/// Summaries that tell a history from another. Those between the checkpoints of dumps alone are empty and say little but their
+/// bounds; many of an idle server would be removed before the next dump.
+const HISTORY_SUMMARIES: usize = 8;
 
 /// How often, and how many times, the server is looked at until it has come as far as the base: usually it has long since.
 const POLL: Duration = Duration::from_millis(100);
