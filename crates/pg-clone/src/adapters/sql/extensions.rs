@@ -25,7 +25,7 @@ pub(crate) struct Offered {
 }
 
 /// How often a server is asked whose extensions change while it looks at them, as they do while packages are installed.
-const READS: u32 = 5;
+const READS: u32 = 10;
 /// How long it is left alone in between.
 const BETWEEN_READS: Duration = Duration::from_millis(200);
 
@@ -48,15 +48,16 @@ async fn on_disk(admin: &Session, sql: &str, of: &[&(dyn ToSql + Sync)]) -> Resu
 pub(crate) async fn offered(admin: &Session, wanted: &[Extension]) -> PgResult<Vec<Offered>> {
     let names: Vec<&str> = wanted.iter().map(|extension| extension.name.as_str()).collect();
     let versions: Vec<&str> = wanted.iter().map(|extension| extension.version.as_str()).collect();
-    let sql = "SELECT w.name, w.version, a.default_version::text, \
-                 EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v \
-                   WHERE v.name = w.name AND v.version = w.version), \
-                 EXISTS (SELECT FROM pg_catalog.pg_available_extension_versions v \
-                   WHERE v.name = w.name AND v.version = a.default_version AND v.superuser \
-                     AND pg_catalog.to_jsonb(v) ->> 'trusted' IS DISTINCT FROM 'true') \
+    // Each of the two views opens every control file: once, whatever is wanted.
+    let sql = "WITH v AS MATERIALIZED (SELECT name, version, superuser, \
+                   pg_catalog.to_jsonb(o) ->> 'trusted' IS NOT DISTINCT FROM 'true' AS trusted \
+                 FROM pg_catalog.pg_available_extension_versions o), \
+               a AS MATERIALIZED (SELECT name, default_version FROM pg_catalog.pg_available_extensions) \
+               SELECT w.name, w.version, a.default_version::text, \
+                 EXISTS (SELECT FROM v WHERE v.name = w.name AND v.version = w.version), \
+                 EXISTS (SELECT FROM v WHERE v.name = w.name AND v.version = a.default_version AND v.superuser AND NOT v.trusted) \
                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = current_user AND r.rolsuper) \
-               FROM unnest($1::text[], $2::text[]) w(name, version) \
-               JOIN pg_catalog.pg_available_extensions a ON a.name = w.name ORDER BY w.name";
+               FROM unnest($1::text[], $2::text[]) w(name, version) JOIN a ON a.name = w.name ORDER BY w.name";
     let rows = on_disk(admin, sql, &[&names, &versions])
         .await
         .map_err(|error| PgError::sql("reading the versions of the extensions", error))?;
