@@ -39,9 +39,8 @@ impl Only {
     /// Whether the file is meant: one of the patterns fits its whole name, or the last segment of it.
     #[must_use]
     pub fn takes(&self, name: &str) -> bool {
-        let last = name.rsplit('/').next().unwrap_or(name);
-        let fits = |pattern: &String| fits(pattern, name) || fits(pattern, last);
-        self.parts != Parts::Database && (self.patterns.is_empty() || self.patterns.iter().any(fits))
+        self.parts != Parts::Database
+            && (self.patterns.is_empty() || self.patterns.iter().any(|pattern| fits_path(pattern, name)))
     }
 
     /// Whether the database is meant.
@@ -68,11 +67,10 @@ impl Excluded {
         self.0.is_empty()
     }
 
-    /// Whether a pattern fits this path itself.
+    /// Whether a pattern fits this path itself. `thumbs/`, as people write a folder for other programs, is `thumbs`.
     #[must_use]
     pub fn fits(&self, path: &str) -> bool {
-        let last = path.rsplit('/').next().unwrap_or(path);
-        self.0.iter().any(|pattern| fits(pattern, path) || fits(pattern, last))
+        self.0.iter().any(|pattern| fits_path(pattern.trim_end_matches('/'), path))
     }
 
     /// Whether a file of this name is left out, for itself or for a folder that it is in.
@@ -81,6 +79,11 @@ impl Excluded {
         let folders = name.match_indices('/').map(|(end, _)| &name[..end]);
         folders.chain([name]).any(|path| self.fits(path))
     }
+}
+
+/// Whether the pattern fits the whole path, or the last segment of it.
+fn fits_path(pattern: &str, path: &str) -> bool {
+    fits(pattern, path) || fits(pattern, path.rsplit('/').next().unwrap_or(path))
 }
 
 /// Whether `pattern` fits all of `text`: `*` stands for any characters, `?` for one.
@@ -147,5 +150,7 @@ mod tests {
             assert!(!excluded.takes(name), "{name}");
         }
         assert!(!Excluded::default().takes("a"));
+        let folder = Excluded(vec!["thumbs/".to_owned()]);
+        assert!(folder.takes("a/thumbs/1.png") && !folder.takes("a/1.png"));
     }
 }
