@@ -122,9 +122,10 @@ pub(crate) async fn drop_patiently(
     Ok(Dropped::Waiting { process })
 }
 
-/// Whether the server process waits for others to take note, which it may do without an end.
+/// Whether the server process waits for others to take note or to let go, or for us, which it may do without an end.
 async fn is_held_up(server: &Server, target: &str, pid: i32) -> PgResult<bool> {
-    Ok(sessions::waits_for(&server.connect_admin_for(target).await?, pid).await?.as_deref() == Some(BARRIER))
+    let waits = sessions::waits_for(&server.connect_admin_for(target).await?, pid).await?;
+    Ok(waits.is_some_and(|(kind, event)| event == BARRIER || kind == "Lock" || kind == "Client"))
 }
 
 /// The process that a server says it waits for, whatever its language.

@@ -48,11 +48,12 @@ pub(crate) async fn own_pid(session: &Session) -> PgResult<i32> {
     Ok(row.get(0))
 }
 
-/// What another session of our role waits for, by the name of the event; nothing if it does not wait, or is not there.
-pub(crate) async fn waits_for(session: &Session, pid: i32) -> PgResult<Option<String>> {
-    const EVENT: &str = "SELECT wait_event FROM pg_catalog.pg_stat_activity WHERE pid = $1";
+/// What another session of our role waits for, as type and name of the event; nothing if it does not wait, or is not there.
+pub(crate) async fn waits_for(session: &Session, pid: i32) -> PgResult<Option<(String, String)>> {
+    const EVENT: &str =
+        "SELECT wait_event_type, wait_event FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND wait_event IS NOT NULL";
     let rows = as_logged_in(session, "looking at our other session", EVENT, &[&pid]).await?;
-    Ok(rows.first().and_then(|row| row.get(0)))
+    Ok(rows.first().map(|row| (row.get(0), row.get(1))))
 }
 
 /// The session's server process, so that it can be told from a later one of the same number.
